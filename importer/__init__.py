@@ -1,0 +1,65 @@
+"""Imports feedback from CSV and Parquet files into ClarityQ.
+
+The public names, for programs and notebooks::
+
+    from importer import ImportSettings, run_import
+
+    summary = await run_import(ImportSettings(inputs=["feedback.csv"], product_id="…"))
+
+They are loaded when they are first used, so that the command line starts quickly.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importer.api import run_import, run_import_blocking
+    from importer.control import Control, Observer, Progress
+    from importer.errors import ExitCode, ImporterError
+    from importer.model import Meaning, OutcomeKind, Reason, RunEnd, Warn
+    from importer.ratings import RatingTable
+    from importer.reporting.summary import Summary, outcomes_frame
+    from importer.sandbox import Faults, Sandbox
+    from importer.settings import FailureLimit, ImportSettings, InputFormat, LongComments
+
+_HOMES = {
+    "importer.api": ("run_import", "run_import_blocking"),
+    "importer.control": ("Control", "Observer", "Progress"),
+    "importer.errors": ("ExitCode", "ImporterError"),
+    "importer.model": ("Meaning", "OutcomeKind", "Reason", "RunEnd", "Warn"),
+    "importer.ratings": ("RatingTable",),
+    "importer.reporting.summary": ("Summary", "outcomes_frame"),
+    "importer.sandbox": ("Faults", "Sandbox"),
+    "importer.settings": ("FailureLimit", "ImportSettings", "InputFormat", "LongComments"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Control",
+    "ExitCode",
+    "FailureLimit",
+    "Faults",
+    "ImportSettings",
+    "ImporterError",
+    "InputFormat",
+    "LongComments",
+    "Meaning",
+    "Observer",
+    "OutcomeKind",
+    "Progress",
+    "RatingTable",
+    "Reason",
+    "RunEnd",
+    "Sandbox",
+    "Summary",
+    "Warn",
+    "outcomes_frame",
+    "run_import",
+    "run_import_blocking",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'importer' has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)

@@ -1,0 +1,66 @@
+"""The import as a function, for programs, notebooks and the command line alike."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from anyio.from_thread import start_blocking_portal
+
+from importer.control import Control, Observer
+from importer.errors import SettingsError
+from importer.pipeline import run_pipeline
+from importer.reporting.summary import Summary
+from importer.sandbox import Faults, Sandbox
+from importer.secret import ApiKey
+from importer.settings import ImportSettings
+
+
+async def run_import(
+    settings: ImportSettings,
+    *,
+    api_key: str | ApiKey | None = None,
+    faults: Faults | None = None,
+    control: Control | None = None,
+    observers: Sequence[Observer] = (),
+) -> Summary:
+    """Import the inputs of `settings`, or go on where an earlier run of the same job stopped.
+
+    Without `api_key`, the key is taken from the environment (`CLARITYQ_API_KEY`). With
+    `settings.sandbox` a stand-in with `faults` is started for the run and needs no key. `control`
+    stops the run from another task.
+
+    Returns the job's summary, also when the run was stopped or aborted: its `end` tells. Raises an
+    `ImporterError` when the run could not start, or when its journal could not be written.
+    """
+    if settings.sandbox:
+        async with Sandbox(faults) as sandbox:
+            settings = replace(settings, base_url=sandbox.url)
+            return await run_pipeline(
+                settings, ApiKey("sandbox"), control=control, observers=observers
+            )
+    if api_key is None:
+        api_key = os.environ.get("CLARITYQ_API_KEY") or None
+    if api_key is None:
+        raise SettingsError("there is no API key: set CLARITYQ_API_KEY or pass api_key")
+    key = api_key if isinstance(api_key, ApiKey) else ApiKey(api_key)
+    return await run_pipeline(settings, key, control=control, observers=observers)
+
+
+def run_import_blocking(
+    settings: ImportSettings,
+    *,
+    api_key: str | ApiKey | None = None,
+    faults: Faults | None = None,
+    observers: Sequence[Observer] = (),
+) -> Summary:
+    """Do what `run_import` does and return when it is done.
+
+    May be called where an event loop is running, as in a notebook: the import has its own thread.
+    """
+    with start_blocking_portal() as portal:
+        return portal.call(
+            partial(run_import, settings, api_key=api_key, faults=faults, observers=observers)
+        )

@@ -1,0 +1,1 @@
+"""The command `clarityq-import`: builds settings, calls the library, prints."""

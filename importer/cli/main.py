@@ -1,0 +1,75 @@
+"""The command group and its last line of defence: every expected error becomes one message."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import version
+
+import click
+
+from importer.errors import ExitCode, ImporterError
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when it is used, so that `--help` stays quick."""
+
+    _commands = ("run", "check", "jobs", "sandbox")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        return list(self._commands)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        match name:
+            case "run":
+                from importer.cli.run import run  # noqa: PLC0415
+
+                return run
+            case "check":
+                from importer.cli.check import check  # noqa: PLC0415
+
+                return check
+            case "jobs":
+                from importer.cli.jobs import jobs  # noqa: PLC0415
+
+                return jobs
+            case "sandbox":
+                from importer.cli.sandbox import sandbox  # noqa: PLC0415
+
+                return sandbox
+        return None
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("clarityq-importer"), prog_name="clarityq-import")
+def cli() -> None:
+    """Import feedback from CSV and Parquet files into ClarityQ.
+
+    The API key comes from CLARITYQ_API_KEY, from --api-key-file, or from a prompt. Every option
+    can also be set as CLARITYQ_OPTION_NAME or in clarityq-import.toml; arguments win over the
+    environment, and the environment over the file.
+    """
+
+
+def main() -> None:
+    """Run the command and leave with its exit code."""
+    # Arrow's own allocator keeps what it has freed; the system's gives it back.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    try:
+        code = cli.main(prog_name="clarityq-import", standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        code = leave.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = ExitCode.USAGE
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nStopped.", err=True)
+        code = ExitCode.SIGINT
+    except ImporterError as error:
+        click.echo(f"Error: {error}", err=True)
+        code = error.exit_code
+    except BrokenPipeError:
+        # The reader of our output has gone; leave nothing for the interpreter to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.ABORTED
+    sys.exit(int(code or 0))

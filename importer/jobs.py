@@ -1,0 +1,222 @@
+"""Jobs and their folders: which job a command means, and whether it is new or goes on.
+
+A job is named after its first input and a hash of everything that decides what is sent where. The
+same command therefore finds the same job. Each start from scratch gets a folder of its own with
+the next number: `feedback-1f0c2a9b-1`, `feedback-1f0c2a9b-2`, …; the highest number counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from importer.errors import (
+    InputChangedError,
+    InputError,
+    JobHeldError,
+    JournalError,
+    SettingsError,
+)
+from importer.journal.base import InputFile
+from importer.journal.sqlite import FILE_NAME, SqliteJournal
+from importer.model import RunEnd
+from importer.settings import ImportSettings
+
+_BLOCK = 4 * 1024 * 1024
+_FOLDER = re.compile(r"(?P<name>.+-[0-9a-f]{8})-(?P<number>\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An open job. `resumed` says that an earlier run of it left something to do."""
+
+    folder: Path
+    journal: SqliteJournal
+    resumed: bool
+
+
+def job_name(settings: ImportSettings) -> str:
+    """Return the name of the job that these settings mean, without the folder's number."""
+    identity = json.dumps(
+        [
+            [str(path.absolute()) for path in settings.inputs],
+            settings.product_id,
+            "sandbox" if settings.sandbox else settings.base_url,
+            settings.format,
+            settings.delimiter,
+            settings.encoding,
+            sorted(settings.columns.items()),
+            sorted(settings.ratings.words.items()),
+            settings.long_comments,
+        ],
+        ensure_ascii=True,
+    )
+    digest = hashlib.blake2b(identity.encode(), digest_size=4).hexdigest()
+    stem = re.sub(r"[^\w.-]+", "-", Path(settings.inputs[0]).name.split(".")[0])[:40]
+    return f"{stem.strip('-.') or 'import'}-{digest}"
+
+
+def fingerprint(
+    paths: Sequence[Path], stopped: Callable[[], bool] = lambda: False
+) -> list[InputFile]:
+    """Return each file with its size and a digest of its content. Raises `InputError`.
+
+    Gives up early, with a useless result, when `stopped` says so.
+    """
+    found = []
+    for path in paths:
+        digest = hashlib.blake2b(digest_size=16)
+        size = 0
+        try:
+            with path.open("rb") as file:
+                while (block := file.read(_BLOCK)) and not stopped():
+                    digest.update(block)
+                    size += len(block)
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}") from None
+        found.append(InputFile(str(path.absolute()), size, digest.hexdigest()))
+    return found
+
+
+@contextmanager
+def open_job(settings: ImportSettings, inputs: Sequence[InputFile]) -> Iterator[Job]:
+    """Hold the job that `settings` mean: go on with it, or start it.
+
+    Raises `JobHeldError` if another run holds it, `InputChangedError` if an unfinished job began
+    with other content, and `SettingsError` if the jobs folder or the journal cannot be used.
+    """
+    name = job_name(settings)
+    try:
+        settings.jobs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"--jobs-dir {settings.jobs_dir}: {error.strerror}") from None
+    with ExitStack() as stack:
+        stack.enter_context(_lock(settings.jobs_dir, name))
+        try:
+            job = _find_or_create(settings, name, inputs)
+        except JournalError as error:
+            raise SettingsError(str(error)) from None
+        except OSError as error:
+            raise SettingsError(f"--jobs-dir {settings.jobs_dir}: {error.strerror}") from None
+        stack.callback(job.journal.close)
+        yield job
+
+
+def job_folders(jobs_dir: Path) -> list[Path]:
+    """Return the folders of all jobs, by name and number."""
+    found = []
+    for folder in jobs_dir.iterdir() if jobs_dir.is_dir() else ():
+        match = _FOLDER.fullmatch(folder.name)
+        if match and (folder / FILE_NAME).is_file():
+            found.append((match["name"], int(match["number"]), folder))
+    return [folder for _, _, folder in sorted(found)]
+
+
+def _find_or_create(settings: ImportSettings, name: str, inputs: Sequence[InputFile]) -> Job:
+    numbers = {
+        int(match["number"]): folder
+        for folder in settings.jobs_dir.iterdir()
+        if (match := _FOLDER.fullmatch(folder.name)) and match["name"] == name
+    }
+    latest = max(numbers, default=0)
+    if latest and not settings.restart:
+        folder = numbers[latest]
+        if not (folder / FILE_NAME).exists():
+            if any(folder.glob("summary.json")):
+                raise SettingsError(
+                    f"{folder} has lost its {FILE_NAME}: put it back to go on, or start over "
+                    "with --restart"
+                )
+            return _create(folder, settings, inputs)  # killed before the journal was there
+        journal = SqliteJournal(folder)
+        try:
+            if _goes_on(folder, journal, inputs):
+                return Job(folder, journal, resumed=True)
+        except BaseException:
+            journal.close()
+            raise
+        journal.close()
+    return _create(settings.jobs_dir / f"{name}-{latest + 1}", settings, inputs)
+
+
+def _goes_on(folder: Path, journal: SqliteJournal, inputs: Sequence[InputFile]) -> bool:
+    """Return whether the job in `folder` has something left to do; reopen what may be tried."""
+    same = [(file.size, file.digest) for file in journal.inputs()] == [
+        (file.size, file.digest) for file in inputs
+    ]
+    run = journal.last_run()
+    if run is not None and run.end is RunEnd.FINISHED:
+        return same and journal.reopen_not_completed() > 0
+    if not same and journal.nothing_sent():
+        return False
+    if not same:
+        changed = [
+            file.path
+            for old, file in zip(journal.inputs(), inputs, strict=True)
+            if (old.size, old.digest) != (file.size, file.digest)
+        ]
+        raise InputChangedError(
+            f"{', '.join(changed)} changed since the unfinished job {folder} began: its rows "
+            "cannot be told apart any more. Bring the old content back to go on, or import the "
+            "new content from its first row with --restart"
+        )
+    return True
+
+
+def _create(folder: Path, settings: ImportSettings, inputs: Sequence[InputFile]) -> Job:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    facts = {
+        "product_id": settings.product_id,
+        "base_url": "sandbox" if settings.sandbox else settings.base_url,
+    }
+    return Job(folder, SqliteJournal.create(folder, inputs, facts), resumed=False)
+
+
+@contextmanager
+def _lock(jobs_dir: Path, name: str) -> Iterator[None]:
+    """Hold the lock of a job; the system lets go of it when the process ends, however it ends."""
+    holder = jobs_dir / f".{name}.holder"
+    lock = FileLock(jobs_dir / f".{name}.lock", mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        try:
+            who = holder.read_text("utf-8")
+        except OSError:
+            who = "another process"
+        raise JobHeldError(
+            f"the job {name} is being worked on by {who}: wait for it to end, or stop it"
+        ) from None
+    except OSError as error:
+        raise SettingsError(f"--jobs-dir {jobs_dir} cannot be written: {error.strerror}") from None
+    try:
+        with os.fdopen(
+            os.open(holder, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+        ) as file:
+            file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def is_held(folder: Path) -> bool:
+    """Return whether a run is working on the job in `folder` right now."""
+    name = folder.name.rpartition("-")[0]
+    lock = FileLock(folder.parent / f".{name}.lock", mode=0o600)
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False

@@ -1,0 +1,125 @@
+"""What the pipeline asks of a journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from importer.model import Deferral, Outcome, OutcomeKind, Reason, RunEnd, Warn
+
+
+class InputFile(NamedTuple):
+    """One input as the job began with it: `size` in bytes, `digest` of its content."""
+
+    path: str
+    size: int
+    digest: str
+
+
+@dataclass(slots=True)
+class Entry:
+    """What is recorded in one transaction.
+
+    `rows_read` is how many rows this run has read so far. `first_seqs` says where the rows of
+    inputs begin, by the input's position.
+    """
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    deferrals: list[Deferral] = field(default_factory=list)
+    first_seqs: dict[int, int] = field(default_factory=dict)
+    rows_read: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """How the latest run of a job ended; `end` is None if it is running or was killed."""
+
+    number: int
+    started_at: float
+    ended_at: float | None
+    end: RunEnd | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The figures of a job over all its runs, `PENDING` included."""
+
+    rows: int
+    outcomes: Mapping[OutcomeKind, int]
+    reasons: Mapping[tuple[OutcomeKind, Reason], int]
+    warnings: Mapping[Warn, int]
+    puts: int
+
+    @property
+    def settled(self) -> int:
+        """Return how many rows have a final outcome."""
+        return self.rows - self.outcomes[OutcomeKind.PENDING]
+
+
+class Journal(Protocol):
+    """The lasting record of one job. Methods are called by one thread at a time.
+
+    Every method raises `JournalError` when the record cannot be read or written.
+    """
+
+    def begin_run(self, now: float) -> int:
+        """Note that a run starts (Unix seconds) and return its number."""
+        ...
+
+    def end_run(self, now: float, end: RunEnd, message: str) -> None:
+        """Note how the run ended."""
+        ...
+
+    def write(self, entry: Entry) -> None:
+        """Record all of `entry` or, if that fails, nothing."""
+        ...
+
+    def settled(self) -> SettledRows:
+        """Return the set of the rows that have an outcome."""
+        ...
+
+    def deferrals(self) -> dict[int, Deferral]:
+        """Return the rows that are still deferred, by seq."""
+        ...
+
+    def totals(self) -> Totals:
+        """Return the job's figures."""
+        ...
+
+    def outcomes(
+        self, kind: OutcomeKind | None = None, first: int = 1, last: int | None = None
+    ) -> Iterator[Outcome]:
+        """Yield the recorded outcomes from seq `first` to `last`, by seq; of one kind, if given."""
+        ...
+
+    def overtaken(self, kind: OutcomeKind) -> set[int]:
+        """Return the rows of `kind` (by seq) after which a row of their conversation was sent."""
+        ...
+
+    def first_seqs(self) -> list[int | None]:
+        """Return where the rows of each input begin, as far as that is known."""
+        ...
+
+
+class SettledRows:
+    """A set of row numbers in one bit each."""
+
+    __slots__ = ("_bits", "count")
+
+    def __init__(self) -> None:
+        self._bits = bytearray()
+        self.count = 0
+
+    def add(self, seq: int) -> None:
+        """Put `seq` (from 1) into the set; it is not in it yet."""
+        byte = seq >> 3
+        if byte >= len(self._bits):
+            self._bits.extend(bytes(max(byte + 1 - len(self._bits), len(self._bits), 1024)))
+        self._bits[byte] |= 1 << (seq & 7)
+        self.count += 1
+
+    def __contains__(self, seq: int) -> bool:
+        byte = seq >> 3
+        return byte < len(self._bits) and bool(self._bits[byte] >> (seq & 7) & 1)

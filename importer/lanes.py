@@ -1,0 +1,245 @@
+"""Which row may be sent next, so that the last row of each conversation wins.
+
+Every conversation with an unsettled row has a lane. A lane has a head, the row that is ready, in
+flight or parked, and, only while the head is in flight, at most one successor: a later row takes
+the place of an earlier one that is not in flight, and the earlier one is superseded.
+
+`ConversationLanes` is pure: it awaits nothing and takes the time (`now`, seconds of any clock that
+does not run backwards) as an argument. Its owner is the pipeline, which alone changes it:
+
+- the reader calls `offer` with each valid row, in input order;
+- a worker calls `next_ready`, sends the head, and then `settle` or `park`, exactly one of them.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum, auto
+from itertools import count
+from typing import NamedTuple
+
+from importer.model import Deferral, Feedback
+
+
+class LaneState(Enum):
+    """Where a lane's head stands."""
+
+    READY = auto()
+    IN_FLIGHT = auto()
+    RETRYING = auto()
+    DEFERRED = auto()
+
+
+class Superseded(NamedTuple):
+    """A row that a later one of its conversation has replaced, and the PUTs that it had used."""
+
+    feedback: Feedback
+    attempts: int
+
+
+class Lane:
+    """One conversation with an unsettled row.
+
+    `attempts` (PUTs), `failures` (transient ones in a row), `checks` (times told to wait),
+    `deferred_since` (seconds, None if never deferred) and `ask_status` (the next request asks for
+    the conversation's status) tell the head's story; the pipeline keeps them.
+    """
+
+    __slots__ = (
+        "ask_status", "attempts", "checks", "deferred_since", "due", "failures", "feedback",
+        "state", "successor",
+    )  # fmt: skip
+
+    def __init__(self, feedback: Feedback) -> None:
+        self.feedback = feedback
+        self.state = LaneState.READY
+        self.due = 0.0
+        self.successor: Feedback | None = None
+        self.attempts = 0
+        self.failures = 0
+        self.checks = 0
+        self.deferred_since: float | None = None
+        self.ask_status = False
+
+    def take_over(self, feedback: Feedback, now: float) -> None:
+        """Put a later row in the place of a head that was not settled.
+
+        What was learnt of the conversation stays: it is still deferred, and the waits between
+        checks go on growing. What counts against the row starts anew.
+        """
+        self.feedback = feedback
+        self.attempts = self.failures = 0
+        if self.deferred_since is not None:
+            self.deferred_since = now
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStatistics:
+    """How many lanes are in each state, and how many rows wait behind one in flight."""
+
+    ready: int
+    in_flight: int
+    retrying: int
+    deferred: int
+    successors: int
+
+    @property
+    def outstanding(self) -> int:
+        """Rows that are in the lanes, of whatever state."""
+        return self.ready + self.in_flight + self.retrying + self.deferred + self.successors
+
+
+class ConversationLanes:
+    """All lanes, the queue of the ready ones, and the parked ones by due time."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[str, Lane] = {}
+        # Both queues may hold lanes that have moved on since: the lane's own state decides.
+        self._ready: deque[Lane] = deque()
+        self._parked: list[tuple[float, int, Lane]] = []
+        self._ties = count()
+        self._in_state = dict.fromkeys(LaneState, 0)
+        self._successors = 0
+        # Until when a timed-out request may still take effect on the service, and which row's it
+        # was. The queue holds the same times in order, to forget them by.
+        self._late: dict[str, tuple[float, int]] = {}
+        self._late_queue: deque[tuple[float, str]] = deque()
+
+    def offer(self, feedback: Feedback, now: float) -> Superseded | None:
+        """Take in the next valid row; return the earlier row that it supersedes, if any."""
+        lane = self._lanes.get(feedback.conversation_id)
+        if lane is None:
+            lane = self._lanes[feedback.conversation_id] = Lane(feedback)
+            self._in_state[LaneState.READY] += 1
+            self._ready.append(lane)
+            if self._late:
+                self._wait_for_late_effect(lane, now)
+            return None
+        if lane.state is LaneState.IN_FLIGHT:
+            replaced, lane.successor = lane.successor, feedback
+            if replaced is None:
+                self._successors += 1
+                return None
+            return Superseded(replaced, 0)
+        superseded = Superseded(lane.feedback, lane.attempts)
+        lane.take_over(feedback, now)
+        self._wait_for_late_effect(lane, now)
+        return superseded
+
+    def restore(self, feedback: Feedback, now: float, deferral: Deferral) -> Superseded | None:
+        """Take in a row that an earlier run had deferred, where it stood then.
+
+        The times of `deferral` are on the same clock as `now`.
+        """
+        superseded = self.offer(feedback, now)
+        lane = self._lanes[feedback.conversation_id]
+        if lane.feedback is feedback and lane.deferred_since is None:
+            lane.attempts, lane.checks = deferral.attempts, deferral.checks
+            lane.deferred_since, lane.ask_status = deferral.since, True
+            self._put_by(lane, LaneState.DEFERRED, max(lane.due, deferral.due))
+        return superseded
+
+    def next_ready(self, now: float) -> Lane | None:
+        """Return a lane whose head is to be sent now, or None. The lane is then in flight."""
+        while self._parked and self._parked[0][0] <= now:
+            due, _, lane = heapq.heappop(self._parked)
+            if lane.due == due and lane.state in (LaneState.RETRYING, LaneState.DEFERRED):
+                self._make_ready(lane)
+        while self._late_queue and self._late_queue[0][0] <= now:
+            until, conversation = self._late_queue.popleft()
+            if self._late.get(conversation, (0.0, 0))[0] == until:
+                del self._late[conversation]
+        while self._ready:
+            lane = self._ready.popleft()
+            if lane.state is LaneState.READY:
+                self._move(lane, LaneState.IN_FLIGHT)
+                return lane
+        return None
+
+    def next_due(self) -> float | None:
+        """Return when the earliest parked lane wakes (it may be too early, never late), or None."""
+        return self._parked[0][0] if self._parked else None
+
+    def settle(self, lane: Lane, now: float) -> None:
+        """The head of `lane` is done with; its successor, if there is one, takes its place."""
+        if lane.successor is None:
+            self._in_state[lane.state] -= 1
+            del self._lanes[lane.feedback.conversation_id]
+            return
+        lane.deferred_since, lane.checks, lane.ask_status = None, 0, False
+        self._promote_successor(lane, lane.successor, now)
+        self._make_ready(lane)
+        self._wait_for_late_effect(lane, now)
+
+    def park(self, lane: Lane, state: LaneState, due: float, now: float) -> Superseded | None:
+        """Let the head of `lane` wait until `due` as `RETRYING` or `DEFERRED`.
+
+        If a later row has arrived meanwhile, that one waits instead, and the head is returned: it
+        is superseded.
+        """
+        superseded = None
+        if lane.successor is not None:
+            superseded = Superseded(lane.feedback, lane.attempts)
+            self._promote_successor(lane, lane.successor, now)
+        self._put_by(lane, state, due)
+        self._wait_for_late_effect(lane, now)
+        return superseded
+
+    def may_take_effect_late(self, lane: Lane, until: float) -> None:
+        """Remember that a request for the head had no answer and may be applied up to `until`.
+
+        Sending the same row again is harmless before that; a later row has to wait, or the
+        earlier request could overwrite it.
+        """
+        conversation = lane.feedback.conversation_id
+        self._late[conversation] = (until, lane.feedback.seq)
+        self._late_queue.append((until, conversation))
+
+    def statistics(self) -> LaneStatistics:
+        """Return the counts of this moment."""
+        n = self._in_state
+        return LaneStatistics(
+            n[LaneState.READY],
+            n[LaneState.IN_FLIGHT],
+            n[LaneState.RETRYING],
+            n[LaneState.DEFERRED],
+            self._successors,
+        )
+
+    def count(self, state: LaneState) -> int:
+        """Return how many lanes are in `state`."""
+        return self._in_state[state]
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    def _wait_for_late_effect(self, lane: Lane, now: float) -> None:
+        """Hold the head back while an earlier row's unanswered request may still be applied."""
+        until, seq = self._late.get(lane.feedback.conversation_id, (0.0, 0))
+        if until <= now or seq == lane.feedback.seq:
+            return
+        if lane.state is LaneState.READY:
+            self._put_by(lane, LaneState.RETRYING, until)
+        elif until > lane.due:
+            self._put_by(lane, lane.state, until)
+
+    def _promote_successor(self, lane: Lane, successor: Feedback, now: float) -> None:
+        lane.take_over(successor, now)
+        lane.successor = None
+        self._successors -= 1
+
+    def _make_ready(self, lane: Lane) -> None:
+        self._move(lane, LaneState.READY)
+        self._ready.append(lane)
+
+    def _put_by(self, lane: Lane, state: LaneState, due: float) -> None:
+        self._move(lane, state)
+        lane.due = due
+        heapq.heappush(self._parked, (due, next(self._ties), lane))
+
+    def _move(self, lane: Lane, state: LaneState) -> None:
+        self._in_state[lane.state] -= 1
+        self._in_state[state] += 1
+        lane.state = state

@@ -1,0 +1,128 @@
+"""When the next request may start: the rate cap, the pause that the service asked for, the breaker.
+
+Pure: times are seconds of a clock that does not run backwards, given as `now`. The pipeline asks
+`wait` before each request, says `start` when it sends one, and `answered` or `failed` afterwards.
+"""
+
+from __future__ import annotations
+
+import math
+
+#: How far the rate cap may catch up after a timer fired late, in seconds. It bounds the burst.
+_CATCH_UP = 0.05
+
+
+class RateCap:
+    """Spreads requests evenly, at most `per_second` of them."""
+
+    def __init__(self, per_second: float) -> None:
+        self._interval = 1 / per_second
+        self._next = -math.inf
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until the next request may start; 0 is now."""
+        return max(0.0, self._next - now)
+
+    def start(self, now: float) -> None:
+        """Use up one place."""
+        self._next = max(self._next, now - _CATCH_UP) + self._interval
+
+
+class Breaker:
+    """Notices that the service as a whole fails, and lets single probes through until it answers.
+
+    It opens after `threshold` failures with no definite answer among them and none for `patience`
+    seconds. A probe is allowed after `first_probe` seconds, then at doubling intervals up to
+    `max_probe`.
+    """
+
+    def __init__(
+        self,
+        now: float,
+        *,
+        threshold: int = 20,
+        patience: float = 5.0,
+        first_probe: float = 1.0,
+        max_probe: float = 30.0,
+    ) -> None:
+        self._threshold = threshold
+        self._patience = patience
+        self._first_probe = first_probe
+        self._max_probe = max_probe
+        self._failures = 0
+        self._last_answer = now
+        self._opened_at: float | None = None
+        self._interval = first_probe
+        self._next_probe = 0.0
+        self._probing = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether only probes are allowed."""
+        return self._opened_at is not None
+
+    def open_for(self, now: float) -> float:
+        """Return for how many seconds the breaker has been open; 0 if it is closed."""
+        return 0.0 if self._opened_at is None else now - self._opened_at
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until a request may start; infinite while a probe is out."""
+        if self._opened_at is None:
+            return 0.0
+        return math.inf if self._probing else max(0.0, self._next_probe - now)
+
+    def start(self) -> None:
+        """A request starts; while the breaker is open it is the probe."""
+        self._probing = self.is_open
+
+    def answered(self, now: float) -> None:
+        """The service gave a definite answer: it is alive."""
+        self._failures = 0
+        self._last_answer = now
+        self._opened_at = None
+        self._probing = False
+        self._interval = self._first_probe
+
+    def failed(self, now: float) -> None:
+        """A request failed in a way that says nothing of its row."""
+        self._failures += 1
+        if self._opened_at is None:
+            if self._failures < self._threshold or now - self._last_answer < self._patience:
+                return
+            self._opened_at = now
+        elif not self._probing:
+            return  # it was sent before the breaker opened
+        else:
+            self._interval = min(self._interval * 2, self._max_probe)
+        self._probing = False
+        self._next_probe = now + self._interval
+
+
+class Pacing:
+    """All that holds requests back, asked in one place."""
+
+    def __init__(self, now: float, *, rate: float | None, breaker: Breaker | None = None) -> None:
+        self._rate = RateCap(rate) if rate is not None else None
+        self._paused_until = -math.inf
+        self.breaker = breaker or Breaker(now)
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until the next request may start; 0 is now, inf is "not known"."""
+        wait = max(self._paused_until - now, self.breaker.wait(now))
+        if self._rate is not None:
+            wait = max(wait, self._rate.wait(now))
+        return max(0.0, wait)
+
+    def start(self, now: float) -> None:
+        """A request starts now; only after `wait` returned 0."""
+        self.breaker.start()
+        if self._rate is not None:
+            self._rate.start(now)
+
+    def pause(self, until: float) -> None:
+        """Start nothing before `until`: the service asked for it."""
+        self._paused_until = max(self._paused_until, until)
+
+    def paused_for(self, now: float) -> float:
+        """Return the seconds that a pause still lasts; 0 if there is none."""
+        return max(0.0, self._paused_until - now)

@@ -1,0 +1,108 @@
+"""The rating table: what each word of the rating column means.
+
+A guess would corrupt ratings silently, so only the API's own words are known until the user names
+a preset or a table.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from importer.errors import SettingsError
+from importer.model import Meaning
+
+_POSITIVE, _NEGATIVE = Meaning.POSITIVE, Meaning.NEGATIVE
+
+#: The words of the API itself, and the word that clears a rating.
+_BASE = {"POSITIVE": _POSITIVE, "NEGATIVE": _NEGATIVE, "CLEAR": Meaning.CLEAR}
+
+PRESETS: Mapping[str, Mapping[str, Meaning]] = {
+    "thumbs": {
+        **dict.fromkeys(["👍", "up", "like", "true", "yes", "1", "+1"], _POSITIVE),
+        **dict.fromkeys(["👎", "down", "dislike", "false", "no", "0", "-1"], _NEGATIVE),
+    },
+    # Three stars say neither: the user decides, or the row is rejected.
+    "stars": {"5": _POSITIVE, "4": _POSITIVE, "2": _NEGATIVE, "1": _NEGATIVE},
+}
+
+#: Skin tones and the emoji presentation selector: 👍🏽 means what 👍 means.
+_DECORATION = re.compile("[\U0001f3fb-\U0001f3ff\ufe0f]")
+
+
+def _key(word: str) -> str:
+    return _DECORATION.sub("", word.strip()).casefold()
+
+
+class RatingTable:
+    """Looks up the meaning of a source word; case and surrounding space do not matter."""
+
+    def __init__(self, words: Mapping[str, Meaning] | None = None) -> None:
+        merged = {**_BASE, **(words or {})}
+        self._meanings = {_key(word): meaning for word, meaning in merged.items()}
+
+    @property
+    def words(self) -> Mapping[str, Meaning]:
+        """The whole table, by folded word."""
+        return MappingProxyType(self._meanings)
+
+    def meaning(self, word: str) -> Meaning | None:
+        """Return what `word` means, or None if the table does not know it."""
+        return self._meanings.get(_key(word))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RatingTable) and self._meanings == other._meanings
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._meanings.items()))
+
+    def __repr__(self) -> str:
+        return f"RatingTable({dict(self._meanings)!r})"
+
+    @classmethod
+    def parse(cls, parts: Iterable[str]) -> RatingTable:
+        """Build a table from `parts`: preset names, `WORD=MEANING`, or paths of TOML tables.
+
+        A later part wins over an earlier one. Raises `SettingsError` with the part at fault.
+        """
+        words: dict[str, Meaning] = {}
+        for part in parts:
+            if part in PRESETS:
+                words.update(PRESETS[part])
+            elif "=" in part:
+                word, _, meaning = part.rpartition("=")
+                words[word] = _parse_meaning(word, meaning)
+            else:
+                words.update(_read_toml(Path(part)))
+        return cls(words)
+
+
+def _parse_meaning(word: str, meaning: object) -> Meaning:
+    try:
+        return Meaning(str(meaning).strip().upper())
+    except ValueError:
+        raise SettingsError(
+            f"rating {word!r} is mapped to {meaning!r}; it can be POSITIVE, NEGATIVE, CLEAR or SKIP"
+        ) from None
+
+
+def parse_words(table: Mapping[str, object]) -> dict[str, Meaning]:
+    """Return `table` (word to the name of a meaning) checked. Raises `SettingsError`."""
+    return {word: _parse_meaning(word, meaning) for word, meaning in table.items()}
+
+
+def _read_toml(path: Path) -> dict[str, Meaning]:
+    if path.suffix != ".toml":
+        raise SettingsError(
+            f"--ratings {str(path)!r} is not known: give {', '.join(PRESETS)}, WORD=MEANING, "
+            "or the path of a .toml table"
+        )
+    try:
+        return parse_words(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise SettingsError(f"rating table {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"rating table {path} is not valid TOML: {error}") from None

@@ -1,0 +1,158 @@
+"""The figures of a job after a run, from the journal alone; `summary.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from importer.errors import ExitCode, JournalError
+from importer.journal.sqlite import SqliteJournal
+from importer.model import OutcomeKind, Reason, RunEnd, Warn, exit_code
+from importer.reporting.files import private_opener
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FILE_NAME = "summary.json"
+_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How a job stands after its latest run. Times are Unix seconds.
+
+    `rows` counts the rows read, and `outcomes` (all eight kinds) adds up to it. `puts` counts the
+    PUTs spent on settled rows. `message` tells in words why the run ended early.
+    """
+
+    folder: Path
+    end: RunEnd
+    message: str
+    rows: int
+    outcomes: Mapping[OutcomeKind, int]
+    reasons: Mapping[tuple[OutcomeKind, Reason], int]
+    warnings: Mapping[Warn, int]
+    puts: int
+    runs: int
+    started_at: float
+    ended_at: float
+    product_id: str
+    base_url: str
+    inputs: Sequence[str]
+    files: Sequence[Path]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Return the exit code that the command ends with."""
+        return exit_code(self.end, self.outcomes)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `summary.json` holds; its keys are documented in docs/reference.md."""
+        return {
+            "schema": _SCHEMA,
+            "job": self.folder.name,
+            "end": self.end,
+            "exit_code": self.exit_code,
+            "message": self.message,
+            "rows": self.rows,
+            "outcomes": {kind: self.outcomes[kind] for kind in OutcomeKind},
+            "reasons": [
+                {"outcome": kind, "reason": reason, "rows": number}
+                for (kind, reason), number in sorted(self.reasons.items())
+            ],
+            "warnings": {warning: self.warnings.get(warning, 0) for warning in Warn},
+            "puts": self.puts,
+            "runs": self.runs,
+            "started_at": _iso(self.started_at),
+            "ended_at": _iso(self.ended_at),
+            "product_id": self.product_id,
+            "base_url": self.base_url,
+            "inputs": list(self.inputs),
+            "files": [path.name for path in self.files],
+        }
+
+    def write(self) -> None:
+        """Write `summary.json` into the job's folder. Raises `JournalError`."""
+        path = self.folder / FILE_NAME
+        unborn = path.with_suffix(".new")
+        try:
+            with open(unborn, "w", encoding="utf-8", opener=private_opener) as file:
+                json.dump(self.as_json(), file, indent=2)
+                file.write("\n")
+            unborn.replace(path)
+        except OSError as error:
+            raise JournalError(
+                f"{path} cannot be written: {error.strerror}. Free the disk or mend the folder and "
+                "run the same command again; nothing is sent twice"
+            ) from None
+
+    def outcomes_frame(self) -> pd.DataFrame:
+        """Return one line for each settled row; see `outcomes_frame`."""
+        return outcomes_frame(self.folder)
+
+
+def summarise(
+    folder: Path,
+    journal: SqliteJournal,
+    end: RunEnd,
+    message: str,
+    files: Sequence[Path],
+    now: float,
+) -> Summary:
+    """Return the job's summary for a run that ends `now` (Unix seconds)."""
+    totals = journal.totals()
+    facts = journal.facts()
+    run = journal.last_run()
+    return Summary(
+        folder=folder,
+        end=end,
+        message=message,
+        rows=totals.rows,
+        outcomes=totals.outcomes,
+        reasons=totals.reasons,
+        warnings=totals.warnings,
+        puts=totals.puts,
+        runs=run.number if run else 0,
+        started_at=run.started_at if run else now,
+        ended_at=now,
+        product_id=facts["product_id"],
+        base_url=facts["base_url"],
+        inputs=[file.path for file in journal.inputs()],
+        files=files,
+    )
+
+
+def outcomes_frame(folder: Path) -> pd.DataFrame:
+    """Return the outcomes of the job in `folder`, one line for each settled row.
+
+    The index is the row's place in the job, from 1; `file` and `row` are its place in the input.
+    """
+    import pandas as pd  # noqa: PLC0415 -- heavy, and only needed here
+
+    journal = SqliteJournal(folder)
+    try:
+        inputs = [file.path for file in journal.inputs()]
+        starts = [first for first in journal.first_seqs() if first is not None]
+        frame = pd.DataFrame(
+            journal.outcomes(),
+            columns=[
+                "seq", "outcome", "conversation_id", "reason", "detail", "http_status", "attempts",
+                "updated_at", "warning",
+            ],
+        )  # fmt: skip
+    finally:
+        journal.close()
+    position = pd.Series(starts, dtype="int64").searchsorted(frame["seq"], side="right") - 1
+    frame.insert(1, "file", [inputs[at] for at in position])
+    frame.insert(2, "row", frame["seq"] - [starts[at] for at in position] + 1)
+    for name in ("outcome", "reason", "warning"):
+        frame[name] = frame[name].astype("category")
+    return frame.astype({"http_status": "Int64"}).set_index("seq")
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

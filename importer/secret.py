@@ -1,0 +1,36 @@
+"""The API key, wrapped so that it cannot be printed by accident."""
+
+from __future__ import annotations
+
+from importer.errors import SettingsError
+
+
+class ApiKey:
+    """Holds a key. Its text is given only by `reveal`, never by `str`, `repr`, or a traceback.
+
+    Raises `SettingsError` for a text that cannot be a header value, without showing it.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        text = text.strip()
+        if not text:
+            raise SettingsError("the API key is empty")
+        if not text.isascii() or not text.isprintable() or " " in text:
+            raise SettingsError(
+                "the API key holds a space, a line break or a character that is not ASCII: "
+                "check that nothing but the key was copied"
+            )
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the key itself."""
+        return self._text
+
+    def redact(self, text: str) -> str:
+        """Return `text` with every occurrence of the key blotted out."""
+        return text.replace(self._text, "[API key]")
+
+    def __repr__(self) -> str:
+        return "ApiKey(…)"

@@ -1,0 +1,207 @@
+"""Rows from Parquet files: only the needed columns, a few thousand rows at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from importer.errors import InputError
+from importer.identifiers import hyphenated
+from importer.model import Reason, Row
+from importer.sources.base import Original, find_columns
+
+_Cell = Callable[[Any], str]
+
+
+class ParquetSource:
+    """One Parquet file; a `RowSource`."""
+
+    delimiter = ","
+    encoding = "utf-8"
+
+    def __init__(self, path: Path, columns: Mapping[str, str]) -> None:
+        self.path = path
+        self._total = 0
+        self._read = 0
+        with self._open() as file:
+            schema = file.schema_arrow
+            self._total = file.metadata.num_rows
+        self.header: Sequence[str] = schema.names
+        self._columns = find_columns(path, self.header, columns)
+        self._cells = {
+            field: self._converter(field, schema.field(index).name, schema.field(index).type)
+            for field, index in self._columns.items()
+        }
+        if self._total == 0:
+            raise InputError(f"{path} has columns but no rows")
+
+    def batches(self, first_seq: int, size: int) -> Iterator[Sequence[Row]]:
+        """Yield all rows; see `RowSource`."""
+        names = [self.header[index] for index in self._columns.values()]
+        self._read = 0
+        for batch in self._arrow_batches(size, names):
+            empty = [""] * batch.num_rows
+            cells: dict[str, list[str]] = {}
+            problems: dict[int, str] = {}
+            for field, index in self._columns.items():
+                values = batch.column(self.header[index])
+                cells[field] = self._texts(field, values, problems)
+            rows = [
+                Row(seq, conversation, rating, comment)
+                for seq, (conversation, rating, comment) in enumerate(
+                    zip(
+                        cells["conversation_id"],
+                        cells.get("rating", empty),
+                        cells.get("comment", empty),
+                        strict=True,
+                    ),
+                    first_seq + self._read,
+                )
+            ]
+            for place, problem in problems.items():
+                rows[place] = Row(rows[place].seq, "", "", "", None, Reason.BAD_BYTES, problem)
+            self._read += batch.num_rows
+            yield rows
+
+    def originals(self, numbers: Iterable[int]) -> Iterator[Original]:
+        """Yield the rows with these numbers, all columns; see `RowSource`."""
+        wanted = iter(numbers)
+        number = next(wanted, None)
+        done = 0
+        for batch in self._arrow_batches(1000, None):
+            while number is not None and number <= done + batch.num_rows:
+                row = batch.slice(number - done - 1, 1)
+                yield Original(number, [_as_text(c[0].as_py()) for c in row.columns])
+                number = next(wanted, None)
+            if number is None:
+                return
+            done += batch.num_rows
+
+    def progress(self) -> float:
+        """Return the share of the file's rows that was read; see `RowSource`."""
+        return self._read / self._total if self._total else 1.0
+
+    def close(self) -> None:
+        """Nothing stays open between two readings."""
+
+    def _open(self) -> pq.ParquetFile:
+        try:
+            return pq.ParquetFile(self.path, pre_buffer=False)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise InputError(
+                f"{self.path} is not a Parquet file, or it is damaged or cut off: {_brief(error)}"
+            ) from None
+
+    def _arrow_batches(self, size: int, names: list[str] | None) -> Iterator[pa.RecordBatch]:
+        with self._open() as file:
+            try:
+                yield from file.iter_batches(size, columns=names, use_threads=False)
+            except (pa.ArrowException, OSError, ValueError) as error:
+                raise InputError(f"{self.path} is damaged: {_brief(error)}") from None
+
+    def _converter(self, field: str, name: str, kind: pa.DataType) -> _Cell:
+        """Return the function from a cell that is not null to its text."""
+        kind = _plain(kind)
+        if _is_string(kind):
+            return _same
+        if (
+            pa.types.is_binary(kind)
+            or pa.types.is_large_binary(kind)
+            or (pa.types.is_fixed_size_binary(kind))
+        ):
+            return _id_from_bytes if field == "conversation_id" else _decode
+        if pa.types.is_null(kind):
+            return _same
+        if field != "conversation_id":
+            if pa.types.is_boolean(kind):
+                return _bool_text
+            if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+                return _number_text
+            if pa.types.is_integer(kind):
+                return str
+        raise InputError(
+            f"{self.path}: column {name!r} is of type {kind}; {field} needs text"
+            + (", binary or UUID" if field == "conversation_id" else ", numbers or true/false")
+        )
+
+    def _texts(self, field: str, values: pa.Array, problems: dict[int, str]) -> list[str]:
+        if isinstance(values.type, pa.BaseExtensionType):
+            values = values.storage
+        convert = self._cells[field]
+        try:
+            cells = values.to_pylist()
+            if convert is _same:
+                return [cell or "" for cell in cells]
+            return ["" if cell is None else convert(cell) for cell in cells]
+        except UnicodeDecodeError:
+            return [self._text_or_problem(field, v, at, problems) for at, v in enumerate(values)]
+
+    def _text_or_problem(
+        self, field: str, value: pa.Scalar, at: int, problems: dict[int, str]
+    ) -> str:
+        try:
+            cell = value.as_py()
+            return "" if cell is None else self._cells[field](cell)
+        except UnicodeDecodeError as error:
+            name = self.header[self._columns[field]]
+            problems[at] = (
+                f"byte 0x{error.object[error.start]:02X} in column {name!r} is not valid UTF-8"
+            )
+            return ""
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """Return the type of the values themselves, without extension or dictionary."""
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _is_string(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
+
+
+def _same(cell: str) -> str:
+    return cell
+
+
+def _decode(cell: bytes) -> str:
+    return cell.decode()
+
+
+def _bool_text(cell: object) -> str:
+    return "true" if cell else "false"
+
+
+def _number_text(cell: float | Decimal) -> str:
+    """Return `4` for 4.0, so that a column of stars matches whatever its type; NaN is empty."""
+    if math.isnan(cell):
+        return ""
+    return str(int(cell)) if math.isfinite(cell) and cell == int(cell) else str(cell)
+
+
+def _id_from_bytes(cell: bytes) -> str:
+    return hyphenated(cell.hex()) if len(cell) == 16 else cell.decode()
+
+
+def _as_text(cell: object) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, bytes):
+        try:
+            return _id_from_bytes(cell)
+        except UnicodeDecodeError:
+            return cell.hex()
+    return _bool_text(cell) if isinstance(cell, bool) else str(cell)
+
+
+def _brief(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
