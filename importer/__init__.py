@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from importer.model import Meaning, OutcomeKind, Reason, RunEnd, Warn
     from importer.ratings import RatingTable
     from importer.reporting.summary import Summary, outcomes_frame
-    from importer.sandbox import Faults, Sandbox
+    from importer.sandbox.faults import Faults
+    from importer.sandbox.server import Sandbox
     from importer.settings import FailureLimit, ImportSettings, InputFormat, LongComments
 
 _HOMES = {
@@ -29,7 +30,8 @@ _HOMES = {
     "importer.model": ("Meaning", "OutcomeKind", "Reason", "RunEnd", "Warn"),
     "importer.ratings": ("RatingTable",),
     "importer.reporting.summary": ("Summary", "outcomes_frame"),
-    "importer.sandbox": ("Faults", "Sandbox"),
+    "importer.sandbox.faults": ("Faults",),
+    "importer.sandbox.server": ("Sandbox",),
     "importer.settings": ("FailureLimit", "ImportSettings", "InputFormat", "LongComments"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -13,7 +13,8 @@ from importer.control import Control, Observer
 from importer.errors import SettingsError
 from importer.pipeline import run_pipeline
 from importer.reporting.summary import Summary
-from importer.sandbox import Faults, Sandbox
+from importer.sandbox.faults import Faults
+from importer.sandbox.server import Sandbox
 from importer.secret import ApiKey
 from importer.settings import ImportSettings
 

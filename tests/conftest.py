@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from importer.sandbox import Faults, Sandbox
+from importer.sandbox.faults import Faults
+from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
 
 PRODUCT = "9f1c2b4a-3d5e-4f6a-8b7c-1d2e3f4a5b6c"
@@ -65,7 +66,7 @@ def settings_for(tmp_path: Path) -> Callable[..., ImportSettings]:
 
 @pytest.fixture
 async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
-    """Run a sandbox; `@pytest.mark.parametrize("sandbox", [Faults(…)], indirect=True)` spoils it."""
+    """Run a sandbox; an indirect parameter gives it faults."""
     faults = getattr(request, "param", None) or Faults()
     async with Sandbox(faults) as running:
         yield running

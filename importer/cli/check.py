@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -13,10 +13,12 @@ from importer.cli.configuration import PREFIX
 from importer.cli.console import output
 from importer.cli.options import INPUTS, NO_PRODUCT, READING, build_settings, with_options
 from importer.errors import ExitCode
-from importer.inspection import Inspection, inspect_inputs
 from importer.normalise import COMMENT_LIMIT, shown
 from importer.quantities import counted, format_duration
 from importer.settings import ImportSettings, LongComments
+
+if TYPE_CHECKING:
+    from importer.inspection import Inspection
 
 #: Requests per second for which the duration is told when no --rate is given.
 _RATES = (100.0, 1000.0)
@@ -32,6 +34,8 @@ def check(inputs: tuple[Path, ...], **options: Any) -> ExitCode:
     Exit code 0: every row can be sent. 1: some rows would be rejected. 2: a file cannot be read.
     """
     settings = build_settings(inputs, {**options, "product_id": NO_PRODUCT})
+    from importer.inspection import inspect_inputs  # noqa: PLC0415 -- --help does without
+
     found = inspect_inputs(settings)
     _print(found, settings, output())
     return ExitCode.ROWS_NOT_IMPORTED if found.rejected else ExitCode.OK

@@ -17,7 +17,6 @@ import click
 from click.core import ParameterSource
 from rich.table import Table
 
-from importer.api import run_import
 from importer.cli.configuration import PREFIX
 from importer.cli.console import output
 from importer.cli.options import (
@@ -35,7 +34,7 @@ from importer.errors import ExitCode, SettingsError, one_error
 from importer.model import OutcomeKind, RunEnd, Warn
 from importer.quantities import counted, format_duration
 from importer.reporting.summary import Summary
-from importer.sandbox import Faults
+from importer.sandbox.faults import Faults
 from importer.secret import ApiKey
 from importer.settings import ImportSettings
 
@@ -98,6 +97,8 @@ def run(
 async def _run(
     settings: ImportSettings, key: ApiKey | None, faults: Faults, observer: Observer
 ) -> Summary:
+    from importer.api import run_import  # noqa: PLC0415 -- heavy, and --help does without
+
     control = Control()
     with one_error():
         async with anyio.create_task_group() as tasks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import click
@@ -11,7 +12,10 @@ import click
 from importer.cli.configuration import PREFIX
 from importer.cli.options import CONFIG, FAULT, PATH, find_key
 from importer.errors import SettingsError
-from importer.sandbox import Faults, Sandbox
+from importer.sandbox.faults import Faults
+
+if TYPE_CHECKING:
+    from importer.sandbox.server import Sandbox
 
 
 @click.command(context_settings={"auto_envvar_prefix": PREFIX})
@@ -27,6 +31,8 @@ def sandbox(host: str, port: int, api_key_file: Path | None, fault: tuple[str, .
     line; GET /sandbox/statistics counts the answers; GET /openapi.json describes the API.
     """
     key = find_key(api_key_file).reveal() if api_key_file is not None else None
+    from importer.sandbox.server import Sandbox  # noqa: PLC0415 -- heavy, and --help does without
+
     anyio.run(_serve, Sandbox(Faults.parse(fault), key=key, host=host, port=port))
 
 

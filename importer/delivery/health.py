@@ -1,0 +1,48 @@
+"""What a verdict tells of the service as a whole: outages, pauses, and reasons to end the run."""
+
+from __future__ import annotations
+
+from importer.delivery.verdicts import Verdict, VerdictKind
+from importer.model import RunEnd
+from importer.pacing import Pacing
+from importer.quantities import format_duration
+
+
+def learn(pacing: Pacing, verdict: Verdict, now: float) -> str:
+    """Let `pacing` know of `verdict`; return what a person should be told of, or nothing."""
+    breaker = pacing.breaker
+    was_open = breaker.is_open
+    if verdict.kind is not VerdictKind.TRANSIENT:
+        breaker.answered(now)
+        return "the service answers again: going on" if was_open else ""
+    breaker.failed(now)
+    notice = ""
+    if breaker.is_open and not was_open:
+        notice = f"the service fails as a whole ({verdict.detail}): pausing, with single probes"
+    if verdict.retry_after and verdict.http_status in (429, 503):
+        if not pacing.paused_for(now):
+            wait = format_duration(verdict.retry_after)
+            notice = f"the service asks for a pause of {wait} ({verdict.detail})"
+        pacing.pause(now + verdict.retry_after)
+    return notice
+
+
+def reason_to_stop(
+    pacing: Pacing, verdict: Verdict, now: float, outage_for: float
+) -> tuple[RunEnd, str] | None:
+    """Return why the run has to end after this verdict, or None.
+
+    `outage_for` is how many seconds the service may be down.
+    """
+    down = pacing.breaker.open_for(now)
+    if verdict.kind is VerdictKind.UNTRUSTED:
+        return RunEnd.UNTRUSTED, f"{verdict.detail} (--ca-file adds a certificate authority)"
+    if verdict.kind is VerdictKind.KEY_REFUSED:
+        why = f"the service refused the API key ({verdict.detail})"
+        return RunEnd.KEY_REFUSED, f"{why}: check the key, and that it belongs to this product"
+    if pacing.breaker.is_open and down >= outage_for:
+        return (
+            RunEnd.SERVICE_DOWN,
+            f"the service has failed for {format_duration(down)}: {verdict.detail}",
+        )
+    return None

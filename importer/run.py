@@ -1,0 +1,321 @@
+"""One run of a job while it lasts: a reader and a crew of workers around the lanes.
+
+All the state here can be lost at any moment; what lasts is the journal. The decisions are made
+elsewhere: which row is next by `lanes`, whether a request may start by `pacing`, what becomes of
+a row by `delivery.disposition`. This module awaits, and carries the answers between them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import anyio
+import anyio.to_thread
+
+from importer.clock import Clock
+from importer.control import Control, Observer, Progress
+from importer.delivery.client import FeedbackClient
+from importer.delivery.disposition import Disposer, Wait
+from importer.delivery.health import learn, reason_to_stop
+from importer.delivery.retry import DeferralPolicy, RetryPolicy
+from importer.delivery.verdicts import Verdict, VerdictKind
+from importer.errors import InputError, one_error
+from importer.feed import BATCH_ROWS, Batch, read_rows
+from importer.journal.base import Journal, SettledRows, Totals
+from importer.lanes import ConversationLanes, Lane, LaneState, Superseded
+from importer.model import Deferral, Feedback, Outcome, OutcomeKind, Reason, RunEnd
+from importer.normalise import Normaliser
+from importer.pacing import Pacing
+from importer.quantities import format_duration
+from importer.recorder import Recorder
+from importer.settings import ImportSettings, LongComments
+from importer.sources import RowSource
+from importer.wakeup import Wakeup
+
+#: The reader stops while this many rows are ready to be sent, wait for a retry, or are deferred.
+_MOST_READY = 2 * BATCH_ROWS
+_MOST_RETRYING = 20_000
+_MOST_DEFERRED = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What earlier runs of the job have left behind."""
+
+    totals: Totals
+    settled: SettledRows
+    deferrals: dict[int, Deferral]
+
+    @classmethod
+    def load(cls, journal: Journal) -> Past:
+        """Read it from the journal; takes about a second for each million settled rows."""
+        return cls(journal.totals(), journal.settled(), journal.deferrals())
+
+
+class Run:
+    """Reads, sends and records until everything is settled, or until `control` stops it."""
+
+    def __init__(
+        self,
+        settings: ImportSettings,
+        journal: Journal,
+        past: Past,
+        sources: Sequence[RowSource],
+        client: FeedbackClient,
+        control: Control,
+        observers: Sequence[Observer],
+        clock: Clock,
+    ) -> None:
+        self.control = control
+        self._settings = settings
+        self._client = client
+        self._observers = observers
+        self._clock = clock
+        self._started = clock.monotonic()
+
+        self._lanes = ConversationLanes()
+        self._pacing = Pacing(self._started, rate=settings.rate)
+        self._disposer = Disposer(
+            RetryPolicy(
+                max_attempts=settings.max_attempts,
+                first=settings.retry_first,
+                longest=settings.retry_max,
+            ),
+            DeferralPolicy(
+                first=settings.defer_first, longest=settings.defer_max, total=settings.defer_for
+            ),
+        )
+        self._recorder = Recorder(journal, self._report)
+        self._past = past
+        self._feed = read_rows(
+            sources,
+            Normaliser(
+                settings.ratings, truncate_comments=settings.long_comments is LongComments.TRUNCATE
+            ),
+            past.settled,
+        )
+        self._share = 0.0
+        self._rows_read = 0
+        self._admitted = 0
+        self._requests = 0
+        self._all_read = False
+        self._room = Wakeup()
+        self._turnstile = anyio.Lock()
+
+    @property
+    def admitted(self) -> int:
+        """Return how many rows this run has taken in, those settled earlier left out."""
+        return self._admitted
+
+    @property
+    def recorded(self) -> int:
+        """Return how many outcomes this run has recorded."""
+        return self._recorder.counts.total()
+
+    @property
+    def outstanding(self) -> int:
+        """Return how many rows are still in the lanes."""
+        return self._lanes.statistics().outstanding
+
+    async def work(self) -> None:
+        """Read and send until everything is settled, or until the run is stopped."""
+        self.control.allow_grace(self._settings.grace)
+        with one_error():
+            async with anyio.create_task_group() as writing:
+                writing.start_soon(self._recorder.write_forever)
+                try:
+                    with self.control.scope:
+                        async with anyio.create_task_group() as crew:
+                            crew.start_soon(self._read)
+                            for _ in range(self._settings.concurrency):
+                                crew.start_soon(self._send)
+                finally:
+                    writing.cancel_scope.cancel()
+                    self._feed.close()
+                    await self._recorder.write()
+
+    async def _read(self) -> None:
+        """Pull rows from the inputs while there is room for them."""
+        try:
+            while self.control.end is None:
+                batch = await anyio.to_thread.run_sync(next, self._feed, None)
+                if batch is None:
+                    break
+                self._admit(batch)
+                while not self._has_room() and self.control.end is None:
+                    await self._room.wait()
+        except InputError as error:
+            if not self._requests:
+                raise
+            self.control.stop(RunEnd.INPUT_FAILED, str(error))
+        finally:
+            self._all_read = True
+            self.control.changed.notify()
+
+    def _admit(self, batch: Batch) -> None:
+        """Offer a batch's feedback to the lanes; record the rows that are not to be sent."""
+        now = self._clock.monotonic()
+        self._recorder.read(batch.rows_read, batch.first_seqs)
+        self._rows_read, self._share = batch.rows_read, batch.share
+        self._admitted += len(batch.items)
+        for item in batch.items:
+            if isinstance(item, Outcome):
+                self._recorder.settle(item)
+            elif item.seq in self._past.deferrals:
+                self._supersede(self._lanes.restore(item, now, self._restored(item, now)))
+            else:
+                self._supersede(self._lanes.offer(item, now))
+        self.control.changed.notify()
+
+    async def _send(self) -> None:
+        """Be a worker: take the next row, send it, act on the answer."""
+        while (lane := await self._next()) is not None:
+            self._requests += 1
+            if lane.ask_status:
+                verdict = await self._client.status(lane.feedback.conversation_id)
+            else:
+                lane.attempts += 1
+                verdict = await self._client.put(lane.feedback)
+            self._apply(lane, verdict)
+
+    async def _next(self) -> Lane | None:
+        """Return the next row to send, when it may be sent; None at the end of the run.
+
+        One worker waits at the turnstile for all of them; the others queue up behind it.
+        """
+        if not self._turnstile.locked() and (lane := self._take()) is not None:
+            return lane
+        async with self._turnstile:
+            while self.control.end is None and not (self._all_read and not len(self._lanes)):
+                if (lane := self._take()) is not None:
+                    return lane
+                await self.control.changed.wait(self._seconds_to_wait())
+        return None
+
+    def _take(self) -> Lane | None:
+        now = self._clock.monotonic()
+        if self.control.end is not None or self._pacing.wait(now) > 0:
+            return None
+        lane = self._lanes.next_ready(now)
+        if lane is not None:
+            self._pacing.start(now)
+            if self._has_room():
+                self._room.notify()
+        return lane
+
+    def _apply(self, lane: Lane, verdict: Verdict) -> None:
+        """Settle the row, or put it by, as the verdict says."""
+        now = self._clock.monotonic()
+        self._notice(learn(self._pacing, verdict, now))
+        if (
+            stop := reason_to_stop(self._pacing, verdict, now, self._settings.outage_for)
+        ) is not None:
+            self.control.stop(*stop)
+        if verdict.kind in (VerdictKind.KEY_REFUSED, VerdictKind.UNTRUSTED):
+            return  # the row was not at fault: it stays pending
+        if verdict.late:
+            self._lanes.may_take_effect_late(lane, now + self._settings.late_effect)
+        step = self._disposer.decide(lane, verdict, now, outage=self._pacing.breaker.is_open)
+        if isinstance(step, Wait):
+            self._supersede(self._lanes.park(lane, step.state, now + step.seconds, now))
+            if step.state is LaneState.DEFERRED and step.seconds:
+                self._recorder.defer(self._lasting(lane, now))
+        else:
+            self._recorder.settle(step)
+            self._lanes.settle(lane, now)
+            limit = self._settings.max_failures
+            if limit is not None and limit.reached(self._recorder.counts):
+                failed = self._recorder.counts[OutcomeKind.FAILED]
+                self.control.stop(
+                    RunEnd.MAX_FAILURES,
+                    f"{failed:,} rows failed, which is the limit; the latest: {step.detail}",
+                )
+        self.control.changed.notify()
+
+    def _supersede(self, superseded: Superseded | None) -> None:
+        if superseded is not None:
+            feedback, attempts = superseded
+            self._recorder.settle(
+                Outcome(
+                    feedback.seq,
+                    OutcomeKind.SUPERSEDED,
+                    feedback.conversation_id,
+                    Reason.LATER_ROW,
+                    attempts=attempts,
+                )
+            )
+
+    def _lasting(self, lane: Lane, now: float) -> Deferral:
+        """Return where a deferred lane stands, in the time that outlives the process."""
+        offset = self._clock.wall() - now
+        since = now if lane.deferred_since is None else lane.deferred_since
+        return Deferral(
+            lane.feedback.seq, lane.attempts, lane.checks, since + offset, lane.due + offset
+        )
+
+    def _restored(self, feedback: Feedback, now: float) -> Deferral:
+        """Return a recorded deferral in this run's time, sane even if the clock was set."""
+        deferral = self._past.deferrals.pop(feedback.seq)
+        offset = now - self._clock.wall()
+        return deferral._replace(
+            since=min(now, deferral.since + offset),
+            due=min(now + self._settings.defer_max, deferral.due + offset),
+        )
+
+    def _has_room(self) -> bool:
+        count = self._lanes.count
+        return (
+            count(LaneState.READY) < _MOST_READY
+            and count(LaneState.RETRYING) < _MOST_RETRYING
+            and count(LaneState.DEFERRED) < _MOST_DEFERRED
+            and self._recorder.has_room
+        )
+
+    def _seconds_to_wait(self) -> float:
+        now = self._clock.monotonic()
+        if (pause := self._pacing.wait(now)) > 0:
+            return pause
+        due = self._lanes.next_due()
+        return math.inf if due is None else max(0.0, due - now)
+
+    def _notice(self, message: str) -> None:
+        for observer in self._observers if message else ():
+            observer.noticed(message)
+
+    def _report(self) -> None:
+        """Tell the observers how it goes; called after each write of the journal."""
+        self._room.notify()
+        if self._observers:
+            progress = self._progress()
+            for observer in self._observers:
+                observer.progressed(progress)
+
+    def _progress(self) -> Progress:
+        now = self._clock.monotonic()
+        lanes = self._lanes.statistics()
+        counts = self._recorder.counts
+        outcomes = {kind: self._past.totals.outcomes[kind] + counts[kind] for kind in OutcomeKind}
+        rows = max(self._past.totals.rows, self._rows_read)
+        outcomes[OutcomeKind.PENDING] = 0
+        outcomes[OutcomeKind.PENDING] = rows - sum(outcomes.values())
+        due = self._lanes.next_due()
+        held = ""
+        if self._pacing.breaker.is_open:
+            held = "the service is down"
+        elif (pause := self._pacing.paused_for(now)) > 0:
+            held = f"paused by the service for {format_duration(pause)}"
+        return Progress(
+            rows_read=self._rows_read,
+            share=self._share,
+            outcomes=outcomes,
+            settled_now=counts.total(),
+            in_flight=lanes.in_flight,
+            retrying=lanes.retrying,
+            deferred=lanes.deferred,
+            next_due=None if due is None else max(0.0, due - now),
+            only_deferred=self._all_read and lanes.deferred == lanes.outstanding > 0,
+            held_by=held,
+            elapsed=now - self._started,
+        )

@@ -1,0 +1,204 @@
+"""The command as a user meets it: output, exit codes, messages."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PRODUCT, conversation, write_csv
+
+KEY = "key-that-must-not-leak"
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "importer", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.fixture
+def clean(tmp_path: Path) -> Path:
+    return write_csv(tmp_path / "clean.csv", [(conversation(1), "POSITIVE", "fine")])
+
+
+@pytest.fixture
+def messy(tmp_path: Path) -> Path:
+    return write_csv(
+        tmp_path / "messy.csv",
+        [
+            (conversation(1), "POSITIVE", "two\nlines"),
+            (conversation(2), "5 stars", "why not"),
+            ("", "POSITIVE", ""),
+            (conversation(1), "", "only words"),
+            (conversation(3), "", "x" * 2001),
+            (conversation(3), "", ""),
+        ],
+    )
+
+
+def test_a_rehearsal_ends_well_and_shows_every_outcome(clean: Path) -> None:
+    done = run("run", str(clean), "--product-id", PRODUCT, "--sandbox")
+    assert done.returncode == 0, done.stderr
+    for outcome in ("succeeded", "unchanged", "superseded", "skipped", "rejected", "failed",
+                    "not_completed", "pending"):  # fmt: skip
+        assert outcome in done.stdout
+    assert "nothing is left to do" in done.stdout
+    assert "Job folder: clarityq-jobs/clean-" in done.stdout
+
+
+def test_a_run_with_rejected_rows_exits_1_and_says_what_to_type(messy: Path) -> None:
+    done = run("run", str(messy), "--product-id", PRODUCT, "--sandbox", "--restart")
+    assert done.returncode == 1
+    (hint,) = [line for line in done.stdout.splitlines() if line.startswith("To import")]
+    assert "4 rows rejected" in hint
+    assert hint.endswith(f"rejected.csv --product-id {PRODUCT} --sandbox")
+
+
+def test_check_reviews_the_file_without_sending(messy: Path) -> None:
+    done = run("check", str(messy), "--rate", "0.5")
+    assert done.returncode == 1
+    for text in (
+        "6 rows read: 2 can be sent, 4 would be rejected",
+        "row 2 (line 4): rating '5 stars' is not in the rating table",
+        "row 3 (line 5): conversation_id is empty",
+        "comment has 2,001 characters",
+        "'POSITIVE' 2 POSITIVE",
+        "'5 stars' 1 rejected",
+        "1 conversation of 1 occur more than once",
+        "1 row with a comment only",
+        "At 0.5 requests/s the import takes about 4.0 s",
+    ):
+        assert text in " ".join(done.stdout.split())
+
+
+def test_check_of_a_clean_file_exits_0(clean: Path) -> None:
+    assert run("check", str(clean)).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "missing.csv", "--product-id", PRODUCT, "--sandbox"], "No such file"),
+        (["check", "missing.csv"], "No such file"),
+        (["run", "clean.csv", "--sandbox"], "--product-id"),
+        (["run", "clean.csv", "--product-id", "7", "--sandbox"], "not a UUID"),
+        (["run", "clean.csv", "--product-id", PRODUCT], "CLARITYQ_API_KEY"),
+        (["run", "clean.csv", "--product-id", PRODUCT, "--api-key", KEY], "--api-key-file"),
+        (
+            ["run", "clean.csv", "--product-id", PRODUCT, "--base-url", "http://example.com"],
+            "https",
+        ),
+        (["run", "clean.csv", "--product-id", PRODUCT, "--concurrency", "0"], "from 1 to"),
+        (["run", "clean.csv", "--product-id", PRODUCT, "--defer-for", "soon"], "10min"),
+        (["run", "clean.csv", "--product-id", PRODUCT, "--fault", "5xx=1%"], "--sandbox"),
+        (["run", "clean.csv", "--product-id", PRODUCT, "--column", "score=x"], "the fields are"),
+        (["run", "clean.csv", "--product-id", PRODUCT, "--ratings", "smileys"], "thumbs"),
+        (
+            ["run", "clean.csv", "--product-id", PRODUCT, "--sandbox", "--jobs-dir", "clean.csv"],
+            "--jobs",
+        ),
+        (["chek", "clean.csv"], "check"),
+    ],
+)
+def test_wrong_usage_exits_2_with_one_message(
+    clean: Path, arguments: list[str], message: str
+) -> None:
+    assert clean.exists()
+    done = run(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_key_appears_nowhere(clean: Path, tmp_path: Path) -> None:
+    done = run(
+        "run", str(clean), "--product-id", PRODUCT, "--base-url", "http://127.0.0.1:9",
+        "--outage-for", "100ms", "--retry-max", "100ms", "--max-attempts", "3",
+        CLARITYQ_API_KEY=KEY,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert KEY not in done.stdout + done.stderr
+    for file in tmp_path.rglob("*"):
+        assert not file.is_file() or KEY.encode() not in file.read_bytes(), file
+
+
+def test_json_output_is_one_object_a_line(clean: Path) -> None:
+    done = run("run", str(clean), "--product-id", PRODUCT, "--sandbox", "--log-format", "json")
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [event["event"] for event in events] == ["started"]
+    summary = json.loads(done.stdout)
+    assert (summary["event"], summary["outcomes"]["succeeded"]) == ("summary", 1)
+
+
+def test_quiet_says_nothing_when_all_is_well(clean: Path, messy: Path) -> None:
+    quiet = ("--product-id", PRODUCT, "--sandbox", "--quiet")
+    done = run("run", str(clean), *quiet)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert "rejected" in run("run", str(messy), *quiet).stdout
+
+
+def test_jobs_lists_what_was_done(clean: Path) -> None:
+    assert "no jobs" in run("jobs").stdout
+    run("run", str(clean), "--product-id", PRODUCT, "--sandbox")
+    listed = run("jobs").stdout
+    assert "clean-" in listed
+    assert "finished" in listed
+    assert "1 succeeded" in listed
+
+
+def test_options_come_from_arguments_then_environment_then_file(clean: Path) -> None:
+    Path("clarityq-import.toml").write_text(
+        f'product_id = "{PRODUCT}"\nsandbox = true\njobs_dir = "from-file"\n'
+        '[column]\ncomment = "Comment "\n[ratings]\n"5" = "POSITIVE"\n'
+    )
+    assert run("run", str(clean)).returncode == 0
+    assert Path("from-file").is_dir()
+    assert run("run", str(clean), CLARITYQ_JOBS_DIR="from-environment").returncode == 0
+    assert Path("from-environment").is_dir()
+    run("run", str(clean), "--jobs-dir", "from-argument", CLARITYQ_JOBS_DIR="unused")
+    assert Path("from-argument").is_dir()
+    assert not Path("unused").exists()
+
+
+def test_a_terminal_gets_a_live_line_and_a_summary(clean: Path) -> None:
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "importer", "run", str(clean), "--product-id", PRODUCT, "--sandbox",
+         "--fault", "latency=1s"],
+        stdin=child, stdout=child, stderr=child, env={**os.environ, "TERM": "xterm"},
+    )  # fmt: skip
+    os.close(child)
+    shown = b""
+    while True:
+        try:
+            block = os.read(parent, 4096)
+        except OSError:
+            break
+        if not block:
+            break
+        shown += block
+    os.close(parent)
+    assert process.wait() == 0
+    assert b"Importing" in shown
+    assert b"nothing is left to do" in shown
+
+
+def test_help_is_quick_to_load() -> None:
+    """It does not import what only a run needs."""
+    code = (
+        "import sys; from importer.cli.main import cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'pandas', 'pyarrow', 'aiohttp'} & set(sys.modules); assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,266 @@
+"""The whole job against the sandbox over a real socket: what ends up where."""
+
+import csv
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from importer import run_import_blocking
+from importer.api import run_import
+from importer.errors import ExitCode, InputError
+from importer.model import OutcomeKind, Reason, RunEnd, Warn
+from importer.ratings import RatingTable
+from importer.sandbox.faults import Faults
+from importer.sandbox.server import Sandbox
+from importer.settings import FailureLimit, ImportSettings, LongComments
+from tests.conftest import conversation, write_csv
+
+pytestmark = pytest.mark.anyio
+Make = Callable[..., ImportSettings]
+
+ROUGH = Faults(
+    not_completed=0.2, completes_after=0.3, too_many=0.05, server_error=0.05,
+    reset_before=0.03, reset_after=0.03, truncated=0.02, not_json=0.02, seed=3,
+)  # fmt: skip
+
+
+def stored(sandbox: Sandbox) -> dict[str, tuple[str | None, str | None]]:
+    return {c: (f.rating, f.comment) for c, f in sandbox.feedback.items()}
+
+
+@pytest.mark.parametrize("sandbox", [ROUGH], indirect=True)
+async def test_under_faults_the_last_valid_row_of_each_conversation_wins(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    dice = random.Random(1)
+    rows, expected = [], {}
+    for number in range(1500):
+        who = conversation(dice.randrange(500))
+        rating = dice.choice(["POSITIVE", "NEGATIVE", "CLEAR", "", "meh"])
+        comment = dice.choice(["", f"comment {number}", 'two\nlines, "quoted" 👍'])
+        rows.append((who, rating, comment))
+        if rating != "meh" and (rating or comment):
+            kept = rating if rating in ("POSITIVE", "NEGATIVE") else None
+            expected[who] = (kept, comment or None)
+    settings = settings_for(write_csv(tmp_path / "in.csv", rows), base_url=sandbox.url)
+
+    summary = await run_import(settings, api_key="any")
+
+    assert stored(sandbox) == expected
+    assert sandbox.most_at_once == 1
+    assert summary.rows == sum(summary.outcomes.values()) == 1500
+    assert summary.outcomes[OutcomeKind.REJECTED] == sum(
+        r == "meh" or not (r or c) for _, r, c in rows
+    )
+    assert summary.outcomes[OutcomeKind.PENDING] == summary.outcomes[OutcomeKind.FAILED] == 0
+    assert summary.end is RunEnd.FINISHED
+    assert summary.exit_code is ExitCode.ROWS_NOT_IMPORTED
+
+
+async def test_the_outcomes_of_all_inputs_come_as_a_table(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    first = write_csv(tmp_path / "first.csv", [(conversation(1), "up", ""), ("bad", "up", "")])
+    second = tmp_path / "second.parquet"
+    table = {
+        "conversation_id": pa.array([bytes.fromhex(conversation(2).replace("-", ""))]),
+        "rating": pa.array([False]),
+    }
+    pq.write_table(pa.table(table), second)
+    settings = settings_for(
+        first, second, base_url=sandbox.url, ratings=RatingTable.parse(["thumbs"])
+    )
+
+    summary = await run_import(settings, api_key="any")
+    frame = summary.outcomes_frame()
+
+    assert stored(sandbox) == {
+        conversation(1): ("POSITIVE", None),
+        conversation(2): ("NEGATIVE", None),
+    }
+    assert isinstance(frame, pd.DataFrame)
+    assert [Path(name).name for name in frame["file"]] == [
+        "first.csv",
+        "first.csv",
+        "second.parquet",
+    ]
+    assert frame["row"].tolist() == [1, 2, 1]
+    assert frame["outcome"].tolist() == ["succeeded", "rejected", "succeeded"]
+    assert frame["updated_at"].notna().tolist() == [True, False, True]
+
+
+def test_a_notebook_can_rehearse_without_a_key(settings_for: Make, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "POSITIVE", "x" * 2001)])
+    settings = settings_for(path, sandbox=True, long_comments=LongComments.TRUNCATE)
+    summary = run_import_blocking(settings)
+    assert summary.exit_code is ExitCode.OK
+    assert summary.warnings == {Warn.COMMENT_TRUNCATED: 1}
+
+
+@pytest.mark.parametrize("sandbox", [Faults(in_error=1.0)], indirect=True)
+async def test_a_conversation_in_error_is_not_waited_for(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "POSITIVE", "")])
+    summary = await run_import(settings_for(path, base_url=sandbox.url), api_key="any")
+    assert summary.reasons == {(OutcomeKind.NOT_COMPLETED, Reason.CONVERSATION_ERROR): 1}
+    assert summary.puts == 1
+    assert summary.exit_code is ExitCode.NOT_COMPLETED
+
+
+@pytest.mark.parametrize("sandbox", [Faults(not_completed=1.0, completes_after=60)], indirect=True)
+async def test_the_wait_for_a_conversation_has_a_deadline_and_the_next_run_tries_again(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "POSITIVE", ""), ("bad", "", "")])
+    settings = settings_for(path, base_url=sandbox.url, defer_for=0.3)
+
+    first = await run_import(settings, api_key="any")
+    assert first.reasons[OutcomeKind.NOT_COMPLETED, Reason.DEFERRAL_DEADLINE] == 1
+    assert (first.folder / "not_completed.csv").exists()
+
+    sandbox.faults = Faults()
+    sandbox._dice = type(sandbox._dice)(sandbox.faults)
+    second = await run_import(settings, api_key="any")
+    assert second.folder == first.folder, "the same job goes on"
+    assert second.outcomes[OutcomeKind.SUCCEEDED] == 1
+    assert second.outcomes[OutcomeKind.REJECTED] == 1, "what was settled stays settled"
+    assert not (first.folder / "not_completed.csv").exists()
+
+
+async def test_a_finished_job_sends_everything_again_as_a_new_job(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "POSITIVE", "")])
+    settings = settings_for(path, base_url=sandbox.url)
+    first = await run_import(settings, api_key="any")
+    second = await run_import(settings, api_key="any")
+    assert sandbox.statuses[200] == 2
+    assert first.folder != second.folder
+
+
+@pytest.mark.parametrize("sandbox", [Faults(server_error=1.0)], indirect=True)
+async def test_retries_run_out_and_the_failures_can_end_the_run(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    rows = [(conversation(number), "POSITIVE", "") for number in range(2000)]
+    settings = settings_for(
+        write_csv(tmp_path / "in.csv", rows), base_url=sandbox.url, max_attempts=2,
+        max_failures=FailureLimit(count=5), late_effect=0.0,
+    )  # fmt: skip
+    summary = await run_import(settings, api_key="any")
+    assert summary.end is RunEnd.MAX_FAILURES
+    assert summary.exit_code is ExitCode.ABORTED
+    assert 5 <= summary.outcomes[OutcomeKind.FAILED] < 50
+    assert summary.outcomes[OutcomeKind.PENDING] > 0
+    assert "limit" in summary.message
+    with (summary.folder / "failed.csv").open(newline="") as file:
+        failed = list(csv.DictReader(file))
+    assert {row["attempts"] for row in failed} == {"2"}
+
+
+async def test_a_refused_key_stops_at_once_and_spends_no_row(
+    settings_for: Make, tmp_path: Path
+) -> None:
+    rows = [(conversation(number), "POSITIVE", "") for number in range(3000)]
+    path = write_csv(tmp_path / "in.csv", rows)
+    async with Sandbox(key="right") as sandbox:
+        settings = settings_for(path, base_url=sandbox.url)
+        refused = await run_import(settings, api_key="wrong")
+        asked = sandbox.statuses.total()
+        accepted = await run_import(settings, api_key="right")
+    assert refused.end is RunEnd.KEY_REFUSED
+    assert refused.exit_code is ExitCode.ABORTED
+    assert asked <= settings.concurrency
+    assert refused.outcomes[OutcomeKind.PENDING] == refused.rows > 0
+    assert accepted.outcomes[OutcomeKind.SUCCEEDED] == 3000
+
+
+async def test_a_service_that_is_down_ends_the_run_and_spends_no_row(
+    settings_for: Make, tmp_path: Path
+) -> None:
+    rows = [(conversation(number), "POSITIVE", "") for number in range(20)]
+    async with Sandbox() as sandbox:
+        gone = sandbox.url
+    path = write_csv(tmp_path / "in.csv", rows)
+    settings = settings_for(path, base_url=gone, outage_for=0.5, max_attempts=1000, retry_max=0.1)
+    summary = await run_import(settings, api_key="any")
+    assert summary.end is RunEnd.SERVICE_DOWN
+    assert summary.outcomes[OutcomeKind.PENDING] == 20
+
+
+async def test_a_truncated_archive_is_reported_and_nothing_recorded_is_lost(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    import gzip
+
+    rows = [(conversation(number), "POSITIVE", f"comment {number}") for number in range(20_000)]
+    whole = gzip.compress(write_csv(tmp_path / "in.csv", rows).read_bytes())
+    path = tmp_path / "in.csv.gz"
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    summary = await run_import(settings_for(path, base_url=sandbox.url), api_key="any")
+    assert summary.end is RunEnd.INPUT_FAILED
+    assert "cut off" in summary.message
+    assert summary.outcomes[OutcomeKind.SUCCEEDED] == len(sandbox.feedback) > 0
+
+    path.write_bytes(whole[:100])
+    with pytest.raises(InputError, match="cut off"):
+        await run_import(settings_for(path, base_url=sandbox.url, restart=True), api_key="any")
+
+
+async def test_left_over_rows_can_be_mended_and_imported_as_they_are(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    source = tmp_path / "legacy.csv"
+    source.write_bytes(
+        "Conversation_ID;rating;comment;team\n"
+        f'{conversation(1)};meh;"caf\u00e9; two\r\nlines";blue\n'
+        f"{conversation(2)};POSITIVE;;red\n"
+        f"{conversation(3)};POSITIVE;a;b;c\n".encode("cp1252")
+    )
+    settings = settings_for(source, base_url=sandbox.url, encoding="cp1252")
+    summary = await run_import(settings, api_key="any")
+    left_over = summary.folder / "rejected.csv"
+    with left_over.open(newline="", encoding="cp1252") as file:
+        rows = list(csv.reader(file, delimiter=";"))
+    assert rows[0] == ["Conversation_ID", "rating", "comment", "team", "row", "reason",
+                       "http_status", "attempts", "detail"]  # fmt: skip
+    assert rows[1][:6] == [conversation(1), "meh", "café; two\r\nlines", "blue", "1",
+                           "unknown_rating"]  # fmt: skip
+    assert rows[2][:4] == [f"{conversation(3)};POSITIVE;a;b;c", "", "", ""], "kept whole"
+
+    mended = left_over.read_bytes().replace(b"meh", b"NEGATIVE")
+    left_over.write_bytes(mended)
+    again = await run_import(
+        settings_for(left_over, base_url=sandbox.url, encoding="cp1252"), api_key="any"
+    )
+    assert stored(sandbox)[conversation(1)] == ("NEGATIVE", "café; two\r\nlines")
+    assert again.outcomes[OutcomeKind.REJECTED] == 1
+    with (again.folder / "rejected.csv").open(newline="", encoding="cp1252") as file:
+        header = file.readline()
+    assert header.count("reason") == 1, "its own remarks do not pile up"
+
+
+async def test_a_left_over_row_says_so_when_a_later_one_was_sent(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    rows = [(conversation(1), "meh", ""), (conversation(1), "POSITIVE", "")]
+    settings = settings_for(write_csv(tmp_path / "in.csv", rows), base_url=sandbox.url)
+    summary = await run_import(settings, api_key="any")
+    assert "would undo it" in (summary.folder / "rejected.csv").read_text()
+
+
+async def test_what_the_importer_writes_is_for_its_owner_only(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "meh", "")])
+    summary = await run_import(settings_for(path, base_url=sandbox.url), api_key="any")
+    for file in [summary.folder, *summary.folder.parent.rglob("*")]:
+        assert file.stat().st_mode & 0o077 == 0, file
+    assert json.loads((summary.folder / "summary.json").read_text()) == summary.as_json()

@@ -1,0 +1,268 @@
+"""A run that is killed or stopped, and the one that goes on from there."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from importer.api import run_import
+from importer.control import Control, Progress
+from importer.errors import InputChangedError, JobHeldError, SettingsError
+from importer.jobs import fingerprint, open_job
+from importer.journal.sqlite import SqliteJournal
+from importer.model import OutcomeKind, RunEnd
+from importer.sandbox.faults import Faults
+from importer.sandbox.server import Sandbox
+from importer.settings import ImportSettings
+from tests.conftest import PRODUCT, conversation, write_csv
+
+Make = Callable[..., ImportSettings]
+
+
+class Server:
+    """A sandbox in a process of its own."""
+
+    def __init__(self, *faults: str) -> None:
+        options = [word for fault in faults for word in ("--fault", fault)]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "importer", "sandbox", "--port", "0", *options],
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert self.process.stderr is not None
+        self.url = self.process.stderr.readline().split()[4].rstrip(";")
+
+    def get(self, path: str) -> str:
+        with urllib.request.urlopen(self.url + path) as answer:  # noqa: S310 -- our own loopback
+            return str(answer.read().decode())
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.communicate()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    running = Server(
+        "not-completed=10%:1s",
+        "5xx=2%",
+        "429=2%",
+        "reset-before=1%",
+        "reset-after=1%",
+        "latency=5ms",
+    )
+    yield running
+    running.close()
+
+
+def start(server: Server, path: Path, *options: str) -> subprocess.Popen[str]:
+    command = [
+        sys.executable, "-m", "importer", "run", str(path), "--product-id", PRODUCT,
+        "--base-url", server.url, "--defer-first", "200ms", "--retry-first", "20ms",
+        "--late-effect", "100ms", "--concurrency", "16", *options,
+    ]  # fmt: skip
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "CLARITYQ_API_KEY": "any"},
+    )
+
+
+class StopWhen:
+    """An observer that stops its run once `condition` holds."""
+
+    def __init__(self, control: Control, condition: Callable[[Progress], bool]) -> None:
+        self.control = control
+        self.condition = condition
+
+    def started(self, *_: object) -> None: ...
+    def noticed(self, message: str) -> None: ...
+    def progressed(self, progress: Progress) -> None:
+        if self.condition(progress):
+            self.control.stop(RunEnd.SIGTERM)
+
+
+def settled(job_of: Path) -> int:
+    """Return how many rows the only job of a folder has settled; 0 while there is none."""
+    for folder in job_of.glob("*-1"):
+        try:
+            journal = SqliteJournal(folder)
+        except Exception:  # noqa: BLE001 -- not there yet, or not whole
+            return 0
+        total = journal.totals().settled
+        journal.close()
+        return total
+    return 0
+
+
+def test_kill_9_again_and_again_loses_nothing(server: Server, tmp_path: Path) -> None:
+    dice = random.Random(2)
+    rows = [
+        (conversation(dice.randrange(2500)), dice.choice(["POSITIVE", "NEGATIVE"]), str(number))
+        for number in range(4000)
+    ]
+    path = write_csv(tmp_path / "in.csv", rows)
+    for _ in range(3):
+        goal = settled(tmp_path / "clarityq-jobs") + 300
+        process = start(server, path)
+        while settled(tmp_path / "clarityq-jobs") < goal and process.poll() is None:
+            time.sleep(0.02)
+        process.kill()
+        process.communicate()
+    last = start(server, path)
+    output, _ = last.communicate()
+
+    assert last.returncode == 0, output
+    stored = [json.loads(line) for line in server.get("/sandbox/feedback").splitlines()]
+    assert {f["conversation_id"]: (f["rating"], f["comment"]) for f in stored} == {
+        who: (rating, comment) for who, rating, comment in rows
+    }
+    (summary_file,) = (tmp_path / "clarityq-jobs").glob("*/summary.json")
+    summary = json.loads(summary_file.read_text())
+    assert summary["runs"] == 4
+    assert summary["rows"] == sum(summary["outcomes"].values()) == 4000
+    assert summary["outcomes"]["succeeded"] + summary["outcomes"]["superseded"] == 4000
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_in_good_order_and_says_how_to_go_on(
+    server: Server, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    rows = [(conversation(n), "POSITIVE", "") for n in range(5000)]
+    path = write_csv(tmp_path / "in.csv", rows)
+    process = start(server, path)
+    while not settled(tmp_path / "clarityq-jobs"):
+        time.sleep(0.02)
+    process.send_signal(number)
+    output, _ = process.communicate()
+    assert process.returncode == code, output
+    assert "To go on: clarityq-import run" in output
+    (summary_file,) = (tmp_path / "clarityq-jobs").glob("*/summary.json")
+    summary = json.loads(summary_file.read_text())
+    assert summary["outcomes"]["pending"] > 0
+    assert summary["rows"] == sum(summary["outcomes"].values())
+
+
+def test_a_second_signal_stops_at_once_and_keeps_what_was_recorded(tmp_path: Path) -> None:
+    server = Server("latency=20s")
+    try:
+        rows = [("bad", "POSITIVE", ""), *((conversation(n), "POSITIVE", "") for n in range(50))]
+        process = start(server, write_csv(tmp_path / "in.csv", rows))
+        while not settled(tmp_path / "clarityq-jobs"):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert process.poll() is None, "the first one waits for what is in flight"
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=15)
+    finally:
+        server.close()
+    assert process.returncode == 143, output
+    (summary_file,) = (tmp_path / "clarityq-jobs").glob("*/summary.json")
+    assert json.loads(summary_file.read_text())["outcomes"]["rejected"] == 1
+
+
+def test_only_one_run_at_a_time_holds_a_job(server: Server, tmp_path: Path) -> None:
+    rows = [(conversation(n), "POSITIVE", "") for n in range(20_000)]
+    path = write_csv(tmp_path / "in.csv", rows)
+    first = start(server, path)
+    while not settled(tmp_path / "clarityq-jobs"):
+        time.sleep(0.02)
+    second = start(server, path)
+    output, _ = second.communicate()
+    assert second.returncode == 4, output
+    assert f"process {first.pid}" in output
+    first.kill()
+    first.communicate()
+    before = settled(tmp_path / "clarityq-jobs")
+    third = start(server, path)
+    while settled(tmp_path / "clarityq-jobs") == before and third.poll() is None:
+        time.sleep(0.02)
+    third.send_signal(signal.SIGINT)
+    output, _ = third.communicate()
+    assert third.returncode == 130, f"the lock of a killed process blocks nobody: {output}"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("sandbox", [Faults(not_completed=1.0, completes_after=1.0)], indirect=True)
+async def test_a_deferral_survives_the_end_of_its_run(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "POSITIVE", "")])
+    settings = settings_for(path, base_url=sandbox.url, defer_first=0.6, defer_max=0.6)
+    control = Control()
+    stopped = await run_import(
+        settings, api_key="any", control=control,
+        observers=[StopWhen(control, lambda progress: progress.only_deferred)],
+    )  # fmt: skip
+    assert stopped.outcomes[OutcomeKind.PENDING] == 1
+    finished = await run_import(settings, api_key="any")
+    assert finished.outcomes[OutcomeKind.SUCCEEDED] == 1
+    assert finished.puts == 2, "the second run asked for the status before it sent again"
+
+
+@pytest.mark.anyio
+async def test_a_changed_input_is_not_gone_on_with(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    rows = [(conversation(n), "POSITIVE", "") for n in range(3000)]
+    path = write_csv(tmp_path / "in.csv", rows)
+    settings = settings_for(path, base_url=sandbox.url)
+    control = Control()
+
+    await run_import(
+        settings, api_key="any", control=control, observers=[StopWhen(control, lambda _: True)]
+    )
+    write_csv(path, rows[::-1])
+    with pytest.raises(InputChangedError, match=r"in\.csv changed since .*--restart"):
+        await run_import(settings, api_key="any")
+    restarted = await run_import(
+        settings_for(path, base_url=sandbox.url, restart=True), api_key="x"
+    )
+    assert restarted.outcomes[OutcomeKind.SUCCEEDED] == 3000
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("damage", ["truncate", "remove"])
+async def test_a_lost_or_damaged_journal_is_told_and_not_overwritten(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, damage: str
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "POSITIVE", "")])
+    settings = settings_for(path, base_url=sandbox.url)
+    summary = await run_import(settings, api_key="any")
+    journal = summary.folder / "journal.sqlite"
+    if damage == "truncate":
+        journal.write_bytes(journal.read_bytes()[:5000])
+    else:
+        journal.unlink()
+    with pytest.raises(SettingsError, match="--restart"):
+        await run_import(settings, api_key="any")
+
+
+@pytest.mark.anyio
+async def test_a_job_in_use_is_refused_within_one_process_too(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "POSITIVE", "")])
+    settings = settings_for(path, base_url=sandbox.url)
+
+    class TryToOpen(StopWhen):
+        refused = False
+
+        def started(self, *_: object) -> None:
+            with pytest.raises(JobHeldError), open_job(settings, fingerprint(settings.inputs)):
+                pass
+            self.refused = True
+
+    observer = TryToOpen(Control(), lambda _: False)
+    await run_import(settings, api_key="any", observers=[observer])
+    assert observer.refused
