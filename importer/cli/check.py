@@ -103,12 +103,12 @@ def _print_words(found: Inspection, console: Console) -> None:
 def _print_remarks(found: Inspection, settings: ImportSettings, console: Console) -> None:
     if found.long_comments:
         fate = (
-            "would be cut (--long-comments truncate)"
+            "to be cut (--long-comments truncate)"
             if settings.long_comments is LongComments.TRUNCATE
-            else "are rejected; --long-comments truncate would cut them"
+            else "to be rejected (--long-comments truncate would cut instead)"
         )
         console.print(
-            f"{counted(found.long_comments, 'comment')} over {COMMENT_LIMIT:,} characters: {fate}."
+            f"{counted(found.long_comments, 'comment')} over {COMMENT_LIMIT:,} characters, {fate}."
         )
     if found.comment_only:
         console.print(
@@ -121,6 +121,6 @@ def _print_remarks(found: Inspection, settings: ImportSettings, console: Console
         )
         console.print(
             f"{counted(found.repeated_conversations, 'conversation')} of {found.conversations:,} "
-            f"occur more than once; the last row of each wins, {found.superseded:,} earlier ones "
-            f"give way. For example {examples}."
+            "with more than one row. The last row of each wins: "
+            f"{counted(found.superseded, 'earlier row')} will be superseded. For example {examples}."
         )

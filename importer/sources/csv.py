@@ -142,7 +142,7 @@ class CsvSource:
             (n for n, v in zip(self.header, fields, strict=True) if kept_byte(v) is not None), "?"
         )
         return (
-            f"byte 0x{byte:02X} in column {column.strip()!r} is not valid {self.encoding}; "
+            f"byte 0x{byte:02X} in column {column.strip()!r} is not valid {self.encoding.removesuffix('-sig')}; "
             "if the whole file is in another encoding, give --encoding, such as cp1252"
         )
 

@@ -73,7 +73,7 @@ def test_check_reviews_the_file_without_sending(messy: Path) -> None:
         "comment has 2,001 characters",
         "'POSITIVE' 2 POSITIVE",
         "'5 stars' 1 rejected",
-        "1 conversation of 1 occur more than once",
+        "1 conversation of 1 with more than one row",
         "1 row with a comment only",
         "At 0.5 requests/s the import takes about 4.0 s",
     ):
