@@ -9,7 +9,8 @@ from importer.pacing import Breaker, Pacing, RateCap
 
 def test_the_rate_cap_spreads_requests_evenly() -> None:
     cap = RateCap(10)
-    now, starts = 0.0, []
+    now = 0.0
+    starts: list[float] = []
     while len(starts) < 30:
         if (wait := cap.wait(now)) == 0:
             cap.start(now)
