@@ -142,6 +142,7 @@ class Run:
             while self.control.end is None:
                 batch = await anyio.to_thread.run_sync(next, self._feed, None)
                 if batch is None:
+                    self._share = 1.0
                     break
                 self._admit(batch)
                 while not self._has_room() and self.control.end is None:

@@ -122,5 +122,5 @@ def _print_remarks(found: Inspection, settings: ImportSettings, console: Console
         console.print(
             f"{counted(found.repeated_conversations, 'conversation')} of {found.conversations:,} "
             "with more than one row. The last row of each wins: "
-            f"{counted(found.superseded, 'earlier row')} will be superseded. For example {examples}."
+            f"{counted(found.superseded, 'earlier row')} will be superseded. Such are {examples}."
         )

@@ -13,7 +13,6 @@ from typing import Self
 
 import aiohttp
 import msgspec
-from aiohttp.client_exceptions import ClientSSLError
 from yarl import URL
 
 from importer.delivery.verdicts import (
@@ -133,8 +132,8 @@ class FeedbackClient:
 
     def _no_answer(self, error: Exception) -> Verdict:
         said = self._key.redact(printable(str(error)))
-        if isinstance(error, ClientSSLError | ssl.SSLError):
-            return Verdict(VerdictKind.UNTRUSTED, f"no trusted TLS connection: {said}")
+        if isinstance(error, ssl.CertificateError):
+            return Verdict(VerdictKind.UNTRUSTED, f"the certificate is not trusted: {said}")
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             return Verdict(VerdictKind.TRANSIENT, "timed out while connecting")
         if isinstance(error, TimeoutError):

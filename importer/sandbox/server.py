@@ -11,6 +11,7 @@ import asyncio
 import json
 import socket
 import struct
+import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -274,7 +275,7 @@ def _parse_body(raw: bytes) -> tuple[str | None, str | None]:
         )
     if "rating" not in body and comment is None:
         raise _InvalidError(["body"], "Give at least one of rating and comment", "value_error")
-    return rating, comment
+    return rating and sys.intern(rating), comment
 
 
 def _path_uuid(request: web.Request, name: str) -> str:

@@ -141,8 +141,9 @@ class CsvSource:
         column = next(
             (n for n, v in zip(self.header, fields, strict=True) if kept_byte(v) is not None), "?"
         )
+        encoding = self.encoding.removesuffix("-sig")
         return (
-            f"byte 0x{byte:02X} in column {column.strip()!r} is not valid {self.encoding.removesuffix('-sig')}; "
+            f"byte 0x{byte:02X} in column {column.strip()!r} is not valid {encoding}; "
             "if the whole file is in another encoding, give --encoding, such as cp1252"
         )
 

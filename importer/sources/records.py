@@ -87,7 +87,7 @@ class RecordReader:
                 for fields in csv.reader(self._lines(), delimiter=self._delimiter, strict=True):
                     line = self._line
                     self._line += len(consumed)
-                    if self.width is None or len(fields) == self.width:
+                    if len(fields) == self.width or (fields and self.width is None):
                         consumed.clear()
                         yield Record(line, fields)
                     else:

@@ -1,12 +1,16 @@
 """One call at a time: what goes out, and what each kind of answer becomes."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
 import aiohttp
 import pytest
+import trustme
 from aiohttp import web
 from aioresponses import CallbackResult, aioresponses
 from yarl import URL
@@ -36,10 +40,25 @@ class Response(aiohttp.ClientResponse):
         super().__init__(*args, stream_writer=Mock(output_size=0), **kwargs)
 
 
+@asynccontextmanager
+async def serve(
+    answer: Callable[[web.Request], Awaitable[web.Response]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
+    """Run a server that answers every PUT with `answer`; yield its URL."""
+    app = web.Application()
+    app.router.add_put("/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+        host, port = runner.addresses[0][:2]
+        yield f"{'https' if tls else 'http'}://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
 @pytest.fixture
 async def client(settings_for: Callable[..., ImportSettings]) -> AsyncIterator[FeedbackClient]:
-    from pathlib import Path
-
     settings = settings_for(Path("unused.csv"), base_url=BASE, retry_after_max=60.0)
     async with FeedbackClient(settings, ApiKey(KEY), wall=lambda: 0.0) as client:
         yield client
@@ -144,20 +163,30 @@ async def test_answers_are_read_to_a_bound_and_connections_used_again(
         peers.append(request.transport.get_extra_info("peername"))
         return web.Response(status=422, body=b"x" * next(sizes))
 
-    app = web.Application()
-    app.router.add_put("/{path:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    from pathlib import Path
-
-    host, port = runner.addresses[0][:2]
-    settings = settings_for(Path("unused.csv"), base_url=f"http://{host}:{port}")
-    try:
+    async with serve(answer) as url:
+        settings = settings_for(Path("unused.csv"), base_url=url)
         async with FeedbackClient(settings, ApiKey(KEY)) as client:
             verdicts = [await client.put(FEEDBACK) for _ in range(5)]
-    finally:
-        await runner.cleanup()
     assert [verdict.http_status for verdict in verdicts] == [422] * 5
     assert len(set(peers[:4])) == 1
     assert len(set(peers)) == 2
+
+
+async def test_a_certificate_is_trusted_only_if_its_authority_is(
+    settings_for: Callable[..., ImportSettings], tmp_path: Path
+) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=409)
+
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    ca_file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(ca_file)
+    kinds = []
+    async with serve(answer, tls) as url:
+        for trusted in (None, ca_file):
+            settings = settings_for(Path("unused.csv"), base_url=url, ca_file=trusted)
+            async with FeedbackClient(settings, ApiKey(KEY)) as client:
+                kinds.append((await client.put(FEEDBACK)).kind)
+    assert kinds == [VerdictKind.UNTRUSTED, VerdictKind.NOT_COMPLETED]
