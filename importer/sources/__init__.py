@@ -46,7 +46,7 @@ def _check_file(path: Path) -> None:
                 names = [entry.name for entry in path.parent.iterdir()]
             except OSError:
                 names = []
-            close = get_close_matches(path.name, names, n=1)
+            close = get_close_matches(path.name, names, n=1, cutoff=0.75)
             hint = f"; did you mean {path.with_name(close[0])}?" if close else ""
         raise InputError(f"{path}: {error.strerror}{hint}") from None
     if stat.S_ISDIR(mode):
