@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from rich.console import Console
 
 #: Wide enough for a table in a log; on a terminal its real width is used.
 _WIDTH_ELSEWHERE = 120
+
+
+class _PatientConsole(Console):
+    """Prints as long as somebody reads; the command ends with its own exit code either way."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
 def output() -> Console:
@@ -23,4 +32,4 @@ def messages() -> Console:
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else _WIDTH_ELSEWHERE
-    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+    return _PatientConsole(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)

@@ -15,7 +15,7 @@ import anyio
 import anyio.abc
 import click
 from click.core import ParameterSource
-from rich.table import Table
+from rich.table import Column, Table
 
 from importer.cli.configuration import PREFIX
 from importer.cli.console import output
@@ -87,8 +87,8 @@ def run(
             _run, settings, key, faults, observer, backend_options={"use_uvloop": _has_uvloop()}
         )
     if as_json:
-        logging_line = {"event": "summary", **summary.as_json()}
-        click.echo(json.dumps(logging_line))
+        line = json.dumps({"event": "summary", **summary.as_json()})
+        output().print(line, soft_wrap=True)
     elif not quiet or summary.exit_code is not ExitCode.OK:
         _print_summary(summary, ctx)
     return summary.exit_code
@@ -141,8 +141,7 @@ def _has_uvloop() -> bool:
 
 
 def _print_summary(summary: Summary, ctx: click.Context) -> None:
-    table = Table("outcome", "rows", "", box=None, pad_edge=False)
-    table.columns[1].justify = "right"
+    table = Table("outcome", Column("rows", justify="right"), "", box=None, pad_edge=False)
     for kind in OutcomeKind:
         reasons = ", ".join(
             f"{number:,} {str(reason).replace('_', ' ')}"
@@ -150,7 +149,7 @@ def _print_summary(summary: Summary, ctx: click.Context) -> None:
             if of is kind and kind not in (OutcomeKind.SUPERSEDED, OutcomeKind.SKIPPED)
         )
         table.add_row(str(kind), f"{summary.outcomes[kind]:,}", reasons)
-    table.add_row("total", f"{summary.rows:,}", "")
+    table.add_row("total", f"{summary.rows:,}")
     console = output()
     console.print()
     console.print(table)

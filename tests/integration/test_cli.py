@@ -63,6 +63,21 @@ def test_a_run_with_rejected_rows_exits_1_and_says_what_to_type(messy: Path) -> 
     assert hint.endswith(f"rejected.csv --product-id {PRODUCT} --sandbox")
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_the_exit_code_holds_when_nobody_reads_the_summary(clean: Path, form: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "importer", "run", str(clean), "--product-id", PRODUCT, "--sandbox",
+         "--log-format", form],
+        stdout=writer, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    os.close(writer)
+    assert done.returncode == 0, done.stderr
+    assert "Broken" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_check_reviews_the_file_without_sending(messy: Path) -> None:
     done = run("check", str(messy), "--rate", "0.5")
     assert done.returncode == 1
