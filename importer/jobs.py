@@ -13,8 +13,8 @@ import os
 import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -37,11 +37,14 @@ _FOLDER = re.compile(r"(?P<name>.+-[0-9a-f]{8})-(?P<number>\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An open job. `resumed` says that an earlier run of it left something to do."""
+    """An open job.
+
+    Requests of earlier runs may take effect until `quiet_at` (Unix seconds).
+    """
 
     folder: Path
     journal: SqliteJournal
-    resumed: bool
+    quiet_at: float = 0.0
 
 
 def job_name(settings: ImportSettings) -> str:
@@ -128,6 +131,7 @@ def _find_or_create(settings: ImportSettings, name: str, inputs: Sequence[InputF
         if (match := _FOLDER.fullmatch(folder.name)) and match["name"] == name
     }
     latest = max(numbers, default=0)
+    quiet_at = 0.0
     if latest and not settings.restart:
         folder = numbers[latest]
         if not (folder / FILE_NAME).exists():
@@ -139,13 +143,23 @@ def _find_or_create(settings: ImportSettings, name: str, inputs: Sequence[InputF
             return _create(folder, settings, inputs)  # killed before the journal was there
         journal = SqliteJournal(folder)
         try:
+            quiet_at = _quiet_at(journal)
             if _goes_on(folder, journal, inputs):
-                return Job(folder, journal, resumed=True)
+                return Job(folder, journal, quiet_at)
         except BaseException:
             journal.close()
             raise
         journal.close()
-    return _create(settings.jobs_dir / f"{name}-{latest + 1}", settings, inputs)
+    elif latest:
+        with suppress(JournalError), closing(SqliteJournal(numbers[latest])) as journal:
+            quiet_at = _quiet_at(journal)
+    job = _create(settings.jobs_dir / f"{name}-{latest + 1}", settings, inputs)
+    return replace(job, quiet_at=quiet_at)
+
+
+def _quiet_at(journal: SqliteJournal) -> float:
+    run = journal.last_run()
+    return 0.0 if run is None else run.quiet_at
 
 
 def _goes_on(folder: Path, journal: SqliteJournal, inputs: Sequence[InputFile]) -> bool:
@@ -178,7 +192,7 @@ def _create(folder: Path, settings: ImportSettings, inputs: Sequence[InputFile])
         "product_id": settings.product_id,
         "base_url": "sandbox" if settings.sandbox else settings.base_url,
     }
-    return Job(folder, SqliteJournal.create(folder, inputs, facts), resumed=False)
+    return Job(folder, SqliteJournal.create(folder, inputs, facts))
 
 
 @contextmanager

@@ -4,11 +4,16 @@ Every conversation with an unsettled row has a lane. A lane has a head, the row 
 flight or parked, and, only while the head is in flight, at most one successor: a later row takes
 the place of an earlier one that is not in flight, and the earlier one is superseded.
 
+A row is sent only when the outcomes of all earlier rows of its conversation are in the journal.
+Otherwise a crash in between would let the next run send an earlier row after a later one.
+
 `ConversationLanes` is pure: it awaits nothing and takes the time (`now`, seconds of any clock that
 does not run backwards) as an argument. Its owner is the pipeline, which alone changes it:
 
 - the reader calls `offer` with each valid row, in input order;
-- a worker calls `next_ready`, sends the head, and then `settle` or `park`, exactly one of them.
+- a worker calls `next_ready`, sends the head, and then `settle` or `park`, exactly one of them;
+- the recorder's owner calls `recorded` once for each row that was settled or superseded, when its
+  outcome lasts.
 """
 
 from __future__ import annotations
@@ -30,26 +35,32 @@ class LaneState(Enum):
     IN_FLIGHT = auto()
     RETRYING = auto()
     DEFERRED = auto()
+    #: It waits until the journal holds the outcomes of the rows before it.
+    RECORDING = auto()
+    #: It is settled, and its lane stays until the journal holds its outcome.
+    SETTLED = auto()
 
 
 class Superseded(NamedTuple):
     """A row that a later one of its conversation has replaced, and the PUTs that it had used."""
 
+    lane: Lane
     feedback: Feedback
     attempts: int
 
 
 class Lane:
-    """One conversation with an unsettled row.
+    """One conversation with an unsettled or an unrecorded row.
 
     `attempts` (PUTs), `failures` (transient ones in a row), `checks` (times told to wait),
     `deferred_since` (seconds, None if never deferred) and `ask_status` (the next request asks for
-    the conversation's status) tell the head's story; the pipeline keeps them.
+    the conversation's status) tell the head's story; the pipeline keeps them. `unrecorded` counts
+    the conversation's outcomes that are not in the journal yet.
     """
 
     __slots__ = (
         "ask_status", "attempts", "checks", "deferred_since", "due", "failures", "feedback",
-        "state", "successor",
+        "state", "successor", "unrecorded",
     )  # fmt: skip
 
     def __init__(self, feedback: Feedback) -> None:
@@ -62,6 +73,7 @@ class Lane:
         self.checks = 0
         self.deferred_since: float | None = None
         self.ask_status = False
+        self.unrecorded = 0
 
     def take_over(self, feedback: Feedback, now: float) -> None:
         """Put a later row in the place of a head that was not settled.
@@ -83,12 +95,14 @@ class LaneStatistics:
     in_flight: int
     retrying: int
     deferred: int
+    recording: int
     successors: int
 
     @property
     def outstanding(self) -> int:
         """Rows that are in the lanes, of whatever state."""
-        return self.ready + self.in_flight + self.retrying + self.deferred + self.successors
+        waiting = self.retrying + self.deferred + self.recording + self.successors
+        return self.ready + self.in_flight + waiting
 
 
 class ConversationLanes:
@@ -122,9 +136,15 @@ class ConversationLanes:
             if replaced is None:
                 self._successors += 1
                 return None
-            return Superseded(replaced, 0)
-        superseded = Superseded(lane.feedback, lane.attempts)
+            lane.unrecorded += 1
+            return Superseded(lane, replaced, 0)
+        superseded = None
+        if lane.state is not LaneState.SETTLED:
+            superseded = Superseded(lane, lane.feedback, lane.attempts)
+            lane.unrecorded += 1
         lane.take_over(feedback, now)
+        if lane.state in (LaneState.READY, LaneState.SETTLED):
+            self._move(lane, LaneState.RECORDING)
         self._wait_for_late_effect(lane, now)
         return superseded
 
@@ -164,14 +184,25 @@ class ConversationLanes:
 
     def settle(self, lane: Lane, now: float) -> None:
         """The head of `lane` is done with; its successor, if there is one, takes its place."""
-        if lane.successor is None:
-            self._in_state[lane.state] -= 1
-            del self._lanes[lane.feedback.conversation_id]
-            return
+        lane.unrecorded += 1
         lane.deferred_since, lane.checks, lane.ask_status = None, 0, False
+        if lane.successor is None:
+            self._move(lane, LaneState.SETTLED)
+            return
         self._promote_successor(lane, lane.successor, now)
         self._make_ready(lane)
         self._wait_for_late_effect(lane, now)
+
+    def recorded(self, lane: Lane) -> None:
+        """The outcome of one row of `lane`, settled or superseded, is in the journal now."""
+        lane.unrecorded -= 1
+        if lane.unrecorded:
+            return
+        if lane.state is LaneState.RECORDING:
+            self._make_ready(lane)
+        elif lane.state is LaneState.SETTLED:
+            self._in_state[LaneState.SETTLED] -= 1
+            del self._lanes[lane.feedback.conversation_id]
 
     def park(self, lane: Lane, state: LaneState, due: float, now: float) -> Superseded | None:
         """Let the head of `lane` wait until `due` as `RETRYING` or `DEFERRED`.
@@ -181,7 +212,8 @@ class ConversationLanes:
         """
         superseded = None
         if lane.successor is not None:
-            superseded = Superseded(lane.feedback, lane.attempts)
+            superseded = Superseded(lane, lane.feedback, lane.attempts)
+            lane.unrecorded += 1
             self._promote_successor(lane, lane.successor, now)
         self._put_by(lane, state, due)
         self._wait_for_late_effect(lane, now)
@@ -205,6 +237,7 @@ class ConversationLanes:
             n[LaneState.IN_FLIGHT],
             n[LaneState.RETRYING],
             n[LaneState.DEFERRED],
+            n[LaneState.RECORDING],
             self._successors,
         )
 
@@ -212,15 +245,20 @@ class ConversationLanes:
         """Return how many lanes are in `state`."""
         return self._in_state[state]
 
+    def late_until(self) -> float:
+        """Return until when a request that had no answer may be applied; 0 if there is none."""
+        return max((until for until, _ in self._late.values()), default=0.0)
+
     def __len__(self) -> int:
-        return len(self._lanes)
+        """Return how many lanes have an unsettled row."""
+        return len(self._lanes) - self._in_state[LaneState.SETTLED]
 
     def _wait_for_late_effect(self, lane: Lane, now: float) -> None:
         """Hold the head back while an earlier row's unanswered request may still be applied."""
         until, seq = self._late.get(lane.feedback.conversation_id, (0.0, 0))
         if until <= now or seq == lane.feedback.seq:
             return
-        if lane.state is LaneState.READY:
+        if lane.state in (LaneState.READY, LaneState.RECORDING):
             self._put_by(lane, LaneState.RETRYING, until)
         elif until > lane.due:
             self._put_by(lane, lane.state, until)
@@ -231,6 +269,9 @@ class ConversationLanes:
         self._successors -= 1
 
     def _make_ready(self, lane: Lane) -> None:
+        if lane.unrecorded:
+            self._move(lane, LaneState.RECORDING)
+            return
         self._move(lane, LaneState.READY)
         self._ready.append(lane)
 

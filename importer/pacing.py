@@ -1,4 +1,4 @@
-"""When the next request may start: the rate cap, the pause that the service asked for, the breaker.
+"""When the next request may start: the rate cap, a pause, the breaker.
 
 Pure: times are seconds of a clock that does not run backwards, given as `now`. The pipeline asks
 `wait` before each request, says `start` when it sends one, and `answered` or `failed` afterwards.
@@ -120,7 +120,7 @@ class Pacing:
             self._rate.start(now)
 
     def pause(self, until: float) -> None:
-        """Start nothing before `until`: the service asked for it."""
+        """Start nothing before `until`."""
         self._paused_until = max(self._paused_until, until)
 
     def paused_for(self, now: float) -> float:

@@ -49,12 +49,14 @@ async def run_pipeline(
         if control.end is not None:
             raise StoppedError(exit_code(control.end, {}))
         job = stack.enter_context(open_job(settings, inputs))
-        job.journal.begin_run(clock.wall())
+        job.journal.begin_run(clock.wall(), clock.wall() + settings.late_effect)
         past = await anyio.to_thread.run_sync(Past.load, job.journal)
         for observer in observers:
             observer.started(job.folder, settings, past.totals.settled)
         async with FeedbackClient(settings, key, wall=clock.wall) as client:
             run = Run(settings, job.journal, past, sources, client, control, observers, clock)
+            if not settings.sandbox:  # an embedded sandbox ends with its run
+                run.wait_until_quiet(job.quiet_at)
             await run.work()
         return await anyio.to_thread.run_sync(_conclude, job, sources, past, run, clock)
 
@@ -72,7 +74,7 @@ def _conclude(
     now = clock.wall()
     summary = summarise(job.folder, job.journal, end, message, files, now)
     summary.write()
-    job.journal.end_run(now, end, message)
+    job.journal.end_run(now, end, message, run.quiet_at())
     return summary
 
 

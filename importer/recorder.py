@@ -3,44 +3,73 @@
 The workers never wait for the disk: they append to an entry in memory, and one writing thread at
 a time takes it away. At most `INTERVAL` seconds of answers are unrecorded at any moment, unless
 the disk is slower than the service; `has_room` then holds the reader back.
+
+Each write also notes until when requests of this run may still take effect (`quiet_at`), so that
+a run after a crash knows how long to wait.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import anyio
 import anyio.to_thread
 
 from importer.journal.base import Entry, Journal
+from importer.lanes import Lane
 from importer.model import Deferral, Outcome, OutcomeKind
 from importer.wakeup import Wakeup
 
 #: Seconds between two writes. The promise is that at most one second is asked for again.
 INTERVAL = 0.25
+#: The same while a row waits for the record of an earlier one of its conversation.
+_INTERVAL_IN_HASTE = 0.02
+#: Every so often `quiet_at` is noted even if nothing else is to be written.
+HEARTBEAT = 1.0
 _BATCH = 1000
 _MOST_UNWRITTEN = 20_000
 
 
 class Recorder:
-    """The only writer of a run's journal. `counts` are the outcomes recorded in this run."""
+    """The only writer of a run's journal. `counts` are the outcomes recorded in this run.
 
-    def __init__(self, journal: Journal, on_write: Callable[[], None]) -> None:
+    After each write `on_write` is called with the lanes of the outcomes that now last. `quiet_at`
+    returns the time (Unix seconds) by which the requests made so far will have taken effect.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        on_write: Callable[[Sequence[Lane]], None],
+        quiet_at: Callable[[], float],
+    ) -> None:
         self.counts: Counter[OutcomeKind] = Counter()
         self._journal = journal
         self._on_write = on_write
+        self._quiet_at = quiet_at
         self._entry = Entry()
+        self._lanes: list[Lane] = []
         self._rows_written = 0
-        self._full = Wakeup()
+        self._next_heartbeat = 0.0
+        self._haste = False
+        self._wake = Wakeup()
         self._one_at_a_time = anyio.Lock()
 
-    def settle(self, outcome: Outcome) -> None:
-        """Record how a row ended."""
+    def settle(self, outcome: Outcome, lane: Lane | None = None) -> None:
+        """Record how a row ended; `lane` is where it stood, if it stood in one."""
         self.counts[outcome.kind] += 1
         self._entry.outcomes.append(outcome)
+        if lane is not None:
+            self._lanes.append(lane)
         if len(self._entry.outcomes) >= _BATCH:
-            self._full.notify()
+            self._wake.notify()
+
+    def hurry(self) -> None:
+        """Write soon: a row waits for it."""
+        if not self._haste:
+            self._haste = True
+            self._wake.notify()
 
     def defer(self, deferral: Deferral) -> None:
         """Record where a waiting row stands."""
@@ -60,7 +89,10 @@ class Recorder:
         """Write at intervals until cancelled. Raises `JournalError`."""
         while True:
             if len(self._entry.outcomes) < _BATCH:
-                await self._full.wait(INTERVAL)
+                if not self._haste:
+                    await self._wake.wait(INTERVAL)
+                if self._haste:
+                    await anyio.sleep(_INTERVAL_IN_HASTE)
             await self.write()
 
     async def write(self) -> None:
@@ -70,9 +102,18 @@ class Recorder:
         """
         with anyio.CancelScope(shield=True):
             async with self._one_at_a_time:
-                entry = self._entry
-                self._entry = Entry(rows_read=entry.rows_read)
-                if entry != Entry(rows_read=self._rows_written):
+                entry, lanes = self._entry, self._lanes
+                self._entry, self._lanes = Entry(rows_read=entry.rows_read), []
+                self._haste = False
+                now = anyio.current_time()
+                if (
+                    now >= self._next_heartbeat
+                    or entry.outcomes
+                    or entry.deferrals
+                    or entry.rows_read != self._rows_written
+                ):
+                    entry.quiet_at = self._quiet_at()
                     await anyio.to_thread.run_sync(self._journal.write, entry)
                     self._rows_written = entry.rows_read
-        self._on_write()
+                    self._next_heartbeat = now + HEARTBEAT
+        self._on_write(lanes)

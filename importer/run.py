@@ -29,7 +29,7 @@ from importer.model import Deferral, Feedback, Outcome, OutcomeKind, Reason, Run
 from importer.normalise import Normaliser
 from importer.pacing import Pacing
 from importer.quantities import format_duration
-from importer.recorder import Recorder
+from importer.recorder import HEARTBEAT, Recorder
 from importer.settings import ImportSettings, LongComments
 from importer.sources import RowSource
 from importer.wakeup import Wakeup
@@ -38,6 +38,8 @@ from importer.wakeup import Wakeup
 _MOST_READY = 2 * BATCH_ROWS
 _MOST_RETRYING = 20_000
 _MOST_DEFERRED = 1_000_000
+#: How much later than it was noted a killed run may have sent its last request, in seconds.
+_HEARTBEAT_SLACK = 2 * HEARTBEAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class Run:
                 first=settings.defer_first, longest=settings.defer_max, total=settings.defer_for
             ),
         )
-        self._recorder = Recorder(journal, self._report)
+        self._recorder = Recorder(journal, self._written, lambda: self.quiet_at(_HEARTBEAT_SLACK))
         self._past = past
         self._feed = read_rows(
             sources,
@@ -118,6 +120,30 @@ class Run:
     def outstanding(self) -> int:
         """Return how many rows are still in the lanes."""
         return self._lanes.statistics().outstanding
+
+    def quiet_at(self, slack: float = 0.0) -> float:
+        """Return when the requests of this run will have taken effect, in Unix seconds.
+
+        With `slack` (seconds) those count that start within it.
+        """
+        now = self._clock.monotonic()
+        quiet = max(now, self._lanes.late_until())
+        if slack or self._lanes.count(LaneState.IN_FLIGHT):
+            quiet = now + slack + self._settings.late_effect
+        return self._clock.wall() + quiet - now
+
+    def wait_until_quiet(self, quiet_at: float) -> None:
+        """Send nothing while requests of an earlier run may take effect, until `quiet_at`.
+
+        A later row that is sent before an unanswered earlier one is applied would be overwritten.
+        """
+        wait = quiet_at - self._clock.wall()
+        wait = min(wait, self._settings.late_effect + _HEARTBEAT_SLACK)  # the clock may be wrong
+        if wait > 0:
+            self._pacing.pause(self._clock.monotonic() + wait)
+            self._notice(
+                f"requests of the run before may still take effect: waiting {format_duration(wait)}"
+            )
 
     async def work(self) -> None:
         """Read and send until everything is settled, or until the run is stopped."""
@@ -168,7 +194,7 @@ class Run:
                 self._supersede(self._lanes.restore(item, now, self._restored(item, now)))
             else:
                 self._supersede(self._lanes.offer(item, now))
-        self.control.changed.notify()
+        self._lanes_changed()
 
     async def _send(self) -> None:
         """Be a worker: take the next row, send it, act on the answer."""
@@ -215,7 +241,9 @@ class Run:
         ) is not None:
             self.control.stop(*stop)
         if verdict.kind in (VerdictKind.KEY_REFUSED, VerdictKind.UNTRUSTED):
-            return  # the row was not at fault: it stays pending
+            # The row was not at fault: it stays pending.
+            self._supersede(self._lanes.park(lane, LaneState.RETRYING, now, now))
+            return
         if verdict.late:
             self._lanes.may_take_effect_late(lane, now + self._settings.late_effect)
         step = self._disposer.decide(lane, verdict, now, outage=self._pacing.breaker.is_open)
@@ -224,7 +252,7 @@ class Run:
             if step.state is LaneState.DEFERRED and step.seconds:
                 self._recorder.defer(self._lasting(lane, now))
         else:
-            self._recorder.settle(step)
+            self._recorder.settle(step, lane)
             self._lanes.settle(lane, now)
             limit = self._settings.max_failures
             if limit is not None and limit.reached(self._recorder.counts):
@@ -233,11 +261,16 @@ class Run:
                     RunEnd.MAX_FAILURES,
                     f"{failed:,} rows failed, which is the limit; the latest: {step.detail}",
                 )
+        self._lanes_changed()
+
+    def _lanes_changed(self) -> None:
+        if self._lanes.count(LaneState.RECORDING):
+            self._recorder.hurry()
         self.control.changed.notify()
 
     def _supersede(self, superseded: Superseded | None) -> None:
         if superseded is not None:
-            feedback, attempts = superseded
+            lane, feedback, attempts = superseded
             self._recorder.settle(
                 Outcome(
                     feedback.seq,
@@ -245,7 +278,8 @@ class Run:
                     feedback.conversation_id,
                     Reason.LATER_ROW,
                     attempts=attempts,
-                )
+                ),
+                lane,
             )
 
     def _lasting(self, lane: Lane, now: float) -> Deferral:
@@ -268,7 +302,7 @@ class Run:
     def _has_room(self) -> bool:
         count = self._lanes.count
         return (
-            count(LaneState.READY) < _MOST_READY
+            count(LaneState.READY) + count(LaneState.RECORDING) < _MOST_READY
             and count(LaneState.RETRYING) < _MOST_RETRYING
             and count(LaneState.DEFERRED) < _MOST_DEFERRED
             and self._recorder.has_room
@@ -285,8 +319,11 @@ class Run:
         for observer in self._observers if message else ():
             observer.noticed(message)
 
-    def _report(self) -> None:
-        """Tell the observers how it goes; called after each write of the journal."""
+    def _written(self, lanes: Sequence[Lane]) -> None:
+        """The journal holds the outcomes of these lanes: go on with them, and tell how it goes."""
+        for lane in lanes:
+            self._lanes.recorded(lane)
+        self._lanes_changed()
         self._room.notify()
         if self._observers:
             progress = self._progress()
@@ -306,7 +343,7 @@ class Run:
         if self._pacing.breaker.is_open:
             held = "the service is down"
         elif (pause := self._pacing.paused_for(now)) > 0:
-            held = f"paused by the service for {format_duration(pause)}"
+            held = f"paused for {format_duration(pause)}"
         return Progress(
             rows_read=self._rows_read,
             share=self._share,

@@ -22,24 +22,30 @@ class Entry:
     """What is recorded in one transaction.
 
     `rows_read` is how many rows this run has read so far. `first_seqs` says where the rows of
-    inputs begin, by the input's position.
+    inputs begin, by the input's position. `quiet_at` is when the last request made so far will have
+    taken effect, in Unix seconds.
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
     deferrals: list[Deferral] = field(default_factory=list)
     first_seqs: dict[int, int] = field(default_factory=dict)
     rows_read: int = 0
+    quiet_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """How the latest run of a job ended; `end` is None if it is running or was killed."""
+    """How the latest run of a job ended; `end` is None if it is running or was killed.
+
+    Times are Unix seconds. None of its requests takes effect after `quiet_at`.
+    """
 
     number: int
     started_at: float
     ended_at: float | None
     end: RunEnd | None
     message: str
+    quiet_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +70,11 @@ class Journal(Protocol):
     Every method raises `JournalError` when the record cannot be read or written.
     """
 
-    def begin_run(self, now: float) -> int:
+    def begin_run(self, now: float, quiet_at: float) -> int:
         """Note that a run starts (Unix seconds) and return its number."""
         ...
 
-    def end_run(self, now: float, end: RunEnd, message: str) -> None:
+    def end_run(self, now: float, end: RunEnd, message: str, quiet_at: float) -> None:
         """Note how the run ended."""
         ...
 

@@ -15,13 +15,15 @@ CREATE TABLE input (
     first_seq INTEGER
 );
 
--- One line for each start of the command on this job. Times are Unix seconds.
+-- One line for each start of the command on this job. Times are Unix seconds. No request of the run
+-- takes effect after quiet_at; it is kept up to date while the run lasts.
 CREATE TABLE run (
     number     INTEGER PRIMARY KEY,
     started_at REAL NOT NULL,
     ended_at   REAL,
     ended      TEXT,
-    message    TEXT NOT NULL DEFAULT ''
+    message    TEXT NOT NULL DEFAULT '',
+    quiet_at   REAL NOT NULL
 );
 
 CREATE TABLE outcome_kind (

@@ -119,25 +119,27 @@ class SqliteJournal:
         """Return how the latest run ended, or None if there was no run yet."""
         with _explained(self.path):
             row = self._db.execute(
-                "SELECT number, started_at, ended_at, ended, message FROM run "
+                "SELECT number, started_at, ended_at, ended, message, quiet_at FROM run "
                 "ORDER BY number DESC LIMIT 1"
             ).fetchone()
-        return row and LastRun(row[0], row[1], row[2], row[3] and RunEnd(row[3]), row[4])
+        return row and LastRun(row[0], row[1], row[2], row[3] and RunEnd(row[3]), row[4], row[5])
 
-    def begin_run(self, now: float) -> int:
+    def begin_run(self, now: float, quiet_at: float) -> int:
         """See `Journal`."""
         with _explained(self.path):
-            number = self._db.execute("INSERT INTO run (started_at) VALUES (?)", (now,)).lastrowid
+            number = self._db.execute(
+                "INSERT INTO run (started_at, quiet_at) VALUES (?, ?)", (now, quiet_at)
+            ).lastrowid
         assert number is not None  # noqa: S101 -- an INSERT has one
         return number
 
-    def end_run(self, now: float, end: RunEnd, message: str) -> None:
+    def end_run(self, now: float, end: RunEnd, message: str, quiet_at: float) -> None:
         """See `Journal`."""
         with _explained(self.path):
             self._db.execute(
-                "UPDATE run SET ended_at = ?, ended = ?, message = ? "
+                "UPDATE run SET ended_at = ?, ended = ?, message = ?, quiet_at = ? "
                 "WHERE number = (SELECT max(number) FROM run)",
-                (now, end, message),
+                (now, end, message, quiet_at),
             )
 
     def write(self, entry: Entry) -> None:
@@ -157,6 +159,10 @@ class SqliteJournal:
             self._db.execute(
                 "UPDATE job SET value = max(CAST(value AS INTEGER), ?) WHERE name = 'rows_read'",
                 (entry.rows_read,),
+            )
+            self._db.execute(
+                "UPDATE run SET quiet_at = ? WHERE number = (SELECT max(number) FROM run)",
+                (entry.quiet_at,),
             )
 
     def settled(self) -> SettledRows:

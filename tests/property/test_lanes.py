@@ -25,12 +25,18 @@ class LanesUnderAnyFate(RuleBasedStateMachine):
         self.sent_last: dict[str, int] = {}
         self.flying: dict[str, int] = {}
         self.may_land: dict[str, tuple[float, int]] = {}
+        self.unrecorded: list[tuple[Lane, str]] = []
+
+    def ends(self, lane: Lane, conversation_id: str) -> None:
+        """A row has an outcome, which is not in the journal yet."""
+        self.unrecorded.append((lane, conversation_id))
 
     def close(self, superseded: Superseded | None) -> None:
         """A superseded row leaves for good, and only because a later one of its own is there."""
         if superseded is not None:
             seq = superseded.feedback.seq
             conversation_id = self.open.pop(seq)
+            self.ends(superseded.lane, conversation_id)
             assert any(
                 later > seq for later, other in self.open.items() if other == conversation_id
             )
@@ -59,6 +65,7 @@ class LanesUnderAnyFate(RuleBasedStateMachine):
         seq, conversation_id = lane.feedback.seq, lane.feedback.conversation_id
         assert conversation_id not in self.flying, "two rows of a conversation in flight"
         assert seq >= self.sent_last.get(conversation_id, 0), "an earlier row after a later one"
+        assert conversation_id not in {c for _, c in self.unrecorded}, "a crash would reorder rows"
         until, unanswered = self.may_land.get(conversation_id, (0.0, seq))
         assert unanswered == seq or until <= self.now, "a late request could overwrite this one"
         self.flying[conversation_id] = self.sent_last[conversation_id] = seq
@@ -69,7 +76,16 @@ class LanesUnderAnyFate(RuleBasedStateMachine):
         if lane is not None:
             del self.flying[lane.feedback.conversation_id]
             del self.open[lane.feedback.seq]
+            self.ends(lane, lane.feedback.conversation_id)
             self.lanes.settle(lane, self.now)
+
+    @rule(share=st.floats(0, 1))
+    def the_journal_is_written(self, share: float) -> None:
+        """Outcomes become lasting in the order in which they happened."""
+        number = round(len(self.unrecorded) * share)
+        written, self.unrecorded = self.unrecorded[:number], self.unrecorded[number:]
+        for lane, _ in written:
+            self.lanes.recorded(lane)
 
     @rule(
         lane=consumes(in_flight),
@@ -116,14 +132,19 @@ class LanesUnderAnyFate(RuleBasedStateMachine):
         for conversation_id in list(self.flying):
             lane = self.lanes._lanes[conversation_id]
             del self.open[lane.feedback.seq]
+            self.ends(lane, conversation_id)
             self.lanes.settle(lane, self.now)
         self.flying.clear()
         self.now += 1000
+        self.the_journal_is_written(1.0)
         while (ready := self.lanes.next_ready(self.now)) is not None:
             assert ready.feedback.seq == last[ready.feedback.conversation_id]
             del self.open[ready.feedback.seq]
+            self.ends(ready, ready.feedback.conversation_id)
             self.lanes.settle(ready, self.now)
+        self.the_journal_is_written(1.0)
         assert not self.open
+        assert not self.lanes._lanes, "nothing is kept of a settled conversation"
 
 
 LanesUnderAnyFate.TestCase.settings = settings(

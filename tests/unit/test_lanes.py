@@ -24,10 +24,27 @@ def test_a_later_row_takes_the_place_of_one_that_waits() -> None:
     superseded = lanes.offer(row(2), 0)
     assert superseded is not None
     assert superseded.feedback.seq == 1
+    assert lanes.next_ready(0) is None, "the journal does not hold the first one's outcome yet"
+    lanes.recorded(superseded.lane)
     lane = lanes.next_ready(0)
     assert lane is not None
     assert lane.feedback.seq == 2
     assert lanes.next_ready(0) is None
+
+
+def test_a_later_row_waits_until_the_one_before_is_settled_for_good() -> None:
+    lanes = ConversationLanes()
+    lanes.offer(row(1), 0)
+    first = lanes.next_ready(0)
+    assert first is not None
+    lanes.settle(first, 1)
+    assert len(lanes) == 0, "nothing is left to send"
+    assert lanes.offer(row(2), 1) is None
+    assert lanes.next_ready(1) is None, "a crash now would send the first one again"
+    lanes.recorded(first)
+    second = lanes.next_ready(1)
+    assert second is not None
+    assert second.feedback.seq == 2
 
 
 def test_a_later_row_waits_for_the_one_in_flight() -> None:
@@ -38,6 +55,7 @@ def test_a_later_row_waits_for_the_one_in_flight() -> None:
     assert lanes.offer(row(2), 0) is None
     assert lanes.next_ready(0) is None
     lanes.settle(first, 1)
+    lanes.recorded(first)
     second = lanes.next_ready(1)
     assert second is not None
     assert second.feedback.seq == 2
@@ -52,7 +70,9 @@ def test_a_row_that_takes_over_a_deferred_one_waits_as_long() -> None:
     lanes.park(lane, LaneState.DEFERRED, 5, 0)
     superseded = lanes.offer(row(2), 1)
     assert superseded is not None
-    assert superseded == (row(1), 1), "its PUTs are still accounted for"
+    assert superseded.feedback == row(1)
+    assert superseded.attempts == 1, "its PUTs are still accounted for"
+    lanes.recorded(lane)
     assert lanes.next_ready(4.9) is None
     assert lanes.next_due() == 5
     again = lanes.next_ready(5)
@@ -72,6 +92,8 @@ def test_a_later_row_is_held_back_while_a_timed_out_one_may_take_effect() -> Non
     assert retried is not None, "the same row may be sent again at once"
     lanes.offer(row(2), 1)
     lanes.settle(retried, 2)
+    lanes.recorded(retried)
+    assert lanes.late_until() == 30
     assert lanes.next_ready(29.9) is None
     later = lanes.next_ready(30)
     assert later is not None
