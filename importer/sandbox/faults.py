@@ -114,6 +114,7 @@ class Dice:
     def __init__(self, faults: Faults) -> None:
         self._random = random.Random(faults.seed)  # noqa: S311 -- not for secrets
         self._faults = faults
+        self._first_asked: dict[str, float] = {}
         self._shares = (
             (RequestFault.TOO_MANY, faults.too_many),
             (RequestFault.SERVER_ERROR, faults.server_error),
@@ -133,18 +134,19 @@ class Dice:
             left -= share
         return RequestFault.NONE
 
+    def conversation_status(self, conversation: str, now: float) -> str:
+        """Return where a conversation stands at `now` (seconds of a monotonic clock)."""
+        place = self._place(conversation)
+        if place < self._faults.in_error:
+            return "ERROR"
+        if place >= self._faults.in_error + self._faults.not_completed:
+            return "COMPLETED"
+        first = self._first_asked.setdefault(conversation, now)
+        return "COMPLETED" if now - first >= self._faults.completes_after else "IN_PROGRESS"
+
     def server_status(self) -> int:
         """Return one of the statuses of a failing server."""
         return self._random.choice((500, 502, 503, 504))
-
-    def starts_in_error(self, conversation: str) -> bool:
-        """Return whether the conversation is one that never completes."""
-        return self._place(conversation) < self._faults.in_error
-
-    def starts_incomplete(self, conversation: str) -> bool:
-        """Return whether the conversation is still in progress when first asked for."""
-        place = self._place(conversation) - self._faults.in_error
-        return 0 <= place < self._faults.not_completed
 
     def _place(self, conversation: str) -> float:
         """Return where from 0 to 1 a conversation falls, always the same."""

@@ -13,7 +13,7 @@ import socket
 import struct
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -51,7 +51,8 @@ class Sandbox:
     """A running stand-in; an async context manager. `url` is its address.
 
     `key` is the only API key that is accepted; None accepts any. `feedback` is what is stored, by
-    conversation. `most_at_once` is the highest number of PUTs seen in flight for one conversation.
+    conversation. `most_at_once` is the highest number of PUTs seen in flight for one conversation,
+    those left out whose client has gone. `dice` decide when which of the `faults` happens.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class Sandbox:
         key: str | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        dice: Dice | None = None,
     ) -> None:
         self.faults = faults or Faults()
+        self.dice = dice or Dice(self.faults)
         self.feedback: dict[str, Stored] = {}
         self.statuses: Counter[int | str] = Counter()
         self.most_at_once = 0
@@ -70,9 +73,7 @@ class Sandbox:
         self._key = key
         self._host = host
         self._port = port
-        self._dice = Dice(self.faults)
-        self._first_asked: dict[str, float] = {}
-        self._in_flight: Counter[str] = Counter()
+        self._in_flight: defaultdict[str, list[asyncio.Transport | None]] = defaultdict(list)
         self._next_place = 0.0
         self._late: set[asyncio.TimerHandle] = set()
         self._runner: web.AppRunner | None = None
@@ -109,13 +110,14 @@ class Sandbox:
 
     async def _put(self, request: web.Request) -> web.StreamResponse:
         conversation = request.match_info["conversation_id"].lower()
-        self._in_flight[conversation] += 1
-        self.most_at_once = max(self.most_at_once, self._in_flight[conversation])
+        in_flight, connection = self._in_flight[conversation], request.transport
+        in_flight.append(connection)
+        self.most_at_once = max(self.most_at_once, sum(map(_has_client, in_flight)))
         try:
             return self._counted(await self._answer_put(request))
         finally:
-            self._in_flight[conversation] -= 1
-            if not self._in_flight[conversation]:
+            in_flight.remove(connection)
+            if not in_flight:
                 del self._in_flight[conversation]
 
     async def _answer_put(self, request: web.Request) -> web.StreamResponse:
@@ -160,7 +162,7 @@ class Sandbox:
             return RequestFault.NONE, _json({"detail": [invalid.entry]}, 422)
         if self._over_limit():
             return RequestFault.NONE, _json({"detail": "Too many requests."}, 429)
-        fault = self._dice.for_request()
+        fault = self.dice.for_request()
         match fault:
             case RequestFault.TOO_MANY:
                 refusal = _json({"detail": "Too many requests."}, 429)
@@ -168,7 +170,7 @@ class Sandbox:
                     refusal.headers["Retry-After"] = f"{self.faults.retry_after:g}"
                 return fault, refusal
             case RequestFault.SERVER_ERROR:
-                return fault, _html(self._dice.server_status())
+                return fault, _html(self.dice.server_status())
             case RequestFault.RESET_BEFORE:
                 return fault, _reset(request)
         return fault, None
@@ -193,6 +195,11 @@ class Sandbox:
                 return response
         return _json(answer, 200)
 
+    @property
+    def writes_to_come(self) -> int:
+        """Return how many requests have had no answer and will take effect yet."""
+        return len(self._late)
+
     async def _apply_late(
         self, request: web.Request, conversation: str, stored: Stored
     ) -> web.StreamResponse:
@@ -209,13 +216,7 @@ class Sandbox:
         return _reset(request)
 
     def _state(self, conversation: str) -> str:
-        if self._dice.starts_in_error(conversation):
-            return "ERROR"
-        if not self._dice.starts_incomplete(conversation):
-            return "COMPLETED"
-        now = time.monotonic()
-        first = self._first_asked.setdefault(conversation, now)
-        return "COMPLETED" if now - first >= self.faults.completes_after else "IN_PROGRESS"
+        return self.dice.conversation_status(conversation, time.monotonic())
 
     def _over_limit(self) -> bool:
         if self.faults.rate_limit is None:
@@ -246,6 +247,10 @@ class Sandbox:
             },
             200,
         )
+
+
+def _has_client(connection: asyncio.Transport | None) -> bool:
+    return connection is not None and not connection.is_closing()
 
 
 class _Reset(web.Response):

@@ -16,7 +16,7 @@ from importer.api import run_import
 from importer.errors import ExitCode, InputError
 from importer.model import OutcomeKind, Reason, RunEnd, Warn
 from importer.ratings import RatingTable
-from importer.sandbox.faults import Faults
+from importer.sandbox.faults import Dice, Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import FailureLimit, ImportSettings, LongComments
 from tests.conftest import conversation, write_csv
@@ -125,8 +125,7 @@ async def test_the_wait_for_a_conversation_has_a_deadline_and_the_next_run_tries
     assert first.reasons[OutcomeKind.NOT_COMPLETED, Reason.DEFERRAL_DEADLINE] == 1
     assert (first.folder / "not_completed.csv").exists()
 
-    sandbox.faults = Faults()
-    sandbox._dice = type(sandbox._dice)(sandbox.faults)
+    sandbox.dice = Dice(Faults())
     second = await run_import(settings, api_key="any")
     assert second.folder == first.folder, "the same job goes on"
     assert second.outcomes[OutcomeKind.SUCCEEDED] == 1
