@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import AnyStr
+
 from importer.errors import SettingsError
 
 
@@ -28,8 +30,10 @@ class ApiKey:
         """Return the key itself."""
         return self._text
 
-    def redact(self, text: str) -> str:
+    def redact(self, text: AnyStr) -> AnyStr:
         """Return `text` with every occurrence of the key blotted out."""
+        if isinstance(text, bytes):
+            return text.replace(self._text.encode(), b"[API key]")
         return text.replace(self._text, "[API key]")
 
     def __repr__(self) -> str:

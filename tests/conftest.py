@@ -1,12 +1,16 @@
 """What all tests share: a product, conversations by number, files, settings and a sandbox."""
 
 import csv
+import ssl
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
@@ -28,6 +32,24 @@ def write_csv(
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([header, *rows])
     return path
+
+
+@asynccontextmanager
+async def serve(
+    answer: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    tls: ssl.SSLContext | None = None,
+) -> AsyncIterator[str]:
+    """Run a server that answers every request with `answer`; yield its URL."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+        host, port = runner.addresses[0][:2]
+        yield f"{'https' if tls else 'http'}://{host}:{port}"
+    finally:
+        await runner.cleanup()
 
 
 @pytest.fixture
@@ -70,3 +92,33 @@ async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
     faults = getattr(request, "param", None) or Faults()
     async with Sandbox(faults) as running:
         yield running
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--minutes", type=float, default=30, help="how long each test of the long run goes on"
+    )
+
+
+@pytest.fixture
+def budget(request: pytest.FixtureRequest) -> float:
+    """Return for how many seconds a test of the long run is to go on."""
+    return 60 * float(request.config.getoption("--minutes"))
+
+
+@pytest.fixture
+def figures(record_property: Callable[[str, object], None]) -> Iterator[Counter[str]]:
+    """Count what happens; the totals of all tests are printed at the end of the session."""
+    counts: Counter[str] = Counter()
+    yield counts
+    record_property("figures", dict(counts))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    total: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            total.update(dict(getattr(report, "user_properties", [])).get("figures", {}))
+    if total:
+        counts = ", ".join(f"{number:,} {name}" for name, number in total.items())
+        terminalreporter.write_line(f"Reliability figures: {counts}")

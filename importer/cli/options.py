@@ -166,10 +166,12 @@ def find_key(api_key_file: Path | None) -> ApiKey:
     if api_key_file is not None:
         try:
             return ApiKey(api_key_file.read_text("utf-8"))
-        except OSError as error:
-            raise SettingsError(f"--api-key-file {api_key_file}: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise SettingsError(f"--api-key-file {api_key_file} is not text") from None
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise SettingsError(
+                f"the file that --api-key-file names cannot be read: {why} "
+                "(its name is not shown, in case it is the key itself)"
+            ) from None
     if text := os.environ.get("CLARITYQ_API_KEY"):
         return ApiKey(text)
     if sys.stdin.isatty():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
@@ -117,7 +118,11 @@ class FeedbackClient:
             async with self._session.request(
                 method, URL(url, encoded=True), data=body, allow_redirects=False
             ) as response:
-                verdict = judge(response.status, await _read(response))
+                answer = await _read(response)
+                if answer is not None and response.status != HTTPStatus.OK:
+                    # Before it is quoted: a quotation may be cut in the middle of the key.
+                    answer = self._key.redact(answer)
+                verdict = judge(response.status, answer)
                 retry_after = response.headers.get("Retry-After")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             return self._no_answer(error)

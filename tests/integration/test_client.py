@@ -2,8 +2,7 @@
 
 import json
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -20,7 +19,7 @@ from importer.delivery.verdicts import VerdictKind
 from importer.model import Feedback, Meaning
 from importer.secret import ApiKey
 from importer.settings import ImportSettings
-from tests.conftest import PRODUCT, conversation
+from tests.conftest import PRODUCT, conversation, serve
 
 pytestmark = pytest.mark.anyio
 
@@ -38,23 +37,6 @@ class Response(aiohttp.ClientResponse):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, stream_writer=Mock(output_size=0), **kwargs)
-
-
-@asynccontextmanager
-async def serve(
-    answer: Callable[[web.Request], Awaitable[web.Response]], tls: ssl.SSLContext | None = None
-) -> AsyncIterator[str]:
-    """Run a server that answers every PUT with `answer`; yield its URL."""
-    app = web.Application()
-    app.router.add_put("/{path:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
-        host, port = runner.addresses[0][:2]
-        yield f"{'https' if tls else 'http'}://{host}:{port}"
-    finally:
-        await runner.cleanup()
 
 
 @pytest.fixture
