@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 from rich.console import Console
 
@@ -11,8 +12,18 @@ from rich.console import Console
 _WIDTH_ELSEWHERE = 120
 
 
+def plain(text: str) -> str:
+    """Return `text` with what could steer a terminal (control characters, marks) escaped."""
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
+    )
+
+
 class _PatientConsole(Console):
     """Prints as long as somebody reads; the command ends with its own exit code either way."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(plain(o) if isinstance(o, str) else o for o in objects), **options)
 
     def on_broken_pipe(self) -> None:
         self.quiet = True

@@ -75,7 +75,9 @@ def main() -> None:
         click.echo("\nStopped.", err=True)
         code = ExitCode.SIGINT
     except ImporterError as error:
-        click.echo(f"Error: {error}", err=True)
+        from importer.cli.console import plain  # noqa: PLC0415 -- heavy, and --help does without
+
+        click.echo(f"Error: {plain(str(error))}", err=True)
         code = error.exit_code
     except BrokenPipeError:
         # The reader of our output has gone; leave nothing for the interpreter to flush.

@@ -1,0 +1,220 @@
+"""What a misbehaving service does to a job, as docs/reliability.md promises it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import anyio
+import pytest
+from aiohttp import web
+
+from importer.api import run_import
+from importer.errors import ExitCode
+from importer.model import OutcomeKind, Reason, RunEnd
+from importer.reporting.summary import Summary
+from importer.sandbox.faults import Faults
+from importer.sandbox.server import Sandbox
+from importer.settings import ImportSettings
+from tests.conftest import conversation, serve, write_csv
+
+pytestmark = pytest.mark.anyio
+Make = Callable[..., ImportSettings]
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Notices:
+    """An observer that keeps what a person was told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def started(self, *_: object) -> None: ...
+    def progressed(self, _: object) -> None: ...
+    def noticed(self, message: str) -> None:
+        self.said.append(message)
+
+
+@pytest.fixture
+def ratings(tmp_path: Path) -> Path:
+    """Write 200 rows, each of a conversation of its own."""
+    return write_csv(tmp_path / "in.csv", [(conversation(n), "POSITIVE", "") for n in range(200)])
+
+
+async def accept(request: web.Request) -> web.Response:
+    """Answer as the service does."""
+    body = await request.json()
+    answer = {"conversation_id": request.path.split("/")[-2], "updated_at": "2026-01-02T03:04:05Z"}
+    return web.json_response({**answer, "rating": body["rating"], "comment": None})
+
+
+async def refuse_all(_: web.Request) -> web.StreamResponse:
+    return web.Response(status=503, text="no")
+
+
+async def never_answer(_: web.Request) -> web.StreamResponse:
+    await anyio.sleep_forever()
+    raise AssertionError
+
+
+async def drip(request: web.Request) -> web.StreamResponse:
+    """Never be silent for long, and never come to an end."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    with contextlib.suppress(ConnectionError):
+        while True:
+            await response.write(b" ")
+            await asyncio.sleep(0.02)
+    return response
+
+
+async def hang_up(request: web.Request) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def test_a_service_that_fails_as_a_whole_is_probed_and_spends_no_row(
+    ratings: Path, settings_for: Make, tmp_path: Path
+) -> None:
+    """Side by side, since the breaker waits for seconds before it opens."""
+
+    async def run_against(answer: Answer) -> None:
+        notices = Notices()
+        requests: Counter[str] = Counter()
+
+        async def counting(request: web.Request) -> web.StreamResponse:
+            requests["probes" if notices.said else "before"] += 1
+            return await answer(request)
+
+        async with serve(counting) as url:
+            settings = settings_for(
+                ratings, base_url=url, jobs_dir=tmp_path / answer.__name__, outage_for=2.5,
+                read_timeout=0.2, total_timeout=0.4, max_attempts=1000, retry_max=0.3,
+            )  # fmt: skip
+            summary = await run_import(settings, api_key="any", observers=[notices])
+        assert summary.end is RunEnd.SERVICE_DOWN
+        assert summary.outcomes[OutcomeKind.PENDING] == 200
+        assert "the service fails as a whole" in notices.said[0]
+        assert requests["before"] >= 20
+        # One after a second and one two seconds later, besides what was in flight already.
+        assert 1 <= requests["probes"] <= 3 + settings.concurrency
+
+    async with anyio.create_task_group() as runs:
+        for answer in (refuse_all, never_answer, drip, hang_up):
+            runs.start_soon(run_against, answer)
+
+
+async def test_a_service_that_goes_away_and_comes_back_is_waited_for(
+    ratings: Path, settings_for: Make
+) -> None:
+    notices = Notices()
+    finished: list[Summary] = []
+    async with anyio.create_task_group() as tasks:
+        async with Sandbox(Faults(latency=0.02)) as before:
+            settings = settings_for(
+                ratings, base_url=before.url, concurrency=2, max_attempts=1000, retry_max=0.2
+            )
+
+            async def run() -> None:
+                finished.append(await run_import(settings, api_key="any", observers=[notices]))
+
+            tasks.start_soon(run)
+            await until(lambda: len(before.feedback) >= 50)
+        await until(lambda: notices.said)
+        async with Sandbox(port=int(before.url.rpartition(":")[2])) as after:
+            await until(lambda: finished)
+    assert finished[0].outcomes[OutcomeKind.SUCCEEDED] == 200
+    assert before.feedback.keys() | after.feedback.keys() == {conversation(n) for n in range(200)}
+    assert [said.partition("(")[0].strip() for said in notices.said] == [
+        "the service fails as a whole",
+        "the service answers again: going on",
+    ]
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():  # noqa: ASYNC110 -- it is of many kinds
+        await anyio.sleep(0.01)
+
+
+async def test_a_slow_service_gets_no_more_requests_at_once_than_allowed(
+    ratings: Path, settings_for: Make
+) -> None:
+    here: Counter[str] = Counter()
+
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        here["now"] += 1
+        here["most"] = max(here["most"], here["now"])
+        await anyio.sleep(0.05)
+        here["now"] -= 1
+        return await accept(request)
+
+    async with serve(slowly) as url:
+        settings = settings_for(ratings, base_url=url, concurrency=16)
+        summary = await run_import(settings, api_key="any")
+    assert summary.outcomes[OutcomeKind.SUCCEEDED] == 200
+    assert here["most"] == 16
+
+
+@pytest.mark.parametrize("politely", [True, False])
+async def test_a_service_that_closes_each_connection_after_one_answer_gets_every_row(
+    ratings: Path, settings_for: Make, politely: bool
+) -> None:
+    async def close_afterwards(request: web.Request) -> web.StreamResponse:
+        response = await accept(request)
+        if politely:
+            response.force_close()
+            return response
+        await response.prepare(request)
+        await response.write_eof()
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    async with serve(close_afterwards) as url:
+        summary = await run_import(settings_for(ratings, base_url=url), api_key="any")
+    assert summary.outcomes[OutcomeKind.SUCCEEDED] == 200
+
+
+async def test_an_endless_answer_is_cut_off_and_is_no_success(
+    ratings: Path, settings_for: Make
+) -> None:
+    written: list[int] = []
+
+    async def flood(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        written.append(0)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await response.write(bytes(16_384))
+                written[-1] += 16_384
+        return response
+
+    async with serve(flood) as url:
+        settings = settings_for(ratings, base_url=url, max_attempts=2, concurrency=1)
+        summary = await run_import(settings, api_key="any")
+    assert summary.reasons == {(OutcomeKind.FAILED, Reason.RETRIES_EXHAUSTED): 200}
+    assert max(written) < 10_000_000, "what the sockets' buffers take"
+
+
+async def test_a_redirect_is_not_followed_and_the_key_goes_nowhere_else(
+    ratings: Path, settings_for: Make
+) -> None:
+    visits: list[str] = []
+
+    async def elsewhere(request: web.Request) -> web.StreamResponse:
+        visits.append(request.path)
+        return web.Response()
+
+    async def redirect(request: web.Request) -> web.StreamResponse:
+        raise web.HTTPTemporaryRedirect(other + request.path)
+
+    async with serve(elsewhere) as other, serve(redirect) as url:
+        summary = await run_import(settings_for(ratings, base_url=url), api_key="any")
+    assert summary.reasons == {(OutcomeKind.FAILED, Reason.REFUSED): 200}
+    assert summary.exit_code is ExitCode.ROWS_NOT_IMPORTED
+    assert not visits
