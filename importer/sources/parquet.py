@@ -15,6 +15,7 @@ from importer.errors import InputError
 from importer.identifiers import hyphenated
 from importer.model import Reason, Row
 from importer.sources.base import Original, find_columns
+from importer.sources.records import KEEP_BYTES
 
 _Cell = Callable[[Any], str]
 
@@ -77,7 +78,7 @@ class ParquetSource:
         for batch in self._arrow_batches(1000, None):
             while number is not None and number <= done + batch.num_rows:
                 row = batch.slice(number - done - 1, 1)
-                yield Original(number, [_as_text(c[0].as_py()) for c in row.columns])
+                yield Original(number, [_original_text(cell[0]) for cell in row.columns])
                 number = next(wanted, None)
             if number is None:
                 return
@@ -103,7 +104,10 @@ class ParquetSource:
             try:
                 yield from file.iter_batches(size, columns=names, use_threads=False)
             except (pa.ArrowException, OSError, ValueError) as error:
-                raise InputError(f"{self.path} is damaged: {_brief(error)}") from None
+                raise self._damaged(error) from None
+
+    def _damaged(self, error: Exception) -> InputError:
+        return InputError(f"{self.path} is damaged: {_brief(error)}")
 
     def _converter(self, field: str, name: str, kind: pa.DataType) -> _Cell:
         """Return the function from a cell that is not null to its text."""
@@ -141,6 +145,8 @@ class ParquetSource:
             return ["" if cell is None else convert(cell) for cell in cells]
         except UnicodeDecodeError:
             return [self._text_or_problem(field, v, at, problems) for at, v in enumerate(values)]
+        except pa.ArrowException as error:
+            raise self._damaged(error) from None
 
     def _text_or_problem(
         self, field: str, value: pa.Scalar, at: int, problems: dict[int, str]
@@ -190,6 +196,17 @@ def _number_text(cell: float | Decimal) -> str:
 
 def _id_from_bytes(cell: bytes) -> str:
     return hyphenated(cell.hex()) if len(cell) == 16 else cell.decode()
+
+
+def _original_text(cell: pa.Scalar) -> str:
+    """Return any column's cell as text, whatever it holds."""
+    try:
+        return _as_text(cell.as_py())
+    except UnicodeDecodeError as error:
+        return bytes(error.object).decode(errors=KEEP_BYTES)
+    except (ValueError, OverflowError, LookupError, pa.ArrowException):
+        # A moment that Python's datetime cannot hold, for one, or an unknown time zone.
+        return str(pa.array([cell], cell.type))
 
 
 def _as_text(cell: object) -> str:

@@ -101,6 +101,15 @@ def sources() -> list[tuple[str, bytes]]:
         ({"conversation_id": [who for who, _, _ in rows], "comment": WRITABLE}, "snappy"),
         ({"conversation_id": pa.array(ids, pa.binary(16)), "rating": [True] * len(ids)}, "none"),
         ({"conversation_id": pa.array(ids), "rating": [1.0] * len(ids)}, "zstd"),
+        (
+            {
+                "conversation_id": pa.array([who for who, _, _ in rows]).dictionary_encode(),
+                "rating": pa.array([1] * len(ids), pa.int8()),
+                "when": pa.array([2**62] * len(ids), pa.timestamp("ns", "Mars/Olympus")),
+                "more": pa.array([[text] for text in WRITABLE]),
+            },
+            "none",
+        ),
     ]:
         file = io.BytesIO()
         pq.write_table(pa.table(columns), file, row_group_size=10, compression=compression)
