@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -102,35 +101,6 @@ def settled(job_of: Path) -> int:
         journal.close()
         return total
     return 0
-
-
-def test_kill_9_again_and_again_loses_nothing(server: Server, tmp_path: Path) -> None:
-    dice = random.Random(2)
-    rows = [
-        (conversation(dice.randrange(2500)), dice.choice(["POSITIVE", "NEGATIVE"]), str(number))
-        for number in range(4000)
-    ]
-    path = write_csv(tmp_path / "in.csv", rows)
-    for _ in range(3):
-        goal = settled(tmp_path / "clarityq-jobs") + 300
-        process = start(server, path)
-        while settled(tmp_path / "clarityq-jobs") < goal and process.poll() is None:
-            time.sleep(0.02)
-        process.kill()
-        process.communicate()
-    last = start(server, path)
-    output, _ = last.communicate()
-
-    assert last.returncode == 0, output
-    stored = [json.loads(line) for line in server.get("/sandbox/feedback").splitlines()]
-    assert {f["conversation_id"]: (f["rating"], f["comment"]) for f in stored} == {
-        who: (rating, comment) for who, rating, comment in rows
-    }
-    (summary_file,) = (tmp_path / "clarityq-jobs").glob("*/summary.json")
-    summary = json.loads(summary_file.read_text())
-    assert summary["runs"] == 4
-    assert summary["rows"] == sum(summary["outcomes"].values()) == 4000
-    assert summary["outcomes"]["succeeded"] + summary["outcomes"]["superseded"] == 4000
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -57,11 +58,24 @@ class Stop(NamedTuple):
     at_once: bool
 
 
+class Gap(NamedTuple):
+    """So many rows of other conversations, or of none, that lie between two of the same."""
+
+    place: int
+    rows: int
+    valid: bool
+
+    def cells(self) -> list[Cells]:
+        ids = (conversation(1000 + n) if self.valid else "bad" for n in range(self.rows))
+        return [Cells(who, "POSITIVE", "") for who in ids]
+
+
 @dataclass(frozen=True)
 class Case:
     """One job. Rows from `split` on are in a second file, if that is not 0."""
 
-    rows: Sequence[Cells]
+    drawn: Sequence[Cells]
+    gap: Gap
     split: int
     parquet: bool
     fates: Sequence[Fate]
@@ -69,6 +83,14 @@ class Case:
     stops: Sequence[Stop]
     concurrency: int
     max_attempts: int
+    #: Rows read at a time: with few, later rows arrive while earlier ones are in flight.
+    batch_rows: int
+
+    @cached_property
+    def rows(self) -> Sequence[Cells]:
+        """All rows of the input."""
+        place = self.gap.place
+        return [*self.drawn[:place], *self.gap.cells(), *self.drawn[place:]]
 
     def fate_of(self, who: str) -> Fate:
         """Return what a conversation (by its canonical id) does."""
@@ -136,18 +158,14 @@ class Script(Dice):
                 return "ERROR"
 
 
+T = TypeVar("T")
+
 CONVERSATIONS = 5
 
 
 def _id_of(number: int) -> st.SearchStrategy[str]:
     canonical = conversation(number)
     return st.sampled_from([canonical, canonical, canonical.upper(), f"{{{canonical}}}"])
-
-
-def _filler(start: int, valid: bool, number: int) -> Iterator[Cells]:
-    """Rows of other conversations, or none at all, that lie between two of the same."""
-    for n in range(start, start + number):
-        yield Cells(conversation(1000 + n) if valid else "bad", "POSITIVE", "")
 
 
 ROWS = st.builds(
@@ -158,27 +176,24 @@ ROWS = st.builds(
 )
 
 
-@st.composite
-def _rows(draw: st.DrawFn) -> list[Cells]:
-    rows = draw(st.lists(ROWS, min_size=1, max_size=30))
-    far = draw(st.sampled_from([0, 0, 0, 0, 0, 0, 40, 600]))
-    if far:
-        place = draw(st.integers(0, len(rows)))
-        rows[place:place] = _filler(0, draw(st.booleans()), far)
-    return rows
+def _some(items: st.SearchStrategy[T], least: int) -> st.SearchStrategy[list[T]]:
+    """A few, or so many that they get in each other's way; lists alone are short on average."""
+    return st.lists(items, min_size=least, max_size=8) | st.lists(items, min_size=20, max_size=50)
 
 
 CASES = st.builds(
     Case,
-    rows=_rows(),
+    drawn=_some(ROWS, least=1),
+    gap=st.builds(Gap, st.integers(0, 50), st.sampled_from([0] * 6 + [40, 600]), st.booleans()),
     split=st.sampled_from([0, 0, 1, 5]),
     parquet=st.sampled_from([False, False, True]),
     fates=st.lists(
         st.sampled_from([Fate.COMPLETED, Fate.COMPLETED, Fate.COMPLETED, *Fate]),
         min_size=CONVERSATIONS, max_size=CONVERSATIONS,
     ),
-    faults=st.lists(st.sampled_from([RequestFault.NONE] * 3 + list(RequestFault)), max_size=40),
+    faults=_some(st.sampled_from([RequestFault.NONE] * 3 + list(RequestFault)), least=0),
     stops=st.lists(st.builds(Stop, st.integers(1, 12), st.booleans()), max_size=2),
     concurrency=st.integers(1, 8),
     max_attempts=st.sampled_from([1, 3, 20, 20]),
+    batch_rows=st.sampled_from([1, 2, 10, 500]),
 )  # fmt: skip
