@@ -177,7 +177,8 @@ async def test_a_deferral_survives_the_end_of_its_run(
     assert stopped.outcomes[OutcomeKind.PENDING] == 1
     finished = await run_import(settings, api_key="any")
     assert finished.outcomes[OutcomeKind.SUCCEEDED] == 1
-    assert finished.puts == 2, "the second run asked for the status before it sent again"
+    assert finished.puts == 2
+    assert sandbox.statuses[409] == 1, "the second run asked for the status before it sent again"
 
 
 @pytest.mark.anyio

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from anyio.from_thread import start_blocking_portal
 
+from importer.secret import ApiKey
 from tests.conftest import PRODUCT, conversation, serve, write_csv
 
 KEY = "canary-9b1d-key-that-must-not-leak"
@@ -137,3 +138,9 @@ def test_logs_and_tracebacks_do_not_hold_the_key(url: str, tmp_path: Path) -> No
     )
     assert all(b"Traceback" in output and b"DEBUG" in output for output in outputs)
     check_nothing_leaks(tmp_path, outputs)
+
+
+def test_a_key_shows_itself_to_nobody_who_prints_it() -> None:
+    key = ApiKey(KEY)
+    assert KEY not in f"{key} {key!r} {[key]}"
+    assert key.reveal() == KEY
