@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import aiohttp
 import msgspec
 from yarl import URL
 
+from importer.delivery.deadline import Deadline
+from importer.delivery.request import lean_request_class
 from importer.delivery.verdicts import (
     Verdict,
     VerdictKind,
@@ -58,31 +60,40 @@ class FeedbackClient:
         self._settings = settings
         self._key = key
         self._wall = wall
-        base = settings.base_url.rstrip("/")
-        self._prefix = f"{base}/api/v1/products/{settings.product_id}/conversations/"
+        base = URL(settings.base_url, encoded=True)
+        self._origin = base.origin()
+        self._prefix = (
+            f"{base.raw_path.rstrip('/')}/api/v1/products/{settings.product_id}/conversations/"
+        )
         self._session: aiohttp.ClientSession | None = None
+        self._deadline: Deadline | None = None
 
     async def __aenter__(self) -> Self:
         settings = self._settings
+        headers = {
+            "X-API-Key": self._key.reveal(),
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": _USER_AGENT,
+        }
+        # A request through a proxy has to be aiohttp's own.
+        lean = not settings.trust_env
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=settings.concurrency, ssl=_tls_context(settings) or True
             ),
             timeout=aiohttp.ClientTimeout(
-                total=settings.total_timeout,
-                sock_connect=settings.connect_timeout,
-                sock_read=settings.read_timeout,
+                sock_connect=settings.connect_timeout, sock_read=settings.read_timeout
             ),
-            headers={
-                "X-API-Key": self._key.reveal(),
-                "Content-Type": "application/json",
-                "Accept": "application/json",
-                "Accept-Encoding": "identity",
-                "User-Agent": _USER_AGENT,
-            },
+            request_class=(
+                lean_request_class(self._origin, headers) if lean else aiohttp.ClientRequest
+            ),
+            headers=None if lean else headers,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=settings.trust_env,
         )
+        self._deadline = Deadline(settings.total_timeout)
         return self
 
     async def __aexit__(
@@ -92,42 +103,52 @@ class FeedbackClient:
         trace: TracebackType | None,
     ) -> None:
         assert self._session is not None  # noqa: S101 -- entered before it is left
+        assert self._deadline is not None  # noqa: S101
+        self._deadline.close()
         await self._session.close()
 
     async def put(self, feedback: Feedback) -> Verdict:
         """Set the feedback of one conversation (one attempt)."""
-        url = f"{self._prefix}{feedback.conversation_id}/feedback"
-        return await self._call(
-            "PUT", url, encode_body(feedback), lambda s, body: judge_feedback(feedback, s, body)
-        )
+        path = f"{self._prefix}{feedback.conversation_id}/feedback"
+        answer = await self._call("PUT", path, encode_body(feedback))
+        if isinstance(answer, Verdict):
+            return answer
+        return self._completed(judge_feedback(feedback, answer.status, answer.body), answer)
 
     async def status(self, conversation_id: str) -> Verdict:
         """Ask whether a conversation is completed (one attempt)."""
-        url = f"{self._prefix}{conversation_id}/status"
-        return await self._call("GET", url, None, judge_status)
+        answer = await self._call("GET", f"{self._prefix}{conversation_id}/status", None)
+        if isinstance(answer, Verdict):
+            return answer
+        return self._completed(judge_status(answer.status, answer.body), answer)
 
-    async def _call(
-        self,
-        method: str,
-        url: str,
-        body: bytes | None,
-        judge: Callable[[int, bytes | None], Verdict],
-    ) -> Verdict:
-        assert self._session is not None, "enter the client first"  # noqa: S101
+    async def _call(self, method: str, path: str, body: bytes | None) -> _Answer | Verdict:
+        """Return the answer to one request, or the verdict on there being none."""
+        assert self._deadline is not None, "enter the client first"  # noqa: S101
+        url = self._origin.with_path(path, encoded=True)
         try:
-            async with self._session.request(
-                method, URL(url, encoded=True), data=body, allow_redirects=False
-            ) as response:
-                answer = await _read(response)
-                if answer is not None and response.status != HTTPStatus.OK:
-                    # Before it is quoted: a quotation may be cut in the middle of the key.
-                    answer = self._key.redact(answer)
-                verdict = judge(response.status, answer)
-                retry_after = response.headers.get("Retry-After")
+            return await self._deadline.limit(self._exchange(method, url, body))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             return self._no_answer(error)
-        if verdict.kind is VerdictKind.TRANSIENT and retry_after is not None:
-            seconds = parse_retry_after(retry_after, self._wall())
+
+    async def _exchange(self, method: str, url: URL, body: bytes | None) -> _Answer:
+        assert self._session is not None  # noqa: S101 -- entered with the deadline
+        response = await self._session.request(method, url, data=body, allow_redirects=False)
+        try:
+            answer = await _read(response)
+        except BaseException:
+            response.close()
+            raise
+        if response.status == HTTPStatus.OK:
+            return _Answer(response.status, answer)
+        # Before it is quoted: a quotation may be cut in the middle of the key.
+        answer = answer and self._key.redact(answer)
+        return _Answer(response.status, answer, response.headers.get("Retry-After"))
+
+    def _completed(self, verdict: Verdict, answer: _Answer) -> Verdict:
+        """Add to a verdict what it does not take from status and body."""
+        if verdict.kind is VerdictKind.TRANSIENT and answer.retry_after is not None:
+            seconds = parse_retry_after(answer.retry_after, self._wall())
             if seconds is not None:
                 seconds = min(seconds, self._settings.retry_after_max)
             verdict = verdict._replace(retry_after=seconds)
@@ -146,23 +167,30 @@ class FeedbackClient:
         return Verdict(VerdictKind.TRANSIENT, f"no answer: {said or type(error).__name__}")
 
 
+class _Answer(NamedTuple):
+    """What came back: the status, the whole body (None if there is none), and `Retry-After`."""
+
+    status: int
+    body: bytes | None
+    retry_after: str | None = None
+
+
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
     """Return the whole body, or None if it breaks off or is longer than `ANSWER_LIMIT`.
 
     The connection can be used again only when all of the body was read.
     """
-    parts: list[bytes] = []
-    size = 0
     try:
-        async for part in response.content.iter_any():
-            parts.append(part)
-            size += len(part)
-            if size > ANSWER_LIMIT:
+        body = await response.content.readany()
+        while not response.content.at_eof():
+            body += await response.content.readany()
+            if len(body) > ANSWER_LIMIT:
                 response.close()
                 return None
     except aiohttp.ClientPayloadError:
+        response.close()
         return None
-    return b"".join(parts)
+    return body
 
 
 def _tls_context(settings: ImportSettings) -> ssl.SSLContext | None:

@@ -27,6 +27,7 @@ class Faults:
     too_many: float = 0.0
     retry_after: float | None = None
     server_error: float = 0.0
+    login_page: float = 0.0
     reset_before: float = 0.0
     reset_after: float = 0.0
     truncated: float = 0.0
@@ -81,6 +82,7 @@ _PARSERS: dict[str, tuple[str, Callable[[str], dict[str, Any]]]] = {
     "in-error": ("1%", _share_of("in_error")),
     "429": ("1% or 1%:2s, with Retry-After", _share_of("too_many", "retry_after")),
     "5xx": ("1%", _share_of("server_error")),
+    "login-page": ("1%", _share_of("login_page")),
     "reset-before": ("0.5%", _share_of("reset_before")),
     "reset-after": ("0.5%", _share_of("reset_after")),
     "truncated": ("1%", _share_of("truncated")),
@@ -101,6 +103,7 @@ class RequestFault(Enum):
     NONE = auto()
     TOO_MANY = auto()
     SERVER_ERROR = auto()
+    LOGIN_PAGE = auto()
     RESET_BEFORE = auto()
     RESET_AFTER = auto()
     TRUNCATED = auto()
@@ -118,6 +121,7 @@ class Dice:
         self._shares = (
             (RequestFault.TOO_MANY, faults.too_many),
             (RequestFault.SERVER_ERROR, faults.server_error),
+            (RequestFault.LOGIN_PAGE, faults.login_page),
             (RequestFault.RESET_BEFORE, faults.reset_before),
             (RequestFault.RESET_AFTER, faults.reset_after),
             (RequestFault.TRUNCATED, faults.truncated),

@@ -171,6 +171,8 @@ class Sandbox:
                 return fault, refusal
             case RequestFault.SERVER_ERROR:
                 return fault, _html(self.dice.server_status())
+            case RequestFault.LOGIN_PAGE:
+                return fault, _html(200)
             case RequestFault.RESET_BEFORE:
                 return fault, _reset(request)
         return fault, None

@@ -26,7 +26,7 @@ Make = Callable[..., ImportSettings]
 
 ROUGH = Faults(
     not_completed=0.2, completes_after=0.3, too_many=0.05, server_error=0.05,
-    reset_before=0.03, reset_after=0.03, truncated=0.02, not_json=0.02, seed=3,
+    reset_before=0.03, reset_after=0.03, truncated=0.02, login_page=0.02, not_json=0.02, seed=3,
 )  # fmt: skip
 
 
