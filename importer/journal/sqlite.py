@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 
 from importer.errors import JournalError
@@ -36,7 +37,13 @@ _OVERTAKEN = f"""
       ON earlier.conversation = later.conversation AND earlier.seq < later.seq
     WHERE later.kind IN ({_SENT_IDS})
 """
+#: Rows of one INSERT. Each statement lets go of the interpreter's lock, and to get it back from a
+#: busy event loop costs more than the row itself.
+_ROWS_AT_ONCE = 200
 _COLUMNS = "seq, kind, conversation, attempts, http_status, updated_at, reason, detail, warning"
+_VALUES = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = f"INSERT INTO outcome ({_COLUMNS}) VALUES {_VALUES}"
+_INSERT_MANY = f"{_INSERT}{f', {_VALUES}' * (_ROWS_AT_ONCE - 1)}"
 
 
 class SqliteJournal:
@@ -145,10 +152,7 @@ class SqliteJournal:
     def write(self, entry: Entry) -> None:
         """See `Journal`."""
         with _explained(self.path), self._transaction():
-            self._db.executemany(
-                f"INSERT INTO outcome ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                map(_to_sql, entry.outcomes),
-            )
+            self._insert(entry.outcomes)
             self._db.executemany(
                 "INSERT OR REPLACE INTO deferral VALUES (?, ?, ?, ?, ?)", entry.deferrals
             )
@@ -164,6 +168,13 @@ class SqliteJournal:
                 "UPDATE run SET quiet_at = ? WHERE number = (SELECT max(number) FROM run)",
                 (entry.quiet_at,),
             )
+
+    def _insert(self, outcomes: Sequence[Outcome]) -> None:
+        whole = len(outcomes) - len(outcomes) % _ROWS_AT_ONCE
+        for start in range(0, whole, _ROWS_AT_ONCE):
+            rows = map(_to_sql, outcomes[start : start + _ROWS_AT_ONCE])
+            self._db.execute(_INSERT_MANY, list(chain.from_iterable(rows)))
+        self._db.executemany(_INSERT, map(_to_sql, outcomes[whole:]))
 
     def settled(self) -> SettledRows:
         """See `Journal`."""
