@@ -10,6 +10,7 @@ from typing import Protocol
 import anyio
 
 from importer.model import OutcomeKind, RunEnd
+from importer.pacing import Limit
 from importer.settings import ImportSettings
 from importer.wakeup import Wakeup
 
@@ -54,7 +55,8 @@ class Progress:
 
     `share` is how much of the input has been read (0 to 1). `outcomes` are the job's so far, over
     all its runs, and `settled_now` are those of this run. `next_due` is in seconds from now, None
-    if nothing waits. `held_by` says in words what holds all requests back, or is empty.
+    if nothing waits. `held_by` says in words what holds all requests back, or is empty; `limit` is
+    what keeps the run from being faster; `concurrency` is how many requests may be in flight.
     """
 
     rows_read: int
@@ -67,6 +69,8 @@ class Progress:
     next_due: float | None
     only_deferred: bool
     held_by: str
+    limit: Limit
+    concurrency: int
     elapsed: float
 
 

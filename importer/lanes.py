@@ -52,14 +52,14 @@ class Superseded(NamedTuple):
 class Lane:
     """One conversation with an unsettled or an unrecorded row.
 
-    `attempts` (PUTs), `failures` (transient ones in a row), `checks` (times told to wait),
-    `deferred_since` (seconds, None if never deferred) and `ask_status` (the next request asks for
-    the conversation's status) tell the head's story; the pipeline keeps them. `unrecorded` counts
-    the conversation's outcomes that are not in the journal yet.
+    `attempts` (PUTs), `failures` (transient ones in a row), `deferred_since` (seconds, None if
+    never deferred) and `ask_status` (the next request asks for the conversation's status) tell the
+    head's story; the pipeline keeps them. `unrecorded` counts the conversation's outcomes that are
+    not in the journal yet.
     """
 
     __slots__ = (
-        "ask_status", "attempts", "checks", "deferred_since", "due", "failures", "feedback",
+        "ask_status", "attempts", "deferred_since", "due", "failures", "feedback",
         "state", "successor", "unrecorded",
     )  # fmt: skip
 
@@ -70,7 +70,6 @@ class Lane:
         self.successor: Feedback | None = None
         self.attempts = 0
         self.failures = 0
-        self.checks = 0
         self.deferred_since: float | None = None
         self.ask_status = False
         self.unrecorded = 0
@@ -78,8 +77,8 @@ class Lane:
     def take_over(self, feedback: Feedback, now: float) -> None:
         """Put a later row in the place of a head that was not settled.
 
-        What was learnt of the conversation stays: it is still deferred, and the waits between
-        checks go on growing. What counts against the row starts anew.
+        What was learnt of the conversation stays: it is still deferred. What counts against the
+        row starts anew.
         """
         self.feedback = feedback
         self.attempts = self.failures = 0
@@ -156,7 +155,7 @@ class ConversationLanes:
         superseded = self.offer(feedback, now)
         lane = self._lanes[feedback.conversation_id]
         if lane.feedback is feedback and lane.deferred_since is None:
-            lane.attempts, lane.checks = deferral.attempts, deferral.checks
+            lane.attempts = deferral.attempts
             lane.deferred_since, lane.ask_status = deferral.since, True
             self._put_by(lane, LaneState.DEFERRED, max(lane.due, deferral.due))
         return superseded
@@ -185,7 +184,7 @@ class ConversationLanes:
     def settle(self, lane: Lane, now: float) -> None:
         """The head of `lane` is done with; its successor, if there is one, takes its place."""
         lane.unrecorded += 1
-        lane.deferred_since, lane.checks, lane.ask_status = None, 0, False
+        lane.deferred_since, lane.ask_status = None, False
         if lane.successor is None:
             self._move(lane, LaneState.SETTLED)
             return

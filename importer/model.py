@@ -106,12 +106,11 @@ class Outcome(NamedTuple):
 class Deferral(NamedTuple):
     """Where a row stands that waits for its conversation to complete. Times are Unix seconds.
 
-    `checks` counts how often the row was told to wait; `since` is when it first was.
+    `attempts` counts PUTs; `since` is when the row was first told to wait.
     """
 
     seq: int
     attempts: int
-    checks: int
     since: float
     due: float
 

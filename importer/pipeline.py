@@ -72,7 +72,7 @@ def _conclude(
     except InputError as error:
         files, end, message = [], RunEnd.INPUT_FAILED, str(error)
     now = clock.wall()
-    summary = summarise(job.folder, job.journal, end, message, files, now)
+    summary = summarise(job.folder, job.journal, end, message, files, now, run.limit)
     summary.write()
     job.journal.end_run(now, end, message, run.quiet_at())
     return summary

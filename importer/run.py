@@ -8,6 +8,7 @@ a row by `delivery.disposition`. This module awaits, and carries the answers bet
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from importer.clock import Clock
 from importer.control import Control, Observer, Progress
 from importer.delivery.client import FeedbackClient
 from importer.delivery.disposition import Disposer, Wait
-from importer.delivery.health import learn, reason_to_stop
+from importer.delivery.health import Exchange, learn, reason_to_stop
 from importer.delivery.retry import DeferralPolicy, RetryPolicy
 from importer.delivery.verdicts import Verdict, VerdictKind
 from importer.errors import InputError, one_error
@@ -27,7 +28,7 @@ from importer.journal.base import Journal, SettledRows, Totals
 from importer.lanes import ConversationLanes, Lane, LaneState, Superseded
 from importer.model import Deferral, Feedback, Outcome, OutcomeKind, Reason, RunEnd
 from importer.normalise import Normaliser
-from importer.pacing import Pacing
+from importer.pacing import Limit, Pacing
 from importer.quantities import format_duration
 from importer.recorder import HEARTBEAT, Recorder
 from importer.settings import ImportSettings, LongComments
@@ -78,7 +79,8 @@ class Run:
         self._started = clock.monotonic()
 
         self._lanes = ConversationLanes()
-        self._pacing = Pacing(self._started, rate=settings.rate)
+        self._pacing = Pacing(self._started, concurrency=settings.concurrency, rate=settings.rate)
+        self._limits: Counter[Limit] = Counter()
         self._disposer = Disposer(
             RetryPolicy(
                 max_attempts=settings.max_attempts,
@@ -103,6 +105,7 @@ class Run:
         self._admitted = 0
         self._requests = 0
         self._all_read = False
+        self._reader_waits = False
         self._room = Wakeup()
         self._turnstile = anyio.Lock()
 
@@ -120,6 +123,11 @@ class Run:
     def outstanding(self) -> int:
         """Return how many rows are still in the lanes."""
         return self._lanes.statistics().outstanding
+
+    @property
+    def limit(self) -> Limit:
+        """Return what kept the run from being faster, most of its time."""
+        return max(self._limits, key=lambda limit: self._limits[limit], default=Limit.NOTHING)
 
     def quiet_at(self, slack: float = 0.0) -> float:
         """Return when the requests of this run will have taken effect, in Unix seconds.
@@ -172,7 +180,9 @@ class Run:
                     break
                 self._admit(batch)
                 while not self._has_room() and self.control.end is None:
+                    self._reader_waits = True
                     await self._room.wait()
+                    self._reader_waits = False
         except InputError as error:
             if not self._requests:
                 raise
@@ -200,46 +210,51 @@ class Run:
         """Be a worker: take the next row, send it, act on the answer."""
         while (lane := await self._next()) is not None:
             self._requests += 1
+            started = self._clock.monotonic()
             if lane.ask_status:
                 verdict = await self._client.status(lane.feedback.conversation_id)
             else:
                 lane.attempts += 1
                 verdict = await self._client.put(lane.feedback)
-            self._apply(lane, verdict)
+            self._apply(lane, verdict, started)
 
     async def _next(self) -> Lane | None:
         """Return the next row to send, when it may be sent; None at the end of the run.
 
-        One worker waits at the turnstile for all of them; the others queue up behind it.
+        A worker that comes from a request takes the place of that request if it can. Otherwise one
+        worker waits at the turnstile for all of them, and the others queue up behind it.
         """
-        if not self._turnstile.locked() and (lane := self._take()) is not None:
+        if (lane := self._take()) is not None:
             return lane
         async with self._turnstile:
-            while self.control.end is None and not (self._all_read and not len(self._lanes)):
+            while not self._is_over():
                 if (lane := self._take()) is not None:
                     return lane
                 await self.control.changed.wait(self._seconds_to_wait())
         return None
 
+    def _is_over(self) -> bool:
+        return self.control.end is not None or (self._all_read and not len(self._lanes))
+
     def _take(self) -> Lane | None:
         now = self._clock.monotonic()
-        if self.control.end is not None or self._pacing.wait(now) > 0:
+        if (
+            self.control.end is not None
+            or not self._pacing.has_slot(self._lanes.count(LaneState.IN_FLIGHT))
+            or self._pacing.wait(now) > 0
+        ):
             return None
         lane = self._lanes.next_ready(now)
         if lane is not None:
             self._pacing.start(now)
-            if self._has_room():
+            if self._reader_waits and self._has_room():
                 self._room.notify()
         return lane
 
-    def _apply(self, lane: Lane, verdict: Verdict) -> None:
+    def _apply(self, lane: Lane, verdict: Verdict, started: float) -> None:
         """Settle the row, or put it by, as the verdict says."""
         now = self._clock.monotonic()
-        self._notice(learn(self._pacing, verdict, now))
-        if (
-            stop := reason_to_stop(self._pacing, verdict, now, self._settings.outage_for)
-        ) is not None:
-            self.control.stop(*stop)
+        self._learn(lane, verdict, started, now)
         if verdict.kind in (VerdictKind.KEY_REFUSED, VerdictKind.UNTRUSTED):
             # The row was not at fault: it stays pending.
             self._supersede(self._lanes.park(lane, LaneState.RETRYING, now, now))
@@ -251,17 +266,37 @@ class Run:
             self._supersede(self._lanes.park(lane, step.state, now + step.seconds, now))
             if step.state is LaneState.DEFERRED and step.seconds:
                 self._recorder.defer(self._lasting(lane, now))
-        else:
-            self._recorder.settle(step, lane)
-            self._lanes.settle(lane, now)
-            limit = self._settings.max_failures
-            if limit is not None and limit.reached(self._recorder.counts):
-                failed = self._recorder.counts[OutcomeKind.FAILED]
-                self.control.stop(
-                    RunEnd.MAX_FAILURES,
-                    f"{failed:,} rows failed, which is the limit; the latest: {step.detail}",
-                )
-        self._lanes_changed()
+            self._lanes_changed()
+            return
+        self._recorder.settle(step, lane)
+        self._lanes.settle(lane, now)
+        limit = self._settings.max_failures
+        if limit is not None and limit.reached(self._recorder.counts):
+            failed = self._recorder.counts[OutcomeKind.FAILED]
+            self.control.stop(
+                RunEnd.MAX_FAILURES,
+                f"{failed:,} rows failed, which is the limit; the latest: {step.detail}",
+            )
+        # This worker takes the next row itself: the one at the turnstile need not look each time.
+        if self._lanes.count(LaneState.RECORDING):
+            self._recorder.hurry()
+        if not len(self._lanes):
+            self.control.changed.notify()
+
+    def _learn(self, lane: Lane, verdict: Verdict, started: float, now: float) -> None:
+        """Let the pacing know of the answer, and stop the run if it says so."""
+        pacing = self._pacing
+        held = pacing.breaker.is_open
+        exchange = Exchange(started, self._lanes.count(LaneState.IN_FLIGHT), not lane.failures)
+        self._notice(learn(pacing, verdict, exchange, now))
+        stop = reason_to_stop(pacing, verdict, now, self._settings.outage_for)
+        if stop is not None:
+            self.control.stop(*stop)
+        size = pacing.window.size
+        if pacing.window.is_due(now):
+            pacing.window.turn(now, self._clock.cpu())
+        if held or pacing.window.size > size:
+            self.control.changed.notify()
 
     def _lanes_changed(self) -> None:
         if self._lanes.count(LaneState.RECORDING):
@@ -286,9 +321,7 @@ class Run:
         """Return where a deferred lane stands, in the time that outlives the process."""
         offset = self._clock.wall() - now
         since = now if lane.deferred_since is None else lane.deferred_since
-        return Deferral(
-            lane.feedback.seq, lane.attempts, lane.checks, since + offset, lane.due + offset
-        )
+        return Deferral(lane.feedback.seq, lane.attempts, since + offset, lane.due + offset)
 
     def _restored(self, feedback: Feedback, now: float) -> Deferral:
         """Return a recorded deferral in this run's time, sane even if the clock was set."""
@@ -333,6 +366,8 @@ class Run:
     def _progress(self) -> Progress:
         now = self._clock.monotonic()
         lanes = self._lanes.statistics()
+        limit = self._pacing.limit(now, lanes.in_flight)
+        self._limits[limit] += 1
         counts = self._recorder.counts
         outcomes = {kind: self._past.totals.outcomes[kind] + counts[kind] for kind in OutcomeKind}
         rows = max(self._past.totals.rows, self._rows_read)
@@ -355,5 +390,7 @@ class Run:
             next_due=None if due is None else max(0.0, due - now),
             only_deferred=self._all_read and lanes.deferred == lanes.outstanding > 0,
             held_by=held,
+            limit=limit,
+            concurrency=self._pacing.window.size,
             elapsed=now - self._started,
         )

@@ -20,6 +20,7 @@ from rich.progress import Progress as Bar
 from importer.cli.console import messages
 from importer.control import Progress
 from importer.model import OutcomeKind
+from importer.pacing import Limit
 from importer.quantities import counted, format_duration
 from importer.settings import ImportSettings
 
@@ -28,6 +29,14 @@ _log = logging.getLogger("importer")
 #: Seconds between two lines where there is no terminal.
 _LINE_INTERVAL = 5.0
 _RATE_WINDOW = 10.0
+
+#: What keeps a run from being faster, in words.
+LIMITS = {
+    Limit.CONCURRENCY: "the bound of --concurrency",
+    Limit.RATE: "the cap of --rate",
+    Limit.SERVICE: "the service",
+    Limit.CPU: "this machine's CPU",
+}
 
 
 @contextmanager
@@ -83,8 +92,11 @@ def describe(progress: Progress, speed: float) -> str:
         parts.append(f"only deferred rows are left, the next try is at {due:%H:%M:%S}")
     elif progress.held_by:
         parts.append(progress.held_by)
-    elif (left := time_left(progress)) is not None:
-        parts.append(f"{format_duration(left)} left")
+    else:
+        if progress.limit in LIMITS:
+            parts.append(f"limited by {LIMITS[progress.limit]}")
+        if (left := time_left(progress)) is not None:
+            parts.append(f"{format_duration(left)} left")
     return " · ".join(parts)
 
 
@@ -127,6 +139,8 @@ class LineObserver:
                     "deferred": progress.deferred,
                     "retrying": progress.retrying,
                     "held_by": progress.held_by,
+                    "limited_by": progress.limit,
+                    "concurrency": progress.concurrency,
                     **{str(kind): number for kind, number in progress.outcomes.items()},
                 },
             )  # fmt: skip

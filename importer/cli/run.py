@@ -28,7 +28,7 @@ from importer.cli.options import (
     find_key,
     with_options,
 )
-from importer.cli.progress import BarObserver, LineObserver, logging_to_stderr
+from importer.cli.progress import LIMITS, BarObserver, LineObserver, logging_to_stderr
 from importer.control import Control, Observer
 from importer.errors import ExitCode, SettingsError, one_error
 from importer.model import OutcomeKind, RunEnd, Warn
@@ -38,6 +38,8 @@ from importer.sandbox.faults import Faults
 from importer.secret import ApiKey
 from importer.settings import ImportSettings
 
+#: In a shorter run, in seconds, what limited the speed is mostly its start.
+_LONG_ENOUGH = 5.0
 _WARNINGS = {
     Warn.ECHO_DIFFERS: "stored otherwise than sent, by the service's own answer",
     Warn.COMMENT_TRUNCATED: "sent with the comment cut to 2,000 characters",
@@ -158,6 +160,8 @@ def _print_summary(summary: Summary, ctx: click.Context) -> None:
     console.print(
         f"{_verdict(summary)} ({seconds}, {counted(summary.puts, 'PUT')})", soft_wrap=True
     )
+    if summary.limited_by in LIMITS and summary.ended_at - summary.started_at > _LONG_ENOUGH:
+        console.print(f"What limited the speed: {LIMITS[summary.limited_by]}.", soft_wrap=True)
     for warning, number in summary.warnings.items():
         console.print(f"{counted(number, 'row')} {_WARNINGS[warning]}.", soft_wrap=True)
     console.print(f"Job folder: {summary.folder}", soft_wrap=True)

@@ -69,11 +69,10 @@ class Disposer:
 
     def _defer(self, lane: Lane, verdict: Verdict, now: float) -> Outcome | Wait:
         lane.failures = 0
-        lane.checks += 1
         lane.ask_status = True
         if lane.deferred_since is None:
             lane.deferred_since = now
-        wait = self._deferrals.next_wait(lane.checks, now - lane.deferred_since)
+        wait = self._deferrals.next_wait(now - lane.deferred_since)
         if wait is None:
             return _end(lane, verdict, OutcomeKind.NOT_COMPLETED, Reason.DEFERRAL_DEADLINE)
         return Wait(LaneState.DEFERRED, wait)

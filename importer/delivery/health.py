@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+import random
+from http import HTTPStatus
+from typing import NamedTuple
+
 from importer.delivery.verdicts import Verdict, VerdictKind
 from importer.model import RunEnd
 from importer.pacing import Pacing
 from importer.quantities import format_duration
 
+#: The most that a pause is longer than asked for, as a share of it.
+_JITTER = 0.1
 
-def learn(pacing: Pacing, verdict: Verdict, now: float) -> str:
+
+class Exchange(NamedTuple):
+    """The circumstances of a request: when it started, and how many were in flight at its end.
+
+    `first` tells the first attempt for a row from those after a failure.
+    """
+
+    started: float
+    in_flight: int
+    first: bool
+
+
+def learn(pacing: Pacing, verdict: Verdict, exchange: Exchange, now: float) -> str:
     """Let `pacing` know of `verdict`; return what a person should be told of, or nothing."""
     breaker = pacing.breaker
     was_open = breaker.is_open
     if verdict.kind is not VerdictKind.TRANSIENT:
-        breaker.answered(now)
+        pacing.answered(now, exchange.started, exchange.in_flight)
         return "the service answers again: going on" if was_open else ""
-    breaker.failed(now)
+    if verdict.http_status == HTTPStatus.TOO_MANY_REQUESTS and verdict.retry_after is None:
+        pacing.refused(now, exchange.started)
+    else:
+        pacing.failed(now, exchange.in_flight, first=exchange.first)
     notice = ""
     if breaker.is_open and not was_open:
         notice = f"the service fails as a whole ({verdict.detail}): pausing, with single probes"
@@ -23,7 +44,9 @@ def learn(pacing: Pacing, verdict: Verdict, now: float) -> str:
         if not pacing.paused_for(now):
             wait = format_duration(verdict.retry_after)
             notice = f"the service asks for a pause of {wait} ({verdict.detail})"
-        pacing.pause(now + verdict.retry_after)
+        # Others were told the same time; they shall not all come back at once.
+        jitter = random.uniform(0, _JITTER * verdict.retry_after)  # noqa: S311 -- no secret
+        pacing.pause(now + verdict.retry_after + jitter)
     return notice
 
 

@@ -2,12 +2,12 @@
 
 Nothing sleeps here or in a worker: a row that has to wait goes back into its lane, so that a few
 bad rows never hold the others up. tenacity supplies the schedule: full jitter for transient
-failures, and steady growth for conversations that are not completed.
+failures. The waits for conversations that are not completed follow from the time waited.
 """
 
 from __future__ import annotations
 
-from tenacity import RetryCallState, Retrying, stop_after_attempt, wait_exponential
+from tenacity import RetryCallState, Retrying, stop_after_attempt
 from tenacity import wait_random_exponential as wait_full_jitter
 
 
@@ -31,20 +31,29 @@ class RetryPolicy:
 
 
 class DeferralPolicy:
-    """Waits for a conversation to complete: growing from `first` to `longest` seconds."""
+    """Waits for a conversation to complete: growing from `first` to `longest` seconds.
+
+    Each wait is a fifth of the time waited so far, so a completion is seen late by at most that
+    share, however long it took. (Doubling waits see it late by up to all of it.)
+    """
+
+    _SHARE = 0.2
 
     def __init__(self, *, first: float, longest: float, total: float) -> None:
-        self._wait = wait_exponential(multiplier=first, max=longest)
+        self._first = first
+        self._longest = longest
         self._total = total
 
-    def next_wait(self, checks: int, waited: float) -> float | None:
+    def next_wait(self, waited: float) -> float | None:
         """Return the seconds until the next look, or None at the deadline.
 
-        `checks` is how often the row was told to wait, this time included; `waited` is how many
-        seconds have gone by since the first time. The last look is at the deadline itself.
+        `waited` is how many seconds have gone by since the row was first told to wait. The last
+        look is at the deadline itself.
         """
         left = self._total - waited
-        return min(self._wait(_after(checks)), left) if left > 0 else None
+        if left <= 0:
+            return None
+        return min(max(self._first, self._SHARE * waited), self._longest, left)
 
 
 _UNUSED = Retrying()

@@ -49,7 +49,6 @@ CREATE TABLE outcome (
 CREATE TABLE deferral (
     seq      INTEGER PRIMARY KEY,
     attempts INTEGER NOT NULL,
-    checks   INTEGER NOT NULL,
     since    REAL NOT NULL,
     due      REAL NOT NULL
 );

@@ -154,7 +154,7 @@ class SqliteJournal:
         with _explained(self.path), self._transaction():
             self._insert(entry.outcomes)
             self._db.executemany(
-                "INSERT OR REPLACE INTO deferral VALUES (?, ?, ?, ?, ?)", entry.deferrals
+                "INSERT OR REPLACE INTO deferral VALUES (?, ?, ?, ?)", entry.deferrals
             )
             self._db.executemany(
                 "UPDATE input SET first_seq = ? WHERE position = ?",

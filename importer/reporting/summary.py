@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from importer.errors import ExitCode, JournalError
 from importer.journal.sqlite import SqliteJournal
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, exit_code
+from importer.pacing import Limit
 from importer.reporting.files import private_opener
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Summary:
     base_url: str
     inputs: Sequence[str]
     files: Sequence[Path]
+    limited_by: Limit
 
     @property
     def exit_code(self) -> ExitCode:
@@ -73,6 +75,7 @@ class Summary:
             "base_url": self.base_url,
             "inputs": list(self.inputs),
             "files": [path.name for path in self.files],
+            "limited_by": self.limited_by,
         }
 
     def write(self) -> None:
@@ -102,8 +105,12 @@ def summarise(
     message: str,
     files: Sequence[Path],
     now: float,
+    limited_by: Limit,
 ) -> Summary:
-    """Return the job's summary for a run that ends `now` (Unix seconds)."""
+    """Return the job's summary for a run that ends `now` (Unix seconds).
+
+    `limited_by` is what kept the run from being faster, most of its time.
+    """
     totals = journal.totals()
     facts = journal.facts()
     run = journal.last_run()
@@ -123,6 +130,7 @@ def summarise(
         base_url=facts["base_url"],
         inputs=[file.path for file in journal.inputs()],
         files=files,
+        limited_by=limited_by,
     )
 
 

@@ -71,7 +71,7 @@ def test_failures_of_requests_sent_before_it_opened_do_not_delay_the_probe() -> 
 
 
 def test_a_pause_holds_everything_back_and_only_grows() -> None:
-    pacing = Pacing(0, rate=1000)
+    pacing = Pacing(0, concurrency=8, rate=1000)
     pacing.pause(5)
     pacing.pause(3)
     assert pacing.wait(1) == 4

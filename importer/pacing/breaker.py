@@ -1,31 +1,8 @@
-"""When the next request may start: the rate cap, a pause, the breaker.
-
-Pure: times are seconds of a clock that does not run backwards, given as `now`. The pipeline asks
-`wait` before each request, says `start` when it sends one, and `answered` or `failed` afterwards.
-"""
+"""Notices that the service as a whole fails."""
 
 from __future__ import annotations
 
 import math
-
-#: How far the rate cap may catch up after a timer fired late, in seconds. It bounds the burst.
-_CATCH_UP = 0.05
-
-
-class RateCap:
-    """Spreads requests evenly, at most `per_second` of them."""
-
-    def __init__(self, per_second: float) -> None:
-        self._interval = 1 / per_second
-        self._next = -math.inf
-
-    def wait(self, now: float) -> float:
-        """Return the seconds until the next request may start; 0 is now."""
-        return max(0.0, self._next - now)
-
-    def start(self, now: float) -> None:
-        """Use up one place."""
-        self._next = max(self._next, now - _CATCH_UP) + self._interval
 
 
 class Breaker:
@@ -96,33 +73,3 @@ class Breaker:
             self._interval = min(self._interval * 2, self._max_probe)
         self._probing = False
         self._next_probe = now + self._interval
-
-
-class Pacing:
-    """All that holds requests back, asked in one place."""
-
-    def __init__(self, now: float, *, rate: float | None, breaker: Breaker | None = None) -> None:
-        self._rate = RateCap(rate) if rate is not None else None
-        self._paused_until = -math.inf
-        self.breaker = breaker or Breaker(now)
-
-    def wait(self, now: float) -> float:
-        """Return the seconds until the next request may start; 0 is now, inf is "not known"."""
-        wait = max(self._paused_until - now, self.breaker.wait(now))
-        if self._rate is not None:
-            wait = max(wait, self._rate.wait(now))
-        return max(0.0, wait)
-
-    def start(self, now: float) -> None:
-        """A request starts now; only after `wait` returned 0."""
-        self.breaker.start()
-        if self._rate is not None:
-            self._rate.start(now)
-
-    def pause(self, until: float) -> None:
-        """Start nothing before `until`."""
-        self._paused_until = max(self._paused_until, until)
-
-    def paused_for(self, now: float) -> float:
-        """Return the seconds that a pause still lasts; 0 if there is none."""
-        return max(0.0, self._paused_until - now)
