@@ -22,7 +22,6 @@ import heapq
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
-from itertools import count
 from typing import NamedTuple
 
 from importer.model import Deferral, Feedback
@@ -74,6 +73,10 @@ class Lane:
         self.ask_status = False
         self.unrecorded = 0
 
+    def __lt__(self, other: Lane) -> bool:
+        """Order lanes that are due at the same time by their rows."""
+        return self.feedback.seq < other.feedback.seq
+
     def take_over(self, feedback: Feedback, now: float) -> None:
         """Put a later row in the place of a head that was not settled.
 
@@ -111,8 +114,7 @@ class ConversationLanes:
         self._lanes: dict[str, Lane] = {}
         # Both queues may hold lanes that have moved on since: the lane's own state decides.
         self._ready: deque[Lane] = deque()
-        self._parked: list[tuple[float, int, Lane]] = []
-        self._ties = count()
+        self._parked: list[tuple[float, Lane]] = []
         self._in_state = dict.fromkeys(LaneState, 0)
         self._successors = 0
         # Until when a timed-out request may still take effect on the service, and which row's it
@@ -163,7 +165,7 @@ class ConversationLanes:
     def next_ready(self, now: float) -> Lane | None:
         """Return a lane whose head is to be sent now, or None. The lane is then in flight."""
         while self._parked and self._parked[0][0] <= now:
-            due, _, lane = heapq.heappop(self._parked)
+            due, lane = heapq.heappop(self._parked)
             if lane.due == due and lane.state in (LaneState.RETRYING, LaneState.DEFERRED):
                 self._make_ready(lane)
         while self._late_queue and self._late_queue[0][0] <= now:
@@ -277,7 +279,7 @@ class ConversationLanes:
     def _put_by(self, lane: Lane, state: LaneState, due: float) -> None:
         self._move(lane, state)
         lane.due = due
-        heapq.heappush(self._parked, (due, next(self._ties), lane))
+        heapq.heappush(self._parked, (due, lane))
 
     def _move(self, lane: Lane, state: LaneState) -> None:
         self._in_state[lane.state] -= 1

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections import deque
 
-#: How far a cap may catch up after a timer fired late, in seconds. It bounds the burst.
-_CATCH_UP = 0.05
-
 
 class RateCap:
-    """Spreads requests evenly, at most `per_second` of them."""
+    """Spreads requests evenly, at most `per_second` of them.
 
-    def __init__(self, per_second: float) -> None:
+    After a timer that fired late it catches up with at most `catch_up` seconds' worth at once.
+    """
+
+    def __init__(self, per_second: float, catch_up: float = 0.05) -> None:
         self.per_second = per_second
+        self._catch_up = catch_up
         self._next = -math.inf
 
     def wait(self, now: float) -> float:
@@ -22,7 +23,7 @@ class RateCap:
 
     def start(self, now: float) -> None:
         """Use up one place."""
-        self._next = max(self._next, now - _CATCH_UP) + 1 / self.per_second
+        self._next = max(self._next, now - self._catch_up) + 1 / self.per_second
 
 
 class RateFinder:
@@ -58,6 +59,8 @@ class RateFinder:
     #: Per second, what a cap regains of a rate that was granted before.
     _RETURN = 0.5
     _SLOWEST = 0.2
+    #: The service may allow no burst at all.
+    _CATCH_UP = 0.01
 
     def __init__(self, now: float) -> None:
         self.cap: RateCap | None = None
@@ -92,7 +95,7 @@ class RateFinder:
         if self.cap is None:
             if answers < self._ANSWERS and elapsed < self._ENOUGH:
                 return
-            self.cap = RateCap(max(answers / elapsed, self._SLOWEST))
+            self.cap = RateCap(max(answers / elapsed, self._SLOWEST), self._CATCH_UP)
             self._lower_to(self.cap.per_second * max(1 - refused, 0.5))
         elif elapsed >= self._ENOUGH and refused > self._MANY:
             self._peak = rate if rate > self._peak / 2 else 0.9 * self._peak

@@ -1,0 +1,273 @@
+"""What is measured. Each scenario returns a table: a header and rows of text."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from benchmarks import data
+from benchmarks.measure import Usage, middle, python, run
+from benchmarks.servers import nginx, reset, sink, statistics
+
+PRODUCT = "00000000-0000-4000-8000-000000000001"
+_IMPORTER = "clarityq-import"
+
+Table = list[tuple[str, ...]]
+
+
+@dataclass(slots=True)
+class Bench:
+    """Where inputs and jobs are kept, and how often each command is run."""
+
+    folder: Path
+    runs: int
+    large: bool
+    jobs: int = field(default=0)
+
+    def importer(self, path: Path, url: str, *options: object, ok: int = 0) -> Usage:
+        """Run an import as a new job."""
+        return run(self.command(path, url, *options), {"CLARITYQ_API_KEY": "key"}, ok=ok)
+
+    def command(self, path: Path, url: str, *options: object) -> list[str]:
+        """Return the command of an import as a new job."""
+        self.jobs += 1
+        return [
+            *python("importer", "run", path, "--product-id", PRODUCT, "--base-url", url,
+                    "--jobs-dir", self.job_folder, *options)
+        ]  # fmt: skip
+
+    @property
+    def job_folder(self) -> Path:
+        """Return the folder of the latest job."""
+        return self.folder / f"jobs-{self.jobs}"
+
+    def summary(self) -> dict[str, object]:
+        """Return the summary of the latest job."""
+        (found,) = self.job_folder.glob("*/summary.json")
+        return dict(json.loads(found.read_text()))
+
+    def repeat(self, *measures: Callable[[], Usage]) -> list[Usage]:
+        """Run each in turn, several times; return the medians."""
+        found: list[list[Usage]] = [[] for _ in measures]
+        for _ in range(self.runs):
+            for usages, measure in zip(found, measures, strict=True):
+                usages.append(measure())
+        return [middle(usages) for usages in found]
+
+
+def sending(bench: Bench) -> Table:
+    """A service without latency: what sending costs."""
+    table: Table = [("at once", "client", "rows/s", "ratio", "CPU s per 10,000 rows", "peak MB")]
+    with nginx() as url:
+        for concurrency in (64, 256):
+            names = ["tuned", _IMPORTER, "naive", "raw_socket", "httpx_async", "requests_threads"]
+            rows = [200_000, 200_000, 50_000, 200_000, 5_000, 5_000]
+            if concurrency == 256:
+                names, rows = names[:4], rows[:4]
+            paths = [data.ratings(bench.folder, number) for number in rows]
+
+            def measure(name: str, path: Path, concurrency: int = concurrency) -> Usage:
+                if name == _IMPORTER:
+                    return bench.importer(path, url, "--concurrency", concurrency)
+                return run(python(f"benchmarks.peers.{name}", path, url, concurrency))
+
+            found = bench.repeat(
+                *(partial(measure, name, path) for name, path in zip(names, paths, strict=True))
+            )
+            curl = run(_curl(bench, url, concurrency))
+            base = rows[0] / found[0].seconds
+            for name, number, used in zip(
+                [*names, "curl --parallel"], [*rows, 50_000], [*found, curl], strict=True
+            ):
+                speed = number / used.seconds
+                table.append(
+                    (str(concurrency), name, f"{speed:,.0f}", f"{speed / base:.2f}",
+                     f"{used.cpu / number * 10_000:.2f}", f"{used.peak:.0f}")
+                )  # fmt: skip
+            wrk = _wrk(url, concurrency)
+            table.append((str(concurrency), "wrk", f"{wrk:,.0f}", f"{wrk / base:.2f}", "", ""))
+    return table
+
+
+def latency(bench: Bench) -> Table:
+    """A service that takes 50 ms for each answer, against what wrk reaches."""
+    table: Table = [("at once", "rows", "wrk requests/s", "importer rows/s", "ratio")]
+    with sink(latency=0.05) as url:
+        for concurrency, rows in ((64, 50_000), (256, 150_000)):
+            path = data.ratings(bench.folder, rows)
+            reached = [_wrk(url, concurrency)]
+            (used,) = bench.repeat(partial(bench.importer, path, url, "--concurrency", concurrency))
+            reached.append(_wrk(url, concurrency))
+            best = max(reached)
+            speed = rows / used.seconds
+            table.append(
+                (str(concurrency), f"{rows:,}", f"{best:,.0f}", f"{speed:,.0f}",
+                 f"{speed / best:.3f}")
+            )  # fmt: skip
+    return table
+
+
+def limited(bench: Bench) -> Table:
+    """A service that grants 500 requests/s and answers 429 without `Retry-After` beyond."""
+    table: Table = [("service", "rows/s", "of 500", "refused")]
+    path = data.ratings(bench.folder, 30_000)
+    with sink(limit=500) as url:
+        speeds, shares = [], []
+        for _ in range(bench.runs):
+            reset(url)
+            used = bench.importer(path, url)
+            counts = statistics(url)
+            speeds.append(30_000 / used.seconds)
+            shares.append(counts.get("PUT 429", 0) / (counts["PUT 200"] + counts["PUT 429"]))
+        table.append(_limited_line("sink", speeds, shares))
+    with nginx() as url:
+        speeds, shares = [], []
+        for _ in range(bench.runs):
+            used = bench.importer(path, f"{url}/limited")
+            speeds.append(30_000 / used.seconds)
+            puts = int(str(bench.summary()["puts"]))
+            shares.append((puts - 30_000) / puts)
+        table.append(_limited_line("nginx limit_req", speeds, shares))
+    return table
+
+
+def failing(bench: Bench) -> Table:
+    """One conversation in a hundred always answers 503: the others must not suffer."""
+    table: Table = [("always 503", "other rows/s", "ratio")]
+    path = data.ratings(bench.folder, 100_000)
+    speeds: dict[float, list[float]] = {0.0: [], 0.01: []}
+    with sink(latency=0.01) as good, sink(latency=0.01, failing=0.01) as bad:
+        for _ in range(bench.runs):
+            for share, url in ((0.0, good), (0.01, bad)):
+                reset(url)
+                bench.importer(path, url, "--max-attempts", 4, ok=1 if share else 0)
+                counts = statistics(url)
+                speeds[share].append(counts["PUT 200"] / counts["seconds"])
+    best = [sorted(found)[len(found) // 2] for found in speeds.values()]
+    for share, speed in zip(speeds, best, strict=True):
+        table.append((f"{share:.0%}", f"{speed:,.0f}", f"{speed / best[0]:.2f}"))
+    return table
+
+
+def deferring(bench: Bench) -> Table:
+    """A fifth of the conversations complete 30 s after they were first asked for."""
+    rows, rate = 60_000, 3_000
+    ideal = rows / rate + 30
+    path = data.ratings(bench.folder, rows)
+    with sink(deferring=0.2, completes_after=30) as url:
+        used = bench.importer(path, url, "--rate", rate)
+        counts = statistics(url)
+    deferred = counts["PUT 409"]
+    others = counts["PUT 200"] - 0.2 * rows
+    puts = (counts["PUT 200"] + counts["PUT 409"] - others) / (0.2 * rows)
+    return [
+        ("rows", "seconds", "of the ideal time", "PUTs for a deferred row", "409s"),
+        (f"{rows:,}", f"{used.seconds:.1f}", f"{used.seconds / ideal:.3f}", f"{puts:.2f}",
+         f"{deferred:,}"),
+    ]  # fmt: skip
+
+
+def checking(bench: Bench) -> Table:
+    """`check` on five million rows, against pyarrow reading the file alone."""
+    rows = 5_000_000
+    path = data.feedback(bench.folder, rows)
+    alone, check = bench.repeat(
+        lambda: run(python("benchmarks.peers.pyarrow_reader", path)),
+        lambda: run(python("importer", "check", path)),
+    )
+    return [
+        ("reader", "rows/s", "ratio", "peak MB"),
+        *(
+            (name, f"{rows / used.seconds:,.0f}", f"{alone.seconds / used.seconds:.2f}",
+             f"{used.peak:.0f}")
+            for name, used in (("pyarrow alone", alone), (f"{_IMPORTER} check", check))
+        ),
+    ]  # fmt: skip
+
+
+def memory(bench: Bench) -> Table:
+    """Peak memory of an import, for inputs of different sizes."""
+    sizes = (200_000, 10_000_000 if bench.large else 1_000_000)
+    table: Table = [("format", "rows", "peak MB")]
+    with nginx() as url:
+        for name, make in (("CSV", data.ratings), ("Parquet", data.ratings_in_parquet)):
+            for rows in sizes:
+                used = bench.importer(make(bench.folder, rows), url)
+                table.append((name, f"{rows:,}", f"{used.peak:.0f}"))
+    return table
+
+
+def million_deferred(bench: Bench) -> Table:
+    """A million rows deferred at once, while a hundred thousand others go on."""
+    rows = 1_100_000 if bench.large else 110_000
+    path = data.ratings(bench.folder, rows)
+    with sink(deferring=10 / 11, completes_after=rows / 5_000) as url:
+        used = bench.importer(path, url, "--defer-first", rows / 5_000)
+    return [
+        ("rows", "deferred", "seconds", "peak MB"),
+        (f"{rows:,}", f"{rows * 10 // 11:,}", f"{used.seconds:.0f}", f"{used.peak:.0f}"),
+    ]
+
+
+def startup(bench: Bench) -> Table:
+    """What `--help` costs."""
+    (used,) = bench.repeat(lambda: run(python("importer", "--help")))
+    code = (
+        "import sys; sys.argv = ['clarityq-import', '--help']\n"
+        "from importer.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'pandas', 'pyarrow', 'aiohttp'} & set(sys.modules)), file=sys.stderr)"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stderr.strip()
+    return [("command", "CPU s", "heavy modules"), ("--help", f"{used.cpu:.2f}", loaded)]
+
+
+SCENARIOS: dict[str, Callable[[Bench], Table]] = {
+    function.__name__.replace("_", "-"): function
+    for function in (
+        sending, latency, limited, failing, deferring, checking, memory, million_deferred, startup,
+    )
+}  # fmt: skip
+
+
+def _limited_line(
+    name: str, speeds: Sequence[float], shares: Sequence[float]
+) -> tuple[str, str, str, str]:
+    speed, share = sorted(speeds)[len(speeds) // 2], sorted(shares)[len(shares) // 2]
+    return name, f"{speed:,.0f}", f"{speed / 500:.3f}", f"{share:.2%}"
+
+
+def _wrk(url: str, connections: int) -> float:
+    path = f"{url}/api/v1/products/{PRODUCT}/conversations/{PRODUCT}/feedback"
+    done = subprocess.run(
+        ["wrk", "-t", "1", "-c", str(connections), "-d", "10", path],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
+    assert found is not None
+    return float(found[1])
+
+
+def _curl(bench: Bench, url: str, concurrency: int) -> list[str]:
+    """Return a curl command for 50,000 rows; it has them from a file of its own form."""
+    path = bench.folder / f"curl-{concurrency}.txt"
+    with path.open("w") as file, data.ratings(bench.folder, 50_000).open() as rows:
+        next(rows)
+        for row in rows:
+            target = f"{url}/api/v1/products/p/conversations/{row[:36]}/feedback"
+            file.write(
+                f'next\nrequest = PUT\nurl = "{target}"\nheader = "X-API-Key: key"\n'
+                'header = "Content-Type: application/json"\noutput = /dev/null\n'
+                'data = "{\\"rating\\":\\"POSITIVE\\"}"\n'
+            )
+    path.write_text(path.read_text().removeprefix("next\n"))
+    return ["curl", "-s", "--parallel", "--parallel-max", str(concurrency), "--config", str(path)]
