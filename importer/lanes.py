@@ -21,23 +21,23 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import IntEnum
 from typing import NamedTuple
 
 from importer.model import Deferral, Feedback
 
 
-class LaneState(Enum):
-    """Where a lane's head stands."""
+class LaneState(IntEnum):
+    """Where a lane's head stands. The numbers are places in a list of counts."""
 
-    READY = auto()
-    IN_FLIGHT = auto()
-    RETRYING = auto()
-    DEFERRED = auto()
+    READY = 0
+    IN_FLIGHT = 1
+    RETRYING = 2
+    DEFERRED = 3
     #: It waits until the journal holds the outcomes of the rows before it.
-    RECORDING = auto()
+    RECORDING = 4
     #: It is settled, and its lane stays until the journal holds its outcome.
-    SETTLED = auto()
+    SETTLED = 5
 
 
 class Superseded(NamedTuple):
@@ -52,20 +52,20 @@ class Lane:
     """One conversation with an unsettled or an unrecorded row.
 
     `attempts` (PUTs), `failures` (transient ones in a row), `deferred_since` (seconds, None if
-    never deferred) and `ask_status` (the next request asks for the conversation's status) tell the
-    head's story; the pipeline keeps them. `unrecorded` counts the conversation's outcomes that are
-    not in the journal yet.
+    never deferred), `started` (seconds, of the latest request) and `ask_status` (the next request
+    asks for the conversation's status) tell the head's story; the pipeline keeps them. `unrecorded`
+    counts the conversation's outcomes that are not in the journal yet.
     """
 
     __slots__ = (
-        "ask_status", "attempts", "deferred_since", "due", "failures", "feedback",
+        "ask_status", "attempts", "deferred_since", "due", "failures", "feedback", "started",
         "state", "successor", "unrecorded",
     )  # fmt: skip
 
     def __init__(self, feedback: Feedback) -> None:
         self.feedback = feedback
         self.state = LaneState.READY
-        self.due = 0.0
+        self.due = self.started = 0.0
         self.successor: Feedback | None = None
         self.attempts = 0
         self.failures = 0
@@ -115,7 +115,7 @@ class ConversationLanes:
         # Both queues may hold lanes that have moved on since: the lane's own state decides.
         self._ready: deque[Lane] = deque()
         self._parked: list[tuple[float, Lane]] = []
-        self._in_state = dict.fromkeys(LaneState, 0)
+        self._in_state = [0] * len(LaneState)
         self._successors = 0
         # Until when a timed-out request may still take effect on the service, and which row's it
         # was. The queue holds the same times in order, to forget them by.
@@ -176,6 +176,7 @@ class ConversationLanes:
             lane = self._ready.popleft()
             if lane.state is LaneState.READY:
                 self._move(lane, LaneState.IN_FLIGHT)
+                lane.started = now
                 return lane
         return None
 

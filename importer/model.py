@@ -13,7 +13,13 @@ from typing import NamedTuple
 from importer.errors import ExitCode
 
 
-class Meaning(StrEnum):
+class Word(StrEnum):
+    """An enum whose members are dictionary keys for every row: it hashes as the text it is."""
+
+    __hash__ = str.__hash__
+
+
+class Meaning(Word):
     """What a word in the rating column stands for."""
 
     POSITIVE = "POSITIVE"
@@ -22,7 +28,7 @@ class Meaning(StrEnum):
     SKIP = "SKIP"
 
 
-class OutcomeKind(StrEnum):
+class OutcomeKind(Word):
     """How a row ended. Every row that was read has exactly one."""
 
     SUCCEEDED = "succeeded"

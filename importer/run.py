@@ -210,13 +210,12 @@ class Run:
         """Be a worker: take the next row, send it, act on the answer."""
         while (lane := await self._next()) is not None:
             self._requests += 1
-            started = self._clock.monotonic()
             if lane.ask_status:
                 verdict = await self._client.status(lane.feedback.conversation_id)
             else:
                 lane.attempts += 1
                 verdict = await self._client.put(lane.feedback)
-            self._apply(lane, verdict, started)
+            self._apply(lane, verdict)
 
     async def _next(self) -> Lane | None:
         """Return the next row to send, when it may be sent; None at the end of the run.
@@ -251,17 +250,24 @@ class Run:
                 self._room.notify()
         return lane
 
-    def _apply(self, lane: Lane, verdict: Verdict, started: float) -> None:
+    def _apply(self, lane: Lane, verdict: Verdict) -> None:
         """Settle the row, or put it by, as the verdict says."""
         now = self._clock.monotonic()
-        self._learn(lane, verdict, started, now)
+        pacing = self._pacing
+        if verdict.kind is VerdictKind.APPLIED and not pacing.breaker.is_open:
+            pacing.answered(now, lane.started, self._lanes.count(LaneState.IN_FLIGHT))
+        else:
+            self._learn(lane, verdict, now)
+        if pacing.window.is_due:
+            pacing.window.turn(now, self._clock.cpu())
+            self.control.changed.notify()
         if verdict.kind in (VerdictKind.KEY_REFUSED, VerdictKind.UNTRUSTED):
             # The row was not at fault: it stays pending.
             self._supersede(self._lanes.park(lane, LaneState.RETRYING, now, now))
             return
         if verdict.late:
             self._lanes.may_take_effect_late(lane, now + self._settings.late_effect)
-        step = self._disposer.decide(lane, verdict, now, outage=self._pacing.breaker.is_open)
+        step = self._disposer.decide(lane, verdict, now, outage=pacing.breaker.is_open)
         if isinstance(step, Wait):
             self._supersede(self._lanes.park(lane, step.state, now + step.seconds, now))
             if step.state is LaneState.DEFERRED and step.seconds:
@@ -283,20 +289,14 @@ class Run:
         if not len(self._lanes):
             self.control.changed.notify()
 
-    def _learn(self, lane: Lane, verdict: Verdict, started: float, now: float) -> None:
+    def _learn(self, lane: Lane, verdict: Verdict, now: float) -> None:
         """Let the pacing know of the answer, and stop the run if it says so."""
-        pacing = self._pacing
-        held = pacing.breaker.is_open
-        exchange = Exchange(started, self._lanes.count(LaneState.IN_FLIGHT), not lane.failures)
-        self._notice(learn(pacing, verdict, exchange, now))
-        stop = reason_to_stop(pacing, verdict, now, self._settings.outage_for)
+        exchange = Exchange(lane.started, self._lanes.count(LaneState.IN_FLIGHT), not lane.failures)
+        self._notice(learn(self._pacing, verdict, exchange, now))
+        stop = reason_to_stop(self._pacing, verdict, now, self._settings.outage_for)
         if stop is not None:
             self.control.stop(*stop)
-        size = pacing.window.size
-        if pacing.window.is_due(now):
-            pacing.window.turn(now, self._clock.cpu())
-        if held or pacing.window.size > size:
-            self.control.changed.notify()
+        self.control.changed.notify()
 
     def _lanes_changed(self) -> None:
         if self._lanes.count(LaneState.RECORDING):

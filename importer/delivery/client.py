@@ -124,21 +124,20 @@ class FeedbackClient:
 
     async def _call(self, method: str, path: str, body: bytes | None) -> _Answer | Verdict:
         """Return the answer to one request, or the verdict on there being none."""
-        assert self._deadline is not None, "enter the client first"  # noqa: S101
+        session, deadline = self._session, self._deadline
+        assert session is not None, "enter the client first"  # noqa: S101
+        assert deadline is not None  # noqa: S101
         url = self._origin.with_path(path, encoded=True)
+        response = None
         try:
-            return await self._deadline.limit(self._exchange(method, url, body))
+            with deadline:
+                response = await session.request(method, url, data=body, allow_redirects=False)
+                answer = await _read(response)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             return self._no_answer(error)
-
-    async def _exchange(self, method: str, url: URL, body: bytes | None) -> _Answer:
-        assert self._session is not None  # noqa: S101 -- entered with the deadline
-        response = await self._session.request(method, url, data=body, allow_redirects=False)
-        try:
-            answer = await _read(response)
-        except BaseException:
-            response.close()
-            raise
+        finally:
+            if response is not None and not response.closed:
+                response.close()
         if response.status == HTTPStatus.OK:
             return _Answer(response.status, answer)
         # Before it is quoted: a quotation may be cut in the middle of the key.
@@ -178,17 +177,15 @@ class _Answer(NamedTuple):
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
     """Return the whole body, or None if it breaks off or is longer than `ANSWER_LIMIT`.
 
-    The connection can be used again only when all of the body was read.
+    The connection can be used again only when all of the body was read; else it is to be closed.
     """
     try:
         body = await response.content.readany()
         while not response.content.at_eof():
             body += await response.content.readany()
             if len(body) > ANSWER_LIMIT:
-                response.close()
                 return None
     except aiohttp.ClientPayloadError:
-        response.close()
         return None
     return body
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from typing import TypeVar
-
-_T = TypeVar("_T")
+from itertools import takewhile
 
 
 class Deadline:
-    """Lets calls last for `seconds`, and up to a quarter (at most a second) longer.
+    """Lets each call last for `seconds`, and up to a quarter of it (at most a second) longer.
 
-    A timer for each call would cost more than the call's own bookkeeping, so one timer looks after
-    all calls in flight. Time-outs on silence end nearly all calls that go wrong; this one is for
-    answers that drip.
+    A context manager around a call, for many tasks at a time. A timer for each call would cost more
+    than the call's own bookkeeping, so one timer looks after all calls in flight. Time-outs on
+    silence end nearly all calls that go wrong; this one is for answers that drip.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -29,25 +26,24 @@ class Deadline:
         """Look after no call any more."""
         self._timer.cancel()
 
-    async def limit(self, call: Awaitable[_T]) -> _T:
-        """Return what `call` returns. Raises `TimeoutError` if it lasts too long."""
-        task = asyncio.current_task()
+    def __enter__(self) -> None:
+        """Look after the current task. Leaving raises `TimeoutError` if it took too long."""
+        # To be told the loop spares asyncio a system call.
+        task = asyncio.current_task(self._loop)
         assert task is not None  # noqa: S101 -- only a task can await
         self._started[task] = self._loop.time()
-        try:
-            return await call
-        except asyncio.CancelledError:
-            if task in self._started:
-                raise
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        task = asyncio.current_task(self._loop)
+        assert task is not None  # noqa: S101
+        if self._started.pop(task, None) is None and kind is asyncio.CancelledError:
             task.uncancel()
             raise TimeoutError from None
-        finally:
-            self._started.pop(task, None)
 
     def _look(self) -> None:
         self._timer = self._loop.call_later(self._interval, self._look)
         latest = self._loop.time() - self._seconds
-        overdue = [task for task, started in self._started.items() if started <= latest]
-        for task in overdue:
+        overdue = takewhile(lambda entry: entry[1] <= latest, self._started.items())
+        for task, _ in list(overdue):
             del self._started[task]
             task.cancel()

@@ -42,10 +42,12 @@ class Disposer:
                     lane.feedback.seq,
                     OutcomeKind.SUCCEEDED,
                     lane.feedback.conversation_id,
-                    http_status=verdict.http_status,
-                    attempts=lane.attempts,
-                    updated_at=verdict.updated_at,
-                    warning=warning,
+                    None,
+                    "",
+                    verdict.http_status,
+                    lane.attempts,
+                    verdict.updated_at,
+                    warning,
                 )
             case VerdictKind.TRANSIENT:
                 return self._retry(lane, verdict, outage=outage)

@@ -40,6 +40,7 @@ def lean_request_class(origin: URL, headers: Mapping[str, str]) -> type[ClientRe
 
     class Request(_LeanRequest):
         common_headers = "".join(f"{name}: {value}\r\n" for name, value in lines.items()).encode()
+        outbox = _Outbox()
         connection_key = ConnectionKey(
             origin.raw_host or "", origin.port, origin.scheme == "https", True, None, None, None
         )
@@ -47,6 +48,30 @@ def lean_request_class(origin: URL, headers: Mapping[str, str]) -> type[ClientRe
         request_info = RequestInfo(origin, "PUT or GET", CIMultiDictProxy(CIMultiDict()), origin)
 
     return Request
+
+
+class _Outbox:
+    """Writes what the tasks of one turn of the event loop have to send, all together.
+
+    Written one by one, each request would wake the other side for itself.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[asyncio.WriteTransport, bytes]] = []
+
+    def put(
+        self, loop: asyncio.AbstractEventLoop, transport: asyncio.WriteTransport, request: bytes
+    ) -> None:
+        """Send `request` soon."""
+        if not self._waiting:
+            loop.call_soon(self._flush)
+        self._waiting.append((transport, request))
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for transport, request in waiting:
+            if not transport.is_closing():  # else its response knows already
+                transport.write(request)
 
 
 class _Body(bytes):
@@ -62,6 +87,7 @@ class _LeanRequest(ClientRequest):
     """Has what the session, the connector and the response read of a request, and nothing else."""
 
     common_headers: bytes
+    outbox: _Outbox
     proxy = None
     proxy_auth = None
     proxy_headers = None
@@ -89,14 +115,14 @@ class _LeanRequest(ClientRequest):
         self._body: Any = None if data is None else _Body(data)
 
     async def send(self, conn: Connection) -> ClientResponse:
-        """Write the whole request in one go; return the response that is to come.
+        """Hand the whole request over to be written; return the response that is to come.
 
         Raises `ClientConnectionResetError` if the connection is gone.
         """
         protocol = conn.protocol
         if protocol is None or protocol.transport is None or protocol.transport.is_closing():
             raise ClientConnectionResetError("Cannot write to closing transport")
-        protocol.transport.write(self._serialised())
+        self.outbox.put(self.loop, protocol.transport, self._serialised())
         protocol.start_timeout()
         return self.response_class(
             self.method,

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import re
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
 
-from importer.model import Feedback, Meaning, Warn
+from importer.model import Feedback, Meaning, Warn, Word
 
 #: How much of the service's own words a message quotes, in code points.
 _QUOTE_LIMIT = 300
 
 
-class VerdictKind(StrEnum):
+class VerdictKind(Word):
     """What an answer, or its absence, means."""
 
     APPLIED = "applied"
@@ -112,12 +111,8 @@ def judge_feedback(feedback: Feedback, status: int, body: bytes | None) -> Verdi
         and echo.comment == feedback.comment
         and echo.conversation_id.lower() == feedback.conversation_id
     )
-    return Verdict(
-        kind,
-        http_status=status,
-        updated_at=echo.updated_at[:64],
-        warning=None if same else Warn.ECHO_DIFFERS,
-    )
+    warning = None if same else Warn.ECHO_DIFFERS
+    return Verdict(kind, "", status, echo.updated_at[:64], warning)
 
 
 def judge_status(status: int, body: bytes | None) -> Verdict:

@@ -37,13 +37,14 @@ _OVERTAKEN = f"""
       ON earlier.conversation = later.conversation AND earlier.seq < later.seq
     WHERE later.kind IN ({_SENT_IDS})
 """
-#: Rows of one INSERT. Each statement lets go of the interpreter's lock, and to get it back from a
-#: busy event loop costs more than the row itself.
-_ROWS_AT_ONCE = 200
 _COLUMNS = "seq, kind, conversation, attempts, http_status, updated_at, reason, detail, warning"
 _VALUES = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT = f"INSERT INTO outcome ({_COLUMNS}) VALUES {_VALUES}"
-_INSERT_MANY = f"{_INSERT}{f', {_VALUES}' * (_ROWS_AT_ONCE - 1)}"
+#: INSERTs of so many rows. Each statement lets go of the interpreter's lock, and to get it back
+#: from a busy event loop costs more than a row: so a batch is written with few statements.
+_INSERTS = {
+    rows: f"INSERT INTO outcome ({_COLUMNS}) VALUES {', '.join([_VALUES] * rows)}"
+    for rows in (256, 32, 4, 1)
+}
 
 
 class SqliteJournal:
@@ -170,11 +171,12 @@ class SqliteJournal:
             )
 
     def _insert(self, outcomes: Sequence[Outcome]) -> None:
-        whole = len(outcomes) - len(outcomes) % _ROWS_AT_ONCE
-        for start in range(0, whole, _ROWS_AT_ONCE):
-            rows = map(_to_sql, outcomes[start : start + _ROWS_AT_ONCE])
-            self._db.execute(_INSERT_MANY, list(chain.from_iterable(rows)))
-        self._db.executemany(_INSERT, map(_to_sql, outcomes[whole:]))
+        done = 0
+        for rows, statement in _INSERTS.items():
+            while done + rows <= len(outcomes):
+                values = map(_to_sql, outcomes[done : done + rows])
+                self._db.execute(statement, list(chain.from_iterable(values)))
+                done += rows
 
     def settled(self) -> SettledRows:
         """See `Journal`."""

@@ -40,13 +40,18 @@ class Pacing:
         self._rate = RateCap(rate) if rate is not None else None
         self._finder = RateFinder(now)
         self._paused_until = -math.inf
+        self._hindered = True
 
     def wait(self, now: float) -> float:
         """Return the seconds until the next request may start; 0 is now, inf is "not known"."""
+        if not self._hindered:
+            return 0.0
         wait = max(0.0, self._paused_until - now, self.breaker.wait(now))
-        for cap in (self._rate, self._finder.cap):
-            if cap is not None:
-                wait = max(wait, cap.wait(now))
+        caps = [cap for cap in (self._rate, self._finder.cap) if cap is not None]
+        for cap in caps:
+            wait = max(wait, cap.wait(now))
+        # Nothing hinders the run most of the time, and then this is asked for every row.
+        self._hindered = bool(wait or caps or self.breaker.is_open)
         return wait
 
     def has_slot(self, in_flight: int) -> bool:
@@ -55,6 +60,8 @@ class Pacing:
 
     def start(self, now: float) -> None:
         """A request starts now; only after `wait` returned 0."""
+        if not self._hindered:
+            return
         self.breaker.start()
         for cap in (self._rate, self._finder.cap):
             if cap is not None:
@@ -64,22 +71,25 @@ class Pacing:
         """The service gave a definite answer: it is alive."""
         self.breaker.answered(now)
         self._finder.granted(now)
-        self.window.note(now - started, in_flight)
+        self.window.answered(now, now - started, in_flight)
 
     def refused(self, now: float, started: float) -> None:
         """The service said that it was too many requests, and not when to come again."""
+        self._hindered = True
         self.breaker.failed(now)
         self._finder.refused(now, started)
 
     def failed(self, now: float, in_flight: int, *, first: bool) -> None:
         """A request failed in a way that says nothing of its row; `first` for the first time."""
+        self._hindered = True
         self.breaker.failed(now)
         self._finder.granted(now)
         if first:
-            self.window.failed(in_flight)
+            self.window.failed(now, in_flight)
 
     def pause(self, until: float) -> None:
         """Start nothing before `until`, and little at once after it."""
+        self._hindered = True
         self._paused_until = max(self._paused_until, until)
         self.window.restart(until)
 

@@ -54,11 +54,12 @@ class Breaker:
 
     def answered(self, now: float) -> None:
         """The service gave a definite answer: it is alive."""
-        self._failures = 0
         self._last_answer = now
-        self._opened_at = None
-        self._probing = False
-        self._interval = self._first_probe
+        if self._failures:
+            self._failures = 0
+            self._opened_at = None
+            self._probing = False
+            self._interval = self._first_probe
 
     def failed(self, now: float) -> None:
         """A request failed in a way that says nothing of its row."""

@@ -69,6 +69,8 @@ class RateFinder:
         self._since = self._grown_at = self._refused_at = now
         # Of each slot: its number, the requests granted, and those refused.
         self._slots: deque[list[int]] = deque(maxlen=self._SLOTS + 1)
+        self._latest = [0, 0, 0]
+        self._latest_ends = -math.inf
 
     def granted(self, now: float) -> None:
         """A request was not refused."""
@@ -109,16 +111,19 @@ class RateFinder:
             return
         self._since = self._grown_at = now
         self._slots.clear()
+        self._latest_ends = -math.inf
 
     def _lower_to(self, rate: float) -> None:
         assert self.cap is not None  # noqa: S101 -- there is one after the first refusal
         self.cap.per_second = max(self._BELOW * rate, self._SLOWEST)
 
     def _slot(self, now: float) -> list[int]:
-        number = int(now / self._SLOT)
-        if not self._slots or self._slots[-1][0] != number:
-            self._slots.append([number, 0, 0])
-        return self._slots[-1]
+        if now >= self._latest_ends:
+            number = int(now / self._SLOT)
+            self._latest = [number, 0, 0]
+            self._latest_ends = (number + 1) * self._SLOT
+            self._slots.append(self._latest)
+        return self._latest
 
     def _measure(self, now: float) -> tuple[float, float, float]:
         """Return what was granted per second lately, the share refused, and over what time."""

@@ -26,6 +26,8 @@ class ConcurrencyWindow:
     first attempt (a row that fails again and again says something of itself, not of the service),
     and the median latency against the lowest of the last minutes. While this machine's CPU is used
     up, latency tells of the machine and not of the service, and more concurrency brings nothing.
+
+    `is_due` says that a turn is over: its owner then calls `turn`.
     """
 
     _START = 8
@@ -47,23 +49,25 @@ class ConcurrencyWindow:
         self._starting = True
         self._lowest: deque[tuple[float, float]] = deque()
         self._cpu = math.nan
+        self.is_due = False
         self._full = False
         self._begin_turn(now)
 
-    def note(self, latency: float, in_flight: int) -> None:
+    def answered(self, now: float, latency: float, in_flight: int) -> None:
         """A request was answered after `latency` seconds; `in_flight` were, it among them."""
         self._latencies.append(latency)
-        self._full = self._full or in_flight >= self.size
+        if in_flight >= self.size:
+            self._full = True
+        if now >= self._ends:
+            self.is_due = len(self._latencies) + self._failures >= self.size
 
-    def failed(self, in_flight: int) -> None:
+    def failed(self, now: float, in_flight: int) -> None:
         """A row's first attempt failed."""
         self._failures += 1
-        self._full = self._full or in_flight >= self.size
-
-    def is_due(self, now: float) -> bool:
-        """Return whether a turn is over."""
-        answers = len(self._latencies) + self._failures
-        return answers >= self.size and now - self._began >= self._SHORTEST_TURN
+        if in_flight >= self.size:
+            self._full = True
+        if now >= self._ends:
+            self.is_due = len(self._latencies) + self._failures >= self.size
 
     def turn(self, now: float, cpu: float) -> None:
         """Change the size by what the turn has shown; `cpu` is the process's CPU time so far."""
@@ -112,6 +116,8 @@ class ConcurrencyWindow:
 
     def _begin_turn(self, now: float) -> None:
         self._began = now
+        self._ends = now + self._SHORTEST_TURN
+        self.is_due = False
         self._latencies: list[float] = []
         self._failures = 0
         self._full = False

@@ -39,7 +39,7 @@ class Play:
                     pacing.answered(now, started, in_flight)
                     self.granted.append(now)
                 in_flight -= 1
-                if pacing.window.is_due(now):
+                if pacing.window.is_due:
                     pacing.window.turn(now, cpu=busy * now)
             else:
                 now += wait
@@ -142,7 +142,7 @@ def test_failures_of_many_rows_shrink_the_window_and_those_of_few_rows_do_not() 
                 pacing.failed(now, 64, first=True)
             else:
                 pacing.answered(now, now - 0.05, 64)
-            if pacing.window.is_due(now):
+            if pacing.window.is_due:
                 pacing.window.turn(now, cpu=0)
         assert (pacing.window.size < 16) is shrinks
 
