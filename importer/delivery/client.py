@@ -17,7 +17,7 @@ import msgspec
 from yarl import URL
 
 from importer.delivery.deadline import Deadline
-from importer.delivery.request import lean_request_class
+from importer.delivery.request import Template, lean_request_class
 from importer.delivery.verdicts import (
     Verdict,
     VerdictKind,
@@ -66,6 +66,7 @@ class FeedbackClient:
             f"{base.raw_path.rstrip('/')}/api/v1/products/{settings.product_id}/conversations/"
         )
         self._session: aiohttp.ClientSession | None = None
+        self._template: Template | None = None
         self._deadline: Deadline | None = None
 
     async def __aenter__(self) -> Self:
@@ -78,7 +79,8 @@ class FeedbackClient:
             "User-Agent": _USER_AGENT,
         }
         # A request through a proxy has to be aiohttp's own.
-        lean = not settings.trust_env
+        if not settings.trust_env:
+            self._template = Template(self._origin, headers)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=settings.concurrency, ssl=_tls_context(settings) or True
@@ -87,9 +89,9 @@ class FeedbackClient:
                 sock_connect=settings.connect_timeout, sock_read=settings.read_timeout
             ),
             request_class=(
-                lean_request_class(self._origin, headers) if lean else aiohttp.ClientRequest
+                lean_request_class(self._origin) if self._template else aiohttp.ClientRequest
             ),
-            headers=None if lean else headers,
+            headers=None if self._template else headers,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=settings.trust_env,
         )
@@ -127,11 +129,15 @@ class FeedbackClient:
         session, deadline = self._session, self._deadline
         assert session is not None, "enter the client first"  # noqa: S101
         assert deadline is not None  # noqa: S101
-        url = self._origin.with_path(path, encoded=True)
+        url, data = self._origin, body
+        if self._template is not None:
+            data = self._template.fill_in(method, path, body)
+        else:
+            url = url.with_path(path, encoded=True)
         response = None
         try:
             with deadline:
-                response = await session.request(method, url, data=body, allow_redirects=False)
+                response = await session.request(method, url, data=data, allow_redirects=False)
                 answer = await _read(response)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             return self._no_answer(error)

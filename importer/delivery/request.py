@@ -1,8 +1,9 @@
 """A lean request for aiohttp: what all requests have in common is prepared once.
 
 aiohttp's own request object is made for every case that HTTP knows, and making one costs more than
-everything else that is done for a row. `ClientSession` takes another class as `request_class`.
-Connections, responses, time-outs and errors stay aiohttp's. A request through a proxy needs
+everything else that is done for a row. `ClientSession` takes another class as `request_class`: this
+one is given the whole request as bytes, and the origin as its URL, which is then never parsed
+again. Connections, responses, time-outs and errors stay aiohttp's. A request through a proxy needs
 aiohttp's own class.
 """
 
@@ -31,15 +32,36 @@ from yarl import URL
 _WRITTEN = cast("AbstractStreamWriter", SimpleNamespace(output_size=0))
 
 
-def lean_request_class(origin: URL, headers: Mapping[str, str]) -> type[ClientRequest]:
-    """Return a `request_class` for requests to `origin` that carry `headers` and no others.
+class Wire(bytes):
+    """A whole HTTP/1.1 request as it goes over the wire."""
 
-    Names and values of `headers` are ASCII and hold no line breaks.
-    """
-    lines = {"Host": origin.host_port_subcomponent, **headers}
+    # The session asks these of a body before it sends it again, when a kept-alive connection was
+    # dead: bytes hold nothing that could be used up or given back.
+    consumed = False
+
+    async def close(self) -> None:
+        """Give back nothing."""
+
+
+class Template:
+    """What all requests to `origin` have in common. Values of `headers` are ASCII on one line."""
+
+    def __init__(self, origin: URL, headers: Mapping[str, str]) -> None:
+        lines = {"Host": origin.host_port_subcomponent, **headers}
+        self._headers = "".join(f"{name}: {value}\r\n" for name, value in lines.items()).encode()
+
+    def fill_in(self, method: str, path: str, body: bytes | None) -> Wire:
+        """Return the request for `path` (as it is sent: encoded, ASCII) with `body`, if any."""
+        line = f"{method} {path} HTTP/1.1\r\n".encode("ascii")
+        if body is None:
+            return Wire(b"%b%b\r\n" % (line, self._headers))
+        return Wire(b"%b%bContent-Length: %d\r\n\r\n%b" % (line, self._headers, len(body), body))
+
+
+def lean_request_class(origin: URL) -> type[ClientRequest]:
+    """Return a `request_class` for requests whose `data` is a `Wire` to `origin`."""
 
     class Request(_LeanRequest):
-        common_headers = "".join(f"{name}: {value}\r\n" for name, value in lines.items()).encode()
         outbox = _Outbox()
         connection_key = ConnectionKey(
             origin.raw_host or "", origin.port, origin.scheme == "https", True, None, None, None
@@ -74,19 +96,9 @@ class _Outbox:
                 transport.write(request)
 
 
-class _Body(bytes):
-    """What the session asks of a body: it sends it again if a kept-alive connection was dead."""
-
-    consumed = False
-
-    async def close(self) -> None:
-        """Give back nothing: bytes hold nothing."""
-
-
 class _LeanRequest(ClientRequest):
     """Has what the session, the connector and the response read of a request, and nothing else."""
 
-    common_headers: bytes
     outbox: _Outbox
     proxy = None
     proxy_auth = None
@@ -99,7 +111,7 @@ class _LeanRequest(ClientRequest):
         method: str,
         url: URL,
         *,
-        data: bytes | None = None,
+        data: Wire,
         loop: asyncio.AbstractEventLoop,
         response_class: type[ClientResponse],
         timer: BaseTimerContext,
@@ -112,7 +124,7 @@ class _LeanRequest(ClientRequest):
         self.response_class = response_class
         self._timer = timer
         self._session = session
-        self._body: Any = None if data is None else _Body(data)
+        self._body: Any = data
 
     async def send(self, conn: Connection) -> ClientResponse:
         """Hand the whole request over to be written; return the response that is to come.
@@ -122,7 +134,7 @@ class _LeanRequest(ClientRequest):
         protocol = conn.protocol
         if protocol is None or protocol.transport is None or protocol.transport.is_closing():
             raise ClientConnectionResetError("Cannot write to closing transport")
-        self.outbox.put(self.loop, protocol.transport, self._serialised())
+        self.outbox.put(self.loop, protocol.transport, self._body)
         protocol.start_timeout()
         return self.response_class(
             self.method,
@@ -136,12 +148,3 @@ class _LeanRequest(ClientRequest):
             session=self._session,
             stream_writer=_WRITTEN,
         )
-
-    def _serialised(self) -> bytes:
-        line = f"{self.method} {self.url.raw_path} HTTP/1.1\r\n".encode("ascii")
-        if self._body is None:
-            return b"%b%b\r\n" % (line, self.common_headers)
-        length = len(self._body)
-        return b"%b%bContent-Length: %d\r\n\r\n%b" % (
-            line, self.common_headers, length, self._body,
-        )  # fmt: skip

@@ -41,7 +41,8 @@ class Response(aiohttp.ClientResponse):
 
 @pytest.fixture
 async def client(settings_for: Callable[..., ImportSettings]) -> AsyncIterator[FeedbackClient]:
-    settings = settings_for(Path("unused.csv"), base_url=BASE, retry_after_max=60.0)
+    # With aiohttp's own request, which is what aioresponses looks at.
+    settings = settings_for(Path("unused.csv"), base_url=BASE, retry_after_max=60.0, trust_env=True)
     async with FeedbackClient(settings, ApiKey(KEY), wall=lambda: 0.0) as client:
         yield client
 
