@@ -1,64 +1,77 @@
-"""Inputs of any size, the same each time."""
+"""Inputs of any size, the same each time.
+
+A process of its own makes them (`python -m benchmarks.data FILE ROWS`): a process that is
+measured inherits the peak memory of the one that starts it.
+"""
 
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from uuid import UUID
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 COLUMNS = ("conversation_id", "rating", "comment")
 _BLOCK = 100_000
 
 
 def ratings(folder: Path, rows: int) -> Path:
-    """Write a CSV file of conversations that differ, all POSITIVE and without a comment."""
-    path = folder / f"ratings-{rows}.csv"
-    if not path.exists():
-        with path.open("w") as file:
-            file.write(",".join(COLUMNS) + "\n")
-            for ids in _ids(rows):
-                file.writelines(f"{conversation},POSITIVE,\n" for conversation in ids)
-    return path
+    """Return a CSV file of conversations that differ, all POSITIVE and without a comment."""
+    return _made(folder / f"ratings-{rows}.csv", rows)
 
 
 def ratings_in_parquet(folder: Path, rows: int) -> Path:
-    """Write the same as Parquet, with row groups of a million rows."""
-    path = folder / f"ratings-{rows}.parquet"
-    if not path.exists():
-        schema = pa.schema([(name, pa.string()) for name in COLUMNS])
-        with pq.ParquetWriter(path, schema) as writer:
-            gathered: list[str] = []
-            for ids in _ids(rows):
-                gathered += ids
-                if len(gathered) >= 1_000_000:
-                    _write(writer, schema, gathered)
-                    gathered = []
-            if gathered:
-                _write(writer, schema, gathered)
-    return path
+    """Return the same as Parquet, with row groups of a million rows."""
+    return _made(folder / f"ratings-{rows}.parquet", rows)
 
 
 def feedback(folder: Path, rows: int) -> Path:
-    """Write a CSV file with comments of all lengths, about 125 bytes a row."""
-    path = folder / f"feedback-{rows}.csv"
+    """Return a CSV file with comments of all lengths, about 125 bytes a row."""
+    return _made(folder / f"feedback-{rows}.csv", rows)
+
+
+def _made(path: Path, rows: int) -> Path:
+    if not path.exists():
+        command = [sys.executable, "-m", "benchmarks.data", str(path), str(rows)]
+        subprocess.run(command, check=True)
+    return path
+
+
+def _write_ratings(path: Path, rows: int) -> None:
+    with path.open("w") as file:
+        file.write(",".join(COLUMNS) + "\n")
+        for ids in _ids(rows):
+            file.writelines(f"{conversation},POSITIVE,\n" for conversation in ids)
+
+
+def _write_ratings_in_parquet(path: Path, rows: int) -> None:
+    import pyarrow as pa  # noqa: PLC0415 -- heavy, and to be measured by nobody
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    schema = pa.schema([(name, pa.string()) for name in COLUMNS])
+    with pq.ParquetWriter(path, schema) as writer:
+        ids = (one for block in _ids(rows) for one in block)
+        while group := list(islice(ids, 1_000_000)):
+            columns = [group, ["POSITIVE"] * len(group), [""] * len(group)]
+            writer.write_table(pa.table(columns, schema=schema), row_group_size=1_000_000)
+
+
+def _write_feedback(path: Path, rows: int) -> None:
     dice = random.Random(2)
     comments = [
         " ".join(dice.choices(["fine", "slow", "wrong", "thanks", "unclear"], k=n))
         for n in range(40)
     ]
-    if not path.exists():
-        with path.open("w") as file:
-            file.write(",".join(COLUMNS) + "\n")
-            for ids in _ids(rows):
-                file.writelines(
-                    f'{who},{("POSITIVE", "NEGATIVE", "")[n % 3]},"{comments[n % 40]}"\n'
-                    for n, who in enumerate(ids)
-                )
-    return path
+    with path.open("w") as file:
+        file.write(",".join(COLUMNS) + "\n")
+        for ids in _ids(rows):
+            file.writelines(
+                f'{who},{("POSITIVE", "NEGATIVE", "")[n % 3]},"{comments[n % 40]}"\n'
+                for n, who in enumerate(ids)
+            )
 
 
 def _ids(rows: int) -> Iterator[list[str]]:
@@ -68,6 +81,14 @@ def _ids(rows: int) -> Iterator[list[str]]:
         yield [str(UUID(int=dice.getrandbits(128), version=4)) for _ in range(number)]
 
 
-def _write(writer: pq.ParquetWriter, schema: pa.Schema, ids: list[str]) -> None:
-    columns = [ids, ["POSITIVE"] * len(ids), [""] * len(ids)]
-    writer.write_table(pa.table(columns, schema=schema), row_group_size=1_000_000)
+def _main(path: Path, rows: int) -> None:
+    if path.suffix == ".parquet":
+        _write_ratings_in_parquet(path, rows)
+    elif path.name.startswith("feedback"):
+        _write_feedback(path, rows)
+    else:
+        _write_ratings(path, rows)
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]), int(sys.argv[2]))

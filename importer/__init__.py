@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from importer.errors import ExitCode, ImporterError
     from importer.model import Meaning, OutcomeKind, Reason, RunEnd, Warn
     from importer.ratings import RatingTable
-    from importer.reporting.summary import Summary, outcomes_frame
+    from importer.reporting.outcomes import outcomes_frame
+    from importer.reporting.summary import Summary
     from importer.sandbox.faults import Faults
     from importer.sandbox.server import Sandbox
     from importer.settings import FailureLimit, ImportSettings, InputFormat, LongComments
@@ -29,7 +30,8 @@ _HOMES = {
     "importer.errors": ("ExitCode", "ImporterError"),
     "importer.model": ("Meaning", "OutcomeKind", "Reason", "RunEnd", "Warn"),
     "importer.ratings": ("RatingTable",),
-    "importer.reporting.summary": ("Summary", "outcomes_frame"),
+    "importer.reporting.outcomes": ("outcomes_frame",),
+    "importer.reporting.summary": ("Summary",),
     "importer.sandbox.faults": ("Faults",),
     "importer.sandbox.server": ("Sandbox",),
     "importer.settings": ("FailureLimit", "ImportSettings", "InputFormat", "LongComments"),

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import anyio
 
+from importer.measurements import Problem
 from importer.model import OutcomeKind, RunEnd
 from importer.pacing import Limit
 from importer.settings import ImportSettings
@@ -56,7 +57,9 @@ class Progress:
     `share` is how much of the input has been read (0 to 1). `outcomes` are the job's so far, over
     all its runs, and `settled_now` are those of this run. `next_due` is in seconds from now, None
     if nothing waits. `held_by` says in words what holds all requests back, or is empty; `limit` is
-    what keeps the run from being faster; `concurrency` is how many requests may be in flight.
+    what keeps the run from being faster; `concurrency` is how many requests may be in flight;
+    `latencies` are the median and the 95th percentile of late, in seconds; `problems` are those met
+    so far, the latest last.
     """
 
     rows_read: int
@@ -72,6 +75,8 @@ class Progress:
     limit: Limit
     concurrency: int
     elapsed: float
+    latencies: tuple[float | None, float | None]
+    problems: Mapping[str, Problem]
 
 
 class Observer(Protocol):

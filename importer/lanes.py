@@ -51,15 +51,16 @@ class Superseded(NamedTuple):
 class Lane:
     """One conversation with an unsettled or an unrecorded row.
 
-    `attempts` (PUTs), `failures` (transient ones in a row), `deferred_since` (seconds, None if
-    never deferred), `started` (seconds, of the latest request) and `ask_status` (the next request
-    asks for the conversation's status) tell the head's story; the pipeline keeps them. `unrecorded`
-    counts the conversation's outcomes that are not in the journal yet.
+    `attempts` (PUTs), `failures` (transient ones in a row), `looks` (times it was told to wait),
+    `deferred_since` (seconds, None if never deferred), `started` (seconds, of the latest request)
+    and `ask_status` (the next request asks for the conversation's status) tell the head's story;
+    the pipeline keeps them. `unrecorded` counts the conversation's outcomes that are not in the
+    journal yet.
     """
 
     __slots__ = (
-        "ask_status", "attempts", "deferred_since", "due", "failures", "feedback", "started",
-        "state", "successor", "unrecorded",
+        "ask_status", "attempts", "deferred_since", "due", "failures", "feedback", "looks",
+        "started", "state", "successor", "unrecorded",
     )  # fmt: skip
 
     def __init__(self, feedback: Feedback) -> None:
@@ -69,6 +70,7 @@ class Lane:
         self.successor: Feedback | None = None
         self.attempts = 0
         self.failures = 0
+        self.looks = 0
         self.deferred_since: float | None = None
         self.ask_status = False
         self.unrecorded = 0
@@ -84,7 +86,7 @@ class Lane:
         row starts anew.
         """
         self.feedback = feedback
-        self.attempts = self.failures = 0
+        self.attempts = self.failures = self.looks = 0
         if self.deferred_since is not None:
             self.deferred_since = now
 
@@ -157,7 +159,7 @@ class ConversationLanes:
         superseded = self.offer(feedback, now)
         lane = self._lanes[feedback.conversation_id]
         if lane.feedback is feedback and lane.deferred_since is None:
-            lane.attempts = deferral.attempts
+            lane.attempts, lane.looks = deferral.attempts, deferral.looks
             lane.deferred_since, lane.ask_status = deferral.since, True
             self._put_by(lane, LaneState.DEFERRED, max(lane.due, deferral.due))
         return superseded

@@ -96,6 +96,7 @@ class Outcome(NamedTuple):
     """How a row ended, as the journal keeps it.
 
     `attempts` counts the PUTs sent for the row. `updated_at` is the service's own text.
+    `settled_at` (Unix seconds) is known once the journal has the outcome.
     """
 
     seq: int
@@ -107,18 +108,64 @@ class Outcome(NamedTuple):
     attempts: int = 0
     updated_at: str | None = None
     warning: Warn | None = None
+    settled_at: float | None = None
+
+
+class Call(StrEnum):
+    """The calls of the API that are made for a row."""
+
+    PUT = "put"
+    STATUS = "status"
+
+
+class Attempt(NamedTuple):
+    """A request that did not end with stored feedback.
+
+    `at` is when its answer came, in Unix seconds; `http_status` is None if none came. `wait` is how
+    long the row waits after it, in seconds, or None if it does not.
+    """
+
+    seq: int
+    at: float
+    call: Call
+    http_status: int | None
+    detail: str
+    wait: float | None
 
 
 class Deferral(NamedTuple):
     """Where a row stands that waits for its conversation to complete. Times are Unix seconds.
 
-    `attempts` counts PUTs; `since` is when the row was first told to wait.
+    `attempts` counts PUTs; `since` is when the row was first told to wait; `looks` counts how often
+    it was told so, the last time at `looked_at`.
     """
 
     seq: int
     attempts: int
     since: float
     due: float
+    looks: int
+    looked_at: float
+
+
+class Moment(NamedTuple):
+    """How a run went in one interval (seconds), which ended at `at` (Unix seconds).
+
+    `settled` counts rows; `in_flight`, `concurrency` and `deferred` are those of its end. Latencies
+    (`p50`, `p95`) are in seconds, None without an answer. `statuses` counts answers by HTTP status,
+    0 standing for none.
+    """
+
+    at: float
+    interval: float
+    settled: int
+    in_flight: int
+    concurrency: int
+    deferred: int
+    p50: float | None
+    p95: float | None
+    limited_by: str
+    statuses: Mapping[int, int]
 
 
 class RunEnd(StrEnum):

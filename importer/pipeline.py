@@ -49,7 +49,9 @@ async def run_pipeline(
         if control.end is not None:
             raise StoppedError(exit_code(control.end, {}))
         job = stack.enter_context(open_job(settings, inputs))
-        job.journal.begin_run(clock.wall(), clock.wall() + settings.late_effect)
+        job.journal.begin_run(
+            clock.wall(), clock.wall() + settings.late_effect, settings.as_record()
+        )
         past = await anyio.to_thread.run_sync(Past.load, job.journal)
         for observer in observers:
             observer.started(job.folder, settings, past.totals.settled)

@@ -18,7 +18,7 @@ import anyio.to_thread
 
 from importer.journal.base import Entry, Journal
 from importer.lanes import Lane
-from importer.model import Deferral, Outcome, OutcomeKind
+from importer.model import Attempt, Deferral, Moment, Outcome, OutcomeKind
 from importer.wakeup import Wakeup
 
 #: Seconds between two writes. The promise is that at most one second is asked for again.
@@ -35,7 +35,8 @@ class Recorder:
     """The only writer of a run's journal. `counts` are the outcomes recorded in this run.
 
     After each write `on_write` is called with the lanes of the outcomes that now last. `quiet_at`
-    returns the time (Unix seconds) by which the requests made so far will have taken effect.
+    returns the time by which the requests made so far will have taken effect, and `wall` the time
+    of day, both in Unix seconds.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class Recorder:
         journal: Journal,
         on_write: Callable[[Sequence[Lane]], None],
         quiet_at: Callable[[], float],
+        wall: Callable[[], float],
     ) -> None:
         self.counts: Counter[OutcomeKind] = Counter()
         self._journal = journal
         self._on_write = on_write
         self._quiet_at = quiet_at
+        self._wall = wall
         self._entry = Entry()
         self._lanes: list[Lane] = []
         self._rows_written = 0
@@ -74,6 +77,14 @@ class Recorder:
     def defer(self, deferral: Deferral) -> None:
         """Record where a waiting row stands."""
         self._entry.deferrals.append(deferral)
+
+    def attempted(self, attempt: Attempt) -> None:
+        """Record a request that did not end with stored feedback."""
+        self._entry.attempts.append(attempt)
+
+    def passed(self, moment: Moment) -> None:
+        """Record how the run goes."""
+        self._entry.moment = moment
 
     def read(self, rows_read: int, first_seqs: dict[int, int]) -> None:
         """Record how far the input has been read."""
@@ -110,9 +121,10 @@ class Recorder:
                     now >= self._next_heartbeat
                     or entry.outcomes
                     or entry.deferrals
+                    or entry.attempts
                     or entry.rows_read != self._rows_written
                 ):
-                    entry.quiet_at = self._quiet_at()
+                    entry.at, entry.quiet_at = self._wall(), self._quiet_at()
                     await anyio.to_thread.run_sync(self._journal.write, entry)
                     self._rows_written = entry.rows_read
                     self._next_heartbeat = now + HEARTBEAT

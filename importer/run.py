@@ -8,7 +8,6 @@ a row by `delivery.disposition`. This module awaits, and carries the answers bet
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ import anyio
 import anyio.to_thread
 
 from importer.clock import Clock
-from importer.control import Control, Observer, Progress
+from importer.control import Control, Observer
 from importer.delivery.client import FeedbackClient
 from importer.delivery.disposition import Disposer, Wait
 from importer.delivery.health import Exchange, learn, reason_to_stop
@@ -26,7 +25,16 @@ from importer.errors import InputError, one_error
 from importer.feed import BATCH_ROWS, Batch, read_rows
 from importer.journal.base import Journal, SettledRows, Totals
 from importer.lanes import ConversationLanes, Lane, LaneState, Superseded
-from importer.model import Deferral, Feedback, Outcome, OutcomeKind, Reason, RunEnd
+from importer.model import (
+    Attempt,
+    Call,
+    Deferral,
+    Feedback,
+    Outcome,
+    OutcomeKind,
+    Reason,
+    RunEnd,
+)
 from importer.normalise import Normaliser
 from importer.pacing import Limit, Pacing
 from importer.quantities import format_duration
@@ -34,6 +42,7 @@ from importer.recorder import HEARTBEAT, Recorder
 from importer.settings import ImportSettings, LongComments
 from importer.sources import RowSource
 from importer.wakeup import Wakeup
+from importer.watch import Watch
 
 #: The reader stops while this many rows are ready to be sent, wait for a retry, or are deferred.
 _MOST_READY = 2 * BATCH_ROWS
@@ -74,13 +83,11 @@ class Run:
         self.control = control
         self._settings = settings
         self._client = client
-        self._observers = observers
         self._clock = clock
-        self._started = clock.monotonic()
+        started = clock.monotonic()
 
         self._lanes = ConversationLanes()
-        self._pacing = Pacing(self._started, concurrency=settings.concurrency, rate=settings.rate)
-        self._limits: Counter[Limit] = Counter()
+        self._pacing = Pacing(started, concurrency=settings.concurrency, rate=settings.rate)
         self._disposer = Disposer(
             RetryPolicy(
                 max_attempts=settings.max_attempts,
@@ -91,7 +98,12 @@ class Run:
                 first=settings.defer_first, longest=settings.defer_max, total=settings.defer_for
             ),
         )
-        self._recorder = Recorder(journal, self._written, lambda: self.quiet_at(_HEARTBEAT_SLACK))
+        self._recorder = Recorder(
+            journal, self._written, lambda: self.quiet_at(_HEARTBEAT_SLACK), clock.wall
+        )
+        self._watch = Watch(
+            self._lanes, self._pacing, self._recorder, past.totals, observers, clock
+        )
         self._past = past
         self._feed = read_rows(
             sources,
@@ -127,7 +139,7 @@ class Run:
     @property
     def limit(self) -> Limit:
         """Return what kept the run from being faster, most of its time."""
-        return max(self._limits, key=lambda limit: self._limits[limit], default=Limit.NOTHING)
+        return self._watch.limit
 
     def quiet_at(self, slack: float = 0.0) -> float:
         """Return when the requests of this run will have taken effect, in Unix seconds.
@@ -149,7 +161,7 @@ class Run:
         wait = min(wait, self._settings.late_effect + _HEARTBEAT_SLACK)  # the clock may be wrong
         if wait > 0:
             self._pacing.pause(self._clock.monotonic() + wait)
-            self._notice(
+            self._watch.notice(
                 f"requests of the run before may still take effect: waiting {format_duration(wait)}"
             )
 
@@ -200,6 +212,8 @@ class Run:
         for item in batch.items:
             if isinstance(item, Outcome):
                 self._recorder.settle(item)
+                if item.kind is OutcomeKind.REJECTED:
+                    self._watch.measurements.met(f"rejected: {item.reason}", item.detail)
             elif item.seq in self._past.deferrals:
                 self._supersede(self._lanes.restore(item, now, self._restored(item, now)))
             else:
@@ -254,6 +268,7 @@ class Run:
         """Settle the row, or put it by, as the verdict says."""
         now = self._clock.monotonic()
         pacing = self._pacing
+        self._watch.measurements.answered(now - lane.started, verdict.http_status)
         if verdict.kind is VerdictKind.APPLIED and not pacing.breaker.is_open:
             pacing.answered(now, lane.started, self._lanes.count(LaneState.IN_FLIGHT))
         else:
@@ -261,13 +276,17 @@ class Run:
         if pacing.window.is_due:
             pacing.window.turn(now, self._clock.cpu())
             self.control.changed.notify()
+        call = Call.STATUS if lane.ask_status else Call.PUT
         if verdict.kind in (VerdictKind.KEY_REFUSED, VerdictKind.UNTRUSTED):
             # The row was not at fault: it stays pending.
+            self._remember(lane, verdict, now, call, None)
             self._supersede(self._lanes.park(lane, LaneState.RETRYING, now, now))
             return
         if verdict.late:
             self._lanes.may_take_effect_late(lane, now + self._settings.late_effect)
         step = self._disposer.decide(lane, verdict, now, outage=pacing.breaker.is_open)
+        if verdict.kind is not VerdictKind.APPLIED:
+            self._remember(lane, verdict, now, call, step)
         if isinstance(step, Wait):
             self._supersede(self._lanes.park(lane, step.state, now + step.seconds, now))
             if step.state is LaneState.DEFERRED and step.seconds:
@@ -289,10 +308,27 @@ class Run:
         if not len(self._lanes):
             self.control.changed.notify()
 
+    def _remember(
+        self, lane: Lane, verdict: Verdict, now: float, call: Call, step: Outcome | Wait | None
+    ) -> None:
+        """Record an attempt that did not end with stored feedback, and the `step` after it."""
+        if verdict.kind is VerdictKind.NOT_COMPLETED:
+            lane.looks += 1
+            if call is Call.STATUS and lane.looks > 2 and isinstance(step, Wait):
+                return  # as before: the deferral's own line counts it
+        elif verdict.kind is not VerdictKind.COMPLETED:
+            self._watch.measurements.met(f"{verdict.kind} {verdict.http_status}", verdict.detail)
+        at = now + self._clock.wall() - self._clock.monotonic()
+        wait = step.seconds if isinstance(step, Wait) else None
+        detail = verdict.detail or "the conversation is completed"
+        self._recorder.attempted(
+            Attempt(lane.feedback.seq, at, call, verdict.http_status, detail, wait)
+        )
+
     def _learn(self, lane: Lane, verdict: Verdict, now: float) -> None:
         """Let the pacing know of the answer, and stop the run if it says so."""
         exchange = Exchange(lane.started, self._lanes.count(LaneState.IN_FLIGHT), not lane.failures)
-        self._notice(learn(self._pacing, verdict, exchange, now))
+        self._watch.notice(learn(self._pacing, verdict, exchange, now))
         stop = reason_to_stop(self._pacing, verdict, now, self._settings.outage_for)
         if stop is not None:
             self.control.stop(*stop)
@@ -321,7 +357,10 @@ class Run:
         """Return where a deferred lane stands, in the time that outlives the process."""
         offset = self._clock.wall() - now
         since = now if lane.deferred_since is None else lane.deferred_since
-        return Deferral(lane.feedback.seq, lane.attempts, since + offset, lane.due + offset)
+        return Deferral(
+            lane.feedback.seq, lane.attempts, since + offset, lane.due + offset, lane.looks,
+            now + offset,
+        )  # fmt: skip
 
     def _restored(self, feedback: Feedback, now: float) -> Deferral:
         """Return a recorded deferral in this run's time, sane even if the clock was set."""
@@ -348,49 +387,10 @@ class Run:
         due = self._lanes.next_due()
         return math.inf if due is None else max(0.0, due - now)
 
-    def _notice(self, message: str) -> None:
-        for observer in self._observers if message else ():
-            observer.noticed(message)
-
     def _written(self, lanes: Sequence[Lane]) -> None:
         """The journal holds the outcomes of these lanes: go on with them, and tell how it goes."""
         for lane in lanes:
             self._lanes.recorded(lane)
         self._lanes_changed()
         self._room.notify()
-        if self._observers:
-            progress = self._progress()
-            for observer in self._observers:
-                observer.progressed(progress)
-
-    def _progress(self) -> Progress:
-        now = self._clock.monotonic()
-        lanes = self._lanes.statistics()
-        limit = self._pacing.limit(now, lanes.in_flight)
-        self._limits[limit] += 1
-        counts = self._recorder.counts
-        outcomes = {kind: self._past.totals.outcomes[kind] + counts[kind] for kind in OutcomeKind}
-        rows = max(self._past.totals.rows, self._rows_read)
-        outcomes[OutcomeKind.PENDING] = 0
-        outcomes[OutcomeKind.PENDING] = rows - sum(outcomes.values())
-        due = self._lanes.next_due()
-        held = ""
-        if self._pacing.breaker.is_open:
-            held = "the service is down"
-        elif (pause := self._pacing.paused_for(now)) > 0:
-            held = f"paused for {format_duration(pause)}"
-        return Progress(
-            rows_read=self._rows_read,
-            share=self._share,
-            outcomes=outcomes,
-            settled_now=counts.total(),
-            in_flight=lanes.in_flight,
-            retrying=lanes.retrying,
-            deferred=lanes.deferred,
-            next_due=None if due is None else max(0.0, due - now),
-            only_deferred=self._all_read and lanes.deferred == lanes.outstanding > 0,
-            held_by=held,
-            limit=limit,
-            concurrency=self._pacing.window.size,
-            elapsed=now - self._started,
-        )
+        self._watch.look(rows_read=self._rows_read, share=self._share, all_read=self._all_read)

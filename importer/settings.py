@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import dataclasses
 import ipaddress
 import ssl
 from collections.abc import Mapping, Sequence
@@ -10,12 +11,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from yarl import URL
 
 from importer.errors import SettingsError
 from importer.identifiers import canonical_uuid
-from importer.model import OutcomeKind
+from importer.model import Meaning, OutcomeKind
 from importer.ratings import RatingTable
 
 PRODUCTION_URL = "https://api.clarityq.ai"
@@ -62,6 +64,9 @@ class FailureLimit:
         except ValueError:
             pass
         raise ValueError(f"{text!r} is not a limit: write a count such as 100, or 5%")
+
+    def __str__(self) -> str:
+        return f"{self.count}" if self.share is None else f"{100 * self.share:.10g}%"
 
     def reached(self, outcomes: Mapping[OutcomeKind, int]) -> bool:
         """Return whether the run is to end, given the counts of this run so far."""
@@ -139,6 +144,34 @@ class ImportSettings:
             _within(name, getattr(self, name), 0, 30 * day)
         if self.ca_file is not None:
             _check_ca_file(self.ca_file)
+
+    def as_record(self) -> dict[str, object]:
+        """Return the settings as JSON can hold them, for the record; there is no secret in them."""
+        record = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        limit = self.max_failures
+        return {
+            **record,
+            "inputs": [str(path.absolute()) for path in self.inputs],
+            "columns": dict(self.columns),
+            "ratings": dict(self.ratings.words),
+            "max_failures": str(limit) if limit is not None else None,
+            "jobs_dir": str(self.jobs_dir),
+            "ca_file": str(self.ca_file) if self.ca_file is not None else None,
+        }
+
+
+def reading_settings(record: Mapping[str, Any]) -> ImportSettings:
+    """Return settings that read the inputs as those of `record` did (see `as_record`)."""
+    return ImportSettings(
+        inputs=record["inputs"],
+        product_id=record["product_id"],
+        format=InputFormat(record["format"]) if record["format"] else None,
+        delimiter=record["delimiter"],
+        encoding=record["encoding"],
+        columns=record["columns"],
+        ratings=RatingTable({word: Meaning(name) for word, name in record["ratings"].items()}),
+        long_comments=LongComments(record["long_comments"]),
+    )
 
 
 def check_url(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from importer.model import Deferral, Outcome, OutcomeKind, Reason, RunEnd, Warn
+from importer.model import Attempt, Deferral, Moment, Outcome, OutcomeKind, Reason, RunEnd, Warn
 
 
 class InputFile(NamedTuple):
@@ -23,13 +23,16 @@ class Entry:
 
     `rows_read` is how many rows this run has read so far. `first_seqs` says where the rows of
     inputs begin, by the input's position. `quiet_at` is when the last request made so far will have
-    taken effect, in Unix seconds.
+    taken effect; it and `at`, the time of the record, are in Unix seconds.
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
     deferrals: list[Deferral] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    moment: Moment | None = None
     first_seqs: dict[int, int] = field(default_factory=dict)
     rows_read: int = 0
+    at: float = 0.0
     quiet_at: float = 0.0
 
 
@@ -70,8 +73,8 @@ class Journal(Protocol):
     Every method raises `JournalError` when the record cannot be read or written.
     """
 
-    def begin_run(self, now: float, quiet_at: float) -> int:
-        """Note that a run starts (Unix seconds) and return its number."""
+    def begin_run(self, now: float, quiet_at: float, settings: Mapping[str, object]) -> int:
+        """Note that a run starts (Unix seconds), with what settings, and return its number."""
         ...
 
     def end_run(self, now: float, end: RunEnd, message: str, quiet_at: float) -> None:

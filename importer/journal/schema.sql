@@ -23,7 +23,8 @@ CREATE TABLE run (
     ended_at   REAL,
     ended      TEXT,
     message    TEXT NOT NULL DEFAULT '',
-    quiet_at   REAL NOT NULL
+    quiet_at   REAL NOT NULL,
+    settings   TEXT NOT NULL  -- what decided the run, as JSON, without secrets
 );
 
 CREATE TABLE outcome_kind (
@@ -32,6 +33,7 @@ CREATE TABLE outcome_kind (
 );
 
 -- One line for each settled row. The primary key sees to it that there is never a second one.
+-- settled_at is when the journal took it, in Unix seconds.
 CREATE TABLE outcome (
     seq          INTEGER PRIMARY KEY,
     kind         INTEGER NOT NULL,
@@ -41,14 +43,47 @@ CREATE TABLE outcome (
     updated_at   TEXT,
     reason       TEXT,
     detail       TEXT,
-    warning      TEXT
+    warning      TEXT,
+    settled_at   REAL NOT NULL
 );
 
 -- The rows that were told to wait for their conversation, where each stood last. A row that has
--- an outcome is no longer deferred, whatever stands here. Times are Unix seconds.
+-- an outcome is no longer deferred, whatever stands here. Times are Unix seconds. looks counts how
+-- often the service was asked since, the last time at looked_at.
 CREATE TABLE deferral (
-    seq      INTEGER PRIMARY KEY,
-    attempts INTEGER NOT NULL,
-    since    REAL NOT NULL,
-    due      REAL NOT NULL
+    seq       INTEGER PRIMARY KEY,
+    attempts  INTEGER NOT NULL,
+    since     REAL NOT NULL,
+    due       REAL NOT NULL,
+    looks     INTEGER NOT NULL,
+    looked_at REAL NOT NULL
+);
+
+-- The requests that did not end with stored feedback, for the story of a row; of the looks at a
+-- conversation that goes on being in progress, only the first is here. at is when the answer came,
+-- in Unix seconds; wait (seconds) is how long the row then waited, NULL if it was settled.
+CREATE TABLE attempt (
+    seq         INTEGER NOT NULL,
+    at          REAL NOT NULL,
+    call        TEXT NOT NULL,
+    http_status INTEGER,
+    detail      TEXT NOT NULL,
+    wait        REAL
+);
+CREATE INDEX attempt_of_row ON attempt (seq);
+
+-- How the job went at one moment, for the charts: figures of the interval of that many seconds that
+-- ended at at (Unix seconds). Latencies are in seconds; statuses is a JSON object of counts by HTTP
+-- status, "0" being no answer.
+CREATE TABLE moment (
+    at          REAL PRIMARY KEY,
+    interval    REAL NOT NULL,
+    settled     INTEGER NOT NULL,
+    in_flight   INTEGER NOT NULL,
+    concurrency INTEGER NOT NULL,
+    deferred    INTEGER NOT NULL,
+    p50         REAL,
+    p95         REAL,
+    limited_by  TEXT NOT NULL,
+    statuses    TEXT NOT NULL
 );

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections import Counter
@@ -20,7 +21,7 @@ FILE_NAME = "journal.sqlite"
 
 _KINDS = list(OutcomeKind)
 _ID = {kind: number for number, kind in enumerate(_KINDS)}
-_FORMAT = "1"
+_FORMAT = "2"
 _MOST = 2**63 - 1
 
 #: A row that was sent, or gave way to one that was: it stands above the earlier rows of its
@@ -37,8 +38,12 @@ _OVERTAKEN = f"""
       ON earlier.conversation = later.conversation AND earlier.seq < later.seq
     WHERE later.kind IN ({_SENT_IDS})
 """
-_COLUMNS = "seq, kind, conversation, attempts, http_status, updated_at, reason, detail, warning"
-_VALUES = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_COLUMN_NAMES = (
+    "seq", "kind", "conversation", "attempts", "http_status", "updated_at", "reason", "detail",
+    "warning", "settled_at",
+)  # fmt: skip
+_COLUMNS = ", ".join(_COLUMN_NAMES)
+_VALUES = f"({', '.join('?' * len(_COLUMN_NAMES))})"
 #: INSERTs of so many rows. Each statement lets go of the interpreter's lock, and to get it back
 #: from a busy event loop costs more than a row: so a batch is written with few statements.
 _INSERTS = {
@@ -132,11 +137,12 @@ class SqliteJournal:
             ).fetchone()
         return row and LastRun(row[0], row[1], row[2], row[3] and RunEnd(row[3]), row[4], row[5])
 
-    def begin_run(self, now: float, quiet_at: float) -> int:
+    def begin_run(self, now: float, quiet_at: float, settings: Mapping[str, object]) -> int:
         """See `Journal`."""
         with _explained(self.path):
             number = self._db.execute(
-                "INSERT INTO run (started_at, quiet_at) VALUES (?, ?)", (now, quiet_at)
+                "INSERT INTO run (started_at, quiet_at, settings) VALUES (?, ?, ?)",
+                (now, quiet_at, json.dumps(settings)),
             ).lastrowid
         assert number is not None  # noqa: S101 -- an INSERT has one
         return number
@@ -153,10 +159,16 @@ class SqliteJournal:
     def write(self, entry: Entry) -> None:
         """See `Journal`."""
         with _explained(self.path), self._transaction():
-            self._insert(entry.outcomes)
+            self._insert(entry.outcomes, entry.at)
             self._db.executemany(
-                "INSERT OR REPLACE INTO deferral VALUES (?, ?, ?, ?)", entry.deferrals
+                "INSERT OR REPLACE INTO deferral VALUES (?, ?, ?, ?, ?, ?)", entry.deferrals
             )
+            self._db.executemany("INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?)", entry.attempts)
+            if (moment := entry.moment) is not None:
+                self._db.execute(
+                    "INSERT OR REPLACE INTO moment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (*moment[:-1], json.dumps(moment.statuses)),
+                )
             self._db.executemany(
                 "UPDATE input SET first_seq = ? WHERE position = ?",
                 [(seq, position) for position, seq in entry.first_seqs.items()],
@@ -170,11 +182,11 @@ class SqliteJournal:
                 (entry.quiet_at,),
             )
 
-    def _insert(self, outcomes: Sequence[Outcome]) -> None:
+    def _insert(self, outcomes: Sequence[Outcome], at: float) -> None:
         done = 0
         for rows, statement in _INSERTS.items():
             while done + rows <= len(outcomes):
-                values = map(_to_sql, outcomes[done : done + rows])
+                values = (_to_sql(outcome, at) for outcome in outcomes[done : done + rows])
                 self._db.execute(statement, list(chain.from_iterable(values)))
                 done += rows
 
@@ -299,7 +311,7 @@ def _explained(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _to_sql(outcome: Outcome) -> tuple[object, ...]:
+def _to_sql(outcome: Outcome, at: float) -> tuple[object, ...]:
     conversation = outcome.conversation_id
     return (
         outcome.seq,
@@ -311,11 +323,12 @@ def _to_sql(outcome: Outcome) -> tuple[object, ...]:
         outcome.reason,
         outcome.detail or None,
         outcome.warning,
+        at,
     )
 
 
 def _from_sql(row: Sequence[object]) -> Outcome:
-    seq, kind, conversation, attempts, status, updated_at, reason, detail, warning = row
+    seq, kind, conversation, attempts, status, updated_at, reason, detail, warning, at = row
     assert isinstance(seq, int)  # noqa: S101 -- the columns' types are the schema's
     assert isinstance(kind, int)  # noqa: S101
     assert isinstance(attempts, int)  # noqa: S101
@@ -329,4 +342,5 @@ def _from_sql(row: Sequence[object]) -> Outcome:
         attempts,
         str(updated_at) if updated_at is not None else None,
         Warn(str(warning)) if warning is not None else None,
+        at if isinstance(at, float) else None,
     )

@@ -14,6 +14,7 @@ from importer.journal.sqlite import SqliteJournal
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, exit_code
 from importer.pacing import Limit
 from importer.reporting.files import private_opener
+from importer.reporting.outcomes import outcomes_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,34 +133,6 @@ def summarise(
         files=files,
         limited_by=limited_by,
     )
-
-
-def outcomes_frame(folder: Path) -> pd.DataFrame:
-    """Return the outcomes of the job in `folder`, one line for each settled row.
-
-    The index is the row's place in the job, from 1; `file` and `row` are its place in the input.
-    """
-    import pandas as pd  # noqa: PLC0415 -- heavy, and only needed here
-
-    journal = SqliteJournal(folder)
-    try:
-        inputs = [file.path for file in journal.inputs()]
-        starts = [first for first in journal.first_seqs() if first is not None]
-        frame = pd.DataFrame(
-            journal.outcomes(),
-            columns=[
-                "seq", "outcome", "conversation_id", "reason", "detail", "http_status", "attempts",
-                "updated_at", "warning",
-            ],
-        )  # fmt: skip
-    finally:
-        journal.close()
-    position = pd.Series(starts, dtype="int64").searchsorted(frame["seq"], side="right") - 1
-    frame.insert(1, "file", [inputs[at] for at in position])
-    frame.insert(2, "row", frame["seq"] - [starts[at] for at in position] + 1)
-    for name in ("outcome", "reason", "warning"):
-        frame[name] = frame[name].astype("category")
-    return frame.astype({"http_status": "Int64"}).set_index("seq")
 
 
 def _iso(seconds: float) -> str:

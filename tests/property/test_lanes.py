@@ -54,7 +54,7 @@ class LanesUnderAnyFate(RuleBasedStateMachine):
     @rule(number=st.integers(0, 3), wait=st.floats(-1, 10))
     def a_deferred_row_is_read_again(self, number: int, wait: float) -> None:
         feedback = self.new_row(number)
-        deferral = Deferral(feedback.seq, 1, self.now - 1, self.now + wait)
+        deferral = Deferral(feedback.seq, 1, self.now - 1, self.now + wait, 1, self.now - 1)
         self.close(self.lanes.restore(feedback, self.now, deferral))
 
     @rule(target=in_flight)

@@ -102,7 +102,7 @@ def test_a_later_row_is_held_back_while_a_timed_out_one_may_take_effect() -> Non
 
 def test_a_deferred_row_of_an_earlier_run_goes_on_where_it_stood() -> None:
     lanes = ConversationLanes()
-    lanes.restore(row(7), 100, Deferral(7, attempts=2, since=40, due=110))
+    lanes.restore(row(7), 100, Deferral(7, attempts=2, since=40, due=110, looks=3, looked_at=90))
     assert lanes.next_ready(109) is None
     lane = lanes.next_ready(110)
     assert lane is not None
