@@ -114,11 +114,13 @@ class Connection(asyncio.Protocol):
                 % (status, REASONS[status], len(body), body)
             )
             if self._behaviour.latency:
-                asyncio.get_running_loop().call_later(
-                    self._behaviour.latency, self._transport.write, answer
-                )
+                asyncio.get_running_loop().call_later(self._behaviour.latency, self._write, answer)
             else:
-                self._transport.write(answer)
+                self._write(answer)
+
+    def _write(self, answer: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(answer)
 
 
 async def serve(behaviour: Behaviour) -> None:

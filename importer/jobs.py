@@ -15,6 +15,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -122,6 +123,28 @@ def job_folders(jobs_dir: Path) -> list[Path]:
         if match and (folder / FILE_NAME).is_file():
             found.append((match["name"], int(match["number"]), folder))
     return [folder for _, _, folder in sorted(found)]
+
+
+def find_job(jobs_dir: Path, text: str) -> Path:
+    """Return the folder of the job that `text` names: a path, a name, or the beginning of one.
+
+    Of a job's folders it is the latest. Raises `SettingsError` if there is none, or no single one.
+    """
+    if (Path(text) / FILE_NAME).is_file():
+        return Path(text)
+    folders = job_folders(jobs_dir)
+    exact = [folder for folder in folders if folder.name == text]
+    named = exact or [folder for folder in folders if folder.name.startswith(text)]
+    jobs = {folder.name.rpartition("-")[0] for folder in named}
+    if len(jobs) > 1:
+        raise SettingsError(f"{text!r} may be any of the jobs {', '.join(sorted(jobs))}")
+    if named:
+        return named[-1]
+    close = get_close_matches(text, [folder.name for folder in folders], n=1, cutoff=0.3)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise SettingsError(
+        f"there is no job {text!r} in {jobs_dir}{hint} (clarityq-import jobs lists them)"
+    )
 
 
 def _find_or_create(settings: ImportSettings, name: str, inputs: Sequence[InputFile]) -> Job:

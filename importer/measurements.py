@@ -60,14 +60,17 @@ class Measurements:
         if len(self.problems) > _MOST_PROBLEMS:
             del self.problems[next(iter(self.problems))]
 
-    def turn(self, now: float, settled: int) -> tuple[Interval, float, int] | None:
+    def turn(
+        self, now: float, settled: int, *, last: bool = False
+    ) -> tuple[Interval, float, int] | None:
         """End the interval if it has lasted long enough: return it, its seconds, its rows.
 
-        `settled` is how many rows the run has settled so far.
+        `settled` is how many rows the run has settled so far. The `last` one may be short.
         """
         interval = self._interval
         length = now - interval.began
-        if length < max(_SHORTEST_INTERVAL, _SHARE_OF_ELAPSED * (now - self._started)):
+        long_enough = max(_SHORTEST_INTERVAL, _SHARE_OF_ELAPSED * (now - self._started))
+        if length <= 0 or (length < long_enough and not last):
             return None
         self._before, self._interval = interval, Interval(now, settled)
         return interval, length, settled - interval.settled_before

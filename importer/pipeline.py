@@ -20,6 +20,7 @@ from importer.jobs import Job, fingerprint, open_job
 from importer.journal.base import Totals
 from importer.model import OutcomeKind, RunEnd, exit_code
 from importer.reporting.files import write_left_over_files
+from importer.reporting.report import write_report
 from importer.reporting.summary import Summary, summarise
 from importer.run import Past, Run
 from importer.secret import ApiKey
@@ -76,6 +77,7 @@ def _conclude(
     now = clock.wall()
     summary = summarise(job.folder, job.journal, end, message, files, now, run.limit)
     summary.write()
+    write_report(summary)
     job.journal.end_run(now, end, message, run.quiet_at())
     return summary
 

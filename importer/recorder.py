@@ -122,6 +122,7 @@ class Recorder:
                     or entry.outcomes
                     or entry.deferrals
                     or entry.attempts
+                    or entry.moment
                     or entry.rows_read != self._rows_written
                 ):
                     entry.at, entry.quiet_at = self._wall(), self._quiet_at()

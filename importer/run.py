@@ -180,6 +180,7 @@ class Run:
                 finally:
                     writing.cancel_scope.cancel()
                     self._feed.close()
+                    self._look(last=True)
                     await self._recorder.write()
 
     async def _read(self) -> None:
@@ -393,4 +394,9 @@ class Run:
             self._lanes.recorded(lane)
         self._lanes_changed()
         self._room.notify()
-        self._watch.look(rows_read=self._rows_read, share=self._share, all_read=self._all_read)
+        self._look()
+
+    def _look(self, *, last: bool = False) -> None:
+        self._watch.look(
+            rows_read=self._rows_read, share=self._share, all_read=self._all_read, last=last
+        )

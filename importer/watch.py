@@ -51,14 +51,14 @@ class Watch:
         for observer in self._observers if message else ():
             observer.noticed(message)
 
-    def look(self, *, rows_read: int, share: float, all_read: bool) -> None:
+    def look(self, *, rows_read: int, share: float, all_read: bool, last: bool = False) -> None:
         """Tell the observers how the run stands, and record the moment if it is time.
 
-        `share` (0 to 1) is how much of the input has been read.
+        `share` (0 to 1) is how much of the input has been read; the `last` moment is always kept.
         """
         progress = self._progress(rows_read, share, all_read=all_read)
         self._limits[progress.limit] += 1
-        self._note_moment(progress)
+        self._note_moment(progress, last=last)
         for observer in self._observers:
             observer.progressed(progress)
 
@@ -94,9 +94,10 @@ class Watch:
             problems=self.measurements.problems,
         )
 
-    def _note_moment(self, progress: Progress) -> None:
+    def _note_moment(self, progress: Progress, *, last: bool) -> None:
         """Record the figures of the interval that ends now, if one does."""
-        ended = self.measurements.turn(self._clock.monotonic(), progress.settled_now)
+        now = self._clock.monotonic()
+        ended = self.measurements.turn(now, progress.settled_now, last=last)
         if ended is None:
             return
         interval, seconds, settled = ended

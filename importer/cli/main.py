@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from difflib import get_close_matches
+from importlib import import_module
 from importlib.metadata import version
 
 import click
@@ -15,30 +16,17 @@ from importer.errors import ExitCode, ImporterError
 class _LazyGroup(click.Group):
     """Imports a command's module when it is used, so that `--help` stays quick."""
 
-    _commands = ("run", "check", "jobs", "sandbox")
+    _commands = ("check", "run", "jobs", "explain", "outcomes", "sandbox")
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         return list(self._commands)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
-        match name:
-            case "run":
-                from importer.cli.run import run  # noqa: PLC0415
-
-                return run
-            case "check":
-                from importer.cli.check import check  # noqa: PLC0415
-
-                return check
-            case "jobs":
-                from importer.cli.jobs import jobs  # noqa: PLC0415
-
-                return jobs
-            case "sandbox":
-                from importer.cli.sandbox import sandbox  # noqa: PLC0415
-
-                return sandbox
-        return None
+        if name not in self._commands:
+            return None
+        command = getattr(import_module(f"importer.cli.{name}"), name)
+        assert isinstance(command, click.Command)  # noqa: S101 -- each module defines its command
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

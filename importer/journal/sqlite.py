@@ -20,7 +20,7 @@ from importer.model import Deferral, Outcome, OutcomeKind, Reason, RunEnd, Warn
 FILE_NAME = "journal.sqlite"
 
 _KINDS = list(OutcomeKind)
-_ID = {kind: number for number, kind in enumerate(_KINDS)}
+KIND_IDS = {kind: number for number, kind in enumerate(_KINDS)}
 _FORMAT = "2"
 _MOST = 2**63 - 1
 
@@ -30,7 +30,7 @@ _SENT = (
     OutcomeKind.SUCCEEDED, OutcomeKind.UNCHANGED, OutcomeKind.SUPERSEDED, OutcomeKind.FAILED,
     OutcomeKind.NOT_COMPLETED,
 )  # fmt: skip
-_SENT_IDS = ", ".join(str(_ID[kind]) for kind in _SENT)
+_SENT_IDS = ", ".join(str(KIND_IDS[kind]) for kind in _SENT)
 
 _OVERTAKEN = f"""
     SELECT DISTINCT earlier.seq
@@ -42,12 +42,12 @@ _COLUMN_NAMES = (
     "seq", "kind", "conversation", "attempts", "http_status", "updated_at", "reason", "detail",
     "warning", "settled_at",
 )  # fmt: skip
-_COLUMNS = ", ".join(_COLUMN_NAMES)
+COLUMNS = ", ".join(_COLUMN_NAMES)
 _VALUES = f"({', '.join('?' * len(_COLUMN_NAMES))})"
 #: INSERTs of so many rows. Each statement lets go of the interpreter's lock, and to get it back
 #: from a busy event loop costs more than a row: so a batch is written with few statements.
 _INSERTS = {
-    rows: f"INSERT INTO outcome ({_COLUMNS}) VALUES {', '.join([_VALUES] * rows)}"
+    rows: f"INSERT INTO outcome ({COLUMNS}) VALUES {', '.join([_VALUES] * rows)}"
     for rows in (256, 32, 4, 1)
 }
 
@@ -58,7 +58,7 @@ class SqliteJournal:
     def __init__(self, folder: Path) -> None:
         """Open the journal in `folder`. Raises `JournalError` if there is none to be used."""
         path = folder / FILE_NAME
-        with _explained(path):
+        with explained(path):
             self._db = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=rw",
                 uri=True, isolation_level=None, check_same_thread=False,
@@ -84,7 +84,7 @@ class SqliteJournal:
         """Make the journal of a new job and open it. `facts` describe the job (no secrets)."""
         path = folder / FILE_NAME
         unborn = folder / f"{FILE_NAME}.new"
-        with _explained(path):
+        with explained(path):
             unborn.unlink(missing_ok=True)
             # SQLite gives its side files the permissions of the main one.
             os.close(os.open(unborn, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -114,23 +114,23 @@ class SqliteJournal:
 
     def inputs(self) -> list[InputFile]:
         """Return the files that the job began with."""
-        with _explained(self.path):
+        with explained(self.path):
             rows = self._db.execute("SELECT path, size, digest FROM input ORDER BY position")
             return [InputFile(*row) for row in rows]
 
     def first_seqs(self) -> list[int | None]:
         """See `Journal`."""
-        with _explained(self.path):
+        with explained(self.path):
             return [r[0] for r in self._db.execute("SELECT first_seq FROM input ORDER BY position")]
 
     def facts(self) -> dict[str, str]:
         """Return what the job was created with."""
-        with _explained(self.path):
+        with explained(self.path):
             return dict(self._db.execute("SELECT name, value FROM job"))
 
     def last_run(self) -> LastRun | None:
         """Return how the latest run ended, or None if there was no run yet."""
-        with _explained(self.path):
+        with explained(self.path):
             row = self._db.execute(
                 "SELECT number, started_at, ended_at, ended, message, quiet_at FROM run "
                 "ORDER BY number DESC LIMIT 1"
@@ -139,7 +139,7 @@ class SqliteJournal:
 
     def begin_run(self, now: float, quiet_at: float, settings: Mapping[str, object]) -> int:
         """See `Journal`."""
-        with _explained(self.path):
+        with explained(self.path):
             number = self._db.execute(
                 "INSERT INTO run (started_at, quiet_at, settings) VALUES (?, ?, ?)",
                 (now, quiet_at, json.dumps(settings)),
@@ -149,7 +149,7 @@ class SqliteJournal:
 
     def end_run(self, now: float, end: RunEnd, message: str, quiet_at: float) -> None:
         """See `Journal`."""
-        with _explained(self.path):
+        with explained(self.path):
             self._db.execute(
                 "UPDATE run SET ended_at = ?, ended = ?, message = ?, quiet_at = ? "
                 "WHERE number = (SELECT max(number) FROM run)",
@@ -158,7 +158,7 @@ class SqliteJournal:
 
     def write(self, entry: Entry) -> None:
         """See `Journal`."""
-        with _explained(self.path), self._transaction():
+        with explained(self.path), self._transaction():
             self._insert(entry.outcomes, entry.at)
             self._db.executemany(
                 "INSERT OR REPLACE INTO deferral VALUES (?, ?, ?, ?, ?, ?)", entry.deferrals
@@ -193,14 +193,14 @@ class SqliteJournal:
     def settled(self) -> SettledRows:
         """See `Journal`."""
         rows = SettledRows()
-        with _explained(self.path):
+        with explained(self.path):
             for (seq,) in self._db.execute("SELECT seq FROM outcome"):
                 rows.add(seq)
         return rows
 
     def deferrals(self) -> dict[int, Deferral]:
         """See `Journal`."""
-        with _explained(self.path):
+        with explained(self.path):
             rows = self._db.execute(
                 "SELECT * FROM deferral WHERE seq NOT IN (SELECT seq FROM outcome)"
             )
@@ -208,7 +208,7 @@ class SqliteJournal:
 
     def nothing_sent(self) -> bool:
         """Return whether no answer of the service is recorded."""
-        with _explained(self.path):
+        with explained(self.path):
             (sent,) = self._db.execute(
                 "SELECT EXISTS (SELECT 1 FROM outcome WHERE attempts) "
                 "OR EXISTS (SELECT 1 FROM deferral)"
@@ -221,7 +221,7 @@ class SqliteJournal:
         reasons: Counter[tuple[OutcomeKind, Reason]] = Counter()
         warnings: Counter[Warn] = Counter()
         puts = 0
-        with _explained(self.path):
+        with explained(self.path):
             for kind, reason, warning, number, sent in self._db.execute(
                 "SELECT kind, reason, warning, count(*), sum(attempts) FROM outcome "
                 "GROUP BY kind, reason, warning"
@@ -240,17 +240,17 @@ class SqliteJournal:
         self, kind: OutcomeKind | None = None, first: int = 1, last: int | None = None
     ) -> Iterator[Outcome]:
         """See `Journal`."""
-        with _explained(self.path):
+        with explained(self.path):
             for row in self._db.execute(
-                f"SELECT {_COLUMNS} FROM outcome WHERE seq BETWEEN ? AND ? "
+                f"SELECT {COLUMNS} FROM outcome WHERE seq BETWEEN ? AND ? "
                 "AND kind = coalesce(?, kind) ORDER BY seq",
-                (first, _MOST if last is None else last, None if kind is None else _ID[kind]),
+                (first, _MOST if last is None else last, None if kind is None else KIND_IDS[kind]),
             ):
-                yield _from_sql(row)
+                yield outcome_of(row)
 
     def overtaken(self, kind: OutcomeKind) -> set[int]:
         """See `Journal`."""
-        with _explained(self.path):
+        with explained(self.path):
             self._select_candidates(kind)
             return {seq for (seq,) in self._db.execute(_OVERTAKEN)}
 
@@ -260,7 +260,7 @@ class SqliteJournal:
         A row stays as it is if a later row of its conversation was sent: to send it now would
         overwrite the newer feedback.
         """
-        with _explained(self.path), self._transaction():
+        with explained(self.path), self._transaction():
             self._select_candidates(OutcomeKind.NOT_COMPLETED)
             reopened = f"SELECT seq FROM temp.candidate WHERE seq NOT IN ({_OVERTAKEN})"
             self._db.execute(f"DELETE FROM deferral WHERE seq IN ({reopened})")
@@ -276,7 +276,7 @@ class SqliteJournal:
         self._db.execute(
             "INSERT INTO temp.candidate SELECT conversation, seq FROM outcome "
             "WHERE kind = ? AND conversation IS NOT NULL",
-            (_ID[kind],),
+            (KIND_IDS[kind],),
         )
 
     def _value(self, name: str) -> str | None:
@@ -296,7 +296,7 @@ class SqliteJournal:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
     """Turn what SQLite and the file system raise into a message for a person."""
     try:
         yield
@@ -315,7 +315,7 @@ def _to_sql(outcome: Outcome, at: float) -> tuple[object, ...]:
     conversation = outcome.conversation_id
     return (
         outcome.seq,
-        _ID[outcome.kind],
+        KIND_IDS[outcome.kind],
         None if conversation is None else bytes.fromhex(conversation.replace("-", "")),
         outcome.attempts,
         outcome.http_status,
@@ -327,7 +327,8 @@ def _to_sql(outcome: Outcome, at: float) -> tuple[object, ...]:
     )
 
 
-def _from_sql(row: Sequence[object]) -> Outcome:
+def outcome_of(row: Sequence[object]) -> Outcome:
+    """Return the outcome that a line of `COLUMNS` holds."""
     seq, kind, conversation, attempts, status, updated_at, reason, detail, warning, at = row
     assert isinstance(seq, int)  # noqa: S101 -- the columns' types are the schema's
     assert isinstance(kind, int)  # noqa: S101

@@ -1,0 +1,31 @@
+"""`clarityq-import outcomes`: the outcome of every row of a job, as a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from importer.cli.configuration import PREFIX
+from importer.cli.console import messages
+from importer.cli.options import CONFIG, DEFAULTS, JOBS_DIR, PATH
+from importer.jobs import find_job
+from importer.quantities import counted
+
+
+@click.command(context_settings={"auto_envvar_prefix": PREFIX})
+@CONFIG
+@JOBS_DIR
+@click.argument("job")
+@click.option("-o", "--output", type=PATH, required=True, help="A .csv or .parquet file to write.")
+def outcomes(jobs_dir: Path | None, job: str, output: Path) -> None:
+    """Write one line for each settled row of JOB, in input order.
+
+    Its columns: seq, file, row, outcome, conversation_id, reason, detail, http_status, attempts,
+    updated_at, warning, settled_at.
+    """
+    folder = find_job(jobs_dir or Path(str(DEFAULTS["jobs_dir"])), job)
+    from importer.reporting.outcomes import write_outcomes  # noqa: PLC0415 -- heavy
+
+    rows = write_outcomes(folder, output)
+    messages().print(f"{counted(rows, 'row')} of {folder.name} written to {output}.")

@@ -1,0 +1,192 @@
+"""`report.html`: what happened in a job, for people. One file that needs no network."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from importer.errors import JournalError
+from importer.journal.history import JournalHistory
+from importer.model import Moment, OutcomeKind, RunEnd
+from importer.quantities import counted, format_duration
+from importer.reporting import charts
+from importer.reporting.files import private_opener
+from importer.reporting.story import WHY
+from importer.reporting.summary import Summary
+
+FILE_NAME = "report.html"
+
+_MOST_CAUSES = 50
+_MOST_WARNINGS = 20
+#: Upper bounds of the bars of the waits, in seconds.
+_WAITS = (5, 15, 30, 60, 120, 300, 600, 1800, 3600, 6 * 3600)
+#: What each outcome means, for somebody who has not read the reference.
+_MEANINGS = {
+    OutcomeKind.SUCCEEDED: "stored by the service",
+    OutcomeKind.UNCHANGED: "not sent: the service has it already",
+    OutcomeKind.SUPERSEDED: "a later row of the same conversation took its place",
+    OutcomeKind.SKIPPED: "left out, as the rating table says",
+    OutcomeKind.REJECTED: "the row itself is wrong; it was not sent",
+    OutcomeKind.FAILED: "the service refused it, or every attempt failed",
+    OutcomeKind.NOT_COMPLETED: "the conversation was not completed",
+    OutcomeKind.PENDING: "not settled yet",
+}
+_GOOD = (OutcomeKind.SUCCEEDED, OutcomeKind.UNCHANGED, OutcomeKind.SUPERSEDED, OutcomeKind.SKIPPED)
+
+
+def write_report(summary: Summary) -> Path:
+    """Write the report of the job into its folder and return its path. Raises `JournalError`."""
+    path = summary.folder / FILE_NAME
+    unborn = path.with_suffix(".new")
+    with JournalHistory(summary.folder) as history:
+        page = _environment().get_template("report.html.j2").render(_facts(summary, history))
+    try:
+        # A lone surrogate cannot be written as UTF-8: it is shown escaped.
+        with open(
+            unborn, "w", encoding="utf-8", errors="backslashreplace", opener=private_opener
+        ) as file:
+            file.write(page)
+        unborn.replace(path)
+    except OSError as error:
+        raise JournalError(f"{path} cannot be written: {error.strerror}") from None
+    return path
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("importer.reporting", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "duration": format_duration,
+        "moment": _moment,
+        "number": lambda number: f"{number:,}",
+        "rows": partial(counted, noun="row"),
+        "words": lambda word: str(word).replace("_", " "),
+        "visible": _visible,
+    }
+    return environment
+
+
+def _facts(summary: Summary, history: JournalHistory) -> dict[str, Any]:
+    moments = history.moments()
+    runs = history.runs()
+    statuses: Counter[int] = Counter()
+    for moment in moments:
+        statuses.update(moment.statuses)
+    return {
+        "summary": summary,
+        "good": sum(summary.outcomes[kind] for kind in _GOOD),
+        "steps": _steps(summary),
+        "meanings": _MEANINGS,
+        "trouble": [kind for kind in OutcomeKind if kind not in _GOOD],
+        "causes": history.causes(_MOST_CAUSES),
+        "why": WHY,
+        "warned": history.with_warning(_MOST_WARNINGS),
+        "statuses": [(_status(code), number) for code, number in statuses.most_common()],
+        "charts": _charts(moments, statuses, history),
+        "runs": [past.run for past in runs],
+        "settings": _settings(runs[-1].settings if runs else {}),
+        "active": sum(moment.interval for moment in moments),
+        "RunEnd": RunEnd,
+    }
+
+
+def _steps(summary: Summary) -> list[str]:
+    """Return what a person does now; empty if there is nothing to do."""
+    steps = []
+    if summary.end is not RunEnd.FINISHED:
+        steps.append("Run the same command again: it goes on where it stopped.")
+    for path in summary.files:
+        kind = OutcomeKind(path.stem)
+        rows = counted(summary.outcomes[kind], "row")
+        if kind is OutcomeKind.NOT_COMPLETED:
+            steps.append(f"Run the same command again later to try the {rows} not completed.")
+        else:
+            steps.append(f"Mend {path.name} ({rows}) in the job's folder, and import that file.")
+    return steps
+
+
+def _charts(
+    moments: Sequence[Moment], statuses: Mapping[int, int], history: JournalHistory
+) -> list[tuple[str, str, Markup]]:
+    """Return the charts there is something to draw in: title, description, SVG."""
+    found: list[tuple[str, str, str]] = []
+    if moments:
+        found += [
+            ("Rows per second", "Rows that were settled, over time (UTC).",
+             charts.over_time(moments, {"rows/s": lambda m: m.settled / m.interval})),
+            ("Latency", "How long answers took, in milliseconds: median and 95th percentile.",
+             charts.over_time(moments, {"median": lambda m: _milliseconds(m.p50),
+                                        "95th percentile": lambda m: _milliseconds(m.p95)})),
+            ("Requests at once", "How many were allowed, and how many were in flight.",
+             charts.over_time(moments, {"allowed": lambda m: m.concurrency,
+                                        "in flight": lambda m: m.in_flight})),
+        ]  # fmt: skip
+    others = Counter({code: number for code, number in statuses.items() if code != 200})
+    if others:
+        names = {code: _status(code) for code, _ in others.most_common(charts.MOST_SERIES)}
+        text = "Answers other than 200, over time."
+        found.append(("Other answers", text, charts.answers_over_time(moments, names)))
+    puts = history.puts_per_row()
+    if set(puts) - {1}:
+        bars = [(f"{number}", rows) for number, rows in puts.items()]
+        found.append(("PUTs for a row", "How many rows took how many PUTs.",
+                      charts.histogram("rows", bars)))  # fmt: skip
+    waits = _bars(history.deferral_waits())
+    if waits:
+        text = "How long rows waited for their conversation to complete, until they were settled."
+        found.append(("Deferral", text, charts.histogram("rows", waits)))
+    # The charts escape what they are given.
+    return [(title, text, Markup(svg)) for title, text, svg in found]  # noqa: S704
+
+
+def _bars(waits: Iterable[float]) -> list[tuple[str, int]]:
+    counts = Counter(bisect_left(_WAITS, wait) for wait in waits)
+    if not counts:
+        return []
+    labels = [f"≤ {format_duration(bound)}" for bound in _WAITS] + ["longer"]
+    return [(labels[place], counts[place]) for place in range(max(counts) + 1)]
+
+
+def _settings(record: Mapping[str, object]) -> list[tuple[str, str]]:
+    shown = {name: value for name, value in record.items() if value not in (None, "", {}, [])}
+    return [("--" + name.replace("_", "-"), _setting(value)) for name, value in shown.items()]
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={item}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def _status(code: int) -> str:
+    return str(code) if code else "no answer"
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else 1000 * seconds
+
+
+def _moment(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _visible(text: str) -> str:
+    """Return foreign text with control characters and marks escaped: none may reorder the page."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
