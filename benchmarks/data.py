@@ -63,7 +63,7 @@ def _write_feedback(path: Path, rows: int) -> None:
     dice = random.Random(2)
     comments = [
         " ".join(dice.choices(["fine", "slow", "wrong", "thanks", "unclear"], k=n))
-        for n in range(40)
+        for n in range(1, 41)
     ]
     with path.open("w") as file:
         file.write(",".join(COLUMNS) + "\n")

@@ -26,6 +26,9 @@ from typing import NamedTuple
 
 from importer.model import Deferral, Feedback
 
+#: How long a deferred lane that is due gives way to others, in seconds.
+PATIENCE = 30.0
+
 
 class LaneState(IntEnum):
     """Where a lane's head stands. The numbers are places in a list of counts."""
@@ -114,9 +117,10 @@ class ConversationLanes:
 
     def __init__(self) -> None:
         self._lanes: dict[str, Lane] = {}
-        # Both queues may hold lanes that have moved on since: the lane's own state decides.
+        # The queues may hold lanes that have moved on since: the lane's own state decides.
         self._ready: deque[Lane] = deque()
-        self._parked: list[tuple[float, Lane]] = []
+        self._retrying: list[tuple[float, Lane]] = []
+        self._deferred: list[tuple[float, Lane]] = []
         self._in_state = [0] * len(LaneState)
         self._successors = 0
         # Until when a timed-out request may still take effect on the service, and which row's it
@@ -165,26 +169,32 @@ class ConversationLanes:
         return superseded
 
     def next_ready(self, now: float) -> Lane | None:
-        """Return a lane whose head is to be sent now, or None. The lane is then in flight."""
-        while self._parked and self._parked[0][0] <= now:
-            due, lane = heapq.heappop(self._parked)
-            if lane.due == due and lane.state in (LaneState.RETRYING, LaneState.DEFERRED):
-                self._make_ready(lane)
+        """Return a lane whose head is to be sent now, or None. The lane is then in flight.
+
+        A deferred lane comes when nothing else is ready, or when it has been due for `PATIENCE`
+        seconds: to ask for it again is of no use to the rows that can be sent.
+        """
+        if self._retrying:
+            self._make_due_ready(self._retrying, now, LaneState.RETRYING)
+        if self._deferred:
+            self._make_due_ready(self._deferred, now - PATIENCE, LaneState.DEFERRED)
         while self._late_queue and self._late_queue[0][0] <= now:
             until, conversation = self._late_queue.popleft()
             if self._late.get(conversation, (0.0, 0))[0] == until:
                 del self._late[conversation]
-        while self._ready:
-            lane = self._ready.popleft()
-            if lane.state is LaneState.READY:
-                self._move(lane, LaneState.IN_FLIGHT)
-                lane.started = now
-                return lane
-        return None
+        while True:
+            while self._ready:
+                lane = self._ready.popleft()
+                if lane.state is LaneState.READY:
+                    self._move(lane, LaneState.IN_FLIGHT)
+                    lane.started = now
+                    return lane
+            if not self._make_due_ready(self._deferred, now, LaneState.DEFERRED, most=1):
+                return None
 
     def next_due(self) -> float | None:
         """Return when the earliest parked lane wakes (it may be too early, never late), or None."""
-        return self._parked[0][0] if self._parked else None
+        return min((heap[0][0] for heap in (self._retrying, self._deferred) if heap), default=None)
 
     def settle(self, lane: Lane, now: float) -> None:
         """The head of `lane` is done with; its successor, if there is one, takes its place."""
@@ -272,6 +282,22 @@ class ConversationLanes:
         lane.successor = None
         self._successors -= 1
 
+    def _make_due_ready(
+        self,
+        heap: list[tuple[float, Lane]],
+        now: float,
+        state: LaneState,
+        most: int | None = None,
+    ) -> int:
+        """Make lanes ready that are in `state` and due, at most so many; return how many."""
+        made = 0
+        while heap and heap[0][0] <= now and made != most:
+            due, lane = heapq.heappop(heap)
+            if lane.due == due and lane.state is state:
+                self._make_ready(lane)
+                made += 1
+        return made
+
     def _make_ready(self, lane: Lane) -> None:
         if lane.unrecorded:
             self._move(lane, LaneState.RECORDING)
@@ -282,7 +308,8 @@ class ConversationLanes:
     def _put_by(self, lane: Lane, state: LaneState, due: float) -> None:
         self._move(lane, state)
         lane.due = due
-        heapq.heappush(self._parked, (due, lane))
+        heap = self._deferred if state is LaneState.DEFERRED else self._retrying
+        heapq.heappush(heap, (due, lane))
 
     def _move(self, lane: Lane, state: LaneState) -> None:
         self._in_state[lane.state] -= 1

@@ -176,6 +176,7 @@ class RunEnd(StrEnum):
     UNTRUSTED = "untrusted"
     SERVICE_DOWN = "service_down"
     MAX_FAILURES = "max_failures"
+    CANARY = "canary"
     INPUT_FAILED = "input_failed"
     SIGINT = "sigint"
     SIGTERM = "sigterm"

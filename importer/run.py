@@ -36,7 +36,7 @@ from importer.model import (
     RunEnd,
 )
 from importer.normalise import Normaliser
-from importer.pacing import Limit, Pacing
+from importer.pacing import Canary, Limit, Pacing
 from importer.quantities import format_duration
 from importer.recorder import HEARTBEAT, Recorder
 from importer.settings import ImportSettings, LongComments
@@ -48,6 +48,9 @@ from importer.watch import Watch
 _MOST_READY = 2 * BATCH_ROWS
 _MOST_RETRYING = 20_000
 _MOST_DEFERRED = 1_000_000
+#: How many rows go ahead of a new job with more rows than that, unless the user says otherwise.
+CANARY = 20
+_MANY_ROWS = 1000
 #: How much later than it was noted a killed run may have sent its last request, in seconds.
 _HEARTBEAT_SLACK = 2 * HEARTBEAT
 
@@ -88,6 +91,10 @@ class Run:
 
         self._lanes = ConversationLanes()
         self._pacing = Pacing(started, concurrency=settings.concurrency, rate=settings.rate)
+        sent_before = past.totals.outcomes[OutcomeKind.SUCCEEDED]
+        self._canary = Canary(
+            0 if sent_before else CANARY if settings.canary is None else settings.canary
+        )
         self._disposer = Disposer(
             RetryPolicy(
                 max_attempts=settings.max_attempts,
@@ -252,18 +259,19 @@ class Run:
 
     def _take(self) -> Lane | None:
         now = self._clock.monotonic()
-        if (
-            self.control.end is not None
-            or not self._pacing.has_slot(self._lanes.count(LaneState.IN_FLIGHT))
-            or self._pacing.wait(now) > 0
-        ):
+        if self.control.end is not None or not self._has_slot() or self._pacing.wait(now) > 0:
             return None
         lane = self._lanes.next_ready(now)
         if lane is not None:
             self._pacing.start(now)
+            self._canary.start()
             if self._reader_waits and self._has_room():
                 self._room.notify()
         return lane
+
+    def _has_slot(self) -> bool:
+        in_flight = self._lanes.count(LaneState.IN_FLIGHT)
+        return not self._canary.is_full and self._pacing.has_slot(in_flight)
 
     def _apply(self, lane: Lane, verdict: Verdict) -> None:
         """Settle the row, or put it by, as the verdict says."""
@@ -272,6 +280,9 @@ class Run:
         self._watch.measurements.answered(now - lane.started, verdict.http_status)
         if verdict.kind is VerdictKind.APPLIED and not pacing.breaker.is_open:
             pacing.answered(now, lane.started, self._lanes.count(LaneState.IN_FLIGHT))
+            if self._canary.is_open:
+                self._canary.passed()
+                self.control.changed.notify()
         else:
             self._learn(lane, verdict, now)
         if pacing.window.is_due:
@@ -290,19 +301,14 @@ class Run:
             self._remember(lane, verdict, now, call, step)
         if isinstance(step, Wait):
             self._supersede(self._lanes.park(lane, step.state, now + step.seconds, now))
-            if step.state is LaneState.DEFERRED and step.seconds:
+            if step.state is LaneState.DEFERRED:
                 self._recorder.defer(self._lasting(lane, now))
             self._lanes_changed()
             return
         self._recorder.settle(step, lane)
         self._lanes.settle(lane, now)
-        limit = self._settings.max_failures
-        if limit is not None and limit.reached(self._recorder.counts):
-            failed = self._recorder.counts[OutcomeKind.FAILED]
-            self.control.stop(
-                RunEnd.MAX_FAILURES,
-                f"{failed:,} rows failed, which is the limit; the latest: {step.detail}",
-            )
+        if step.kind is OutcomeKind.FAILED:
+            self._weigh_failure(step)
         # This worker takes the next row itself: the one at the turnstile need not look each time.
         if self._lanes.count(LaneState.RECORDING):
             self._recorder.hurry()
@@ -326,10 +332,35 @@ class Run:
             Attempt(lane.feedback.seq, at, call, verdict.http_status, detail, wait)
         )
 
+    def _weigh_failure(self, outcome: Outcome) -> None:
+        """Stop the run if so many rows have failed, or the first ones all alike."""
+        limit = self._settings.max_failures
+        if limit is not None and limit.reached(self._recorder.counts):
+            failed = self._recorder.counts[OutcomeKind.FAILED]
+            self.control.stop(
+                RunEnd.MAX_FAILURES,
+                f"{failed:,} rows failed, which is the limit; the latest: {outcome.detail}",
+            )
+        if not self._canary.failed((outcome.reason, outcome.http_status)):
+            return
+        if self._all_read and self._rows_read <= _MANY_ROWS and self._settings.canary is None:
+            self._canary.passed()
+        else:
+            self.control.stop(
+                RunEnd.CANARY,
+                f"the first {self._recorder.counts[OutcomeKind.FAILED]:,} rows all failed alike "
+                f"({outcome.detail}), so the others were not sent. Mend the cause and start over "
+                "with --restart; --canary 0 sends them all the same",
+            )
+
     def _learn(self, lane: Lane, verdict: Verdict, now: float) -> None:
         """Let the pacing know of the answer, and stop the run if it says so."""
         exchange = Exchange(lane.started, self._lanes.count(LaneState.IN_FLIGHT), not lane.failures)
         self._watch.notice(learn(self._pacing, verdict, exchange, now))
+        if verdict.kind is VerdictKind.TRANSIENT:
+            self._canary.returned()
+        elif verdict.kind is not VerdictKind.REFUSED:
+            self._canary.passed()
         stop = reason_to_stop(self._pacing, verdict, now, self._settings.outage_for)
         if stop is not None:
             self.control.stop(*stop)
@@ -382,6 +413,8 @@ class Run:
         )
 
     def _seconds_to_wait(self) -> float:
+        if not self._has_slot():
+            return math.inf  # whoever frees one takes it, or says that there are more
         now = self._clock.monotonic()
         if (pause := self._pacing.wait(now)) > 0:
             return pause

@@ -83,7 +83,9 @@ class ImportSettings:
 
     `inputs` (paths, or texts that name them) are read in their order and are one job. `columns`
     maps a field (`conversation_id`, `rating`, `comment`) to the name of its column, where it
-    differs. `sandbox` marks a rehearsal against a stand-in whose address changes from run to run.
+    differs. `canary` is how many rows go ahead of a new job's others (docs/reference.md); None
+    leaves it to the size of the job. `sandbox` marks a rehearsal against a stand-in whose address
+    changes from run to run.
     """
 
     inputs: Sequence[Path]
@@ -104,6 +106,7 @@ class ImportSettings:
     defer_max: float = 300.0
     defer_for: float = 3600.0
     max_failures: FailureLimit | None = None
+    canary: int | None = None
 
     max_attempts: int = 8
     retry_first: float = 0.5
@@ -133,6 +136,8 @@ class ImportSettings:
             raise SettingsError("no input was given: name at least one CSV or Parquet file")
         _check_text_options(self)
         _within("concurrency", self.concurrency, 1, 10_000)
+        if self.canary is not None:
+            _within("canary", self.canary, 0, 100_000)
         _within("max_attempts", self.max_attempts, 1, 1000)
         if self.rate is not None:
             _within("rate", self.rate, 0.001, 1_000_000)

@@ -107,6 +107,9 @@ SENDING = (
     _duration("--defer-for", "How long to wait for such a conversation in all."),
     click.option("--max-failures", type=_Parsed("limit", _limit), metavar="N|N%",
                  help="End the run when so many rows have failed.  [default: never]"),
+    click.option("--canary", type=int, metavar="N",
+                 help="Rows that go ahead of a new job; if all fail alike, no more are sent.  "
+                      "[default: 20 of more than 1,000; 0: none]"),
     click.option("--max-attempts", type=int, show_default=str(DEFAULTS["max_attempts"]),
                  help="Attempts in a row for one row before it fails."),
     _duration("--retry-first", "First wait after a transient failure, at most; then doubled."),

@@ -55,7 +55,7 @@ class Disposer:
                 return self._defer(lane, verdict, now)
             case VerdictKind.COMPLETED:
                 lane.failures, lane.ask_status = 0, False
-                return Wait(LaneState.DEFERRED, 0.0)
+                return Wait(LaneState.RETRYING, 0.0)
             case VerdictKind.CONVERSATION_ERROR:
                 return _end(lane, verdict, OutcomeKind.NOT_COMPLETED, Reason.CONVERSATION_ERROR)
             case _:

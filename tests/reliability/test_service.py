@@ -7,6 +7,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -218,3 +219,39 @@ async def test_a_redirect_is_not_followed_and_the_key_goes_nowhere_else(
     assert summary.reasons == {(OutcomeKind.FAILED, Reason.REFUSED): 200}
     assert summary.exit_code is ExitCode.ROWS_NOT_IMPORTED
     assert not visits
+
+
+@pytest.mark.parametrize(
+    ("rows", "changes", "requests", "end"),
+    [
+        (1500, {}, 20, RunEnd.CANARY),
+        (200, {"canary": 5}, 5, RunEnd.CANARY),
+        (200, {}, 200, RunEnd.FINISHED),
+        (1500, {"canary": 0}, 1500, RunEnd.FINISHED),
+    ],
+)
+async def test_if_the_first_rows_of_a_large_job_all_fail_alike_no_more_are_sent(
+    settings_for: Make,
+    tmp_path: Path,
+    rows: int,
+    changes: dict[str, Any],
+    requests: int,
+    end: RunEnd,
+) -> None:
+    asked = 0
+
+    async def know_nobody(_: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        return web.json_response({"detail": "Conversation not found"}, status=404)
+
+    many = write_csv(tmp_path / "many.csv", [(conversation(n), "CLEAR", "") for n in range(rows)])
+    async with serve(know_nobody) as url:
+        summary = await run_import(settings_for(many, base_url=url, **changes), api_key="any")
+
+    assert asked == requests == summary.outcomes[OutcomeKind.FAILED]
+    assert summary.end is end
+    if end is RunEnd.CANARY:
+        assert summary.exit_code is ExitCode.ABORTED
+        assert "Conversation not found" in summary.message
+        assert "--restart" in summary.message

@@ -1,0 +1,47 @@
+"""The first few rows of a new job: they show a wrong product or key before all others are sent."""
+
+from __future__ import annotations
+
+
+class Canary:
+    """Lets only `rows` rows go ahead until one of them shows that the others are worth sending.
+
+    Every definite answer other than a refusal shows that. So do two different refusals: what is
+    wrong then lies with the rows. Its owner says `start` for each request and `failed`, `returned`
+    or `passed` for each end of one, and asks `is_full` before.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.is_open = rows > 0
+        self.is_full = False
+        self._rows = rows
+        self._slots = rows
+        self._failed = 0
+        self._cause: object = None
+
+    def start(self) -> None:
+        """A request starts; only while `is_full` is not set."""
+        if self.is_open:
+            self._slots -= 1
+            self.is_full = self._slots <= 0
+
+    def returned(self) -> None:
+        """A row comes back to be sent again, which says nothing yet."""
+        if self.is_open:
+            self._slots += 1
+            self.is_full = False
+
+    def passed(self) -> None:
+        """The others may follow."""
+        self.is_open = self.is_full = False
+
+    def failed(self, cause: object) -> bool:
+        """A row has failed for good for `cause`; return whether all have, for the same cause."""
+        if not self.is_open:
+            return False
+        if self._failed and cause != self._cause:
+            self.passed()
+            return False
+        self._cause = cause
+        self._failed += 1
+        return self._failed >= self._rows

@@ -1,0 +1,136 @@
+"""What a job tells afterwards: its report, the story of a conversation, its outcomes."""
+
+import csv
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from importer.api import run_import
+from importer.cli.main import cli
+from importer.errors import ExitCode
+from importer.journal.history import JournalHistory
+from importer.model import OutcomeKind, Reason
+from importer.reporting.report import FILE_NAME
+from importer.reporting.story import WHY
+from importer.reporting.summary import Summary
+from importer.sandbox.faults import Faults
+from importer.sandbox.server import Sandbox
+from importer.settings import ImportSettings
+from tests.conftest import conversation, write_csv
+
+pytestmark = pytest.mark.anyio
+Make = Callable[..., ImportSettings]
+
+BAD_DAY = Faults(not_completed=0.3, completes_after=0.2, too_many=0.1, server_error=0.1, seed=5)
+EVIL = "<script>alert('comment')</script> \u202e=1+1"
+
+
+class Page(HTMLParser):
+    """What a browser would load or run, and what it would show."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.links: list[str] = []
+        self.text = ""
+        self.feed(path.read_text("utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+async def imported(sandbox: Sandbox, settings_for: Make, path: Path) -> Summary:
+    rows = [(conversation(n), "POSITIVE" if n % 2 else "NEGATIVE", "fine") for n in range(100)]
+    rows += [(conversation(7), "CLEAR", "changed my mind"), (conversation(200), EVIL, EVIL)]
+    settings = settings_for(write_csv(path / "in.csv", rows), base_url=sandbox.url)
+    return await run_import(settings, api_key="any")
+
+
+def command(*arguments: object) -> tuple[int, str]:
+    # The last line of defence is not there: an exception is an error of the test.
+    result = CliRunner().invoke(
+        cli, list(map(str, arguments)), standalone_mode=False, catch_exceptions=False
+    )
+    return int(result.return_value or 0), result.output
+
+
+@pytest.mark.parametrize("sandbox", [BAD_DAY], indirect=True)
+async def test_the_report_tells_all_and_needs_nothing_but_itself(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    summary = await imported(sandbox, settings_for, tmp_path)
+    page = Page(summary.folder / FILE_NAME)
+
+    assert "101 of 102 rows are done; 1 were not imported" in " ".join(page.text.split())
+    assert "Mend rejected.csv (1 row)" in page.text
+    assert "alert('comment')" in page.text
+    assert "script" not in page.tags
+    assert "\u202e" not in page.text
+    assert all(link.startswith(("data:", "#")) for link in page.links)
+    assert "svg" in page.tags
+    for heading in ("Outcomes", "Why rows were not imported", "Rows per second", "Latency",
+                    "Other answers", "PUTs for a row", "Deferral", "Runs", "Settings"):  # fmt: skip
+        assert heading in page.text
+    assert (summary.folder / FILE_NAME).stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("sandbox", [BAD_DAY], indirect=True)
+async def test_the_story_of_a_conversation_has_its_rows_and_every_attempt(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    summary = await imported(sandbox, settings_for, tmp_path)
+    with JournalHistory(summary.folder) as history:
+        deferred = next(n for n in range(100) if n != 7 and history.deferral(n + 1))
+
+    code, text = command("explain", summary.folder, conversation(7))
+    assert code == ExitCode.OK
+    assert "2 rows in job" in text
+    assert "Row 8 (line 9) of" in text
+    assert "superseded" in text
+    assert WHY[Reason.LATER_ROW] in text
+    assert "Row 101 (line 102) of" in text
+    assert "rating 'CLEAR', comment 'changed my mind'" in text
+
+    code, text = command("explain", summary.folder, conversation(deferred).upper())
+    assert "PUT     409: The conversation is IN_PROGRESS" in text
+    assert "waits" in text
+    assert "the conversation is completed" in text
+    assert "succeeded, after" in text
+
+    code, text = command("explain", summary.folder, conversation(999))
+    assert (code, "no row" in text) == (ExitCode.ROWS_NOT_IMPORTED, True)
+
+
+async def test_without_its_input_a_story_comes_from_the_journal_alone(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    summary = await imported(sandbox, settings_for, tmp_path)
+    (tmp_path / "in.csv").unlink()
+    code, text = command("explain", summary.folder, conversation(7))
+    assert code == ExitCode.OK
+    assert "from the journal alone" in text
+    assert "Row 101 of" in text
+
+
+async def test_the_outcomes_are_written_as_csv_and_parquet(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    summary = await imported(sandbox, settings_for, tmp_path)
+    for name in ("out.csv", "out.parquet"):
+        code, text = command("outcomes", summary.folder, "-o", tmp_path / name)
+        assert (code, "102 rows" in text) == (ExitCode.OK, True)
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    frame = pd.read_parquet(tmp_path / "out.parquet")
+    assert [line["outcome"] for line in lines] == list(frame["outcome"])
+    assert frame["outcome"].value_counts()[OutcomeKind.SUCCEEDED] == 100
+    assert lines[101]["reason"] == Reason.UNKNOWN_RATING
+    assert frame["settled_at"].notna().all()
