@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +13,13 @@ from rich.table import Table
 
 from importer.cli.configuration import PREFIX
 from importer.cli.console import output
-from importer.cli.options import INPUTS, NO_PRODUCT, READING, build_settings, with_options
+from importer.cli.options import INPUTS, NO_PRODUCT, PATH, READING, build_settings, with_options
+from importer.cli.ratings_draft import write_draft
 from importer.errors import ExitCode
+from importer.model import Reason
 from importer.normalise import COMMENT_LIMIT, shown
 from importer.quantities import counted, format_duration
+from importer.ratings import PRESETS, RatingTable
 from importer.settings import ImportSettings, LongComments
 
 if TYPE_CHECKING:
@@ -23,38 +28,72 @@ if TYPE_CHECKING:
 #: Requests per second for which the duration is told when no --rate is given.
 _RATES = (100.0, 1000.0)
 _MOST_WORDS_SHOWN = 30
+#: What to do about rows that would be rejected; the ratings have a step of their own.
+_MENDING = {
+    Reason.MALFORMED: "mend these lines: fields or quotes are missing, or there are too many",
+    Reason.BAD_BYTES: "name the file's encoding, such as --encoding cp1252, or mend these lines",
+    Reason.BAD_CONVERSATION_ID: "mend these ids, or name the column that holds the UUIDs: "
+    "--column conversation_id=NAME",
+    Reason.COMMENT_TOO_LONG: "shorten these comments, or let them be cut: --long-comments truncate",
+    Reason.NOTHING_TO_SEND: "fill in a rating or a comment, or leave these rows rejected",
+}
 
 
 @click.command(context_settings={"auto_envvar_prefix": PREFIX})
 @INPUTS
 @with_options(READING)
-def check(inputs: tuple[Path, ...], **options: Any) -> ExitCode:
+@click.option(
+    "--write-ratings",
+    type=PATH,
+    metavar="FILE.toml",
+    help="Draft a rating table from the words that are found.",
+)
+def check(inputs: tuple[Path, ...], write_ratings: Path | None, **options: Any) -> ExitCode:
     """Tell what an import of these files would meet. Nothing is sent.
 
     Exit code 0: every row can be sent. 1: some rows would be rejected. 2: a file cannot be read.
     """
-    settings = build_settings(inputs, {**options, "product_id": NO_PRODUCT})
+    return review(build_settings(inputs, {**options, "product_id": NO_PRODUCT}), write_ratings)
+
+
+def review(settings: ImportSettings, write_ratings: Path | None = None) -> ExitCode:
+    """Inspect the inputs, print what was found, and draft a rating table if that is asked for."""
     from importer.inspection import inspect_inputs  # noqa: PLC0415 -- --help does without
 
     found = inspect_inputs(settings)
-    _print(found, settings, output())
+    console = output()
+    _print(found, settings, console)
+    if write_ratings is not None:
+        undecided = write_draft(write_ratings, found.words, found.meanings)
+        todo = f"; decide on {counted(undecided, 'word')} in it" if undecided else ""
+        console.print(f"{write_ratings} is written{todo}, and give it as --ratings {write_ratings}")
     return ExitCode.ROWS_NOT_IMPORTED if found.rejected else ExitCode.OK
 
 
 def _print(found: Inspection, settings: ImportSettings, console: Console) -> None:
+    console.print(_verdict(found))
     console.print(
         f"{counted(found.rows, 'row')} read: {found.sendable:,} can be sent, "
         f"{found.rejected:,} would be rejected, {found.skipped:,} skipped."
     )
     _print_problems(found, console)
-    _print_words(found, console)
+    _print_words(found, settings, console)
     _print_remarks(found, settings, console)
+    _print_mending(found, console)
     rates = (settings.rate,) if settings.rate is not None else _RATES
     for rate in rates:
         console.print(
             f"At {rate:,g} requests/s the import takes about "
             f"{format_duration(found.sendable / rate)}."
         )
+
+
+def _verdict(found: Inspection) -> str:
+    if not found.rejected:
+        return "Ready: every row can be sent or is to be skipped."
+    if not found.sendable:
+        return "Not ready: no row can be sent. See below what to mend."
+    return "Not quite ready: some rows would be rejected. See below what to mend."
 
 
 def _print_problems(found: Inspection, console: Console) -> None:
@@ -79,24 +118,20 @@ def _print_problems(found: Inspection, console: Console) -> None:
     console.print(table)
 
 
-def _print_words(found: Inspection, console: Console) -> None:
+def _print_words(found: Inspection, settings: ImportSettings, console: Console) -> None:
     if not found.words:
         return
     table = Table("rating", "rows", "becomes", box=None, pad_edge=False)
     table.columns[1].justify = "right"
     for word, number in found.words.most_common(_MOST_WORDS_SHOWN):
         meaning = found.meanings[word]
-        table.add_row(shown(word), f"{number:,}", str(meaning) if meaning else "rejected")
+        fate = str(meaning) if meaning else f"rejected{_nearest(word, settings)}"
+        table.add_row(shown(word), f"{number:,}", fate)
     console.print()
     console.print(table)
     hidden = len(found.words) - _MOST_WORDS_SHOWN
     if hidden > 0 or found.more_words:
         console.print(f"… and {counted(max(hidden, 1), 'more word')}, or more")
-    if None in found.meanings.values():
-        console.print(
-            "Words that are rejected need a meaning: --ratings thumbs, --ratings stars, or "
-            "--ratings 'WORD=POSITIVE' (or NEGATIVE, CLEAR, SKIP), once for each."
-        )
     console.print()
 
 
@@ -124,3 +159,44 @@ def _print_remarks(found: Inspection, settings: ImportSettings, console: Console
             "with more than one row. The last row of each wins: "
             f"{counted(found.superseded, 'earlier row')} will be superseded. Such are {examples}."
         )
+    if found.long_comments or found.comment_only or found.repeated_conversations:
+        console.print()
+
+
+def _print_mending(found: Inspection, console: Console) -> None:
+    """Print what to do about each problem, as text that can be pasted."""
+    if not found.problems:
+        return
+    console.print("To mend:")
+    for reason, _ in sorted(found.problems.items(), key=lambda item: -item[1].rows):
+        step = _mend_ratings(found) if reason is Reason.UNKNOWN_RATING else _MENDING[reason]
+        console.print(f"- {str(reason).replace('_', ' ')}: {step}", soft_wrap=True)
+    console.print()
+
+
+def _mend_ratings(found: Inspection) -> str:
+    unknown = [word for word, meaning in found.meanings.items() if meaning is None]
+    options = []
+    known = {preset: _words_known_by(preset, unknown) for preset in PRESETS}
+    preset = max(known, key=lambda name: len(known[name]))
+    if 2 * len(known[preset]) > len(unknown):
+        options.append(f"--ratings {preset}")
+        unknown = [word for word in unknown if word not in known[preset]]
+    options += [f"--ratings {shlex.quote(f'{word.strip()}=SKIP')}" for word in unknown[:3]]
+    text = f"add {' '.join(options)}"
+    if unknown:
+        text += (
+            " (SKIP, or what they mean: POSITIVE, NEGATIVE, CLEAR), or let --write-ratings "
+            "ratings.toml draft a table of all words"
+        )
+    return text
+
+
+def _words_known_by(preset: str, words: list[str]) -> list[str]:
+    table = RatingTable.parse([preset])
+    return [word for word in words if table.meaning(word)]
+
+
+def _nearest(word: str, settings: ImportSettings) -> str:
+    close = get_close_matches(word.strip().casefold(), settings.ratings.words, n=1, cutoff=0.75)
+    return f"; did you mean {close[0].upper()!r}?" if close else ""

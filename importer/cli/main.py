@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from difflib import get_close_matches
 from importlib import import_module
@@ -11,6 +12,8 @@ from importlib.metadata import version
 import click
 
 from importer.errors import ExitCode, ImporterError
+
+_NOTABLE = ("aiohttp", "anyio", "pandas", "pyarrow", "tenacity")
 
 
 class _LazyGroup(click.Group):
@@ -37,8 +40,17 @@ class _LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def _versions() -> str:
+    """Return the template of what `--version` prints: what a bug report should hold."""
+    parts = [f"Python {platform.python_version()} on {platform.system()}"]
+    parts += [f"{name} {version(name)}" for name in _NOTABLE]
+    return f"%(prog)s %(version)s\n{', '.join(parts)}"
+
+
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("clarityq-importer"), prog_name="clarityq-import")
+@click.version_option(
+    version("clarityq-importer"), prog_name="clarityq-import", message=_versions()
+)
 def cli() -> None:
     """Import feedback from CSV and Parquet files into ClarityQ.
 

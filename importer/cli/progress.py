@@ -1,4 +1,4 @@
-"""How a run shows itself while it lasts: a live line on a terminal, log lines elsewhere."""
+"""How a run shows itself where there is no terminal: log lines, as text or as JSON."""
 
 from __future__ import annotations
 
@@ -10,14 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from pythonjsonlogger.json import JsonFormatter
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn
-from rich.progress import Progress as Bar
 
-from importer.cli.console import messages
 from importer.control import Progress
 from importer.model import OutcomeKind
 from importer.pacing import Limit
@@ -26,8 +21,10 @@ from importer.settings import ImportSettings
 
 _log = logging.getLogger("importer")
 
-#: Seconds between two lines where there is no terminal.
+#: Seconds between two lines where there is no terminal: at least so many, and this share of the
+#: time so far, so that the log of a long night can be read.
 _LINE_INTERVAL = 5.0
+_SHARE_OF_ELAPSED = 1 / 60
 _RATE_WINDOW = 10.0
 
 #: What keeps a run from being faster, in words.
@@ -59,13 +56,14 @@ def logging_to_stderr(*, as_json: bool, quiet: bool) -> Iterator[None]:
         _log.removeHandler(handler)
 
 
-class _Speed:
+class Speed:
     """Rows settled per second, over the last few seconds."""
 
     def __init__(self) -> None:
         self._points: deque[tuple[float, int]] = deque()
 
     def update(self, progress: Progress) -> float:
+        """Take in how the run stands now; return rows per second."""
         self._points.append((progress.elapsed, progress.settled_now))
         while self._points[-1][0] - self._points[0][0] > _RATE_WINDOW:
             self._points.popleft()
@@ -75,6 +73,19 @@ class _Speed:
 
 def describe(progress: Progress, speed: float) -> str:
     """Return the figures of a run in one line."""
+    parts = [outcomes_so_far(progress), f"{speed:,.0f} rows/s", waiting_rows(progress)]
+    held = what_holds(progress)
+    if progress.only_deferred:
+        parts.append("only deferred rows are left")
+    elif held:
+        parts.append(held)
+    if not progress.held_by and (left := time_left(progress)) is not None:
+        parts.append(f"{format_duration(left)} left")
+    return " · ".join(filter(None, parts))
+
+
+def outcomes_so_far(progress: Progress) -> str:
+    """Return the outcomes that there are, in words."""
     done = progress.outcomes
     parts = [f"{done[OutcomeKind.SUCCEEDED]:,} succeeded"]
     parts += [
@@ -82,22 +93,32 @@ def describe(progress: Progress, speed: float) -> str:
         for kind in OutcomeKind
         if done[kind] and kind not in (OutcomeKind.SUCCEEDED, OutcomeKind.PENDING)
     ]
-    parts.append(f"{speed:,.0f} rows/s")
+    return " · ".join(parts)
+
+
+def waiting_rows(progress: Progress) -> str:
+    """Return how many rows wait for what, and until when the next one does; or nothing."""
+    parts = []
     if progress.deferred:
         parts.append(f"{progress.deferred:,} deferred")
     if progress.retrying:
         parts.append(f"{progress.retrying:,} waiting for a retry")
-    if progress.only_deferred and progress.next_due is not None:
+    if parts and progress.next_due is not None:
         due = datetime.now().astimezone() + timedelta(seconds=progress.next_due)
-        parts.append(f"only deferred rows are left, the next try is at {due:%H:%M:%S}")
-    elif progress.held_by:
-        parts.append(progress.held_by)
-    else:
-        if progress.limit in LIMITS:
-            parts.append(f"limited by {LIMITS[progress.limit]}")
-        if (left := time_left(progress)) is not None:
-            parts.append(f"{format_duration(left)} left")
+        parts.append(f"the next is due at {due:%H:%M:%S}")
     return " · ".join(parts)
+
+
+def what_holds(progress: Progress) -> str:
+    """Return what keeps the run from being faster, in words; or nothing."""
+    if progress.held_by:
+        return progress.held_by
+    return f"limited by {LIMITS[progress.limit]}" if progress.limit in LIMITS else ""
+
+
+def average_speed(progress: Progress) -> float:
+    """Return the rows settled per second since the run began."""
+    return progress.settled_now / progress.elapsed if progress.elapsed > 0 else 0.0
 
 
 def time_left(progress: Progress) -> float | None:
@@ -111,7 +132,7 @@ class LineObserver:
     """Writes a log line every few seconds, and one for each thing that happens."""
 
     def __init__(self) -> None:
-        self._speed = _Speed()
+        self._speed = Speed()
         self._next = 0.0
 
     def started(self, folder: Path, settings: ImportSettings, already_settled: int) -> None:
@@ -136,7 +157,12 @@ class LineObserver:
                     "share": round(progress.share, 4),
                     "rows_read": progress.rows_read,
                     "rows_per_second": round(speed, 1),
+                    "rows_per_second_average": round(average_speed(progress), 1),
+                    "seconds_left": _rounded(time_left(progress)),
+                    "latency_p50": _rounded(progress.latencies[0]),
+                    "latency_p95": _rounded(progress.latencies[1]),
                     "deferred": progress.deferred,
+                    "next_due": _rounded(progress.next_due),
                     "retrying": progress.retrying,
                     "held_by": progress.held_by,
                     "limited_by": progress.limit,
@@ -144,52 +170,12 @@ class LineObserver:
                     **{str(kind): number for kind, number in progress.outcomes.items()},
                 },
             )  # fmt: skip
-        self._next = now + _LINE_INTERVAL
+        self._next = now + max(_LINE_INTERVAL, _SHARE_OF_ELAPSED * progress.elapsed)
 
     def noticed(self, message: str) -> None:
         """See `Observer`."""
         _log.warning("%s", message, extra={"event": "notice"})
 
 
-class BarObserver:
-    """Draws one live line on the terminal; a context manager."""
-
-    def __init__(self) -> None:
-        self._speed = _Speed()
-        self._console = messages()
-        self._bar = Bar(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[figures]}", markup=False),
-            console=self._console,
-            refresh_per_second=4,
-            transient=True,
-        )
-        self._task = self._bar.add_task("Importing", total=1.0, figures="starting")
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
-
-    def started(self, folder: Path, settings: ImportSettings, already_settled: int) -> None:
-        """See `Observer`."""
-        went_on = f"; {counted(already_settled, 'row')} settled before" if already_settled else ""
-        self._console.print(f"Importing into product {settings.product_id}, job {folder}{went_on}.")
-
-    def progressed(self, progress: Progress) -> None:
-        """See `Observer`."""
-        figures = describe(progress, self._speed.update(progress))
-        self._bar.update(self._task, completed=progress.share, figures=figures)
-
-    def noticed(self, message: str) -> None:
-        """See `Observer`."""
-        self._console.print(message)
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import shlex
 import signal
 import sys
@@ -18,22 +19,26 @@ import click
 from click.core import ParameterSource
 from rich.table import Column, Table
 
+from importer.cli.check import review
 from importer.cli.configuration import PREFIX
 from importer.cli.console import output
+from importer.cli.live import LiveObserver
 from importer.cli.options import (
     FAULT,
     INPUTS,
+    PATH,
     READING,
     SENDING,
     build_settings,
     find_key,
     with_options,
 )
-from importer.cli.progress import LIMITS, BarObserver, LineObserver, logging_to_stderr
+from importer.cli.progress import LIMITS, LineObserver, logging_to_stderr
 from importer.control import Control, Observer
 from importer.errors import ExitCode, SettingsError, one_error
 from importer.model import OutcomeKind, RunEnd, Warn
 from importer.quantities import counted, format_duration
+from importer.reporting.outcomes import check_outcomes_path, write_outcomes
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
 from importer.secret import ApiKey
@@ -56,6 +61,13 @@ _WARNINGS = {
 @FAULT
 @with_options(READING)
 @with_options(SENDING)
+@click.option("--dry-run", is_flag=True, help="Check the inputs as `check` does; send nothing.")
+@click.option(
+    "--outcomes",
+    type=PATH,
+    metavar="FILE",
+    help="Write the outcome of every row to this .csv or .parquet file.",
+)
 @click.option("--quiet", is_flag=True, help="No progress; the summary only if something is left.")
 @click.option(
     "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True,
@@ -68,6 +80,8 @@ def run(
     inputs: tuple[Path, ...],
     fault: tuple[str, ...],
     api_key_file: Path | None,
+    dry_run: bool,
+    outcomes: Path | None,
     quiet: bool,
     log_format: str,
     **options: Any,
@@ -77,6 +91,10 @@ def run(
     The same command on the same files goes on where it stopped.
     """
     settings = build_settings(inputs, options)
+    if dry_run:
+        return review(settings)
+    if outcomes is not None:
+        check_outcomes_path(outcomes)
     if fault and not settings.sandbox:
         raise SettingsError("--fault is for the sandbox: add --sandbox, or leave it out")
     faults = Faults.parse(fault)
@@ -86,11 +104,13 @@ def run(
     with ExitStack() as stack:
         stack.enter_context(logging_to_stderr(as_json=as_json, quiet=quiet))
         observer: Observer = LineObserver()
-        if sys.stderr.isatty() and not quiet and not as_json:
-            observer = stack.enter_context(BarObserver())
+        if _is_terminal() and not quiet and not as_json:
+            observer = stack.enter_context(LiveObserver())
         summary = anyio.run(
             _run, settings, key, faults, observer, backend_options={"use_uvloop": _has_uvloop()}
         )
+    if outcomes is not None:
+        write_outcomes(summary.folder, outcomes)
     if as_json:
         line = json.dumps({"event": "summary", **summary.as_json()})
         output().print(line, soft_wrap=True)
@@ -138,6 +158,11 @@ async def _watch_signals(
                     "once more stops at once"
                 )
                 control.stop(ends[number])
+
+
+def _is_terminal() -> bool:
+    """Return whether standard error can show lines that change."""
+    return sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
 def _has_uvloop() -> bool:

@@ -34,14 +34,21 @@ def outcomes_frame(folder: Path) -> pd.DataFrame:
     return frame.set_index("seq")
 
 
+def check_outcomes_path(path: Path) -> None:
+    """Raise `SettingsError` unless outcomes can be written to a file of this name."""
+    if path.suffix not in (".csv", ".parquet"):
+        raise SettingsError(f"{path}: outcomes are written to a .csv or a .parquet file")
+    if not path.absolute().parent.is_dir():
+        raise SettingsError(f"{path} cannot be written: there is no folder {path.parent}")
+
+
 def write_outcomes(folder: Path, path: Path) -> int:
     """Write the outcomes as `.csv` or `.parquet`; return how many. Memory does not grow with them.
 
     Raises `SettingsError` for another ending or a path that cannot be written, `JournalError` if
     the journal cannot be read.
     """
-    if path.suffix not in (".csv", ".parquet"):
-        raise SettingsError(f"{path}: outcomes are written to a .csv or a .parquet file")
+    check_outcomes_path(path)
     unborn = path.with_name(f"{path.name}.new")
     try:
         with open(unborn, "wb", opener=private_opener) as file:

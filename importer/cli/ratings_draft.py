@@ -1,0 +1,52 @@
+"""`check --write-ratings`: a rating table drafted from the words that a file holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from importer.errors import SettingsError
+from importer.model import Meaning
+
+_HEAD = """\
+# What each word of the rating column means: POSITIVE, NEGATIVE, CLEAR (take the rating back) or
+# SKIP (do not send the row). Give it to check and run with --ratings {name}.
+"""
+
+
+def write_draft(
+    path: Path, words: Mapping[str, int], meanings: Mapping[str, Meaning | None]
+) -> int:
+    """Write the table of `words` (with their rows) to `path`; return how many are to be decided.
+
+    A word without a meaning stands there as a comment, to be filled in: nothing is guessed. Raises
+    `SettingsError` if the file is there already or cannot be written.
+    """
+    lines = [_HEAD.format(name=path)]
+    undecided = 0
+    seen: set[str] = set()
+    for word, rows in sorted(words.items(), key=lambda item: (-item[1], item[0])):
+        key = word.strip()
+        if key.casefold() in seen:
+            continue
+        seen.add(key.casefold())
+        meaning = meanings.get(word)
+        if meaning is None:
+            undecided += 1
+            lines.append(f'# {_quoted(key)} = "?"  # {rows:,} rows, to be decided')
+        else:
+            lines.append(f'{_quoted(key)} = "{meaning}"  # {rows:,} rows')
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+    except FileExistsError:
+        raise SettingsError(f"{path} is there already: remove it or name another file") from None
+    except OSError as error:
+        raise SettingsError(f"--write-ratings {path}: {error.strerror}") from None
+    return undecided
+
+
+def _quoted(word: str) -> str:
+    """Return `word` as a TOML string, which is written as in JSON but for one character."""
+    return json.dumps(word, ensure_ascii=False).replace("\x7f", "\\u007f")
