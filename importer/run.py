@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import anyio
 import anyio.to_thread
@@ -51,6 +52,9 @@ _MOST_DEFERRED = 1_000_000
 #: How many rows go ahead of a new job with more rows than that, unless the user says otherwise.
 CANARY = 20
 _MANY_ROWS = 1000
+_TOLD_BY_STATUS = (
+    VerdictKind.COMPLETED, VerdictKind.NOT_COMPLETED, VerdictKind.CONVERSATION_ERROR
+)  # fmt: skip
 #: How much later than it was noted a killed run may have sent its last request, in seconds.
 _HEARTBEAT_SLACK = 2 * HEARTBEAT
 
@@ -277,7 +281,7 @@ class Run:
         """Settle the row, or put it by, as the verdict says."""
         now = self._clock.monotonic()
         pacing = self._pacing
-        self._watch.measurements.answered(now - lane.started, verdict.http_status)
+        self._watch.measurements.answered(now - lane.started, _answered_status(lane, verdict))
         if verdict.kind is VerdictKind.APPLIED and not pacing.breaker.is_open:
             pacing.answered(now, lane.started, self._lanes.count(LaneState.IN_FLIGHT))
             if self._canary.is_open:
@@ -433,3 +437,9 @@ class Run:
         self._watch.look(
             rows_read=self._rows_read, share=self._share, all_read=self._all_read, last=last
         )
+
+
+def _answered_status(lane: Lane, verdict: Verdict) -> int | None:
+    """Return the status of the answer; the verdict on a status call has the one for the row."""
+    told = lane.ask_status and verdict.kind in _TOLD_BY_STATUS
+    return HTTPStatus.OK if told else verdict.http_status

@@ -54,7 +54,7 @@ def answers_over_time(moments: Sequence[Moment], names: Mapping[int, str]) -> st
 
 def histogram(name: str, bars: Iterable[tuple[str, int]]) -> str:
     """Return bars with a label each."""
-    chart = _chart(pygal.Bar, show_legend=False)
+    chart = _chart(pygal.Bar, show_legend=False, show_minor_x_labels=True)
     labels, heights = zip(*bars, strict=True)
     chart.x_labels = labels
     chart.add(name, heights)
@@ -64,10 +64,14 @@ def histogram(name: str, bars: Iterable[tuple[str, int]]) -> str:
 def _chart(kind: Callable[..., pygal.Graph], **options: object) -> pygal.Graph:
     return kind(
         style=_STYLE, js=[], disable_xml_declaration=True, width=760, height=240, margin=4,
-        show_minor_x_labels=False, truncate_label=-1, legend_at_bottom=True, range=None,
-        include_x_axis=True, xml_filters=[], value_formatter=lambda value: f"{value:,.4g}",
-        **options,
+        margin_right=32,
+        truncate_label=-1, legend_at_bottom=True, include_x_axis=True, value_formatter=_number,
+        **{"show_minor_x_labels": False, **options},
     )  # fmt: skip
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.3g}"
 
 
 def _svg(chart: pygal.Graph) -> str:

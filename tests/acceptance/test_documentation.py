@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from importer.cli.reference import options_page
 from importer.errors import ExitCode
 from importer.model import OutcomeKind, RunEnd, Warn
 from importer.sandbox.faults import FAULT_NAMES
@@ -42,6 +43,11 @@ def test_the_readme_shows_what_happens(command: str, output: str, tmp_path: Path
     assert expected, "a command is shown with what it prints"
     shown = settled_down(done.stdout)
     assert [line for line in expected if line not in shown] == []
+
+
+def test_the_page_of_options_is_what_the_commands_have() -> None:
+    page = (ROOT / "docs/options.md").read_text("utf-8")
+    assert page == options_page(), "python -m importer.cli.reference > docs/options.md"
 
 
 def test_the_reference_names_everything_that_has_a_name() -> None:

@@ -1,0 +1,65 @@
+"""The report in a real browser: it shows itself, and asks for nothing."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from importer.api import run_import_blocking
+from importer.reporting.report import FILE_NAME
+from importer.sandbox.faults import Faults
+from importer.settings import ImportSettings
+from tests.conftest import conversation, write_csv
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+    pytest.mark.xdist_group("browser"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1000), ("dark", 1000), ("light", 360)])
+def test_the_report_shows_itself_without_errors_and_without_the_network(
+    browser: Browser,
+    settings_for: Callable[..., ImportSettings],
+    tmp_path: Path,
+    theme: str,
+    width: int,
+) -> None:
+    rows = [(conversation(n), "<b>meh</b>" if n == 3 else "POSITIVE", "") for n in range(300)]
+    faults = Faults(not_completed=0.2, completes_after=0.1, server_error=0.1, latency=0.002)
+    settings = settings_for(write_csv(tmp_path / "in.csv", rows), sandbox=True)
+    summary = run_import_blocking(settings, faults=faults)
+
+    page = browser.new_page(
+        viewport={"width": width, "height": 900},
+        color_scheme=theme,  # type: ignore[arg-type]
+    )
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    report = (summary.folder / FILE_NAME).as_uri()
+    page.goto(report)
+
+    assert said == []
+    assert asked == [report]
+    assert "299 of 300 rows are done" in page.inner_text("h1 + p")
+    assert page.locator("figure svg").count() >= 5
+    assert page.locator("td b").count() == 0, "what the input says is text"
+    # Neither the page nor a chart is wider than the screen; tables scroll by themselves.
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+    assert dark == (theme == "dark")
+    page.close()
