@@ -19,7 +19,7 @@ from importer import ImportSettings, run_import_blocking
 from importer.cli.live import picture
 from importer.cli.progress import Speed
 from importer.control import Progress
-from importer.reporting.report import FILE_NAME
+from importer.reporting.files import REPORT_NAME
 from importer.sandbox.faults import Faults
 
 _HERE = Path(__file__).parent
@@ -74,7 +74,7 @@ def main() -> None:
         keeper = _Keeper()
         summary = run_import_blocking(settings, faults=Faults.parse(_BAD_DAY), observers=[keeper])
         keeper.console.save_svg(str(_HERE / "run.svg"), title="clarityq-import run")
-        report = shutil.copy(summary.folder / FILE_NAME, folder / FILE_NAME)
+        report = shutil.copy(summary.folder / REPORT_NAME, folder / REPORT_NAME)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
             for theme, width in (("light", 900), ("dark", 900), ("light", 390)):

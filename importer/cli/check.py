@@ -81,7 +81,7 @@ def _print(found: Inspection, settings: ImportSettings, console: Console) -> Non
     _print_remarks(found, settings, console)
     _print_mending(found, console)
     rates = (settings.rate,) if settings.rate is not None else _RATES
-    for rate in rates:
+    for rate in rates if found.sendable else ():
         console.print(
             f"At {rate:,g} requests/s the import takes about "
             f"{format_duration(found.sendable / rate)}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 
 import click
@@ -35,7 +36,7 @@ def _section(command: click.Command, ctx: click.Context) -> str:
         "",
         f"`{usage}`",
         "",
-        click.unstyle(command.help or ""),
+        inspect.cleandoc(command.help or ""),
         "",
         "| option | what it does |",
         "|---|---|",

@@ -38,6 +38,7 @@ from importer.control import Control, Observer
 from importer.errors import ExitCode, SettingsError, one_error
 from importer.model import OutcomeKind, RunEnd, Warn
 from importer.quantities import counted, format_duration
+from importer.reporting.files import REPORT_NAME
 from importer.reporting.outcomes import check_outcomes_path, write_outcomes
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
@@ -196,6 +197,7 @@ def _print_summary(summary: Summary, ctx: click.Context) -> None:
     for warning, number in summary.warnings.items():
         console.print(f"{counted(number, 'row')} {_WARNINGS[warning]}.", soft_wrap=True)
     console.print(f"Job folder: {summary.folder}", soft_wrap=True)
+    console.print(f"Report: {summary.folder / REPORT_NAME}", soft_wrap=True)
     for line in _next_steps(summary, ctx):
         console.print(line, soft_wrap=True)
 

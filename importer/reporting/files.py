@@ -16,6 +16,10 @@ from importer.sources import RowSource
 from importer.sources.base import Original
 from importer.sources.records import KEEP_BYTES
 
+#: What a job's folder holds besides the journal and the left-over files.
+SUMMARY_NAME = "summary.json"
+REPORT_NAME = "report.html"
+
 _FILES = {
     OutcomeKind.REJECTED: "rejected.csv",
     OutcomeKind.FAILED: "failed.csv",

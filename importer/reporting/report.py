@@ -18,11 +18,9 @@ from importer.journal.history import JournalHistory
 from importer.model import Moment, OutcomeKind, RunEnd
 from importer.quantities import counted, format_duration
 from importer.reporting import charts
-from importer.reporting.files import private_opener
+from importer.reporting.files import REPORT_NAME, private_opener
 from importer.reporting.story import WHY
 from importer.reporting.summary import Summary
-
-FILE_NAME = "report.html"
 
 _MOST_CAUSES = 50
 _MOST_WARNINGS = 20
@@ -44,7 +42,7 @@ _GOOD = (OutcomeKind.SUCCEEDED, OutcomeKind.UNCHANGED, OutcomeKind.SUPERSEDED, O
 
 def write_report(summary: Summary) -> Path:
     """Write the report of the job into its folder and return its path. Raises `JournalError`."""
-    path = summary.folder / FILE_NAME
+    path = summary.folder / REPORT_NAME
     unborn = path.with_suffix(".new")
     with JournalHistory(summary.folder) as history:
         page = _environment().get_template("report.html.j2").render(_facts(summary, history))

@@ -13,13 +13,12 @@ from importer.errors import ExitCode, JournalError
 from importer.journal.sqlite import SqliteJournal
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, exit_code
 from importer.pacing import Limit
-from importer.reporting.files import private_opener
+from importer.reporting.files import SUMMARY_NAME, private_opener
 from importer.reporting.outcomes import outcomes_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FILE_NAME = "summary.json"
 _SCHEMA = 1
 
 
@@ -81,7 +80,7 @@ class Summary:
 
     def write(self) -> None:
         """Write `summary.json` into the job's folder. Raises `JournalError`."""
-        path = self.folder / FILE_NAME
+        path = self.folder / SUMMARY_NAME
         unborn = path.with_suffix(".new")
         try:
             with open(unborn, "w", encoding="utf-8", opener=private_opener) as file:

@@ -15,34 +15,40 @@ from importer.model import OutcomeKind, RunEnd, Warn
 from importer.sandbox.faults import FAULT_NAMES
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text("utf-8")
 REFERENCE = (ROOT / "docs/reference.md").read_text("utf-8")
-SHOWN = re.findall(r"^\$ (clarityq-import .*)\n((?:(?!```|\$ ).*\n)*)", README, re.MULTILINE)
+SHOWN = re.compile(r"^\$ (clarityq-import .*)\n((?:(?!```|\$ ).*\n)*)", re.MULTILINE)
 
 
 def settled_down(text: str) -> list[str]:
     """Return the lines of an output without what differs from run to run."""
     text = re.sub(r"-[0-9a-f]{8}-\d+", "-JOB", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?", "TIME", text)
+    text = text.replace(f"{Path.cwd()}/", "")
     text = re.sub(r"\(\d+(\.\d+)? m?s, \d+ PUTs\)", "(TIME, PUTS)", text)
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
 
 
-@pytest.mark.parametrize(("command", "output"), SHOWN)
-def test_the_readme_shows_what_happens(command: str, output: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/guide.md"])
+def test_the_commands_of_a_page_do_one_after_the_other_what_it_shows(
+    page: str, tmp_path: Path
+) -> None:
     shutil.copytree(ROOT / "samples", tmp_path / "samples")
     scripts = Path(sys.executable).parent
-    done = subprocess.run(
-        ["bash", "-c", command],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PATH": f"{scripts}:{os.environ['PATH']}"},
-    )
-    assert done.returncode in (ExitCode.OK, ExitCode.ROWS_NOT_IMPORTED), done.stderr
-    expected = settled_down(output)
-    assert expected, "a command is shown with what it prints"
-    shown = settled_down(done.stdout)
-    assert [line for line in expected if line not in shown] == []
+    shown = SHOWN.findall((ROOT / page).read_text("utf-8"))
+    assert shown
+    for command, output in shown:
+        done = subprocess.run(
+            ["bash", "-c", command],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PATH": f"{scripts}:{os.environ['PATH']}"},
+        )
+        assert "Traceback" not in done.stderr, command
+        expected = settled_down(output)
+        assert expected, "a command is shown with what it prints"
+        printed = settled_down(done.stdout + done.stderr)
+        assert [line for line in expected if line not in printed] == [], command
 
 
 def test_the_page_of_options_is_what_the_commands_have() -> None:

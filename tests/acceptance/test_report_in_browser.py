@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from importer.api import run_import_blocking
-from importer.reporting.report import FILE_NAME
+from importer.reporting.files import REPORT_NAME
 from importer.sandbox.faults import Faults
 from importer.settings import ImportSettings
 from tests.conftest import conversation, write_csv
@@ -50,7 +50,7 @@ def test_the_report_shows_itself_without_errors_and_without_the_network(
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
-    report = (summary.folder / FILE_NAME).as_uri()
+    report = (summary.folder / REPORT_NAME).as_uri()
     page.goto(report)
 
     assert said == []

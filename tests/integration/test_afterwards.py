@@ -14,7 +14,7 @@ from importer.cli.main import cli
 from importer.errors import ExitCode
 from importer.journal.history import JournalHistory
 from importer.model import OutcomeKind, Reason
-from importer.reporting.report import FILE_NAME
+from importer.reporting.files import REPORT_NAME
 from importer.reporting.story import WHY
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
@@ -67,7 +67,7 @@ async def test_the_report_tells_all_and_needs_nothing_but_itself(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:
     summary = await imported(sandbox, settings_for, tmp_path)
-    page = Page(summary.folder / FILE_NAME)
+    page = Page(summary.folder / REPORT_NAME)
 
     assert "101 of 102 rows are done; 1 were not imported" in " ".join(page.text.split())
     assert "Mend rejected.csv (1 row)" in page.text
@@ -79,7 +79,7 @@ async def test_the_report_tells_all_and_needs_nothing_but_itself(
     for heading in ("Outcomes", "Why rows were not imported", "Rows per second", "Latency",
                     "Other answers", "PUTs for a row", "Deferral", "Runs", "Settings"):  # fmt: skip
         assert heading in page.text
-    assert (summary.folder / FILE_NAME).stat().st_mode & 0o077 == 0
+    assert (summary.folder / REPORT_NAME).stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize("sandbox", [BAD_DAY], indirect=True)

@@ -217,3 +217,19 @@ def test_help_is_quick_to_load() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_bug_report_gets_the_versions_that_matter_and_a_shell_its_completion() -> None:
+    assert "aiohttp" in run("--version").stdout
+    assert "complete" in run(_CLARITYQ_IMPORT_COMPLETE="bash_source").stdout
+    words = {"COMP_WORDS": "clarityq-import run --max-f", "COMP_CWORD": "2"}
+    done = run(_CLARITYQ_IMPORT_COMPLETE="bash_complete", **words)
+    assert "--max-failures" in done.stdout
+
+
+def test_a_dry_run_sends_nothing_and_needs_no_key(messy: Path) -> None:
+    done = run("run", str(messy), "--product-id", PRODUCT, "--dry-run")
+    assert done.returncode == 1
+    assert "Not quite ready" in done.stdout
+    assert "--ratings stars" in done.stdout or "--write-ratings" in done.stdout
+    assert not Path("clarityq-jobs").exists()
