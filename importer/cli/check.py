@@ -80,8 +80,11 @@ def _print(found: Inspection, settings: ImportSettings, console: Console) -> Non
     _print_words(found, settings, console)
     _print_remarks(found, settings, console)
     _print_mending(found, console)
-    rates = (settings.rate,) if settings.rate is not None else _RATES
-    for rate in rates if found.sendable else ():
+    if settings.rate is not None:
+        rates: tuple[float, ...] = (settings.rate,)
+    else:
+        rates = _RATES if found.sendable else ()
+    for rate in rates:
         console.print(
             f"At {rate:,g} requests/s the import takes about "
             f"{format_duration(found.sendable / rate)}."
