@@ -20,6 +20,7 @@ class ExitCode(IntEnum):
     ABORTED = 3
     JOB_HELD = 4
     NOT_COMPLETED = 5
+    TIME_BOX = 6
     SIGINT = 130
     SIGTERM = 143
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from importer.errors import InputError
 from importer.journal.base import SettledRows
@@ -31,25 +32,35 @@ class Batch:
     items: list[Feedback | Outcome]
     share: float
     first_seqs: dict[int, int] = field(default_factory=dict)
+    ask_status: bool = False
 
 
-def read_rows(
-    sources: Sequence[RowSource], normalise: Normaliser, settled: SettledRows
-) -> Generator[Batch, None, None]:
-    """Yield the rows of `sources`, in order, as batches.
+class Input(NamedTuple):
+    """A file and how its rows are understood.
+
+    With `ask_status`, the status of a row's conversation is asked for before the row is sent.
+    """
+
+    source: RowSource
+    normalise: Normaliser
+    ask_status: bool = False
+
+
+def read_rows(inputs: Sequence[Input], settled: SettledRows) -> Generator[Batch, None, None]:
+    """Yield the rows of `inputs`, in order, as batches.
 
     Raises `InputError` if a file is damaged, or changes while it is read.
     """
-    marks = [_mark(source.path) for source in sources]
+    marks = [_mark(source.path) for source, _, _ in inputs]
     sizes = [size for size, _ in marks]
     done = seq = 0
-    for position, source in enumerate(sources):
+    for position, (source, normalise, ask_status) in enumerate(inputs):
         first_seqs = {position: seq + 1}
         for rows in source.batches(seq + 1, BATCH_ROWS):
             seq = rows[-1].seq
             items = [normalise(row) for row in rows if not settled.count or row.seq not in settled]
             share = (done + sizes[position] * source.progress()) / max(1, sum(sizes))
-            yield Batch(seq, items, share, first_seqs)
+            yield Batch(seq, items, share, first_seqs, ask_status)
             first_seqs = {}
         done += sizes[position]
         if _mark(source.path) != marks[position]:

@@ -7,6 +7,7 @@ the next number: `feedback-1f0c2a9b-1`, `feedback-1f0c2a9b-2`, …; the highest 
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -27,10 +28,11 @@ from importer.errors import (
     JournalError,
     SettingsError,
 )
-from importer.journal.base import InputFile
+from importer.journal.base import CARRIED_OVER, InputFile
+from importer.journal.ledger import Ledger
 from importer.journal.sqlite import FILE_NAME, SqliteJournal
-from importer.model import RunEnd
-from importer.settings import ImportSettings
+from importer.model import OutcomeKind, RunEnd
+from importer.settings import FIELDS, ImportSettings
 
 _BLOCK = 4 * 1024 * 1024
 _FOLDER = re.compile(r"(?P<name>.+-[0-9a-f]{8})-(?P<number>\d+)")
@@ -46,6 +48,14 @@ class Job:
     folder: Path
     journal: SqliteJournal
     quiet_at: float = 0.0
+    #: The product's ledger, if there is one, and the job's number in it.
+    ledger: tuple[Ledger, int] | None = None
+
+    @property
+    def carried_over(self) -> Path | None:
+        """Return the file of the rows that earlier jobs have left over, None without such rows."""
+        inputs = [Path(file.path) for file in self.journal.inputs()]
+        return inputs[0] if inputs[0].name == CARRIED_OVER else None
 
 
 def job_name(settings: ImportSettings) -> str:
@@ -105,8 +115,21 @@ def open_job(settings: ImportSettings, inputs: Sequence[InputFile]) -> Iterator[
         raise SettingsError(f"--jobs-dir {settings.jobs_dir}: {error.strerror}") from None
     with ExitStack() as stack:
         stack.enter_context(_lock(settings.jobs_dir, name))
+        ledger = None
         try:
-            job = _find_or_create(settings, name, inputs)
+            path = ledger_path(settings)
+            if settings.skip_unchanged or settings.carry_over or path.exists():
+                # One job of the product at a time: the ledger has to know what each one sends.
+                stack.enter_context(_lock(settings.jobs_dir, path.stem))
+                ledger = Ledger(path)
+                stack.callback(ledger.close)
+            job = _find_or_create(settings, name, inputs, ledger)
+            if ledger is not None:
+                job = replace(
+                    job,
+                    quiet_at=max(job.quiet_at, ledger.quiet_at()),
+                    ledger=(ledger, ledger.enrol(job.folder.name)),
+                )
         except JournalError as error:
             raise SettingsError(str(error)) from None
         except OSError as error:
@@ -147,7 +170,16 @@ def find_job(jobs_dir: Path, text: str) -> Path:
     )
 
 
-def _find_or_create(settings: ImportSettings, name: str, inputs: Sequence[InputFile]) -> Job:
+def ledger_path(settings: ImportSettings) -> Path:
+    """Return where the ledger of the product is, or would be."""
+    service = "sandbox" if settings.sandbox else settings.base_url
+    digest = hashlib.blake2b(service.encode(), digest_size=4).hexdigest()
+    return settings.jobs_dir / f"ledger-{settings.product_id}-{digest}.sqlite"
+
+
+def _find_or_create(
+    settings: ImportSettings, name: str, inputs: Sequence[InputFile], ledger: Ledger | None
+) -> Job:
     numbers = {
         int(match["number"]): folder
         for folder in settings.jobs_dir.iterdir()
@@ -163,11 +195,11 @@ def _find_or_create(settings: ImportSettings, name: str, inputs: Sequence[InputF
                     f"{folder} has lost its {FILE_NAME}: put it back to go on, or start over "
                     "with --restart"
                 )
-            return _create(folder, settings, inputs)  # killed before the journal was there
+            return _create(folder, settings, inputs, ledger)  # killed before the journal was there
         journal = SqliteJournal(folder)
         try:
             quiet_at = _quiet_at(journal)
-            if _goes_on(folder, journal, inputs):
+            if _goes_on(settings, folder, journal, inputs):
                 return Job(folder, journal, quiet_at)
         except BaseException:
             journal.close()
@@ -176,7 +208,7 @@ def _find_or_create(settings: ImportSettings, name: str, inputs: Sequence[InputF
     elif latest:
         with suppress(JournalError), closing(SqliteJournal(numbers[latest])) as journal:
             quiet_at = _quiet_at(journal)
-    job = _create(settings.jobs_dir / f"{name}-{latest + 1}", settings, inputs)
+    job = _create(settings.jobs_dir / f"{name}-{latest + 1}", settings, inputs, ledger)
     return replace(job, quiet_at=quiet_at)
 
 
@@ -185,20 +217,28 @@ def _quiet_at(journal: SqliteJournal) -> float:
     return 0.0 if run is None else run.quiet_at
 
 
-def _goes_on(folder: Path, journal: SqliteJournal, inputs: Sequence[InputFile]) -> bool:
+def _goes_on(
+    settings: ImportSettings, folder: Path, journal: SqliteJournal, inputs: Sequence[InputFile]
+) -> bool:
     """Return whether the job in `folder` has something left to do; reopen what may be tried."""
-    same = [(file.size, file.digest) for file in journal.inputs()] == [
+    began_with = [file for file in journal.inputs() if Path(file.path).name != CARRIED_OVER]
+    same = [(file.size, file.digest) for file in began_with] == [
         (file.size, file.digest) for file in inputs
     ]
     run = journal.last_run()
+    if settings.retry is not None and same:
+        reopened = journal.reopen(settings.retry.kinds, settings.retry.reasons)
+        if not reopened and run is not None and run.end is RunEnd.FINISHED:
+            raise SettingsError(f"the job {folder.name} has no such rows that could be tried again")
+        return True
     if run is not None and run.end is RunEnd.FINISHED:
-        return same and journal.reopen_not_completed() > 0
+        return same and journal.reopen([OutcomeKind.NOT_COMPLETED]) > 0
     if not same and journal.nothing_sent():
         return False
     if not same:
         changed = [
             file.path
-            for old, file in zip(journal.inputs(), inputs, strict=True)
+            for old, file in zip(began_with, inputs, strict=True)
             if (old.size, old.digest) != (file.size, file.digest)
         ]
         raise InputChangedError(
@@ -209,13 +249,40 @@ def _goes_on(folder: Path, journal: SqliteJournal, inputs: Sequence[InputFile]) 
     return True
 
 
-def _create(folder: Path, settings: ImportSettings, inputs: Sequence[InputFile]) -> Job:
+def _create(
+    folder: Path, settings: ImportSettings, inputs: Sequence[InputFile], ledger: Ledger | None
+) -> Job:
+    if settings.retry is not None:
+        raise SettingsError(f"there is no job to retry for these inputs in {settings.jobs_dir}")
     folder.mkdir(mode=0o700, exist_ok=True)
+    carried = folder / CARRIED_OVER
+    if settings.carry_over and ledger is not None and _carry_over(carried, ledger, settings):
+        inputs = [*fingerprint([carried]), *inputs]
     facts = {
         "product_id": settings.product_id,
         "base_url": "sandbox" if settings.sandbox else settings.base_url,
     }
     return Job(folder, SqliteJournal.create(folder, inputs, facts))
+
+
+def _carry_over(path: Path, ledger: Ledger, settings: ImportSettings) -> bool:
+    """Write what earlier jobs have left over as an input of this one; return whether there is any.
+
+    The columns have the names that they have in the other inputs; the ratings are the API's words.
+    """
+    with os.fdopen(
+        os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600),
+        "w", encoding="utf-8", errors="surrogatepass", newline="",
+    ) as file:  # fmt: skip
+        writer = csv.writer(file, lineterminator="\r\n")
+        writer.writerow([settings.columns.get(field, field) for field in FIELDS])
+        any_rows = False
+        for cells in ledger.left_overs():
+            writer.writerow(cells)
+            any_rows = True
+    if not any_rows:
+        path.unlink()
+    return any_rows
 
 
 @contextmanager

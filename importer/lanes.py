@@ -128,11 +128,17 @@ class ConversationLanes:
         self._late: dict[str, tuple[float, int]] = {}
         self._late_queue: deque[tuple[float, str]] = deque()
 
-    def offer(self, feedback: Feedback, now: float) -> Superseded | None:
-        """Take in the next valid row; return the earlier row that it supersedes, if any."""
+    def offer(
+        self, feedback: Feedback, now: float, *, ask_status: bool = False
+    ) -> Superseded | None:
+        """Take in the next valid row; return the earlier row that it supersedes, if any.
+
+        `ask_status` is for a row of a conversation that is new here.
+        """
         lane = self._lanes.get(feedback.conversation_id)
         if lane is None:
             lane = self._lanes[feedback.conversation_id] = Lane(feedback)
+            lane.ask_status = ask_status
             self._in_state[LaneState.READY] += 1
             self._ready.append(lane)
             if self._late:
@@ -207,8 +213,13 @@ class ConversationLanes:
         self._make_ready(lane)
         self._wait_for_late_effect(lane, now)
 
+    def hold(self, lane: Lane) -> None:
+        """The head of `lane`, just taken, waits until something else about it is in the journal."""
+        lane.unrecorded += 1
+        self._move(lane, LaneState.RECORDING)
+
     def recorded(self, lane: Lane) -> None:
-        """The outcome of one row of `lane`, settled or superseded, is in the journal now."""
+        """What was to be recorded of `lane`, such as a row's outcome, is in the journal now."""
         lane.unrecorded -= 1
         if lane.unrecorded:
             return

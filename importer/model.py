@@ -52,6 +52,8 @@ class Reason(StrEnum):
     NOTHING_TO_SEND = "nothing_to_send"
     RATING_SKIPPED = "rating_skipped"
     LATER_ROW = "later_row"
+    LATER_JOB = "later_job"
+    SAME_AS_STORED = "same_as_stored"
     REFUSED = "refused"
     RETRIES_EXHAUSTED = "retries_exhausted"
     DEFERRAL_DEADLINE = "deferral_deadline"
@@ -177,6 +179,7 @@ class RunEnd(StrEnum):
     SERVICE_DOWN = "service_down"
     MAX_FAILURES = "max_failures"
     CANARY = "canary"
+    TIME_BOX = "time_box"
     INPUT_FAILED = "input_failed"
     SIGINT = "sigint"
     SIGTERM = "sigterm"
@@ -189,6 +192,8 @@ def exit_code(end: RunEnd, outcomes: Mapping[OutcomeKind, int]) -> ExitCode:
             return ExitCode.SIGINT
         case RunEnd.SIGTERM:
             return ExitCode.SIGTERM
+        case RunEnd.TIME_BOX:
+            return ExitCode.TIME_BOX
         case RunEnd.FINISHED:
             if outcomes[OutcomeKind.REJECTED] or outcomes[OutcomeKind.FAILED]:
                 return ExitCode.ROWS_NOT_IMPORTED

@@ -15,17 +15,23 @@ import anyio.to_thread
 from importer.clock import Clock
 from importer.control import Control, Observer
 from importer.delivery.client import FeedbackClient
-from importer.errors import AccountingError, InputError, StoppedError
+from importer.errors import AccountingError, InputError, JobHeldError, StoppedError
+from importer.feed import Input
 from importer.jobs import Job, fingerprint, open_job
-from importer.journal.base import Totals
+from importer.journal.base import InputFile, Totals
 from importer.model import OutcomeKind, RunEnd, exit_code
+from importer.normalise import Normaliser
+from importer.ratings import RatingTable
 from importer.reporting.files import write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Summary, summarise
 from importer.run import Past, Run
 from importer.secret import ApiKey
-from importer.settings import ImportSettings
-from importer.sources import RowSource, open_source
+from importer.settings import ImportSettings, LongComments
+from importer.sources import RowSource, open_carried_over, open_source
+
+#: Seconds between two looks whether another run has let go of the job.
+_LOCK_INTERVAL = 0.5
 
 
 async def run_pipeline(
@@ -49,19 +55,47 @@ async def run_pipeline(
         inputs = await anyio.to_thread.run_sync(fingerprint, settings.inputs, control.stopped)
         if control.end is not None:
             raise StoppedError(exit_code(control.end, {}))
-        job = stack.enter_context(open_job(settings, inputs))
+        job = await _open_job(stack, settings, inputs, control)
         job.journal.begin_run(
             clock.wall(), clock.wall() + settings.late_effect, settings.as_record()
         )
+        normalise = Normaliser(
+            settings.ratings, truncate_comments=settings.long_comments is LongComments.TRUNCATE
+        )
+        read = [Input(source, normalise) for source in sources]
+        if (carried := job.carried_over) is not None:
+            source = open_carried_over(carried, settings)
+            stack.callback(source.close)
+            sources.insert(0, source)
+            # Most of them wait for their conversation: to ask is cheaper than to try.
+            read.insert(0, Input(source, Normaliser(RatingTable()), ask_status=True))
         past = await anyio.to_thread.run_sync(Past.load, job.journal)
         for observer in observers:
             observer.started(job.folder, settings, past.totals.settled)
         async with FeedbackClient(settings, key, wall=clock.wall) as client:
-            run = Run(settings, job.journal, past, sources, client, control, observers, clock)
+            run = Run(
+                settings, job.journal, past, read, client, control, observers, clock, job.ledger
+            )
             if not settings.sandbox:  # an embedded sandbox ends with its run
                 run.wait_until_quiet(job.quiet_at)
             await run.work()
         return await anyio.to_thread.run_sync(_conclude, job, sources, past, run, clock)
+
+
+async def _open_job(
+    stack: ExitStack, settings: ImportSettings, inputs: Sequence[InputFile], control: Control
+) -> Job:
+    """Open the job, and wait for another run to let go of it for as long as the user has said."""
+    until = anyio.current_time() + settings.wait_for_lock
+    while True:
+        try:
+            return stack.enter_context(open_job(settings, inputs))
+        except JobHeldError:
+            if anyio.current_time() >= until:
+                raise
+        await anyio.sleep(_LOCK_INTERVAL)
+        if control.end is not None:
+            raise StoppedError(exit_code(control.end, {}))
 
 
 def _conclude(
@@ -78,7 +112,10 @@ def _conclude(
     summary = summarise(job.folder, job.journal, end, message, files, now, run.limit)
     summary.write()
     write_report(summary)
-    job.journal.end_run(now, end, message, run.quiet_at())
+    quiet_at = run.quiet_at()
+    job.journal.end_run(now, end, message, quiet_at)
+    if job.ledger is not None:
+        job.ledger[0].end_run(quiet_at)
     return summary
 
 

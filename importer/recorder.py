@@ -16,9 +16,11 @@ from collections.abc import Callable, Sequence
 import anyio
 import anyio.to_thread
 
+from importer.delivery.body import body_digest
 from importer.journal.base import Entry, Journal
+from importer.journal.ledger import Ledger
 from importer.lanes import Lane
-from importer.model import Attempt, Deferral, Moment, Outcome, OutcomeKind
+from importer.model import Attempt, Deferral, Feedback, Moment, Outcome, OutcomeKind, Reason
 from importer.wakeup import Wakeup
 
 #: Seconds between two writes. The promise is that at most one second is asked for again.
@@ -28,6 +30,7 @@ _INTERVAL_IN_HASTE = 0.02
 #: Every so often `quiet_at` is noted even if nothing else is to be written.
 HEARTBEAT = 1.0
 _BATCH = 1000
+_MAY_SUCCEED_LATER = (Reason.RETRIES_EXHAUSTED, Reason.DEFERRAL_DEADLINE)
 _MOST_UNWRITTEN = 20_000
 
 
@@ -36,7 +39,8 @@ class Recorder:
 
     After each write `on_write` is called with the lanes of the outcomes that now last. `quiet_at`
     returns the time by which the requests made so far will have taken effect, and `wall` the time
-    of day, both in Unix seconds.
+    of day, both in Unix seconds. `ledger` is the product's, if it has one, and the job's number in
+    it.
     """
 
     def __init__(
@@ -45,12 +49,14 @@ class Recorder:
         on_write: Callable[[Sequence[Lane]], None],
         quiet_at: Callable[[], float],
         wall: Callable[[], float],
+        ledger: tuple[Ledger, int] | None = None,
     ) -> None:
         self.counts: Counter[OutcomeKind] = Counter()
         self._journal = journal
         self._on_write = on_write
         self._quiet_at = quiet_at
         self._wall = wall
+        self._ledger = ledger
         self._entry = Entry()
         self._lanes: list[Lane] = []
         self._rows_written = 0
@@ -65,6 +71,8 @@ class Recorder:
         self._entry.outcomes.append(outcome)
         if lane is not None:
             self._lanes.append(lane)
+            if self._ledger is not None:
+                self._note_in_ledger(outcome, lane.feedback)
         if len(self._entry.outcomes) >= _BATCH:
             self._wake.notify()
 
@@ -73,6 +81,23 @@ class Recorder:
         if not self._haste:
             self._haste = True
             self._wake.notify()
+
+    def forget(self, lane: Lane) -> None:
+        """Let the ledger forget what is stored for the lane's conversation, before it changes."""
+        self._entry.forgotten.append(lane.feedback.conversation_id)
+        self._lanes.append(lane)
+        self.hurry()
+
+    def _note_in_ledger(self, outcome: Outcome, feedback: Feedback) -> None:
+        match outcome.kind:
+            case OutcomeKind.SUCCEEDED:
+                self._entry.applied.append((feedback, body_digest(feedback)))
+            case OutcomeKind.SUPERSEDED:
+                return  # the row that took its place says more
+            case _ if outcome.reason in _MAY_SUCCEED_LATER:
+                self._entry.left_over.append(feedback)
+                return
+        self._entry.done_with.append(feedback.conversation_id)
 
     def defer(self, deferral: Deferral) -> None:
         """Record where a waiting row stands."""
@@ -123,10 +148,17 @@ class Recorder:
                     or entry.deferrals
                     or entry.attempts
                     or entry.moment
+                    or entry.forgotten
                     or entry.rows_read != self._rows_written
                 ):
                     entry.at, entry.quiet_at = self._wall(), self._quiet_at()
-                    await anyio.to_thread.run_sync(self._journal.write, entry)
+                    await anyio.to_thread.run_sync(self._save, entry)
                     self._rows_written = entry.rows_read
                     self._next_heartbeat = now + HEARTBEAT
         self._on_write(lanes)
+
+    def _save(self, entry: Entry) -> None:
+        self._journal.write(entry)
+        if self._ledger is not None:
+            ledger, job = self._ledger
+            ledger.write(job, entry)

@@ -17,14 +17,16 @@ import anyio.to_thread
 
 from importer.clock import Clock
 from importer.control import Control, Observer
+from importer.delivery.body import body_digest
 from importer.delivery.client import FeedbackClient
 from importer.delivery.disposition import Disposer, Wait
 from importer.delivery.health import Exchange, learn, reason_to_stop
 from importer.delivery.retry import DeferralPolicy, RetryPolicy
 from importer.delivery.verdicts import Verdict, VerdictKind
 from importer.errors import InputError, one_error
-from importer.feed import BATCH_ROWS, Batch, read_rows
+from importer.feed import BATCH_ROWS, Batch, Input, read_rows
 from importer.journal.base import Journal, SettledRows, Totals
+from importer.journal.ledger import Applied, Ledger
 from importer.lanes import ConversationLanes, Lane, LaneState, Superseded
 from importer.model import (
     Attempt,
@@ -36,12 +38,10 @@ from importer.model import (
     Reason,
     RunEnd,
 )
-from importer.normalise import Normaliser
 from importer.pacing import Canary, Limit, Pacing
 from importer.quantities import format_duration
 from importer.recorder import HEARTBEAT, Recorder
-from importer.settings import ImportSettings, LongComments
-from importer.sources import RowSource
+from importer.settings import ImportSettings
 from importer.wakeup import Wakeup
 from importer.watch import Watch
 
@@ -81,11 +81,12 @@ class Run:
         settings: ImportSettings,
         journal: Journal,
         past: Past,
-        sources: Sequence[RowSource],
+        inputs: Sequence[Input],
         client: FeedbackClient,
         control: Control,
         observers: Sequence[Observer],
         clock: Clock,
+        ledger: tuple[Ledger, int] | None = None,
     ) -> None:
         self.control = control
         self._settings = settings
@@ -110,19 +111,18 @@ class Run:
             ),
         )
         self._recorder = Recorder(
-            journal, self._written, lambda: self.quiet_at(_HEARTBEAT_SLACK), clock.wall
+            journal,
+            self._written,
+            lambda: self.quiet_at(_HEARTBEAT_SLACK),
+            clock.wall,
+            ledger,
         )
+        self._ledger = ledger
         self._watch = Watch(
             self._lanes, self._pacing, self._recorder, past.totals, observers, clock
         )
         self._past = past
-        self._feed = read_rows(
-            sources,
-            Normaliser(
-                settings.ratings, truncate_comments=settings.long_comments is LongComments.TRUNCATE
-            ),
-            past.settled,
-        )
+        self._feed = read_rows(inputs, past.settled)
         self._share = 0.0
         self._rows_read = 0
         self._admitted = 0
@@ -182,6 +182,7 @@ class Run:
         with one_error():
             async with anyio.create_task_group() as writing:
                 writing.start_soon(self._recorder.write_forever)
+                writing.start_soon(self._end_in_time)
                 try:
                     with self.control.scope:
                         async with anyio.create_task_group() as crew:
@@ -193,6 +194,15 @@ class Run:
                     self._feed.close()
                     self._look(last=True)
                     await self._recorder.write()
+
+    async def _end_in_time(self) -> None:
+        """Stop the run when its time box has ended."""
+        longest = self._settings.max_duration
+        if longest is not None:
+            await anyio.sleep(longest)
+            self.control.stop(
+                RunEnd.TIME_BOX, f"the time box of {format_duration(longest)} has ended"
+            )
 
     async def _read(self) -> None:
         """Pull rows from the inputs while there is room for them."""
@@ -229,7 +239,7 @@ class Run:
             elif item.seq in self._past.deferrals:
                 self._supersede(self._lanes.restore(item, now, self._restored(item, now)))
             else:
-                self._supersede(self._lanes.offer(item, now))
+                self._supersede(self._lanes.offer(item, now, ask_status=batch.ask_status))
         self._lanes_changed()
 
     async def _send(self) -> None:
@@ -266,12 +276,52 @@ class Run:
         if self.control.end is not None or not self._has_slot() or self._pacing.wait(now) > 0:
             return None
         lane = self._lanes.next_ready(now)
+        if self._ledger is not None:
+            while lane is not None and not self._is_to_be_sent(lane, now):
+                lane = self._lanes.next_ready(now)
         if lane is not None:
             self._pacing.start(now)
             self._canary.start()
-            if self._reader_waits and self._has_room():
-                self._room.notify()
+        if self._reader_waits and self._has_room():
+            self._room.notify()
         return lane
+
+    def _is_to_be_sent(self, lane: Lane, now: float) -> bool:
+        """Ask the ledger about a row that could be sent now; settle it, or hold it, if not."""
+        assert self._ledger is not None  # noqa: S101 -- asked only if there is one
+        ledger, job = self._ledger
+        applied = ledger.applied(lane.feedback.conversation_id)
+        if applied is None:
+            return True
+        if applied.job > job:
+            self._settle_unsent(lane, now, OutcomeKind.SUPERSEDED, Reason.LATER_JOB)
+            return False
+        if applied.digest is None:
+            return True
+        if self._skips(applied) and applied.digest == body_digest(lane.feedback):
+            self._settle_unsent(lane, now, OutcomeKind.UNCHANGED, Reason.SAME_AS_STORED)
+            return False
+        # From the moment of the request on it is not known what the service has stored.
+        self._lanes.hold(lane)
+        self._recorder.forget(lane)
+        return False
+
+    def _skips(self, applied: Applied) -> bool:
+        settings = self._settings
+        if not settings.skip_unchanged or settings.restart:
+            return False
+        age = self._clock.wall() - applied.at
+        return settings.refresh_after is None or age < settings.refresh_after
+
+    def _settle_unsent(self, lane: Lane, now: float, kind: OutcomeKind, reason: Reason) -> None:
+        feedback = lane.feedback
+        self._recorder.settle(
+            Outcome(feedback.seq, kind, feedback.conversation_id, reason, attempts=lane.attempts),
+            lane,
+        )
+        self._lanes.settle(lane, now)
+        if not len(self._lanes):
+            self.control.changed.notify()
 
     def _has_slot(self) -> bool:
         in_flight = self._lanes.count(LaneState.IN_FLIGHT)

@@ -6,18 +6,18 @@ import codecs
 import dataclasses
 import ipaddress
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from yarl import URL
 
 from importer.errors import SettingsError
 from importer.identifiers import canonical_uuid
-from importer.model import Meaning, OutcomeKind
+from importer.model import Meaning, OutcomeKind, Reason
 from importer.ratings import RatingTable
 
 PRODUCTION_URL = "https://api.clarityq.ai"
@@ -77,6 +77,13 @@ class FailureLimit:
         return sent >= self.MIN_ROWS and failed >= (self.share or 0) * sent
 
 
+class Retry(NamedTuple):
+    """Which settled rows of a job are tried again: those of `kinds`, for `reasons` if given."""
+
+    kinds: Collection[OutcomeKind] = (OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
+    reasons: Collection[Reason] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportSettings:
     """One import. Durations are in seconds. Raises `SettingsError` if a value cannot be used.
@@ -120,8 +127,15 @@ class ImportSettings:
     late_effect: float = 30.0
     grace: float = 30.0
 
+    skip_unchanged: bool = False
+    refresh_after: float | None = None
+    carry_over: bool = False
+    max_duration: float | None = None
+    wait_for_lock: float = 0.0
+
     jobs_dir: Path = Path("clarityq-jobs")
     restart: bool = False
+    retry: Retry | None = None
     ca_file: Path | None = None
     trust_env: bool = False
 
@@ -145,8 +159,12 @@ class ImportSettings:
         for name in ("defer_first", "defer_max", "connect_timeout", "read_timeout",
                      "total_timeout", "retry_first", "retry_max"):  # fmt: skip
             _within(name, getattr(self, name), 0.001, 7 * day)
-        for name in ("defer_for", "retry_after_max", "outage_for", "late_effect", "grace"):
+        for name in ("defer_for", "retry_after_max", "outage_for", "late_effect", "grace",
+                     "wait_for_lock"):  # fmt: skip
             _within(name, getattr(self, name), 0, 30 * day)
+        for name in ("max_duration", "refresh_after"):
+            if getattr(self, name) is not None:
+                _within(name, getattr(self, name), 0, 3650 * day)
         if self.ca_file is not None:
             _check_ca_file(self.ca_file)
 
@@ -154,6 +172,7 @@ class ImportSettings:
         """Return the settings as JSON can hold them, for the record; there is no secret in them."""
         record = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         limit = self.max_failures
+        del record["retry"]
         return {
             **record,
             "inputs": [str(path.absolute()) for path in self.inputs],
@@ -165,18 +184,19 @@ class ImportSettings:
         }
 
 
-def reading_settings(record: Mapping[str, Any]) -> ImportSettings:
-    """Return settings that read the inputs as those of `record` did (see `as_record`)."""
-    return ImportSettings(
-        inputs=record["inputs"],
-        product_id=record["product_id"],
-        format=InputFormat(record["format"]) if record["format"] else None,
-        delimiter=record["delimiter"],
-        encoding=record["encoding"],
-        columns=record["columns"],
-        ratings=RatingTable({word: Meaning(name) for word, name in record["ratings"].items()}),
-        long_comments=LongComments(record["long_comments"]),
-    )
+def recorded_settings(record: Mapping[str, Any], **changes: object) -> ImportSettings:
+    """Return the settings of a `record` (see `as_record`), with some of them changed."""
+    limit = record["max_failures"]
+    values = {
+        **record,
+        "format": InputFormat(record["format"]) if record["format"] else None,
+        "ratings": RatingTable({word: Meaning(name) for word, name in record["ratings"].items()}),
+        "long_comments": LongComments(record["long_comments"]),
+        "max_failures": None if limit is None else FailureLimit.parse(limit),
+        "ca_file": Path(record["ca_file"]) if record["ca_file"] else None,
+        **changes,
+    }
+    return ImportSettings(**values)
 
 
 def check_url(text: str) -> str:

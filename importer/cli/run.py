@@ -5,19 +5,15 @@ from __future__ import annotations
 import gc
 import json
 import os
-import shlex
 import signal
 import sys
-from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 import anyio.abc
 import click
-from click.core import ParameterSource
-from rich.table import Column, Table
 
 from importer.cli.check import review
 from importer.cli.configuration import PREFIX
@@ -33,26 +29,34 @@ from importer.cli.options import (
     find_key,
     with_options,
 )
-from importer.cli.progress import LIMITS, LineObserver, logging_to_stderr
+from importer.cli.progress import LineObserver, logging_to_stderr
+from importer.cli.summary import print_summary
 from importer.control import Control, Observer
 from importer.errors import ExitCode, SettingsError, one_error
-from importer.model import OutcomeKind, RunEnd, Warn
-from importer.quantities import counted, format_duration
-from importer.reporting.files import REPORT_NAME
+from importer.model import RunEnd
+from importer.quantities import format_duration
 from importer.reporting.outcomes import check_outcomes_path, write_outcomes
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
 from importer.secret import ApiKey
 from importer.settings import ImportSettings
 
-#: In a shorter run, in seconds, what limited the speed is mostly its start.
-_LONG_ENOUGH = 5.0
 #: New objects between two looks of the garbage collector; a run makes hardly any cycles.
 _COLLECT_AFTER = 50_000
-_WARNINGS = {
-    Warn.ECHO_DIFFERS: "stored otherwise than sent, by the service's own answer",
-    Warn.COMMENT_TRUNCATED: "sent with the comment cut to 2,000 characters",
-}
+
+
+SHOWING = (
+    click.option(
+        "--outcomes", type=PATH, metavar="FILE",
+        help="Write the outcome of every row to this .csv or .parquet file.",
+    ),
+    click.option("--quiet", is_flag=True,
+                 help="No progress; the summary only if something is left."),
+    click.option(
+        "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True,
+        help="Form of the progress lines and of the summary.",
+    ),
+)  # fmt: skip
 
 
 @click.command(context_settings={"auto_envvar_prefix": PREFIX})
@@ -63,17 +67,7 @@ _WARNINGS = {
 @with_options(READING)
 @with_options(SENDING)
 @click.option("--dry-run", is_flag=True, help="Check the inputs as `check` does; send nothing.")
-@click.option(
-    "--outcomes",
-    type=PATH,
-    metavar="FILE",
-    help="Write the outcome of every row to this .csv or .parquet file.",
-)
-@click.option("--quiet", is_flag=True, help="No progress; the summary only if something is left.")
-@click.option(
-    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True,
-    help="Form of the progress lines and of the summary.",
-)  # fmt: skip
+@with_options(SHOWING)
 @click.pass_context
 def run(
     ctx: click.Context,
@@ -94,29 +88,46 @@ def run(
     settings = build_settings(inputs, options)
     if dry_run:
         return review(settings)
-    if outcomes is not None:
-        check_outcomes_path(outcomes)
     if fault and not settings.sandbox:
         raise SettingsError("--fault is for the sandbox: add --sandbox, or leave it out")
-    faults = Faults.parse(fault)
-    key = None if settings.sandbox else find_key(api_key_file)
+    showing = Showing(outcomes, quiet=quiet, as_json=log_format == "json")
+    return perform(ctx, settings, showing, api_key_file, Faults.parse(fault))
 
-    as_json = log_format == "json"
+
+class Showing(NamedTuple):
+    """What is shown of a run: see the options `SHOWING`."""
+
+    outcomes: Path | None
+    quiet: bool
+    as_json: bool
+
+
+def perform(
+    ctx: click.Context,
+    settings: ImportSettings,
+    showing: Showing,
+    api_key_file: Path | None,
+    faults: Faults,
+) -> ExitCode:
+    """Run an import, show how it goes, and print its summary; return the exit code."""
+    if showing.outcomes is not None:
+        check_outcomes_path(showing.outcomes)
+    key = None if settings.sandbox else find_key(api_key_file)
     with ExitStack() as stack:
-        stack.enter_context(logging_to_stderr(as_json=as_json, quiet=quiet))
+        stack.enter_context(logging_to_stderr(as_json=showing.as_json, quiet=showing.quiet))
         observer: Observer = LineObserver()
-        if _is_terminal() and not quiet and not as_json:
+        if _is_terminal() and not showing.quiet and not showing.as_json:
             observer = stack.enter_context(LiveObserver())
         summary = anyio.run(
             _run, settings, key, faults, observer, backend_options={"use_uvloop": _has_uvloop()}
         )
-    if outcomes is not None:
-        write_outcomes(summary.folder, outcomes)
-    if as_json:
+    if showing.outcomes is not None:
+        write_outcomes(summary.folder, showing.outcomes)
+    if showing.as_json:
         line = json.dumps({"event": "summary", **summary.as_json()})
         output().print(line, soft_wrap=True)
-    elif not quiet or summary.exit_code is not ExitCode.OK:
-        _print_summary(summary, ctx)
+    elif not showing.quiet or summary.exit_code is not ExitCode.OK:
+        print_summary(summary, ctx)
     return summary.exit_code
 
 
@@ -172,86 +183,3 @@ def _has_uvloop() -> bool:
     except ImportError:
         return False
     return True
-
-
-def _print_summary(summary: Summary, ctx: click.Context) -> None:
-    table = Table("outcome", Column("rows", justify="right"), "", box=None, pad_edge=False)
-    for kind in OutcomeKind:
-        reasons = ", ".join(
-            f"{number:,} {str(reason).replace('_', ' ')}"
-            for (of, reason), number in sorted(summary.reasons.items())
-            if of is kind and kind not in (OutcomeKind.SUPERSEDED, OutcomeKind.SKIPPED)
-        )
-        table.add_row(str(kind), f"{summary.outcomes[kind]:,}", reasons)
-    table.add_row("total", f"{summary.rows:,}")
-    console = output()
-    console.print()
-    console.print(table)
-    console.print()
-    seconds = format_duration(max(0.0, summary.ended_at - summary.started_at))
-    console.print(
-        f"{_verdict(summary)} ({seconds}, {counted(summary.puts, 'PUT')})", soft_wrap=True
-    )
-    if summary.limited_by in LIMITS and summary.ended_at - summary.started_at > _LONG_ENOUGH:
-        console.print(f"What limited the speed: {LIMITS[summary.limited_by]}.", soft_wrap=True)
-    for warning, number in summary.warnings.items():
-        console.print(f"{counted(number, 'row')} {_WARNINGS[warning]}.", soft_wrap=True)
-    console.print(f"Job folder: {summary.folder}", soft_wrap=True)
-    console.print(f"Report: {summary.folder / REPORT_NAME}", soft_wrap=True)
-    for line in _next_steps(summary, ctx):
-        console.print(line, soft_wrap=True)
-
-
-def _verdict(summary: Summary) -> str:
-    match summary.end:
-        case RunEnd.FINISHED if summary.exit_code is ExitCode.OK:
-            return "Done: every row is accounted for and nothing is left to do."
-        case RunEnd.FINISHED if summary.exit_code is ExitCode.NOT_COMPLETED:
-            return "Done, but for conversations that are not completed."
-        case RunEnd.FINISHED:
-            return "Done, but some rows were not imported."
-        case RunEnd.SIGINT | RunEnd.SIGTERM:
-            return "Stopped. What was answered is recorded."
-        case _:
-            return f"Aborted: {summary.message}."
-
-
-def _next_steps(summary: Summary, ctx: click.Context) -> list[str]:
-    """Return what to do now, as commands to type."""
-    inputs = ctx.params["inputs"]
-    if summary.end is not RunEnd.FINISHED:
-        return [f"To go on: {_command(ctx, inputs)}"]
-    steps = []
-    for path in summary.files:
-        number = summary.outcomes[OutcomeKind(path.stem)]
-        if path.stem == OutcomeKind.NOT_COMPLETED:
-            steps.append(
-                f"To try the {counted(number, 'row')} not completed again later: "
-                f"{_command(ctx, inputs)}"
-            )
-        else:
-            steps.append(
-                f"To import the {counted(number, 'row')} {path.stem}: mend {path}, then "
-                f"{_command(ctx, [path], without=('format',))}"
-            )
-    return steps
-
-
-def _command(ctx: click.Context, inputs: Iterable[Path], without: tuple[str, ...] = ()) -> str:
-    """Return this command for `inputs`, with the options that were given as arguments."""
-    words = ["clarityq-import", "run", *map(str, inputs)]
-    for parameter in ctx.command.params:
-        name = parameter.name or ""
-        if (
-            not isinstance(parameter, click.Option)
-            or name in ("restart", *without)
-            or ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE
-        ):
-            continue
-        if parameter.is_flag:
-            words.append(parameter.opts[0])
-            continue
-        value: Any = ctx.params[name]
-        for item in value if parameter.multiple else [value]:
-            words += [parameter.opts[0], str(item)]
-    return shlex.join(words)

@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 import aiohttp
-import msgspec
 from yarl import URL
 
+from importer.delivery.body import encode_body
 from importer.delivery.deadline import Deadline
 from importer.delivery.request import Template, lean_request_class
 from importer.delivery.verdicts import (
@@ -26,7 +26,7 @@ from importer.delivery.verdicts import (
     parse_retry_after,
     printable,
 )
-from importer.model import Feedback, Meaning
+from importer.model import Feedback
 from importer.secret import ApiKey
 from importer.settings import ImportSettings
 
@@ -34,21 +34,6 @@ from importer.settings import ImportSettings
 ANSWER_LIMIT = 64 * 1024
 
 _USER_AGENT = "clarityq-importer"
-_RATING_JSON = {
-    Meaning.POSITIVE: b'"rating":"POSITIVE"',
-    Meaning.NEGATIVE: b'"rating":"NEGATIVE"',
-    Meaning.CLEAR: b'"rating":null',
-}
-
-
-def encode_body(feedback: Feedback) -> bytes:
-    """Return the request body for `feedback`: JSON with only the keys that are to be set."""
-    keys = []
-    if feedback.rating is not None:
-        keys.append(_RATING_JSON[feedback.rating])
-    if feedback.comment is not None:
-        keys.append(b'"comment":' + msgspec.json.encode(feedback.comment))
-    return b"{" + b",".join(keys) + b"}"
 
 
 class FeedbackClient:

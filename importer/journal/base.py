@@ -6,7 +6,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from importer.model import Attempt, Deferral, Moment, Outcome, OutcomeKind, Reason, RunEnd, Warn
+from importer.model import (
+    Attempt,
+    Deferral,
+    Feedback,
+    Moment,
+    Outcome,
+    OutcomeKind,
+    Reason,
+    RunEnd,
+    Warn,
+)
+
+#: The input, in the job's own folder, of the rows that earlier jobs have left over.
+CARRIED_OVER = "carried_over.csv"
 
 
 class InputFile(NamedTuple):
@@ -24,12 +37,20 @@ class Entry:
     `rows_read` is how many rows this run has read so far. `first_seqs` says where the rows of
     inputs begin, by the input's position. `quiet_at` is when the last request made so far will have
     taken effect; it and `at`, the time of the record, are in Unix seconds.
+
+    For the ledger: the conversations of which it shall forget what is stored (`forgotten`), the
+    feedback that was stored, with its digest (`applied`), that which may succeed in a later job
+    (`left_over`), and the conversations of which nothing is left over (`done_with`).
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
     deferrals: list[Deferral] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     moment: Moment | None = None
+    forgotten: list[str] = field(default_factory=list)
+    applied: list[tuple[Feedback, bytes]] = field(default_factory=list)
+    left_over: list[Feedback] = field(default_factory=list)
+    done_with: list[str] = field(default_factory=list)
     first_seqs: dict[int, int] = field(default_factory=dict)
     rows_read: int = 0
     at: float = 0.0

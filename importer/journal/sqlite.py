@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from itertools import chain
@@ -251,23 +251,33 @@ class SqliteJournal:
     def overtaken(self, kind: OutcomeKind) -> set[int]:
         """See `Journal`."""
         with explained(self.path):
-            self._select_candidates(kind)
+            self._select_candidates([kind])
             return {seq for (seq,) in self._db.execute(_OVERTAKEN)}
 
-    def reopen_not_completed(self) -> int:
-        """Make the rows that ended `not_completed` pending again; return how many.
+    def reopen(
+        self, kinds: Collection[OutcomeKind], reasons: Collection[Reason] = frozenset()
+    ) -> int:
+        """Make the rows that ended so (for these reasons, if any are given) pending again.
+
+        Returns how many.
 
         A row stays as it is if a later row of its conversation was sent: to send it now would
         overwrite the newer feedback.
         """
         with explained(self.path), self._transaction():
-            self._select_candidates(OutcomeKind.NOT_COMPLETED)
+            self._select_candidates(kinds, reasons)
             reopened = f"SELECT seq FROM temp.candidate WHERE seq NOT IN ({_OVERTAKEN})"
             self._db.execute(f"DELETE FROM deferral WHERE seq IN ({reopened})")
             return self._db.execute(f"DELETE FROM outcome WHERE seq IN ({reopened})").rowcount
 
-    def _select_candidates(self, kind: OutcomeKind) -> None:
-        """Gather the rows of `kind` by conversation, so that later rows are found in one scan."""
+    def _select_candidates(
+        self, kinds: Collection[OutcomeKind], reasons: Collection[Reason] = frozenset()
+    ) -> None:
+        """Gather such rows by conversation, so that later rows are found in one scan."""
+
+        def marks(values: Collection[object]) -> str:
+            return ", ".join("?" * len(values))
+
         self._db.execute("DROP TABLE IF EXISTS temp.candidate")
         self._db.execute(
             "CREATE TEMP TABLE candidate "
@@ -275,8 +285,9 @@ class SqliteJournal:
         )
         self._db.execute(
             "INSERT INTO temp.candidate SELECT conversation, seq FROM outcome "
-            "WHERE kind = ? AND conversation IS NOT NULL",
-            (KIND_IDS[kind],),
+            f"WHERE kind IN ({marks(kinds)}) AND conversation IS NOT NULL "
+            f"AND (? OR reason IN ({marks(reasons)}))",
+            [*(KIND_IDS[kind] for kind in kinds), not reasons, *reasons],
         )
 
     def _value(self, name: str) -> str | None:

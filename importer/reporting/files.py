@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from importer.errors import JournalError
-from importer.journal.base import Journal
+from importer.journal.base import CARRIED_OVER, Journal
 from importer.model import Outcome, OutcomeKind
 from importer.sources import RowSource
 from importer.sources.base import Original
@@ -73,7 +73,7 @@ def private_opener(path: str, flags: int) -> int:
 def _write(path: Path, journal: Journal, kind: OutcomeKind, sources: Sequence[RowSource]) -> None:
     layout = _lay_out(sources)
     overtaken = journal.overtaken(kind)
-    first = sources[0]
+    first = next((s for s in sources if s.path.name != CARRIED_OVER), sources[0])
     encoding = "utf-8" if first.encoding == "utf-8-sig" else first.encoding
     unborn = path.with_suffix(".new")
     with open(
@@ -86,7 +86,7 @@ def _write(path: Path, journal: Journal, kind: OutcomeKind, sources: Sequence[Ro
             cells = [""] * len(layout.columns)
             # A malformed line could not be split: it stands whole in the first column.
             for place, cell in zip(layout.places[position] or [0], original.cells, strict=False):
-                cells[place] = cell
+                cells[place] = _encodable(cell, encoding)
             own = {
                 "file": str(sources[position].path),
                 "row": original.number,
@@ -97,6 +97,15 @@ def _write(path: Path, journal: Journal, kind: OutcomeKind, sources: Sequence[Ro
             }
             writer.writerow([*cells, *(own[name] for name in layout.own)])
     unborn.replace(path)
+
+
+def _encodable(cell: str, encoding: str) -> str:
+    """Return the cell; a character that the encoding lacks, from another input, escaped."""
+    try:
+        cell.encode(encoding, KEEP_BYTES)
+    except UnicodeEncodeError:
+        return cell.encode(encoding, "backslashreplace").decode(encoding)
+    return cell
 
 
 def _lay_out(sources: Sequence[RowSource]) -> _Layout:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from importer.errors import InputError
 from importer.identifiers import canonical_uuid
+from importer.journal.base import CARRIED_OVER
 from importer.journal.history import JournalHistory
 from importer.journal.sqlite import SqliteJournal
 from importer.model import Attempt, Deferral, Outcome, OutcomeKind, Reason, Row, RunEnd
-from importer.settings import reading_settings
-from importer.sources import open_source
+from importer.settings import ImportSettings, recorded_settings
+from importer.sources import open_carried_over, open_source
 
 _ROWS_AT_ONCE = 500
 
@@ -27,6 +28,8 @@ WHY = {
     Reason.NOTHING_TO_SEND: "it holds neither rating nor comment",
     Reason.RATING_SKIPPED: "its rating is mapped to SKIP",
     Reason.LATER_ROW: "a later row of this conversation took its place",
+    Reason.LATER_JOB: "a later job has set this conversation since",
+    Reason.SAME_AS_STORED: "the same feedback was the last that was stored (--skip-unchanged)",
     Reason.REFUSED: "the service refused it for good",
     Reason.RETRIES_EXHAUSTED: "every attempt failed, and there are no more (--max-attempts)",
     Reason.DEFERRAL_DEADLINE: "its conversation was not completed in time (--defer-for)",
@@ -79,7 +82,8 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
         try:
             _check_unchanged(journal)
             if runs:
-                rows = {row.seq: row for row in _rows_of(conversation_id, runs[-1].settings)}
+                settings = recorded_settings(runs[-1].settings, ca_file=None)
+                rows = {row.seq: row for row in _rows_of(conversation_id, files, settings)}
         except InputError as error:
             remark = f"{error}. What follows is from the journal alone"
         stories = []
@@ -119,13 +123,13 @@ def _check_unchanged(journal: SqliteJournal) -> None:
             raise InputError(f"{file.path} has changed since the job began")
 
 
-def _rows_of(conversation_id: str, record: dict[str, object]) -> Iterator[Row]:
+def _rows_of(conversation_id: str, files: Sequence[str], settings: ImportSettings) -> Iterator[Row]:
     """Yield the rows of the conversation from the inputs. Raises `InputError`."""
-    settings = reading_settings(record)
     seq = 0
     with ExitStack() as stack:
-        for path in settings.inputs:
-            source = open_source(path, settings)
+        for path in map(Path, files):
+            opens = open_carried_over if path.name == CARRIED_OVER else open_source
+            source = opens(path, settings)
             stack.callback(source.close)
             for batch in source.batches(seq + 1, _ROWS_AT_ONCE):
                 seq = batch[-1].seq

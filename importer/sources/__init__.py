@@ -11,7 +11,7 @@ from importer.errors import InputError
 from importer.settings import ImportSettings, InputFormat
 from importer.sources.base import RowSource
 
-__all__ = ["RowSource", "open_source"]
+__all__ = ["RowSource", "open_carried_over", "open_source"]
 
 _CSV_ENDINGS = {".csv", ".tsv", ".tab", ".psv", ".txt"}
 _PARQUET_ENDINGS = {".parquet", ".pq"}
@@ -34,6 +34,13 @@ def open_source(path: Path, settings: ImportSettings) -> RowSource:
     return CsvSource(
         path, settings.columns, delimiter=settings.delimiter, encoding=settings.encoding
     )
+
+
+def open_carried_over(path: Path, settings: ImportSettings) -> RowSource:
+    """Open the rows that earlier jobs have left over, a file of the importer's own."""
+    from importer.sources.csv import CsvSource  # noqa: PLC0415
+
+    return CsvSource(path, settings.columns, delimiter=",", encoding="utf-8")
 
 
 def _check_file(path: Path) -> None:

@@ -14,7 +14,8 @@ from aiohttp import web
 from aioresponses import CallbackResult, aioresponses
 from yarl import URL
 
-from importer.delivery.client import ANSWER_LIMIT, FeedbackClient, encode_body
+from importer.delivery.body import encode_body
+from importer.delivery.client import ANSWER_LIMIT, FeedbackClient
 from importer.delivery.verdicts import VerdictKind
 from importer.model import Feedback, Meaning
 from importer.secret import ApiKey

@@ -1,0 +1,192 @@
+"""Jobs that follow each other: unchanged rows, left-overs, and no step back behind a later job."""
+
+import dataclasses
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from importer.api import run_import
+from importer.control import Control
+from importer.errors import ExitCode, JobHeldError
+from importer.jobs import fingerprint, open_job
+from importer.model import OutcomeKind, Reason, RunEnd
+from importer.sandbox.faults import Dice, Faults
+from importer.settings import ImportSettings, Retry
+from tests.conftest import conversation, write_csv
+from tests.reliability.watched import WatchedSandbox
+
+pytestmark = pytest.mark.anyio
+Make = Callable[..., ImportSettings]
+Rows = list[tuple[str, str, str]]
+
+
+class Moody(Dice):
+    """Answers as it is told to: conversations that are in progress."""
+
+    def __init__(self) -> None:
+        super().__init__(Faults())
+        self.in_progress: set[str] = set()
+
+    def conversation_status(self, conversation: str, now: float) -> str:  # noqa: ARG002
+        return "IN_PROGRESS" if conversation in self.in_progress else "COMPLETED"
+
+
+class Nights:
+    """Imports one file after the other into the same product."""
+
+    def __init__(self, make: Make, folder: Path, service: WatchedSandbox, dice: Moody) -> None:
+        self._make = make
+        self._folder = folder
+        self._number = 0
+        self.service = service
+        self.dice = dice
+
+    def settings(self, rows: Rows, **changes: Any) -> ImportSettings:
+        self._number += 1
+        path = write_csv(self._folder / f"night-{self._number}.csv", rows)
+        quick = {"defer_first": 0.02, "defer_for": 0.1, "late_effect": 0.0, **changes}
+        return self._make(path, base_url=self.service.url, **quick)
+
+    async def night(self, rows: Rows, **changes: Any) -> dict[OutcomeKind, int]:
+        """Import the rows; return the outcomes that there were."""
+        summary = await run_import(self.settings(rows, **changes), api_key="any")
+        assert summary.end is RunEnd.FINISHED
+        return {kind: number for kind, number in summary.outcomes.items() if number}
+
+
+@pytest.fixture
+async def nights(settings_for: Make, tmp_path: Path) -> AsyncIterator[Nights]:
+    dice = Moody()
+    async with WatchedSandbox(Faults(), dice) as service:
+        yield Nights(settings_for, tmp_path, service, dice)
+
+
+def rated(numbers: range, rating: str = "POSITIVE") -> Rows:
+    return [(conversation(number), rating, "") for number in numbers]
+
+
+async def test_only_what_differs_from_what_was_last_stored_is_sent(nights: Nights) -> None:
+    await nights.night(rated(range(200)), skip_unchanged=True)
+    assert len(nights.service.puts) == 200
+
+    changed = rated(range(198)) + rated(range(198, 202), "NEGATIVE")
+    outcomes = await nights.night(changed, skip_unchanged=True)
+
+    assert outcomes == {OutcomeKind.UNCHANGED: 198, OutcomeKind.SUCCEEDED: 4}
+    assert len(nights.service.puts) == 204
+    assert nights.service.stored()[conversation(199)] == ("NEGATIVE", None)
+
+
+async def test_the_ledger_is_asked_after_the_earlier_rows_of_a_conversation(
+    nights: Nights,
+) -> None:
+    who = conversation(1)
+    await nights.night([(who, "POSITIVE", "")], skip_unchanged=True)
+    far_apart = [(who, "NEGATIVE", ""), *rated(range(10, 3000)), (who, "POSITIVE", "")]
+    await nights.night(far_apart, skip_unchanged=True)
+    assert nights.service.stored()[who] == ("POSITIVE", None)
+    assert [put.body[0] for put in nights.service.puts if put.conversation_id == who] in (
+        ["POSITIVE", "NEGATIVE", "POSITIVE"],
+        ["POSITIVE"],  # the second row was superseded by the third in time
+    )
+
+
+async def test_restart_and_refresh_send_unchanged_rows_again(nights: Nights) -> None:
+    rows = rated(range(5))
+    await nights.night(rows, skip_unchanged=True)
+    assert await nights.night(rows, skip_unchanged=True) == {OutcomeKind.UNCHANGED: 5}
+    again = {OutcomeKind.SUCCEEDED: 5}
+    assert await nights.night(rows, skip_unchanged=True, restart=True) == again
+    assert await nights.night(rows, skip_unchanged=True, refresh_after=0.0) == again
+    assert await nights.night(rows, skip_unchanged=True, refresh_after=60.0) == {
+        OutcomeKind.UNCHANGED: 5
+    }
+
+
+async def test_a_job_without_the_option_keeps_the_ledger_true(nights: Nights) -> None:
+    await nights.night(rated(range(3)), skip_unchanged=True)
+    await nights.night(rated(range(3), "NEGATIVE"))
+    assert await nights.night(rated(range(3)), skip_unchanged=True) == {OutcomeKind.SUCCEEDED: 3}
+
+
+async def test_what_a_stopped_job_may_have_sent_is_not_taken_for_unchanged(
+    nights: Nights,
+) -> None:
+    """The run is cut off between the service's write and the record of it."""
+    who = conversation(1)
+    await nights.night([(who, "POSITIVE", "")], skip_unchanged=True)
+    control = Control()
+    nights.service.on_put = lambda _: control.cancel(RunEnd.SIGTERM)
+    cut_off = nights.settings([(who, "NEGATIVE", "")], skip_unchanged=True)
+    await run_import(cut_off, api_key="any", control=control)
+    nights.service.on_put = lambda _: None
+    await anyio.sleep(0.05)
+    assert nights.service.stored()[who] == ("NEGATIVE", None)
+
+    await nights.night([(who, "POSITIVE", "")], skip_unchanged=True)
+    assert nights.service.stored()[who] == ("POSITIVE", None)
+
+
+async def test_left_overs_come_back_before_the_new_rows(nights: Nights) -> None:
+    nights.dice.in_progress = {conversation(1), conversation(2), conversation(3)}
+    first = [(conversation(n), "POSITIVE", f"of the first night, {n} 👍\n") for n in range(4)]
+    outcomes = await nights.night(first, carry_over=True)
+    assert outcomes == {OutcomeKind.SUCCEEDED: 1, OutcomeKind.NOT_COMPLETED: 3}
+
+    nights.dice.in_progress = {conversation(3)}
+    second = [(conversation(2), "NEGATIVE", ""), (conversation(9), "POSITIVE", "")]
+    puts = len(nights.service.puts)
+    outcomes = await nights.night(second, carry_over=True)
+    assert outcomes[OutcomeKind.NOT_COMPLETED] == 1
+    assert nights.service.stored()[conversation(1)] == ("POSITIVE", first[1][2])
+    assert nights.service.stored()[conversation(2)] == ("NEGATIVE", None)
+    assert conversation(3) not in [p.conversation_id for p in nights.service.puts[puts:]]
+
+    nights.dice.in_progress = set()
+    await nights.night(rated(range(20, 21)), carry_over=True)
+    assert nights.service.stored()[conversation(3)] == ("POSITIVE", first[3][2])
+    before = len(nights.service.puts)
+    await nights.night(rated(range(21, 22)), carry_over=True)
+    assert len(nights.service.puts) == before + 1, "nothing is left over any more"
+
+
+async def test_a_retry_does_not_undo_what_a_later_job_has_set(nights: Nights) -> None:
+    nights.dice.in_progress = {conversation(1), conversation(2)}
+    early = nights.settings(rated(range(1, 3)), skip_unchanged=True)
+    await run_import(early, api_key="any")
+    nights.dice.in_progress = set()
+    await nights.night(rated(range(1, 2), "NEGATIVE"))
+
+    again = dataclasses.replace(early, retry=Retry())
+    summary = await run_import(again, api_key="any")
+
+    assert summary.outcomes[OutcomeKind.SUCCEEDED] == 1
+    assert summary.reasons[OutcomeKind.SUPERSEDED, Reason.LATER_JOB] == 1
+    assert nights.service.stored()[conversation(1)] == ("NEGATIVE", None)
+    assert nights.service.stored()[conversation(2)] == ("POSITIVE", None)
+
+
+async def test_one_job_of_a_product_runs_at_a_time_and_another_may_wait(nights: Nights) -> None:
+    first = nights.settings(rated(range(1)), skip_unchanged=True)
+    second = nights.settings(rated(range(2)), wait_for_lock=0.0)
+    patient = nights.settings(rated(range(3)), wait_for_lock=30.0)
+    async with anyio.create_task_group() as tasks:
+        with open_job(first, fingerprint(first.inputs)):
+            with pytest.raises(JobHeldError, match="process"):
+                await run_import(second, api_key="any")
+            tasks.start_soon(partial(run_import, patient, api_key="any"))
+            await anyio.sleep(0.1)
+            assert not nights.service.puts
+    assert len(nights.service.puts) == 3
+
+
+async def test_a_time_box_ends_the_run_in_good_order(nights: Nights) -> None:
+    nights.dice.in_progress = {conversation(1)}
+    settings = nights.settings(rated(range(3)), max_duration=0.3, defer_for=60.0)
+    summary = await run_import(settings, api_key="any")
+    assert (summary.end, summary.exit_code) == (RunEnd.TIME_BOX, ExitCode.TIME_BOX)
+    assert summary.outcomes[OutcomeKind.PENDING] == 1
