@@ -24,7 +24,7 @@ from importer.model import Attempt, Deferral, Feedback, Moment, Outcome, Outcome
 from importer.wakeup import Wakeup
 
 #: Seconds between two writes. The promise is that at most one second is asked for again.
-INTERVAL = 0.25
+INTERVAL = 0.1
 #: The same while a row waits for the record of an earlier one of its conversation.
 _INTERVAL_IN_HASTE = 0.02
 #: Every so often `quiet_at` is noted even if nothing else is to be written.

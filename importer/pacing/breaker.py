@@ -9,8 +9,8 @@ class Breaker:
     """Notices that the service as a whole fails, and lets single probes through until it answers.
 
     It opens after `threshold` failures with no definite answer among them and none for `patience`
-    seconds. A probe is allowed after `first_probe` seconds, then at doubling intervals up to
-    `max_probe`.
+    seconds, or, where many requests fail quickly, after `certain` failures. A probe is allowed
+    after `first_probe` seconds, then at doubling intervals up to `max_probe`.
     """
 
     def __init__(
@@ -18,11 +18,13 @@ class Breaker:
         now: float,
         *,
         threshold: int = 20,
+        certain: int = 50,
         patience: float = 5.0,
         first_probe: float = 1.0,
         max_probe: float = 30.0,
     ) -> None:
         self._threshold = threshold
+        self._certain = certain
         self._patience = patience
         self._first_probe = first_probe
         self._max_probe = max_probe
@@ -65,7 +67,8 @@ class Breaker:
         """A request failed in a way that says nothing of its row."""
         self._failures += 1
         if self._opened_at is None:
-            if self._failures < self._threshold or now - self._last_answer < self._patience:
+            patient = now - self._last_answer < self._patience
+            if self._failures < self._threshold or (patient and self._failures < self._certain):
                 return
             self._opened_at = now
         elif not self._probing:

@@ -19,6 +19,9 @@ from importer.sources.records import KEEP_BYTES
 
 _Cell = Callable[[Any], str]
 
+#: Bytes of a column that are read at a time; without a bound a whole row group's column would be.
+_BUFFER = 1 << 20
+
 
 class ParquetSource:
     """One Parquet file; a `RowSource`."""
@@ -93,7 +96,7 @@ class ParquetSource:
 
     def _open(self) -> pq.ParquetFile:
         try:
-            return pq.ParquetFile(self.path, pre_buffer=False)
+            return pq.ParquetFile(self.path, pre_buffer=False, buffer_size=_BUFFER)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise InputError(
                 f"{self.path} is not a Parquet file, or it is damaged or cut off: {_brief(error)}"

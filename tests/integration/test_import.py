@@ -144,7 +144,7 @@ async def test_a_finished_job_sends_everything_again_as_a_new_job(
     assert first.folder != second.folder
 
 
-@pytest.mark.parametrize("sandbox", [Faults(server_error=1.0)], indirect=True)
+@pytest.mark.parametrize("sandbox", [Faults(server_error=0.8)], indirect=True)
 async def test_retries_run_out_and_the_failures_can_end_the_run(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:

@@ -35,13 +35,19 @@ def failing(breaker: Breaker, times: int, now: float) -> None:
 
 
 def test_the_breaker_opens_only_when_nothing_but_failures_came_for_a_while() -> None:
-    breaker = Breaker(0, threshold=20, patience=5)
-    failing(breaker, 100, now=4.9)
+    breaker = Breaker(0, threshold=20, certain=50, patience=5)
+    failing(breaker, 49, now=4.9)
     assert not breaker.is_open, "a short hiccup"
     breaker.answered(5)
     failing(breaker, 19, now=20)
     assert not breaker.is_open, "few failures in a quiet time"
     failing(breaker, 1, now=20)
+    assert breaker.is_open
+
+
+def test_many_failures_on_end_need_no_patience() -> None:
+    breaker = Breaker(0, threshold=20, certain=50, patience=5)
+    failing(breaker, 50, now=0.2)
     assert breaker.is_open
 
 
