@@ -128,7 +128,10 @@ def open_job(settings: ImportSettings, inputs: Sequence[InputFile]) -> Iterator[
                 job = replace(
                     job,
                     quiet_at=max(job.quiet_at, ledger.quiet_at()),
-                    ledger=(ledger, ledger.enrol(job.folder.name)),
+                    ledger=(
+                        ledger,
+                        ledger.enrol(job.folder.name, is_new=job.journal.last_run() is None),
+                    ),
                 )
         except JournalError as error:
             raise SettingsError(str(error)) from None

@@ -42,6 +42,8 @@ class Measurements:
 
     def __init__(self, now: float) -> None:
         self.problems: dict[str, Problem] = {}
+        #: The answers of all ended intervals, by bucket.
+        self.all_answers = [0] * (len(BUCKETS) + 1)
         self._started = now
         self._interval = Interval(now, 0)
         self._before = self._interval
@@ -73,6 +75,8 @@ class Measurements:
         if length <= 0 or (length < long_enough and not last):
             return None
         self._before, self._interval = interval, Interval(now, settled)
+        both = zip(self.all_answers, interval.buckets, strict=True)
+        self.all_answers = [before + more for before, more in both]
         return interval, length, settled - interval.settled_before
 
     def latencies(self) -> tuple[float | None, float | None]:

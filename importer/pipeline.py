@@ -109,7 +109,7 @@ def _conclude(
     except InputError as error:
         files, end, message = [], RunEnd.INPUT_FAILED, str(error)
     now = clock.wall()
-    summary = summarise(job.folder, job.journal, end, message, files, now, run.limit)
+    summary = summarise(job.folder, job.journal, end, message, files, now, run.limit, run.latencies)
     summary.write()
     write_report(summary)
     quiet_at = run.quiet_at()

@@ -152,6 +152,11 @@ class Run:
         """Return what kept the run from being faster, most of its time."""
         return self._watch.limit
 
+    @property
+    def latencies(self) -> Sequence[int]:
+        """Return how many answers fell into each of `measurements.BUCKETS`."""
+        return self._watch.measurements.all_answers
+
     def quiet_at(self, slack: float = 0.0) -> float:
         """Return when the requests of this run will have taken effect, in Unix seconds.
 

@@ -133,6 +133,10 @@ class ImportSettings:
     max_duration: float | None = None
     wait_for_lock: float = 0.0
 
+    metrics_file: Path | None = None
+    notify_url: str | None = None
+    telemetry: bool = False
+
     jobs_dir: Path = Path("clarityq-jobs")
     restart: bool = False
     retry: Retry | None = None
@@ -146,6 +150,8 @@ class ImportSettings:
         set_field(self, "jobs_dir", Path(self.jobs_dir))
         set_field(self, "product_id", _product(self.product_id))
         set_field(self, "base_url", check_url(self.base_url))
+        if self.notify_url is not None:
+            set_field(self, "notify_url", check_url(self.notify_url, "--notify-url"))
         if not self.inputs:
             raise SettingsError("no input was given: name at least one CSV or Parquet file")
         _check_text_options(self)
@@ -180,6 +186,7 @@ class ImportSettings:
             "ratings": dict(self.ratings.words),
             "max_failures": str(limit) if limit is not None else None,
             "jobs_dir": str(self.jobs_dir),
+            "metrics_file": str(self.metrics_file) if self.metrics_file is not None else None,
             "ca_file": str(self.ca_file) if self.ca_file is not None else None,
         }
 
@@ -194,27 +201,28 @@ def recorded_settings(record: Mapping[str, Any], **changes: object) -> ImportSet
         "long_comments": LongComments(record["long_comments"]),
         "max_failures": None if limit is None else FailureLimit.parse(limit),
         "ca_file": Path(record["ca_file"]) if record["ca_file"] else None,
+        "metrics_file": Path(record["metrics_file"]) if record["metrics_file"] else None,
         **changes,
     }
     return ImportSettings(**values)
 
 
-def check_url(text: str) -> str:
-    """Return a service's base URL without a trailing slash. Raises `SettingsError`.
+def check_url(text: str, option: str = "--base-url") -> str:
+    """Return a base URL without a trailing slash; `option` gave it. Raises `SettingsError`.
 
     `http://` would send the key in clear text, so it is allowed to this machine only.
     """
     try:
         url = URL(text)
     except ValueError as error:
-        raise SettingsError(f"--base-url {text!r} is not a URL: {error}") from None
+        raise SettingsError(f"{option} {text!r} is not a URL: {error}") from None
     if url.scheme not in ("https", "http") or not url.host:
-        raise SettingsError(f"--base-url {text!r} is not a URL such as {PRODUCTION_URL}")
+        raise SettingsError(f"{option} {text!r} is not a URL such as {PRODUCTION_URL}")
     if url.user or url.password or url.query_string or url.fragment:
-        raise SettingsError("--base-url must not hold a user name, password, query or fragment")
+        raise SettingsError(f"{option} must not hold a user name, password, query or fragment")
     if url.scheme == "http" and not _is_loopback(url.host):
         raise SettingsError(
-            f"--base-url {text!r} would send the API key unencrypted: use https:// "
+            f"{option} {text!r} would send the API key unencrypted: use https:// "
             "(http:// is for loopback addresses only)"
         )
     return str(url).rstrip("/")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import shutil
+import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,18 +16,63 @@ from rich.table import Table
 from importer.cli.configuration import PREFIX
 from importer.cli.console import output
 from importer.cli.options import CONFIG, DEFAULTS, JOBS_DIR
-from importer.errors import JournalError
+from importer.errors import JournalError, SettingsError
 from importer.jobs import is_held, job_folders
 from importer.journal.sqlite import SqliteJournal
-from importer.model import OutcomeKind, exit_code
+from importer.model import OutcomeKind, RunEnd, exit_code
 
 
-@click.command(context_settings={"auto_envvar_prefix": PREFIX})
+@click.group(invoke_without_command=True, context_settings={"auto_envvar_prefix": PREFIX})
 @CONFIG
 @JOBS_DIR
-def jobs(jobs_dir: Path | None) -> None:
-    """List the jobs with their outcomes, the oldest first."""
-    folder = jobs_dir or Path(str(DEFAULTS["jobs_dir"]))
+@click.pass_context
+def jobs(ctx: click.Context, jobs_dir: Path | None) -> None:
+    """List the jobs with their outcomes, the oldest first; or prune them."""
+    ctx.obj = folder = jobs_dir or Path(str(DEFAULTS["jobs_dir"]))
+    if ctx.invoked_subcommand is None:
+        _list(folder)
+
+
+@jobs.command()
+@click.option(
+    "--keep-days",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Keep jobs that ended in the last N days.",
+)
+@click.option("--keep-last", type=click.IntRange(0), metavar="N", help="Keep the last N jobs.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.pass_obj
+def prune(folder: Path, keep_days: int | None, keep_last: int | None, dry_run: bool) -> None:
+    """Remove the folders of old jobs. Unfinished ones, and those at work, always stay.
+
+    With both options a job stays that either of them keeps. The ledger is not touched.
+    """
+    if keep_days is None and keep_last is None:
+        raise SettingsError("say what to keep: --keep-days N, --keep-last N, or both")
+    finished = sorted(
+        (ended_at, job) for job in job_folders(folder) if (ended_at := _ended_at(job)) is not None
+    )
+    oldest = math.inf if keep_days is None else time.time() - 86_400 * keep_days
+    last = [job for _, job in finished[len(finished) - (keep_last or 0) :]]
+    for ended_at, job in finished:
+        if ended_at < oldest and job not in last and not is_held(job):
+            if not dry_run:
+                shutil.rmtree(job)
+            click.echo(f"{'would remove' if dry_run else 'removed'} {job}")
+
+
+def _ended_at(folder: Path) -> float | None:
+    """Return when the job was finished, in Unix seconds; None if it is not, or not known."""
+    try:
+        with closing(SqliteJournal(folder)) as journal:
+            run = journal.last_run()
+    except JournalError:
+        return None
+    return run.ended_at if run is not None and run.end is RunEnd.FINISHED else None
+
+
+def _list(folder: Path) -> None:
     folders = job_folders(folder)
     if not folders:
         click.echo(f"There are no jobs in {folder}.")

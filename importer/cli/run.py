@@ -45,6 +45,9 @@ from importer.settings import ImportSettings
 _COLLECT_AFTER = 50_000
 
 
+#: Where a command's context holds the `Summary` of its run.
+SUMMARY = "importer.summary"
+
 SHOWING = (
     click.option(
         "--outcomes", type=PATH, metavar="FILE",
@@ -121,6 +124,7 @@ def perform(
         summary = anyio.run(
             _run, settings, key, faults, observer, backend_options={"use_uvloop": _has_uvloop()}
         )
+    ctx.meta[SUMMARY] = summary
     if showing.outcomes is not None:
         write_outcomes(summary.folder, showing.outcomes)
     if showing.as_json:

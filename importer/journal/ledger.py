@@ -67,10 +67,14 @@ class Ledger:
         self._reader.close()
         self._writer.close()
 
-    def enrol(self, folder: str) -> int:
-        """Return the number of the job in `folder`: the same each time, and higher than before."""
+    def enrol(self, folder: str, *, is_new: bool) -> int:
+        """Return the number of the job in `folder`; that of a new job is higher than all before.
+
+        A new job may have the folder of one that was removed.
+        """
+        how = "REPLACE" if is_new else "IGNORE"
         with self._explained():
-            self._writer.execute("INSERT OR IGNORE INTO job (folder) VALUES (?)", (folder,))
+            self._writer.execute(f"INSERT OR {how} INTO job (folder) VALUES (?)", (folder,))
             (number,) = self._writer.execute(
                 "SELECT number FROM job WHERE folder = ?", (folder,)
             ).fetchone()

@@ -46,6 +46,8 @@ class Summary:
     inputs: Sequence[str]
     files: Sequence[Path]
     limited_by: Limit
+    #: How many answers of the latest run fell into each of `measurements.BUCKETS`.
+    latencies: Sequence[int] = ()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -106,10 +108,12 @@ def summarise(
     files: Sequence[Path],
     now: float,
     limited_by: Limit,
+    latencies: Sequence[int] = (),
 ) -> Summary:
     """Return the job's summary for a run that ends `now` (Unix seconds).
 
-    `limited_by` is what kept the run from being faster, most of its time.
+    `limited_by` is what kept the run from being faster, most of its time; `latencies` counts its
+    answers by `measurements.BUCKETS`.
     """
     totals = journal.totals()
     facts = journal.facts()
@@ -131,6 +135,7 @@ def summarise(
         inputs=[file.path for file in journal.inputs()],
         files=files,
         limited_by=limited_by,
+        latencies=latencies,
     )
 
 

@@ -28,7 +28,7 @@ OUTAGE, REBOOT, OVERLAP, CORRECTION = 5, 8, 10, 12
 _FIRST, _NEW, _CHANGED = 3000, 300, 0.03
 _INCOMPLETE = 0.02
 OPTIONS = (
-    "--skip-unchanged", "--carry-over", "--quiet", "--concurrency", "8", "--rate", "2500",
+    "--skip-unchanged", "--carry-over", "--quiet", "--concurrency", "8", "--rate", "600",
     "--defer-first", "50ms", "--defer-for", "100ms", "--late-effect", "0", "--outage-for", "200ms",
 )  # fmt: skip
 

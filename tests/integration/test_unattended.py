@@ -1,0 +1,181 @@
+"""What a scheduler and the systems around it get from a run."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+from aiohttp import web
+from click.testing import CliRunner
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client.parser import text_string_to_metric_families
+
+from importer.api import run_import
+from importer.cli.main import cli
+from importer.errors import ExitCode, ImporterError, SettingsError
+from importer.model import OutcomeKind
+from importer.reporting.telemetry import record
+from importer.sandbox.faults import Faults
+from importer.sandbox.server import Sandbox
+from importer.settings import ImportSettings
+from tests.conftest import PRODUCT, conversation, serve, write_csv
+
+pytestmark = pytest.mark.anyio
+Make = Callable[..., ImportSettings]
+ROOT = Path(__file__).parents[2]
+
+
+def command(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(
+        cli, list(map(str, arguments)), standalone_mode=False, catch_exceptions=False
+    )
+    return int(result.return_value or 0), result.output
+
+
+@pytest.fixture
+def clean(tmp_path: Path) -> Path:
+    return write_csv(tmp_path / "clean.csv", [(conversation(n), "CLEAR", "") for n in range(5)])
+
+
+@pytest.fixture
+def messy(tmp_path: Path) -> Path:
+    return write_csv(tmp_path / "messy.csv", [(conversation(1), "meh", ""), ("x", "CLEAR", "")])
+
+
+def metrics(path: Path) -> dict[str, float]:
+    families = text_string_to_metric_families(path.read_text("utf-8"))
+    return {
+        "/".join([sample.name, *filter(None, [sample.labels.get("outcome")])]): sample.value
+        for family in families
+        for sample in family.samples
+        if sample.labels.get("le", "+Inf") == "+Inf"
+    }
+
+
+async def test_the_metrics_tell_the_latest_run_and_the_last_success(
+    sandbox: Sandbox, settings_for: Make, clean: Path, messy: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "import.prom"
+    good = settings_for(clean, base_url=sandbox.url, metrics_file=path)
+    summary = await run_import(good, api_key="any")
+    found = metrics(path)
+    assert found["clarityq_import_rows/succeeded"] == 5
+    assert found["clarityq_import_latency_seconds_count"] == 5
+    assert found["clarityq_import_last_success_timestamp_seconds"] == summary.ended_at
+
+    await run_import(settings_for(messy, base_url=sandbox.url, metrics_file=path), api_key="any")
+    found = metrics(path)
+    assert found["clarityq_import_exit_code"] == ExitCode.ROWS_NOT_IMPORTED
+    assert found["clarityq_import_last_success_timestamp_seconds"] == summary.ended_at
+
+
+async def test_the_summary_is_posted_and_fits_its_schema(
+    sandbox: Sandbox, settings_for: Make, messy: Path
+) -> None:
+    posted: list[object] = []
+
+    async def listen(request: web.Request) -> web.Response:
+        assert "key-that-must-not-leak" not in str(request.headers)
+        posted.append(await request.json())
+        return web.Response(status=500 if len(posted) > 1 else 204)
+
+    async with serve(listen) as url:
+        settings = settings_for(messy, base_url=sandbox.url, notify_url=f"{url}/hook")
+        summary = await run_import(settings, api_key="key-that-must-not-leak")
+        again = await run_import(settings, api_key="key-that-must-not-leak")
+
+    schema = json.loads((ROOT / "docs/summary.schema.json").read_text("utf-8"))
+    jsonschema.validate(posted[0], schema, format_checker=jsonschema.FormatChecker())
+    assert posted[0] == json.loads((summary.folder / "summary.json").read_text("utf-8"))
+    assert again.exit_code is ExitCode.ROWS_NOT_IMPORTED, "that nobody listens fails no run"
+
+
+def test_the_summary_goes_nowhere_unencrypted(settings_for: Make, clean: Path) -> None:
+    with pytest.raises(SettingsError, match="--notify-url"):
+        settings_for(clean, notify_url="http://example.com/hook")
+
+
+async def test_a_run_is_one_span_and_its_figures_are_metrics(
+    sandbox: Sandbox, settings_for: Make, clean: Path
+) -> None:
+    summary = await run_import(settings_for(clean, base_url=sandbox.url), api_key="any")
+    spans, reader = InMemorySpanExporter(), InMemoryMetricReader()
+    traces = TracerProvider()
+    traces.add_span_processor(SimpleSpanProcessor(spans))
+    record(summary, traces, MeterProvider([reader]))
+    (span,) = spans.get_finished_spans()
+    assert span.attributes is not None
+    assert (span.name, span.attributes["clarityq.rows"]) == ("import", 5)
+    data = reader.get_metrics_data()
+    assert data is not None
+    assert "clarityq.import.rows" in data.to_json()
+
+
+async def test_old_jobs_are_pruned_and_unfinished_ones_stay(
+    settings_for: Make, clean: Path, tmp_path: Path
+) -> None:
+    finished = []
+    async with Sandbox(Faults()) as sandbox:
+        for _ in range(3):
+            settings = settings_for(clean, base_url=sandbox.url)
+            finished.append((await run_import(settings, api_key="any")).folder)
+    async with Sandbox(key="right") as sandbox:
+        refused = settings_for(clean, base_url=sandbox.url)
+        unfinished = (await run_import(refused, api_key="wrong")).folder
+
+    jobs = ("jobs", "--jobs-dir", tmp_path / "jobs", "prune")
+    with pytest.raises(SettingsError, match="--keep-days"):
+        command(*jobs)
+    assert "removed" not in command(*jobs, "--keep-days", 1)[1]
+    assert "would remove" in command(*jobs, "--keep-last", 1, "--dry-run")[1]
+    assert all(folder.exists() for folder in finished)
+    command(*jobs, "--keep-last", 1)
+    assert [folder.exists() for folder in finished] == [False, False, True]
+    assert unfinished.exists()
+
+
+@pytest.mark.usefixtures("clean")
+def test_a_batch_runs_all_imports_and_ends_with_the_worst_exit_code(
+    messy: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "batch.toml"
+    file.write_text(
+        f'product_id = "{PRODUCT}"\nsandbox = true\n'
+        f'[[import]]\nname = "broken"\ninput = "{tmp_path}/missing.csv"\n'
+        f'[[import]]\nname = "good"\ninput = "{tmp_path}/cl*.csv"\n'
+        f'[[import]]\nname = "messy"\ninput = ["{messy}"]\nratings = {{ meh = "SKIP" }}\n',
+        "utf-8",
+    )
+    code, text = command("batch", file)
+    lines = " ".join(text.split())
+    assert code == ExitCode.USAGE
+    assert "broken 2" in lines
+    assert "good 0 5 succeeded" in lines
+    assert "messy 1 1 skipped, 1 rejected" in lines
+
+    file.write_text('[[import]]\ninput = "x.csv"\nspeed = 3\n', "utf-8")
+    with pytest.raises(ImporterError, match="'speed' is no option"):
+        command("batch", file)
+
+
+def test_a_retry_sends_again_what_failed_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [(conversation(n), "CLEAR", "") for n in range(40)]
+    path = write_csv(tmp_path / "some.csv", rows)
+    code, _ = command("run", path, "--product-id", PRODUCT, "--sandbox", "--fault", "5xx=60%",
+                      "--max-attempts", 1, "--quiet")  # fmt: skip
+    assert code == ExitCode.ROWS_NOT_IMPORTED
+    with pytest.raises(SettingsError, match="no such rows"):
+        command("retry", "some", "--only", "not_completed")
+    monkeypatch.chdir(tmp_path)
+    code, text = command("retry", "some", "--only", "failed", "--reason", "retries_exhausted")
+    assert code == ExitCode.OK
+    assert "succeeded 40" in " ".join(text.split())
+    (journal,) = tmp_path.glob("clarityq-jobs/some-*/summary.json")
+    assert json.loads(journal.read_text("utf-8"))["outcomes"][OutcomeKind.FAILED] == 0
