@@ -23,6 +23,11 @@ def ratings(folder: Path, rows: int) -> Path:
     return _made(folder / f"ratings-{rows}.csv", rows)
 
 
+def ratings_changed(folder: Path, rows: int) -> Path:
+    """Return the same with one rating in a hundred CLEAR."""
+    return _made(folder / f"changed-{rows}.csv", rows)
+
+
 def ratings_in_parquet(folder: Path, rows: int) -> Path:
     """Return the same as Parquet, with row groups of a million rows."""
     return _made(folder / f"ratings-{rows}.parquet", rows)
@@ -40,11 +45,12 @@ def _made(path: Path, rows: int) -> Path:
     return path
 
 
-def _write_ratings(path: Path, rows: int) -> None:
+def _write_ratings(path: Path, rows: int, *, changed_every: int | None = None) -> None:
     with path.open("w") as file:
         file.write(",".join(COLUMNS) + "\n")
-        for ids in _ids(rows):
-            file.writelines(f"{conversation},POSITIVE,\n" for conversation in ids)
+        for number, who in enumerate(one for ids in _ids(rows) for one in ids):
+            changed = changed_every is not None and number % changed_every == 0
+            file.write(f"{who},{'CLEAR' if changed else 'POSITIVE'},\n")
 
 
 def _write_ratings_in_parquet(path: Path, rows: int) -> None:
@@ -87,7 +93,7 @@ def _main(path: Path, rows: int) -> None:
     elif path.name.startswith("feedback"):
         _write_feedback(path, rows)
     else:
-        _write_ratings(path, rows)
+        _write_ratings(path, rows, changed_every=100 if path.name.startswith("changed") else None)
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ class Pacing:
     def refused(self, now: float, started: float) -> None:
         """The service said that it was too many requests, and not when to come again."""
         self._hindered = True
-        self.breaker.failed(now)
+        self.breaker.failed(now, refused=True)
         self._finder.refused(now, started)
 
     def failed(self, now: float, in_flight: int, *, first: bool) -> None:

@@ -28,7 +28,7 @@ class Breaker:
         self._patience = patience
         self._first_probe = first_probe
         self._max_probe = max_probe
-        self._failures = 0
+        self._failures = self._broken = 0
         self._last_answer = now
         self._opened_at: float | None = None
         self._interval = first_probe
@@ -58,17 +58,21 @@ class Breaker:
         """The service gave a definite answer: it is alive."""
         self._last_answer = now
         if self._failures:
-            self._failures = 0
+            self._failures = self._broken = 0
             self._opened_at = None
             self._probing = False
             self._interval = self._first_probe
 
-    def failed(self, now: float) -> None:
-        """A request failed in a way that says nothing of its row."""
+    def failed(self, now: float, *, refused: bool = False) -> None:
+        """A request failed in a way that says nothing of its row.
+
+        `refused`: the service said that it was too many, which it can say only while it is alive.
+        """
         self._failures += 1
+        self._broken += not refused
         if self._opened_at is None:
             patient = now - self._last_answer < self._patience
-            if self._failures < self._threshold or (patient and self._failures < self._certain):
+            if self._failures < self._threshold or (patient and self._broken < self._certain):
                 return
             self._opened_at = now
         elif not self._probing:

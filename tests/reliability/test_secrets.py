@@ -84,7 +84,7 @@ def check_nothing_leaks(folder: Path, outputs: list[bytes]) -> None:
 
 
 def test_a_service_that_quotes_the_key_does_not_spread_it(url: str, tmp_path: Path) -> None:
-    rows = [(conversation(n), "POSITIVE", "") for n in range(60)]
+    rows = [(conversation(n), "POSITIVE", "") for n in range(20)]
     path = str(write_csv(tmp_path / "in.csv", rows))
     quick = ["--max-attempts", "2", "--retry-first", "10ms", "--defer-first", "10ms",
              "--defer-for", "50ms", "--concurrency", "4"]  # fmt: skip

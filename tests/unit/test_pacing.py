@@ -51,6 +51,13 @@ def test_many_failures_on_end_need_no_patience() -> None:
     assert breaker.is_open
 
 
+def test_a_service_that_says_it_is_too_many_is_alive() -> None:
+    breaker = Breaker(0, threshold=20, certain=50, patience=5)
+    for _ in range(500):
+        breaker.failed(0.2, refused=True)
+    assert not breaker.is_open
+
+
 def test_an_open_breaker_lets_one_probe_through_at_growing_intervals() -> None:
     breaker = Breaker(0, first_probe=1, max_probe=4)
     failing(breaker, 20, now=10)
