@@ -50,6 +50,20 @@ class Control:
         self._grace = seconds
 
 
+@dataclass(slots=True)
+class Reading:
+    """How far a run has come with its input: the reader alone changes it.
+
+    `share` is how much of it has been read (0 to 1); `admitted` counts the rows that were taken in,
+    those settled in earlier runs left out.
+    """
+
+    rows_read: int = 0
+    share: float = 0.0
+    admitted: int = 0
+    all_read: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """A run at one moment.

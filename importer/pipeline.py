@@ -21,11 +21,12 @@ from importer.jobs import Job, fingerprint, open_job
 from importer.journal.base import InputFile, Totals
 from importer.model import OutcomeKind, RunEnd, exit_code
 from importer.normalise import Normaliser
+from importer.past import Past
 from importer.ratings import RatingTable
 from importer.reporting.files import write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Summary, summarise
-from importer.run import Past, Run
+from importer.run import Run
 from importer.secret import ApiKey
 from importer.settings import ImportSettings, LongComments
 from importer.sources import RowSource, open_carried_over, open_source

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from importer.clock import Clock
-from importer.control import Observer, Progress
+from importer.control import Observer, Progress, Reading
 from importer.journal.base import Totals
 from importer.lanes import ConversationLanes
 from importer.measurements import Measurements, percentile
@@ -51,24 +51,24 @@ class Watch:
         for observer in self._observers if message else ():
             observer.noticed(message)
 
-    def look(self, *, rows_read: int, share: float, all_read: bool, last: bool = False) -> None:
+    def look(self, reading: Reading, *, last: bool = False) -> None:
         """Tell the observers how the run stands, and record the moment if it is time.
 
-        `share` (0 to 1) is how much of the input has been read; the `last` moment is always kept.
+        The `last` moment is always kept.
         """
-        progress = self._progress(rows_read, share, all_read=all_read)
+        progress = self._progress(reading)
         self._limits[progress.limit] += 1
         self._note_moment(progress, last=last)
         for observer in self._observers:
             observer.progressed(progress)
 
-    def _progress(self, rows_read: int, share: float, *, all_read: bool) -> Progress:
+    def _progress(self, reading: Reading) -> Progress:
         now = self._clock.monotonic()
         lanes = self._lanes.statistics()
         counts = self._recorder.counts
         outcomes = {kind: self._past.outcomes[kind] + counts[kind] for kind in OutcomeKind}
         outcomes[OutcomeKind.PENDING] = 0
-        rows = max(self._past.rows, rows_read)
+        rows = max(self._past.rows, reading.rows_read)
         outcomes[OutcomeKind.PENDING] = rows - sum(outcomes.values())
         due = self._lanes.next_due()
         held = ""
@@ -77,15 +77,15 @@ class Watch:
         elif (pause := self._pacing.paused_for(now)) > 0:
             held = f"paused for {format_duration(pause)}"
         return Progress(
-            rows_read=rows_read,
-            share=share,
+            rows_read=reading.rows_read,
+            share=reading.share,
             outcomes=outcomes,
             settled_now=counts.total(),
             in_flight=lanes.in_flight,
             retrying=lanes.retrying,
             deferred=lanes.deferred,
             next_due=None if due is None else max(0.0, due - now),
-            only_deferred=all_read and lanes.deferred == lanes.outstanding > 0,
+            only_deferred=reading.all_read and lanes.deferred == lanes.outstanding > 0,
             held_by=held,
             limit=self._pacing.limit(now, lanes.in_flight),
             concurrency=self._pacing.window.size,

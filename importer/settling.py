@@ -1,0 +1,220 @@
+"""What becomes of rows in a run: after an answer, or without having been sent.
+
+Between the decisions (`delivery`, `pacing`, `guard`) and the places where they take effect: the
+lanes, the recorder, and the control of the run.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from importer.clock import Clock
+from importer.control import Control, Reading
+from importer.delivery.disposition import Disposer, Wait
+from importer.delivery.health import Exchange, learn, reason_to_stop
+from importer.delivery.retry import DeferralPolicy, RetryPolicy
+from importer.delivery.verdicts import Verdict, VerdictKind
+from importer.guard import LedgerGuard, Standing
+from importer.journal.base import Totals
+from importer.lanes import ConversationLanes, Lane, LaneState, Superseded
+from importer.model import Attempt, Call, Outcome, OutcomeKind, Reason, RunEnd
+from importer.pacing import Canary, Pacing
+from importer.past import lasting
+from importer.recorder import Recorder
+from importer.settings import ImportSettings
+from importer.watch import Watch
+
+#: How many rows go ahead of a new job with more rows than that, unless the user says otherwise.
+_CANARY = 20
+_MANY_ROWS = 1000
+_TOLD_BY_STATUS = (
+    VerdictKind.COMPLETED, VerdictKind.NOT_COMPLETED, VerdictKind.CONVERSATION_ERROR
+)  # fmt: skip
+
+
+def canary_for(settings: ImportSettings, past: Totals) -> Canary:
+    """Return the canary of a job: none if rows of it have succeeded in earlier runs."""
+    rows = _CANARY if settings.canary is None else settings.canary
+    return Canary(0 if past.outcomes[OutcomeKind.SUCCEEDED] else rows)
+
+
+class Settling:
+    """Settles rows, or puts them by. Awaits nothing; called on the run's event loop."""
+
+    def __init__(
+        self,
+        settings: ImportSettings,
+        lanes: ConversationLanes,
+        pacing: Pacing,
+        canary: Canary,
+        recorder: Recorder,
+        watch: Watch,
+        control: Control,
+        clock: Clock,
+        reading: Reading,
+    ) -> None:
+        self._settings = settings
+        self._lanes = lanes
+        self._pacing = pacing
+        self._canary = canary
+        self._recorder = recorder
+        self._watch = watch
+        self._control = control
+        self._clock = clock
+        self._reading = reading
+        self._disposer = Disposer(
+            RetryPolicy(
+                max_attempts=settings.max_attempts,
+                first=settings.retry_first,
+                longest=settings.retry_max,
+            ),
+            DeferralPolicy(
+                first=settings.defer_first, longest=settings.defer_max, total=settings.defer_for
+            ),
+        )
+
+    def sends(self, lane: Lane, guard: LedgerGuard) -> bool:
+        """Return whether the row that was just taken is to be sent; settle or hold it if not."""
+        match guard.standing(lane.feedback):
+            case Standing.TO_BE_SENT:
+                return True
+            case Standing.TO_BE_FORGOTTEN:
+                # From the moment of the request on it is not known what the service has stored.
+                self._lanes.hold(lane)
+                self._recorder.forget(lane)
+            case Standing.UNCHANGED:
+                self._settle_unsent(lane, OutcomeKind.UNCHANGED, Reason.SAME_AS_STORED)
+            case Standing.SET_BY_LATER_JOB:
+                self._settle_unsent(lane, OutcomeKind.SUPERSEDED, Reason.LATER_JOB)
+        return False
+
+    def answered(self, lane: Lane, verdict: Verdict) -> None:
+        """Settle the row that was sent, or put it by, as the verdict says."""
+        now = self._clock.monotonic()
+        pacing = self._pacing
+        self._watch.measurements.answered(now - lane.started, _answered_status(lane, verdict))
+        if verdict.kind is VerdictKind.APPLIED and not pacing.breaker.is_open:
+            pacing.answered(now, lane.started, self._lanes.count(LaneState.IN_FLIGHT))
+            if self._canary.is_open:
+                self._canary.passed()
+                self._control.changed.notify()
+        else:
+            self._learn(lane, verdict, now)
+        if pacing.window.is_due:
+            pacing.window.turn(now, self._clock.cpu())
+            self._control.changed.notify()
+        call = Call.STATUS if lane.ask_status else Call.PUT
+        if verdict.kind in (VerdictKind.KEY_REFUSED, VerdictKind.UNTRUSTED):
+            # The row was not at fault: it stays pending.
+            self._remember(lane, verdict, now, call, None)
+            self.superseded(self._lanes.park(lane, LaneState.RETRYING, now, now))
+            return
+        if verdict.late:
+            self._lanes.may_take_effect_late(lane, now + self._settings.late_effect)
+        step = self._disposer.decide(lane, verdict, now, outage=pacing.breaker.is_open)
+        if verdict.kind is not VerdictKind.APPLIED:
+            self._remember(lane, verdict, now, call, step)
+        if isinstance(step, Wait):
+            self.superseded(self._lanes.park(lane, step.state, now + step.seconds, now))
+            if step.state is LaneState.DEFERRED:
+                self._recorder.defer(lasting(lane, self._clock))
+            self.lanes_changed()
+            return
+        self._recorder.settle(step, lane)
+        self._lanes.settle(lane, now)
+        if step.kind is OutcomeKind.FAILED:
+            self._weigh_failure(step)
+        # This worker takes the next row itself: the one at the turnstile need not look each time.
+        if self._lanes.count(LaneState.RECORDING):
+            self._recorder.hurry()
+        if not len(self._lanes):
+            self._control.changed.notify()
+
+    def _remember(
+        self, lane: Lane, verdict: Verdict, now: float, call: Call, step: Outcome | Wait | None
+    ) -> None:
+        """Record an attempt that did not end with stored feedback, and the `step` after it."""
+        if verdict.kind is VerdictKind.NOT_COMPLETED:
+            lane.looks += 1
+            if call is Call.STATUS and lane.looks > 2 and isinstance(step, Wait):
+                return  # as before: the deferral's own line counts it
+        elif verdict.kind is not VerdictKind.COMPLETED:
+            self._watch.measurements.met(f"{verdict.kind} {verdict.http_status}", verdict.detail)
+        at = now + self._clock.wall() - self._clock.monotonic()
+        wait = step.seconds if isinstance(step, Wait) else None
+        detail = verdict.detail or "the conversation is completed"
+        self._recorder.attempted(
+            Attempt(lane.feedback.seq, at, call, verdict.http_status, detail, wait)
+        )
+
+    def _weigh_failure(self, outcome: Outcome) -> None:
+        """Stop the run if so many rows have failed, or the first ones all alike."""
+        limit = self._settings.max_failures
+        if limit is not None and limit.reached(self._recorder.counts):
+            failed = self._recorder.counts[OutcomeKind.FAILED]
+            self._control.stop(
+                RunEnd.MAX_FAILURES,
+                f"{failed:,} rows failed, which is the limit; the latest: {outcome.detail}",
+            )
+        if not self._canary.failed((outcome.reason, outcome.http_status)):
+            return
+        few = self._reading.all_read and self._reading.rows_read <= _MANY_ROWS
+        if few and self._settings.canary is None:
+            self._canary.passed()
+        else:
+            self._control.stop(
+                RunEnd.CANARY,
+                f"the first {self._recorder.counts[OutcomeKind.FAILED]:,} rows all failed alike "
+                f"({outcome.detail}), so the others were not sent. Mend the cause and start over "
+                "with --restart; --canary 0 sends them all the same",
+            )
+
+    def _learn(self, lane: Lane, verdict: Verdict, now: float) -> None:
+        """Let the pacing know of the answer, and stop the run if it says so."""
+        exchange = Exchange(lane.started, self._lanes.count(LaneState.IN_FLIGHT), not lane.failures)
+        self._watch.notice(learn(self._pacing, verdict, exchange, now))
+        if verdict.kind is VerdictKind.TRANSIENT:
+            self._canary.returned()
+        elif verdict.kind is not VerdictKind.REFUSED:
+            self._canary.passed()
+        stop = reason_to_stop(self._pacing, verdict, now, self._settings.outage_for)
+        if stop is not None:
+            self._control.stop(*stop)
+        self._control.changed.notify()
+
+    def lanes_changed(self) -> None:
+        """Let workers look for the next row, and the journal be written if one waits for it."""
+        if self._lanes.count(LaneState.RECORDING):
+            self._recorder.hurry()
+        self._control.changed.notify()
+
+    def superseded(self, superseded: Superseded | None) -> None:
+        """Record that a later row has taken a row's place, if one has."""
+        if superseded is not None:
+            lane, feedback, attempts = superseded
+            self._recorder.settle(
+                Outcome(
+                    feedback.seq,
+                    OutcomeKind.SUPERSEDED,
+                    feedback.conversation_id,
+                    Reason.LATER_ROW,
+                    attempts=attempts,
+                ),
+                lane,
+            )
+
+    def _settle_unsent(self, lane: Lane, kind: OutcomeKind, reason: Reason) -> None:
+        feedback = lane.feedback
+        self._recorder.settle(
+            Outcome(feedback.seq, kind, feedback.conversation_id, reason, attempts=lane.attempts),
+            lane,
+        )
+        self._lanes.settle(lane, self._clock.monotonic())
+        if not len(self._lanes):
+            self._control.changed.notify()
+
+
+def _answered_status(lane: Lane, verdict: Verdict) -> int | None:
+    """Return the status of the answer; the verdict on a status call has the one for the row."""
+    told = lane.ask_status and verdict.kind in _TOLD_BY_STATUS
+    return HTTPStatus.OK if told else verdict.http_status
