@@ -59,7 +59,7 @@ class Product(Dice):
         return [*changed, *new]
 
     def completed(self, who: str) -> bool:
-        return self.night >= self._completed_in[who]
+        return self.night >= self._completed_in.get(who, 0)
 
     def for_request(self) -> RequestFault:
         return RequestFault.SERVER_ERROR if self.night == OUTAGE else RequestFault.NONE
@@ -181,3 +181,33 @@ def test_after_a_fortnight_the_service_holds_what_it_should_for_hardly_a_put_too
         assert service.stored() == model.stored
         assert service.most_at_once == 1
         assert len(service.puts) <= 1.02 * model.fewest, (len(service.puts), model.fewest)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whatever_night_is_cut_off_or_given_up_the_last_dump_holds(
+    seed: int, tmp_path: Path
+) -> None:
+    """The ledger never takes for stored what a killed run may have overwritten."""
+    dice = random.Random(seed)
+    with serving(Product()) as service:
+        cron = Cron(service.url)
+        rows: dict[int, str] = {}
+        for night in range(6):
+            # Back and forth between two words: a stale entry would be taken for unchanged.
+            rows = {number: dice.choice(["up", "down"]) for number in range(200)}
+            path = dump(tmp_path / f"dump-{night}.csv", rows)
+            process = cron.start(path)
+            due = len(service.puts) + dice.randint(1, 80)
+
+            def cut_off(puts: int, due: int = due, victim: int = process.pid) -> None:
+                if puts == due:
+                    os.kill(victim, signal.SIGKILL)
+
+            service.on_put = cut_off
+            process.communicate()
+            service.on_put = lambda _: None
+            if dice.random() < 0.3:
+                assert cron.run(path) is ExitCode.OK
+        assert cron.run(dump(tmp_path / "last.csv", rows)) is ExitCode.OK
+        words = {"up": "POSITIVE", "down": "NEGATIVE"}
+        assert service.stored() == {conversation(n): (words[w], None) for n, w in rows.items()}
