@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from importer.reporting.summary import Summary
     from importer.sandbox.faults import Faults
     from importer.sandbox.server import Sandbox
-    from importer.settings import FailureLimit, ImportSettings, InputFormat, LongComments
+    from importer.settings import FailureLimit, ImportSettings, InputFormat, LongComments, Retry
 
 _HOMES = {
     "importer.api": ("run_import", "run_import_blocking"),
@@ -34,7 +34,13 @@ _HOMES = {
     "importer.reporting.summary": ("Summary",),
     "importer.sandbox.faults": ("Faults",),
     "importer.sandbox.server": ("Sandbox",),
-    "importer.settings": ("FailureLimit", "ImportSettings", "InputFormat", "LongComments"),
+    "importer.settings": (
+        "FailureLimit",
+        "ImportSettings",
+        "InputFormat",
+        "LongComments",
+        "Retry",
+    ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -53,6 +59,7 @@ __all__ = [
     "Progress",
     "RatingTable",
     "Reason",
+    "Retry",
     "RunEnd",
     "Sandbox",
     "Summary",

@@ -70,15 +70,16 @@ class Ledger:
     def enrol(self, folder: str, *, is_new: bool) -> int:
         """Return the number of the job in `folder`; that of a new job is higher than all before.
 
-        A new job may have the folder of one that was removed.
+        A new job may have the folder of one that was removed. A job that began before there was a
+        ledger has number 0: every job that is enrolled began later.
         """
-        how = "REPLACE" if is_new else "IGNORE"
         with self._explained():
-            self._writer.execute(f"INSERT OR {how} INTO job (folder) VALUES (?)", (folder,))
-            (number,) = self._writer.execute(
+            if is_new:
+                self._writer.execute("INSERT OR REPLACE INTO job (folder) VALUES (?)", (folder,))
+            found = self._writer.execute(
                 "SELECT number FROM job WHERE folder = ?", (folder,)
             ).fetchone()
-        return int(number)
+        return int(found[0]) if found is not None else 0
 
     def applied(self, conversation_id: str) -> Applied | None:
         """Return the line on a conversation, None if no job has sent anything for it."""

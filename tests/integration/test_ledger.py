@@ -154,12 +154,15 @@ async def test_left_overs_come_back_before_the_new_rows(nights: Nights) -> None:
     assert len(nights.service.puts) == before + 1, "nothing is left over any more"
 
 
-async def test_a_retry_does_not_undo_what_a_later_job_has_set(nights: Nights) -> None:
+@pytest.mark.parametrize("with_ledger", [True, False])
+async def test_a_retry_does_not_undo_what_a_later_job_has_set(
+    nights: Nights, with_ledger: bool
+) -> None:
     nights.dice.in_progress = {conversation(1), conversation(2)}
-    early = nights.settings(rated(range(1, 3)), skip_unchanged=True)
+    early = nights.settings(rated(range(1, 3)), skip_unchanged=with_ledger)
     await run_import(early, api_key="any")
     nights.dice.in_progress = set()
-    await nights.night(rated(range(1, 2), "NEGATIVE"))
+    await nights.night(rated(range(1, 2), "NEGATIVE"), skip_unchanged=True)
 
     again = dataclasses.replace(early, retry=Retry())
     summary = await run_import(again, api_key="any")
