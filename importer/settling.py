@@ -27,6 +27,8 @@ from importer.watch import Watch
 #: How many rows go ahead of a new job with more rows than that, unless the user says otherwise.
 _CANARY = 20
 _MANY_ROWS = 1000
+#: More rows that fail at a time are not remembered; see `_note_failing`.
+_MOST_FAILING = 50_000
 _TOLD_BY_STATUS = (
     VerdictKind.COMPLETED, VerdictKind.NOT_COMPLETED, VerdictKind.CONVERSATION_ERROR
 )  # fmt: skip
@@ -62,6 +64,8 @@ class Settling:
         self._control = control
         self._clock = clock
         self._reading = reading
+        # Kept apart from the lanes: hardly any lane fails, and there may be a million of them.
+        self._failing_since: dict[Lane, float] = {}
         self._disposer = Disposer(
             RetryPolicy(
                 max_attempts=settings.max_attempts,
@@ -169,9 +173,24 @@ class Settling:
                 "with --restart; --canary 0 sends them all the same",
             )
 
+    def _note_failing(self, lane: Lane, now: float) -> None:
+        """Remember when the row's failures began; forget it of rows that fail no more."""
+        if len(self._failing_since) >= _MOST_FAILING:
+            still = {lane: at for lane, at in self._failing_since.items() if lane.failures}
+            self._failing_since = still
+        self._failing_since[lane] = now
+
     def _learn(self, lane: Lane, verdict: Verdict, now: float) -> None:
         """Let the pacing know of the answer, and stop the run if it says so."""
-        exchange = Exchange(lane.started, self._lanes.count(LaneState.IN_FLIGHT), not lane.failures)
+        first = not lane.failures
+        if first and verdict.kind is VerdictKind.TRANSIENT:
+            self._note_failing(lane, now)
+        exchange = Exchange(
+            lane.started,
+            self._lanes.count(LaneState.IN_FLIGHT),
+            first,
+            self._failing_since.get(lane, now),
+        )
         self._watch.notice(learn(self._pacing, verdict, exchange, now))
         if verdict.kind is VerdictKind.TRANSIENT:
             self._canary.returned()

@@ -18,12 +18,14 @@ _JITTER = 0.1
 class Exchange(NamedTuple):
     """The circumstances of a request: when it started, and how many were in flight at its end.
 
-    `first` tells the first attempt for a row from those after a failure.
+    `first` tells the first attempt for a row from those after a failure; `failing_since` is when
+    the row's failures on end began.
     """
 
     started: float
     in_flight: int
     first: bool
+    failing_since: float
 
 
 def learn(pacing: Pacing, verdict: Verdict, exchange: Exchange, now: float) -> str:
@@ -33,10 +35,11 @@ def learn(pacing: Pacing, verdict: Verdict, exchange: Exchange, now: float) -> s
     if verdict.kind is not VerdictKind.TRANSIENT:
         pacing.answered(now, exchange.started, exchange.in_flight)
         return "the service answers again: going on" if was_open else ""
+    telling = exchange.failing_since >= breaker.last_answer
     if verdict.http_status == HTTPStatus.TOO_MANY_REQUESTS and verdict.retry_after is None:
-        pacing.refused(now, exchange.started)
+        pacing.refused(now, exchange.started, telling=telling)
     else:
-        pacing.failed(now, exchange.in_flight, first=exchange.first)
+        pacing.failed(now, exchange.in_flight, first=exchange.first, telling=telling)
     notice = ""
     if breaker.is_open and not was_open:
         notice = f"the service fails as a whole ({verdict.detail}): pausing, with single probes"

@@ -74,16 +74,22 @@ class Pacing:
         self._finder.granted(now)
         self.window.answered(now, now - started, in_flight)
 
-    def refused(self, now: float, started: float) -> None:
-        """The service said that it was too many requests, and not when to come again."""
+    def refused(self, now: float, started: float, *, telling: bool = True) -> None:
+        """The service said that it was too many requests, and not when to come again.
+
+        `telling`: see `Breaker.failed`.
+        """
         self._hindered = True
-        self.breaker.failed(now, refused=True)
+        self.breaker.failed(now, refused=True, telling=telling)
         self._finder.refused(now, started)
 
-    def failed(self, now: float, in_flight: int, *, first: bool) -> None:
-        """A request failed in a way that says nothing of its row; `first` for the first time."""
+    def failed(self, now: float, in_flight: int, *, first: bool, telling: bool = True) -> None:
+        """A request failed in a way that says nothing of its row; `first` for the first time.
+
+        `telling`: see `Breaker.failed`.
+        """
         self._hindered = True
-        self.breaker.failed(now)
+        self.breaker.failed(now, telling=telling)
         self._finder.granted(now)
         if first:
             self.window.failed(now, in_flight)

@@ -29,7 +29,8 @@ class Breaker:
         self._first_probe = first_probe
         self._max_probe = max_probe
         self._failures = self._broken = 0
-        self._last_answer = now
+        #: When the latest definite answer came, in seconds.
+        self.last_answer = now
         self._opened_at: float | None = None
         self._interval = first_probe
         self._next_probe = 0.0
@@ -56,23 +57,26 @@ class Breaker:
 
     def answered(self, now: float) -> None:
         """The service gave a definite answer: it is alive."""
-        self._last_answer = now
+        self.last_answer = now
         if self._failures:
             self._failures = self._broken = 0
             self._opened_at = None
             self._probing = False
             self._interval = self._first_probe
 
-    def failed(self, now: float, *, refused: bool = False) -> None:
+    def failed(self, now: float, *, refused: bool = False, telling: bool = True) -> None:
         """A request failed in a way that says nothing of its row.
 
         `refused`: the service said that it was too many, which it can say only while it is alive.
+        Not `telling` is the failure of a row that has failed since before the last answer: while
+        others were answered, it was not, so it tells of the row and not of the service.
         """
-        self._failures += 1
-        self._broken += not refused
+        self._failures += telling
+        self._broken += telling and not refused
         if self._opened_at is None:
-            patient = now - self._last_answer < self._patience
-            if self._failures < self._threshold or (patient and self._broken < self._certain):
+            patient = now - self.last_answer < self._patience
+            enough = self._failures >= self._threshold
+            if not telling or not enough or (patient and self._broken < self._certain):
                 return
             self._opened_at = now
         elif not self._probing:

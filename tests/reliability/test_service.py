@@ -257,3 +257,22 @@ async def test_if_the_first_rows_of_a_large_job_all_fail_alike_no_more_are_sent(
         assert summary.exit_code is ExitCode.ABORTED
         assert "Conversation not found" in summary.message
         assert "--restart" in summary.message
+
+
+async def test_rows_that_always_fail_are_no_outage_even_if_they_are_the_last_ones(
+    tmp_path: Path, settings_for: Make
+) -> None:
+    many = write_csv(tmp_path / "many.csv", [(conversation(n), "CLEAR", "") for n in range(2000)])
+    bad = {conversation(n) for n in range(0, 2000, 20)}
+
+    async def fail_for_some(request: web.Request) -> web.StreamResponse:
+        if request.path.split("/")[-2] in bad:
+            return web.Response(status=503)
+        return await accept(request)
+
+    async with serve(fail_for_some) as url:
+        settings = settings_for(many, base_url=url, max_attempts=6, retry_max=0.3)
+        summary = await run_import(settings, api_key="any")
+    assert summary.end is RunEnd.FINISHED
+    assert summary.outcomes[OutcomeKind.FAILED] == 100
+    assert summary.outcomes[OutcomeKind.SUCCEEDED] == 1900

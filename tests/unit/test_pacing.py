@@ -58,6 +58,13 @@ def test_a_service_that_says_it_is_too_many_is_alive() -> None:
     assert not breaker.is_open
 
 
+def test_rows_that_failed_while_others_were_answered_tell_nothing_of_the_service() -> None:
+    breaker = Breaker(0, threshold=20, certain=50, patience=5)
+    for now in range(100):
+        breaker.failed(now, telling=False)
+    assert not breaker.is_open
+
+
 def test_an_open_breaker_lets_one_probe_through_at_growing_intervals() -> None:
     breaker = Breaker(0, first_probe=1, max_probe=4)
     failing(breaker, 20, now=10)
