@@ -55,7 +55,7 @@ def _write_ratings(path: Path, rows: int, *, changed_every: int | None = None) -
 
 def _write_ratings_in_parquet(path: Path, rows: int) -> None:
     import pyarrow as pa  # noqa: PLC0415 -- heavy, and to be measured by nobody
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415 -- as above
 
     schema = pa.schema([(name, pa.string()) for name in COLUMNS])
     with pq.ParquetWriter(path, schema) as writer:

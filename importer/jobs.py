@@ -32,6 +32,7 @@ from importer.journal.base import CARRIED_OVER, InputFile
 from importer.journal.ledger import Ledger
 from importer.journal.sqlite import FILE_NAME, SqliteJournal
 from importer.model import OutcomeKind, RunEnd
+from importer.reporting.files import private_opener
 from importer.settings import FIELDS, ImportSettings
 
 _BLOCK = 4 * 1024 * 1024
@@ -273,10 +274,9 @@ def _carry_over(path: Path, ledger: Ledger, settings: ImportSettings) -> bool:
 
     The columns have the names that they have in the other inputs; the ratings are the API's words.
     """
-    with os.fdopen(
-        os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600),
-        "w", encoding="utf-8", errors="surrogatepass", newline="",
-    ) as file:  # fmt: skip
+    with open(
+        path, "w", encoding="utf-8", errors="surrogatepass", newline="", opener=private_opener
+    ) as file:
         writer = csv.writer(file, lineterminator="\r\n")
         writer.writerow([settings.columns.get(field, field) for field in FIELDS])
         any_rows = False
@@ -306,9 +306,7 @@ def _lock(jobs_dir: Path, name: str) -> Iterator[None]:
     except OSError as error:
         raise SettingsError(f"--jobs-dir {jobs_dir} cannot be written: {error.strerror}") from None
     try:
-        with os.fdopen(
-            os.open(holder, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-        ) as file:
+        with open(holder, "w", encoding="utf-8", opener=private_opener) as file:
             file.write(f"process {os.getpid()} on {socket.gethostname()}")
         yield
     finally:

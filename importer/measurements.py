@@ -54,11 +54,11 @@ class Measurements:
         interval.statuses[http_status or 0] += 1
         interval.buckets[bisect_left(BUCKETS, seconds)] += 1
 
-    def met(self, kind: str, detail: str, times: int = 1) -> None:
+    def met(self, kind: str, detail: str) -> None:
         """Something went wrong: `kind` groups what is alike, `detail` tells of this case."""
         before = self.problems.pop(kind, Problem(0, ""))
         # Popped and put back: the latest stand last, and the oldest is forgotten.
-        self.problems[kind] = Problem(before.times + times, detail)
+        self.problems[kind] = Problem(before.times + 1, detail)
         if len(self.problems) > _MOST_PROBLEMS:
             del self.problems[next(iter(self.problems))]
 

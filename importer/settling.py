@@ -17,7 +17,7 @@ from importer.delivery.verdicts import Verdict, VerdictKind
 from importer.guard import LedgerGuard, Standing
 from importer.journal.base import Totals
 from importer.lanes import ConversationLanes, Lane, LaneState, Superseded
-from importer.model import Attempt, Call, Outcome, OutcomeKind, Reason, RunEnd
+from importer.model import Attempt, Call, Feedback, Outcome, OutcomeKind, Reason, RunEnd
 from importer.pacing import Canary, Pacing
 from importer.past import lasting
 from importer.recorder import Recorder
@@ -212,25 +212,19 @@ class Settling:
         if superseded is not None:
             lane, feedback, attempts = superseded
             self._recorder.settle(
-                Outcome(
-                    feedback.seq,
-                    OutcomeKind.SUPERSEDED,
-                    feedback.conversation_id,
-                    Reason.LATER_ROW,
-                    attempts=attempts,
-                ),
-                lane,
+                _unsent(feedback, OutcomeKind.SUPERSEDED, Reason.LATER_ROW, attempts), lane
             )
 
     def _settle_unsent(self, lane: Lane, kind: OutcomeKind, reason: Reason) -> None:
-        feedback = lane.feedback
-        self._recorder.settle(
-            Outcome(feedback.seq, kind, feedback.conversation_id, reason, attempts=lane.attempts),
-            lane,
-        )
+        self._recorder.settle(_unsent(lane.feedback, kind, reason, lane.attempts), lane)
         self._lanes.settle(lane, self._clock.monotonic())
         if not len(self._lanes):
             self._control.changed.notify()
+
+
+def _unsent(feedback: Feedback, kind: OutcomeKind, reason: Reason, attempts: int) -> Outcome:
+    """Return the outcome of a row that is sent no more; `attempts` counts its PUTs so far."""
+    return Outcome(feedback.seq, kind, feedback.conversation_id, reason, attempts=attempts)
 
 
 def _answered_status(lane: Lane, verdict: Verdict) -> int | None:

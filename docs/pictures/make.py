@@ -15,7 +15,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 from rich.console import Console
 
-from importer import ImportSettings, run_import_blocking
+from importer import ImportSettings, RatingTable, run_import_blocking
 from importer.cli.live import picture
 from importer.cli.progress import Speed
 from importer.control import Progress
@@ -58,8 +58,6 @@ def _write_ratings(path: Path) -> None:
 
 def main() -> None:
     """Run the import, and draw it and its report."""
-    from importer import RatingTable  # noqa: PLC0415
-
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write_ratings(folder / "ratings.csv")

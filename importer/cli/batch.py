@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from glob import glob
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import Any, NamedTuple
 import click
 from rich.table import Column, Table
 
-from importer.cli.configuration import PREFIX
-from importer.cli.console import messages, output, plain
+from importer.cli.configuration import PREFIX, read_toml
+from importer.cli.console import messages, outcome_counts, output, plain
 from importer.cli.options import PATH
 from importer.cli.run import SUMMARY, run
 from importer.errors import ExitCode, ImporterError, SettingsError
-from importer.model import OutcomeKind
 from importer.reporting.summary import Summary
 
 #: From bad to good: the first that occurs is the exit code of all.
@@ -68,12 +66,7 @@ def _run(name: str, arguments: list[str]) -> _Ended:
 
 def _read(file: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield the name and the arguments of each import. Raises `SettingsError` before the first."""
-    try:
-        content = tomllib.loads(file.read_text("utf-8"))
-    except OSError as error:
-        raise SettingsError(f"{file}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file} is not valid TOML: {error}") from None
+    content = read_toml(file)
     imports = content.pop("import", None)
     if not isinstance(imports, list) or not imports:
         raise SettingsError(f"{file} lists no imports: it needs at least one [[import]]")
@@ -117,8 +110,7 @@ def _print(ended: list[_Ended]) -> None:
     for one in ended:
         told = plain(one.message)
         if one.summary is not None:
-            counts = one.summary.outcomes
-            told = ", ".join(f"{counts[k]:,} {k}" for k in OutcomeKind if counts[k])
+            told = outcome_counts(one.summary.outcomes)
         table.add_row(plain(one.name), str(int(one.exit_code)), told)
     console = output()
     console.print()

@@ -34,13 +34,17 @@ def load_defaults(ctx: click.Context, path: Path | None) -> None:
         if not DEFAULT_FILE.exists():
             return
         path = DEFAULT_FILE
+    ctx.default_map = _defaults(path, read_toml(path, "--config "), known)
+
+
+def read_toml(path: Path, given_by: str = "") -> dict[str, Any]:
+    """Return what the file holds. Raises `SettingsError`, with the option that named it, if any."""
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise SettingsError(f"--config {path}: {error.strerror}") from None
+        raise SettingsError(f"{given_by}{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from None
-    ctx.default_map = _defaults(path, table, known)
 
 
 def _defaults(path: Path, table: Mapping[str, Any], known: set[str]) -> dict[str, Any]:

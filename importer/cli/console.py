@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
+
+from importer.model import OutcomeKind
 
 #: Wide enough for a table in a log; on a terminal its real width is used.
 _WIDTH_ELSEWHERE = 120
@@ -17,6 +20,11 @@ def plain(text: str) -> str:
     return "".join(
         c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
     )
+
+
+def outcome_counts(outcomes: Mapping[OutcomeKind, int]) -> str:
+    """Return the outcomes that there are, with their rows, on one line."""
+    return ", ".join(f"{outcomes[kind]:,} {kind}" for kind in OutcomeKind if outcomes[kind])
 
 
 class _PatientConsole(Console):

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from importer.cli.configuration import PREFIX
 from importer.cli.console import output
-from importer.cli.options import CONFIG, DEFAULTS, JOBS_DIR
+from importer.cli.options import CONFIG, JOBS_DIR, jobs_folder
 from importer.errors import ExitCode, SettingsError
 from importer.identifiers import canonical_uuid
 from importer.jobs import find_job
@@ -37,7 +37,7 @@ def explain(jobs_dir: Path | None, job: str, conversation_id: str) -> ExitCode:
 
     JOB is a job's folder or its name. Exit code 1: the job has no row of this conversation.
     """
-    folder = find_job(jobs_dir or Path(str(DEFAULTS["jobs_dir"])), job)
+    folder = find_job(jobs_folder(jobs_dir), job)
     conversation = canonical_uuid(conversation_id.strip())
     if conversation is None:
         raise SettingsError(f"{shown(conversation_id)} is not a UUID: copy it from the input")

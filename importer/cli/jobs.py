@@ -14,12 +14,12 @@ import click
 from rich.table import Table
 
 from importer.cli.configuration import PREFIX
-from importer.cli.console import output
-from importer.cli.options import CONFIG, DEFAULTS, JOBS_DIR
+from importer.cli.console import outcome_counts, output
+from importer.cli.options import CONFIG, JOBS_DIR, jobs_folder
 from importer.errors import JournalError, SettingsError
 from importer.jobs import is_held, job_folders
 from importer.journal.sqlite import SqliteJournal
-from importer.model import OutcomeKind, RunEnd, exit_code
+from importer.model import RunEnd, exit_code
 
 
 @click.group(invoke_without_command=True, context_settings={"auto_envvar_prefix": PREFIX})
@@ -28,7 +28,7 @@ from importer.model import OutcomeKind, RunEnd, exit_code
 @click.pass_context
 def jobs(ctx: click.Context, jobs_dir: Path | None) -> None:
     """List the jobs with their outcomes, the oldest first; or prune them."""
-    ctx.obj = folder = jobs_dir or Path(str(DEFAULTS["jobs_dir"]))
+    ctx.obj = folder = jobs_folder(jobs_dir)
     if ctx.invoked_subcommand is None:
         _list(folder)
 
@@ -99,6 +99,6 @@ def _line(folder: Path) -> tuple[float, list[Any]]:
         state, code = str(run.end), str(int(exit_code(run.end, totals.outcomes)))
     else:
         state, code = ("running" if is_held(folder) else "interrupted"), ""
-    counts = ", ".join(f"{totals.outcomes[k]:,} {k}" for k in OutcomeKind if totals.outcomes[k])
+    counts = outcome_counts(totals.outcomes)
     started = datetime.fromtimestamp(run.started_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
     return run.started_at, [folder.name, started, state, code, f"{totals.rows:,}", counts]

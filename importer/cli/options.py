@@ -145,6 +145,11 @@ SENDING = (
 )  # fmt: skip
 
 
+def jobs_folder(given: Path | None) -> Path:
+    """Return the folder of the jobs: the one that was given, or the usual one."""
+    return given or Path(str(DEFAULTS["jobs_dir"]))
+
+
 def with_options(
     options: Sequence[Callable[[Any], Any]],
 ) -> Callable[[_Command], _Command]:

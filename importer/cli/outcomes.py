@@ -8,7 +8,7 @@ import click
 
 from importer.cli.configuration import PREFIX
 from importer.cli.console import messages
-from importer.cli.options import CONFIG, DEFAULTS, JOBS_DIR, PATH
+from importer.cli.options import CONFIG, JOBS_DIR, PATH, jobs_folder
 from importer.jobs import find_job
 from importer.quantities import counted
 
@@ -24,7 +24,7 @@ def outcomes(jobs_dir: Path | None, job: str, output: Path) -> None:
     Its columns: seq, file, row, outcome, conversation_id, reason, detail, http_status, attempts,
     updated_at, warning, settled_at.
     """
-    folder = find_job(jobs_dir or Path(str(DEFAULTS["jobs_dir"])), job)
+    folder = find_job(jobs_folder(jobs_dir), job)
     from importer.reporting.outcomes import write_outcomes  # noqa: PLC0415 -- heavy
 
     rows = write_outcomes(folder, output)

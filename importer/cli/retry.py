@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from importer.cli.configuration import PREFIX
-from importer.cli.options import CONFIG, DEFAULTS, FAULT, SENDING, with_options
+from importer.cli.options import CONFIG, FAULT, SENDING, jobs_folder, with_options
 from importer.cli.run import SHOWING, Showing, perform
 from importer.errors import ExitCode, SettingsError
 from importer.jobs import find_job
@@ -61,8 +61,7 @@ def retry(
     Rows of a conversation that a later row, or a later job with a ledger, has set stay as they are:
     to send them now would undo the newer feedback.
     """
-    jobs_dir = options.pop("jobs_dir") or Path(str(DEFAULTS["jobs_dir"]))
-    folder = find_job(jobs_dir, job)
+    folder = find_job(jobs_folder(options.pop("jobs_dir")), job)
     with JournalHistory(folder) as history:
         runs = history.runs()
     if not runs:

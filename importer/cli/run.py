@@ -43,8 +43,6 @@ from importer.settings import ImportSettings
 
 #: New objects between two looks of the garbage collector; a run makes hardly any cycles.
 _COLLECT_AFTER = 50_000
-
-
 #: Where a command's context holds the `Summary` of its run.
 SUMMARY = "importer.summary"
 

@@ -84,11 +84,6 @@ class JournalHistory:
             )
         ]
 
-    def outcome(self, seq: int) -> Outcome | None:
-        """Return how the row ended, None if it has not."""
-        rows = self._all(f"SELECT {COLUMNS} FROM outcome WHERE seq = ?", seq)
-        return next(map(outcome_of, rows), None)
-
     def attempts(self, seq: int) -> list[Attempt]:
         """Return the row's requests that did not end with stored feedback, the oldest first."""
         rows = self._all("SELECT * FROM attempt WHERE seq = ? ORDER BY at", seq)

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -40,8 +39,8 @@ _MEANINGS = {
 _GOOD = (OutcomeKind.SUCCEEDED, OutcomeKind.UNCHANGED, OutcomeKind.SUPERSEDED, OutcomeKind.SKIPPED)
 
 
-def write_report(summary: Summary) -> Path:
-    """Write the report of the job into its folder and return its path. Raises `JournalError`."""
+def write_report(summary: Summary) -> None:
+    """Write the report of the job into its folder. Raises `JournalError`."""
     path = summary.folder / REPORT_NAME
     unborn = path.with_suffix(".new")
     with JournalHistory(summary.folder) as history:
@@ -55,7 +54,6 @@ def write_report(summary: Summary) -> Path:
         unborn.replace(path)
     except OSError as error:
         raise JournalError(f"{path} cannot be written: {error.strerror}") from None
-    return path
 
 
 def _environment() -> Environment:
