@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from importer.escaping import escaped
 from importer.model import OutcomeKind
 
 #: Wide enough for a table in a log; on a terminal its real width is used.
@@ -17,9 +18,7 @@ _WIDTH_ELSEWHERE = 120
 
 def plain(text: str) -> str:
     """Return `text` with what could steer a terminal (control characters, marks) escaped."""
-    return "".join(
-        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
-    )
+    return escaped(text, keep="\n")
 
 
 def outcome_counts(outcomes: Mapping[OutcomeKind, int]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Iterator
 
 import click
 
@@ -19,20 +20,25 @@ be set as `CLARITYQ_OPTION_NAME` and in `clarityq-import.toml` (see [reference.m
 
 def options_page() -> str:
     """Return the page, in Markdown."""
-    parts = [_HEAD]
     with click.Context(cli, info_name="clarityq-import") as top:
-        for name in cli.list_commands(top):
-            command = cli.get_command(top, name)
-            assert command is not None  # noqa: S101 -- it was listed
-            with click.Context(command, info_name=name, parent=top) as ctx:
-                parts.append(_section(command, ctx))
-    return "\n".join(parts)
+        return "\n".join([_HEAD, *_sections(cli, top)])
+
+
+def _sections(group: click.Group, parent: click.Context) -> Iterator[str]:
+    """Yield a section for each command of the group, and for those below it."""
+    for name in group.list_commands(parent):
+        command = group.get_command(parent, name)
+        assert command is not None  # noqa: S101 -- it was listed
+        with click.Context(command, info_name=name, parent=parent) as ctx:
+            yield _section(command, ctx)
+            if isinstance(command, click.Group):
+                yield from _sections(command, ctx)
 
 
 def _section(command: click.Command, ctx: click.Context) -> str:
     usage = " ".join([ctx.command_path, *command.collect_usage_pieces(ctx)])
     lines = [
-        f"## {command.name}",
+        f"## {ctx.command_path.removeprefix('clarityq-import ')}",
         "",
         f"`{usage}`",
         "",

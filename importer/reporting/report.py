@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from importer.errors import JournalError
+from importer.escaping import escaped
 from importer.journal.history import JournalHistory
 from importer.model import Moment, OutcomeKind, RunEnd
 from importer.quantities import counted, format_duration
@@ -70,7 +71,7 @@ def _environment() -> Environment:
         "number": lambda number: f"{number:,}",
         "rows": partial(counted, noun="row"),
         "words": lambda word: str(word).replace("_", " "),
-        "visible": _visible,
+        "visible": escaped,
     }
     return environment
 
@@ -181,8 +182,3 @@ def _moment(seconds: float | None) -> str:
     if seconds is None:
         return ""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _visible(text: str) -> str:
-    """Return foreign text with control characters and marks escaped: none may reorder the page."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
