@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from importer.common.uuids import hyphenated
 from importer.feed import BATCH_ROWS
-from importer.identifiers import hyphenated
 from importer.model import Feedback, Meaning, OutcomeKind, Reason, Row
 from importer.normalise import COMMENT_LIMIT, Normaliser
 from importer.settings import ImportSettings, LongComments

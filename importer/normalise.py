@@ -6,7 +6,7 @@ of the API's feedback call.
 
 from __future__ import annotations
 
-from importer.identifiers import canonical_uuid
+from importer.common.uuids import canonical_uuid
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Reason, Row
 from importer.ratings import RatingTable
 

@@ -14,6 +14,7 @@ import anyio
 import anyio.to_thread
 
 from importer.clock import Clock
+from importer.common.durations import format_duration
 from importer.control import Control, Observer, Reading
 from importer.delivery.client import FeedbackClient
 from importer.errors import InputError, one_error
@@ -25,7 +26,6 @@ from importer.lanes import ConversationLanes, Lane, LaneState
 from importer.model import Outcome, OutcomeKind, RunEnd
 from importer.pacing import Limit, Pacing
 from importer.past import Past, restored
-from importer.quantities import format_duration
 from importer.recorder import HEARTBEAT, Recorder
 from importer.settings import ImportSettings
 from importer.settling import Settling, canary_for

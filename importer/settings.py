@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from yarl import URL
 
+from importer.common.uuids import canonical_uuid
 from importer.errors import SettingsError
-from importer.identifiers import canonical_uuid
 from importer.model import Meaning, OutcomeKind, Reason
 from importer.ratings import RatingTable
 

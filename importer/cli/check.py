@@ -15,10 +15,10 @@ from importer.cli.configuration import PREFIX
 from importer.cli.console import output
 from importer.cli.options import INPUTS, NO_PRODUCT, PATH, READING, build_settings, with_options
 from importer.cli.ratings_draft import write_draft
+from importer.common.durations import counted, format_duration
 from importer.errors import ExitCode
 from importer.model import Reason
 from importer.normalise import COMMENT_LIMIT, shown
-from importer.quantities import counted, format_duration
 from importer.ratings import PRESETS, RatingTable
 from importer.settings import ImportSettings, LongComments
 

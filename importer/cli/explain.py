@@ -13,12 +13,12 @@ from rich.console import Console
 from importer.cli.configuration import PREFIX
 from importer.cli.console import output
 from importer.cli.options import CONFIG, JOBS_DIR, jobs_folder
+from importer.common.durations import counted, format_duration
+from importer.common.uuids import canonical_uuid
 from importer.errors import ExitCode, SettingsError
-from importer.identifiers import canonical_uuid
 from importer.jobs import find_job
 from importer.model import Call
 from importer.normalise import shown
-from importer.quantities import counted, format_duration
 
 if TYPE_CHECKING:
     from importer.reporting.story import RowStory, Story

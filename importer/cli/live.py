@@ -22,8 +22,8 @@ from importer.cli.progress import (
     waiting_rows,
     what_holds,
 )
+from importer.common.durations import counted, format_duration
 from importer.control import Progress
-from importer.quantities import counted, format_duration
 from importer.settings import ImportSettings
 
 #: Seconds between two pictures: to draw one costs about as much as to send fifty rows.

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import click
 
 from importer.cli.configuration import load_defaults
+from importer.common.durations import format_duration, parse_duration
 from importer.errors import SettingsError
-from importer.quantities import format_duration, parse_duration
 from importer.ratings import RatingTable
 from importer.secret import ApiKey
 from importer.settings import FailureLimit, ImportSettings, InputFormat, LongComments

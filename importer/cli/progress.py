@@ -13,10 +13,10 @@ from pathlib import Path
 
 from pythonjsonlogger.json import JsonFormatter
 
+from importer.common.durations import counted, format_duration
 from importer.control import Progress
 from importer.model import OutcomeKind
 from importer.pacing import Limit
-from importer.quantities import counted, format_duration
 from importer.settings import ImportSettings
 
 _log = logging.getLogger("importer")

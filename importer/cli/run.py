@@ -31,10 +31,10 @@ from importer.cli.options import (
 )
 from importer.cli.progress import LineObserver, logging_to_stderr
 from importer.cli.summary import print_summary
+from importer.common.durations import format_duration
 from importer.control import Control, Observer
 from importer.errors import ExitCode, SettingsError, one_error
 from importer.model import RunEnd
-from importer.quantities import format_duration
 from importer.reporting.outcomes import check_outcomes_path, write_outcomes
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults

@@ -13,9 +13,9 @@ from rich.table import Column, Table
 
 from importer.cli.console import output
 from importer.cli.progress import LIMITS
+from importer.common.durations import counted, format_duration
 from importer.errors import ExitCode
 from importer.model import OutcomeKind, RunEnd, Warn
-from importer.quantities import counted, format_duration
 from importer.reporting.files import REPORT_NAME
 from importer.reporting.summary import Summary
 

@@ -6,10 +6,10 @@ import random
 from http import HTTPStatus
 from typing import NamedTuple
 
+from importer.common.durations import format_duration
 from importer.delivery.verdicts import Verdict, VerdictKind
 from importer.model import RunEnd
 from importer.pacing import Pacing
-from importer.quantities import format_duration
 
 #: The most that a pause is longer than asked for, as a share of it.
 _JITTER = 0.1

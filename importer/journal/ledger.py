@@ -16,8 +16,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
+from importer.common.uuids import hyphenated
 from importer.errors import JournalError
-from importer.identifiers import hyphenated
 from importer.journal.base import Entry
 from importer.model import Meaning
 

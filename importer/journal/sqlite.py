@@ -12,8 +12,8 @@ from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 
+from importer.common.uuids import hyphenated
 from importer.errors import JournalError
-from importer.identifiers import hyphenated
 from importer.journal.base import Entry, InputFile, LastRun, SettledRows, Totals
 from importer.model import Deferral, Outcome, OutcomeKind, Reason, RunEnd, Warn
 

@@ -12,11 +12,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from importer.common.durations import counted, format_duration
+from importer.common.text import escaped
 from importer.errors import JournalError
-from importer.escaping import escaped
 from importer.journal.history import JournalHistory
 from importer.model import Moment, OutcomeKind, RunEnd
-from importer.quantities import counted, format_duration
 from importer.reporting import charts
 from importer.reporting.files import REPORT_NAME, private_opener
 from importer.reporting.story import WHY

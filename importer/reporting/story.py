@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from importer.common.uuids import canonical_uuid
 from importer.errors import InputError
-from importer.identifiers import canonical_uuid
 from importer.journal.base import CARRIED_OVER
 from importer.journal.history import JournalHistory
 from importer.journal.sqlite import SqliteJournal

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, Self
 
 from aiohttp import web
 
-from importer.identifiers import canonical_uuid
+from importer.common.uuids import canonical_uuid
 from importer.normalise import COMMENT_LIMIT
 from importer.sandbox.faults import Dice, Faults, RequestFault
 

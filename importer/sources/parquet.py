@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from importer.common.uuids import hyphenated
 from importer.errors import InputError
-from importer.identifiers import hyphenated
 from importer.model import Reason, Row
 from importer.sources.base import Original, find_columns
 from importer.sources.records import KEEP_BYTES

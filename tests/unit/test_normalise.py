@@ -4,8 +4,8 @@ import uuid
 
 import pytest
 
+from importer.common.uuids import canonical_uuid
 from importer.errors import SettingsError
-from importer.identifiers import canonical_uuid
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Reason, Row
 from importer.normalise import COMMENT_LIMIT, Normaliser
 from importer.ratings import RatingTable

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from importer.common.durations import format_duration, parse_duration, parse_share
 from importer.errors import SettingsError
 from importer.model import OutcomeKind
-from importer.quantities import format_duration, parse_duration, parse_share
 from importer.secret import ApiKey
 from importer.settings import FailureLimit, ImportSettings, check_url
 
