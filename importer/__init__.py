@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from importer.api import run_import, run_import_blocking
     from importer.control import Control, Observer, Progress
     from importer.errors import ExitCode, ImporterError
+    from importer.feedback.ratings import RatingTable
     from importer.model import Meaning, OutcomeKind, Reason, RunEnd, Warn
-    from importer.ratings import RatingTable
     from importer.reporting.outcomes import outcomes_frame
     from importer.reporting.summary import Summary
     from importer.sandbox.faults import Faults
@@ -29,7 +29,7 @@ _HOMES = {
     "importer.control": ("Control", "Observer", "Progress"),
     "importer.errors": ("ExitCode", "ImporterError"),
     "importer.model": ("Meaning", "OutcomeKind", "Reason", "RunEnd", "Warn"),
-    "importer.ratings": ("RatingTable",),
+    "importer.feedback.ratings": ("RatingTable",),
     "importer.reporting.outcomes": ("outcomes_frame",),
     "importer.reporting.summary": ("Summary",),
     "importer.sandbox.faults": ("Faults",),

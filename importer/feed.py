@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from importer.errors import InputError
+from importer.feedback.normalise import Normaliser
 from importer.journal.base import SettledRows
 from importer.model import Feedback, Outcome
-from importer.normalise import Normaliser
 from importer.sources import RowSource
 
 #: Rows in a batch: enough that the change of threads costs nothing, few enough to stay small.

@@ -17,8 +17,8 @@ import numpy as np
 
 from importer.common.uuids import hyphenated
 from importer.feed import BATCH_ROWS
+from importer.feedback.normalise import COMMENT_LIMIT, Normaliser
 from importer.model import Feedback, Meaning, OutcomeKind, Reason, Row
-from importer.normalise import COMMENT_LIMIT, Normaliser
 from importer.settings import ImportSettings, LongComments
 from importer.sources import open_source
 

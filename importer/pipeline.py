@@ -17,12 +17,12 @@ from importer.control import Control, Observer
 from importer.delivery.client import FeedbackClient
 from importer.errors import AccountingError, InputError, JobHeldError, StoppedError
 from importer.feed import Input
+from importer.feedback.normalise import Normaliser
+from importer.feedback.ratings import RatingTable
 from importer.jobs import Job, fingerprint, open_job
 from importer.journal.base import InputFile, Totals
 from importer.model import OutcomeKind, RunEnd, exit_code
-from importer.normalise import Normaliser
 from importer.past import Past
-from importer.ratings import RatingTable
 from importer.reporting.files import write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Summary, summarise

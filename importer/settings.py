@@ -17,8 +17,8 @@ from yarl import URL
 
 from importer.common.uuids import canonical_uuid
 from importer.errors import SettingsError
+from importer.feedback.ratings import RatingTable
 from importer.model import Meaning, OutcomeKind, Reason
-from importer.ratings import RatingTable
 
 PRODUCTION_URL = "https://api.clarityq.ai"
 

@@ -17,9 +17,9 @@ from importer.cli.options import INPUTS, NO_PRODUCT, PATH, READING, build_settin
 from importer.cli.ratings_draft import write_draft
 from importer.common.durations import counted, format_duration
 from importer.errors import ExitCode
+from importer.feedback.normalise import COMMENT_LIMIT, shown
+from importer.feedback.ratings import PRESETS, RatingTable
 from importer.model import Reason
-from importer.normalise import COMMENT_LIMIT, shown
-from importer.ratings import PRESETS, RatingTable
 from importer.settings import ImportSettings, LongComments
 
 if TYPE_CHECKING:

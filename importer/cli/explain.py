@@ -16,9 +16,9 @@ from importer.cli.options import CONFIG, JOBS_DIR, jobs_folder
 from importer.common.durations import counted, format_duration
 from importer.common.uuids import canonical_uuid
 from importer.errors import ExitCode, SettingsError
+from importer.feedback.normalise import shown
 from importer.jobs import find_job
 from importer.model import Call
-from importer.normalise import shown
 
 if TYPE_CHECKING:
     from importer.reporting.story import RowStory, Story

@@ -14,7 +14,7 @@ import click
 from importer.cli.configuration import load_defaults
 from importer.common.durations import format_duration, parse_duration
 from importer.errors import SettingsError
-from importer.ratings import RatingTable
+from importer.feedback.ratings import RatingTable
 from importer.secret import ApiKey
 from importer.settings import FailureLimit, ImportSettings, InputFormat, LongComments
 

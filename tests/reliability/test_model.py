@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from importer.api import run_import
 from importer.control import Control
 from importer.errors import ExitCode
+from importer.feedback.ratings import RatingTable
 from importer.journal.sqlite import SqliteJournal
 from importer.model import Outcome, OutcomeKind, Reason, RunEnd
-from importer.ratings import RatingTable
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
 from importer.settings import ImportSettings

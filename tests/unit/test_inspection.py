@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from importer import inspection
+from importer.feedback.ratings import RatingTable
 from importer.inspection import inspect_inputs
 from importer.model import Meaning, Reason
-from importer.ratings import RatingTable
 from importer.settings import ImportSettings, LongComments
 from tests.conftest import conversation, write_csv
 

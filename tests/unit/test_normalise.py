@@ -6,9 +6,9 @@ import pytest
 
 from importer.common.uuids import canonical_uuid
 from importer.errors import SettingsError
+from importer.feedback.normalise import COMMENT_LIMIT, Normaliser
+from importer.feedback.ratings import RatingTable
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Reason, Row
-from importer.normalise import COMMENT_LIMIT, Normaliser
-from importer.ratings import RatingTable
 from tests.conftest import conversation
 
 ID = conversation(1)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from importer.cli.ratings_draft import write_draft
 from importer.errors import SettingsError
+from importer.feedback.ratings import RatingTable
 from importer.model import Meaning
-from importer.ratings import RatingTable
 
 
 def test_known_words_keep_their_meaning_and_the_others_are_left_to_the_user(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ of the API's feedback call.
 from __future__ import annotations
 
 from importer.common.uuids import canonical_uuid
+from importer.feedback.ratings import RatingTable
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Reason, Row
-from importer.ratings import RatingTable
 
 #: The longest comment that the API takes, in code points.
 COMMENT_LIMIT = 2000
