@@ -10,6 +10,7 @@ from functools import partial
 from anyio import to_thread
 from anyio.from_thread import start_blocking_portal
 
+from importer.clarityq.api_key import ApiKey
 from importer.control import Control, Observer
 from importer.delivery.notify import notify
 from importer.errors import SettingsError
@@ -17,7 +18,6 @@ from importer.pipeline import run_pipeline
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
-from importer.secret import ApiKey
 from importer.settings import ImportSettings
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum, auto
 
-from importer.delivery.body import body_digest
+from importer.clarityq.payload import body_digest
 from importer.journal.ledger import Applied, Ledger
 from importer.model import Feedback
 from importer.settings import ImportSettings

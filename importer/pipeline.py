@@ -12,9 +12,10 @@ from contextlib import ExitStack
 import anyio
 import anyio.to_thread
 
+from importer.clarityq.api_key import ApiKey
+from importer.clarityq.client import FeedbackClient
 from importer.clock import Clock
 from importer.control import Control, Observer
-from importer.delivery.client import FeedbackClient
 from importer.errors import AccountingError, InputError, JobHeldError, StoppedError
 from importer.feed import Input
 from importer.feedback.normalise import Normaliser
@@ -27,7 +28,6 @@ from importer.reporting.files import write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Summary, summarise
 from importer.run import Run
-from importer.secret import ApiKey
 from importer.settings import ImportSettings, LongComments
 from importer.sources import RowSource, open_carried_over, open_source
 

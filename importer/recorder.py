@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 import anyio
 import anyio.to_thread
 
-from importer.delivery.body import body_digest
+from importer.clarityq.payload import body_digest
 from importer.journal.base import Entry, Journal
 from importer.journal.ledger import Ledger
 from importer.lanes import Lane

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 import anyio
 import anyio.to_thread
 
+from importer.clarityq.client import FeedbackClient
 from importer.clock import Clock
 from importer.common.durations import format_duration
 from importer.control import Control, Observer, Reading
-from importer.delivery.client import FeedbackClient
 from importer.errors import InputError, one_error
 from importer.feed import BATCH_ROWS, Batch, Input, read_rows
 from importer.guard import LedgerGuard

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from importer.clarityq.responses import Verdict, VerdictKind
 from importer.clock import Clock
 from importer.control import Control, Reading
 from importer.delivery.disposition import Disposer, Wait
 from importer.delivery.health import Exchange, learn, reason_to_stop
 from importer.delivery.retry import DeferralPolicy, RetryPolicy
-from importer.delivery.verdicts import Verdict, VerdictKind
 from importer.guard import LedgerGuard, Standing
 from importer.journal.base import Totals
 from importer.lanes import ConversationLanes, Lane, LaneState, Superseded

@@ -15,6 +15,7 @@ import anyio
 import anyio.abc
 import click
 
+from importer.clarityq.api_key import ApiKey
 from importer.cli.check import review
 from importer.cli.configuration import PREFIX
 from importer.cli.console import output
@@ -38,7 +39,6 @@ from importer.model import RunEnd
 from importer.reporting.outcomes import check_outcomes_path, write_outcomes
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
-from importer.secret import ApiKey
 from importer.settings import ImportSettings
 
 #: New objects between two looks of the garbage collector; a run makes hardly any cycles.

@@ -6,8 +6,8 @@ import random
 from http import HTTPStatus
 from typing import NamedTuple
 
+from importer.clarityq.responses import Verdict, VerdictKind
 from importer.common.durations import format_duration
-from importer.delivery.verdicts import Verdict, VerdictKind
 from importer.model import RunEnd
 from importer.pacing import Pacing
 

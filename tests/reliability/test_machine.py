@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from importer.clarityq.api_key import ApiKey
 from importer.clock import Clock
 from importer.control import Control
 from importer.model import OutcomeKind, RunEnd
 from importer.pipeline import run_pipeline
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
-from importer.secret import ApiKey
 from importer.settings import ImportSettings
 from tests.conftest import PRODUCT, conversation, write_csv
 

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from anyio.from_thread import start_blocking_portal
 
-from importer.secret import ApiKey
+from importer.clarityq.api_key import ApiKey
 from tests.conftest import PRODUCT, conversation, serve, write_csv
 
 KEY = "canary-9b1d-key-that-must-not-leak"

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from importer.clarityq.api_key import ApiKey
 from importer.common.durations import format_duration, parse_duration, parse_share
 from importer.errors import SettingsError
 from importer.model import OutcomeKind
-from importer.secret import ApiKey
 from importer.settings import FailureLimit, ImportSettings, check_url
 
 

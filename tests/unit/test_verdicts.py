@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from importer.delivery.verdicts import (
+from importer.clarityq.responses import (
     Verdict,
     VerdictKind,
     describe,

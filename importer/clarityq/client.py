@@ -15,10 +15,11 @@ from typing import NamedTuple, Self
 import aiohttp
 from yarl import URL
 
-from importer.delivery.body import encode_body
-from importer.delivery.deadline import Deadline
-from importer.delivery.request import Template, lean_request_class
-from importer.delivery.verdicts import (
+from importer.clarityq.api_key import ApiKey
+from importer.clarityq.call_timeout import Deadline
+from importer.clarityq.fast_request import Template, lean_request_class
+from importer.clarityq.payload import encode_body
+from importer.clarityq.responses import (
     Verdict,
     VerdictKind,
     judge_feedback,
@@ -27,7 +28,6 @@ from importer.delivery.verdicts import (
     printable,
 )
 from importer.model import Feedback
-from importer.secret import ApiKey
 from importer.settings import ImportSettings
 
 #: The longest answer that is read, in bytes. The longest documented one is below 20 KiB.
