@@ -21,6 +21,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from importer.common.files import private_opener
 from importer.errors import (
     InputChangedError,
     InputError,
@@ -32,7 +33,6 @@ from importer.journal.base import CARRIED_OVER, InputFile
 from importer.journal.ledger import Ledger
 from importer.journal.sqlite import FILE_NAME, SqliteJournal
 from importer.model import OutcomeKind, RunEnd
-from importer.reporting.files import private_opener
 from importer.settings import FIELDS, ImportSettings
 
 _BLOCK = 4 * 1024 * 1024

@@ -8,14 +8,14 @@ request is sent, the conversation's entry is forgotten, and that lasts, wherever
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
+from importer.common.files import atomic_write
 from importer.common.uuids import hyphenated
 from importer.errors import JournalError
 from importer.journal.base import Entry
@@ -155,14 +155,7 @@ def _key(conversation_id: str) -> bytes:
 
 
 def _create(path: Path) -> None:
-    unborn = path.with_name(f"{path.name}.new")
-    unborn.unlink(missing_ok=True)
-    os.close(os.open(unborn, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    db = sqlite3.connect(unborn)
-    try:
+    with atomic_write(path) as temporary, closing(sqlite3.connect(temporary)) as db:
         db.executescript(files("importer.journal").joinpath("ledger.sql").read_text("utf-8"))
         db.execute(f"PRAGMA user_version = {_FORMAT}")
         db.commit()
-    finally:
-        db.close()
-    unborn.replace(path)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 
+from importer.common.files import atomic_write
 from importer.common.uuids import hyphenated
 from importer.errors import JournalError
 from importer.journal.base import Entry, InputFile, LastRun, SettledRows, Totals
@@ -83,29 +83,24 @@ class SqliteJournal:
     ) -> SqliteJournal:
         """Make the journal of a new job and open it. `facts` describe the job (no secrets)."""
         path = folder / FILE_NAME
-        unborn = folder / f"{FILE_NAME}.new"
-        with explained(path):
-            unborn.unlink(missing_ok=True)
-            # SQLite gives its side files the permissions of the main one.
-            os.close(os.open(unborn, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            db = sqlite3.connect(unborn)
-            try:
-                schema = files("importer.journal").joinpath("schema.sql").read_text("utf-8")
-                db.executescript(schema)
-                db.executemany("INSERT INTO outcome_kind VALUES (?, ?)", enumerate(_KINDS))
-                db.executemany(
-                    "INSERT INTO job VALUES (?, ?)",
-                    [*facts.items(), ("format", _FORMAT), ("rows_read", "0")],
-                )
-                db.executemany(
-                    "INSERT INTO input VALUES (?, ?, ?, ?, NULL)",
-                    [(position, *file) for position, file in enumerate(inputs)],
-                )
-                db.commit()
-            finally:
-                db.close()
-            # A journal under its own name is complete, wherever the process is killed.
-            unborn.replace(path)
+        # SQLite gives its side files the permissions of the main one.
+        with (
+            explained(path),
+            atomic_write(path) as temporary,
+            closing(sqlite3.connect(temporary)) as db,
+        ):
+            schema = files("importer.journal").joinpath("schema.sql").read_text("utf-8")
+            db.executescript(schema)
+            db.executemany("INSERT INTO outcome_kind VALUES (?, ?)", enumerate(_KINDS))
+            db.executemany(
+                "INSERT INTO job VALUES (?, ?)",
+                [*facts.items(), ("format", _FORMAT), ("rows_read", "0")],
+            )
+            db.executemany(
+                "INSERT INTO input VALUES (?, ?, ?, ?, NULL)",
+                [(position, *file) for position, file in enumerate(inputs)],
+            )
+            db.commit()
         return cls(folder)
 
     def close(self) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator, Sequence
 from itertools import tee
 from pathlib import Path
 from typing import NamedTuple
 
+from importer.common.files import atomic_write
 from importer.errors import JournalError
 from importer.journal.base import CARRIED_OVER, Journal
 from importer.model import Outcome, OutcomeKind
@@ -65,20 +65,15 @@ def write_left_over_files(
     return written
 
 
-def private_opener(path: str, flags: int) -> int:
-    """Open a file that only its owner may read; for `open(..., opener=...)`."""
-    return os.open(path, flags, 0o600)
-
-
 def _write(path: Path, journal: Journal, kind: OutcomeKind, sources: Sequence[RowSource]) -> None:
     layout = _lay_out(sources)
     overtaken = journal.overtaken(kind)
     first = next((s for s in sources if s.path.name != CARRIED_OVER), sources[0])
     encoding = "utf-8" if first.encoding == "utf-8-sig" else first.encoding
-    unborn = path.with_suffix(".new")
-    with open(
-        unborn, "w", encoding=encoding, errors=KEEP_BYTES, newline="", opener=private_opener
-    ) as file:
+    with (
+        atomic_write(path) as temporary,
+        temporary.open("w", encoding=encoding, errors=KEEP_BYTES, newline="") as file,
+    ):
         # CRLF, because only then does the csv module quote a carriage return in a comment.
         writer = csv.writer(file, delimiter=first.delimiter, lineterminator="\r\n")
         writer.writerow([*layout.columns, *layout.own])
@@ -96,7 +91,6 @@ def _write(path: Path, journal: Journal, kind: OutcomeKind, sources: Sequence[Ro
                 "detail": outcome.detail + (f"; {_OVERTAKEN}" if outcome.seq in overtaken else ""),
             }
             writer.writerow([*cells, *(own[name] for name in layout.own)])
-    unborn.replace(path)
 
 
 def _encodable(cell: str, encoding: str) -> str:

@@ -8,10 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from importer.common.files import atomic_write
 from importer.errors import SettingsError
 from importer.journal.sqlite import SqliteJournal
 from importer.model import Outcome
-from importer.reporting.files import private_opener
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,15 +49,12 @@ def write_outcomes(folder: Path, path: Path) -> int:
     the journal cannot be read.
     """
     check_outcomes_path(path)
-    unborn = path.with_name(f"{path.name}.new")
     try:
-        with open(unborn, "wb", opener=private_opener) as file:
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
             write = _write_csv if path.suffix == ".csv" else _write_parquet
-            rows = write(_frames(folder), file)
-        unborn.replace(path)
+            return write(_frames(folder), file)
     except OSError as error:
         raise SettingsError(f"{path} cannot be written: {error.strerror}") from None
-    return rows
 
 
 def _write_csv(frames: Iterator[pd.DataFrame], file: IO[bytes]) -> int:

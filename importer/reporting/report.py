@@ -13,12 +13,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from importer.common.durations import counted, format_duration
+from importer.common.files import atomic_write
 from importer.common.text import escaped
 from importer.errors import JournalError
 from importer.journal.history import JournalHistory
 from importer.model import Moment, OutcomeKind, RunEnd
 from importer.reporting import charts
-from importer.reporting.files import REPORT_NAME, private_opener
+from importer.reporting.files import REPORT_NAME
 from importer.reporting.story import WHY
 from importer.reporting.summary import Summary
 
@@ -43,16 +44,12 @@ _GOOD = (OutcomeKind.SUCCEEDED, OutcomeKind.UNCHANGED, OutcomeKind.SUPERSEDED, O
 def write_report(summary: Summary) -> None:
     """Write the report of the job into its folder. Raises `JournalError`."""
     path = summary.folder / REPORT_NAME
-    unborn = path.with_suffix(".new")
     with JournalHistory(summary.folder) as history:
         page = _environment().get_template("report.html.j2").render(_facts(summary, history))
     try:
         # A lone surrogate cannot be written as UTF-8: it is shown escaped.
-        with open(
-            unborn, "w", encoding="utf-8", errors="backslashreplace", opener=private_opener
-        ) as file:
-            file.write(page)
-        unborn.replace(path)
+        with atomic_write(path) as temporary:
+            temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise JournalError(f"{path} cannot be written: {error.strerror}") from None
 

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from importer.common.files import atomic_write
 from importer.errors import ExitCode, JournalError
 from importer.journal.sqlite import SqliteJournal
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, exit_code
 from importer.pacing import Limit
-from importer.reporting.files import SUMMARY_NAME, private_opener
+from importer.reporting.files import SUMMARY_NAME
 from importer.reporting.outcomes import outcomes_frame
 
 if TYPE_CHECKING:
@@ -83,12 +84,10 @@ class Summary:
     def write(self) -> None:
         """Write `summary.json` into the job's folder. Raises `JournalError`."""
         path = self.folder / SUMMARY_NAME
-        unborn = path.with_suffix(".new")
         try:
-            with open(unborn, "w", encoding="utf-8", opener=private_opener) as file:
+            with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as file:
                 json.dump(self.as_json(), file, indent=2)
                 file.write("\n")
-            unborn.replace(path)
         except OSError as error:
             raise JournalError(
                 f"{path} cannot be written: {error.strerror}. Free the disk or mend the folder and "
