@@ -16,12 +16,12 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from importer.common.files import private_opener
+from importer.common.text import did_you_mean
 from importer.errors import (
     InputChangedError,
     InputError,
@@ -167,8 +167,7 @@ def find_job(jobs_dir: Path, text: str) -> Path:
         raise SettingsError(f"{text!r} may be any of the jobs {', '.join(sorted(jobs))}")
     if named:
         return named[-1]
-    close = get_close_matches(text, [folder.name for folder in folders], n=1, cutoff=0.3)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = did_you_mean(text, (folder.name for folder in folders), cutoff=0.3)
     raise SettingsError(
         f"there is no job {text!r} in {jobs_dir}{hint} (clarityq-import jobs lists them)"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +14,10 @@ from importer.cli.configuration import PREFIX
 from importer.cli.console import output
 from importer.cli.options import INPUTS, NO_PRODUCT, PATH, READING, build_settings, with_options
 from importer.cli.ratings_draft import write_draft
-from importer.common.durations import counted, format_duration
+from importer.common.durations import format_duration
+from importer.common.text import counted, did_you_mean, shown
 from importer.errors import ExitCode
-from importer.feedback.normalise import COMMENT_LIMIT, shown
+from importer.feedback.normalise import COMMENT_LIMIT
 from importer.feedback.ratings import PRESETS, RatingTable
 from importer.model import Reason
 from importer.settings import ImportSettings, LongComments
@@ -201,5 +201,5 @@ def _words_known_by(preset: str, words: list[str]) -> list[str]:
 
 
 def _nearest(word: str, settings: ImportSettings) -> str:
-    close = get_close_matches(word.strip().casefold(), settings.ratings.words, n=1, cutoff=0.75)
-    return f"; did you mean {close[0].upper()!r}?" if close else ""
+    known = [known.upper() for known in settings.ratings.words]
+    return did_you_mean(word.strip().upper(), known, cutoff=0.75)

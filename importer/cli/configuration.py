@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import click
 
+from importer.common.text import did_you_mean
 from importer.errors import SettingsError
 
 DEFAULT_FILE = Path("clarityq-import.toml")
@@ -57,7 +57,7 @@ def _defaults(path: Path, table: Mapping[str, Any], known: set[str]) -> dict[str
                 "api_key_file"
             )
         if name not in known:
-            raise SettingsError(f"{path}: {key!r} is not known{_nearest(name, known)}")
+            raise SettingsError(f"{path}: {key!r} is not known{did_you_mean(name, known)}")
         if name not in _LISTS:
             if isinstance(value, dict):
                 raise SettingsError(f"{path}: {key!r} takes a value, not a table")
@@ -75,7 +75,7 @@ def _check_environment(known: set[str]) -> None:
         if variable.startswith(f"{PREFIX}_") and variable not in variables:
             raise SettingsError(
                 f"the environment variable {variable} is not known"
-                f"{_nearest(variable, variables)}; unset it or correct it"
+                f"{did_you_mean(variable, variables)}; unset it or correct it"
             )
 
 
@@ -92,8 +92,3 @@ def _option_names(ctx: click.Context) -> set[str]:
         for parameter in command.params
         if isinstance(parameter, click.Option) and parameter.name
     }
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""

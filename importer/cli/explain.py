@@ -13,10 +13,10 @@ from rich.console import Console
 from importer.cli.configuration import PREFIX
 from importer.cli.console import output
 from importer.cli.options import CONFIG, JOBS_DIR, jobs_folder
-from importer.common.durations import counted, format_duration
+from importer.common.durations import format_duration
+from importer.common.text import counted, shown
 from importer.common.uuids import canonical_uuid
 from importer.errors import ExitCode, SettingsError
-from importer.feedback.normalise import shown
 from importer.jobs import find_job
 from importer.model import Call
 

@@ -22,7 +22,8 @@ from importer.cli.progress import (
     waiting_rows,
     what_holds,
 )
-from importer.common.durations import counted, format_duration
+from importer.common.durations import format_duration
+from importer.common.text import counted
 from importer.control import Progress
 from importer.settings import ImportSettings
 

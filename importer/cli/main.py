@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
 
 import click
 
+from importer.common.text import nearest
 from importer.errors import ExitCode, ImporterError
 
 _NOTABLE = ("aiohttp", "anyio", "pandas", "pyarrow", "tenacity")
@@ -34,9 +34,8 @@ class _LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        close = get_close_matches(args[0], self._commands, n=1) if args else []
-        if close and args[0] not in self._commands:
-            ctx.fail(f"No such command {args[0]!r}. Did you mean {close[0]!r}?")
+        if args and args[0] not in self._commands and (meant := nearest(args[0], self._commands)):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {meant!r}?")
         return super().resolve_command(ctx, args)
 
 

@@ -9,7 +9,7 @@ import click
 from importer.cli.configuration import PREFIX
 from importer.cli.console import messages
 from importer.cli.options import CONFIG, JOBS_DIR, PATH, jobs_folder
-from importer.common.durations import counted
+from importer.common.text import counted
 from importer.jobs import find_job
 
 

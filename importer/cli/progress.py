@@ -13,7 +13,8 @@ from pathlib import Path
 
 from pythonjsonlogger.json import JsonFormatter
 
-from importer.common.durations import counted, format_duration
+from importer.common.durations import format_duration
+from importer.common.text import counted
 from importer.control import Progress
 from importer.model import OutcomeKind
 from importer.pacing import Limit

@@ -13,7 +13,8 @@ from rich.table import Column, Table
 
 from importer.cli.console import output
 from importer.cli.progress import LIMITS
-from importer.common.durations import counted, format_duration
+from importer.common.durations import format_duration
+from importer.common.text import counted
 from importer.errors import ExitCode
 from importer.model import OutcomeKind, RunEnd, Warn
 from importer.reporting.files import REPORT_NAME

@@ -1,4 +1,4 @@
-"""Durations, shares and counts as people write them: `500ms`, `10min`, `5%`, `12,000`."""
+"""Durations and shares as people write them: `500ms`, `10min`, `5%`."""
 
 from __future__ import annotations
 
@@ -46,8 +46,3 @@ def format_duration(seconds: float) -> str:
     parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
     first = next(i for i, (amount, _) in enumerate(parts) if amount)
     return " ".join(f"{amount} {unit}" for amount, unit in parts[first : first + 2] if amount)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return `1 row`, `12,000 rows`: a count with its noun."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

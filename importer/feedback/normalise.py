@@ -6,18 +6,13 @@ of the API's feedback call.
 
 from __future__ import annotations
 
+from importer.common.text import shown
 from importer.common.uuids import canonical_uuid
 from importer.feedback.ratings import RatingTable
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Reason, Row
 
 #: The longest comment that the API takes, in code points.
 COMMENT_LIMIT = 2000
-
-
-def shown(value: str, limit: int = 40) -> str:
-    """Return `value` quoted for a message: control characters escaped, cut at `limit`."""
-    text = repr(value if len(value) <= limit else value[: limit - 1] + "…")
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class Normaliser:

@@ -12,9 +12,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from importer.common.durations import counted, format_duration
+from importer.common.durations import format_duration
 from importer.common.files import atomic_write
-from importer.common.text import escaped
+from importer.common.text import counted, escaped
 from importer.errors import JournalError
 from importer.journal.history import JournalHistory
 from importer.model import Moment, OutcomeKind, RunEnd

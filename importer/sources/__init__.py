@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import stat
-from difflib import get_close_matches
 from pathlib import Path
 
+from importer.common.text import nearest
 from importer.errors import InputError
 from importer.settings import ImportSettings, InputFormat
 from importer.sources.base import RowSource
@@ -53,8 +53,8 @@ def _check_file(path: Path) -> None:
                 names = [entry.name for entry in path.parent.iterdir()]
             except OSError:
                 names = []
-            close = get_close_matches(path.name, names, n=1, cutoff=0.75)
-            hint = f"; did you mean {path.with_name(close[0])}?" if close else ""
+            meant = nearest(path.name, names, cutoff=0.75)
+            hint = f"; did you mean {path.with_name(meant)}?" if meant else ""
         raise InputError(f"{path}: {error.strerror}{hint}") from None
     if stat.S_ISDIR(mode):
         raise InputError(f"{path} is a directory: name the files in it, such as {path}/*.csv")

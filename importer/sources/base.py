@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from importer.common.text import nearest
 from importer.errors import InputError
 from importer.model import Row
 from importer.settings import FIELDS
@@ -72,8 +72,8 @@ def find_columns(path: Path, header: Sequence[str], names: Mapping[str, str]) ->
         if times == 1:
             found[field] = folded.index(_fold(wanted))
         elif field in names or field == "conversation_id":
-            close = get_close_matches(_fold(wanted), folded, n=1)
-            hint = header[folded.index(close[0])].strip() if close else "NAME"
+            meant = nearest(_fold(wanted), folded)
+            hint = header[folded.index(meant)].strip() if meant is not None else "NAME"
             raise InputError(
                 f"{path}: there is no column {wanted!r}; {_list(header)}. "
                 f"If another one holds it: --column '{field}={hint}'"
