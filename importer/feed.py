@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from importer.common.row_set import RowSet
 from importer.errors import InputError
 from importer.feedback.normalise import Normaliser
-from importer.journal.base import SettledRows
 from importer.model import Feedback, Outcome
 from importer.sources import RowSource
 
@@ -46,7 +46,7 @@ class Input(NamedTuple):
     ask_status: bool = False
 
 
-def read_rows(inputs: Sequence[Input], settled: SettledRows) -> Generator[Batch, None, None]:
+def read_rows(inputs: Sequence[Input], settled: RowSet) -> Generator[Batch, None, None]:
     """Yield the rows of `inputs`, in order, as batches.
 
     Raises `InputError` if a file is damaged, or changes while it is read.

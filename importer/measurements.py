@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
-from itertools import accumulate
 from typing import NamedTuple
 
-#: Upper bounds of the latency buckets, in seconds: each a tenth above the one before, 0.5 ms to
-#: four minutes. So a percentile that is read from them is at most a tenth too high.
-BUCKETS = tuple(0.0005 * 1.1**step for step in range(138))
+from importer.common.histogram import bucket_of, empty_buckets, percentile
+
 #: An interval lasts a second, and in a long run this share of the time so far, so that the moments
 #: of a job of any length stay few.
 _SHORTEST_INTERVAL = 1.0
@@ -33,7 +29,7 @@ class Interval:
     def __init__(self, began: float, settled_before: int) -> None:
         self.began = began
         self.settled_before = settled_before
-        self.buckets = [0] * (len(BUCKETS) + 1)
+        self.buckets = empty_buckets()
         self.statuses: Counter[int] = Counter()
 
 
@@ -43,7 +39,7 @@ class Measurements:
     def __init__(self, now: float) -> None:
         self.problems: dict[str, Problem] = {}
         #: The answers of all ended intervals, by bucket.
-        self.all_answers = [0] * (len(BUCKETS) + 1)
+        self.all_answers = empty_buckets()
         self._started = now
         self._interval = Interval(now, 0)
         self._before = self._interval
@@ -52,7 +48,7 @@ class Measurements:
         """A request took `seconds`; `http_status` is None if it had no answer."""
         interval = self._interval
         interval.statuses[http_status or 0] += 1
-        interval.buckets[bisect_left(BUCKETS, seconds)] += 1
+        interval.buckets[bucket_of(seconds)] += 1
 
     def met(self, kind: str, detail: str) -> None:
         """Something went wrong: `kind` groups what is alike, `detail` tells of this case."""
@@ -86,12 +82,3 @@ class Measurements:
             for now, before in zip(self._interval.buckets, self._before.buckets, strict=True)
         ]
         return percentile(recent, 0.5), percentile(recent, 0.95)
-
-
-def percentile(buckets: Sequence[int], share: float) -> float | None:
-    """Return the latency (seconds) that `share` (0 to 1) of the answers kept; None without any."""
-    total = sum(buckets)
-    if not total:
-        return None
-    place = bisect_left(list(accumulate(buckets)), share * total)
-    return BUCKETS[min(place, len(BUCKETS) - 1)]

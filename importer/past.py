@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from importer.clock import Clock
-from importer.journal.base import Journal, SettledRows, Totals
+from importer.common.row_set import RowSet
+from importer.journal.base import Journal, Totals
 from importer.lanes import Lane
 from importer.model import Deferral
 
@@ -15,7 +16,7 @@ class Past:
     """The figures, the settled rows, and where the deferred rows stood, by seq."""
 
     totals: Totals
-    settled: SettledRows
+    settled: RowSet
     deferrals: dict[int, Deferral]
 
     @classmethod

@@ -109,7 +109,7 @@ class Run:
 
     @property
     def latencies(self) -> Sequence[int]:
-        """Return how many answers fell into each of `measurements.BUCKETS`."""
+        """Return how many answers fell into each of `common.histogram.BUCKETS`."""
         return self._watch.measurements.all_answers
 
     def quiet_at(self, slack: float = 0.0) -> float:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from importer.clock import Clock
 from importer.common.durations import format_duration
+from importer.common.histogram import percentile
 from importer.control import Observer, Progress, Reading
 from importer.journal.base import Totals
 from importer.lanes import ConversationLanes
-from importer.measurements import Measurements, percentile
+from importer.measurements import Measurements
 from importer.model import Moment, OutcomeKind
 from importer.pacing import Limit, Pacing
 from importer.recorder import Recorder

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from importer.common.row_set import RowSet
 from importer.model import (
     Attempt,
     Deferral,
@@ -106,7 +107,7 @@ class Journal(Protocol):
         """Record all of `entry` or, if that fails, nothing."""
         ...
 
-    def settled(self) -> SettledRows:
+    def settled(self) -> RowSet:
         """Return the set of the rows that have an outcome."""
         ...
 
@@ -131,25 +132,3 @@ class Journal(Protocol):
     def first_seqs(self) -> list[int | None]:
         """Return where the rows of each input begin, as far as that is known."""
         ...
-
-
-class SettledRows:
-    """A set of row numbers in one bit each."""
-
-    __slots__ = ("_bits", "count")
-
-    def __init__(self) -> None:
-        self._bits = bytearray()
-        self.count = 0
-
-    def add(self, seq: int) -> None:
-        """Put `seq` (from 1) into the set; it is not in it yet."""
-        byte = seq >> 3
-        if byte >= len(self._bits):
-            self._bits.extend(bytes(max(byte + 1 - len(self._bits), len(self._bits), 1024)))
-        self._bits[byte] |= 1 << (seq & 7)
-        self.count += 1
-
-    def __contains__(self, seq: int) -> bool:
-        byte = seq >> 3
-        return byte < len(self._bits) and bool(self._bits[byte] >> (seq & 7) & 1)

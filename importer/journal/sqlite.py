@@ -12,9 +12,10 @@ from itertools import chain
 from pathlib import Path
 
 from importer.common.files import atomic_write
+from importer.common.row_set import RowSet
 from importer.common.uuids import hyphenated
 from importer.errors import JournalError
-from importer.journal.base import Entry, InputFile, LastRun, SettledRows, Totals
+from importer.journal.base import Entry, InputFile, LastRun, Totals
 from importer.model import Deferral, Outcome, OutcomeKind, Reason, RunEnd, Warn
 
 FILE_NAME = "journal.sqlite"
@@ -185,9 +186,9 @@ class SqliteJournal:
                 self._db.execute(statement, list(chain.from_iterable(values)))
                 done += rows
 
-    def settled(self) -> SettledRows:
+    def settled(self) -> RowSet:
         """See `Journal`."""
-        rows = SettledRows()
+        rows = RowSet()
         with explained(self.path):
             for (seq,) in self._db.execute("SELECT seq FROM outcome"):
                 rows.add(seq)

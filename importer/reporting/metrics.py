@@ -11,8 +11,8 @@ from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from importer.common.histogram import BUCKETS
 from importer.errors import ExitCode, SettingsError
-from importer.measurements import BUCKETS
 from importer.model import OutcomeKind
 from importer.reporting.summary import Summary
 

@@ -47,7 +47,7 @@ class Summary:
     inputs: Sequence[str]
     files: Sequence[Path]
     limited_by: Limit
-    #: How many answers of the latest run fell into each of `measurements.BUCKETS`.
+    #: How many answers of the latest run fell into each of `common.histogram.BUCKETS`.
     latencies: Sequence[int] = ()
 
     @property
@@ -112,7 +112,7 @@ def summarise(
     """Return the job's summary for a run that ends `now` (Unix seconds).
 
     `limited_by` is what kept the run from being faster, most of its time; `latencies` counts its
-    answers by `measurements.BUCKETS`.
+    answers by `common.histogram.BUCKETS`.
     """
     totals = journal.totals()
     facts = journal.facts()
