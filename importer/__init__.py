@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from importer.errors import ExitCode, ImporterError
     from importer.feedback.ratings import RatingTable
     from importer.model import Meaning, OutcomeKind, Reason, RunEnd, Warn
-    from importer.reporting.outcomes import outcomes_frame
+    from importer.reporting.outcomes_table import outcomes_frame
     from importer.reporting.summary import Summary
     from importer.sandbox.faults import Faults
     from importer.sandbox.server import Sandbox
@@ -30,7 +30,7 @@ _HOMES = {
     "importer.errors": ("ExitCode", "ImporterError"),
     "importer.model": ("Meaning", "OutcomeKind", "Reason", "RunEnd", "Warn"),
     "importer.feedback.ratings": ("RatingTable",),
-    "importer.reporting.outcomes": ("outcomes_frame",),
+    "importer.reporting.outcomes_table": ("outcomes_frame",),
     "importer.reporting.summary": ("Summary",),
     "importer.sandbox.faults": ("Faults",),
     "importer.sandbox.server": ("Sandbox",),

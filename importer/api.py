@@ -12,9 +12,9 @@ from anyio.from_thread import start_blocking_portal
 
 from importer.clarityq.api_key import ApiKey
 from importer.control import Control, Observer
-from importer.delivery.notify import notify
 from importer.errors import SettingsError
 from importer.pipeline import run_pipeline
+from importer.reporting.exporters.webhook import notify
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
@@ -59,7 +59,7 @@ async def _tell(settings: ImportSettings, summary: Summary, observers: Sequence[
     """Tell the outside how the run ended. What goes wrong here does not change how it did."""
     problems = []
     if settings.metrics_file is not None:
-        from importer.reporting.metrics import write_metrics  # noqa: PLC0415 -- seldom needed
+        from importer.reporting.exporters.prometheus import write_metrics  # noqa: PLC0415 -- seldom needed
 
         try:
             write_metrics(settings.metrics_file, summary)
@@ -76,7 +76,7 @@ async def _tell(settings: ImportSettings, summary: Summary, observers: Sequence[
 
 def _export(summary: Summary) -> str:
     try:
-        from importer.reporting.telemetry import export  # noqa: PLC0415 -- an extra
+        from importer.reporting.exporters.opentelemetry import export  # noqa: PLC0415 -- an extra
     except ImportError:
         return "--telemetry needs the extra: pip install 'clarityq-importer[otel]'"
     export(summary)

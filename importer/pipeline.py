@@ -24,7 +24,7 @@ from importer.jobs import Job, fingerprint, open_job
 from importer.journal.base import InputFile, Totals
 from importer.model import OutcomeKind, RunEnd, exit_code
 from importer.past import Past
-from importer.reporting.files import write_left_over_files
+from importer.reporting.left_overs import write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Summary, summarise
 from importer.run import Run

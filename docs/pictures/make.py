@@ -19,7 +19,7 @@ from importer import ImportSettings, RatingTable, run_import_blocking
 from importer.cli.live import picture
 from importer.cli.progress import Speed
 from importer.control import Progress
-from importer.reporting.files import REPORT_NAME
+from importer.reporting.left_overs import REPORT_NAME
 from importer.sandbox.faults import Faults
 
 _HERE = Path(__file__).parent

@@ -21,7 +21,7 @@ from importer.jobs import find_job
 from importer.model import Call
 
 if TYPE_CHECKING:
-    from importer.reporting.story import RowStory, Story
+    from importer.reporting.conversation import RowStory, Story
 
 _COMMENT_SHOWN = 60
 _CALLS = {Call.PUT: "PUT", Call.STATUS: "status?"}
@@ -41,7 +41,7 @@ def explain(jobs_dir: Path | None, job: str, conversation_id: str) -> ExitCode:
     conversation = canonical_uuid(conversation_id.strip())
     if conversation is None:
         raise SettingsError(f"{shown(conversation_id)} is not a UUID: copy it from the input")
-    from importer.reporting.story import tell_story  # noqa: PLC0415 -- heavy; --help does without
+    from importer.reporting.conversation import tell_story  # noqa: PLC0415 -- heavy; --help does without
 
     story = tell_story(folder, conversation)
     _print(story, folder, output())
@@ -65,7 +65,7 @@ def _print(story: Story, folder: Path, console: Console) -> None:
 
 
 def _lines(story: RowStory, whole: Story) -> list[str]:
-    from importer.reporting.story import why  # noqa: PLC0415
+    from importer.reporting.conversation import why  # noqa: PLC0415
 
     events = []
     for attempt in story.attempts:

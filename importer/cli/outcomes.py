@@ -25,7 +25,7 @@ def outcomes(jobs_dir: Path | None, job: str, output: Path) -> None:
     updated_at, warning, settled_at.
     """
     folder = find_job(jobs_folder(jobs_dir), job)
-    from importer.reporting.outcomes import write_outcomes  # noqa: PLC0415 -- heavy
+    from importer.reporting.outcomes_table import write_outcomes  # noqa: PLC0415 -- heavy
 
     rows = write_outcomes(folder, output)
     messages().print(f"{counted(rows, 'row')} of {folder.name} written to {output}.")

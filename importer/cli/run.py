@@ -36,7 +36,7 @@ from importer.common.durations import format_duration
 from importer.control import Control, Observer
 from importer.errors import ExitCode, SettingsError, one_error
 from importer.model import RunEnd
-from importer.reporting.outcomes import check_outcomes_path, write_outcomes
+from importer.reporting.outcomes_table import check_outcomes_path, write_outcomes
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
 from importer.settings import ImportSettings

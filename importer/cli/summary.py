@@ -17,7 +17,7 @@ from importer.common.durations import format_duration
 from importer.common.text import counted
 from importer.errors import ExitCode
 from importer.model import OutcomeKind, RunEnd, Warn
-from importer.reporting.files import REPORT_NAME
+from importer.reporting.left_overs import REPORT_NAME
 from importer.reporting.summary import Summary
 
 #: In a shorter run, in seconds, what limited the speed is mostly its start.

@@ -19,8 +19,8 @@ from importer.errors import JournalError
 from importer.journal.history import JournalHistory
 from importer.model import Moment, OutcomeKind, RunEnd
 from importer.reporting import charts
-from importer.reporting.files import REPORT_NAME
-from importer.reporting.story import WHY
+from importer.reporting.conversation import WHY
+from importer.reporting.left_overs import REPORT_NAME
 from importer.reporting.summary import Summary
 
 _MOST_CAUSES = 50

@@ -14,8 +14,8 @@ from importer.errors import ExitCode, JournalError
 from importer.journal.sqlite import SqliteJournal
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, exit_code
 from importer.pacing import Limit
-from importer.reporting.files import SUMMARY_NAME
-from importer.reporting.outcomes import outcomes_frame
+from importer.reporting.left_overs import SUMMARY_NAME
+from importer.reporting.outcomes_table import outcomes_frame
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,8 +14,8 @@ from importer.cli.main import cli
 from importer.errors import ExitCode
 from importer.journal.history import JournalHistory
 from importer.model import OutcomeKind, Reason
-from importer.reporting.files import REPORT_NAME
-from importer.reporting.story import WHY
+from importer.reporting.conversation import WHY
+from importer.reporting.left_overs import REPORT_NAME
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox

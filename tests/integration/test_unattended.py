@@ -19,7 +19,7 @@ from importer.api import run_import
 from importer.cli.main import cli
 from importer.errors import ExitCode, ImporterError, SettingsError
 from importer.model import OutcomeKind
-from importer.reporting.telemetry import record
+from importer.reporting.exporters.opentelemetry import record
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
