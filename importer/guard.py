@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from importer.clarityq.payload import body_digest
-from importer.journal.ledger import Applied, Ledger
+from importer.jobs.ledger import Applied, Ledger
 from importer.model import Feedback
 from importer.settings import ImportSettings
 

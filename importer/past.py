@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from importer.clock import Clock
 from importer.common.row_set import RowSet
-from importer.journal.base import Journal, Totals
+from importer.jobs.records import Journal, Totals
 from importer.lanes import Lane
 from importer.model import Deferral
 

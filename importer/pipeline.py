@@ -20,8 +20,8 @@ from importer.errors import AccountingError, InputError, JobHeldError, StoppedEr
 from importer.feed import Input
 from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
-from importer.jobs import Job, fingerprint, open_job
-from importer.journal.base import InputFile, Totals
+from importer.jobs.open_job import Job, fingerprint, open_job
+from importer.jobs.records import InputFile, Totals
 from importer.model import OutcomeKind, RunEnd, exit_code
 from importer.past import Past
 from importer.reporting.left_overs import write_left_over_files

@@ -17,8 +17,8 @@ import anyio
 import anyio.to_thread
 
 from importer.clarityq.payload import body_digest
-from importer.journal.base import Entry, Journal
-from importer.journal.ledger import Ledger
+from importer.jobs.ledger import Ledger
+from importer.jobs.records import Entry, Journal
 from importer.lanes import Lane
 from importer.model import Attempt, Deferral, Feedback, Moment, Outcome, OutcomeKind, Reason
 from importer.wakeup import Wakeup

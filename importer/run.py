@@ -20,8 +20,8 @@ from importer.control import Control, Observer, Reading
 from importer.errors import InputError, one_error
 from importer.feed import BATCH_ROWS, Batch, Input, read_rows
 from importer.guard import LedgerGuard
-from importer.journal.base import Journal
-from importer.journal.ledger import Ledger
+from importer.jobs.ledger import Ledger
+from importer.jobs.records import Journal
 from importer.lanes import ConversationLanes, Lane, LaneState
 from importer.model import Outcome, OutcomeKind, RunEnd
 from importer.pacing import Limit, Pacing

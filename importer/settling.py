@@ -15,7 +15,7 @@ from importer.delivery.disposition import Disposer, Wait
 from importer.delivery.health import Exchange, learn, reason_to_stop
 from importer.delivery.retry import DeferralPolicy, RetryPolicy
 from importer.guard import LedgerGuard, Standing
-from importer.journal.base import Totals
+from importer.jobs.records import Totals
 from importer.lanes import ConversationLanes, Lane, LaneState, Superseded
 from importer.model import Attempt, Call, Feedback, Outcome, OutcomeKind, Reason, RunEnd
 from importer.pacing import Canary, Pacing

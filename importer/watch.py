@@ -9,7 +9,7 @@ from importer.clock import Clock
 from importer.common.durations import format_duration
 from importer.common.histogram import percentile
 from importer.control import Observer, Progress, Reading
-from importer.journal.base import Totals
+from importer.jobs.records import Totals
 from importer.lanes import ConversationLanes
 from importer.measurements import Measurements
 from importer.model import Moment, OutcomeKind

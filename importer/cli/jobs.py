@@ -17,8 +17,8 @@ from importer.cli.configuration import PREFIX
 from importer.cli.console import outcome_counts, output
 from importer.cli.options import CONFIG, JOBS_DIR, jobs_folder
 from importer.errors import JournalError, SettingsError
-from importer.jobs import is_held, job_folders
-from importer.journal.sqlite import SqliteJournal
+from importer.jobs.journal import SqliteJournal
+from importer.jobs.open_job import is_held, job_folders
 from importer.model import RunEnd, exit_code
 
 

@@ -10,7 +10,7 @@ from importer.cli.configuration import PREFIX
 from importer.cli.console import messages
 from importer.cli.options import CONFIG, JOBS_DIR, PATH, jobs_folder
 from importer.common.text import counted
-from importer.jobs import find_job
+from importer.jobs.open_job import find_job
 
 
 @click.command(context_settings={"auto_envvar_prefix": PREFIX})

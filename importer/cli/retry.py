@@ -12,8 +12,8 @@ from importer.cli.configuration import PREFIX
 from importer.cli.options import CONFIG, FAULT, SENDING, jobs_folder, with_options
 from importer.cli.run import SHOWING, Showing, perform
 from importer.errors import ExitCode, SettingsError
-from importer.jobs import find_job
-from importer.journal.history import JournalHistory
+from importer.jobs.journal_reader import JournalHistory
+from importer.jobs.open_job import find_job
 from importer.model import OutcomeKind, Reason
 from importer.sandbox.faults import Faults
 from importer.settings import Retry, recorded_settings

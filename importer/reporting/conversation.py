@@ -9,9 +9,9 @@ from pathlib import Path
 
 from importer.common.uuids import canonical_uuid
 from importer.errors import InputError
-from importer.journal.base import CARRIED_OVER
-from importer.journal.history import JournalHistory
-from importer.journal.sqlite import SqliteJournal
+from importer.jobs.journal import SqliteJournal
+from importer.jobs.journal_reader import JournalHistory
+from importer.jobs.records import CARRIED_OVER
 from importer.model import Attempt, Deferral, Outcome, OutcomeKind, Reason, Row, RunEnd
 from importer.settings import ImportSettings, recorded_settings
 from importer.sources import open_carried_over, open_source

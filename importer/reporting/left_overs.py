@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from importer.common.files import atomic_write
 from importer.errors import JournalError
-from importer.journal.base import CARRIED_OVER, Journal
+from importer.jobs.records import CARRIED_OVER, Journal
 from importer.model import Outcome, OutcomeKind
 from importer.sources import RowSource
 from importer.sources.base import Original

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 
 from importer.common.files import atomic_write
 from importer.errors import SettingsError
-from importer.journal.sqlite import SqliteJournal
+from importer.jobs.journal import SqliteJournal
 from importer.model import Outcome
 
 if TYPE_CHECKING:

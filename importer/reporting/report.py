@@ -16,7 +16,7 @@ from importer.common.durations import format_duration
 from importer.common.files import atomic_write
 from importer.common.text import counted, escaped
 from importer.errors import JournalError
-from importer.journal.history import JournalHistory
+from importer.jobs.journal_reader import JournalHistory
 from importer.model import Moment, OutcomeKind, RunEnd
 from importer.reporting import charts
 from importer.reporting.conversation import WHY

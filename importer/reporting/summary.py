@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from importer.common.files import atomic_write
 from importer.errors import ExitCode, JournalError
-from importer.journal.sqlite import SqliteJournal
+from importer.jobs.journal import SqliteJournal
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, exit_code
 from importer.pacing import Limit
 from importer.reporting.left_overs import SUMMARY_NAME

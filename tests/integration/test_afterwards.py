@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from importer.api import run_import
 from importer.cli.main import cli
 from importer.errors import ExitCode
-from importer.journal.history import JournalHistory
+from importer.jobs.journal_reader import JournalHistory
 from importer.model import OutcomeKind, Reason
 from importer.reporting.conversation import WHY
 from importer.reporting.left_overs import REPORT_NAME

@@ -15,8 +15,8 @@ import pytest
 from importer.api import run_import
 from importer.control import Control, Progress
 from importer.errors import InputChangedError, JobHeldError, SettingsError
-from importer.jobs import fingerprint, open_job
-from importer.journal.sqlite import SqliteJournal
+from importer.jobs.journal import SqliteJournal
+from importer.jobs.open_job import fingerprint, open_job
 from importer.model import OutcomeKind, RunEnd
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox

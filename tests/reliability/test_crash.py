@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from importer.journal.sqlite import SqliteJournal
+from importer.jobs.journal import SqliteJournal
 from importer.model import OutcomeKind, RunEnd
 from importer.sandbox.faults import Faults
 from tests.conftest import PRODUCT, conversation, write_csv

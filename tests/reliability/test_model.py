@@ -18,7 +18,7 @@ from importer.api import run_import
 from importer.control import Control
 from importer.errors import ExitCode
 from importer.feedback.ratings import RatingTable
-from importer.journal.sqlite import SqliteJournal
+from importer.jobs.journal import SqliteJournal
 from importer.model import Outcome, OutcomeKind, Reason, RunEnd
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults

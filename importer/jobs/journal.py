@@ -15,7 +15,7 @@ from importer.common.files import atomic_write
 from importer.common.row_set import RowSet
 from importer.common.uuids import hyphenated
 from importer.errors import JournalError
-from importer.journal.base import Entry, InputFile, LastRun, Totals
+from importer.jobs.records import Entry, InputFile, LastRun, Totals
 from importer.model import Deferral, Outcome, OutcomeKind, Reason, RunEnd, Warn
 
 FILE_NAME = "journal.sqlite"
@@ -90,7 +90,7 @@ class SqliteJournal:
             atomic_write(path) as temporary,
             closing(sqlite3.connect(temporary)) as db,
         ):
-            schema = files("importer.journal").joinpath("schema.sql").read_text("utf-8")
+            schema = files("importer.jobs").joinpath("journal.sql").read_text("utf-8")
             db.executescript(schema)
             db.executemany("INSERT INTO outcome_kind VALUES (?, ?)", enumerate(_KINDS))
             db.executemany(

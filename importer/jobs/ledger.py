@@ -18,7 +18,7 @@ from typing import NamedTuple
 from importer.common.files import atomic_write
 from importer.common.uuids import hyphenated
 from importer.errors import JournalError
-from importer.journal.base import Entry
+from importer.jobs.records import Entry
 from importer.model import Meaning
 
 _FORMAT = 1
@@ -156,6 +156,6 @@ def _key(conversation_id: str) -> bytes:
 
 def _create(path: Path) -> None:
     with atomic_write(path) as temporary, closing(sqlite3.connect(temporary)) as db:
-        db.executescript(files("importer.journal").joinpath("ledger.sql").read_text("utf-8"))
+        db.executescript(files("importer.jobs").joinpath("ledger.sql").read_text("utf-8"))
         db.execute(f"PRAGMA user_version = {_FORMAT}")
         db.commit()

@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from importer.journal.base import LastRun
-from importer.journal.sqlite import COLUMNS, FILE_NAME, KIND_IDS, explained, outcome_of
+from importer.jobs.journal import COLUMNS, FILE_NAME, KIND_IDS, explained, outcome_of
+from importer.jobs.records import LastRun
 from importer.model import Attempt, Call, Deferral, Moment, Outcome, OutcomeKind, Reason, RunEnd
 
 #: Kinds of outcome that somebody may have to do something about.

@@ -29,9 +29,9 @@ from importer.errors import (
     JournalError,
     SettingsError,
 )
-from importer.journal.base import CARRIED_OVER, InputFile
-from importer.journal.ledger import Ledger
-from importer.journal.sqlite import FILE_NAME, SqliteJournal
+from importer.jobs.journal import FILE_NAME, SqliteJournal
+from importer.jobs.ledger import Ledger
+from importer.jobs.records import CARRIED_OVER, InputFile
 from importer.model import OutcomeKind, RunEnd
 from importer.settings import FIELDS, ImportSettings
 
