@@ -14,7 +14,7 @@ from importer.common.row_set import RowSet
 from importer.errors import InputError
 from importer.feedback.normalise import Normaliser
 from importer.model import Feedback, Outcome
-from importer.sources import RowSource
+from importer.sources.base import RowSource
 
 #: Rows in a batch: enough that the change of threads costs nothing, few enough to stay small.
 BATCH_ROWS = 500

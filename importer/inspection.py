@@ -20,7 +20,7 @@ from importer.feed import BATCH_ROWS
 from importer.feedback.normalise import COMMENT_LIMIT, Normaliser
 from importer.model import Feedback, Meaning, OutcomeKind, Reason, Row
 from importer.settings import ImportSettings, LongComments
-from importer.sources import open_source
+from importer.sources.registry import open_source
 
 _MOST_EXAMPLES = 5
 _MOST_WORDS = 1000

@@ -29,7 +29,8 @@ from importer.reporting.report import write_report
 from importer.reporting.summary import Summary, summarise
 from importer.run import Run
 from importer.settings import ImportSettings, LongComments
-from importer.sources import RowSource, open_carried_over, open_source
+from importer.sources.base import RowSource
+from importer.sources.registry import open_carried_over, open_source
 
 #: Seconds between two looks whether another run has let go of the job.
 _LOCK_INTERVAL = 0.5

@@ -14,7 +14,7 @@ from importer.jobs.journal_reader import JournalHistory
 from importer.jobs.records import CARRIED_OVER
 from importer.model import Attempt, Deferral, Outcome, OutcomeKind, Reason, Row, RunEnd
 from importer.settings import ImportSettings, recorded_settings
-from importer.sources import open_carried_over, open_source
+from importer.sources.registry import open_carried_over, open_source
 
 _ROWS_AT_ONCE = 500
 

@@ -12,9 +12,8 @@ from importer.common.files import atomic_write
 from importer.errors import JournalError
 from importer.jobs.records import CARRIED_OVER, Journal
 from importer.model import Outcome, OutcomeKind
-from importer.sources import RowSource
-from importer.sources.base import Original
-from importer.sources.records import KEEP_BYTES
+from importer.sources.base import Original, RowSource
+from importer.sources.csv_records import KEEP_BYTES
 
 #: What a job's folder holds besides the journal and the left-over files.
 SUMMARY_NAME = "summary.json"

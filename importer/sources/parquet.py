@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 from importer.common.uuids import hyphenated
 from importer.errors import InputError
 from importer.model import Reason, Row
-from importer.sources.base import Original, find_columns
-from importer.sources.records import KEEP_BYTES
+from importer.sources.base import Original
+from importer.sources.columns import find_columns
+from importer.sources.csv_records import KEEP_BYTES
 
 _Cell = Callable[[Any], str]
 

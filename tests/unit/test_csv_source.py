@@ -9,8 +9,8 @@ import pytest
 
 from importer.errors import InputError
 from importer.model import Reason, Row
-from importer.sources.csv import CsvSource
-from importer.sources.records import RECORD_LIMIT
+from importer.sources.csv_file import CsvSource
+from importer.sources.csv_records import RECORD_LIMIT
 from tests.conftest import conversation
 
 if sys.version_info >= (3, 14):

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from importer.errors import InputError
 from importer.model import Reason, Row
-from importer.sources.base import Original, find_columns
-from importer.sources.compression import DAMAGED, check_is_text, open_binary
-from importer.sources.records import KEEP_BYTES, Record, RecordReader, kept_byte
+from importer.sources.base import Original
+from importer.sources.columns import find_columns, folded_name
+from importer.sources.csv_records import KEEP_BYTES, Record, RecordReader, kept_byte
+from importer.sources.location import DAMAGED, check_is_text, open_binary
 
 _DELIMITERS = ",;\t|"
 _SAMPLE = 64 * 1024
@@ -154,7 +155,7 @@ def _bad(seq: int, line: int, reason: Reason, detail: str) -> Row:
 
 def _detect_delimiter(sample: str, columns: Mapping[str, str]) -> str:
     """Return the delimiter with which the header shows the id's column, or else most columns."""
-    wanted = columns.get("conversation_id", "conversation_id").strip().casefold()
+    wanted = folded_name(columns.get("conversation_id", "conversation_id"))
     best = (False, 0, 0)
     chosen = _DELIMITERS[0]
     lines = io.StringIO(sample.lstrip("\ufeff\r\n"), newline="")
@@ -164,7 +165,7 @@ def _detect_delimiter(sample: str, columns: Mapping[str, str]) -> str:
             header = next(csv.reader(lines, delimiter=delimiter), [])
         except csv.Error:
             continue
-        hit = any(name.strip().casefold() == wanted for name in header)
+        hit = any(folded_name(name) == wanted for name in header)
         if (score := (hit, len(header), -rank)) > best:
             best, chosen = score, delimiter
     return chosen
