@@ -11,7 +11,7 @@ from anyio import to_thread
 from anyio.from_thread import start_blocking_portal
 
 from importer.clarityq.api_key import ApiKey
-from importer.control import Control, Observer
+from importer.engine.control import Control, Observer
 from importer.errors import SettingsError
 from importer.pipeline import run_pipeline
 from importer.reporting.exporters.webhook import notify

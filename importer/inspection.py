@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from importer.common.uuids import hyphenated
-from importer.feed import BATCH_ROWS
+from importer.engine.reader import BATCH_ROWS
 from importer.feedback.normalise import COMMENT_LIMIT, Normaliser
 from importer.model import Feedback, Meaning, OutcomeKind, Reason, Row
 from importer.settings import ImportSettings, LongComments

@@ -14,20 +14,20 @@ import anyio.to_thread
 
 from importer.clarityq.api_key import ApiKey
 from importer.clarityq.client import FeedbackClient
-from importer.clock import Clock
-from importer.control import Control, Observer
+from importer.engine.clock import Clock
+from importer.engine.control import Control, Observer
+from importer.engine.reader import Input
+from importer.engine.resume import Past
+from importer.engine.run import Run
 from importer.errors import AccountingError, InputError, JobHeldError, StoppedError
-from importer.feed import Input
 from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.jobs.open_job import Job, fingerprint, open_job
 from importer.jobs.records import InputFile, Totals
 from importer.model import OutcomeKind, RunEnd, exit_code
-from importer.past import Past
 from importer.reporting.left_overs import write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Summary, summarise
-from importer.run import Run
 from importer.settings import ImportSettings, LongComments
 from importer.sources.base import RowSource
 from importer.sources.registry import open_carried_over, open_source

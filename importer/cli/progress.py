@@ -15,7 +15,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 from importer.common.durations import format_duration
 from importer.common.text import counted
-from importer.control import Progress
+from importer.engine.control import Progress
 from importer.model import OutcomeKind
 from importer.pacing import Limit
 from importer.settings import ImportSettings

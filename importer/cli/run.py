@@ -33,7 +33,7 @@ from importer.cli.options import (
 from importer.cli.progress import LineObserver, logging_to_stderr
 from importer.cli.summary import print_summary
 from importer.common.durations import format_duration
-from importer.control import Control, Observer
+from importer.engine.control import Control, Observer
 from importer.errors import ExitCode, SettingsError, one_error
 from importer.model import RunEnd
 from importer.reporting.outcomes_table import check_outcomes_path, write_outcomes

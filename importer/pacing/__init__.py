@@ -9,11 +9,10 @@ import math
 from enum import StrEnum
 
 from importer.pacing.breaker import Breaker
-from importer.pacing.canary import Canary
 from importer.pacing.rate import RateCap, RateFinder
 from importer.pacing.window import ConcurrencyWindow, Hold
 
-__all__ = ["Breaker", "Canary", "ConcurrencyWindow", "Limit", "Pacing", "RateCap", "RateFinder"]
+__all__ = ["Breaker", "ConcurrencyWindow", "Limit", "Pacing", "RateCap", "RateFinder"]
 
 
 class Limit(StrEnum):

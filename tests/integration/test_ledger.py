@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from importer.api import run_import
-from importer.control import Control
+from importer.engine.control import Control
 from importer.errors import ExitCode, JobHeldError
 from importer.jobs.open_job import fingerprint, open_job
 from importer.model import OutcomeKind, Reason, RunEnd

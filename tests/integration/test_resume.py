@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from importer.api import run_import
-from importer.control import Control, Progress
+from importer.engine.control import Control, Progress
 from importer.errors import InputChangedError, JobHeldError, SettingsError
 from importer.jobs.journal import SqliteJournal
 from importer.jobs.open_job import fingerprint, open_job

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from importer.clarityq.api_key import ApiKey
-from importer.clock import Clock
-from importer.control import Control
+from importer.engine.clock import Clock
+from importer.engine.control import Control
 from importer.model import OutcomeKind, RunEnd
 from importer.pipeline import run_pipeline
 from importer.sandbox.faults import Faults

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from importer.api import run_import
-from importer.control import Control
+from importer.engine.control import Control
 from importer.errors import ExitCode
 from importer.feedback.ratings import RatingTable
 from importer.jobs.journal import SqliteJournal
@@ -143,8 +143,8 @@ def check_cases(number: int, random_seed: int, figures: Counter[str]) -> None:
     def check(case: Case) -> None:
         with (
             TemporaryDirectory() as folder,
-            patch("importer.feed.BATCH_ROWS", case.batch_rows),
-            patch("importer.run._MOST_READY", 2 * case.batch_rows),
+            patch("importer.engine.reader.BATCH_ROWS", case.batch_rows),
+            patch("importer.engine.run._MOST_READY", 2 * case.batch_rows),
         ):
             anyio.run(play, case, Path(folder), figures)
 

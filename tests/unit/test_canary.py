@@ -1,6 +1,6 @@
 """The first rows of a new job tell whether the others are worth sending."""
 
-from importer.pacing import Canary
+from importer.engine.canary import Canary
 
 
 def started(canary: Canary, most: int) -> int:

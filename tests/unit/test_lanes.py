@@ -1,6 +1,6 @@
 """How `ConversationLanes` orders the rows of a conversation, by example."""
 
-from importer.lanes import ConversationLanes, LaneState
+from importer.engine.lanes import ConversationLanes, LaneState
 from importer.model import Deferral, Feedback, Meaning
 from tests.conftest import conversation
 

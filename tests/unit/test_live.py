@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from importer.cli.live import LiveObserver, picture
-from importer.control import Progress
-from importer.measurements import Problem
+from importer.engine.control import Progress
+from importer.engine.statistics import Problem
 from importer.model import OutcomeKind
 from importer.pacing import Limit
 

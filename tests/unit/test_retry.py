@@ -1,6 +1,6 @@
 """How long rows wait."""
 
-from importer.delivery.retry import DeferralPolicy, RetryPolicy
+from importer.engine.backoff import DeferralPolicy, RetryPolicy
 
 
 def test_backoff_grows_with_full_jitter_up_to_the_longest_wait() -> None:

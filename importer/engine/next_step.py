@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from importer.clarityq.responses import Verdict, VerdictKind
-from importer.delivery.retry import DeferralPolicy, RetryPolicy
-from importer.lanes import Lane, LaneState
+from importer.engine.backoff import DeferralPolicy, RetryPolicy
+from importer.engine.lanes import Lane, LaneState
 from importer.model import Outcome, OutcomeKind, Reason, Warn
 
 

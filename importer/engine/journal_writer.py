@@ -17,11 +17,11 @@ import anyio
 import anyio.to_thread
 
 from importer.clarityq.payload import body_digest
+from importer.engine.lanes import Lane
+from importer.engine.wakeup import Wakeup
 from importer.jobs.ledger import Ledger
 from importer.jobs.records import Entry, Journal
-from importer.lanes import Lane
 from importer.model import Attempt, Deferral, Feedback, Moment, Outcome, OutcomeKind, Reason
-from importer.wakeup import Wakeup
 
 #: Seconds between two writes. The promise is that at most one second is asked for again.
 INTERVAL = 0.1

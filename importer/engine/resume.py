@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from importer.clock import Clock
 from importer.common.row_set import RowSet
+from importer.engine.clock import Clock
+from importer.engine.lanes import Lane
 from importer.jobs.records import Journal, Totals
-from importer.lanes import Lane
 from importer.model import Deferral
 
 

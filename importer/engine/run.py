@@ -14,23 +14,23 @@ import anyio
 import anyio.to_thread
 
 from importer.clarityq.client import FeedbackClient
-from importer.clock import Clock
 from importer.common.durations import format_duration
-from importer.control import Control, Observer, Reading
+from importer.engine.answers import Settling, canary_for
+from importer.engine.clock import Clock
+from importer.engine.control import Control, Observer, Reading
+from importer.engine.journal_writer import HEARTBEAT, Recorder
+from importer.engine.lanes import ConversationLanes, Lane, LaneState
+from importer.engine.ledger_check import LedgerGuard
+from importer.engine.progress import Watch
+from importer.engine.reader import BATCH_ROWS, Batch, Input, read_rows
+from importer.engine.resume import Past, restored
+from importer.engine.wakeup import Wakeup
 from importer.errors import InputError, one_error
-from importer.feed import BATCH_ROWS, Batch, Input, read_rows
-from importer.guard import LedgerGuard
 from importer.jobs.ledger import Ledger
 from importer.jobs.records import Journal
-from importer.lanes import ConversationLanes, Lane, LaneState
 from importer.model import Outcome, OutcomeKind, RunEnd
 from importer.pacing import Limit, Pacing
-from importer.past import Past, restored
-from importer.recorder import HEARTBEAT, Recorder
 from importer.settings import ImportSettings
-from importer.settling import Settling, canary_for
-from importer.wakeup import Wakeup
-from importer.watch import Watch
 
 #: The reader stops while this many rows are ready to be sent, wait for a retry, or are deferred.
 _MOST_READY = 2 * BATCH_ROWS

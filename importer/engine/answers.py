@@ -9,20 +9,21 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from importer.clarityq.responses import Verdict, VerdictKind
-from importer.clock import Clock
-from importer.control import Control, Reading
-from importer.delivery.disposition import Disposer, Wait
-from importer.delivery.health import Exchange, learn, reason_to_stop
-from importer.delivery.retry import DeferralPolicy, RetryPolicy
-from importer.guard import LedgerGuard, Standing
+from importer.engine.backoff import DeferralPolicy, RetryPolicy
+from importer.engine.canary import Canary
+from importer.engine.clock import Clock
+from importer.engine.control import Control, Reading
+from importer.engine.journal_writer import Recorder
+from importer.engine.lanes import ConversationLanes, Lane, LaneState, Superseded
+from importer.engine.ledger_check import LedgerGuard, Standing
+from importer.engine.next_step import Disposer, Wait
+from importer.engine.progress import Watch
+from importer.engine.resume import lasting
+from importer.engine.service_health import Exchange, learn, reason_to_stop
 from importer.jobs.records import Totals
-from importer.lanes import ConversationLanes, Lane, LaneState, Superseded
 from importer.model import Attempt, Call, Feedback, Outcome, OutcomeKind, Reason, RunEnd
-from importer.pacing import Canary, Pacing
-from importer.past import lasting
-from importer.recorder import Recorder
+from importer.pacing import Pacing
 from importer.settings import ImportSettings
-from importer.watch import Watch
 
 #: How many rows go ahead of a new job with more rows than that, unless the user says otherwise.
 _CANARY = 20

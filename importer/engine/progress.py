@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from importer.clock import Clock
 from importer.common.durations import format_duration
 from importer.common.histogram import percentile
-from importer.control import Observer, Progress, Reading
+from importer.engine.clock import Clock
+from importer.engine.control import Observer, Progress, Reading
+from importer.engine.journal_writer import Recorder
+from importer.engine.lanes import ConversationLanes
+from importer.engine.statistics import Measurements
 from importer.jobs.records import Totals
-from importer.lanes import ConversationLanes
-from importer.measurements import Measurements
 from importer.model import Moment, OutcomeKind
 from importer.pacing import Limit, Pacing
-from importer.recorder import Recorder
 
 
 class Watch:

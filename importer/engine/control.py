@@ -9,11 +9,11 @@ from typing import Protocol
 
 import anyio
 
-from importer.measurements import Problem
+from importer.engine.statistics import Problem
+from importer.engine.wakeup import Wakeup
 from importer.model import OutcomeKind, RunEnd
 from importer.pacing import Limit
 from importer.settings import ImportSettings
-from importer.wakeup import Wakeup
 
 
 class Control:
