@@ -13,12 +13,12 @@ from anyio.from_thread import start_blocking_portal
 from importer.clarityq.api_key import ApiKey
 from importer.engine.control import Control, Observer
 from importer.errors import SettingsError
-from importer.pipeline import run_pipeline
 from importer.reporting.exporters.webhook import notify
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
+from importer.workflows.import_job import run_import_job
 
 
 async def run_import(
@@ -42,7 +42,7 @@ async def run_import(
         async with Sandbox(faults) as sandbox:
             settings = replace(settings, base_url=sandbox.url)
             key = ApiKey("sandbox")
-            summary = await run_pipeline(settings, key, control=control, observers=observers)
+            summary = await run_import_job(settings, key, control=control, observers=observers)
         await _tell(settings, summary, observers)
         return summary
     if api_key is None:
@@ -50,7 +50,7 @@ async def run_import(
     if api_key is None:
         raise SettingsError("there is no API key: set CLARITYQ_API_KEY or pass api_key")
     key = api_key if isinstance(api_key, ApiKey) else ApiKey(api_key)
-    summary = await run_pipeline(settings, key, control=control, observers=observers)
+    summary = await run_import_job(settings, key, control=control, observers=observers)
     await _tell(settings, summary, observers)
     return summary
 

@@ -23,7 +23,7 @@ from importer.model import Reason
 from importer.settings import ImportSettings, LongComments
 
 if TYPE_CHECKING:
-    from importer.inspection import Inspection
+    from importer.workflows.check_inputs import Findings
 
 #: Requests per second for which the duration is told when no --rate is given.
 _RATES = (100.0, 1000.0)
@@ -58,9 +58,9 @@ def check(inputs: tuple[Path, ...], write_ratings: Path | None, **options: Any) 
 
 def review(settings: ImportSettings, write_ratings: Path | None = None) -> ExitCode:
     """Inspect the inputs, print what was found, and draft a rating table if that is asked for."""
-    from importer.inspection import inspect_inputs  # noqa: PLC0415 -- --help does without
+    from importer.workflows.check_inputs import check_inputs  # noqa: PLC0415 -- --help does without
 
-    found = inspect_inputs(settings)
+    found = check_inputs(settings)
     console = output()
     _print(found, settings, console)
     if write_ratings is not None:
@@ -70,7 +70,7 @@ def review(settings: ImportSettings, write_ratings: Path | None = None) -> ExitC
     return ExitCode.ROWS_NOT_IMPORTED if found.rejected else ExitCode.OK
 
 
-def _print(found: Inspection, settings: ImportSettings, console: Console) -> None:
+def _print(found: Findings, settings: ImportSettings, console: Console) -> None:
     console.print(_verdict(found))
     console.print(
         f"{counted(found.rows, 'row')} read: {found.sendable:,} can be sent, "
@@ -91,7 +91,7 @@ def _print(found: Inspection, settings: ImportSettings, console: Console) -> Non
         )
 
 
-def _verdict(found: Inspection) -> str:
+def _verdict(found: Findings) -> str:
     if not found.rejected:
         return "Ready: every row can be sent or is to be skipped."
     if not found.sendable:
@@ -99,7 +99,7 @@ def _verdict(found: Inspection) -> str:
     return "Not quite ready: some rows would be rejected. See below what to mend."
 
 
-def _print_problems(found: Inspection, console: Console) -> None:
+def _print_problems(found: Findings, console: Console) -> None:
     if not found.problems:
         return
     several = len({e.file for p in found.problems.values() for e in p.examples}) > 1
@@ -121,7 +121,7 @@ def _print_problems(found: Inspection, console: Console) -> None:
     console.print(table)
 
 
-def _print_words(found: Inspection, settings: ImportSettings, console: Console) -> None:
+def _print_words(found: Findings, settings: ImportSettings, console: Console) -> None:
     if not found.words:
         return
     table = Table("rating", "rows", "becomes", box=None, pad_edge=False)
@@ -138,7 +138,7 @@ def _print_words(found: Inspection, settings: ImportSettings, console: Console) 
     console.print()
 
 
-def _print_remarks(found: Inspection, settings: ImportSettings, console: Console) -> None:
+def _print_remarks(found: Findings, settings: ImportSettings, console: Console) -> None:
     if found.long_comments:
         fate = (
             "to be cut (--long-comments truncate)"
@@ -166,7 +166,7 @@ def _print_remarks(found: Inspection, settings: ImportSettings, console: Console
         console.print()
 
 
-def _print_mending(found: Inspection, console: Console) -> None:
+def _print_mending(found: Findings, console: Console) -> None:
     """Print what to do about each problem, as text that can be pasted."""
     if not found.problems:
         return
@@ -177,7 +177,7 @@ def _print_mending(found: Inspection, console: Console) -> None:
     console.print()
 
 
-def _mend_ratings(found: Inspection) -> str:
+def _mend_ratings(found: Findings) -> str:
     unknown = [word for word, meaning in found.meanings.items() if meaning is None]
     options = []
     known = {preset: _words_known_by(preset, unknown) for preset in PRESETS}

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from importer import inspection
 from importer.feedback.ratings import RatingTable
-from importer.inspection import inspect_inputs
 from importer.model import Meaning, Reason
 from importer.settings import ImportSettings, LongComments
+from importer.workflows.check_inputs import _ConversationCounter, check_inputs
 from tests.conftest import conversation, write_csv
 
 Make = Callable[..., ImportSettings]
@@ -26,7 +25,7 @@ def test_every_row_is_counted_once_with_examples(tmp_path: Path, settings_for: M
     ]
     path = write_csv(tmp_path / "in.csv", rows)
     ratings = RatingTable.parse(["thumbs", "skip me=SKIP"])
-    found = inspect_inputs(settings_for(path, ratings=ratings))
+    found = check_inputs(settings_for(path, ratings=ratings))
 
     assert found.rows == 12
     assert (found.sendable, found.skipped, found.rejected) == (2, 1, 9)
@@ -37,7 +36,7 @@ def test_every_row_is_counted_once_with_examples(tmp_path: Path, settings_for: M
     assert found.meanings == {"up": Meaning.POSITIVE, "meh": None, "skip me": Meaning.SKIP}
     assert (found.comment_only, found.long_comments) == (1, 1)
 
-    cut = inspect_inputs(settings_for(path, ratings=ratings, long_comments=LongComments.TRUNCATE))
+    cut = check_inputs(settings_for(path, ratings=ratings, long_comments=LongComments.TRUNCATE))
     assert cut.sendable == 3
 
 
@@ -45,10 +44,10 @@ def test_every_row_is_counted_once_with_examples(tmp_path: Path, settings_for: M
 def test_repeated_conversations_are_found_in_memory_and_on_disk(
     tmp_path: Path, settings_for: Make, monkeypatch: pytest.MonkeyPatch, spill_at: int
 ) -> None:
-    monkeypatch.setattr(inspection._ConversationCounter, "_SPILL_AT", spill_at)
+    monkeypatch.setattr(_ConversationCounter, "_SPILL_AT", spill_at)
     numbers = [*range(1000), *range(10), *range(10), 3]
     rows = [(conversation(number), "POSITIVE", "") for number in numbers]
-    found = inspect_inputs(settings_for(write_csv(tmp_path / "in.csv", rows)))
+    found = check_inputs(settings_for(write_csv(tmp_path / "in.csv", rows)))
     assert found.conversations == 1000
     assert found.repeated_conversations == 10
     assert found.superseded == 21
@@ -58,7 +57,7 @@ def test_repeated_conversations_are_found_in_memory_and_on_disk(
 def test_rows_of_several_inputs_are_told_apart(tmp_path: Path, settings_for: Make) -> None:
     first = write_csv(tmp_path / "a.csv", [(conversation(1), "POSITIVE", "")])
     second = write_csv(tmp_path / "b.csv", [(conversation(1), "POSITIVE", ""), ("x", "", "")])
-    found = inspect_inputs(settings_for(first, second))
+    found = check_inputs(settings_for(first, second))
     (example,) = found.problems[Reason.BAD_CONVERSATION_ID].examples
     assert (example.file, example.row) == (second, 2)
     assert found.superseded == 1

@@ -44,7 +44,7 @@ class Problem:
 
 
 @dataclass(slots=True)
-class Inspection:
+class Findings:
     """What an import of the input would meet. All figures but `conversations` are in rows."""
 
     rows: int = 0
@@ -68,9 +68,9 @@ class Inspection:
         return sum(problem.rows for problem in self.problems.values())
 
 
-def inspect_inputs(settings: ImportSettings) -> Inspection:
+def check_inputs(settings: ImportSettings) -> Findings:
     """Read all inputs of `settings` and return what was found. Raises `InputError`."""
-    found = Inspection()
+    found = Findings()
     normalise = Normaliser(
         settings.ratings, truncate_comments=settings.long_comments is LongComments.TRUNCATE
     )
@@ -82,13 +82,13 @@ def inspect_inputs(settings: ImportSettings) -> Inspection:
         for source in sources:
             for rows in source.batches(1, BATCH_ROWS):
                 for row in rows:
-                    _inspect(found, settings, source.path, row, normalise, conversations)
+                    _check_row(found, settings, source.path, row, normalise, conversations)
         conversations.conclude(found)
     return found
 
 
-def _inspect(
-    found: Inspection,
+def _check_row(
+    found: Findings,
     settings: ImportSettings,
     path: Path,
     row: Row,
@@ -116,7 +116,7 @@ def _inspect(
             problem.examples.append(Example(path, row.seq, row.line, result.detail))
 
 
-def _note_word(found: Inspection, settings: ImportSettings, word: str) -> None:
+def _note_word(found: Findings, settings: ImportSettings, word: str) -> None:
     word = word[:80]
     if word not in found.words:
         if len(found.words) >= _MOST_WORDS:
@@ -156,7 +156,7 @@ class _ConversationCounter:
                 file.write(buffer)
             buffer.clear()
 
-    def conclude(self, found: Inspection) -> None:
+    def conclude(self, found: Findings) -> None:
         """Put the figures into `found`."""
         most: list[tuple[int, str]] = []
         for ids in self._sorted_parts():

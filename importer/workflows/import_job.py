@@ -36,7 +36,7 @@ from importer.sources.registry import open_carried_over, open_source
 _LOCK_INTERVAL = 0.5
 
 
-async def run_pipeline(
+async def run_import_job(
     settings: ImportSettings,
     key: ApiKey,
     *,
