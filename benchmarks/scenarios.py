@@ -241,7 +241,7 @@ def startup(bench: Bench) -> Table:
     (used,) = bench.repeat(lambda: run(python("importer", "--help")))
     code = (
         "import sys; sys.argv = ['clarityq-import', '--help']\n"
-        "from importer.cli.main import main\n"
+        "from importer.cli.app import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "print(sorted({'pandas', 'pyarrow', 'aiohttp'} & set(sys.modules)), file=sys.stderr)"

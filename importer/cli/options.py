@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from importer.clarityq.api_key import ApiKey
-from importer.cli.configuration import load_defaults
+from importer.cli.config_file import load_defaults
 from importer.common.durations import format_duration, parse_duration
 from importer.errors import SettingsError
 from importer.feedback.ratings import RatingTable

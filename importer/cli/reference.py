@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import click
 
-from importer.cli.main import cli
+from importer.cli.app import cli
 
 _HEAD = """\
 # Commands and options

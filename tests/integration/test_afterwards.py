@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from importer.api import run_import
-from importer.cli.main import cli
+from importer.cli.app import cli
 from importer.errors import ExitCode
 from importer.jobs.journal_reader import JournalHistory
 from importer.model import OutcomeKind, Reason

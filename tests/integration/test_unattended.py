@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client.parser import text_string_to_metric_families
 
 from importer.api import run_import
-from importer.cli.main import cli
+from importer.cli.app import cli
 from importer.errors import ExitCode, ImporterError, SettingsError
 from importer.model import OutcomeKind
 from importer.reporting.exporters.opentelemetry import record

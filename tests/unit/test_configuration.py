@@ -7,7 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from importer.cli.main import cli
+from importer.cli.app import cli
 from importer.errors import SettingsError
 from tests.conftest import conversation, write_csv
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from importer.cli.live import LiveObserver, picture
+from importer.cli.live_view import LiveObserver, picture
 from importer.engine.control import Progress
 from importer.engine.statistics import Problem
 from importer.model import OutcomeKind

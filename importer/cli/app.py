@@ -27,7 +27,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
         if name not in self._commands:
             return None
-        command = getattr(import_module(f"importer.cli.{name}"), name)
+        command = getattr(import_module(f"importer.cli.commands.{name}"), name)
         assert isinstance(command, click.Command)  # noqa: S101 -- each module defines its command
         return command
 

@@ -10,10 +10,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from importer.cli.configuration import PREFIX
+from importer.cli.commands.ratings_draft import write_draft
+from importer.cli.config_file import PREFIX
 from importer.cli.console import output
 from importer.cli.options import INPUTS, NO_PRODUCT, PATH, READING, build_settings, with_options
-from importer.cli.ratings_draft import write_draft
 from importer.common.durations import format_duration
 from importer.common.text import counted, did_you_mean, shown
 from importer.errors import ExitCode

@@ -13,7 +13,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from importer.cli.configuration import PREFIX
+from importer.cli.config_file import PREFIX
 from importer.cli.console import outcome_counts, output
 from importer.cli.options import CONFIG, JOBS_DIR, jobs_folder
 from importer.errors import JournalError, SettingsError

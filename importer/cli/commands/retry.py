@@ -8,9 +8,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from importer.cli.configuration import PREFIX
+from importer.cli.commands.run import SHOWING, Showing, perform
+from importer.cli.config_file import PREFIX
 from importer.cli.options import CONFIG, FAULT, SENDING, jobs_folder, with_options
-from importer.cli.run import SHOWING, Showing, perform
 from importer.errors import ExitCode, SettingsError
 from importer.jobs.journal_reader import JournalHistory
 from importer.jobs.open_job import find_job

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
-from importer.cli.configuration import PREFIX
+from importer.cli.config_file import PREFIX
 from importer.cli.options import CONFIG, FAULT, PATH, find_key
 from importer.errors import SettingsError
 from importer.sandbox.faults import Faults

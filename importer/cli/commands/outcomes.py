@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from importer.cli.configuration import PREFIX
+from importer.cli.config_file import PREFIX
 from importer.cli.console import messages
 from importer.cli.options import CONFIG, JOBS_DIR, PATH, jobs_folder
 from importer.common.text import counted

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from importer.cli.configuration import PREFIX
+from importer.cli.config_file import PREFIX
 from importer.cli.console import output
 from importer.cli.options import CONFIG, JOBS_DIR, jobs_folder
 from importer.common.durations import format_duration

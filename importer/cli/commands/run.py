@@ -16,10 +16,11 @@ import anyio.abc
 import click
 
 from importer.clarityq.api_key import ApiKey
-from importer.cli.check import review
-from importer.cli.configuration import PREFIX
+from importer.cli.commands.check import review
+from importer.cli.config_file import PREFIX
 from importer.cli.console import output
-from importer.cli.live import LiveObserver
+from importer.cli.live_view import LiveObserver
+from importer.cli.log_view import LineObserver, logging_to_stderr
 from importer.cli.options import (
     FAULT,
     INPUTS,
@@ -30,8 +31,7 @@ from importer.cli.options import (
     find_key,
     with_options,
 )
-from importer.cli.progress import LineObserver, logging_to_stderr
-from importer.cli.summary import print_summary
+from importer.cli.summary_view import print_summary
 from importer.common.durations import format_duration
 from importer.engine.control import Control, Observer
 from importer.errors import ExitCode, SettingsError, one_error

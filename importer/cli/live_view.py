@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from importer.cli.console import messages, plain
-from importer.cli.progress import (
+from importer.cli.log_view import (
     Speed,
     average_speed,
     outcomes_so_far,

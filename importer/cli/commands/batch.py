@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import click
 from rich.table import Column, Table
 
-from importer.cli.configuration import PREFIX, read_toml
+from importer.cli.commands.run import SUMMARY, run
+from importer.cli.config_file import PREFIX, read_toml
 from importer.cli.console import messages, outcome_counts, output, plain
 from importer.cli.options import PATH
-from importer.cli.run import SUMMARY, run
 from importer.errors import ExitCode, ImporterError, SettingsError
 from importer.reporting.summary import Summary
 
