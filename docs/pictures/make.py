@@ -16,8 +16,8 @@ from playwright.sync_api import sync_playwright
 from rich.console import Console
 
 from importer import ImportSettings, RatingTable, run_import_blocking
+from importer.cli.figures import Speed
 from importer.cli.live_view import picture
-from importer.cli.log_view import Speed
 from importer.engine.control import Progress
 from importer.reporting.left_overs import REPORT_NAME
 from importer.sandbox.faults import Faults

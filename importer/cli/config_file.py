@@ -15,6 +15,8 @@ from importer.errors import SettingsError
 
 DEFAULT_FILE = Path("clarityq-import.toml")
 PREFIX = "CLARITYQ"
+#: What all commands have in common, whether they are called by name or by another command.
+CONTEXT = {"auto_envvar_prefix": PREFIX, "help_option_names": ["-h", "--help"]}
 
 #: Options that may be given more than once; in the file, as a table or a list.
 _LISTS = ("column", "ratings", "fault")

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from importer.cli.console import messages, plain
-from importer.cli.log_view import (
+from importer.cli.figures import (
     Speed,
     average_speed,
     outcomes_so_far,

@@ -5,19 +5,23 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from pythonjsonlogger.json import JsonFormatter
 
+from importer.cli.figures import (
+    Speed,
+    average_speed,
+    outcomes_so_far,
+    time_left,
+    waiting_rows,
+    what_holds,
+)
 from importer.common.durations import format_duration
 from importer.common.text import counted
 from importer.engine.control import Progress
-from importer.model import OutcomeKind
-from importer.pacing import Limit
 from importer.settings import ImportSettings
 
 _log = logging.getLogger("importer")
@@ -26,15 +30,6 @@ _log = logging.getLogger("importer")
 #: time so far, so that the log of a long night can be read.
 _LINE_INTERVAL = 5.0
 _SHARE_OF_ELAPSED = 1 / 60
-_RATE_WINDOW = 10.0
-
-#: What keeps a run from being faster, in words.
-LIMITS = {
-    Limit.CONCURRENCY: "the bound of --concurrency",
-    Limit.RATE: "the cap of --rate",
-    Limit.SERVICE: "the service",
-    Limit.CPU: "this machine's CPU",
-}
 
 
 @contextmanager
@@ -57,21 +52,6 @@ def logging_to_stderr(*, as_json: bool, quiet: bool) -> Iterator[None]:
         _log.removeHandler(handler)
 
 
-class Speed:
-    """Rows settled per second, over the last few seconds."""
-
-    def __init__(self) -> None:
-        self._points: deque[tuple[float, int]] = deque()
-
-    def update(self, progress: Progress) -> float:
-        """Take in how the run stands now; return rows per second."""
-        self._points.append((progress.elapsed, progress.settled_now))
-        while self._points[-1][0] - self._points[0][0] > _RATE_WINDOW:
-            self._points.popleft()
-        (then, before), (now, after) = self._points[0], self._points[-1]
-        return (after - before) / (now - then) if now > then else 0.0
-
-
 def describe(progress: Progress, speed: float) -> str:
     """Return the figures of a run in one line."""
     parts = [outcomes_so_far(progress), f"{speed:,.0f} rows/s", waiting_rows(progress)]
@@ -83,50 +63,6 @@ def describe(progress: Progress, speed: float) -> str:
     if not progress.held_by and (left := time_left(progress)) is not None:
         parts.append(f"{format_duration(left)} left")
     return " · ".join(filter(None, parts))
-
-
-def outcomes_so_far(progress: Progress) -> str:
-    """Return the outcomes that there are, in words."""
-    done = progress.outcomes
-    parts = [f"{done[OutcomeKind.SUCCEEDED]:,} succeeded"]
-    parts += [
-        f"{done[kind]:,} {str(kind).replace('_', ' ')}"
-        for kind in OutcomeKind
-        if done[kind] and kind not in (OutcomeKind.SUCCEEDED, OutcomeKind.PENDING)
-    ]
-    return " · ".join(parts)
-
-
-def waiting_rows(progress: Progress) -> str:
-    """Return how many rows wait for what, and until when the next one does; or nothing."""
-    parts = []
-    if progress.deferred:
-        parts.append(f"{progress.deferred:,} deferred")
-    if progress.retrying:
-        parts.append(f"{progress.retrying:,} waiting for a retry")
-    if parts and progress.next_due is not None:
-        due = datetime.now().astimezone() + timedelta(seconds=progress.next_due)
-        parts.append(f"the next is due at {due:%H:%M:%S}")
-    return " · ".join(parts)
-
-
-def what_holds(progress: Progress) -> str:
-    """Return what keeps the run from being faster, in words; or nothing."""
-    if progress.held_by:
-        return progress.held_by
-    return f"limited by {LIMITS[progress.limit]}" if progress.limit in LIMITS else ""
-
-
-def average_speed(progress: Progress) -> float:
-    """Return the rows settled per second since the run began."""
-    return progress.settled_now / progress.elapsed if progress.elapsed > 0 else 0.0
-
-
-def time_left(progress: Progress) -> float | None:
-    """Return the estimated seconds until all rows have been sent once; None if unknown."""
-    if not 0.01 < progress.share < 1 or progress.elapsed < 2:
-        return None
-    return progress.elapsed * (1 - progress.share) / progress.share
 
 
 class LineObserver:

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from rich.table import Column, Table
 
 from importer.cli.console import output
-from importer.cli.log_view import LIMITS
+from importer.cli.figures import LIMITS
 from importer.common.durations import format_duration
 from importer.common.text import counted
 from importer.errors import ExitCode

@@ -11,7 +11,7 @@ import click
 from rich.table import Column, Table
 
 from importer.cli.commands.run import SUMMARY, run
-from importer.cli.config_file import PREFIX, read_toml
+from importer.cli.config_file import CONTEXT, read_toml
 from importer.cli.console import messages, outcome_counts, output, plain
 from importer.cli.options import PATH
 from importer.errors import ExitCode, ImporterError, SettingsError
@@ -31,7 +31,7 @@ class _Ended(NamedTuple):
     message: str = ""
 
 
-@click.command(context_settings={"auto_envvar_prefix": PREFIX})
+@click.command(context_settings=CONTEXT)
 @click.argument("file", type=PATH)
 def batch(file: Path) -> ExitCode:
     """Run the imports that FILE (TOML) lists, in order, each as a job of its own.

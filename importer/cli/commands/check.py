@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from importer.cli.commands.ratings_draft import write_draft
-from importer.cli.config_file import PREFIX
+from importer.cli.config_file import CONTEXT
 from importer.cli.console import output
 from importer.cli.options import INPUTS, NO_PRODUCT, PATH, READING, build_settings, with_options
 from importer.common.durations import format_duration
@@ -39,7 +39,7 @@ _MENDING = {
 }
 
 
-@click.command(context_settings={"auto_envvar_prefix": PREFIX})
+@click.command(context_settings=CONTEXT)
 @INPUTS
 @with_options(READING)
 @click.option(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from importer.cli.config_file import PREFIX
+from importer.cli.config_file import CONTEXT
 from importer.cli.console import output
 from importer.cli.options import CONFIG, JOBS_DIR, jobs_folder
 from importer.common.durations import format_duration
@@ -27,7 +27,7 @@ _COMMENT_SHOWN = 60
 _CALLS = {Call.PUT: "PUT", Call.STATUS: "status?"}
 
 
-@click.command(context_settings={"auto_envvar_prefix": PREFIX})
+@click.command(context_settings=CONTEXT)
 @CONFIG
 @JOBS_DIR
 @click.argument("job")

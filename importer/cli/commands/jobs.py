@@ -13,7 +13,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from importer.cli.config_file import PREFIX
+from importer.cli.config_file import CONTEXT
 from importer.cli.console import outcome_counts, output
 from importer.cli.options import CONFIG, JOBS_DIR, jobs_folder
 from importer.errors import JournalError, SettingsError
@@ -22,7 +22,7 @@ from importer.jobs.open_job import is_held, job_folders
 from importer.model import RunEnd, exit_code
 
 
-@click.group(invoke_without_command=True, context_settings={"auto_envvar_prefix": PREFIX})
+@click.group(invoke_without_command=True, context_settings=CONTEXT)
 @CONFIG
 @JOBS_DIR
 @click.pass_context

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from importer.cli.config_file import PREFIX
+from importer.cli.config_file import CONTEXT
 from importer.cli.console import messages
 from importer.cli.options import CONFIG, JOBS_DIR, PATH, jobs_folder
 from importer.common.text import counted
 from importer.jobs.open_job import find_job
 
 
-@click.command(context_settings={"auto_envvar_prefix": PREFIX})
+@click.command(context_settings=CONTEXT)
 @CONFIG
 @JOBS_DIR
 @click.argument("job")

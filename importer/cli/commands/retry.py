@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from importer.cli.commands.run import SHOWING, Showing, perform
-from importer.cli.config_file import PREFIX
+from importer.cli.config_file import CONTEXT
 from importer.cli.options import CONFIG, FAULT, SENDING, jobs_folder, with_options
 from importer.errors import ExitCode, SettingsError
 from importer.jobs.journal_reader import JournalHistory
@@ -24,7 +24,7 @@ _REASONS = (
 )  # fmt: skip
 
 
-@click.command(context_settings={"auto_envvar_prefix": PREFIX})
+@click.command(context_settings=CONTEXT)
 @CONFIG
 @click.argument("job")
 @click.option(

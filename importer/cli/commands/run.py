@@ -17,7 +17,7 @@ import click
 
 from importer.clarityq.api_key import ApiKey
 from importer.cli.commands.check import review
-from importer.cli.config_file import PREFIX
+from importer.cli.config_file import CONTEXT
 from importer.cli.console import output
 from importer.cli.live_view import LiveObserver
 from importer.cli.log_view import LineObserver, logging_to_stderr
@@ -60,7 +60,7 @@ SHOWING = (
 )  # fmt: skip
 
 
-@click.command(context_settings={"auto_envvar_prefix": PREFIX})
+@click.command(context_settings=CONTEXT)
 @INPUTS
 @click.option("--product-id", required=True, help="UUID of the product that is rated.")
 @click.option("--sandbox", is_flag=True, help="Rehearse against a stand-in inside this run.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
-from importer.cli.config_file import PREFIX
+from importer.cli.config_file import CONTEXT
 from importer.cli.options import CONFIG, FAULT, PATH, find_key
 from importer.errors import SettingsError
 from importer.sandbox.faults import Faults
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from importer.sandbox.server import Sandbox
 
 
-@click.command(context_settings={"auto_envvar_prefix": PREFIX})
+@click.command(context_settings=CONTEXT)
 @CONFIG
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, help="Port; 0 takes a free one.")
