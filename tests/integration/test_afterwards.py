@@ -20,7 +20,7 @@ from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
-from tests.conftest import conversation, write_csv
+from tests.support.data import conversation, write_csv
 
 pytestmark = pytest.mark.anyio
 Make = Callable[..., ImportSettings]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PRODUCT, conversation, write_csv
+from tests.support.data import PRODUCT, conversation, write_csv
 
 KEY = "key-that-must-not-leak"
 

@@ -20,7 +20,8 @@ from importer.clarityq.payload import encode_body
 from importer.clarityq.responses import VerdictKind
 from importer.model import Feedback, Meaning
 from importer.settings import ImportSettings
-from tests.conftest import PRODUCT, conversation, serve
+from tests.support.data import PRODUCT, conversation
+from tests.support.server import serve
 
 pytestmark = pytest.mark.anyio
 

@@ -19,7 +19,7 @@ from importer.model import OutcomeKind, Reason, RunEnd, Warn
 from importer.sandbox.faults import Dice, Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import FailureLimit, ImportSettings, LongComments
-from tests.conftest import conversation, write_csv
+from tests.support.data import conversation, write_csv
 
 pytestmark = pytest.mark.anyio
 Make = Callable[..., ImportSettings]

@@ -16,8 +16,8 @@ from importer.jobs.open_job import fingerprint, open_job
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.sandbox.faults import Dice, Faults
 from importer.settings import ImportSettings, Retry
-from tests.conftest import conversation, write_csv
-from tests.reliability.watched import WatchedSandbox
+from tests.support.data import conversation, write_csv
+from tests.support.watched import WatchedSandbox
 
 pytestmark = pytest.mark.anyio
 Make = Callable[..., ImportSettings]

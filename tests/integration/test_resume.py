@@ -21,7 +21,7 @@ from importer.model import OutcomeKind, RunEnd
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
-from tests.conftest import PRODUCT, conversation, write_csv
+from tests.support.data import PRODUCT, conversation, write_csv
 
 Make = Callable[..., ImportSettings]
 

@@ -23,7 +23,8 @@ from importer.reporting.exporters.opentelemetry import record
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
-from tests.conftest import PRODUCT, conversation, serve, write_csv
+from tests.support.data import PRODUCT, conversation, write_csv
+from tests.support.server import serve
 
 pytestmark = pytest.mark.anyio
 Make = Callable[..., ImportSettings]

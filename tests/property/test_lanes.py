@@ -6,7 +6,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from importer.engine.lanes import ConversationLanes, Lane, LaneState, Superseded
 from importer.model import Deferral, Feedback, Meaning
-from tests.conftest import conversation
+from tests.support.data import conversation
 
 LATE_EFFECT = 5.0
 

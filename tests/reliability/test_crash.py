@@ -21,8 +21,8 @@ from anyio.from_thread import start_blocking_portal
 from importer.jobs.journal import SqliteJournal
 from importer.model import OutcomeKind, RunEnd
 from importer.sandbox.faults import Faults
-from tests.conftest import PRODUCT, conversation, write_csv
-from tests.reliability.watched import Put, WatchedSandbox
+from tests.support.data import PRODUCT, conversation, write_csv
+from tests.support.watched import Put, WatchedSandbox
 
 
 class Moment(Enum):

@@ -25,7 +25,7 @@ from importer.model import OutcomeKind
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
 from importer.sources.registry import open_source
-from tests.conftest import PRODUCT, conversation, write_csv
+from tests.support.data import PRODUCT, conversation, write_csv
 
 Make = Callable[..., ImportSettings]
 

@@ -22,7 +22,7 @@ from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
 from importer.workflows.import_job import run_import_job
-from tests.conftest import PRODUCT, conversation, write_csv
+from tests.support.data import PRODUCT, conversation, write_csv
 
 Make = Callable[..., ImportSettings]
 

@@ -23,9 +23,9 @@ from importer.model import Outcome, OutcomeKind, Reason, RunEnd
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
 from importer.settings import ImportSettings
-from tests.conftest import PRODUCT
-from tests.reliability.cases import CASES, SKIPPED, Case, Fate, Script, model
-from tests.reliability.watched import Body, Put, WatchedSandbox
+from tests.support.cases import CASES, SKIPPED, Case, Fate, Script, model
+from tests.support.data import PRODUCT
+from tests.support.watched import Body, Put, WatchedSandbox
 
 #: A late write comes after the client has given up on it, and before it trusts that it is over.
 FAULTS = Faults(late_by=0.12, retry_after=0.0)

@@ -1,15 +1,11 @@
 """From a row to feedback, by the table in docs/reference.md."""
 
-import uuid
-
 import pytest
 
-from importer.common.uuids import canonical_uuid
-from importer.errors import SettingsError
 from importer.feedback.normalise import COMMENT_LIMIT, Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Reason, Row
-from tests.conftest import conversation
+from tests.support.data import conversation
 
 ID = conversation(1)
 
@@ -19,15 +15,6 @@ def normalised(
 ) -> Feedback | Outcome:
     table = RatingTable.parse(ratings)
     return Normaliser(table, truncate_comments=truncate)(Row(1, ID, rating, comment))
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["{}", "{{{}}}", "urn:uuid:{}", "URN:UUID:{}"],
-)
-def test_ids_are_accepted_in_every_usual_spelling(text: str) -> None:
-    for spelling in (ID, ID.upper(), ID.replace("-", "")):
-        assert canonical_uuid(text.format(spelling)) == ID == str(uuid.UUID(spelling))
 
 
 @pytest.mark.parametrize(
@@ -61,32 +48,11 @@ def test_no_other_word_is_guessed(rating: str) -> None:
     assert repr(rating) in result.detail
 
 
-@pytest.mark.parametrize(
-    ("preset", "positive", "negative"),
-    [
-        ("thumbs", ["👍", "👍🏽", "Up", "LIKE", "true", "yes", "1", "+1"],
-         ["👎", "👎️", "down", "dislike", "False", "no", "0", "-1"]),
-        ("stars", ["4", "5"], ["1", "2"]),
-    ],
-)  # fmt: skip
-def test_presets_know_their_words(preset: str, positive: list[str], negative: list[str]) -> None:
-    table = RatingTable.parse([preset])
-    assert {table.meaning(word) for word in positive} == {Meaning.POSITIVE}
-    assert {table.meaning(word) for word in negative} == {Meaning.NEGATIVE}
-    assert table.meaning("3") is None
-
-
 def test_a_later_part_of_the_table_wins() -> None:
     skipped = normalised("3", "so so", ratings=("stars", "3=POSITIVE", "3=skip"))
     assert isinstance(skipped, Outcome)
     assert skipped.kind is OutcomeKind.SKIPPED
     assert normalised("a=b", ratings=("a=b=NEGATIVE",)) == Feedback(1, ID, Meaning.NEGATIVE, None)
-
-
-def test_a_table_that_cannot_be_read_is_explained() -> None:
-    for part, message in [("3=MAYBE", "it can be POSITIVE"), ("none.toml", "No such file")]:
-        with pytest.raises(SettingsError, match=message):
-            RatingTable.parse([part])
 
 
 @pytest.mark.parametrize(

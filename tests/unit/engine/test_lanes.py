@@ -2,7 +2,7 @@
 
 from importer.engine.lanes import ConversationLanes, LaneState
 from importer.model import Deferral, Feedback, Meaning
-from tests.conftest import conversation
+from tests.support.data import conversation
 
 
 def row(seq: int, number: int = 1) -> Feedback:

@@ -9,7 +9,7 @@ from importer.feedback.ratings import RatingTable
 from importer.model import Meaning, Reason
 from importer.settings import ImportSettings, LongComments
 from importer.workflows.check_inputs import _ConversationCounter, check_inputs
-from tests.conftest import conversation, write_csv
+from tests.support.data import conversation, write_csv
 
 Make = Callable[..., ImportSettings]
 

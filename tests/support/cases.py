@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from importer.model import OutcomeKind
 from importer.sandbox.faults import Dice, Faults, RequestFault
-from tests.conftest import conversation
-from tests.reliability.watched import Put
+from tests.support.data import conversation
+from tests.support.watched import Put
 
 HEADER = ("conversation_id", "rating", "comment")
 

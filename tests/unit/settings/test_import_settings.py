@@ -6,36 +6,9 @@ from typing import Any
 
 import pytest
 
-from importer.clarityq.api_key import ApiKey
-from importer.common.durations import format_duration, parse_duration, parse_share
 from importer.errors import SettingsError
 from importer.model import OutcomeKind
 from importer.settings import FailureLimit, ImportSettings, check_url
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("5", 5), ("500ms", 0.5), ("5s", 5), ("10min", 600), ("6h", 21600), ("1.5 H", 5400), (7, 7)],
-)
-def test_durations_are_seconds_or_have_a_unit(text: str | float, seconds: float) -> None:
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "soon", "-1", "5 parsecs", "1h30", "inf", "nan", "٥s"])
-def test_anything_else_is_no_duration(text: str) -> None:
-    with pytest.raises(ValueError, match="write 30, 500ms, 5s, 10min or 6h"):
-        parse_duration(text)
-
-
-def test_durations_are_shown_in_the_units_that_matter() -> None:
-    shown = [format_duration(seconds) for seconds in (0.02, 3.14, 59.9, 65, 3700, 90000)]
-    assert shown == ["20 ms", "3.1 s", "1 min", "1 min 5 s", "1 h 1 min", "1 d 1 h"]
-
-
-def test_shares_are_percent_or_a_fraction() -> None:
-    assert (parse_share("5%"), parse_share("0.05")) == (0.05, 0.05)
-    with pytest.raises(ValueError, match="not a share"):
-        parse_share("105%")
 
 
 @pytest.mark.parametrize(
@@ -81,20 +54,6 @@ def test_addresses_that_keep_the_key_safe(url: str) -> None:
 def test_addresses_that_do_not(url: str) -> None:
     with pytest.raises(SettingsError, match="--base-url"):
         check_url(url)
-
-
-def test_the_key_is_not_shown_by_accident() -> None:
-    key = ApiKey(" canary\n")
-    assert key.reveal() == "canary"
-    assert "canary" not in f"{key} {key!r} {[key]}"
-    assert key.redact("it is canary!") == "it is [API key]!"
-
-
-@pytest.mark.parametrize("text", ["", " ", "two words", "two\nlines", "schlüssel", "nul\x00"])
-def test_a_key_that_cannot_be_one_is_refused_without_showing_it(text: str) -> None:
-    with pytest.raises(SettingsError) as raised:
-        ApiKey(text)
-    assert not text.strip() or text not in str(raised.value)
 
 
 def test_a_failure_limit_is_a_count_or_a_share() -> None:

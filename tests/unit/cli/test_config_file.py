@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from importer.cli.app import cli
 from importer.errors import SettingsError
-from tests.conftest import conversation, write_csv
+from tests.support.data import conversation, write_csv
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from importer.errors import InputError
 from importer.model import Reason, Row
 from importer.sources.csv_file import CsvSource
 from importer.sources.csv_records import RECORD_LIMIT
-from tests.conftest import conversation
+from tests.support.data import conversation
 
 if sys.version_info >= (3, 14):
     from compression import zstd

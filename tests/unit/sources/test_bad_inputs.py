@@ -12,7 +12,7 @@ import pytest
 from importer.errors import InputError
 from importer.settings import ImportSettings
 from importer.sources.registry import open_source
-from tests.conftest import conversation
+from tests.support.data import conversation
 
 TEXT = b"conversation_id,rating\n" + f"{conversation(1)},POSITIVE\n".encode() * 2000
 

@@ -11,7 +11,7 @@ import pytest
 from importer.errors import InputError
 from importer.model import Reason, Row
 from importer.sources.parquet import ParquetSource
-from tests.conftest import conversation
+from tests.support.data import conversation
 
 IDS = [conversation(1), conversation(2), conversation(3)]
 RAW = [uuid.UUID(text).bytes for text in IDS]

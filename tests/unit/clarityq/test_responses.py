@@ -14,7 +14,7 @@ from importer.clarityq.responses import (
     parse_retry_after,
 )
 from importer.model import Feedback, Meaning, Warn
-from tests.conftest import conversation
+from tests.support.data import conversation
 
 EXCEPTIONS = {
     200: VerdictKind.APPLIED,
