@@ -18,9 +18,18 @@ def canonical_uuid(text: str) -> str | None:
         return text
     if not _ACCEPTED.fullmatch(text):
         return None
-    return hyphenated(text.lower().removeprefix("urn:uuid:").strip("{}").replace("-", ""))
+    return _hyphenated(text.lower().removeprefix("urn:uuid:").strip("{}").replace("-", ""))
 
 
-def hyphenated(digits: str) -> str:
-    """Return 32 hexadecimal `digits` as a UUID with hyphens."""
+def uuid_bytes(canonical: str) -> bytes:
+    """Return the 16 bytes of a canonical UUID."""
+    return bytes.fromhex(canonical.replace("-", ""))
+
+
+def uuid_text(raw: bytes) -> str:
+    """Return 16 bytes as a canonical UUID."""
+    return _hyphenated(raw.hex())
+
+
+def _hyphenated(digits: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

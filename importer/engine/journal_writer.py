@@ -19,8 +19,9 @@ import anyio.to_thread
 from importer.clarityq.payload import body_digest
 from importer.engine.lanes import Lane
 from importer.engine.wakeup import Wakeup
-from importer.jobs.ledger import Ledger
-from importer.jobs.records import Entry, Journal
+from importer.jobs.journal import Journal
+from importer.jobs.ledger import LedgerSession
+from importer.jobs.records import Entry
 from importer.model import Attempt, Deferral, Feedback, Moment, Outcome, OutcomeKind, Reason
 
 #: Seconds between two writes. The promise is that at most one second is asked for again.
@@ -39,8 +40,7 @@ class Recorder:
 
     After each write `on_write` is called with the lanes of the outcomes that now last. `quiet_at`
     returns the time by which the requests made so far will have taken effect, and `wall` the time
-    of day, both in Unix seconds. `ledger` is the product's, if it has one, and the job's number in
-    it.
+    of day, both in Unix seconds. `ledger` is the product's, if it has one.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Recorder:
         on_write: Callable[[Sequence[Lane]], None],
         quiet_at: Callable[[], float],
         wall: Callable[[], float],
-        ledger: tuple[Ledger, int] | None = None,
+        ledger: LedgerSession | None = None,
     ) -> None:
         self.counts: Counter[OutcomeKind] = Counter()
         self._journal = journal
@@ -160,5 +160,4 @@ class Recorder:
     def _save(self, entry: Entry) -> None:
         self._journal.write(entry)
         if self._ledger is not None:
-            ledger, job = self._ledger
-            ledger.write(job, entry)
+            self._ledger.ledger.write(self._ledger.job, entry)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from importer.clarityq.payload import body_digest
-from importer.jobs.ledger import Applied, Ledger
+from importer.jobs.ledger import Applied, LedgerSession
 from importer.model import Feedback
 from importer.settings import ImportSettings
 
@@ -22,13 +22,12 @@ class Standing(Enum):
 
 
 class LedgerGuard:
-    """Asks the ledger, row by row, for the job of that number. `wall` is in Unix seconds."""
+    """Asks the ledger, row by row. `wall` is in Unix seconds."""
 
     def __init__(
-        self, ledger: Ledger, job: int, settings: ImportSettings, wall: Callable[[], float]
+        self, session: LedgerSession, settings: ImportSettings, wall: Callable[[], float]
     ) -> None:
-        self._ledger = ledger
-        self._job = job
+        self._ledger, self._job = session
         self._skips = settings.skip_unchanged and not settings.restart
         self._refresh_after = settings.refresh_after
         self._wall = wall

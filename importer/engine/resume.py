@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from importer.common.row_set import RowSet
 from importer.engine.clock import Clock
 from importer.engine.lanes import Lane
-from importer.jobs.records import Journal, Totals
+from importer.jobs.journal import Journal
+from importer.jobs.records import Totals
 from importer.model import Deferral
 
 

@@ -26,8 +26,8 @@ from importer.engine.reader import BATCH_ROWS, Batch, Input, read_rows
 from importer.engine.resume import Past, restored
 from importer.engine.wakeup import Wakeup
 from importer.errors import InputError, one_error
-from importer.jobs.ledger import Ledger
-from importer.jobs.records import Journal
+from importer.jobs.journal import Journal
+from importer.jobs.ledger import LedgerSession
 from importer.model import Outcome, OutcomeKind, RunEnd
 from importer.pacing import Limit, Pacing
 from importer.settings import ImportSettings
@@ -53,7 +53,7 @@ class Run:
         control: Control,
         observers: Sequence[Observer],
         clock: Clock,
-        ledger: tuple[Ledger, int] | None = None,
+        ledger: LedgerSession | None = None,
     ) -> None:
         self.control = control
         self._settings = settings
@@ -79,7 +79,7 @@ class Run:
             settings, self._lanes, self._pacing, self._canary, self._recorder, self._watch,
             control, clock, self._reading,
         )  # fmt: skip
-        self._guard = LedgerGuard(*ledger, settings, clock.wall) if ledger is not None else None
+        self._guard = LedgerGuard(ledger, settings, clock.wall) if ledger is not None else None
         self._past = past
         self._feed = read_rows(inputs, past.settled)
         self._requests = 0

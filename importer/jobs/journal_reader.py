@@ -6,15 +6,24 @@ Only reads, also while a run is writing.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from importer.jobs.journal import COLUMNS, FILE_NAME, KIND_IDS, explained, outcome_of
+from importer.common.uuids import uuid_bytes
+from importer.jobs import sqlite_file
+from importer.jobs.journal import FILE_NAME, explained
+from importer.jobs.journal_lines import (
+    COLUMNS,
+    KIND_IDS,
+    RUN_COLUMNS,
+    moment_of,
+    outcome_of,
+    run_of,
+)
 from importer.jobs.records import LastRun
-from importer.model import Attempt, Call, Deferral, Moment, Outcome, OutcomeKind, Reason, RunEnd
+from importer.model import Attempt, Call, Deferral, Moment, Outcome, OutcomeKind, Reason
 
 #: Kinds of outcome that somebody may have to do something about.
 _TROUBLES = (OutcomeKind.REJECTED, OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
@@ -37,7 +46,7 @@ class PastRun(NamedTuple):
     settings: dict[str, Any]
 
 
-class JournalHistory:
+class JournalReader:
     """Answers questions about the job in a folder; a context manager.
 
     Every method raises `JournalError` if the journal cannot be read.
@@ -46,9 +55,7 @@ class JournalHistory:
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE_NAME
         with explained(self._path):
-            self._db = sqlite3.connect(
-                f"{self._path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False
-            )
+            self._db = sqlite_file.connect(self._path, read_only=True)
 
     def __enter__(self) -> Self:
         return self
@@ -64,13 +71,9 @@ class JournalHistory:
     def runs(self) -> list[PastRun]:
         """Return all runs, the oldest first."""
         return [
-            PastRun(
-                LastRun(number, begun, ended, end and RunEnd(end), message, quiet_at),
-                json.loads(settings),
-            )
-            for number, begun, ended, end, message, quiet_at, settings in self._all(
-                "SELECT number, started_at, ended_at, ended, message, quiet_at, settings FROM run "
-                "ORDER BY number"
+            PastRun(run_of(run), json.loads(settings))
+            for *run, settings in self._all(
+                sqlite_file.select("run", (*RUN_COLUMNS, "settings")) + " ORDER BY number"
             )
         ]
 
@@ -79,26 +82,29 @@ class JournalHistory:
         return [
             outcome_of(row)
             for row in self._all(
-                f"SELECT {COLUMNS} FROM outcome WHERE conversation = ? ORDER BY seq",
-                bytes.fromhex(conversation_id.replace("-", "")),
+                sqlite_file.select("outcome", COLUMNS) + " WHERE conversation = ? ORDER BY seq",
+                uuid_bytes(conversation_id),
             )
         ]
 
     def attempts(self, seq: int) -> list[Attempt]:
         """Return the row's requests that did not end with stored feedback, the oldest first."""
-        rows = self._all("SELECT * FROM attempt WHERE seq = ? ORDER BY at", seq)
-        return [Attempt(row[0], row[1], Call(row[2]), *row[3:]) for row in rows]
+        rows = self._all(
+            sqlite_file.select("attempt", Attempt._fields) + " WHERE seq = ? ORDER BY at", seq
+        )
+        attempts = map(Attempt._make, rows)
+        return [attempt._replace(call=Call(attempt.call)) for attempt in attempts]
 
     def deferral(self, seq: int) -> Deferral | None:
         """Return where the row stood last that was told to wait; None if it never was."""
-        rows = self._all("SELECT * FROM deferral WHERE seq = ?", seq)
-        return next((Deferral(*row) for row in rows), None)
+        rows = self._all(sqlite_file.select("deferral", Deferral._fields) + " WHERE seq = ?", seq)
+        return next(map(Deferral._make, rows), None)
 
     def moments(self) -> list[Moment]:
         """Return how the job went, the oldest moment first."""
         return [
-            Moment._make([*row, {int(code): n for code, n in json.loads(statuses).items()}])
-            for *row, statuses in self._all("SELECT * FROM moment ORDER BY at")
+            moment_of(row)
+            for row in self._all(sqlite_file.select("moment", Moment._fields) + " ORDER BY at")
         ]
 
     def causes(self, most: int) -> list[Cause]:
@@ -108,7 +114,8 @@ class JournalHistory:
         return [
             Cause(example.kind, example.reason, example.http_status, number, example)
             for number, _, *row in self._all(
-                f"SELECT count(*), min(seq), {COLUMNS} FROM outcome WHERE kind IN ({kinds}) "
+                sqlite_file.select("outcome", ("count(*)", "min(seq)", *COLUMNS))
+                + f" WHERE kind IN ({kinds}) "
                 "GROUP BY kind, reason, http_status ORDER BY 1 DESC LIMIT ?",
                 most,
             )
@@ -120,7 +127,8 @@ class JournalHistory:
         return [
             outcome_of(row)
             for row in self._all(
-                f"SELECT {COLUMNS} FROM outcome WHERE warning IS NOT NULL ORDER BY seq LIMIT ?",
+                sqlite_file.select("outcome", COLUMNS)
+                + " WHERE warning IS NOT NULL ORDER BY seq LIMIT ?",
                 most,
             )
         ]

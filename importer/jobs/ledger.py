@@ -8,22 +8,25 @@ request is sent, the conversation's entry is forgotten, and that lasts, wherever
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from importlib.resources import files
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
-from importer.common.files import atomic_write
-from importer.common.uuids import hyphenated
+from importer.common.uuids import uuid_bytes, uuid_text
 from importer.errors import JournalError
+from importer.jobs import sqlite_file
 from importer.jobs.records import Entry
 from importer.model import Meaning
 
 _FORMAT = 1
 #: The ledger is read from the page cache of the system, without copies.
 _MAPPED_BYTES = 1 << 30
+
+_SENT = sqlite_file.insert("sent", ("conversation", "digest", "job", "at"), replace=True)
+_LEFT_OVER = sqlite_file.insert(
+    "left_over", ("conversation", "rating", "comment", "job"), replace=True
+)
 
 
 class Applied(NamedTuple):
@@ -35,6 +38,13 @@ class Applied(NamedTuple):
     digest: bytes | None
     job: int
     at: float
+
+
+class LedgerSession(NamedTuple):
+    """The ledger as one job uses it; `job` is the job's number in it."""
+
+    ledger: Ledger
+    job: int
 
 
 class Ledger:
@@ -49,10 +59,7 @@ class Ledger:
         with self._explained():
             if not path.exists():
                 _create(path)
-            self._reader, self._writer = (
-                sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-                for _ in range(2)
-            )
+            self._reader, self._writer = (sqlite_file.connect(path) for _ in range(2))
             self._writer.execute("PRAGMA journal_mode = WAL")
             # What is forgotten here must not come back after a power cut.
             self._writer.execute("PRAGMA synchronous = FULL")
@@ -67,8 +74,8 @@ class Ledger:
         self._reader.close()
         self._writer.close()
 
-    def enrol(self, folder: str, *, is_new: bool) -> int:
-        """Return the number of the job in `folder`; that of a new job is higher than all before.
+    def enrol(self, folder: str, *, is_new: bool) -> LedgerSession:
+        """Give the job in `folder` its number; that of a new job is higher than all before.
 
         A new job may have the folder of one that was removed. A job that began before there was a
         ledger has number 0: every job that is enrolled began later.
@@ -79,13 +86,14 @@ class Ledger:
             found = self._writer.execute(
                 "SELECT number FROM job WHERE folder = ?", (folder,)
             ).fetchone()
-        return int(found[0]) if found is not None else 0
+        return LedgerSession(self, int(found[0]) if found is not None else 0)
 
     def applied(self, conversation_id: str) -> Applied | None:
         """Return the line on a conversation, None if no job has sent anything for it."""
         with self._explained():
             row = self._reader.execute(
-                "SELECT digest, job, at FROM sent WHERE conversation = ?", (_key(conversation_id),)
+                "SELECT digest, job, at FROM sent WHERE conversation = ?",
+                (uuid_bytes(conversation_id),),
             ).fetchone()
         return row and Applied(*row)
 
@@ -95,7 +103,7 @@ class Ledger:
             for conversation, rating, comment in self._reader.execute(
                 "SELECT conversation, rating, comment FROM left_over ORDER BY job, conversation"
             ):
-                yield hyphenated(conversation.hex()), rating and Meaning(rating), comment
+                yield uuid_text(conversation), rating and Meaning(rating), comment
 
     def quiet_at(self) -> float:
         """Return when all requests made so far will have taken effect, in Unix seconds."""
@@ -110,52 +118,37 @@ class Ledger:
 
     def write(self, job: int, entry: Entry) -> None:
         """Take in what happened to conversations: all of it or, if that fails, nothing."""
-        with self._explained():
-            self._writer.execute("BEGIN IMMEDIATE")
-            try:
-                self._take_in(job, entry)
-            except BaseException:
-                self._writer.execute("ROLLBACK")
-                raise
-            self._writer.execute("COMMIT")
+        with self._explained(), sqlite_file.transaction(self._writer):
+            self._take_in(job, entry)
 
     def _take_in(self, job: int, entry: Entry) -> None:
         write = self._writer.executemany
         write(
-            "INSERT OR REPLACE INTO sent VALUES (?, NULL, ?, ?)",
-            [(_key(conversation), job, entry.at) for conversation in entry.forgotten],
+            _SENT,
+            [(uuid_bytes(conversation), None, job, entry.at) for conversation in entry.forgotten],
         )
         write(
-            "INSERT OR REPLACE INTO sent VALUES (?, ?, ?, ?)",
-            [(_key(f.conversation_id), digest, job, entry.at) for f, digest in entry.applied],
+            _SENT,
+            [(uuid_bytes(f.conversation_id), digest, job, entry.at) for f, digest in entry.applied],
         )
         write(
             "DELETE FROM left_over WHERE conversation = ?",
-            [(_key(conversation),) for conversation in entry.done_with],
+            [(uuid_bytes(conversation),) for conversation in entry.done_with],
         )
         write(
-            "INSERT OR REPLACE INTO left_over VALUES (?, ?, ?, ?)",
-            [(_key(f.conversation_id), f.rating, f.comment, job) for f in entry.left_over],
+            _LEFT_OVER,
+            [(uuid_bytes(f.conversation_id), f.rating, f.comment, job) for f in entry.left_over],
         )
         self._writer.execute("UPDATE state SET quiet_at = ?", (entry.quiet_at,))
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise JournalError(
-                f"the ledger {self.path} cannot be used: {error}. Free the disk or mend the "
-                "folder. Without the file every row is sent again, which is harmless"
-            ) from None
-
-
-def _key(conversation_id: str) -> bytes:
-    return bytes.fromhex(conversation_id.replace("-", ""))
+    def _explained(self) -> AbstractContextManager[None]:
+        return sqlite_file.explained(
+            f"the ledger {self.path}",
+            "Free the disk or mend the folder. Without the file every row is sent again, which is "
+            "harmless",
+        )
 
 
 def _create(path: Path) -> None:
-    with atomic_write(path) as temporary, closing(sqlite3.connect(temporary)) as db:
-        db.executescript(files("importer.jobs").joinpath("ledger.sql").read_text("utf-8"))
+    with sqlite_file.creating(path, "ledger.sql") as db:
         db.execute(f"PRAGMA user_version = {_FORMAT}")
-        db.commit()

@@ -1,12 +1,11 @@
-"""What the pipeline asks of a journal."""
+"""What a journal takes in and gives back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from importer.common.row_set import RowSet
 from importer.model import (
     Attempt,
     Deferral,
@@ -18,9 +17,6 @@ from importer.model import (
     RunEnd,
     Warn,
 )
-
-#: The input, in the job's own folder, of the rows that earlier jobs have left over.
-CARRIED_OVER = "carried_over.csv"
 
 
 class InputFile(NamedTuple):
@@ -87,48 +83,3 @@ class Totals:
     def settled(self) -> int:
         """Return how many rows have a final outcome."""
         return self.rows - self.outcomes[OutcomeKind.PENDING]
-
-
-class Journal(Protocol):
-    """The lasting record of one job. Methods are called by one thread at a time.
-
-    Every method raises `JournalError` when the record cannot be read or written.
-    """
-
-    def begin_run(self, now: float, quiet_at: float, settings: Mapping[str, object]) -> int:
-        """Note that a run starts (Unix seconds), with what settings, and return its number."""
-        ...
-
-    def end_run(self, now: float, end: RunEnd, message: str, quiet_at: float) -> None:
-        """Note how the run ended."""
-        ...
-
-    def write(self, entry: Entry) -> None:
-        """Record all of `entry` or, if that fails, nothing."""
-        ...
-
-    def settled(self) -> RowSet:
-        """Return the set of the rows that have an outcome."""
-        ...
-
-    def deferrals(self) -> dict[int, Deferral]:
-        """Return the rows that are still deferred, by seq."""
-        ...
-
-    def totals(self) -> Totals:
-        """Return the job's figures."""
-        ...
-
-    def outcomes(
-        self, kind: OutcomeKind | None = None, first: int = 1, last: int | None = None
-    ) -> Iterator[Outcome]:
-        """Yield the recorded outcomes from seq `first` to `last`, by seq; of one kind, if given."""
-        ...
-
-    def overtaken(self, kind: OutcomeKind) -> set[int]:
-        """Return the rows of `kind` (by seq) after which a row of their conversation was sent."""
-        ...
-
-    def first_seqs(self) -> list[int | None]:
-        """Return where the rows of each input begin, as far as that is known."""
-        ...

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from importer.common.uuids import canonical_uuid
 from importer.errors import InputError
-from importer.jobs.journal import SqliteJournal
-from importer.jobs.journal_reader import JournalHistory
-from importer.jobs.records import CARRIED_OVER
+from importer.jobs.carry_over import CARRIED_OVER
+from importer.jobs.journal import Journal
+from importer.jobs.journal_reader import JournalReader
 from importer.model import Attempt, Deferral, Outcome, OutcomeKind, Reason, Row, RunEnd
 from importer.settings import ImportSettings, recorded_settings
 from importer.sources.registry import open_carried_over, open_source
@@ -70,9 +70,9 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
     `JournalError`.
     """
     with ExitStack() as stack:
-        journal = SqliteJournal(folder)
+        journal = Journal(folder)
         stack.callback(journal.close)
-        history = stack.enter_context(JournalHistory(folder))
+        history = stack.enter_context(JournalReader(folder))
         starts = [first for first in journal.first_seqs() if first is not None]
         files = [file.path for file in journal.inputs()]
         outcomes = {outcome.seq: outcome for outcome in history.outcomes_of(conversation_id)}
@@ -113,7 +113,7 @@ def why(outcome: Outcome) -> str:
     return f"{reason}: {outcome.detail}" if said else reason
 
 
-def _check_unchanged(journal: SqliteJournal) -> None:
+def _check_unchanged(journal: Journal) -> None:
     for file in journal.inputs():
         try:
             size = Path(file.path).stat().st_size

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from importer.common.files import atomic_write
 from importer.errors import JournalError
-from importer.jobs.records import CARRIED_OVER, Journal
+from importer.jobs.carry_over import CARRIED_OVER
+from importer.jobs.journal import Journal
 from importer.model import Outcome, OutcomeKind
 from importer.sources.base import Original, RowSource
 from importer.sources.csv_records import KEEP_BYTES

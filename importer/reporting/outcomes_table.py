@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 
 from importer.common.files import atomic_write
 from importer.errors import SettingsError
-from importer.jobs.journal import SqliteJournal
+from importer.jobs.journal import Journal
 from importer.model import Outcome
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _frames(folder: Path) -> Iterator[pd.DataFrame]:
     """Yield the outcomes in frames of a bounded size, at least one."""
     import pandas as pd  # noqa: PLC0415
 
-    with closing(SqliteJournal(folder)) as journal:
+    with closing(Journal(folder)) as journal:
         inputs = [file.path for file in journal.inputs()]
         starts = [first for first in journal.first_seqs() if first is not None]
         outcomes = journal.outcomes()

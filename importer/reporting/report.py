@@ -16,7 +16,7 @@ from importer.common.durations import format_duration
 from importer.common.files import atomic_write
 from importer.common.text import counted, escaped
 from importer.errors import JournalError
-from importer.jobs.journal_reader import JournalHistory
+from importer.jobs.journal_reader import JournalReader
 from importer.model import Moment, OutcomeKind, RunEnd
 from importer.reporting import charts
 from importer.reporting.conversation import WHY
@@ -44,7 +44,7 @@ _GOOD = (OutcomeKind.SUCCEEDED, OutcomeKind.UNCHANGED, OutcomeKind.SUPERSEDED, O
 def write_report(summary: Summary) -> None:
     """Write the report of the job into its folder. Raises `JournalError`."""
     path = summary.folder / REPORT_NAME
-    with JournalHistory(summary.folder) as history:
+    with JournalReader(summary.folder) as history:
         page = _environment().get_template("report.html.j2").render(_facts(summary, history))
     try:
         # A lone surrogate cannot be written as UTF-8: it is shown escaped.
@@ -73,7 +73,7 @@ def _environment() -> Environment:
     return environment
 
 
-def _facts(summary: Summary, history: JournalHistory) -> dict[str, Any]:
+def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
     moments = history.moments()
     runs = history.runs()
     statuses: Counter[int] = Counter()
@@ -113,7 +113,7 @@ def _steps(summary: Summary) -> list[str]:
 
 
 def _charts(
-    moments: Sequence[Moment], statuses: Mapping[int, int], history: JournalHistory
+    moments: Sequence[Moment], statuses: Mapping[int, int], history: JournalReader
 ) -> list[tuple[str, str, Markup]]:
     """Return the charts there is something to draw in: title, description, SVG."""
     found: list[tuple[str, str, str]] = []

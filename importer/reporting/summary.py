@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from importer.common.files import atomic_write
 from importer.errors import ExitCode, JournalError
-from importer.jobs.journal import SqliteJournal
+from importer.jobs.journal import Journal
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, exit_code
 from importer.pacing import Limit
 from importer.reporting.left_overs import SUMMARY_NAME
@@ -101,7 +101,7 @@ class Summary:
 
 def summarise(
     folder: Path,
-    journal: SqliteJournal,
+    journal: Journal,
     end: RunEnd,
     message: str,
     files: Sequence[Path],

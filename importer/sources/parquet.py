@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from importer.common.uuids import hyphenated
+from importer.common.uuids import uuid_text
 from importer.errors import InputError
 from importer.model import Reason, Row
 from importer.sources.base import Original
@@ -199,7 +199,7 @@ def _number_text(cell: float | Decimal) -> str:
 
 
 def _id_from_bytes(cell: bytes) -> str:
-    return hyphenated(cell.hex()) if len(cell) == 16 else cell.decode()
+    return uuid_text(cell) if len(cell) == 16 else cell.decode()
 
 
 def _original_text(cell: pa.Scalar) -> str:

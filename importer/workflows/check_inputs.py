@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from importer.common.uuids import hyphenated
+from importer.common.uuids import uuid_bytes, uuid_text
 from importer.engine.reader import BATCH_ROWS
 from importer.feedback.normalise import COMMENT_LIMIT, Normaliser
 from importer.model import Feedback, Meaning, OutcomeKind, Reason, Row
@@ -147,7 +147,7 @@ class _ConversationCounter:
             self._folder.cleanup()
 
     def add(self, conversation_id: str) -> None:
-        raw = bytes.fromhex(conversation_id.replace("-", ""))
+        raw = uuid_bytes(conversation_id)
         # The last byte is random in every version of UUID that is in use, unlike the first ones.
         buffer = self._buffers[raw[-1]]
         buffer += raw
@@ -190,4 +190,4 @@ class _ConversationCounter:
 
 
 def _id_text(halves: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> str:
-    return hyphenated(halves.tobytes().hex())
+    return uuid_text(halves.tobytes())

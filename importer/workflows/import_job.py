@@ -22,7 +22,8 @@ from importer.engine.run import Run
 from importer.errors import AccountingError, InputError, JobHeldError, StoppedError
 from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
-from importer.jobs.open_job import Job, fingerprint, open_job
+from importer.jobs.identity import fingerprint
+from importer.jobs.open_job import Job, open_job
 from importer.jobs.records import InputFile, Totals
 from importer.model import OutcomeKind, RunEnd, exit_code
 from importer.reporting.left_overs import write_left_over_files
@@ -117,7 +118,7 @@ def _conclude(
     quiet_at = run.quiet_at()
     job.journal.end_run(now, end, message, quiet_at)
     if job.ledger is not None:
-        job.ledger[0].end_run(quiet_at)
+        job.ledger.ledger.end_run(quiet_at)
     return summary
 
 

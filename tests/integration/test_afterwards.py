@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from importer.api import run_import
 from importer.cli.app import cli
 from importer.errors import ExitCode
-from importer.jobs.journal_reader import JournalHistory
+from importer.jobs.journal_reader import JournalReader
 from importer.model import OutcomeKind, Reason
 from importer.reporting.conversation import WHY
 from importer.reporting.left_overs import REPORT_NAME
@@ -87,7 +87,7 @@ async def test_the_story_of_a_conversation_has_its_rows_and_every_attempt(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:
     summary = await imported(sandbox, settings_for, tmp_path)
-    with JournalHistory(summary.folder) as history:
+    with JournalReader(summary.folder) as history:
         deferred = next(n for n in range(100) if n != 7 and history.deferral(n + 1))
 
     code, text = command("explain", summary.folder, conversation(7))

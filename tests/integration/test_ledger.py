@@ -12,7 +12,8 @@ import pytest
 from importer.api import run_import
 from importer.engine.control import Control
 from importer.errors import ExitCode, JobHeldError
-from importer.jobs.open_job import fingerprint, open_job
+from importer.jobs.identity import fingerprint
+from importer.jobs.open_job import open_job
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.sandbox.faults import Dice, Faults
 from importer.settings import ImportSettings, Retry

@@ -18,7 +18,7 @@ from importer.api import run_import
 from importer.engine.control import Control
 from importer.errors import ExitCode
 from importer.feedback.ratings import RatingTable
-from importer.jobs.journal import SqliteJournal
+from importer.jobs.journal import Journal
 from importer.model import Outcome, OutcomeKind, Reason, RunEnd
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
@@ -83,7 +83,7 @@ def check_accounts(summary: Summary) -> None:
 
 
 def outcomes_of(summary: Summary) -> list[Outcome]:
-    journal = SqliteJournal(summary.folder)
+    journal = Journal(summary.folder)
     found = list(journal.outcomes())
     journal.close()
     return found

@@ -17,7 +17,7 @@ from importer.common.durations import format_duration
 from importer.common.text import counted, shown
 from importer.common.uuids import canonical_uuid
 from importer.errors import ExitCode, SettingsError
-from importer.jobs.open_job import find_job
+from importer.jobs.folders import find_job
 from importer.model import Call
 
 if TYPE_CHECKING:

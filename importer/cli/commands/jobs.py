@@ -17,8 +17,9 @@ from importer.cli.config_file import CONTEXT
 from importer.cli.console import outcome_counts, output
 from importer.cli.options import CONFIG, JOBS_DIR, jobs_folder
 from importer.errors import JournalError, SettingsError
-from importer.jobs.journal import SqliteJournal
-from importer.jobs.open_job import is_held, job_folders
+from importer.jobs.folders import job_folders
+from importer.jobs.journal import Journal
+from importer.jobs.lock import is_held
 from importer.model import RunEnd, exit_code
 
 
@@ -65,7 +66,7 @@ def prune(folder: Path, keep_days: int | None, keep_last: int | None, dry_run: b
 def _ended_at(folder: Path) -> float | None:
     """Return when the job was finished, in Unix seconds; None if it is not, or not known."""
     try:
-        with closing(SqliteJournal(folder)) as journal:
+        with closing(Journal(folder)) as journal:
             run = journal.last_run()
     except JournalError:
         return None
@@ -86,7 +87,7 @@ def _list(folder: Path) -> None:
 
 def _line(folder: Path) -> tuple[float, list[Any]]:
     try:
-        journal = SqliteJournal(folder)
+        journal = Journal(folder)
     except JournalError as error:
         return 0.0, [folder.name, "", "unreadable", "", "", str(error)]
     try:

@@ -10,7 +10,7 @@ from importer.cli.config_file import CONTEXT
 from importer.cli.console import messages
 from importer.cli.options import CONFIG, JOBS_DIR, PATH, jobs_folder
 from importer.common.text import counted
-from importer.jobs.open_job import find_job
+from importer.jobs.folders import find_job
 
 
 @click.command(context_settings=CONTEXT)

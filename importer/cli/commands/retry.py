@@ -12,8 +12,8 @@ from importer.cli.commands.run import SHOWING, Showing, perform
 from importer.cli.config_file import CONTEXT
 from importer.cli.options import CONFIG, FAULT, SENDING, jobs_folder, with_options
 from importer.errors import ExitCode, SettingsError
-from importer.jobs.journal_reader import JournalHistory
-from importer.jobs.open_job import find_job
+from importer.jobs.folders import find_job
+from importer.jobs.journal_reader import JournalReader
 from importer.model import OutcomeKind, Reason
 from importer.sandbox.faults import Faults
 from importer.settings import Retry, recorded_settings
@@ -62,7 +62,7 @@ def retry(
     to send them now would undo the newer feedback.
     """
     folder = find_job(jobs_folder(options.pop("jobs_dir")), job)
-    with JournalHistory(folder) as history:
+    with JournalReader(folder) as history:
         runs = history.runs()
     if not runs:
         raise SettingsError(f"the job {folder.name} has never run: give its command again")
