@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from importer.api import run_import, run_import_blocking
-    from importer.engine.control import Control, Observer, Progress
+    from importer.engine.control import Control
+    from importer.engine.progress import Observer, Progress
     from importer.errors import ExitCode, ImporterError
     from importer.feedback.ratings import RatingTable
     from importer.model import Meaning, OutcomeKind, Reason, RunEnd, Warn
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "importer.api": ("run_import", "run_import_blocking"),
-    "importer.engine.control": ("Control", "Observer", "Progress"),
+    "importer.engine.control": ("Control",),
+    "importer.engine.progress": ("Observer", "Progress"),
     "importer.errors": ("ExitCode", "ImporterError"),
     "importer.model": ("Meaning", "OutcomeKind", "Reason", "RunEnd", "Warn"),
     "importer.feedback.ratings": ("RatingTable",),

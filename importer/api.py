@@ -10,7 +10,8 @@ from functools import partial
 from anyio.from_thread import start_blocking_portal
 
 from importer.clarityq.api_key import ApiKey
-from importer.engine.control import Control, Observer
+from importer.engine.control import Control
+from importer.engine.progress import Observer
 from importer.errors import SettingsError
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults

@@ -18,7 +18,7 @@ from rich.console import Console
 from importer import ImportSettings, RatingTable, run_import_blocking
 from importer.cli.figures import Speed
 from importer.cli.live_view import picture
-from importer.engine.control import Progress
+from importer.engine.progress import Progress
 from importer.reporting.left_overs import REPORT_NAME
 from importer.sandbox.faults import Faults
 

@@ -1,4 +1,4 @@
-"""What an answer of the service means for the row, and for the run. Pure.
+"""What an answer of the service means for the row, and for the run. Sans-I/O.
 
 The documented statuses are those of the API's feedback and status calls (docs/api.md); every other
 status is one that any HTTP service or proxy may answer.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from datetime import datetime, timedelta
 
-from importer.engine.control import Progress
+from importer.engine.progress import Progress
 from importer.model import OutcomeKind
 from importer.pacing import Limit
 

@@ -24,7 +24,7 @@ from importer.cli.figures import (
 )
 from importer.common.durations import format_duration
 from importer.common.text import counted
-from importer.engine.control import Progress
+from importer.engine.progress import Progress
 from importer.settings import ImportSettings
 
 #: Seconds between two pictures: to draw one costs about as much as to send fifty rows.

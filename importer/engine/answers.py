@@ -1,7 +1,7 @@
 """What becomes of rows in a run: after an answer, or without having been sent.
 
-Between the decisions (`delivery`, `pacing`, `guard`) and the places where they take effect: the
-lanes, the recorder, and the control of the run.
+Between the decisions (`next_step`, `ledger_check`, `pacing`) and the places where they take effect:
+the lanes, the journal writer, and the control of the run.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from importer.clarityq.responses import Verdict, VerdictKind
 from importer.engine.backoff import DeferralPolicy, RetryPolicy
 from importer.engine.canary import Canary
 from importer.engine.clock import Clock
-from importer.engine.control import Control, Reading
-from importer.engine.journal_writer import Recorder
+from importer.engine.control import Control
+from importer.engine.journal_writer import JournalWriter
 from importer.engine.lanes import ConversationLanes, Lane, LaneState, Superseded
-from importer.engine.ledger_check import LedgerGuard, Standing
+from importer.engine.ledger_check import LedgerCheck, Standing
 from importer.engine.next_step import Disposer, Wait
-from importer.engine.progress import Watch
+from importer.engine.progress import ProgressReporter, Reading
 from importer.engine.resume import lasting
 from importer.engine.service_health import Exchange, learn, reason_to_stop
 from importer.jobs.records import Totals
@@ -35,13 +35,13 @@ _TOLD_BY_STATUS = (
 )  # fmt: skip
 
 
-def canary_for(settings: ImportSettings, past: Totals) -> Canary:
+def canary_for(settings: ImportSettings, before: Totals) -> Canary:
     """Return the canary of a job: none if rows of it have succeeded in earlier runs."""
     rows = _CANARY if settings.canary is None else settings.canary
-    return Canary(0 if past.outcomes[OutcomeKind.SUCCEEDED] else rows)
+    return Canary(0 if before.outcomes[OutcomeKind.SUCCEEDED] else rows)
 
 
-class Settling:
+class Answers:
     """Settles rows, or puts them by. Awaits nothing; called on the run's event loop."""
 
     def __init__(
@@ -50,8 +50,8 @@ class Settling:
         lanes: ConversationLanes,
         pacing: Pacing,
         canary: Canary,
-        recorder: Recorder,
-        watch: Watch,
+        writer: JournalWriter,
+        reporter: ProgressReporter,
         control: Control,
         clock: Clock,
         reading: Reading,
@@ -60,8 +60,8 @@ class Settling:
         self._lanes = lanes
         self._pacing = pacing
         self._canary = canary
-        self._recorder = recorder
-        self._watch = watch
+        self._writer = writer
+        self._reporter = reporter
         self._control = control
         self._clock = clock
         self._reading = reading
@@ -78,15 +78,15 @@ class Settling:
             ),
         )
 
-    def sends(self, lane: Lane, guard: LedgerGuard) -> bool:
+    def sends(self, lane: Lane, check: LedgerCheck) -> bool:
         """Return whether the row that was just taken is to be sent; settle or hold it if not."""
-        match guard.standing(lane.feedback):
+        match check.standing(lane.feedback):
             case Standing.TO_BE_SENT:
                 return True
             case Standing.TO_BE_FORGOTTEN:
                 # From the moment of the request on it is not known what the service has stored.
                 self._lanes.hold(lane)
-                self._recorder.forget(lane)
+                self._writer.forget(lane)
             case Standing.UNCHANGED:
                 self._settle_unsent(lane, OutcomeKind.UNCHANGED, Reason.SAME_AS_STORED)
             case Standing.SET_BY_LATER_JOB:
@@ -97,7 +97,7 @@ class Settling:
         """Settle the row that was sent, or put it by, as the verdict says."""
         now = self._clock.monotonic()
         pacing = self._pacing
-        self._watch.measurements.answered(now - lane.started, _answered_status(lane, verdict))
+        self._reporter.statistics.answered(now - lane.started, _answered_status(lane, verdict))
         if verdict.kind is VerdictKind.APPLIED and not pacing.breaker.is_open:
             pacing.answered(now, lane.started, self._lanes.count(LaneState.IN_FLIGHT))
             if self._canary.is_open:
@@ -122,16 +122,16 @@ class Settling:
         if isinstance(step, Wait):
             self.superseded(self._lanes.park(lane, step.state, now + step.seconds, now))
             if step.state is LaneState.DEFERRED:
-                self._recorder.defer(lasting(lane, self._clock))
+                self._writer.defer(lasting(lane, self._clock))
             self.lanes_changed()
             return
-        self._recorder.settle(step, lane)
+        self._writer.settle(step, lane)
         self._lanes.settle(lane, now)
         if step.kind is OutcomeKind.FAILED:
             self._weigh_failure(step)
         # This worker takes the next row itself: the one at the turnstile need not look each time.
         if self._lanes.count(LaneState.RECORDING):
-            self._recorder.hurry()
+            self._writer.flush_soon()
         if not len(self._lanes):
             self._control.changed.notify()
 
@@ -144,19 +144,19 @@ class Settling:
             if call is Call.STATUS and lane.looks > 2 and isinstance(step, Wait):
                 return  # as before: the deferral's own line counts it
         elif verdict.kind is not VerdictKind.COMPLETED:
-            self._watch.measurements.met(f"{verdict.kind} {verdict.http_status}", verdict.detail)
+            self._reporter.statistics.met(f"{verdict.kind} {verdict.http_status}", verdict.detail)
         at = now + self._clock.wall() - self._clock.monotonic()
         wait = step.seconds if isinstance(step, Wait) else None
         detail = verdict.detail or "the conversation is completed"
-        self._recorder.attempted(
+        self._writer.attempted(
             Attempt(lane.feedback.seq, at, call, verdict.http_status, detail, wait)
         )
 
     def _weigh_failure(self, outcome: Outcome) -> None:
         """Stop the run if so many rows have failed, or the first ones all alike."""
         limit = self._settings.max_failures
-        if limit is not None and limit.reached(self._recorder.counts):
-            failed = self._recorder.counts[OutcomeKind.FAILED]
+        if limit is not None and limit.reached(self._writer.counts):
+            failed = self._writer.counts[OutcomeKind.FAILED]
             self._control.stop(
                 RunEnd.MAX_FAILURES,
                 f"{failed:,} rows failed, which is the limit; the latest: {outcome.detail}",
@@ -169,7 +169,7 @@ class Settling:
         else:
             self._control.stop(
                 RunEnd.CANARY,
-                f"the first {self._recorder.counts[OutcomeKind.FAILED]:,} rows all failed alike "
+                f"the first {self._writer.counts[OutcomeKind.FAILED]:,} rows all failed alike "
                 f"({outcome.detail}), so the others were not sent. Mend the cause and start over "
                 "with --restart; --canary 0 sends them all the same",
             )
@@ -192,7 +192,7 @@ class Settling:
             first,
             self._failing_since.get(lane, now),
         )
-        self._watch.notice(learn(self._pacing, verdict, exchange, now))
+        self._reporter.notice(learn(self._pacing, verdict, exchange, now))
         if verdict.kind is VerdictKind.TRANSIENT:
             self._canary.returned()
         elif verdict.kind is not VerdictKind.REFUSED:
@@ -205,19 +205,19 @@ class Settling:
     def lanes_changed(self) -> None:
         """Let workers look for the next row, and the journal be written if one waits for it."""
         if self._lanes.count(LaneState.RECORDING):
-            self._recorder.hurry()
+            self._writer.flush_soon()
         self._control.changed.notify()
 
     def superseded(self, superseded: Superseded | None) -> None:
         """Record that a later row has taken a row's place, if one has."""
         if superseded is not None:
             lane, feedback, attempts = superseded
-            self._recorder.settle(
+            self._writer.settle(
                 _unsent(feedback, OutcomeKind.SUPERSEDED, Reason.LATER_ROW, attempts), lane
             )
 
     def _settle_unsent(self, lane: Lane, kind: OutcomeKind, reason: Reason) -> None:
-        self._recorder.settle(_unsent(lane.feedback, kind, reason, lane.attempts), lane)
+        self._writer.settle(_unsent(lane.feedback, kind, reason, lane.attempts), lane)
         self._lanes.settle(lane, self._clock.monotonic())
         if not len(self._lanes):
             self._control.changed.notify()

@@ -1,19 +1,11 @@
-"""How a run is stopped, and how it is watched, from outside."""
+"""How a run is stopped from outside."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
-
 import anyio
 
-from importer.engine.statistics import Problem
 from importer.engine.wakeup import Wakeup
-from importer.model import OutcomeKind, RunEnd
-from importer.pacing import Limit
-from importer.settings import ImportSettings
+from importer.model import RunEnd
 
 
 class Control:
@@ -48,62 +40,3 @@ class Control:
     def allow_grace(self, seconds: float) -> None:
         """From now on a stop lets requests in flight finish for up to `seconds`."""
         self._grace = seconds
-
-
-@dataclass(slots=True)
-class Reading:
-    """How far a run has come with its input: the reader alone changes it.
-
-    `share` is how much of it has been read (0 to 1); `admitted` counts the rows that were taken in,
-    those settled in earlier runs left out.
-    """
-
-    rows_read: int = 0
-    share: float = 0.0
-    admitted: int = 0
-    all_read: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """A run at one moment.
-
-    `share` is how much of the input has been read (0 to 1). `outcomes` are the job's so far, over
-    all its runs, and `settled_now` are those of this run. `next_due` is in seconds from now, None
-    if nothing waits. `held_by` says in words what holds all requests back, or is empty; `limit` is
-    what keeps the run from being faster; `concurrency` is how many requests may be in flight;
-    `latencies` are the median and the 95th percentile of late, in seconds; `problems` are those met
-    so far, the latest last.
-    """
-
-    rows_read: int
-    share: float
-    outcomes: Mapping[OutcomeKind, int]
-    settled_now: int
-    in_flight: int
-    retrying: int
-    deferred: int
-    next_due: float | None
-    only_deferred: bool
-    held_by: str
-    limit: Limit
-    concurrency: int
-    elapsed: float
-    latencies: tuple[float | None, float | None]
-    problems: Mapping[str, Problem]
-
-
-class Observer(Protocol):
-    """Is told how a run goes. Its methods are called on the run's event loop and must be quick."""
-
-    def started(self, folder: Path, settings: ImportSettings, already_settled: int) -> None:
-        """The job is open; `already_settled` rows were settled by earlier runs."""
-        ...
-
-    def progressed(self, progress: Progress) -> None:
-        """Called several times a second."""
-        ...
-
-    def noticed(self, message: str) -> None:
-        """Something happened that a person may want to know, such as a pause."""
-        ...

@@ -27,7 +27,7 @@ from importer.model import Attempt, Deferral, Feedback, Moment, Outcome, Outcome
 #: Seconds between two writes. The promise is that at most one second is asked for again.
 INTERVAL = 0.1
 #: The same while a row waits for the record of an earlier one of its conversation.
-_INTERVAL_IN_HASTE = 0.02
+_SOON = 0.02
 #: Every so often `quiet_at` is noted even if nothing else is to be written.
 HEARTBEAT = 1.0
 _BATCH = 1000
@@ -35,7 +35,7 @@ _MAY_SUCCEED_LATER = (Reason.RETRIES_EXHAUSTED, Reason.DEFERRAL_DEADLINE)
 _MOST_UNWRITTEN = 20_000
 
 
-class Recorder:
+class JournalWriter:
     """The only writer of a run's journal. `counts` are the outcomes recorded in this run.
 
     After each write `on_write` is called with the lanes of the outcomes that now last. `quiet_at`
@@ -61,7 +61,7 @@ class Recorder:
         self._lanes: list[Lane] = []
         self._rows_written = 0
         self._next_heartbeat = 0.0
-        self._haste = False
+        self._flushes_soon = False
         self._wake = Wakeup()
         self._one_at_a_time = anyio.Lock()
 
@@ -76,17 +76,17 @@ class Recorder:
         if len(self._entry.outcomes) >= _BATCH:
             self._wake.notify()
 
-    def hurry(self) -> None:
+    def flush_soon(self) -> None:
         """Write soon: a row waits for it."""
-        if not self._haste:
-            self._haste = True
+        if not self._flushes_soon:
+            self._flushes_soon = True
             self._wake.notify()
 
     def forget(self, lane: Lane) -> None:
         """Let the ledger forget what is stored for the lane's conversation, before it changes."""
         self._entry.forgotten.append(lane.feedback.conversation_id)
         self._lanes.append(lane)
-        self.hurry()
+        self.flush_soon()
 
     def _note_in_ledger(self, outcome: Outcome, feedback: Feedback) -> None:
         match outcome.kind:
@@ -125,10 +125,10 @@ class Recorder:
         """Write at intervals until cancelled. Raises `JournalError`."""
         while True:
             if len(self._entry.outcomes) < _BATCH:
-                if not self._haste:
+                if not self._flushes_soon:
                     await self._wake.wait(INTERVAL)
-                if self._haste:
-                    await anyio.sleep(_INTERVAL_IN_HASTE)
+                if self._flushes_soon:
+                    await anyio.sleep(_SOON)
             await self.write()
 
     async def write(self) -> None:
@@ -140,7 +140,7 @@ class Recorder:
             async with self._one_at_a_time:
                 entry, lanes = self._entry, self._lanes
                 self._entry, self._lanes = Entry(rows_read=entry.rows_read), []
-                self._haste = False
+                self._flushes_soon = False
                 now = anyio.current_time()
                 if (
                     now >= self._next_heartbeat

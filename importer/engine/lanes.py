@@ -7,13 +7,13 @@ the place of an earlier one that is not in flight, and the earlier one is supers
 A row is sent only when the outcomes of all earlier rows of its conversation are in the journal.
 Otherwise a crash in between would let the next run send an earlier row after a later one.
 
-`ConversationLanes` is pure: it awaits nothing and takes the time (`now`, seconds of any clock that
-does not run backwards) as an argument. Its owner is the pipeline, which alone changes it:
+`ConversationLanes` is sans-I/O: it awaits nothing and takes the time (`now`, seconds of any clock
+that does not run backwards) as an argument. Its owner is the run, which alone changes it:
 
 - the reader calls `offer` with each valid row, in input order;
 - a worker calls `next_ready`, sends the head, and then `settle` or `park`, exactly one of them;
-- the recorder's owner calls `recorded` once for each row that was settled or superseded, when its
-  outcome lasts.
+- the journal writer's owner calls `recorded` once for each row that was settled or superseded,
+  when its outcome lasts.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Lane:
     `attempts` (PUTs), `failures` (transient ones in a row), `looks` (times it was told to wait),
     `deferred_since` (seconds, None if never deferred), `started` (seconds, of the latest request)
     and `ask_status` (the next request asks for the conversation's status) tell the head's story;
-    the pipeline keeps them. `unrecorded` counts the conversation's outcomes that are not in the
+    the run keeps them. `unrecorded` counts the conversation's outcomes that are not in the
     journal yet.
     """
 

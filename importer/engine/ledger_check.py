@@ -21,7 +21,7 @@ class Standing(Enum):
     SET_BY_LATER_JOB = auto()
 
 
-class LedgerGuard:
+class LedgerCheck:
     """Asks the ledger, row by row. `wall` is in Unix seconds."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What becomes of a row after a verdict: it ends with an outcome, or it waits. Pure but for jitter.
+"""What becomes of a row after a verdict: it ends with an outcome, or it waits. Sans-I/O.
 
 This is where docs/reference.md, "Retries and deferral", is decided.
 """

@@ -3,44 +3,106 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 from importer.common.durations import format_duration
 from importer.common.histogram import percentile
 from importer.engine.clock import Clock
-from importer.engine.control import Observer, Progress, Reading
-from importer.engine.journal_writer import Recorder
+from importer.engine.journal_writer import JournalWriter
 from importer.engine.lanes import ConversationLanes
-from importer.engine.statistics import Measurements
+from importer.engine.statistics import Problem, Statistics
 from importer.jobs.records import Totals
 from importer.model import Moment, OutcomeKind
 from importer.pacing import Limit, Pacing
+from importer.settings import ImportSettings
 
 
-class Watch:
+@dataclass(slots=True)
+class Reading:
+    """How far a run has come with its input: the reader alone changes it.
+
+    `share` is how much of it has been read (0 to 1); `admitted` counts the rows that were taken in,
+    those settled in earlier runs left out.
+    """
+
+    rows_read: int = 0
+    share: float = 0.0
+    admitted: int = 0
+    all_read: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A run at one moment.
+
+    `share` is how much of the input has been read (0 to 1). `outcomes` are the job's so far, over
+    all its runs, and `settled_now` are those of this run. `next_due` is in seconds from now, None
+    if nothing waits. `held_by` says in words what holds all requests back, or is empty; `limit` is
+    what keeps the run from being faster; `concurrency` is how many requests may be in flight;
+    `latencies` are the median and the 95th percentile of late, in seconds; `problems` are those met
+    so far, the latest last.
+    """
+
+    rows_read: int
+    share: float
+    outcomes: Mapping[OutcomeKind, int]
+    settled_now: int
+    in_flight: int
+    retrying: int
+    deferred: int
+    next_due: float | None
+    only_deferred: bool
+    held_by: str
+    limit: Limit
+    concurrency: int
+    elapsed: float
+    latencies: tuple[float | None, float | None]
+    problems: Mapping[str, Problem]
+
+
+class Observer(Protocol):
+    """Is told how a run goes. Its methods are called on the run's event loop and must be quick."""
+
+    def started(self, folder: Path, settings: ImportSettings, already_settled: int) -> None:
+        """The job is open; `already_settled` rows were settled by earlier runs."""
+        ...
+
+    def progressed(self, progress: Progress) -> None:
+        """Called several times a second."""
+        ...
+
+    def noticed(self, message: str) -> None:
+        """Something happened that a person may want to know, such as a pause."""
+        ...
+
+
+class ProgressReporter:
     """Looks at the parts of a run, changes none of them, and tells the observers.
 
-    `past` are the job's figures before this run.
+    `before` are the job's figures before this run.
     """
 
     def __init__(
         self,
         lanes: ConversationLanes,
         pacing: Pacing,
-        recorder: Recorder,
-        past: Totals,
+        writer: JournalWriter,
+        before: Totals,
         observers: Sequence[Observer],
         clock: Clock,
     ) -> None:
         self._lanes = lanes
         self._pacing = pacing
-        self._recorder = recorder
-        self._past = past
+        self._writer = writer
+        self._before = before
         self._observers = observers
         self._clock = clock
         self._started = clock.monotonic()
         self._limits: Counter[Limit] = Counter()
-        self.measurements = Measurements(self._started)
+        self.statistics = Statistics(self._started)
 
     @property
     def limit(self) -> Limit:
@@ -52,7 +114,7 @@ class Watch:
         for observer in self._observers if message else ():
             observer.noticed(message)
 
-    def look(self, reading: Reading, *, last: bool = False) -> None:
+    def report(self, reading: Reading, *, last: bool = False) -> None:
         """Tell the observers how the run stands, and record the moment if it is time.
 
         The `last` moment is always kept.
@@ -66,10 +128,10 @@ class Watch:
     def _progress(self, reading: Reading) -> Progress:
         now = self._clock.monotonic()
         lanes = self._lanes.statistics()
-        counts = self._recorder.counts
-        outcomes = {kind: self._past.outcomes[kind] + counts[kind] for kind in OutcomeKind}
+        counts = self._writer.counts
+        outcomes = {kind: self._before.outcomes[kind] + counts[kind] for kind in OutcomeKind}
         outcomes[OutcomeKind.PENDING] = 0
-        rows = max(self._past.rows, reading.rows_read)
+        rows = max(self._before.rows, reading.rows_read)
         outcomes[OutcomeKind.PENDING] = rows - sum(outcomes.values())
         due = self._lanes.next_due()
         held = ""
@@ -91,18 +153,18 @@ class Watch:
             limit=self._pacing.limit(now, lanes.in_flight),
             concurrency=self._pacing.window.size,
             elapsed=now - self._started,
-            latencies=self.measurements.latencies(),
-            problems=self.measurements.problems,
+            latencies=self.statistics.latencies(),
+            problems=self.statistics.problems,
         )
 
     def _note_moment(self, progress: Progress, *, last: bool) -> None:
         """Record the figures of the interval that ends now, if one does."""
         now = self._clock.monotonic()
-        ended = self.measurements.turn(now, progress.settled_now, last=last)
+        ended = self.statistics.turn(now, progress.settled_now, last=last)
         if ended is None:
             return
         interval, seconds, settled = ended
-        self._recorder.passed(
+        self._writer.passed(
             Moment(
                 self._clock.wall(),
                 seconds,

@@ -1,6 +1,6 @@
 """The rows of all inputs as one numbered stream: settled ones dropped, the others normalised.
 
-Runs on a reader thread, one batch at a time; the pipeline pulls a batch when it has room for one.
+Runs on a reader thread, one batch at a time; the run pulls a batch when it has room for one.
 """
 
 from __future__ import annotations

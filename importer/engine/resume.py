@@ -13,7 +13,7 @@ from importer.model import Deferral
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class ResumeState:
     """The figures, the settled rows, and where the deferred rows stood, by seq."""
 
     totals: Totals
@@ -21,7 +21,7 @@ class Past:
     deferrals: dict[int, Deferral]
 
     @classmethod
-    def load(cls, journal: Journal) -> Past:
+    def load(cls, journal: Journal) -> ResumeState:
         """Read it from the journal; takes about a second for each million settled rows."""
         return cls(journal.totals(), journal.settled(), journal.deferrals())
 

@@ -1,8 +1,8 @@
-"""One run of a job while it lasts: a reader and a crew of workers around the lanes.
+"""One run of a job while it lasts: a reader and a pool of workers around the lanes.
 
 All the state here can be lost at any moment; what lasts is the journal. The decisions are made
 elsewhere: which row is next by `lanes`, whether a request may start by `pacing`, what becomes of
-a row by `delivery.disposition`. This module awaits, and carries the answers between them.
+a row by `next_step`. This module awaits, and carries the answers between them.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import anyio.to_thread
 
 from importer.clarityq.client import FeedbackClient
 from importer.common.durations import format_duration
-from importer.engine.answers import Settling, canary_for
+from importer.engine.answers import Answers, canary_for
 from importer.engine.clock import Clock
-from importer.engine.control import Control, Observer, Reading
-from importer.engine.journal_writer import HEARTBEAT, Recorder
+from importer.engine.control import Control
+from importer.engine.journal_writer import HEARTBEAT, JournalWriter
 from importer.engine.lanes import ConversationLanes, Lane, LaneState
-from importer.engine.ledger_check import LedgerGuard
-from importer.engine.progress import Watch
+from importer.engine.ledger_check import LedgerCheck
+from importer.engine.progress import Observer, ProgressReporter, Reading
 from importer.engine.reader import BATCH_ROWS, Batch, Input, read_rows
-from importer.engine.resume import Past, restored
+from importer.engine.resume import ResumeState, restored
 from importer.engine.wakeup import Wakeup
 from importer.errors import InputError, one_error
 from importer.jobs.journal import Journal
@@ -47,7 +47,7 @@ class Run:
         self,
         settings: ImportSettings,
         journal: Journal,
-        past: Past,
+        resumed: ResumeState,
         inputs: Sequence[Input],
         client: FeedbackClient,
         control: Control,
@@ -63,25 +63,25 @@ class Run:
 
         self._lanes = ConversationLanes()
         self._pacing = Pacing(started, concurrency=settings.concurrency, rate=settings.rate)
-        self._canary = canary_for(settings, past.totals)
-        self._recorder = Recorder(
+        self._canary = canary_for(settings, resumed.totals)
+        self._writer = JournalWriter(
             journal,
             self._written,
             lambda: self.quiet_at(_HEARTBEAT_SLACK),
             clock.wall,
             ledger,
         )
-        self._watch = Watch(
-            self._lanes, self._pacing, self._recorder, past.totals, observers, clock
+        self._reporter = ProgressReporter(
+            self._lanes, self._pacing, self._writer, resumed.totals, observers, clock
         )
         self._reading = Reading()
-        self._settling = Settling(
-            settings, self._lanes, self._pacing, self._canary, self._recorder, self._watch,
+        self._answers = Answers(
+            settings, self._lanes, self._pacing, self._canary, self._writer, self._reporter,
             control, clock, self._reading,
         )  # fmt: skip
-        self._guard = LedgerGuard(ledger, settings, clock.wall) if ledger is not None else None
-        self._past = past
-        self._feed = read_rows(inputs, past.settled)
+        self._check = LedgerCheck(ledger, settings, clock.wall) if ledger is not None else None
+        self._resumed = resumed
+        self._batches = read_rows(inputs, resumed.settled)
         self._requests = 0
         self._reader_waits = False
         self._room = Wakeup()
@@ -95,7 +95,7 @@ class Run:
     @property
     def recorded(self) -> int:
         """Return how many outcomes this run has recorded."""
-        return self._recorder.counts.total()
+        return self._writer.counts.total()
 
     @property
     def outstanding(self) -> int:
@@ -105,12 +105,12 @@ class Run:
     @property
     def limit(self) -> Limit:
         """Return what kept the run from being faster, most of its time."""
-        return self._watch.limit
+        return self._reporter.limit
 
     @property
     def latencies(self) -> Sequence[int]:
         """Return how many answers fell into each of `common.histogram.BUCKETS`."""
-        return self._watch.measurements.all_answers
+        return self._reporter.statistics.all_answers
 
     def quiet_at(self, slack: float = 0.0) -> float:
         """Return when the requests of this run will have taken effect, in Unix seconds.
@@ -132,7 +132,7 @@ class Run:
         wait = min(wait, self._settings.late_effect + _HEARTBEAT_SLACK)  # the clock may be wrong
         if wait > 0:
             self._pacing.pause(self._clock.monotonic() + wait)
-            self._watch.notice(
+            self._reporter.notice(
                 f"requests of the run before may still take effect: waiting {format_duration(wait)}"
             )
 
@@ -141,19 +141,19 @@ class Run:
         self.control.allow_grace(self._settings.grace)
         with one_error():
             async with anyio.create_task_group() as writing:
-                writing.start_soon(self._recorder.write_forever)
+                writing.start_soon(self._writer.write_forever)
                 writing.start_soon(self._end_in_time)
                 try:
                     with self.control.scope:
-                        async with anyio.create_task_group() as crew:
-                            crew.start_soon(self._read)
+                        async with anyio.create_task_group() as workers:
+                            workers.start_soon(self._read)
                             for _ in range(self._settings.concurrency):
-                                crew.start_soon(self._send)
+                                workers.start_soon(self._send)
                 finally:
                     writing.cancel_scope.cancel()
-                    self._feed.close()
-                    self._look(last=True)
-                    await self._recorder.write()
+                    self._batches.close()
+                    self._report(last=True)
+                    await self._writer.write()
 
     async def _end_in_time(self) -> None:
         """Stop the run when its time box has ended."""
@@ -168,7 +168,7 @@ class Run:
         """Pull rows from the inputs while there is room for them."""
         try:
             while self.control.end is None:
-                batch = await anyio.to_thread.run_sync(next, self._feed, None)
+                batch = await anyio.to_thread.run_sync(next, self._batches, None)
                 if batch is None:
                     self._reading.share = 1.0
                     break
@@ -188,21 +188,21 @@ class Run:
     def _admit(self, batch: Batch) -> None:
         """Offer a batch's feedback to the lanes; record the rows that are not to be sent."""
         now = self._clock.monotonic()
-        self._recorder.read(batch.rows_read, batch.first_seqs)
+        self._writer.read(batch.rows_read, batch.first_seqs)
         self._reading.rows_read, self._reading.share = batch.rows_read, batch.share
         self._reading.admitted += len(batch.items)
         for item in batch.items:
             if isinstance(item, Outcome):
-                self._recorder.settle(item)
+                self._writer.settle(item)
                 if item.kind is OutcomeKind.REJECTED:
-                    self._watch.measurements.met(f"rejected: {item.reason}", item.detail)
-            elif item.seq in self._past.deferrals:
-                deferral = self._past.deferrals.pop(item.seq)
+                    self._reporter.statistics.met(f"rejected: {item.reason}", item.detail)
+            elif item.seq in self._resumed.deferrals:
+                deferral = self._resumed.deferrals.pop(item.seq)
                 deferral = restored(deferral, self._clock, self._settings.defer_max)
-                self._settling.superseded(self._lanes.restore(item, now, deferral))
+                self._answers.superseded(self._lanes.restore(item, now, deferral))
             else:
-                self._settling.superseded(self._lanes.offer(item, now, ask_status=batch.ask_status))
-        self._settling.lanes_changed()
+                self._answers.superseded(self._lanes.offer(item, now, ask_status=batch.ask_status))
+        self._answers.lanes_changed()
 
     async def _send(self) -> None:
         """Be a worker: take the next row, send it, act on the answer."""
@@ -213,7 +213,7 @@ class Run:
             else:
                 lane.attempts += 1
                 verdict = await self._client.put(lane.feedback)
-            self._settling.answered(lane, verdict)
+            self._answers.answered(lane, verdict)
 
     async def _next(self) -> Lane | None:
         """Return the next row to send, when it may be sent; None at the end of the run.
@@ -238,8 +238,8 @@ class Run:
         if self.control.end is not None or not self._has_slot() or self._pacing.wait(now) > 0:
             return None
         lane = self._lanes.next_ready(now)
-        if self._guard is not None:
-            while lane is not None and not self._settling.sends(lane, self._guard):
+        if self._check is not None:
+            while lane is not None and not self._answers.sends(lane, self._check):
                 lane = self._lanes.next_ready(now)
         if lane is not None:
             self._pacing.start(now)
@@ -258,7 +258,7 @@ class Run:
             count(LaneState.READY) + count(LaneState.RECORDING) < _MOST_READY
             and count(LaneState.RETRYING) < _MOST_RETRYING
             and count(LaneState.DEFERRED) < _MOST_DEFERRED
-            and self._recorder.has_room
+            and self._writer.has_room
         )
 
     def _seconds_to_wait(self) -> float:
@@ -274,9 +274,9 @@ class Run:
         """The journal holds the outcomes of these lanes: go on with them, and tell how it goes."""
         for lane in lanes:
             self._lanes.recorded(lane)
-        self._settling.lanes_changed()
+        self._answers.lanes_changed()
         self._room.notify()
-        self._look()
+        self._report()
 
-    def _look(self, *, last: bool = False) -> None:
-        self._watch.look(self._reading, last=last)
+    def _report(self, *, last: bool = False) -> None:
+        self._reporter.report(self._reading, last=last)

@@ -1,4 +1,4 @@
-"""What a run measures of itself: latencies, statuses, and the problems that it met. Pure."""
+"""What a run measures of itself: latencies, statuses, and the problems that it met. Sans-I/O."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Interval:
         self.statuses: Counter[int] = Counter()
 
 
-class Measurements:
+class Statistics:
     """Gathers what the requests of a run show; costs next to nothing for each."""
 
     def __init__(self, now: float) -> None:

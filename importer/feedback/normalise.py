@@ -1,7 +1,7 @@
 """From a row to the feedback that is sent, or to the outcome of a row that is not.
 
-Pure. The rules are the table "From a row to a request" of docs/reference.md; the limits are those
-of the API's feedback call.
+Sans-I/O. The rules are the table "From a row to a request" of docs/reference.md; the limits are
+those of the API's feedback call.
 """
 
 from __future__ import annotations

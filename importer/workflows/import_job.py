@@ -15,9 +15,10 @@ import anyio.to_thread
 from importer.clarityq.api_key import ApiKey
 from importer.clarityq.client import FeedbackClient
 from importer.engine.clock import Clock
-from importer.engine.control import Control, Observer
+from importer.engine.control import Control
+from importer.engine.progress import Observer
 from importer.engine.reader import Input
-from importer.engine.resume import Past
+from importer.engine.resume import ResumeState
 from importer.engine.run import Run
 from importer.errors import AccountingError, InputError, JobHeldError, StoppedError
 from importer.feedback.normalise import Normaliser
@@ -72,17 +73,17 @@ async def run_import_job(
             sources.insert(0, source)
             # Most of them wait for their conversation: to ask is cheaper than to try.
             read.insert(0, Input(source, Normaliser(RatingTable()), ask_status=True))
-        past = await anyio.to_thread.run_sync(Past.load, job.journal)
+        resumed = await anyio.to_thread.run_sync(ResumeState.load, job.journal)
         for observer in observers:
-            observer.started(job.folder, settings, past.totals.settled)
+            observer.started(job.folder, settings, resumed.totals.settled)
         async with FeedbackClient(settings, key, wall=clock.wall) as client:
             run = Run(
-                settings, job.journal, past, read, client, control, observers, clock, job.ledger
+                settings, job.journal, resumed, read, client, control, observers, clock, job.ledger
             )
             if not settings.sandbox:  # an embedded sandbox ends with its run
                 run.wait_until_quiet(job.quiet_at)
             await run.work()
-        return await anyio.to_thread.run_sync(_conclude, job, sources, past, run, clock)
+        return await anyio.to_thread.run_sync(_conclude, job, sources, resumed, run, clock)
 
 
 async def _open_job(
@@ -102,10 +103,10 @@ async def _open_job(
 
 
 def _conclude(
-    job: Job, sources: Sequence[RowSource], past: Past, run: Run, clock: Clock
+    job: Job, sources: Sequence[RowSource], resumed: ResumeState, run: Run, clock: Clock
 ) -> Summary:
     """Check the accounts, write what a person needs, and close the run in the journal."""
-    _check_accounts(job.journal.totals(), past.totals.settled, run)
+    _check_accounts(job.journal.totals(), resumed.totals.settled, run)
     end, message = run.control.end or RunEnd.FINISHED, run.control.message
     try:
         files = write_left_over_files(job.folder, job.journal, sources)

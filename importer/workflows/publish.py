@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from anyio import to_thread
 
-from importer.engine.control import Observer
+from importer.engine.progress import Observer
 from importer.errors import SettingsError
 from importer.reporting.exporters.webhook import notify
 from importer.reporting.summary import Summary

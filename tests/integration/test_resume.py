@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from importer.api import run_import
-from importer.engine.control import Control, Progress
+from importer.engine.control import Control
+from importer.engine.progress import Progress
 from importer.errors import InputChangedError, JobHeldError, SettingsError
 from importer.jobs.identity import fingerprint
 from importer.jobs.journal import Journal

@@ -33,7 +33,8 @@ from importer.cli.options import (
 )
 from importer.cli.summary_view import print_summary
 from importer.common.durations import format_duration
-from importer.engine.control import Control, Observer
+from importer.engine.control import Control
+from importer.engine.progress import Observer
 from importer.errors import ExitCode, SettingsError, one_error
 from importer.model import RunEnd
 from importer.reporting.outcomes_table import check_outcomes_path, write_outcomes

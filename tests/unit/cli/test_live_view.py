@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from importer.cli.live_view import LiveObserver, picture
-from importer.engine.control import Progress
+from importer.engine.progress import Progress
 from importer.engine.statistics import Problem
 from importer.model import OutcomeKind
 from importer.pacing import Limit
