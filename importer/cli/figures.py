@@ -7,18 +7,10 @@ from datetime import datetime, timedelta
 
 from importer.engine.progress import Progress
 from importer.model import OutcomeKind
-from importer.pacing import Limit
+from importer.reporting.wording import LIMITS, words
 
 #: Seconds over which the speed is averaged.
 _RATE_WINDOW = 10.0
-
-#: What keeps a run from being faster, in words.
-LIMITS = {
-    Limit.CONCURRENCY: "the bound of --concurrency",
-    Limit.RATE: "the cap of --rate",
-    Limit.SERVICE: "the service",
-    Limit.CPU: "this machine's CPU",
-}
 
 
 class Speed:
@@ -41,7 +33,7 @@ def outcomes_so_far(progress: Progress) -> str:
     done = progress.outcomes
     parts = [f"{done[OutcomeKind.SUCCEEDED]:,} succeeded"]
     parts += [
-        f"{done[kind]:,} {str(kind).replace('_', ' ')}"
+        f"{done[kind]:,} {words(kind)}"
         for kind in OutcomeKind
         if done[kind] and kind not in (OutcomeKind.SUCCEEDED, OutcomeKind.PENDING)
     ]

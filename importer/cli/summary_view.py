@@ -12,20 +12,16 @@ from click.core import ParameterSource
 from rich.table import Column, Table
 
 from importer.cli.console import output
-from importer.cli.figures import LIMITS
 from importer.common.durations import format_duration
 from importer.common.text import counted
 from importer.errors import ExitCode
-from importer.model import OutcomeKind, RunEnd, Warn
+from importer.model import OutcomeKind, RunEnd
 from importer.reporting.left_overs import REPORT_NAME
 from importer.reporting.summary import Summary
+from importer.reporting.wording import LIMITS, WARNINGS, words
 
 #: In a shorter run, in seconds, what limited the speed is mostly its start.
 _LONG_ENOUGH = 5.0
-_WARNINGS = {
-    Warn.ECHO_DIFFERS: "stored otherwise than sent, by the service's own answer",
-    Warn.COMMENT_TRUNCATED: "sent with the comment cut to 2,000 characters",
-}
 
 
 def print_summary(summary: Summary, ctx: click.Context) -> None:
@@ -33,7 +29,7 @@ def print_summary(summary: Summary, ctx: click.Context) -> None:
     table = Table("outcome", Column("rows", justify="right"), "", box=None, pad_edge=False)
     for kind in OutcomeKind:
         reasons = ", ".join(
-            f"{number:,} {str(reason).replace('_', ' ')}"
+            f"{number:,} {words(reason)}"
             for (of, reason), number in sorted(summary.reasons.items())
             if of is kind and kind not in (OutcomeKind.SUPERSEDED, OutcomeKind.SKIPPED)
         )
@@ -50,7 +46,7 @@ def print_summary(summary: Summary, ctx: click.Context) -> None:
     if summary.limited_by in LIMITS and summary.ended_at - summary.started_at > _LONG_ENOUGH:
         console.print(f"What limited the speed: {LIMITS[summary.limited_by]}.", soft_wrap=True)
     for warning, number in summary.warnings.items():
-        console.print(f"{counted(number, 'row')} {_WARNINGS[warning]}.", soft_wrap=True)
+        console.print(f"{counted(number, 'row')} {WARNINGS[warning]}.", soft_wrap=True)
     console.print(f"Job folder: {summary.folder}", soft_wrap=True)
     console.print(f"Report: {summary.folder / REPORT_NAME}", soft_wrap=True)
     for line in _next_steps(summary, ctx):

@@ -13,28 +13,11 @@ from importer.jobs.carry_over import CARRIED_OVER
 from importer.jobs.journal import Journal
 from importer.jobs.journal_reader import JournalReader
 from importer.model import Attempt, Deferral, Outcome, OutcomeKind, Reason, Row, RunEnd
+from importer.reporting.wording import WHY
 from importer.settings import ImportSettings, recorded_settings
 from importer.sources.registry import open_carried_over, open_source
 
 _ROWS_AT_ONCE = 500
-
-#: Why a row ended as it did, in words.
-WHY = {
-    Reason.MALFORMED: "its line could not be read",
-    Reason.BAD_BYTES: "its bytes are not in the file's encoding",
-    Reason.BAD_CONVERSATION_ID: "its conversation_id is not a UUID",
-    Reason.UNKNOWN_RATING: "its rating is not in the rating table",
-    Reason.COMMENT_TOO_LONG: "its comment is too long",
-    Reason.NOTHING_TO_SEND: "it holds neither rating nor comment",
-    Reason.RATING_SKIPPED: "its rating is mapped to SKIP",
-    Reason.LATER_ROW: "a later row of this conversation took its place",
-    Reason.LATER_JOB: "a later job has set this conversation since",
-    Reason.SAME_AS_STORED: "the same feedback was the last that was stored (--skip-unchanged)",
-    Reason.REFUSED: "the service refused it for good",
-    Reason.RETRIES_EXHAUSTED: "every attempt failed, and there are no more (--max-attempts)",
-    Reason.DEFERRAL_DEADLINE: "its conversation was not completed in time (--defer-for)",
-    Reason.CONVERSATION_ERROR: "its conversation ended in ERROR and takes no feedback",
-}
 
 
 @dataclass(frozen=True, slots=True)

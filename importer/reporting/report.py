@@ -19,25 +19,14 @@ from importer.errors import JournalError
 from importer.jobs.journal_reader import JournalReader
 from importer.model import Moment, OutcomeKind, RunEnd
 from importer.reporting import charts
-from importer.reporting.conversation import WHY
 from importer.reporting.left_overs import REPORT_NAME
 from importer.reporting.summary import Summary
+from importer.reporting.wording import MEANINGS, WHY, words
 
 _MOST_CAUSES = 50
 _MOST_WARNINGS = 20
 #: Upper bounds of the bars of the waits, in seconds.
 _WAITS = (5, 15, 30, 60, 120, 300, 600, 1800, 3600, 6 * 3600)
-#: What each outcome means, for somebody who has not read the reference.
-_MEANINGS = {
-    OutcomeKind.SUCCEEDED: "stored by the service",
-    OutcomeKind.UNCHANGED: "not sent: the service has it already",
-    OutcomeKind.SUPERSEDED: "a later row of the same conversation took its place",
-    OutcomeKind.SKIPPED: "left out, as the rating table says",
-    OutcomeKind.REJECTED: "the row itself is wrong; it was not sent",
-    OutcomeKind.FAILED: "the service refused it, or every attempt failed",
-    OutcomeKind.NOT_COMPLETED: "the conversation was not completed",
-    OutcomeKind.PENDING: "not settled yet",
-}
 _GOOD = (OutcomeKind.SUCCEEDED, OutcomeKind.UNCHANGED, OutcomeKind.SUPERSEDED, OutcomeKind.SKIPPED)
 
 
@@ -67,7 +56,7 @@ def _environment() -> Environment:
         "moment": _moment,
         "number": lambda number: f"{number:,}",
         "rows": partial(counted, noun="row"),
-        "words": lambda word: str(word).replace("_", " "),
+        "words": words,
         "visible": escaped,
     }
     return environment
@@ -83,7 +72,7 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "summary": summary,
         "good": sum(summary.outcomes[kind] for kind in _GOOD),
         "steps": _steps(summary),
-        "meanings": _MEANINGS,
+        "meanings": MEANINGS,
         "trouble": [kind for kind in OutcomeKind if kind not in _GOOD],
         "causes": history.causes(_MOST_CAUSES),
         "why": WHY,

@@ -14,9 +14,9 @@ from importer.cli.app import cli
 from importer.errors import ExitCode
 from importer.jobs.journal_reader import JournalReader
 from importer.model import OutcomeKind, Reason
-from importer.reporting.conversation import WHY
 from importer.reporting.left_overs import REPORT_NAME
 from importer.reporting.summary import Summary
+from importer.reporting.wording import WHY
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings

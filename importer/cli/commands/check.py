@@ -20,6 +20,7 @@ from importer.errors import ExitCode
 from importer.feedback.normalise import COMMENT_LIMIT
 from importer.feedback.ratings import PRESETS, RatingTable
 from importer.model import Reason
+from importer.reporting.wording import HOW_TO_FIX, words
 from importer.settings import ImportSettings, LongComments
 
 if TYPE_CHECKING:
@@ -28,15 +29,6 @@ if TYPE_CHECKING:
 #: Requests per second for which the duration is told when no --rate is given.
 _RATES = (100.0, 1000.0)
 _MOST_WORDS_SHOWN = 30
-#: What to do about rows that would be rejected; the ratings have a step of their own.
-_MENDING = {
-    Reason.MALFORMED: "mend these lines: fields or quotes are missing, or there are too many",
-    Reason.BAD_BYTES: "name the file's encoding, such as --encoding cp1252, or mend these lines",
-    Reason.BAD_CONVERSATION_ID: "mend these ids, or name the column that holds the UUIDs: "
-    "--column conversation_id=NAME",
-    Reason.COMMENT_TOO_LONG: "shorten these comments, or let them be cut: --long-comments truncate",
-    Reason.NOTHING_TO_SEND: "fill in a rating or a comment, or leave these rows rejected",
-}
 
 
 @click.command(context_settings=CONTEXT)
@@ -113,7 +105,7 @@ def _print_problems(found: Findings, console: Console) -> None:
             if several:
                 where = f"{example.file} {where}"
             table.add_row(
-                str(reason).replace("_", " ") if not place else "",
+                words(reason) if not place else "",
                 f"{problem.rows:,}" if not place else "",
                 f"{where}: {example.detail}",
             )
@@ -172,8 +164,8 @@ def _print_mending(found: Findings, console: Console) -> None:
         return
     console.print("To mend:")
     for reason, _ in sorted(found.problems.items(), key=lambda item: -item[1].rows):
-        step = _mend_ratings(found) if reason is Reason.UNKNOWN_RATING else _MENDING[reason]
-        console.print(f"- {str(reason).replace('_', ' ')}: {step}", soft_wrap=True)
+        step = _mend_ratings(found) if reason is Reason.UNKNOWN_RATING else HOW_TO_FIX[reason]
+        console.print(f"- {words(reason)}: {step}", soft_wrap=True)
     console.print()
 
 

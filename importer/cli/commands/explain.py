@@ -18,13 +18,12 @@ from importer.common.text import counted, shown
 from importer.common.uuids import canonical_uuid
 from importer.errors import ExitCode, SettingsError
 from importer.jobs.folders import find_job
-from importer.model import Call
+from importer.reporting.wording import CALLS, words
 
 if TYPE_CHECKING:
     from importer.reporting.conversation import RowStory, Story
 
 _COMMENT_SHOWN = 60
-_CALLS = {Call.PUT: "PUT", Call.STATUS: "status?"}
 
 
 @click.command(context_settings=CONTEXT)
@@ -69,7 +68,7 @@ def _lines(story: RowStory, whole: Story) -> list[str]:
 
     events = []
     for attempt in story.attempts:
-        text = f"{_CALLS[attempt.call]:7} {attempt.detail}"
+        text = f"{CALLS[attempt.call]:7} {attempt.detail}"
         if attempt.wait:
             text += f"; waits {format_duration(attempt.wait)}"
         events.append((attempt.at, text))
@@ -82,14 +81,14 @@ def _lines(story: RowStory, whole: Story) -> list[str]:
     outcome = story.outcome
     if outcome is not None:
         when = _time(outcome.settled_at) if outcome.settled_at is not None else ""
-        name = str(outcome.kind).replace("_", " ")
+        name = words(outcome.kind)
         puts = f", after {counted(outcome.attempts, 'PUT')}" if outcome.attempts else ""
         lines.append(f"  {when}  {name}{puts}: {why(outcome)}")
     elif story.deferral is not None:
         lines.append(f"  pending: the next look is due at {_time(story.deferral.due)}")
     else:
         end = f"the latest run ended first ({whole.end})" if whole.end else "it is not settled yet"
-        lines.append(f"  pending: {end.replace('_', ' ')}")
+        lines.append(f"  pending: {words(end)}")
     return lines
 
 
