@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from importer.common.uuids import canonical_uuid
+from importer.common.uuids import canonical_uuid, uuid_bytes, uuid_text
 from tests.support.data import conversation
 
 ID = conversation(1)
@@ -17,3 +17,8 @@ ID = conversation(1)
 def test_ids_are_accepted_in_every_usual_spelling(text: str) -> None:
     for spelling in (ID, ID.upper(), ID.replace("-", "")):
         assert canonical_uuid(text.format(spelling)) == ID == str(uuid.UUID(spelling))
+
+
+def test_they_are_sixteen_bytes() -> None:
+    assert uuid_bytes(ID) == uuid.UUID(ID).bytes
+    assert uuid_text(uuid_bytes(ID)) == ID
