@@ -18,7 +18,7 @@ from importer.guard import LedgerGuard, Standing
 from importer.journal.base import Totals
 from importer.lanes import ConversationLanes, Lane, LaneState, Superseded
 from importer.model import Attempt, Call, Feedback, Outcome, OutcomeKind, Reason, RunEnd
-from importer.pacing import Canary, Pacing
+from importer.pacing import Canary, Pacer
 from importer.past import lasting
 from importer.recorder import Recorder
 from importer.settings import ImportSettings
@@ -29,6 +29,8 @@ _CANARY = 20
 _MANY_ROWS = 1000
 #: More rows that fail at a time are not remembered; see `_note_failing`.
 _MOST_FAILING = 50_000
+#: Seconds that a request in flight may still take when the service is unavailable.
+_GRACE_IN_OUTAGE = 0.5
 _TOLD_BY_STATUS = (
     VerdictKind.COMPLETED, VerdictKind.NOT_COMPLETED, VerdictKind.CONVERSATION_ERROR
 )  # fmt: skip
@@ -47,7 +49,7 @@ class Settling:
         self,
         settings: ImportSettings,
         lanes: ConversationLanes,
-        pacing: Pacing,
+        pacer: Pacer,
         canary: Canary,
         recorder: Recorder,
         watch: Watch,
@@ -57,13 +59,14 @@ class Settling:
     ) -> None:
         self._settings = settings
         self._lanes = lanes
-        self._pacing = pacing
+        self._pacer = pacer
         self._canary = canary
         self._recorder = recorder
         self._watch = watch
         self._control = control
         self._clock = clock
         self._reading = reading
+        self._latest_trouble: Verdict | None = None
         # Kept apart from the lanes: hardly any lane fails, and there may be a million of them.
         self._failing_since: dict[Lane, float] = {}
         self._disposer = Disposer(
@@ -95,17 +98,17 @@ class Settling:
     def answered(self, lane: Lane, verdict: Verdict) -> None:
         """Settle the row that was sent, or put it by, as the verdict says."""
         now = self._clock.monotonic()
-        pacing = self._pacing
+        pacer = self._pacer
         self._watch.measurements.answered(now - lane.started, _answered_status(lane, verdict))
-        if verdict.kind is VerdictKind.APPLIED and not pacing.breaker.is_open:
-            pacing.answered(now, lane.started, self._lanes.count(LaneState.IN_FLIGHT))
+        if verdict.kind is VerdictKind.APPLIED and not pacer.is_probing:
+            pacer.answered(now, lane.started, self._lanes.count(LaneState.IN_FLIGHT))
             if self._canary.is_open:
                 self._canary.passed()
                 self._control.changed.notify()
         else:
             self._learn(lane, verdict, now)
-        if pacing.window.is_due:
-            pacing.window.turn(now, self._clock.cpu())
+        if pacer.window.is_due:
+            pacer.window.turn(now, self._clock.cpu())
             self._control.changed.notify()
         call = Call.STATUS if lane.ask_status else Call.PUT
         if verdict.kind in (VerdictKind.KEY_REFUSED, VerdictKind.UNTRUSTED):
@@ -115,7 +118,7 @@ class Settling:
             return
         if verdict.late:
             self._lanes.may_take_effect_late(lane, now + self._settings.late_effect)
-        step = self._disposer.decide(lane, verdict, now, outage=pacing.breaker.is_open)
+        step = self._disposer.decide(lane, verdict, now, outage=pacer.is_probing)
         if verdict.kind is not VerdictKind.APPLIED:
             self._remember(lane, verdict, now, call, step)
         if isinstance(step, Wait):
@@ -191,15 +194,24 @@ class Settling:
             first,
             self._failing_since.get(lane, now),
         )
-        self._watch.notice(learn(self._pacing, verdict, exchange, now))
+        self._watch.notice(learn(self._pacer, verdict, exchange, now))
         if verdict.kind is VerdictKind.TRANSIENT:
             self._canary.returned()
         elif verdict.kind is not VerdictKind.REFUSED:
             self._canary.passed()
-        stop = reason_to_stop(self._pacing, verdict, now, self._settings.outage_for)
-        if stop is not None:
-            self._control.stop(*stop)
+        self._latest_trouble = verdict
+        self.stop_if_hopeless()
         self._control.changed.notify()
+
+    def stop_if_hopeless(self) -> None:
+        """Stop the run if the latest trouble says so, or if an outage has lasted too long."""
+        if self._latest_trouble is None:
+            return
+        now, outage_for = self._clock.monotonic(), self._settings.outage_for
+        stop = reason_to_stop(self._pacer, self._latest_trouble, now, outage_for)
+        if stop is not None:
+            # A probe that hangs is not waited for.
+            self._control.stop(*stop, grace=_GRACE_IN_OUTAGE if stop[0] is RunEnd.SERVICE_DOWN else None)
 
     def lanes_changed(self) -> None:
         """Let workers look for the next row, and the journal be written if one waits for it."""

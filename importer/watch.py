@@ -11,7 +11,7 @@ from importer.journal.base import Totals
 from importer.lanes import ConversationLanes
 from importer.measurements import Measurements, percentile
 from importer.model import Moment, OutcomeKind
-from importer.pacing import Limit, Pacing
+from importer.pacing import Limit, Pacer
 from importer.quantities import format_duration
 from importer.recorder import Recorder
 
@@ -25,14 +25,14 @@ class Watch:
     def __init__(
         self,
         lanes: ConversationLanes,
-        pacing: Pacing,
+        pacer: Pacer,
         recorder: Recorder,
         past: Totals,
         observers: Sequence[Observer],
         clock: Clock,
     ) -> None:
         self._lanes = lanes
-        self._pacing = pacing
+        self._pacer = pacer
         self._recorder = recorder
         self._past = past
         self._observers = observers
@@ -72,9 +72,9 @@ class Watch:
         outcomes[OutcomeKind.PENDING] = rows - sum(outcomes.values())
         due = self._lanes.next_due()
         held = ""
-        if self._pacing.breaker.is_open:
-            held = "the service is down"
-        elif (pause := self._pacing.paused_for(now)) > 0:
+        if self._pacer.breaker.is_open:
+            held = "the service is unavailable"
+        elif (pause := self._pacer.paused_for(now)) > 0:
             held = f"paused for {format_duration(pause)}"
         return Progress(
             rows_read=reading.rows_read,
@@ -87,8 +87,8 @@ class Watch:
             next_due=None if due is None else max(0.0, due - now),
             only_deferred=reading.all_read and lanes.deferred == lanes.outstanding > 0,
             held_by=held,
-            limit=self._pacing.limit(now, lanes.in_flight),
-            concurrency=self._pacing.window.size,
+            limit=self._pacer.limit(now, lanes.in_flight),
+            concurrency=self._pacer.window.size,
             elapsed=now - self._started,
             latencies=self.measurements.latencies(),
             problems=self.measurements.problems,
