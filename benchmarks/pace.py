@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 from benchmarks import data
+from benchmarks.bench import Bench, Table
 from benchmarks.servers import nginx, sink, statistics
 
-Table = list[tuple[str, ...]]
 _LATENCY = 0.05
 #: The exit code of a run whose time box has ended.
 _TIME_BOX = 6
-
-
-class Bench(Protocol):
-    """What a scenario needs of the bench: see `benchmarks.scenarios.Bench`."""
-
-    folder: Path
-
-    def importer(self, path: Path, url: str, *options: object, ok: int = 0) -> object: ...
-
-    def summary(self) -> dict[str, object]: ...
 
 
 @dataclass
@@ -52,7 +39,14 @@ def play(bench: Bench, seconds: int, *options: object, **service: float | tuple[
     path = data.ratings(bench.folder, 200_000)
     with sink(**{"latency": _LATENCY, **service}) as url:
         bench.importer(
-            path, url, "--max-duration", f"{seconds}s", "--defer-first", "1s", *options, ok=_TIME_BOX
+            path,
+            url,
+            "--max-duration",
+            f"{seconds}s",
+            "--defer-first",
+            "1s",
+            *options,
+            ok=_TIME_BOX,
         )
         counts = statistics(url)
     timeline = counts["timeline"][:seconds]
@@ -92,8 +86,10 @@ def pace(bench: Bench, seed: int = 1, minute: int = 60) -> Table:
             run = _nginx(bench, f"{url}/{below}", minute)
             line(f"500/s, limit_req, {name}", run.rate() / 500, bar, run)
     run = play(bench, 5 * minute, quota=100, seed=seed)
-    line("100 a minute, 5 minutes, refused from the second on", run.rate() / (100 / 60), 0.9, run, 60)
-    run = play(bench, 75, limit=500, limit_later=(30.0, 250.0, 55.0)[1::-1] + (55.0,), seed=seed)
+    line(
+        "100 a minute, 5 minutes, refused from the second on", run.rate() / (100 / 60), 0.9, run, 60
+    )
+    run = play(bench, 75, limit=500, limit_later=(250.0, 30.0, 55.0), seed=seed)
     line("500/s falls to 250, from second 10 after on", run.rate(40, 55) / 250, 0.9, run)
     line("and returns, the same", run.rate(65, 75) / 500, 0.9, run)
     run = play(bench, minute, noise=0.02, retry_after=1, seed=seed)
@@ -114,6 +110,3 @@ def _nginx(bench: Bench, url: str, seconds: int) -> Run:
     stored = json.loads(json.dumps(summary["outcomes"]))["succeeded"]
     refused = int(str(summary["puts"])) - stored
     return Run([stored // seconds] * seconds, [refused // seconds] * seconds, stored, summary)
-
-
-SCENARIO: Callable[[Bench], Table] = pace

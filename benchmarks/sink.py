@@ -123,7 +123,9 @@ class Behaviour:
         if draw() < options.errors:
             return 503
         # Conversations are drawn by their id, so that every run of every client meets the same.
-        place = int(conversation[-6:], 16) / 0x1000000 if options.failing or options.deferring else 1
+        place = (
+            int(conversation[-6:], 16) / 0x1000000 if options.failing or options.deferring else 1
+        )
         if place < options.failing:
             return 503
         if place < options.deferring and what == b"feedback" and not self._completed(conversation):
@@ -168,10 +170,10 @@ class Connection(asyncio.Protocol):
             after = b""
             if status == 429 and options.retry_after:
                 after = b"Retry-After: %d\r\n" % options.retry_after
-            answer = (
-                b"HTTP/1.1 %d %s\r\n%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-                % (status, REASONS[status], after, len(body), body)
+            head = (
+                b"HTTP/1.1 %d %s\r\n%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
             )
+            answer = head % (status, REASONS[status], after, len(body)) + body
             if options.latency:
                 asyncio.get_running_loop().call_later(options.latency, self._write, answer)
             else:

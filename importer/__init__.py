@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from importer.api import run_import, run_import_blocking
-    from importer.control import Control, Observer, Progress
+    from importer.engine.control import Control
+    from importer.engine.progress import Observer, Progress
     from importer.errors import ExitCode, ImporterError
+    from importer.feedback.ratings import RatingTable
     from importer.model import Meaning, OutcomeKind, Reason, RunEnd, Warn
-    from importer.ratings import RatingTable
-    from importer.reporting.outcomes import outcomes_frame
+    from importer.reporting.outcomes_table import outcomes_frame
     from importer.reporting.summary import Summary
     from importer.sandbox.faults import Faults
     from importer.sandbox.server import Sandbox
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "importer.api": ("run_import", "run_import_blocking"),
-    "importer.control": ("Control", "Observer", "Progress"),
+    "importer.engine.control": ("Control",),
+    "importer.engine.progress": ("Observer", "Progress"),
     "importer.errors": ("ExitCode", "ImporterError"),
     "importer.model": ("Meaning", "OutcomeKind", "Reason", "RunEnd", "Warn"),
-    "importer.ratings": ("RatingTable",),
-    "importer.reporting.outcomes": ("outcomes_frame",),
+    "importer.feedback.ratings": ("RatingTable",),
+    "importer.reporting.outcomes_table": ("outcomes_frame",),
     "importer.reporting.summary": ("Summary",),
     "importer.sandbox.faults": ("Faults",),
     "importer.sandbox.server": ("Sandbox",),

@@ -1,6 +1,6 @@
 """`python -m importer` is `clarityq-import`."""
 
-from importer.cli.main import main
+from importer.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from anyio import to_thread
 from anyio.from_thread import start_blocking_portal
 
-from importer.control import Control, Observer
-from importer.delivery.notify import notify
+from importer.clarityq.api_key import ApiKey
+from importer.engine.control import Control
+from importer.engine.progress import Observer
 from importer.errors import SettingsError
-from importer.pipeline import run_pipeline
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
-from importer.secret import ApiKey
 from importer.settings import ImportSettings
+from importer.workflows.import_job import run_import_job
+from importer.workflows.publish import publish
 
 
 async def run_import(
@@ -42,45 +42,17 @@ async def run_import(
         async with Sandbox(faults) as sandbox:
             settings = replace(settings, base_url=sandbox.url)
             key = ApiKey("sandbox")
-            summary = await run_pipeline(settings, key, control=control, observers=observers)
-        await _tell(settings, summary, observers)
+            summary = await run_import_job(settings, key, control=control, observers=observers)
+        await publish(settings, summary, observers)
         return summary
     if api_key is None:
         api_key = os.environ.get("CLARITYQ_API_KEY") or None
     if api_key is None:
         raise SettingsError("there is no API key: set CLARITYQ_API_KEY or pass api_key")
     key = api_key if isinstance(api_key, ApiKey) else ApiKey(api_key)
-    summary = await run_pipeline(settings, key, control=control, observers=observers)
-    await _tell(settings, summary, observers)
+    summary = await run_import_job(settings, key, control=control, observers=observers)
+    await publish(settings, summary, observers)
     return summary
-
-
-async def _tell(settings: ImportSettings, summary: Summary, observers: Sequence[Observer]) -> None:
-    """Tell the outside how the run ended. What goes wrong here does not change how it did."""
-    problems = []
-    if settings.metrics_file is not None:
-        from importer.reporting.metrics import write_metrics  # noqa: PLC0415 -- seldom needed
-
-        try:
-            write_metrics(settings.metrics_file, summary)
-        except SettingsError as error:
-            problems.append(str(error))
-    if settings.telemetry:
-        problems.append(await to_thread.run_sync(_export, summary))
-    if settings.notify_url is not None:
-        problems.append(await notify(settings.notify_url, summary.as_json()))
-    for observer in observers:
-        for problem in filter(None, problems):
-            observer.noticed(problem)
-
-
-def _export(summary: Summary) -> str:
-    try:
-        from importer.reporting.telemetry import export  # noqa: PLC0415 -- an extra
-    except ImportError:
-        return "--telemetry needs the extra: pip install 'clarityq-importer[otel]'"
-    export(summary)
-    return ""
 
 
 def run_import_blocking(

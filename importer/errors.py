@@ -1,6 +1,6 @@
 """What can stop a run, one class for each thing that the caller can do about it.
 
-Ordinary answers of the service, refusals included, are values (`importer.delivery.verdicts`) and
+Ordinary answers of the service, refusals included, are values (`importer.clarityq.responses`) and
 end as a row's outcome. An exception means that the run as a whole cannot start or go on.
 """
 

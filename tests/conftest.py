@@ -1,55 +1,16 @@
-"""What all tests share: a product, conversations by number, files, settings and a sandbox."""
+"""What all tests share: an empty folder, quick settings, a sandbox, and figures of long runs."""
 
-import csv
-import ssl
-import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
-
-PRODUCT = "9f1c2b4a-3d5e-4f6a-8b7c-1d2e3f4a5b6c"
-
-
-def conversation(number: int) -> str:
-    """Return a conversation's id; the same number gives the same one."""
-    return str(uuid.UUID(int=0x4000_8000_0000_0000_0000 + number, version=4))
-
-
-def write_csv(
-    path: Path,
-    rows: Sequence[Sequence[object]],
-    header: Sequence[str] = ("conversation_id", "rating", "comment"),
-) -> Path:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([header, *rows])
-    return path
-
-
-@asynccontextmanager
-async def serve(
-    answer: Callable[[web.Request], Awaitable[web.StreamResponse]],
-    tls: ssl.SSLContext | None = None,
-) -> AsyncIterator[str]:
-    """Run a server that answers every request with `answer`; yield its URL."""
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
-        host, port = runner.addresses[0][:2]
-        yield f"{'https' if tls else 'http'}://{host}:{port}"
-    finally:
-        await runner.cleanup()
+from tests.support.data import PRODUCT
 
 
 @pytest.fixture

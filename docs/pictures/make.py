@@ -16,10 +16,10 @@ from playwright.sync_api import sync_playwright
 from rich.console import Console
 
 from importer import ImportSettings, RatingTable, run_import_blocking
-from importer.cli.live import picture
-from importer.cli.progress import Speed
-from importer.control import Progress
-from importer.reporting.files import REPORT_NAME
+from importer.cli.figures import Speed
+from importer.cli.live_view import picture
+from importer.engine.progress import Progress
+from importer.reporting.left_overs import REPORT_NAME
 from importer.sandbox.faults import Faults
 
 _HERE = Path(__file__).parent

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from importer.escaping import escaped
+from importer.common.text import escaped
 from importer.model import OutcomeKind
 
 #: Wide enough for a table in a log; on a terminal its real width is used.

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 
 import click
 
-from importer.cli.configuration import load_defaults
+from importer.clarityq.api_key import ApiKey
+from importer.cli.config_file import load_defaults
+from importer.common.durations import format_duration, parse_duration
 from importer.errors import SettingsError
-from importer.quantities import format_duration, parse_duration
-from importer.ratings import RatingTable
-from importer.secret import ApiKey
+from importer.feedback.ratings import RatingTable
 from importer.settings import FailureLimit, ImportSettings, InputFormat, LongComments
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])

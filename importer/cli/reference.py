@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import click
 
-from importer.cli.main import cli
+from importer.cli.app import cli
 
 _HEAD = """\
 # Commands and options
@@ -20,7 +20,7 @@ be set as `CLARITYQ_OPTION_NAME` and in `clarityq-import.toml` (see [reference.m
 
 def options_page() -> str:
     """Return the page, in Markdown."""
-    with click.Context(cli, info_name="clarityq-import") as top:
+    with click.Context(cli, info_name="clarityq-import", **cli.context_settings) as top:
         return "\n".join([_HEAD, *_sections(cli, top)])
 
 

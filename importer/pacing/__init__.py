@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from importer.pacing.canary import Canary
 from importer.pacing.circuit_breaker import CircuitBreaker
 from importer.pacing.concurrency import ConcurrencyWindow
 from importer.pacing.pacer import Limit, Pacer
 from importer.pacing.rate import RateCap
 from importer.pacing.rate_finder import RateFinder
 
-__all__ = [
-    "Canary", "CircuitBreaker", "ConcurrencyWindow", "Limit", "Pacer", "RateCap", "RateFinder",
-]  # fmt: skip
+__all__ = ["CircuitBreaker", "ConcurrencyWindow", "Limit", "Pacer", "RateCap", "RateFinder"]

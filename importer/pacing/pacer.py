@@ -15,7 +15,13 @@ class Limit(StrEnum):
     """What keeps a run from being faster."""
 
     CONCURRENCY = "concurrency"
+    #: The user's.
     RATE = "rate"
+    #: The service's, as it was found.
+    SERVICE_LIMIT = "service_limit"
+    #: Requests are refused, and it is not known yet what for.
+    CAUTION = "caution"
+    #: It is slow, asks for a pause, or is unavailable.
     SERVICE = "service"
     CPU = "cpu"
     NOTHING = "nothing"
@@ -96,9 +102,15 @@ class Pacer:
         return self.breaker.is_probing
 
     @property
-    def is_rate_found(self) -> bool:
-        """Whether the service's limit holds requests back, so that their times have to be exact."""
+    def is_capped(self) -> bool:
+        """Whether the service refuses, so that the times of requests have to be exact."""
         return self.finder.cap is not None
+
+    @property
+    def service_rate(self) -> float | None:
+        """The service's limit in requests per second, if one was found."""
+        cap = self.finder.cap
+        return cap.per_second if cap is not None and not self.finder.is_searching else None
 
     def wait(self, now: float) -> float:
         """Return the seconds until the next request may start; 0 is now, inf is "not known"."""
@@ -197,10 +209,10 @@ class Pacer:
         """Return what holds the next request back at this moment."""
         if self.breaker.is_probing or self._pause.until > now:
             return Limit.SERVICE
-        user, found = self._rate, self.finder.cap
-        if found is not None and found.wait(now) and not (user and user.wait(now)):
-            return Limit.SERVICE
-        if user is not None and user.wait(now):
+        user, found = (cap.wait(now) if cap else 0.0 for cap in (self._rate, self.finder.cap))
+        if found > user:
+            return Limit.CAUTION if self.finder.is_searching else Limit.SERVICE_LIMIT
+        if user:
             return Limit.RATE
         used_up = in_flight >= 0.9 * self.window.size
         return _LIMITS[self.window.hold] if used_up else Limit.NOTHING

@@ -17,9 +17,7 @@ class RateCap:
     #: Gaps below this, in seconds, cannot be kept.
     _EXACT = 0.001
 
-    def __init__(
-        self, per_second: float, *, catch_up: float = 0.05, evenly: bool = False
-    ) -> None:
+    def __init__(self, per_second: float, *, catch_up: float = 0.05, evenly: bool = False) -> None:
         self.per_second = per_second
         self._catch_up = catch_up
         self._evenly = evenly

@@ -12,47 +12,33 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from importer.common.durations import format_duration
+from importer.common.files import atomic_write
+from importer.common.text import counted, escaped
 from importer.errors import JournalError
-from importer.escaping import escaped
-from importer.journal.history import JournalHistory
+from importer.jobs.journal_reader import JournalReader
 from importer.model import Moment, OutcomeKind, RunEnd
-from importer.quantities import counted, format_duration
 from importer.reporting import charts
-from importer.reporting.files import REPORT_NAME, private_opener
-from importer.reporting.story import WHY
+from importer.reporting.left_overs import REPORT_NAME
 from importer.reporting.summary import Summary
+from importer.reporting.wording import MEANINGS, WHY, words
 
 _MOST_CAUSES = 50
 _MOST_WARNINGS = 20
 #: Upper bounds of the bars of the waits, in seconds.
 _WAITS = (5, 15, 30, 60, 120, 300, 600, 1800, 3600, 6 * 3600)
-#: What each outcome means, for somebody who has not read the reference.
-_MEANINGS = {
-    OutcomeKind.SUCCEEDED: "stored by the service",
-    OutcomeKind.UNCHANGED: "not sent: the service has it already",
-    OutcomeKind.SUPERSEDED: "a later row of the same conversation took its place",
-    OutcomeKind.SKIPPED: "left out, as the rating table says",
-    OutcomeKind.REJECTED: "the row itself is wrong; it was not sent",
-    OutcomeKind.FAILED: "the service refused it, or every attempt failed",
-    OutcomeKind.NOT_COMPLETED: "the conversation was not completed",
-    OutcomeKind.PENDING: "not settled yet",
-}
 _GOOD = (OutcomeKind.SUCCEEDED, OutcomeKind.UNCHANGED, OutcomeKind.SUPERSEDED, OutcomeKind.SKIPPED)
 
 
 def write_report(summary: Summary) -> None:
     """Write the report of the job into its folder. Raises `JournalError`."""
     path = summary.folder / REPORT_NAME
-    unborn = path.with_suffix(".new")
-    with JournalHistory(summary.folder) as history:
+    with JournalReader(summary.folder) as history:
         page = _environment().get_template("report.html.j2").render(_facts(summary, history))
     try:
         # A lone surrogate cannot be written as UTF-8: it is shown escaped.
-        with open(
-            unborn, "w", encoding="utf-8", errors="backslashreplace", opener=private_opener
-        ) as file:
-            file.write(page)
-        unborn.replace(path)
+        with atomic_write(path) as temporary:
+            temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise JournalError(f"{path} cannot be written: {error.strerror}") from None
 
@@ -70,13 +56,13 @@ def _environment() -> Environment:
         "moment": _moment,
         "number": lambda number: f"{number:,}",
         "rows": partial(counted, noun="row"),
-        "words": lambda word: str(word).replace("_", " "),
+        "words": words,
         "visible": escaped,
     }
     return environment
 
 
-def _facts(summary: Summary, history: JournalHistory) -> dict[str, Any]:
+def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
     moments = history.moments()
     runs = history.runs()
     statuses: Counter[int] = Counter()
@@ -86,7 +72,7 @@ def _facts(summary: Summary, history: JournalHistory) -> dict[str, Any]:
         "summary": summary,
         "good": sum(summary.outcomes[kind] for kind in _GOOD),
         "steps": _steps(summary),
-        "meanings": _MEANINGS,
+        "meanings": MEANINGS,
         "trouble": [kind for kind in OutcomeKind if kind not in _GOOD],
         "causes": history.causes(_MOST_CAUSES),
         "why": WHY,
@@ -116,7 +102,7 @@ def _steps(summary: Summary) -> list[str]:
 
 
 def _charts(
-    moments: Sequence[Moment], statuses: Mapping[int, int], history: JournalHistory
+    moments: Sequence[Moment], statuses: Mapping[int, int], history: JournalReader
 ) -> list[tuple[str, str, Markup]]:
     """Return the charts there is something to draw in: title, description, SVG."""
     found: list[tuple[str, str, str]] = []

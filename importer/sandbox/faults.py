@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any
 
+from importer.common.durations import parse_duration, parse_share
 from importer.errors import SettingsError
-from importer.quantities import parse_duration, parse_share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple, Self
 
 from aiohttp import web
 
-from importer.identifiers import canonical_uuid
-from importer.normalise import COMMENT_LIMIT
+from importer.common.uuids import canonical_uuid
+from importer.feedback.normalise import COMMENT_LIMIT
 from importer.sandbox.faults import Dice, Faults, RequestFault
 
 _PATH = "/api/v1/products/{product_id}/conversations/{conversation_id}"

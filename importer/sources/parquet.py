@@ -11,11 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from importer.common.uuids import uuid_text
 from importer.errors import InputError
-from importer.identifiers import hyphenated
 from importer.model import Reason, Row
-from importer.sources.base import Original, find_columns
-from importer.sources.records import KEEP_BYTES
+from importer.sources.base import Original
+from importer.sources.columns import find_columns
+from importer.sources.csv_records import KEEP_BYTES
 
 _Cell = Callable[[Any], str]
 
@@ -198,7 +199,7 @@ def _number_text(cell: float | Decimal) -> str:
 
 
 def _id_from_bytes(cell: bytes) -> str:
-    return hyphenated(cell.hex()) if len(cell) == 16 else cell.decode()
+    return uuid_text(cell) if len(cell) == 16 else cell.decode()
 
 
 def _original_text(cell: pa.Scalar) -> str:

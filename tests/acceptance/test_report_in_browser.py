@@ -8,10 +8,10 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from importer.api import run_import_blocking
-from importer.reporting.files import REPORT_NAME
+from importer.reporting.left_overs import REPORT_NAME
 from importer.sandbox.faults import Faults
 from importer.settings import ImportSettings
-from tests.conftest import conversation, write_csv
+from tests.support.data import conversation, write_csv
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [

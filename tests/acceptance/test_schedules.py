@@ -14,8 +14,8 @@ import pytest
 import yaml
 from cronsim import CronSim
 
-from importer.cli.batch import _read
-from importer.cli.run import run
+from importer.cli.commands.batch import _read
+from importer.cli.commands.run import run
 
 SAMPLES = Path(__file__).parents[2] / "samples/schedule"
 

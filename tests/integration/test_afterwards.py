@@ -10,17 +10,17 @@ import pytest
 from click.testing import CliRunner
 
 from importer.api import run_import
-from importer.cli.main import cli
+from importer.cli.app import cli
 from importer.errors import ExitCode
-from importer.journal.history import JournalHistory
+from importer.jobs.journal_reader import JournalReader
 from importer.model import OutcomeKind, Reason
-from importer.reporting.files import REPORT_NAME
-from importer.reporting.story import WHY
+from importer.reporting.left_overs import REPORT_NAME
 from importer.reporting.summary import Summary
+from importer.reporting.wording import WHY
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
-from tests.conftest import conversation, write_csv
+from tests.support.data import conversation, write_csv
 
 pytestmark = pytest.mark.anyio
 Make = Callable[..., ImportSettings]
@@ -87,7 +87,7 @@ async def test_the_story_of_a_conversation_has_its_rows_and_every_attempt(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:
     summary = await imported(sandbox, settings_for, tmp_path)
-    with JournalHistory(summary.folder) as history:
+    with JournalReader(summary.folder) as history:
         deferred = next(n for n in range(100) if n != 7 and history.deferral(n + 1))
 
     code, text = command("explain", summary.folder, conversation(7))

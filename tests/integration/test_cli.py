@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PRODUCT, conversation, write_csv
+from tests.support.data import PRODUCT, conversation, write_csv
 
 KEY = "key-that-must-not-leak"
 
@@ -210,7 +210,7 @@ def test_a_terminal_gets_a_live_line_and_a_summary(clean: Path) -> None:
 def test_help_is_quick_to_load() -> None:
     """It does not import what only a run needs."""
     code = (
-        "import sys; from importer.cli.main import cli\n"
+        "import sys; from importer.cli.app import cli\n"
         "try: cli.main(['--help'])\n"
         "except SystemExit: pass\n"
         "heavy = {'pandas', 'pyarrow', 'aiohttp'} & set(sys.modules); assert not heavy, heavy"

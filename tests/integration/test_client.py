@@ -14,13 +14,14 @@ from aiohttp import web
 from aioresponses import CallbackResult, aioresponses
 from yarl import URL
 
-from importer.delivery.body import encode_body
-from importer.delivery.client import ANSWER_LIMIT, FeedbackClient
-from importer.delivery.verdicts import VerdictKind
+from importer.clarityq.api_key import ApiKey
+from importer.clarityq.client import ANSWER_LIMIT, FeedbackClient
+from importer.clarityq.payload import encode_body
+from importer.clarityq.responses import VerdictKind
 from importer.model import Feedback, Meaning
-from importer.secret import ApiKey
 from importer.settings import ImportSettings
-from tests.conftest import PRODUCT, conversation, serve
+from tests.support.data import PRODUCT, conversation
+from tests.support.server import serve
 
 pytestmark = pytest.mark.anyio
 

@@ -14,12 +14,12 @@ import pytest
 from importer import run_import_blocking
 from importer.api import run_import
 from importer.errors import ExitCode, InputError
+from importer.feedback.ratings import RatingTable
 from importer.model import OutcomeKind, Reason, RunEnd, Warn
-from importer.ratings import RatingTable
 from importer.sandbox.faults import Dice, Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import FailureLimit, ImportSettings, LongComments
-from tests.conftest import conversation, write_csv
+from tests.support.data import conversation, write_csv
 
 pytestmark = pytest.mark.anyio
 Make = Callable[..., ImportSettings]

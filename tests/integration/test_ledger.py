@@ -10,14 +10,15 @@ import anyio
 import pytest
 
 from importer.api import run_import
-from importer.control import Control
+from importer.engine.control import Control
 from importer.errors import ExitCode, JobHeldError
-from importer.jobs import fingerprint, open_job
+from importer.jobs.identity import fingerprint
+from importer.jobs.open_job import open_job
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.sandbox.faults import Dice, Faults
 from importer.settings import ImportSettings, Retry
-from tests.conftest import conversation, write_csv
-from tests.reliability.watched import WatchedSandbox
+from tests.support.data import conversation, write_csv
+from tests.support.watched import WatchedSandbox
 
 pytestmark = pytest.mark.anyio
 Make = Callable[..., ImportSettings]

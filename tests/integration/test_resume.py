@@ -13,15 +13,17 @@ from pathlib import Path
 import pytest
 
 from importer.api import run_import
-from importer.control import Control, Progress
+from importer.engine.control import Control
+from importer.engine.progress import Progress
 from importer.errors import InputChangedError, JobHeldError, SettingsError
-from importer.jobs import fingerprint, open_job
-from importer.journal.sqlite import SqliteJournal
+from importer.jobs.identity import fingerprint
+from importer.jobs.journal import Journal
+from importer.jobs.open_job import open_job
 from importer.model import OutcomeKind, RunEnd
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
-from tests.conftest import PRODUCT, conversation, write_csv
+from tests.support.data import PRODUCT, conversation, write_csv
 
 Make = Callable[..., ImportSettings]
 
@@ -94,7 +96,7 @@ def settled(job_of: Path) -> int:
     """Return how many rows the only job of a folder has settled; 0 while there is none."""
     for folder in job_of.glob("*-1"):
         try:
-            journal = SqliteJournal(folder)
+            journal = Journal(folder)
         except Exception:  # noqa: BLE001 -- not there yet, or not whole
             return 0
         total = journal.totals().settled

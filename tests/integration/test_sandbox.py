@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from importer.errors import SettingsError
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
-from tests.conftest import PRODUCT, conversation
+from tests.support.data import PRODUCT, conversation
 
 DOCUMENT = json.loads(files("importer.sandbox").joinpath("openapi.json").read_text("utf-8"))
 schema = schemathesis.openapi.from_dict(DOCUMENT)

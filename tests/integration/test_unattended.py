@@ -16,14 +16,15 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client.parser import text_string_to_metric_families
 
 from importer.api import run_import
-from importer.cli.main import cli
+from importer.cli.app import cli
 from importer.errors import ExitCode, ImporterError, SettingsError
 from importer.model import OutcomeKind
-from importer.reporting.telemetry import record
+from importer.reporting.exporters.opentelemetry import record
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
-from tests.conftest import PRODUCT, conversation, serve, write_csv
+from tests.support.data import PRODUCT, conversation, write_csv
+from tests.support.server import serve
 
 pytestmark = pytest.mark.anyio
 Make = Callable[..., ImportSettings]

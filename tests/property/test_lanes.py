@@ -4,9 +4,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from importer.lanes import ConversationLanes, Lane, LaneState, Superseded
+from importer.engine.lanes import ConversationLanes, Lane, LaneState, Superseded
 from importer.model import Deferral, Feedback, Meaning
-from tests.conftest import conversation
+from tests.support.data import conversation
 
 LATE_EFFECT = 5.0
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from importer.errors import InputError
 from importer.model import Row
 from importer.sources.base import RowSource
-from importer.sources.csv import CsvSource
+from importer.sources.csv_file import CsvSource
 from importer.sources.parquet import ParquetSource
-from tests.conftest import conversation
+from tests.support.data import conversation
 
 HEADER = ["conversation_id", "rating", "comment"]
 # Lone surrogates cannot be written as UTF-8.

@@ -18,11 +18,11 @@ from pathlib import Path
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from importer.journal.sqlite import SqliteJournal
+from importer.jobs.journal import Journal
 from importer.model import OutcomeKind, RunEnd
 from importer.sandbox.faults import Faults
-from tests.conftest import PRODUCT, conversation, write_csv
-from tests.reliability.watched import Put, WatchedSandbox
+from tests.support.data import PRODUCT, conversation, write_csv
+from tests.support.watched import Put, WatchedSandbox
 
 
 class Moment(Enum):
@@ -78,7 +78,7 @@ class Job:
         )
         if before is not None:
             (found,) = (self.folder / "jobs").glob("*/journal.sqlite")
-            with closing(SqliteJournal(found.parent)) as journal:
+            with closing(Journal(found.parent)) as journal:
                 recorded = list(journal.outcomes(first=before, last=before))
             if not recorded:
                 self.violations.append(f"row {seq} is sent, the journal does not hold {before}")
@@ -105,7 +105,7 @@ class Job:
         if not journals:
             return [], False
         (found,) = journals
-        with closing(SqliteJournal(found.parent)) as journal:
+        with closing(Journal(found.parent)) as journal:
             run = journal.last_run()
             rows = [outcome.seq for outcome in journal.outcomes()]
         return rows, run is not None and run.end is RunEnd.FINISHED
@@ -193,7 +193,7 @@ def check_job(job: Job, service: WatchedSandbox) -> None:
     """Compare the journal, the summary, and what the service saw and holds."""
     (folder,) = {path.parent for path in (job.folder / "jobs").glob("*/journal.sqlite")}
     summary = json.loads((folder / "summary.json").read_text())
-    with closing(SqliteJournal(folder)) as journal:
+    with closing(Journal(folder)) as journal:
         outcomes = list(journal.outcomes())
     assert [outcome.seq for outcome in outcomes] == list(range(1, len(job.rows) + 1))
     assert summary["outcomes"] == {

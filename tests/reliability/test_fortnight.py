@@ -20,8 +20,8 @@ from anyio.from_thread import start_blocking_portal
 
 from importer.errors import ExitCode
 from importer.sandbox.faults import Dice, Faults, RequestFault
-from tests.conftest import PRODUCT, conversation, write_csv
-from tests.reliability.watched import Body, WatchedSandbox
+from tests.support.data import PRODUCT, conversation, write_csv
+from tests.support.watched import Body, WatchedSandbox
 
 NIGHTS = 14
 OUTAGE, REBOOT, OVERLAP, CORRECTION = 5, 8, 10, 12

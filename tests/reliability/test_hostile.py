@@ -24,8 +24,8 @@ from importer.errors import InputError
 from importer.model import OutcomeKind
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
-from importer.sources import open_source
-from tests.conftest import PRODUCT, conversation, write_csv
+from importer.sources.registry import open_source
+from tests.support.data import PRODUCT, conversation, write_csv
 
 Make = Callable[..., ImportSettings]
 

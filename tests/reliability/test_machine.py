@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from importer.clock import Clock
-from importer.control import Control
+from importer.clarityq.api_key import ApiKey
+from importer.engine.clock import Clock
+from importer.engine.control import Control
 from importer.model import OutcomeKind, RunEnd
-from importer.pipeline import run_pipeline
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
-from importer.secret import ApiKey
 from importer.settings import ImportSettings
-from tests.conftest import PRODUCT, conversation, write_csv
+from importer.workflows.import_job import run_import_job
+from tests.support.data import PRODUCT, conversation, write_csv
 
 Make = Callable[..., ImportSettings]
 
@@ -101,8 +101,8 @@ async def test_a_clock_that_is_set_back_between_runs_makes_no_row_wait_for_a_day
                 control.cancel(RunEnd.SIGTERM)
 
     tomorrow = Clock(wall=lambda: time.time() + 24 * 3600)
-    await run_pipeline(
+    await run_import_job(
         settings, ApiKey("any"), control=control, observers=[StopOnceDeferred()], clock=tomorrow
     )
-    summary = await run_pipeline(settings, ApiKey("any"))
+    summary = await run_import_job(settings, ApiKey("any"))
     assert summary.outcomes[OutcomeKind.SUCCEEDED] == 1

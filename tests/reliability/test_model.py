@@ -15,17 +15,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from importer.api import run_import
-from importer.control import Control
+from importer.engine.control import Control
 from importer.errors import ExitCode
-from importer.journal.sqlite import SqliteJournal
+from importer.feedback.ratings import RatingTable
+from importer.jobs.journal import Journal
 from importer.model import Outcome, OutcomeKind, Reason, RunEnd
-from importer.ratings import RatingTable
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
 from importer.settings import ImportSettings
-from tests.conftest import PRODUCT
-from tests.reliability.cases import CASES, SKIPPED, Case, Fate, Script, model
-from tests.reliability.watched import Body, Put, WatchedSandbox
+from tests.support.cases import CASES, SKIPPED, Case, Fate, Script, model
+from tests.support.data import PRODUCT
+from tests.support.watched import Body, Put, WatchedSandbox
 
 #: A late write comes after the client has given up on it, and before it trusts that it is over.
 FAULTS = Faults(late_by=0.12, retry_after=0.0)
@@ -83,7 +83,7 @@ def check_accounts(summary: Summary) -> None:
 
 
 def outcomes_of(summary: Summary) -> list[Outcome]:
-    journal = SqliteJournal(summary.folder)
+    journal = Journal(summary.folder)
     found = list(journal.outcomes())
     journal.close()
     return found
@@ -143,8 +143,8 @@ def check_cases(number: int, random_seed: int, figures: Counter[str]) -> None:
     def check(case: Case) -> None:
         with (
             TemporaryDirectory() as folder,
-            patch("importer.feed.BATCH_ROWS", case.batch_rows),
-            patch("importer.run._MOST_READY", 2 * case.batch_rows),
+            patch("importer.engine.reader.BATCH_ROWS", case.batch_rows),
+            patch("importer.engine.run._MOST_READY", 2 * case.batch_rows),
         ):
             anyio.run(play, case, Path(folder), figures)
 

@@ -13,8 +13,9 @@ import pytest
 from aiohttp import web
 from anyio.from_thread import start_blocking_portal
 
-from importer.secret import ApiKey
-from tests.conftest import PRODUCT, conversation, serve, write_csv
+from importer.clarityq.api_key import ApiKey
+from tests.support.data import PRODUCT, conversation, write_csv
+from tests.support.server import serve
 
 KEY = "canary-9b1d-key-that-must-not-leak"
 #: A part of the key is a leak, too.

@@ -20,7 +20,8 @@ from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
-from tests.conftest import conversation, serve, write_csv
+from tests.support.data import conversation, write_csv
+from tests.support.server import serve
 
 pytestmark = pytest.mark.anyio
 Make = Callable[..., ImportSettings]

@@ -108,14 +108,14 @@ class Service:
     `noise` is refused whatever the rate, `errors` get 503, `pending` 409.
     """
 
-    grant: Grant = lambda _now, _latency: True  # noqa: E731 -- a field, not a name
+    grant: Grant = lambda _now, _latency: True
     latency: float = 0.05
     noise: float = 0.0
     errors: float = 0.0
     pending: float = 0.0
-    retry_after: Callable[[float], float | None] = lambda _: None  # noqa: E731
+    retry_after: Callable[[float], float | None] = lambda _: None
     noise_retry_after: float | None = None
-    down: Callable[[float], bool] = lambda _: False  # noqa: E731
+    down: Callable[[float], bool] = lambda _: False
     varies: bool = False
     seed: int = 1
     random: random.Random = field(init=False)
@@ -169,9 +169,7 @@ class Play:
                 pacer.start(now)
                 status, latency, retry_after = service.answer(now)
                 number += 1
-                heapq.heappush(
-                    ends, (now + latency, number, now, status, retry_after, failures)
-                )
+                heapq.heappush(ends, (now + latency, number, now, status, retry_after, failures))
                 self.most_in_flight = max(self.most_in_flight, len(ends))
                 continue
             if not ends or (wait and ends[0][0] > now + wait):

@@ -1,0 +1,176 @@
+"""What an answer of the service means for the row, and for the run. Sans-I/O.
+
+The documented statuses are those of the API's feedback and status calls (docs/api.md); every other
+status is one that any HTTP service or proxy may answer.
+"""
+
+from __future__ import annotations
+
+import re
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+
+import msgspec
+
+from importer.model import Feedback, Meaning, Warn, Word
+
+#: How much of the service's own words a message quotes, in code points.
+_QUOTE_LIMIT = 300
+
+
+class VerdictKind(Word):
+    """What an answer, or its absence, means."""
+
+    APPLIED = "applied"
+    NOT_COMPLETED = "not_completed"
+    COMPLETED = "completed"
+    CONVERSATION_ERROR = "conversation_error"
+    REFUSED = "refused"
+    TRANSIENT = "transient"
+    KEY_REFUSED = "key_refused"
+    UNTRUSTED = "untrusted"
+
+
+class Verdict(NamedTuple):
+    """`retry_after` is in seconds; `late` says that the request may still take effect."""
+
+    kind: VerdictKind
+    detail: str = ""
+    http_status: int | None = None
+    updated_at: str | None = None
+    warning: Warn | None = None
+    retry_after: float | None = None
+    late: bool = False
+
+
+class _Echo(msgspec.Struct):
+    """The feedback call's 200 body: what the service stored."""
+
+    conversation_id: str
+    updated_at: str
+    rating: str | None = None
+    comment: str | None = None
+
+
+class _Status(msgspec.Struct):
+    """The status call's 200 body."""
+
+    status: str
+
+
+class _Detail(msgspec.Struct):
+    """One entry of a 422 body."""
+
+    loc: list[str | int]
+    msg: str
+
+
+class _Invalid(msgspec.Struct):
+    detail: list[_Detail]
+
+
+class _Problem(msgspec.Struct):
+    detail: str
+
+
+_echo = msgspec.json.Decoder(_Echo)
+_status = msgspec.json.Decoder(_Status)
+_invalid = msgspec.json.Decoder(_Invalid)
+_problem = msgspec.json.Decoder(_Problem)
+
+
+def kind_of(status: int) -> VerdictKind:
+    """Return what an HTTP status means for a PUT of feedback, whatever the body."""
+    if status == 200:
+        return VerdictKind.APPLIED
+    if status == 409:
+        return VerdictKind.NOT_COMPLETED
+    if status in (401, 403):
+        return VerdictKind.KEY_REFUSED
+    if status in (408, 425, 429) or 500 <= status <= 599:
+        return VerdictKind.TRANSIENT
+    return VerdictKind.REFUSED
+
+
+def judge_feedback(feedback: Feedback, status: int, body: bytes | None) -> Verdict:
+    """Return the verdict on an answered PUT. `body` is None if it broke off or was too large."""
+    kind = kind_of(status)
+    if kind is not VerdictKind.APPLIED:
+        # A gateway that gave up waiting says nothing of the service behind it.
+        return Verdict(kind, describe(status, body), status, late=status == 504)
+    try:
+        echo = _echo.decode(body or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # Something in between answered, such as a proxy's page: not proof that it was stored.
+        return Verdict(
+            VerdictKind.TRANSIENT, "200, but not with the stored feedback as its body", status
+        )
+    sent = None if feedback.rating is Meaning.CLEAR else feedback.rating
+    same = (
+        echo.rating == sent
+        and echo.comment == feedback.comment
+        and echo.conversation_id.lower() == feedback.conversation_id
+    )
+    warning = None if same else Warn.ECHO_DIFFERS
+    return Verdict(kind, "", status, echo.updated_at[:64], warning)
+
+
+def judge_status(status: int, body: bytes | None) -> Verdict:
+    """Return the verdict on an answered status call.
+
+    An answer that does not tell the status is `COMPLETED`: the PUT that follows will tell.
+    """
+    kind = kind_of(status)
+    if kind in (VerdictKind.KEY_REFUSED, VerdictKind.TRANSIENT):
+        return Verdict(kind, describe(status, body), status)
+    try:
+        told = _status.decode(body or b"").status if status == 200 else ""
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        told = ""
+    match told:
+        case "IN_PROGRESS":
+            return Verdict(VerdictKind.NOT_COMPLETED, "the conversation is IN_PROGRESS", 409)
+        case "ERROR":
+            return Verdict(VerdictKind.CONVERSATION_ERROR, "the conversation is in ERROR", 409)
+        case _:
+            return Verdict(VerdictKind.COMPLETED)
+
+
+def describe(status: int, body: bytes | None) -> str:
+    """Return what the service said, in words: a 422's places and messages, or its text."""
+    said = ""
+    try:
+        said = "; ".join(
+            f"{'.'.join(map(str, entry.loc))}: {entry.msg}"
+            for entry in _invalid.decode(body or b"").detail
+        )
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        try:
+            said = _problem.decode(body or b"").detail
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            said = (body or b"")[: 4 * _QUOTE_LIMIT].decode("utf-8", "replace")
+    said = printable(said)
+    return f"{status}: {said}" if said else str(status)
+
+
+def printable(text: str) -> str:
+    """Return foreign `text` on one line, without control characters, cut to a bound."""
+    line = re.sub(r"\s+", " ", text).strip()
+    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    return line if len(line) <= _QUOTE_LIMIT else line[: _QUOTE_LIMIT - 1] + "…"
+
+
+def parse_retry_after(value: str | None, now: float) -> float | None:
+    """Return the seconds that a `Retry-After` header asks for, or None without a usable one.
+
+    `now` is in Unix seconds; the header holds seconds or a date (RFC 9110, section 10.2.3).
+    """
+    if value is None:
+        return None
+    value = value.strip()
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value, re.ASCII):
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,85 @@
+"""The command group and its last line of defence: every expected error becomes one message."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib import import_module
+from importlib.metadata import version
+
+import click
+
+from importer.common.text import nearest
+from importer.errors import ExitCode, ImporterError
+
+_NOTABLE = ("aiohttp", "anyio", "pandas", "pyarrow", "tenacity")
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when it is used, so that `--help` stays quick."""
+
+    _commands = ("check", "run", "retry", "batch", "jobs", "explain", "outcomes", "sandbox")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        return list(self._commands)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        if name not in self._commands:
+            return None
+        command = getattr(import_module(f"importer.cli.commands.{name}"), name)
+        assert isinstance(command, click.Command)  # noqa: S101 -- each module defines its command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self._commands and (meant := nearest(args[0], self._commands)):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {meant!r}?")
+        return super().resolve_command(ctx, args)
+
+
+def _versions() -> str:
+    """Return the template of what `--version` prints: what a bug report should hold."""
+    parts = [f"Python {platform.python_version()} on {platform.system()}"]
+    parts += [f"{name} {version(name)}" for name in _NOTABLE]
+    return f"%(prog)s %(version)s\n{', '.join(parts)}"
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(
+    version("clarityq-importer"), prog_name="clarityq-import", message=_versions()
+)
+def cli() -> None:
+    """Import feedback from CSV and Parquet files into ClarityQ.
+
+    The API key comes from CLARITYQ_API_KEY, from --api-key-file, or from a prompt. Every option
+    can also be set as CLARITYQ_OPTION_NAME or in clarityq-import.toml; arguments win over the
+    environment, and the environment over the file.
+    """
+
+
+def main() -> None:
+    """Run the command and leave with its exit code."""
+    # Arrow's own allocator keeps what it has freed; the system's gives it back.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    try:
+        code = cli.main(prog_name="clarityq-import", standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        code = leave.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = ExitCode.USAGE
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nStopped.", err=True)
+        code = ExitCode.SIGINT
+    except ImporterError as error:
+        from importer.cli.console import plain  # noqa: PLC0415 -- heavy, and --help does without
+
+        click.echo(f"Error: {plain(str(error))}", err=True)
+        code = error.exit_code
+    except BrokenPipeError:
+        # The reader of our output has gone; leave nothing for the interpreter to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.ABORTED
+    sys.exit(int(code or 0))

@@ -1,0 +1,197 @@
+"""`clarityq-import check`: read the input as an import would, and say what it would meet."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from importer.cli.commands.ratings_draft import write_draft
+from importer.cli.config_file import CONTEXT
+from importer.cli.console import output
+from importer.cli.options import INPUTS, NO_PRODUCT, PATH, READING, build_settings, with_options
+from importer.common.durations import format_duration
+from importer.common.text import counted, did_you_mean, shown
+from importer.errors import ExitCode
+from importer.feedback.normalise import COMMENT_LIMIT
+from importer.feedback.ratings import PRESETS, RatingTable
+from importer.model import Reason
+from importer.reporting.wording import HOW_TO_FIX, words
+from importer.settings import ImportSettings, LongComments
+
+if TYPE_CHECKING:
+    from importer.workflows.check_inputs import Findings
+
+#: Requests per second for which the duration is told when no --rate is given.
+_RATES = (100.0, 1000.0)
+_MOST_WORDS_SHOWN = 30
+
+
+@click.command(context_settings=CONTEXT)
+@INPUTS
+@with_options(READING)
+@click.option(
+    "--write-ratings",
+    type=PATH,
+    metavar="FILE.toml",
+    help="Draft a rating table from the words that are found.",
+)
+def check(inputs: tuple[Path, ...], write_ratings: Path | None, **options: Any) -> ExitCode:
+    """Tell what an import of these files would meet. Nothing is sent.
+
+    Exit code 0: every row can be sent. 1: some rows would be rejected. 2: a file cannot be read.
+    """
+    return review(build_settings(inputs, {**options, "product_id": NO_PRODUCT}), write_ratings)
+
+
+def review(settings: ImportSettings, write_ratings: Path | None = None) -> ExitCode:
+    """Inspect the inputs, print what was found, and draft a rating table if that is asked for."""
+    from importer.workflows.check_inputs import check_inputs  # noqa: PLC0415 -- --help does without
+
+    found = check_inputs(settings)
+    console = output()
+    _print(found, settings, console)
+    if write_ratings is not None:
+        undecided = write_draft(write_ratings, found.words, found.meanings)
+        todo = f"; decide on {counted(undecided, 'word')} in it" if undecided else ""
+        console.print(f"{write_ratings} is written{todo}, and give it as --ratings {write_ratings}")
+    return ExitCode.ROWS_NOT_IMPORTED if found.rejected else ExitCode.OK
+
+
+def _print(found: Findings, settings: ImportSettings, console: Console) -> None:
+    console.print(_verdict(found))
+    console.print(
+        f"{counted(found.rows, 'row')} read: {found.sendable:,} can be sent, "
+        f"{found.rejected:,} would be rejected, {found.skipped:,} skipped."
+    )
+    _print_problems(found, console)
+    _print_words(found, settings, console)
+    _print_remarks(found, settings, console)
+    _print_mending(found, console)
+    if settings.rate is not None:
+        rates: tuple[float, ...] = (settings.rate,)
+    else:
+        rates = _RATES if found.sendable else ()
+    for rate in rates:
+        console.print(
+            f"At {rate:,g} requests/s the import takes about "
+            f"{format_duration(found.sendable / rate)}."
+        )
+
+
+def _verdict(found: Findings) -> str:
+    if not found.rejected:
+        return "Ready: every row can be sent or is to be skipped."
+    if not found.sendable:
+        return "Not ready: no row can be sent. See below what to mend."
+    return "Not quite ready: some rows would be rejected. See below what to mend."
+
+
+def _print_problems(found: Findings, console: Console) -> None:
+    if not found.problems:
+        return
+    several = len({e.file for p in found.problems.values() for e in p.examples}) > 1
+    table = Table("rejected because", "rows", "for example", box=None, pad_edge=False)
+    table.columns[1].justify = "right"
+    for reason, problem in sorted(found.problems.items(), key=lambda item: -item[1].rows):
+        for place, example in enumerate(problem.examples):
+            where = f"row {example.row:,}"
+            if example.line is not None:
+                where += f" (line {example.line:,})"
+            if several:
+                where = f"{example.file} {where}"
+            table.add_row(
+                words(reason) if not place else "",
+                f"{problem.rows:,}" if not place else "",
+                f"{where}: {example.detail}",
+            )
+    console.print()
+    console.print(table)
+
+
+def _print_words(found: Findings, settings: ImportSettings, console: Console) -> None:
+    if not found.words:
+        return
+    table = Table("rating", "rows", "becomes", box=None, pad_edge=False)
+    table.columns[1].justify = "right"
+    for word, number in found.words.most_common(_MOST_WORDS_SHOWN):
+        meaning = found.meanings[word]
+        fate = str(meaning) if meaning else f"rejected{_nearest(word, settings)}"
+        table.add_row(shown(word), f"{number:,}", fate)
+    console.print()
+    console.print(table)
+    hidden = len(found.words) - _MOST_WORDS_SHOWN
+    if hidden > 0 or found.more_words:
+        console.print(f"… and {counted(max(hidden, 1), 'more word')}, or more")
+    console.print()
+
+
+def _print_remarks(found: Findings, settings: ImportSettings, console: Console) -> None:
+    if found.long_comments:
+        fate = (
+            "to be cut (--long-comments truncate)"
+            if settings.long_comments is LongComments.TRUNCATE
+            else "to be rejected (--long-comments truncate would cut instead)"
+        )
+        console.print(
+            f"{counted(found.long_comments, 'comment')} over {COMMENT_LIMIT:,} characters, {fate}."
+        )
+    if found.comment_only:
+        console.print(
+            f"{counted(found.comment_only, 'row')} with a comment only: sending one erases the "
+            "rating that the conversation may have, since feedback is replaced as a whole."
+        )
+    if found.repeated_conversations:
+        examples = ", ".join(
+            f"{text} ({number:,} rows)" for text, number in found.repeated_examples
+        )
+        console.print(
+            f"{counted(found.repeated_conversations, 'conversation')} of {found.conversations:,} "
+            "with more than one row. The last row of each wins: "
+            f"{counted(found.superseded, 'earlier row')} will be superseded. Such are {examples}."
+        )
+    if found.long_comments or found.comment_only or found.repeated_conversations:
+        console.print()
+
+
+def _print_mending(found: Findings, console: Console) -> None:
+    """Print what to do about each problem, as text that can be pasted."""
+    if not found.problems:
+        return
+    console.print("To mend:")
+    for reason, _ in sorted(found.problems.items(), key=lambda item: -item[1].rows):
+        step = _mend_ratings(found) if reason is Reason.UNKNOWN_RATING else HOW_TO_FIX[reason]
+        console.print(f"- {words(reason)}: {step}", soft_wrap=True)
+    console.print()
+
+
+def _mend_ratings(found: Findings) -> str:
+    unknown = [word for word, meaning in found.meanings.items() if meaning is None]
+    options = []
+    known = {preset: _words_known_by(preset, unknown) for preset in PRESETS}
+    preset = max(known, key=lambda name: len(known[name]))
+    if 2 * len(known[preset]) > len(unknown):
+        options.append(f"--ratings {preset}")
+        unknown = [word for word in unknown if word not in known[preset]]
+    options += [f"--ratings {shlex.quote(f'{word.strip()}=SKIP')}" for word in unknown[:3]]
+    text = f"add {' '.join(options)}"
+    if unknown:
+        text += (
+            " (SKIP, or what they mean: POSITIVE, NEGATIVE, CLEAR), or let --write-ratings "
+            "ratings.toml draft a table of all words"
+        )
+    return text
+
+
+def _words_known_by(preset: str, words: list[str]) -> list[str]:
+    table = RatingTable.parse([preset])
+    return [word for word in words if table.meaning(word)]
+
+
+def _nearest(word: str, settings: ImportSettings) -> str:
+    known = [known.upper() for known in settings.ratings.words]
+    return did_you_mean(word.strip().upper(), known, cutoff=0.75)

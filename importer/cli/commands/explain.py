@@ -1,0 +1,110 @@
+"""`clarityq-import explain`: the story of one conversation in a job."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from importer.cli.config_file import CONTEXT
+from importer.cli.console import output
+from importer.cli.options import CONFIG, JOBS_DIR, jobs_folder
+from importer.common.durations import format_duration
+from importer.common.text import counted, shown
+from importer.common.uuids import canonical_uuid
+from importer.errors import ExitCode, SettingsError
+from importer.jobs.folders import find_job
+from importer.reporting.wording import CALLS, words
+
+if TYPE_CHECKING:
+    from importer.reporting.conversation import RowStory, Story
+
+_COMMENT_SHOWN = 60
+
+
+@click.command(context_settings=CONTEXT)
+@CONFIG
+@JOBS_DIR
+@click.argument("job")
+@click.argument("conversation_id")
+def explain(jobs_dir: Path | None, job: str, conversation_id: str) -> ExitCode:
+    """Tell what happened to one conversation in JOB: its rows, every attempt, and why.
+
+    JOB is a job's folder or its name. Exit code 1: the job has no row of this conversation.
+    """
+    folder = find_job(jobs_folder(jobs_dir), job)
+    conversation = canonical_uuid(conversation_id.strip())
+    if conversation is None:
+        raise SettingsError(f"{shown(conversation_id)} is not a UUID: copy it from the input")
+    from importer.reporting.conversation import tell_story  # noqa: PLC0415 -- heavy; --help does without
+
+    story = tell_story(folder, conversation)
+    _print(story, folder, output())
+    return ExitCode.OK if story.rows else ExitCode.ROWS_NOT_IMPORTED
+
+
+def _print(story: Story, folder: Path, console: Console) -> None:
+    if story.remark:
+        console.print(f"{story.remark}.", soft_wrap=True)
+    if not story.rows:
+        console.print(f"Job {folder.name} has no row of conversation {story.conversation_id}.")
+        return
+    console.print(
+        f"Conversation {story.conversation_id}: {counted(len(story.rows), 'row')} "
+        f"in job {folder.name}."
+    )
+    for row in story.rows:
+        console.print()
+        for line in _lines(row, story):
+            console.print(line, soft_wrap=True)
+
+
+def _lines(story: RowStory, whole: Story) -> list[str]:
+    from importer.reporting.conversation import why  # noqa: PLC0415
+
+    events = []
+    for attempt in story.attempts:
+        text = f"{CALLS[attempt.call]:7} {attempt.detail}"
+        if attempt.wait:
+            text += f"; waits {format_duration(attempt.wait)}"
+        events.append((attempt.at, text))
+    looks = [attempt for attempt in story.attempts if attempt.http_status == HTTPStatus.CONFLICT]
+    if story.deferral is not None and story.deferral.looks > len(looks):
+        events.append(
+            (story.deferral.looked_at, f"status? the same, {story.deferral.looks:,} times in all")
+        )
+    lines = [_title(story), *(f"  {_time(at)}  {text}" for at, text in sorted(events))]
+    outcome = story.outcome
+    if outcome is not None:
+        when = _time(outcome.settled_at) if outcome.settled_at is not None else ""
+        name = words(outcome.kind)
+        puts = f", after {counted(outcome.attempts, 'PUT')}" if outcome.attempts else ""
+        lines.append(f"  {when}  {name}{puts}: {why(outcome)}")
+    elif story.deferral is not None:
+        lines.append(f"  pending: the next look is due at {_time(story.deferral.due)}")
+    else:
+        end = f"the latest run ended first ({whole.end})" if whole.end else "it is not settled yet"
+        lines.append(f"  pending: {words(end)}")
+    return lines
+
+
+def _title(story: RowStory) -> str:
+    title = f"Row {story.number:,}"
+    row = story.row
+    if row is not None and row.line is not None:
+        title += f" (line {row.line:,})"
+    title += f" of {story.file}"
+    if row is None:
+        return title
+    rating = f"rating {shown(row.rating)}" if row.rating else "no rating"
+    comment = f"comment {shown(row.comment, _COMMENT_SHOWN)}" if row.comment else "no comment"
+    return f"{title}: {rating}, {comment}"
+
+
+def _time(seconds: float) -> str:
+    """Return a time of day, in this machine's zone, with its date."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")

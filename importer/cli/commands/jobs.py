@@ -1,0 +1,105 @@
+"""`clarityq-import jobs`: the jobs in the jobs folder and how they ended."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from importer.cli.config_file import CONTEXT
+from importer.cli.console import outcome_counts, output
+from importer.cli.options import CONFIG, JOBS_DIR, jobs_folder
+from importer.errors import JournalError, SettingsError
+from importer.jobs.folders import job_folders
+from importer.jobs.journal import Journal
+from importer.jobs.lock import is_held
+from importer.model import RunEnd, exit_code
+
+
+@click.group(invoke_without_command=True, context_settings=CONTEXT)
+@CONFIG
+@JOBS_DIR
+@click.pass_context
+def jobs(ctx: click.Context, jobs_dir: Path | None) -> None:
+    """List the jobs with their outcomes, the oldest first; or prune them."""
+    ctx.obj = folder = jobs_folder(jobs_dir)
+    if ctx.invoked_subcommand is None:
+        _list(folder)
+
+
+@jobs.command()
+@click.option(
+    "--keep-days",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Keep jobs that ended in the last N days.",
+)
+@click.option("--keep-last", type=click.IntRange(0), metavar="N", help="Keep the last N jobs.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.pass_obj
+def prune(folder: Path, keep_days: int | None, keep_last: int | None, dry_run: bool) -> None:
+    """Remove the folders of old jobs. Unfinished ones, and those at work, always stay.
+
+    With both options a job stays that either of them keeps. The ledger is not touched.
+    """
+    if keep_days is None and keep_last is None:
+        raise SettingsError("say what to keep: --keep-days N, --keep-last N, or both")
+    finished = sorted(
+        (ended_at, job) for job in job_folders(folder) if (ended_at := _ended_at(job)) is not None
+    )
+    oldest = math.inf if keep_days is None else time.time() - 86_400 * keep_days
+    last = [job for _, job in finished[len(finished) - (keep_last or 0) :]]
+    for ended_at, job in finished:
+        if ended_at < oldest and job not in last and not is_held(job):
+            if not dry_run:
+                shutil.rmtree(job)
+            click.echo(f"{'would remove' if dry_run else 'removed'} {job}")
+
+
+def _ended_at(folder: Path) -> float | None:
+    """Return when the job was finished, in Unix seconds; None if it is not, or not known."""
+    try:
+        with closing(Journal(folder)) as journal:
+            run = journal.last_run()
+    except JournalError:
+        return None
+    return run.ended_at if run is not None and run.end is RunEnd.FINISHED else None
+
+
+def _list(folder: Path) -> None:
+    folders = job_folders(folder)
+    if not folders:
+        click.echo(f"There are no jobs in {folder}.")
+        return
+    table = Table("job", "started (UTC)", "state", "exit", "rows", "outcomes", box=None)
+    lines = sorted((_line(job) for job in folders), key=lambda line: line[0])
+    for _, cells in lines:
+        table.add_row(*cells)
+    output().print(table)
+
+
+def _line(folder: Path) -> tuple[float, list[Any]]:
+    try:
+        journal = Journal(folder)
+    except JournalError as error:
+        return 0.0, [folder.name, "", "unreadable", "", "", str(error)]
+    try:
+        run, totals = journal.last_run(), journal.totals()
+    finally:
+        journal.close()
+    if run is None:
+        return 0.0, [folder.name, "", "empty", "", "", ""]
+    if run.end is not None:
+        state, code = str(run.end), str(int(exit_code(run.end, totals.outcomes)))
+    else:
+        state, code = ("running" if is_held(folder) else "interrupted"), ""
+    counts = outcome_counts(totals.outcomes)
+    started = datetime.fromtimestamp(run.started_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return run.started_at, [folder.name, started, state, code, f"{totals.rows:,}", counts]

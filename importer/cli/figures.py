@@ -1,0 +1,72 @@
+"""The figures of a run that every view of it shows, in words."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import datetime, timedelta
+
+from importer.engine.progress import Progress
+from importer.model import OutcomeKind
+from importer.reporting.wording import limit_in_words, words
+
+#: Seconds over which the speed is averaged.
+_RATE_WINDOW = 10.0
+
+
+class Speed:
+    """Rows settled per second, over the last few seconds."""
+
+    def __init__(self) -> None:
+        self._points: deque[tuple[float, int]] = deque()
+
+    def update(self, progress: Progress) -> float:
+        """Take in how the run stands now; return rows per second."""
+        self._points.append((progress.elapsed, progress.settled_now))
+        while self._points[-1][0] - self._points[0][0] > _RATE_WINDOW:
+            self._points.popleft()
+        (then, before), (now, after) = self._points[0], self._points[-1]
+        return (after - before) / (now - then) if now > then else 0.0
+
+
+def outcomes_so_far(progress: Progress) -> str:
+    """Return the outcomes that there are, in words."""
+    done = progress.outcomes
+    parts = [f"{done[OutcomeKind.SUCCEEDED]:,} succeeded"]
+    parts += [
+        f"{done[kind]:,} {words(kind)}"
+        for kind in OutcomeKind
+        if done[kind] and kind not in (OutcomeKind.SUCCEEDED, OutcomeKind.PENDING)
+    ]
+    return " · ".join(parts)
+
+
+def waiting_rows(progress: Progress) -> str:
+    """Return how many rows wait for what, and until when the next one does; or nothing."""
+    parts = []
+    if progress.deferred:
+        parts.append(f"{progress.deferred:,} deferred")
+    if progress.retrying:
+        parts.append(f"{progress.retrying:,} waiting for a retry")
+    if parts and progress.next_due is not None:
+        due = datetime.now().astimezone() + timedelta(seconds=progress.next_due)
+        parts.append(f"the next is due at {due:%H:%M:%S}")
+    return " · ".join(parts)
+
+
+def what_holds(progress: Progress) -> str:
+    """Return what keeps the run from being faster, in words; or nothing."""
+    if progress.held_by:
+        return progress.held_by
+    return limit_in_words(progress.limit, progress.service_rate, progress.latencies[0])
+
+
+def average_speed(progress: Progress) -> float:
+    """Return the rows settled per second since the run began."""
+    return progress.settled_now / progress.elapsed if progress.elapsed > 0 else 0.0
+
+
+def time_left(progress: Progress) -> float | None:
+    """Return the estimated seconds until all rows have been sent once; None if unknown."""
+    if not 0.01 < progress.share < 1 or progress.elapsed < 2:
+        return None
+    return progress.elapsed * (1 - progress.share) / progress.share

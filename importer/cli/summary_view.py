@@ -1,0 +1,112 @@
+"""What a run prints at its end: the outcomes, the verdict, and what comes next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+from rich.table import Column, Table
+
+from importer.cli.console import output
+from importer.common.durations import format_duration
+from importer.common.text import counted
+from importer.errors import ExitCode
+from importer.model import OutcomeKind, RunEnd
+from importer.reporting.left_overs import REPORT_NAME
+from importer.reporting.summary import Summary
+from importer.reporting.wording import WARNINGS, words
+
+#: In a shorter run, in seconds, what limited the speed is mostly its start.
+_LONG_ENOUGH = 5.0
+
+
+def print_summary(summary: Summary, ctx: click.Context) -> None:
+    """Print the outcomes, the verdict, and what comes next; `ctx` is the command that was given."""
+    table = Table("outcome", Column("rows", justify="right"), "", box=None, pad_edge=False)
+    for kind in OutcomeKind:
+        reasons = ", ".join(
+            f"{number:,} {words(reason)}"
+            for (of, reason), number in sorted(summary.reasons.items())
+            if of is kind and kind not in (OutcomeKind.SUPERSEDED, OutcomeKind.SKIPPED)
+        )
+        table.add_row(str(kind), f"{summary.outcomes[kind]:,}", reasons)
+    table.add_row("total", f"{summary.rows:,}")
+    console = output()
+    console.print()
+    console.print(table)
+    console.print()
+    seconds = format_duration(max(0.0, summary.ended_at - summary.started_at))
+    console.print(
+        f"{_verdict(summary)} ({seconds}, {counted(summary.puts, 'PUT')})", soft_wrap=True
+    )
+    if summary.what_limited and summary.ended_at - summary.started_at > _LONG_ENOUGH:
+        console.print(f"What limited the speed: {summary.what_limited}.", soft_wrap=True)
+    for warning, number in summary.warnings.items():
+        console.print(f"{counted(number, 'row')} {WARNINGS[warning]}.", soft_wrap=True)
+    console.print(f"Job folder: {summary.folder}", soft_wrap=True)
+    console.print(f"Report: {summary.folder / REPORT_NAME}", soft_wrap=True)
+    for line in _next_steps(summary, ctx):
+        console.print(line, soft_wrap=True)
+
+
+def _verdict(summary: Summary) -> str:
+    match summary.end:
+        case RunEnd.FINISHED if summary.exit_code is ExitCode.OK:
+            return "Done: every row is accounted for and nothing is left to do."
+        case RunEnd.FINISHED if summary.exit_code is ExitCode.NOT_COMPLETED:
+            return "Done, but for conversations that are not completed."
+        case RunEnd.FINISHED:
+            return "Done, but some rows were not imported."
+        case RunEnd.TIME_BOX:
+            return f"Stopped: {summary.message}. What was answered is recorded."
+        case RunEnd.SIGINT | RunEnd.SIGTERM:
+            return "Stopped. What was answered is recorded."
+        case _:
+            return f"Aborted: {summary.message}."
+
+
+def _next_steps(summary: Summary, ctx: click.Context) -> list[str]:
+    """Return what to do now, as commands to type."""
+    inputs = ctx.params.get("inputs") or [ctx.params["job"]]
+    if summary.end is not RunEnd.FINISHED:
+        return [f"To go on: {_command(ctx, inputs)}"]
+    steps = []
+    for path in summary.files:
+        number = summary.outcomes[OutcomeKind(path.stem)]
+        if path.stem == OutcomeKind.NOT_COMPLETED:
+            steps.append(
+                f"To try the {counted(number, 'row')} not completed again later: "
+                f"{_command(ctx, inputs)}"
+            )
+        else:
+            again = "import that file with clarityq-import run"
+            if "inputs" in ctx.params:
+                again = _command(ctx, [path], without=("format",))
+            steps.append(
+                f"To import the {counted(number, 'row')} {path.stem}: mend {path}, then {again}"
+            )
+    return steps
+
+
+def _command(ctx: click.Context, inputs: Iterable[Path], without: tuple[str, ...] = ()) -> str:
+    """Return this command for `inputs`, with the options that were given as arguments."""
+    words = ["clarityq-import", str(ctx.info_name), *map(str, inputs)]
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        if (
+            not isinstance(parameter, click.Option)
+            or name in ("restart", *without)
+            or ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE
+        ):
+            continue
+        if parameter.is_flag:
+            words.append(parameter.opts[0])
+            continue
+        value: Any = ctx.params[name]
+        for item in value if parameter.multiple else [value]:
+            words += [parameter.opts[0], str(item)]
+    return shlex.join(words)

@@ -1,0 +1,29 @@
+"""Files that only their owner may read, and files that are complete whenever they are there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_PRIVATE = 0o600
+
+
+def private_opener(path: str, flags: int) -> int:
+    """Open a file that only its owner may read; for `open(..., opener=...)`."""
+    return os.open(path, flags, _PRIVATE)
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield the path of a new, empty, private file, which becomes `path` when the block is left.
+
+    So `path` is never there in part, wherever the process is killed. After an exception it is as it
+    was. Raises `OSError`.
+    """
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE))
+    yield temporary
+    temporary.replace(path)

@@ -1,0 +1,1 @@
+"""One run of a job while it lasts: rows are read, sent, answered and recorded."""

@@ -1,0 +1,43 @@
+"""How a run is stopped from outside."""
+
+from __future__ import annotations
+
+import anyio
+
+from importer.engine.wakeup import Wakeup
+from importer.model import RunEnd
+
+
+class Control:
+    """Stops one run; made on the run's event loop. `stop` may be called more than once."""
+
+    def __init__(self) -> None:
+        self.end: RunEnd | None = None
+        self.message = ""
+        self.changed = Wakeup()
+        self.scope = anyio.CancelScope()
+        self._grace = 0.0
+
+    def stop(self, end: RunEnd, message: str = "", *, grace: float | None = None) -> None:
+        """Start nothing new; what is in flight may finish within `grace` seconds.
+
+        Without it, within those of `allow_grace`. The first call's reason is kept.
+        """
+        if self.end is None:
+            self.end, self.message = end, message
+            grace = self._grace if grace is None else grace
+            self.scope.deadline = anyio.current_time() + grace
+            self.changed.notify()
+
+    def cancel(self, end: RunEnd) -> None:
+        """Stop at once. What has been recorded stays recorded."""
+        self.stop(end)
+        self.scope.cancel()
+
+    def stopped(self) -> bool:
+        """Return whether the run was told to stop; may be asked from any thread."""
+        return self.end is not None
+
+    def allow_grace(self, seconds: float) -> None:
+        """From now on a stop lets requests in flight finish for up to `seconds`."""
+        self._grace = seconds

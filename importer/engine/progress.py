@@ -1,0 +1,185 @@
+"""What there is to see of a run: its figures for the observers, and its moments for the journal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from importer.common.durations import format_duration
+from importer.common.histogram import percentile
+from importer.engine.clock import Clock
+from importer.engine.journal_writer import JournalWriter
+from importer.engine.lanes import ConversationLanes
+from importer.engine.statistics import Problem, Statistics
+from importer.jobs.records import Totals
+from importer.model import Moment, OutcomeKind
+from importer.pacing import Limit, Pacer
+from importer.settings import ImportSettings
+
+
+@dataclass(slots=True)
+class Reading:
+    """How far a run has come with its input: the reader alone changes it.
+
+    `share` is how much of it has been read (0 to 1); `admitted` counts the rows that were taken in,
+    those settled in earlier runs left out.
+    """
+
+    rows_read: int = 0
+    share: float = 0.0
+    admitted: int = 0
+    all_read: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A run at one moment."""
+
+    rows_read: int
+    #: How much of the input has been read, from 0 to 1.
+    share: float
+    #: The job's so far, over all its runs.
+    outcomes: Mapping[OutcomeKind, int]
+    #: Rows that this run has completed.
+    settled_now: int
+    in_flight: int
+    retrying: int
+    deferred: int
+    #: Seconds until the next waiting row is due; None if none waits.
+    next_due: float | None
+    only_deferred: bool
+    #: What holds all requests back, in words; or empty.
+    held_by: str
+    #: What keeps the run from being faster.
+    limit: Limit
+    #: The service's limit as it was found, in requests per second; None without one.
+    service_rate: float | None
+    #: How many requests may be in flight.
+    concurrency: int
+    #: Seconds since the run began.
+    elapsed: float
+    #: The recent median and 95th percentile, in seconds.
+    latencies: tuple[float | None, float | None]
+    #: Those met so far, the latest last.
+    problems: Mapping[str, Problem]
+
+
+class Observer(Protocol):
+    """Is told how a run goes. Its methods are called on the run's event loop and must be quick."""
+
+    def started(self, folder: Path, settings: ImportSettings, already_settled: int) -> None:
+        """The job is open; `already_settled` rows were settled by earlier runs."""
+        ...
+
+    def progressed(self, progress: Progress) -> None:
+        """Called several times a second."""
+        ...
+
+    def noticed(self, message: str) -> None:
+        """Something happened that a person may want to know, such as a pause."""
+        ...
+
+
+class ProgressReporter:
+    """Looks at the parts of a run, changes none of them, and tells the observers.
+
+    `before` are the job's figures before this run.
+    """
+
+    def __init__(
+        self,
+        lanes: ConversationLanes,
+        pacer: Pacer,
+        writer: JournalWriter,
+        before: Totals,
+        observers: Sequence[Observer],
+        clock: Clock,
+    ) -> None:
+        self._lanes = lanes
+        self._pacer = pacer
+        self._writer = writer
+        self._before = before
+        self._observers = observers
+        self._clock = clock
+        self._started = clock.monotonic()
+        self._limits: Counter[Limit] = Counter()
+        self.statistics = Statistics(self._started)
+
+    @property
+    def limit(self) -> Limit:
+        """Return what kept the run from being faster, most of its time."""
+        return max(self._limits, key=lambda limit: self._limits[limit], default=Limit.NOTHING)
+
+    def notice(self, message: str) -> None:
+        """Tell the observers what has happened; an empty message is nothing."""
+        for observer in self._observers if message else ():
+            observer.noticed(message)
+
+    def report(self, reading: Reading, *, last: bool = False) -> None:
+        """Tell the observers how the run stands, and record the moment if it is time.
+
+        The `last` moment is always kept.
+        """
+        progress = self._progress(reading)
+        self._limits[progress.limit] += 1
+        self._note_moment(progress, last=last)
+        for observer in self._observers:
+            observer.progressed(progress)
+
+    def _progress(self, reading: Reading) -> Progress:
+        now = self._clock.monotonic()
+        lanes = self._lanes.statistics()
+        counts = self._writer.counts
+        outcomes = {kind: self._before.outcomes[kind] + counts[kind] for kind in OutcomeKind}
+        outcomes[OutcomeKind.PENDING] = 0
+        rows = max(self._before.rows, reading.rows_read)
+        outcomes[OutcomeKind.PENDING] = rows - sum(outcomes.values())
+        due = self._lanes.next_due()
+        held = ""
+        if self._pacer.breaker.is_open:
+            held = "the service is unavailable"
+        elif (pause := self._pacer.paused_for(now)) > 0:
+            held = f"paused for {format_duration(pause)}"
+        return Progress(
+            rows_read=reading.rows_read,
+            share=reading.share,
+            outcomes=outcomes,
+            settled_now=counts.total(),
+            in_flight=lanes.in_flight,
+            retrying=lanes.retrying,
+            deferred=lanes.deferred,
+            next_due=None if due is None else max(0.0, due - now),
+            only_deferred=reading.all_read and lanes.deferred == lanes.outstanding > 0,
+            held_by=held,
+            limit=self._pacer.limit(now, lanes.in_flight),
+            service_rate=self._pacer.service_rate,
+            concurrency=self._pacer.window.size,
+            elapsed=now - self._started,
+            latencies=self.statistics.latencies(),
+            problems=self.statistics.problems,
+        )
+
+    def _note_moment(self, progress: Progress, *, last: bool) -> None:
+        """Record the figures of the interval that ends now, if one does."""
+        now = self._clock.monotonic()
+        ended = self.statistics.turn(now, progress.settled_now, last=last)
+        if ended is None:
+            return
+        interval, seconds, settled = ended
+        self._writer.passed(
+            Moment(
+                self._clock.wall(),
+                seconds,
+                settled,
+                progress.in_flight,
+                progress.concurrency,
+                progress.deferred,
+                percentile(interval.buckets, 0.5),
+                percentile(interval.buckets, 0.95),
+                progress.limit,
+                interval.statuses,
+            )
+        )

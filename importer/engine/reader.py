@@ -1,0 +1,78 @@
+"""The rows of all inputs as one numbered stream: settled ones dropped, the others normalised.
+
+Runs on a reader thread, one batch at a time; the run pulls a batch when it has room for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from importer.common.row_set import RowSet
+from importer.errors import InputError
+from importer.feedback.normalise import Normaliser
+from importer.model import Feedback, Outcome
+from importer.sources.base import RowSource
+
+#: Rows in a batch: enough that the change of threads costs nothing, few enough to stay small.
+BATCH_ROWS = 500
+
+
+@dataclass(slots=True)
+class Batch:
+    """Some rows in input order: `items` are those that are not settled yet.
+
+    `rows_read` counts all rows so far; `first_seqs` says where inputs begin, by position; `share`
+    is how much of all inputs has been read, from 0 to 1.
+    """
+
+    rows_read: int
+    items: list[Feedback | Outcome]
+    share: float
+    first_seqs: dict[int, int] = field(default_factory=dict)
+    ask_status: bool = False
+
+
+class Input(NamedTuple):
+    """A file and how its rows are understood.
+
+    With `ask_status`, the status of a row's conversation is asked for before the row is sent.
+    """
+
+    source: RowSource
+    normalise: Normaliser
+    ask_status: bool = False
+
+
+def read_rows(inputs: Sequence[Input], settled: RowSet) -> Generator[Batch, None, None]:
+    """Yield the rows of `inputs`, in order, as batches.
+
+    Raises `InputError` if a file is damaged, or changes while it is read.
+    """
+    marks = [_mark(source.path) for source, _, _ in inputs]
+    sizes = [size for size, _ in marks]
+    done = seq = 0
+    for position, (source, normalise, ask_status) in enumerate(inputs):
+        first_seqs = {position: seq + 1}
+        for rows in source.batches(seq + 1, BATCH_ROWS):
+            seq = rows[-1].seq
+            items = [normalise(row) for row in rows if not settled.count or row.seq not in settled]
+            share = (done + sizes[position] * source.progress()) / max(1, sum(sizes))
+            yield Batch(seq, items, share, first_seqs, ask_status)
+            first_seqs = {}
+        done += sizes[position]
+        if _mark(source.path) != marks[position]:
+            raise InputError(
+                f"{source.path} was changed while it was being read: import it again with "
+                "--restart when it is complete"
+            )
+
+
+def _mark(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    return found.st_size, found.st_mtime_ns

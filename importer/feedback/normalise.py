@@ -1,0 +1,78 @@
+"""From a row to the feedback that is sent, or to the outcome of a row that is not.
+
+Sans-I/O. The rules are the table "From a row to a request" of docs/reference.md; the limits are
+those of the API's feedback call.
+"""
+
+from __future__ import annotations
+
+from importer.common.text import shown
+from importer.common.uuids import canonical_uuid
+from importer.feedback.ratings import RatingTable
+from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Reason, Row
+
+#: The longest comment that the API takes, in code points.
+COMMENT_LIMIT = 2000
+
+
+class Normaliser:
+    """Turns rows into feedback by a rating table and a rule for comments over the limit."""
+
+    def __init__(self, ratings: RatingTable, *, truncate_comments: bool = False) -> None:
+        self._ratings = ratings
+        self._truncate = truncate_comments
+
+    def __call__(self, row: Row) -> Feedback | Outcome:
+        """Return what `row` becomes: feedback, or its outcome `rejected` or `skipped`."""
+        if row.problem is not None:
+            return _reject(row, None, row.problem, row.detail)
+        conversation = canonical_uuid(row.conversation_id)
+        if conversation is None:
+            return _reject(
+                row,
+                None,
+                Reason.BAD_CONVERSATION_ID,
+                f"conversation_id {shown(row.conversation_id)} is not a UUID"
+                if row.conversation_id
+                else "conversation_id is empty",
+            )
+
+        rating: Meaning | None = None
+        if row.rating and not row.rating.isspace():
+            rating = self._ratings.meaning(row.rating)
+            if rating is None:
+                return _reject(
+                    row,
+                    conversation,
+                    Reason.UNKNOWN_RATING,
+                    f"rating {shown(row.rating)} is not in the rating table",
+                )
+            if rating is Meaning.SKIP:
+                return Outcome(
+                    row.seq, OutcomeKind.SKIPPED, conversation, Reason.RATING_SKIPPED,
+                    f"rating {shown(row.rating)} is mapped to SKIP",
+                )  # fmt: skip
+
+        comment: str | None = row.comment
+        truncated = False
+        if not comment or comment.isspace():
+            comment = None
+        elif len(comment) > COMMENT_LIMIT:
+            if not self._truncate:
+                return _reject(
+                    row,
+                    conversation,
+                    Reason.COMMENT_TOO_LONG,
+                    f"comment has {len(comment):,} characters; the API takes {COMMENT_LIMIT:,}",
+                )
+            comment, truncated = comment[:COMMENT_LIMIT], True
+
+        if rating is None and comment is None:
+            return _reject(
+                row, conversation, Reason.NOTHING_TO_SEND, "rating and comment are both empty"
+            )
+        return Feedback(row.seq, conversation, rating, comment, truncated)
+
+
+def _reject(row: Row, conversation: str | None, reason: Reason, detail: str) -> Outcome:
+    return Outcome(row.seq, OutcomeKind.REJECTED, conversation, reason, detail)

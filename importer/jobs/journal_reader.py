@@ -1,0 +1,155 @@
+"""What the journal tells of a job afterwards: for the report and for the story of a conversation.
+
+Only reads, also while a run is writing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from importer.common.uuids import uuid_bytes
+from importer.jobs import sqlite_file
+from importer.jobs.journal import FILE_NAME, explained
+from importer.jobs.journal_lines import (
+    COLUMNS,
+    KIND_IDS,
+    RUN_COLUMNS,
+    moment_of,
+    outcome_of,
+    run_of,
+)
+from importer.jobs.records import LastRun
+from importer.model import Attempt, Call, Deferral, Moment, Outcome, OutcomeKind, Reason
+
+#: Kinds of outcome that somebody may have to do something about.
+_TROUBLES = (OutcomeKind.REJECTED, OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
+
+
+class Cause(NamedTuple):
+    """Rows that ended in the same way for the same reason, and the first of them."""
+
+    kind: OutcomeKind
+    reason: Reason | None
+    http_status: int | None
+    rows: int
+    example: Outcome
+
+
+class PastRun(NamedTuple):
+    """One run of the job, and the settings that it had (`ImportSettings.as_record`)."""
+
+    run: LastRun
+    settings: dict[str, Any]
+
+
+class JournalReader:
+    """Answers questions about the job in a folder; a context manager.
+
+    Every method raises `JournalError` if the journal cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE_NAME
+        with explained(self._path):
+            self._db = sqlite_file.connect(self._path, read_only=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._db.close()
+
+    def runs(self) -> list[PastRun]:
+        """Return all runs, the oldest first."""
+        return [
+            PastRun(run_of(run), json.loads(settings))
+            for *run, settings in self._all(
+                sqlite_file.select("run", (*RUN_COLUMNS, "settings")) + " ORDER BY number"
+            )
+        ]
+
+    def outcomes_of(self, conversation_id: str) -> list[Outcome]:
+        """Return the outcomes of the conversation's settled rows, in input order."""
+        return [
+            outcome_of(row)
+            for row in self._all(
+                sqlite_file.select("outcome", COLUMNS) + " WHERE conversation = ? ORDER BY seq",
+                uuid_bytes(conversation_id),
+            )
+        ]
+
+    def attempts(self, seq: int) -> list[Attempt]:
+        """Return the row's requests that did not end with stored feedback, the oldest first."""
+        rows = self._all(
+            sqlite_file.select("attempt", Attempt._fields) + " WHERE seq = ? ORDER BY at", seq
+        )
+        attempts = map(Attempt._make, rows)
+        return [attempt._replace(call=Call(attempt.call)) for attempt in attempts]
+
+    def deferral(self, seq: int) -> Deferral | None:
+        """Return where the row stood last that was told to wait; None if it never was."""
+        rows = self._all(sqlite_file.select("deferral", Deferral._fields) + " WHERE seq = ?", seq)
+        return next(map(Deferral._make, rows), None)
+
+    def moments(self) -> list[Moment]:
+        """Return how the job went, the oldest moment first."""
+        return [
+            moment_of(row)
+            for row in self._all(sqlite_file.select("moment", Moment._fields) + " ORDER BY at")
+        ]
+
+    def causes(self, most: int) -> list[Cause]:
+        """Return why rows were not imported, the largest groups first."""
+        kinds = ", ".join(str(KIND_IDS[kind]) for kind in _TROUBLES)
+        # SQLite takes the other columns from the row that min() has found.
+        return [
+            Cause(example.kind, example.reason, example.http_status, number, example)
+            for number, _, *row in self._all(
+                sqlite_file.select("outcome", ("count(*)", "min(seq)", *COLUMNS))
+                + f" WHERE kind IN ({kinds}) "
+                "GROUP BY kind, reason, http_status ORDER BY 1 DESC LIMIT ?",
+                most,
+            )
+            for example in [outcome_of(row)]
+        ]
+
+    def with_warning(self, most: int) -> list[Outcome]:
+        """Return the first rows that were imported with a warning."""
+        return [
+            outcome_of(row)
+            for row in self._all(
+                sqlite_file.select("outcome", COLUMNS)
+                + " WHERE warning IS NOT NULL ORDER BY seq LIMIT ?",
+                most,
+            )
+        ]
+
+    def puts_per_row(self) -> dict[int, int]:
+        """Return how many rows took how many PUTs; rows that were not sent are left out."""
+        return dict(
+            self._all(
+                "SELECT attempts, count(*) FROM outcome WHERE attempts > 0 GROUP BY attempts "
+                "ORDER BY attempts"
+            )
+        )
+
+    def deferral_waits(self) -> Iterator[float]:
+        """Yield how long each settled row that was deferred had waited, in seconds."""
+        with explained(self._path):
+            for (seconds,) in self._db.execute(
+                "SELECT outcome.settled_at - deferral.since FROM deferral JOIN outcome USING (seq)"
+            ):
+                yield float(seconds)
+
+    def _all(self, query: str, *values: object) -> Sequence[Any]:
+        with explained(self._path):
+            return self._db.execute(query, values).fetchall()

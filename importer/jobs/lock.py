@@ -1,0 +1,58 @@
+"""One run at a time works on a job, and on a product that has a ledger."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from importer.common.files import private_opener
+from importer.errors import JobHeldError, SettingsError
+
+
+@contextmanager
+def hold(jobs_dir: Path, name: str) -> Iterator[None]:
+    """Hold the lock of that name; the system lets go of it when the process ends, however it ends.
+
+    Raises `JobHeldError` if another process holds it, `SettingsError` if the folder is read-only.
+    """
+    holder = jobs_dir / f".{name}.holder"
+    lock = _lock(jobs_dir, name)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        try:
+            who = holder.read_text("utf-8")
+        except OSError:
+            who = "another process"
+        raise JobHeldError(
+            f"the job {name} is being worked on by {who}: wait for it to end, or stop it"
+        ) from None
+    except OSError as error:
+        raise SettingsError(f"--jobs-dir {jobs_dir} cannot be written: {error.strerror}") from None
+    try:
+        with open(holder, "w", encoding="utf-8", opener=private_opener) as file:
+            file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def is_held(folder: Path) -> bool:
+    """Return whether a run is working on the job in `folder` right now."""
+    try:
+        with _lock(folder.parent, folder.name.rpartition("-")[0]).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False
+
+
+def _lock(jobs_dir: Path, name: str) -> FileLock:
+    return FileLock(jobs_dir / f".{name}.lock", mode=0o600)

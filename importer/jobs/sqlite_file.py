@@ -1,0 +1,79 @@
+"""SQLite files: how they are made, opened, written and, when that fails, explained.
+
+The only module that knows SQLite. Connections may move between threads, but each is used by one at
+a time. Outside of `transaction` each statement lasts by itself.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+from importer.common.files import atomic_write
+from importer.errors import JournalError
+
+Connection = sqlite3.Connection
+#: Raised for a line whose key is in the table already.
+DuplicateError = sqlite3.IntegrityError
+
+
+@contextmanager
+def creating(path: Path, schema: str) -> Iterator[Connection]:
+    """Make the file at `path`, to be filled in the block; it is there whole or not at all.
+
+    `schema` names the file of its tables, which stands beside this module.
+    """
+    # SQLite gives its side files the permissions of the main one.
+    with atomic_write(path) as temporary, closing(sqlite3.connect(temporary)) as db:
+        db.executescript(files("importer.jobs").joinpath(schema).read_text("utf-8"))
+        yield db
+        db.commit()
+
+
+def connect(path: Path, *, read_only: bool = False) -> Connection:
+    """Open the file at `path`, which must be there."""
+    mode = "ro" if read_only else "rw"
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True, isolation_level=None, check_same_thread=False,
+    )  # fmt: skip
+
+
+@contextmanager
+def transaction(db: Connection) -> Iterator[None]:
+    """Let all that is written in the block last or, after an exception, nothing of it."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+@contextmanager
+def explained(what: str, remedy: str) -> Iterator[None]:
+    """Turn what SQLite and the file system raise into a message for a person: a `JournalError`.
+
+    `what` names the file, and `remedy` says in sentences what to do.
+    """
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise JournalError(f"{what} cannot be used: {error}. {remedy}") from None
+
+
+def insert(table: str, columns: Sequence[str], *, rows: int = 1, replace: bool = False) -> str:
+    """Return the statement that puts so many lines of these columns into a table."""
+    line = f"({', '.join('?' * len(columns))})"
+    verb = "INSERT OR REPLACE" if replace else "INSERT"
+    return f"{verb} INTO {table} ({', '.join(columns)}) VALUES {', '.join([line] * rows)}"
+
+
+def select(table: str, columns: Sequence[str]) -> str:
+    """Return the statement that reads these columns of all lines, to be narrowed down."""
+    return f"SELECT {', '.join(columns)} FROM {table}"

@@ -1,0 +1,121 @@
+"""The story of one conversation in a job: its rows, every attempt, and why each ended as it did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from importer.common.uuids import canonical_uuid
+from importer.errors import InputError
+from importer.jobs.carry_over import CARRIED_OVER
+from importer.jobs.journal import Journal
+from importer.jobs.journal_reader import JournalReader
+from importer.model import Attempt, Deferral, Outcome, OutcomeKind, Reason, Row, RunEnd
+from importer.reporting.wording import WHY
+from importer.settings import ImportSettings, recorded_settings
+from importer.sources.registry import open_carried_over, open_source
+
+_ROWS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class RowStory:
+    """One row: where it stands, what it holds (None if the input cannot be read), what happened."""
+
+    seq: int
+    file: str
+    number: int
+    row: Row | None
+    outcome: Outcome | None
+    attempts: Sequence[Attempt]
+    deferral: Deferral | None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All rows of a conversation that the job has met, in input order.
+
+    `remark` says what could not be told. `end` is how the latest run ended, None if it has not.
+    """
+
+    conversation_id: str
+    rows: Sequence[RowStory]
+    end: RunEnd | None
+    remark: str
+
+
+def tell_story(folder: Path, conversation_id: str) -> Story:
+    """Return the story of a conversation (a canonical UUID) in the job in `folder`.
+
+    Reads the inputs again for the rows themselves; without them, the journal alone tells. Raises
+    `JournalError`.
+    """
+    with ExitStack() as stack:
+        journal = Journal(folder)
+        stack.callback(journal.close)
+        history = stack.enter_context(JournalReader(folder))
+        starts = [first for first in journal.first_seqs() if first is not None]
+        files = [file.path for file in journal.inputs()]
+        outcomes = {outcome.seq: outcome for outcome in history.outcomes_of(conversation_id)}
+        rows: dict[int, Row] = {}
+        runs = history.runs()
+        remark = ""
+        try:
+            _check_unchanged(journal)
+            if runs:
+                settings = recorded_settings(runs[-1].settings, ca_file=None)
+                rows = {row.seq: row for row in _rows_of(conversation_id, files, settings)}
+        except InputError as error:
+            remark = f"{error}. What follows is from the journal alone"
+        stories = []
+        read = journal.totals().rows
+        for seq in sorted({*outcomes, *(seq for seq in rows if seq <= read)}):
+            position = sum(start <= seq for start in starts) - 1
+            stories.append(
+                RowStory(
+                    seq,
+                    files[position],
+                    seq - starts[position] + 1,
+                    rows.get(seq),
+                    outcomes.get(seq),
+                    history.attempts(seq),
+                    history.deferral(seq),
+                )
+            )
+    return Story(conversation_id, stories, runs[-1].run.end if runs else None, remark)
+
+
+def why(outcome: Outcome) -> str:
+    """Return in words why a row ended as it did, with the service's own words if it said any."""
+    if outcome.kind is OutcomeKind.SUCCEEDED:
+        return f"the service stored it ({outcome.updated_at})"
+    reason = WHY[outcome.reason] if outcome.reason is not None else "no reason is recorded"
+    said = outcome.detail and outcome.reason is not Reason.LATER_ROW
+    return f"{reason}: {outcome.detail}" if said else reason
+
+
+def _check_unchanged(journal: Journal) -> None:
+    for file in journal.inputs():
+        try:
+            size = Path(file.path).stat().st_size
+        except OSError as error:
+            raise InputError(f"{file.path}: {error.strerror}") from None
+        if size != file.size:
+            raise InputError(f"{file.path} has changed since the job began")
+
+
+def _rows_of(conversation_id: str, files: Sequence[str], settings: ImportSettings) -> Iterator[Row]:
+    """Yield the rows of the conversation from the inputs. Raises `InputError`."""
+    seq = 0
+    with ExitStack() as stack:
+        for path in map(Path, files):
+            opens = open_carried_over if path.name == CARRIED_OVER else open_source
+            source = opens(path, settings)
+            stack.callback(source.close)
+            for batch in source.batches(seq + 1, _ROWS_AT_ONCE):
+                seq = batch[-1].seq
+                for row in batch:
+                    if canonical_uuid(row.conversation_id) == conversation_id:
+                        yield row

@@ -1,0 +1,1 @@
+"""How other systems are told of a run: Prometheus, OpenTelemetry, a webhook."""

@@ -1,0 +1,145 @@
+"""The rows that were not imported, as CSV files that can be mended and imported as they are."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from itertools import tee
+from pathlib import Path
+from typing import NamedTuple
+
+from importer.common.files import atomic_write
+from importer.errors import JournalError
+from importer.jobs.carry_over import CARRIED_OVER
+from importer.jobs.journal import Journal
+from importer.model import Outcome, OutcomeKind
+from importer.sources.base import Original, RowSource
+from importer.sources.csv_records import KEEP_BYTES
+
+#: What a job's folder holds besides the journal and the left-over files.
+SUMMARY_NAME = "summary.json"
+REPORT_NAME = "report.html"
+
+_FILES = {
+    OutcomeKind.REJECTED: "rejected.csv",
+    OutcomeKind.FAILED: "failed.csv",
+    OutcomeKind.NOT_COMPLETED: "not_completed.csv",
+}
+_OWN_COLUMNS = ("row", "reason", "http_status", "attempts", "detail")
+_OVERTAKEN = "a later row of this conversation was sent: to import this one would undo it"
+
+
+class _Layout(NamedTuple):
+    """The columns of a left-over file: the originals', of all inputs, then our own."""
+
+    columns: list[str]
+    own: tuple[str, ...]
+    #: For each input, where its cells go: the place of each of its columns in `columns`.
+    places: list[list[int]]
+
+
+def write_left_over_files(
+    folder: Path, journal: Journal, sources: Sequence[RowSource]
+) -> list[Path]:
+    """Write the file of each kind of left-over row into `folder`; return those that hold rows.
+
+    A file without rows is removed. The files are in the delimiter and encoding of the first
+    input. Raises `InputError` if an input cannot be read again, `JournalError` if the journal or
+    the folder cannot be used.
+    """
+    totals = journal.totals()
+    written = []
+    for kind, name in _FILES.items():
+        path = folder / name
+        try:
+            if totals.outcomes[kind]:
+                _write(path, journal, kind, sources)
+                written.append(path)
+            else:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise JournalError(
+                f"{path} cannot be written: {error.strerror}. Free the disk or mend the folder and "
+                "run the same command again; nothing is sent twice"
+            ) from None
+    return written
+
+
+def _write(path: Path, journal: Journal, kind: OutcomeKind, sources: Sequence[RowSource]) -> None:
+    layout = _lay_out(sources)
+    overtaken = journal.overtaken(kind)
+    first = next((s for s in sources if s.path.name != CARRIED_OVER), sources[0])
+    encoding = "utf-8" if first.encoding == "utf-8-sig" else first.encoding
+    with (
+        atomic_write(path) as temporary,
+        temporary.open("w", encoding=encoding, errors=KEEP_BYTES, newline="") as file,
+    ):
+        # CRLF, because only then does the csv module quote a carriage return in a comment.
+        writer = csv.writer(file, delimiter=first.delimiter, lineterminator="\r\n")
+        writer.writerow([*layout.columns, *layout.own])
+        for position, original, outcome in _left_over_rows(journal, kind, sources):
+            cells = [""] * len(layout.columns)
+            # A malformed line could not be split: it stands whole in the first column.
+            for place, cell in zip(layout.places[position] or [0], original.cells, strict=False):
+                cells[place] = _encodable(cell, encoding)
+            own = {
+                "file": str(sources[position].path),
+                "row": original.number,
+                "reason": outcome.reason,
+                "http_status": outcome.http_status,
+                "attempts": outcome.attempts,
+                "detail": outcome.detail + (f"; {_OVERTAKEN}" if outcome.seq in overtaken else ""),
+            }
+            writer.writerow([*cells, *(own[name] for name in layout.own)])
+
+
+def _encodable(cell: str, encoding: str) -> str:
+    """Return the cell; a character that the encoding lacks, from another input, escaped."""
+    try:
+        cell.encode(encoding, KEEP_BYTES)
+    except UnicodeEncodeError:
+        return cell.encode(encoding, "backslashreplace").decode(encoding)
+    return cell
+
+
+def _lay_out(sources: Sequence[RowSource]) -> _Layout:
+    own = _OWN_COLUMNS if len(sources) == 1 else ("file", *_OWN_COLUMNS)
+    columns: list[str] = []
+    places = []
+    for source in sources:
+        header = list(source.header)
+        # A left-over file that is imported again does not keep its old remarks.
+        for earlier in (("file", *_OWN_COLUMNS), _OWN_COLUMNS):
+            if tuple(header[-len(earlier) :]) == earlier:
+                header = header[: -len(earlier)]
+                break
+        taken: set[int] = set()
+        mine = []
+        for name in header:
+            place = next((i for i, c in enumerate(columns) if c == name and i not in taken), None)
+            if place is None:
+                place = len(columns)
+                columns.append(name)
+            taken.add(place)
+            mine.append(place)
+        places.append(mine)
+    return _Layout(columns, own, places)
+
+
+def _left_over_rows(
+    journal: Journal, kind: OutcomeKind, sources: Sequence[RowSource]
+) -> Iterator[tuple[int, Original, Outcome]]:
+    """Yield the rows of `kind` with the position of their input and their original cells.
+
+    Both streams are ordered by row: they are walked side by side, and neither is kept in memory.
+    """
+    starts = journal.first_seqs()
+    for position, source in enumerate(sources):
+        start = starts[position]
+        if start is None:
+            return  # the run ended before this input was reached
+        after = starts[position + 1] if position + 1 < len(starts) else None
+        rows, again = tee(journal.outcomes(kind, start, None if after is None else after - 1))
+        originals = source.originals(row.seq - start + 1 for row in rows)
+        for original, outcome in zip(originals, again, strict=False):
+            yield position, original, outcome

@@ -1,0 +1,82 @@
+"""The words for what has a name in the program: each table of them stands here."""
+
+from __future__ import annotations
+
+from importer.common.durations import format_duration
+from importer.model import Call, OutcomeKind, Reason, Warn
+from importer.pacing import Limit
+
+#: What each outcome means, for somebody who has not read the reference.
+MEANINGS = {
+    OutcomeKind.SUCCEEDED: "stored by the service",
+    OutcomeKind.UNCHANGED: "not sent: the service has it already",
+    OutcomeKind.SUPERSEDED: "a later row of the same conversation took its place",
+    OutcomeKind.SKIPPED: "left out, as the rating table says",
+    OutcomeKind.REJECTED: "the row itself is wrong; it was not sent",
+    OutcomeKind.FAILED: "the service refused it, or every attempt failed",
+    OutcomeKind.NOT_COMPLETED: "the conversation was not completed",
+    OutcomeKind.PENDING: "not settled yet",
+}
+
+#: Why a row ended as it did, in words.
+WHY = {
+    Reason.MALFORMED: "its line could not be read",
+    Reason.BAD_BYTES: "its bytes are not in the file's encoding",
+    Reason.BAD_CONVERSATION_ID: "its conversation_id is not a UUID",
+    Reason.UNKNOWN_RATING: "its rating is not in the rating table",
+    Reason.COMMENT_TOO_LONG: "its comment is too long",
+    Reason.NOTHING_TO_SEND: "it holds neither rating nor comment",
+    Reason.RATING_SKIPPED: "its rating is mapped to SKIP",
+    Reason.LATER_ROW: "a later row of this conversation took its place",
+    Reason.LATER_JOB: "a later job has set this conversation since",
+    Reason.SAME_AS_STORED: "the same feedback was the last that was stored (--skip-unchanged)",
+    Reason.REFUSED: "the service refused it for good",
+    Reason.RETRIES_EXHAUSTED: "every attempt failed, and there are no more (--max-attempts)",
+    Reason.DEFERRAL_DEADLINE: "its conversation was not completed in time (--defer-for)",
+    Reason.CONVERSATION_ERROR: "its conversation ended in ERROR and takes no feedback",
+}
+
+#: What to do about rows that would be rejected; the ratings have a step of their own.
+HOW_TO_FIX = {
+    Reason.MALFORMED: "mend these lines: fields or quotes are missing, or there are too many",
+    Reason.BAD_BYTES: "name the file's encoding, such as --encoding cp1252, or mend these lines",
+    Reason.BAD_CONVERSATION_ID: "mend these ids, or name the column that holds the UUIDs: "
+    "--column conversation_id=NAME",
+    Reason.COMMENT_TOO_LONG: "shorten these comments, or let them be cut: --long-comments truncate",
+    Reason.NOTHING_TO_SEND: "fill in a rating or a comment, or leave these rows rejected",
+}
+
+#: What a person should know of rows that were imported all the same.
+WARNINGS = {
+    Warn.ECHO_DIFFERS: "stored otherwise than sent, by the service's own answer",
+    Warn.COMMENT_TRUNCATED: "sent with the comment cut to 2,000 characters",
+}
+
+#: What keeps a run from being faster, in words; see `limit_in_words`.
+_LIMITS = {
+    Limit.CONCURRENCY: "--concurrency: latency is {latency}, raise it",
+    Limit.RATE: "your --rate",
+    Limit.SERVICE_LIMIT: "the service's limit, about {rate}/s",
+    Limit.CAUTION: "cautious after 429s",
+    Limit.SERVICE: "the service",
+    Limit.CPU: "this machine's CPU",
+    Limit.NOTHING: "",
+}
+
+#: The calls of the API.
+CALLS = {Call.PUT: "PUT", Call.STATUS: "status?"}
+
+
+def limit_in_words(limit: Limit, rate: float | None, latency: float | None) -> str:
+    """Return what keeps a run from being faster; nothing if nothing does.
+
+    `rate` is the service's limit in requests per second, `latency` the median in seconds.
+    """
+    if limit is Limit.SERVICE_LIMIT and rate is None:
+        return "the service's limit"
+    return _LIMITS[limit].format(rate=f"{rate or 0:,.3g}", latency=format_duration(latency or 0.0))
+
+
+def words(name: str) -> str:
+    """Return the name of a kind, a reason or an end as it reads in a sentence."""
+    return str(name).replace("_", " ")

@@ -1,0 +1,56 @@
+"""How the columns of an input are found by their names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from importer.common.text import nearest
+from importer.errors import InputError
+from importer.settings import FIELDS
+
+
+def find_columns(path: Path, header: Sequence[str], names: Mapping[str, str]) -> dict[str, int]:
+    """Return the position of each field's column; fields without a column are left out.
+
+    `names` maps fields to source columns where they differ. Case and surrounding space do not
+    matter. Raises `InputError`, naming the columns found, if `conversation_id` or a column that
+    was asked for is missing, if one of them is there twice, or if neither `rating` nor `comment`
+    is there.
+    """
+    folded = [folded_name(name) for name in header]
+    occurrences = Counter(folded)
+    found: dict[str, int] = {}
+    for field in FIELDS:
+        wanted = names.get(field, field)
+        times = occurrences[folded_name(wanted)]
+        if times > 1:
+            raise InputError(f"{path}: column {wanted!r} is there {times} times; {_list(header)}")
+        if times == 1:
+            found[field] = folded.index(folded_name(wanted))
+        elif field in names or field == "conversation_id":
+            meant = nearest(folded_name(wanted), folded)
+            hint = header[folded.index(meant)].strip() if meant is not None else "NAME"
+            raise InputError(
+                f"{path}: there is no column {wanted!r}; {_list(header)}. "
+                f"If another one holds it: --column '{field}={hint}'"
+            )
+    if len(found) == 1:
+        raise InputError(
+            f"{path}: there is no column 'rating' and no column 'comment'; {_list(header)}. "
+            "If others hold them: --column rating=NAME --column comment=NAME"
+        )
+    return found
+
+
+def folded_name(name: str) -> str:
+    """Return a column's name without what does not matter: case, and the space around it."""
+    return name.strip().casefold()
+
+
+def _list(header: Sequence[str]) -> str:
+    most = 30
+    names = ", ".join(repr(name.strip()[:60]) for name in header[:most])
+    more = f" and {len(header) - most} more" if len(header) > most else ""
+    return f"the columns are {names}{more}"

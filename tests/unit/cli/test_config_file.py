@@ -1,0 +1,98 @@
+"""Where option values come from, and what becomes of names that are not known."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from importer.cli.app import cli
+from importer.errors import SettingsError
+from tests.support.data import conversation, write_csv
+
+
+@pytest.fixture(autouse=True)
+def _input() -> None:
+    write_csv(Path("in.csv"), [(conversation(1), "5", "")])
+
+
+def check(*arguments: str, environment: dict[str, str] | None = None) -> str:
+    done = CliRunner().invoke(cli, ["check", "in.csv", *arguments], env=environment)
+    if isinstance(done.exception, SettingsError):
+        raise done.exception
+    return done.output
+
+
+def configure(*lines: str, name: str = "clarityq-import.toml") -> None:
+    Path(name).write_text("\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ['ratings = ["stars"]'],
+        ['ratings = "stars"'],
+        ['ratings = ["5=POSITIVE"]'],
+        ["[ratings]", '5 = "POSITIVE"'],
+    ],
+)
+def test_the_file_in_the_working_directory_is_read(lines: Sequence[str]) -> None:
+    configure(*lines)
+    assert "1 can be sent" in check()
+
+
+def test_arguments_win_over_the_environment_and_that_over_the_file() -> None:
+    configure("rate = 1.0")
+    environment = {"CLARITYQ_RATE": "2"}
+    assert "At 1 requests/s" in check()
+    assert "At 2 requests/s" in check(environment=environment)
+    assert "At 3 requests/s" in check("--rate", "3", environment=environment)
+
+
+def test_a_file_can_be_named_and_serves_all_commands() -> None:
+    configure("rate = 7.0", 'defer-first = "5s"', "concurrency = 3", name="other.toml")
+    assert "At 7 requests/s" in check("--config", "other.toml")
+
+
+def test_lists_in_the_environment_are_separated_by_commas() -> None:
+    environment = {"CLARITYQ_RATINGS": "stars,3=SKIP", "CLARITYQ_COLUMN": "comment=comment"}
+    assert "1 can be sent" in check(environment=environment)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["concurency = 3"], "'concurency' is not known; did you mean 'concurrency'"),
+        (["api_key = 'x'"], "the API key does not belong in this file"),
+        (["[rate]", "x = 1"], "'rate' takes a value, not a table"),
+        (["rate = "], "is not valid TOML"),
+    ],
+)
+def test_a_file_that_is_wrong_is_refused(lines: Sequence[str], message: str) -> None:
+    configure(*lines)
+    with pytest.raises(SettingsError, match=message):
+        check()
+
+
+def test_a_variable_that_is_not_known_is_refused() -> None:
+    with pytest.raises(SettingsError, match="did you mean 'CLARITYQ_RATINGS'"):
+        check(environment={"CLARITYQ_RATING": "stars"})
+
+
+def test_a_value_of_the_wrong_type_is_refused() -> None:
+    configure('rate = "fast"')
+    assert "'fast' is not a valid float" in check()
+
+
+def test_every_option_has_a_name_of_its_own() -> None:
+    """One file serves all commands, so a name must mean the same in each."""
+    kinds: dict[str, set[str]] = {}
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        for parameter in command.params:
+            if isinstance(parameter, click.Option) and parameter.name:
+                kinds.setdefault(parameter.name, set()).add(f"{parameter.type!r:.20}")
+    assert {name: kind for name, kind in kinds.items() if len(kind) > 1} == {}

@@ -1,0 +1,24 @@
+"""UUIDs in the spellings that files have."""
+
+import uuid
+
+import pytest
+
+from importer.common.uuids import canonical_uuid, uuid_bytes, uuid_text
+from tests.support.data import conversation
+
+ID = conversation(1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{}", "{{{}}}", "urn:uuid:{}", "URN:UUID:{}"],
+)
+def test_ids_are_accepted_in_every_usual_spelling(text: str) -> None:
+    for spelling in (ID, ID.upper(), ID.replace("-", "")):
+        assert canonical_uuid(text.format(spelling)) == ID == str(uuid.UUID(spelling))
+
+
+def test_they_are_sixteen_bytes() -> None:
+    assert uuid_bytes(ID) == uuid.UUID(ID).bytes
+    assert uuid_text(uuid_bytes(ID)) == ID

@@ -1,0 +1,109 @@
+"""How Parquet files are read."""
+
+import decimal
+import uuid
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from importer.errors import InputError
+from importer.model import Reason, Row
+from importer.sources.parquet import ParquetSource
+from tests.support.data import conversation
+
+IDS = [conversation(1), conversation(2), conversation(3)]
+RAW = [uuid.UUID(text).bytes for text in IDS]
+
+
+def rows_of(source: ParquetSource, size: int = 2) -> list[Row]:
+    return [row for batch in source.batches(1, size) for row in batch]
+
+
+def read(path: Path, columns: dict[str, pa.Array], size: int = 2) -> list[Row]:
+    pq.write_table(pa.table(columns), path, row_group_size=2)
+    return rows_of(ParquetSource(path, {}), size)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "in.parquet"
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        pa.array(IDS),
+        pa.array(IDS, pa.large_string()),
+        pa.array(IDS).dictionary_encode(),
+        pa.array([text.encode() for text in IDS]),
+        pa.array(RAW, pa.binary()),
+        pa.array(RAW, pa.binary(16)),
+        pa.array(RAW, pa.uuid()),
+    ],
+    ids=lambda array: str(array.type)[:20],
+)
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_ids_of_every_kind_become_text(path: Path, ids: pa.Array, size: int) -> None:
+    rows = read(path, {"conversation_id": ids, "rating": pa.array(["a", "b", "c"])}, size)
+    assert [(row.seq, row.conversation_id, row.rating) for row in rows] == [
+        (number, text, letter) for number, text, letter in zip((1, 2, 3), IDS, "abc", strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ratings", "texts"),
+    [
+        (pa.array([True, False, None]), ["true", "false", ""]),
+        (pa.array([1, 0, None], pa.int8()), ["1", "0", ""]),
+        (pa.array([4.0, 4.5, float("nan")]), ["4", "4.5", ""]),
+        (pa.array([decimal.Decimal("4.0"), None, None]), ["4", "", ""]),
+        (pa.array(["👍", "", None]), ["👍", "", ""]),
+        (pa.nulls(3), ["", "", ""]),
+    ],
+    ids=lambda value: str(value.type) if isinstance(value, pa.Array) else "",
+)
+def test_ratings_of_every_kind_become_words(
+    path: Path, ratings: pa.Array, texts: list[str]
+) -> None:
+    rows = read(path, {"conversation_id": pa.array(IDS), "rating": ratings})
+    assert [row.rating for row in rows] == texts
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("conversation_id", pa.array([1, 2, 3])),
+        ("comment", pa.array([[1], [2], [3]])),
+        ("rating", pa.array([{"a": 1}] * 3)),
+    ],
+)
+def test_a_column_of_the_wrong_type_is_named(path: Path, column: str, values: pa.Array) -> None:
+    columns = {"conversation_id": pa.array(IDS), "comment": pa.array(["x"] * 3), column: values}
+    with pytest.raises(InputError, match=f"column '{column}' is of type .* needs text"):
+        read(path, columns)
+
+
+def test_bytes_that_are_no_text_reject_their_row_only(path: Path) -> None:
+    comments = pa.array([b"fine", b"caf\xe9", b"fine too"])
+    rows = read(path, {"conversation_id": pa.array(IDS), "comment": comments}, 100)
+    assert [row.comment for row in rows] == ["fine", "", "fine too"]
+    assert [row.problem for row in rows] == [None, Reason.BAD_BYTES, None]
+    assert "byte 0xE9 in column 'comment'" in rows[1].detail
+
+
+def test_rows_are_given_back_with_all_their_columns(path: Path) -> None:
+    columns = {
+        "conversation_id": pa.array(RAW, pa.binary(16)),
+        "liked": pa.array([True, None, False]),
+        "comment": pa.array(["a", "b", "c"]),
+        "tags": pa.array([["x"], [], None]),
+    }
+    pq.write_table(pa.table(columns), path)
+    source = ParquetSource(path, {"rating": "Liked"})
+    found = [(original.number, original.cells) for original in source.originals([1, 3])]
+    assert found == [
+        (1, [IDS[0], "true", "a", "['x']"]),
+        (3, [IDS[2], "false", "c", ""]),
+    ]
