@@ -71,6 +71,8 @@ class Answers:
         self._latest_trouble: Verdict | None = None
         # Kept apart from the lanes: hardly any lane fails, and there may be a million of them.
         self._failing_since: dict[Lane, float] = {}
+        # The rows that failed since anything succeeded.
+        self._failed_in_a_row: list[Lane] = []
         self._disposer = Disposer(
             RetryPolicy(
                 max_attempts=settings.max_attempts,
@@ -104,6 +106,8 @@ class Answers:
         self._reporter.statistics.answered(now - lane.started, _answered_status(lane, verdict))
         if verdict.kind is VerdictKind.APPLIED and not pacer.is_probing:
             pacer.answered(now, lane.started, self._lanes.count(LaneState.IN_FLIGHT))
+            if self._failed_in_a_row:
+                self._failed_in_a_row.clear()
             if self._canary.is_open:
                 self._canary.passed()
                 self._control.changed.notify()
@@ -188,15 +192,21 @@ class Answers:
     def _learn(self, lane: Lane, verdict: Verdict, now: float) -> None:
         """Let the pacing know of the answer, and stop the run if it says so."""
         first = not lane.failures
-        if first and verdict.kind is VerdictKind.TRANSIENT:
-            self._note_failing(lane, now)
         exchange = Exchange(
             lane.started,
             self._lanes.count(LaneState.IN_FLIGHT),
             first,
-            self._failing_since.get(lane, now),
+            now if first else self._failing_since.get(lane, now),
         )
         self._reporter.notice(learn(self._pacer, verdict, exchange, now))
+        if verdict.kind is not VerdictKind.TRANSIENT:
+            self._failed_in_a_row.clear()
+        elif self._pacer.is_probing:
+            self._forgive()
+        else:
+            self._failed_in_a_row.append(lane)
+            if first:
+                self._note_failing(lane, now)
         if verdict.kind is VerdictKind.TRANSIENT:
             self._canary.returned()
         elif verdict.kind is not VerdictKind.REFUSED:
@@ -205,6 +215,14 @@ class Answers:
             self._latest_trouble = verdict
             self.stop_if_hopeless()
         self._control.changed.notify()
+
+    def _forgive(self) -> None:
+        """Nothing succeeds any more: what failed in a row was not the rows' fault."""
+        for lane in self._failed_in_a_row:
+            lane.failures = max(0, lane.failures - 1)
+            if not lane.failures:
+                self._failing_since.pop(lane, None)
+        self._failed_in_a_row.clear()
 
     def stop_if_hopeless(self) -> None:
         """Stop the run if the latest trouble says so, or if an outage has lasted too long."""

@@ -27,6 +27,10 @@ class Limit(StrEnum):
     NOTHING = "nothing"
 
 
+#: A pause of so many seconds is asked for where a quota is used up; shorter ones are a habit.
+_A_LONG_PAUSE = 2.0
+
+
 class Pause:
     """A pause that the service asked for with `Retry-After`.
 
@@ -64,9 +68,14 @@ class Pause:
         if self._granted >= self._PROOF and self._granted > self._refused:
             self.until, self._is_for_one = -math.inf, True
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether there is a pause, or was one that nobody has seen the end of."""
+        return not math.isinf(self.until)
+
     def is_over(self, now: float) -> bool:
         """Return, once, whether a pause has lasted until its end."""
-        if math.isinf(self.until) or now < self.until:
+        if not self.is_asked or now < self.until:
             return False
         self.until = -math.inf
         return True
@@ -121,7 +130,7 @@ class Pacer:
         for cap in caps:
             wait = max(wait, cap.wait(now))
         # Nothing throttles the run most of the time, and then this is asked for every row.
-        self._throttled = bool(wait or caps or self.breaker.is_probing)
+        self._throttled = bool(wait or caps or self.breaker.is_probing or self._pause.is_asked)
         return wait
 
     def has_slot(self, in_flight: int) -> bool:
@@ -189,7 +198,7 @@ class Pacer:
         breaker.succeeded(now, started)
         if was_probing and not breaker.is_probing:
             if breaker.refuses:
-                waited = breaker.probes > 1 or self._has_paused
+                waited = breaker.probes > 1 or (self._has_paused and now - since > _A_LONG_PAUSE)
                 self.finder.resumed(now, stalled_at=since, waited=waited)
             else:
                 self.finder.restart(now)

@@ -312,6 +312,7 @@ class RateFinder:
     def _follow(self, found: _Found) -> Search[None]:
         """Hold a rate and look above it, until something else limits the run."""
         while True:
+            self.is_searching = found.step > _FINE
             enough = max(_RESPONSES, _RESPONSES * found.rounds**2 / 4)
             seen = yield self._plan(found.rate, rounds=found.rounds, enough=enough)
             if seen.end is End.STALLED:
@@ -344,7 +345,6 @@ class RateFinder:
                 return False
             found.rise()
         is_fine = found.step <= _FINE
-        self.is_searching = not is_fine
         found.stay(min(_LEAST_STEP + self._noise.share, _FINE))
         if seen.end is End.STALLED:
             if self._was_quota:  # and measured anew
