@@ -106,8 +106,7 @@ class Answers:
         self._reporter.statistics.answered(now - lane.started, _answered_status(lane, verdict))
         if verdict.kind is VerdictKind.APPLIED and not pacer.is_probing:
             pacer.answered(now, lane.started, self._lanes.count(LaneState.IN_FLIGHT))
-            if self._failed_in_a_row:
-                self._failed_in_a_row.clear()
+            self._failed_in_a_row.clear()
             if self._canary.is_open:
                 self._canary.passed()
                 self._control.changed.notify()
