@@ -15,7 +15,6 @@ from importer.engine.progress import Observer
 from importer.errors import SettingsError
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
-from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
 from importer.workflows.import_job import run_import_job
 from importer.workflows.publish import publish
@@ -39,6 +38,8 @@ async def run_import(
     `ImporterError` when the run could not start, or when its journal could not be written.
     """
     if settings.sandbox:
+        from importer.sandbox.server import Sandbox  # noqa: PLC0415 -- heavy, and only for rehearsals
+
         async with Sandbox(faults) as sandbox:
             settings = replace(settings, base_url=sandbox.url)
             key = ApiKey("sandbox")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import sys
 from importlib import import_module
-from importlib.metadata import version
 
 import click
 
 from importer.common.text import nearest
 from importer.errors import ExitCode, ImporterError
 
+#: New objects between two passes of the garbage collector. What start-up makes stays, and a run
+#: makes hardly any cycles.
+_COLLECT_AFTER = 100_000
 _NOTABLE = ("aiohttp", "anyio", "pandas", "pyarrow", "tenacity")
 
 
@@ -39,17 +42,23 @@ class _LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def _versions() -> str:
-    """Return the template of what `--version` prints: what a bug report should hold."""
+def _print_versions(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    """Print what a bug report should hold, and leave."""
+    if not asked or ctx.resilient_parsing:
+        return
+    from importlib.metadata import version  # noqa: PLC0415 -- heavy, and seldom needed
+
+    click.echo(f"clarityq-import {version('clarityq-importer')}")
     parts = [f"Python {platform.python_version()} on {platform.system()}"]
-    parts += [f"{name} {version(name)}" for name in _NOTABLE]
-    return f"%(prog)s %(version)s\n{', '.join(parts)}"
+    click.echo(", ".join(parts + [f"{name} {version(name)}" for name in _NOTABLE]))
+    ctx.exit()
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(
-    version("clarityq-importer"), prog_name="clarityq-import", message=_versions()
-)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_versions,
+    help="Show the version and exit.",
+)  # fmt: skip
 def cli() -> None:
     """Import feedback from CSV and Parquet files into ClarityQ.
 
@@ -61,6 +70,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command and leave with its exit code."""
+    gc.set_threshold(_COLLECT_AFTER)
     # Arrow's own allocator keeps what it has freed; the system's gives it back.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:

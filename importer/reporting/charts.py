@@ -1,93 +1,187 @@
-"""The charts of the report, as SVG that takes its colours from the page."""
+"""The charts of the report: figures over time, and histograms. The template draws them as SVG."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from xml.etree.ElementTree import Element
-
-import pygal
-from pygal.style import Style
+from itertools import accumulate
+from math import floor, log10
+from typing import NamedTuple
 
 from importer.model import Moment
 
 #: The colours that the page has.
 MOST_SERIES = 8
 
-# Importing pygal leaves a hook for its plug-ins in the import system. The charts need none, and
-# with a hook of its age each import from now on would warn.
-sys.meta_path[:] = [hook for hook in sys.meta_path if type(hook).__module__ != pygal.__name__]
-
-_STYLE = Style(
-    background="transparent", plot_background="transparent", font_family="inherit",
-    foreground="var(--muted)", foreground_strong="var(--text)", foreground_subtle="var(--line)",
-    colors=tuple(f"var(--series-{number})" for number in range(1, MOST_SERIES + 1)),
-    value_colors=("var(--text)",) * MOST_SERIES,
-    label_font_size=12, major_label_font_size=12, legend_font_size=13, stroke_width=2,
-)  # fmt: skip
 _MOST_POINTS = 120
-_LABELS = 6
+_MOST_BARS = 40
+_DAY = 86400
+#: How many grid lines an axis has, about.
+_GRID_LINES = 4
+#: How wide a bar is: a share of its column, and percent of the drawing at most.
+_BAR_SHARE, _MOST_BAR_WIDTH = 0.8, 12.0
+
+
+class Label(NamedTuple):
+    """A text on an axis, at a percentage of its length."""
+
+    at: float
+    text: str
+
+
+class Column(NamedTuple):
+    """One place on the x axis, in percent of the width; `text` tells its figures."""
+
+    left: float
+    width: float
+    text: str
+
+
+class Bar(NamedTuple):
+    """A rectangle of the series of that number, in percent of the drawing."""
+
+    series: int
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart and its geometry. All coordinates are percentages, from the upper left corner."""
+
+    title: str
+    #: What is shown, in one sentence.
+    note: str
+    #: What is counted along the x axis.
+    x_name: str
+    #: In what the y axis counts.
+    unit: str
+    #: One for each column, in order.
+    labels: Sequence[str]
+    #: For each series one figure a column; None where nothing is known.
+    series: Mapping[str, Sequence[float | None]]
+    #: Bars, one series on top of the other. Else there is a line for each series.
+    stacked: bool = False
+    #: How many of the labels are written at most.
+    most_labels: int = 4
+
+    @property
+    def x_labels(self) -> list[Label]:
+        """Return the labels that there is room for, evenly spread."""
+        step = -(-len(self.labels) // self.most_labels)
+        return [Label(self._center(at), self.labels[at]) for at in range(0, len(self.labels), step)]
+
+    @property
+    def y_labels(self) -> list[Label]:
+        """Return the values of the grid lines, from the bottom up."""
+        step = self._step
+        lines = round(self._highest / step)
+        return [Label(self._y(step * n), _number(step * n)) for n in range(lines + 1)]
+
+    @property
+    def columns(self) -> list[Column]:
+        """Return all columns, with the figures in words."""
+        width = 100 / len(self.labels)
+        return [
+            Column(
+                at * width,
+                width,
+                f"{label}: "
+                + ", ".join(
+                    f"{name} {_number(value)}"
+                    for name, values in self.series.items()
+                    if (value := values[at]) is not None
+                ),
+            )
+            for at, label in enumerate(self.labels)
+        ]
+
+    @property
+    def paths(self) -> list[str]:
+        """Return the line of each series as SVG path data, with gaps where nothing is known."""
+        return [self._path(values) for values in self.series.values()]
+
+    @property
+    def bars(self) -> list[Bar]:
+        """Return the bars of all columns."""
+        width = min(100 / len(self.labels) * _BAR_SHARE, _MOST_BAR_WIDTH)
+        return [
+            Bar(number, self._center(at) - width / 2, self._y(top), width,
+                self._y(top - value) - self._y(top))
+            for at, values in enumerate(zip(*self.series.values(), strict=True))
+            for number, (value, top) in enumerate(
+                zip(values, accumulate(value or 0 for value in values), strict=True), start=1
+            )
+            if value
+        ]  # fmt: skip
+
+    def _path(self, values: Sequence[float | None]) -> str:
+        data, drawing = [], False
+        for at, value in enumerate(values):
+            if value is not None:
+                point = f"{self._center(at):.2f},{self._y(value):.2f}"
+                # The line of no length makes a dot of a point that has no neighbours.
+                data.append(f"L{point}" if drawing else f"M{point}h0")
+            drawing = value is not None
+        return "".join(data)
+
+    def _center(self, column: int) -> float:
+        return 100 * (column + 0.5) / len(self.labels)
+
+    def _y(self, value: float) -> float:
+        return 100 - 100 * value / self._highest
+
+    @property
+    def _step(self) -> float:
+        """Return the distance of the grid lines: 1, 2 or 5 times a power of ten."""
+        columns = zip(*self.series.values(), strict=True)
+        heights = [[value or 0 for value in values] for values in columns]
+        most = max(map(sum if self.stacked else max, heights)) or 1
+        power: float = 10.0 ** floor(log10(most / _GRID_LINES))
+        return next(power * n for n in (1, 2, 5, 10) if power * n * _GRID_LINES >= most)
+
+    @property
+    def _highest(self) -> float:
+        return self._step * _GRID_LINES
 
 
 def over_time(
-    moments: Sequence[Moment], series: Mapping[str, Callable[[Moment], float | None]]
-) -> str:
+    title: str,
+    note: str,
+    unit: str,
+    moments: Sequence[Moment],
+    series: Mapping[str, Callable[[Moment], float | None]],
+) -> Chart:
     """Return a line chart of figures of the moments, averaged where there are too many to draw."""
-    groups = _groups(moments)
-    chart = _chart(pygal.Line, show_dots=len(groups) < 2, x_labels_major_count=_LABELS)
-    chart.x_labels = [_time(group[-1].at) for group in groups]
-    for name, figure in series.items():
-        chart.add(name, [_average(figure, group) for group in groups])
-    return _svg(chart)
+    groups = _groups(moments, _MOST_POINTS)
+    figures = {
+        name: [_average(figure, group) for group in groups] for name, figure in series.items()
+    }
+    return Chart(title, note, "time (UTC)", unit, _times(groups), figures)
 
 
-def answers_over_time(moments: Sequence[Moment], names: Mapping[int, str]) -> str:
-    """Return stacked bars of the answers of each status, in order of `names` (0 is no answer)."""
-    groups = _groups(moments, _MOST_POINTS // 3)
-    chart = _chart(pygal.StackedBar, x_labels_major_count=_LABELS)
-    chart.x_labels = [_time(group[-1].at) for group in groups]
-    for status, name in names.items():
-        chart.add(name, [sum(m.statuses.get(status, 0) for m in group) for group in groups])
-    return _svg(chart)
+def responses_over_time(
+    title: str, note: str, moments: Sequence[Moment], names: Mapping[int, str]
+) -> Chart:
+    """Return stacked bars of the responses of each status, in order of `names`."""
+    groups = _groups(moments, _MOST_BARS)
+    figures = {
+        name: [sum(moment.statuses.get(status, 0) for moment in group) for group in groups]
+        for status, name in names.items()
+    }
+    return Chart(title, note, "time (UTC)", "responses", _times(groups), figures, stacked=True)
 
 
-def histogram(name: str, bars: Iterable[tuple[str, int]]) -> str:
-    """Return bars with a label each."""
-    chart = _chart(pygal.Bar, show_legend=False, show_minor_x_labels=True)
-    labels, heights = zip(*bars, strict=True)
-    chart.x_labels = labels
-    chart.add(name, heights)
-    return _svg(chart)
+def histogram(title: str, note: str, x_name: str, bars: Mapping[str, int]) -> Chart:
+    """Return how many rows there are of each kind, a bar for each."""
+    rows = {"rows": list(bars.values())}
+    return Chart(title, note, x_name, "rows", list(bars), rows, stacked=True, most_labels=12)
 
 
-def _chart(kind: Callable[..., pygal.Graph], **options: object) -> pygal.Graph:
-    return kind(
-        style=_STYLE, js=[], disable_xml_declaration=True, width=760, height=240, margin=4,
-        margin_right=32,
-        truncate_label=-1, legend_at_bottom=True, include_x_axis=True, value_formatter=_number,
-        **{"show_minor_x_labels": False, **options},
-    )  # fmt: skip
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.3g}"
-
-
-def _svg(chart: pygal.Graph) -> str:
-    chart.add_xml_filter(_without_scripts)
-    return str(chart.render(is_unicode=True))
-
-
-def _without_scripts(root: Element) -> Element:
-    """Leave out pygal's settings for a script that the report does not have."""
-    for parent in root.iter():
-        for child in [child for child in parent if child.tag == "script"]:
-            parent.remove(child)
-    return root
-
-
-def _groups(moments: Sequence[Moment], most: int = _MOST_POINTS) -> list[Sequence[Moment]]:
+def _groups(moments: Sequence[Moment], most: int) -> list[Sequence[Moment]]:
     size = max(1, -(-len(moments) // most))
     return [moments[start : start + size] for start in range(0, len(moments), size)]
 
@@ -98,5 +192,11 @@ def _average(figure: Callable[[Moment], float | None], group: Sequence[Moment]) 
     return sum(value * interval for value, interval in known) / total if total else None
 
 
-def _time(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
+def _times(groups: Sequence[Sequence[Moment]]) -> list[str]:
+    ends = [group[-1].at for group in groups]
+    style = "%H:%M:%S" if ends[-1] - ends[0] < _DAY else "%d %b %H:%M"
+    return [datetime.fromtimestamp(end, UTC).strftime(style) for end in ends]
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.3g}"

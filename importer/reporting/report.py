@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from importer.common.durations import format_duration
 from importer.common.files import atomic_write
@@ -18,7 +17,13 @@ from importer.common.text import counted, escaped
 from importer.errors import JournalError
 from importer.jobs.journal_reader import JournalReader
 from importer.model import Moment, OutcomeKind, RunEnd
-from importer.reporting import charts
+from importer.reporting.charts import (
+    MOST_SERIES,
+    Chart,
+    histogram,
+    over_time,
+    responses_over_time,
+)
 from importer.reporting.left_overs import REPORT_NAME
 from importer.reporting.summary import Summary
 from importer.reporting.wording import MEANINGS, WHY, words
@@ -103,44 +108,41 @@ def _steps(summary: Summary) -> list[str]:
 
 def _charts(
     moments: Sequence[Moment], statuses: Mapping[int, int], history: JournalReader
-) -> list[tuple[str, str, Markup]]:
-    """Return the charts there is something to draw in: title, description, SVG."""
-    found: list[tuple[str, str, str]] = []
+) -> list[Chart]:
+    """Return the charts there is something to draw in."""
+    found: list[Chart] = []
     if moments:
         found += [
-            ("Rows per second", "Rows that were settled, over time (UTC).",
-             charts.over_time(moments, {"rows/s": lambda m: m.settled / m.interval})),
-            ("Latency", "How long answers took, in milliseconds: median and 95th percentile.",
-             charts.over_time(moments, {"median": lambda m: _milliseconds(m.p50),
-                                        "95th percentile": lambda m: _milliseconds(m.p95)})),
-            ("Requests at once", "How many were allowed, and how many were in flight.",
-             charts.over_time(moments, {"allowed": lambda m: m.concurrency,
-                                        "in flight": lambda m: m.in_flight})),
+            over_time("Rows per second", "Rows that were completed, over time.", "rows/s", moments,
+                      {"rows/s": lambda m: m.settled / m.interval}),
+            over_time("Latency", "How long responses took: median and 95th percentile.",
+                      "milliseconds", moments,
+                      {"median": lambda m: _milliseconds(m.p50),
+                       "95th percentile": lambda m: _milliseconds(m.p95)}),
+            over_time("Requests in flight", "How many were allowed, and how many there were.",
+                      "requests", moments,
+                      {"allowed": lambda m: m.concurrency, "in flight": lambda m: m.in_flight}),
         ]  # fmt: skip
     others = Counter({code: number for code, number in statuses.items() if code != 200})
     if others:
-        names = {code: _status(code) for code, _ in others.most_common(charts.MOST_SERIES)}
-        text = "Answers other than 200, over time."
-        found.append(("Other answers", text, charts.answers_over_time(moments, names)))
+        names = {code: _status(code) for code, _ in others.most_common(MOST_SERIES)}
+        note = "HTTP responses other than 200, over time."
+        found.append(responses_over_time("Other responses", note, moments, names))
     puts = history.puts_per_row()
     if set(puts) - {1}:
-        bars = [(f"{number}", rows) for number, rows in puts.items()]
-        found.append(("PUTs for a row", "How many rows took how many PUTs.",
-                      charts.histogram("rows", bars)))  # fmt: skip
-    waits = _bars(history.deferral_waits())
-    if waits:
-        text = "How long rows waited for their conversation to complete, until they were settled."
-        found.append(("Deferral", text, charts.histogram("rows", waits)))
-    # The charts escape what they are given.
-    return [(title, text, Markup(svg)) for title, text, svg in found]  # noqa: S704
+        note = "How many rows took how many PUTs."
+        bars = {f"{number}": rows for number, rows in puts.items()}
+        found.append(histogram("PUTs for a row", note, "PUTs", bars))
+    if waits := _waits(history.deferral_waits()):
+        note = "How long deferred rows waited for their conversation to complete."
+        found.append(histogram("Deferral", note, "wait", waits))
+    return found
 
 
-def _bars(waits: Iterable[float]) -> list[tuple[str, int]]:
+def _waits(waits: Iterable[float]) -> dict[str, int]:
     counts = Counter(bisect_left(_WAITS, wait) for wait in waits)
-    if not counts:
-        return []
     labels = [f"≤ {format_duration(bound)}" for bound in _WAITS] + ["longer"]
-    return [(labels[place], counts[place]) for place in range(max(counts) + 1)]
+    return {labels[place]: counts[place] for place in range(max(counts, default=-1) + 1)}
 
 
 def _settings(record: Mapping[str, object]) -> list[tuple[str, str]]:

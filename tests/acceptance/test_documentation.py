@@ -28,6 +28,7 @@ def settled_down(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["README.md", "docs/guide.md"])
 def test_the_commands_of_a_page_do_one_after_the_other_what_it_shows(
     page: str, tmp_path: Path

@@ -16,6 +16,7 @@ from tests.support.data import conversation, write_csv
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+    pytest.mark.slow,
     pytest.mark.xdist_group("browser"),
 ]
 

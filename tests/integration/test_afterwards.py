@@ -77,7 +77,8 @@ async def test_the_report_tells_all_and_needs_nothing_but_itself(
     assert all(link.startswith(("data:", "#")) for link in page.links)
     assert "svg" in page.tags
     for heading in ("Outcomes", "Why rows were not imported", "Rows per second", "Latency",
-                    "Other answers", "PUTs for a row", "Deferral", "Runs", "Settings"):  # fmt: skip
+                    "Other responses", "PUTs for a row", "Deferral", "Runs",
+                    "Settings"):  # fmt: skip
         assert heading in page.text
     assert (summary.folder / REPORT_NAME).stat().st_mode & 0o077 == 0
 

@@ -24,6 +24,8 @@ from importer.sandbox.faults import Faults
 from tests.support.data import PRODUCT, conversation, write_csv
 from tests.support.watched import Put, WatchedSandbox
 
+pytestmark = pytest.mark.slow
+
 
 class Moment(Enum):
     """When a process is killed."""

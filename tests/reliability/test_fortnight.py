@@ -23,6 +23,8 @@ from importer.sandbox.faults import Dice, Faults, RequestFault
 from tests.support.data import PRODUCT, conversation, write_csv
 from tests.support.watched import Body, WatchedSandbox
 
+pytestmark = pytest.mark.slow
+
 NIGHTS = 14
 OUTAGE, REBOOT, OVERLAP, CORRECTION = 5, 8, 10, 12
 _FIRST, _NEW, _CHANGED = 3000, 300, 0.03

@@ -167,6 +167,7 @@ def test_mutated_files_make_rows_or_a_message(tmp_path: Path, figures: Counter[s
         fuzz(dice, tmp_path, figures)
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_mutated_files_for_long(tmp_path: Path, budget: float, figures: Counter[str]) -> None:
     dice = random.Random()

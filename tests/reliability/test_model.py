@@ -27,6 +27,8 @@ from tests.support.cases import CASES, SKIPPED, Case, Fate, Script, model
 from tests.support.data import PRODUCT
 from tests.support.watched import Body, Put, WatchedSandbox
 
+pytestmark = pytest.mark.slow
+
 #: A late write comes after the client has given up on it, and before it trusts that it is over.
 FAULTS = Faults(late_by=0.12, retry_after=0.0)
 TIMES: dict[str, Any] = {

@@ -23,7 +23,7 @@ from importer.settings import ImportSettings
 from tests.support.data import conversation, write_csv
 from tests.support.server import serve
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 Make = Callable[..., ImportSettings]
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -19,7 +19,6 @@ from importer.clarityq.api_key import ApiKey
 from importer.cli.commands.check import review
 from importer.cli.config_file import CONTEXT
 from importer.cli.console import output
-from importer.cli.live_view import LiveObserver
 from importer.cli.log_view import LineObserver, logging_to_stderr
 from importer.cli.options import (
     FAULT,
@@ -42,8 +41,6 @@ from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
 from importer.settings import ImportSettings
 
-#: New objects between two looks of the garbage collector; a run makes hardly any cycles.
-_COLLECT_AFTER = 50_000
 #: Where a command's context holds the `Summary` of its run.
 SUMMARY = "importer.summary"
 
@@ -119,6 +116,8 @@ def perform(
         stack.enter_context(logging_to_stderr(as_json=showing.as_json, quiet=showing.quiet))
         observer: Observer = LineObserver()
         if _is_terminal() and not showing.quiet and not showing.as_json:
+            from importer.cli.live_view import LiveObserver  # noqa: PLC0415 -- for terminals only
+
             observer = stack.enter_context(LiveObserver())
         summary = anyio.run(
             _run, settings, key, faults, observer, backend_options={"use_uvloop": _has_uvloop()}
@@ -141,7 +140,6 @@ async def _run(
 
     # What is loaded by now stays: the collector need not look at it again and again.
     gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER)
     control = Control()
     with one_error():
         async with anyio.create_task_group() as tasks:
