@@ -13,25 +13,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
-from dataclasses import dataclass, field
-from enum import Enum, auto
+from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from importer.pacing.rate import RateCap
+from importer.pacing.rounds import SURE, End, Noise, Round
 
 #: A round lasts at least so many seconds, and so many responses.
 ROUND = 0.5
 _RESPONSES = 20
 _SHORTEST_ROUND = 0.125
-#: A share that may be refused beyond noise, and the deviations that tell more from chance.
+#: A share that may be refused beyond noise.
 _SLACK = 0.005
-_SURE = 3.0
 #: A share above this one is never taken for noise.
 _MOST_NOISE = 0.2
-#: So many responses tell of more noise, also where the rate may be a little too high.
-_PLENTY = 100
-#: So many responses are remembered of the noise.
-_MEMORY = 500
 #: The rate of a trial, and of what is held, as shares of what was granted.
 _TRIAL = 0.8
 _BELOW = 0.98
@@ -43,8 +38,6 @@ _MOST_STEP = 1.0
 _FINE = 0.1
 #: A rate that was found is held for up to so many rounds between two probes.
 _LONGEST_HOLD = 8
-#: So many times as long a round goes on that is neither clear in one way nor in the other.
-_PATIENCE = 4
 #: Less than this share of a cap is used: something else limits the run.
 _USED = 0.7
 #: Refusals that tell noise from half of it.
@@ -59,88 +52,9 @@ _LONGEST_ROUND = 100.0
 _SLOWEST = 0.02
 
 
-class End(Enum):
-    """How a round ended."""
-
-    QUIET = auto()
-    #: More was refused than the round tolerates.
-    LOUD = auto()
-    #: Nothing was granted any more, and then the service granted again.
-    STALLED = auto()
-
-
-@dataclass(slots=True)
-class Round:
-    """Some time at one rate, and what came of it."""
-
-    #: Requests per second; infinite is no cap.
-    rate: float
-    #: The share refused that ends the round early.
-    tolerated: float
-    #: How long it lasts at least, and how many responses it needs.
-    seconds: float
-    enough: float
-    #: It goes on, up to `_PATIENCE` times as many responses, while more than this share is refused.
-    unclear: float
-    began: float = 0.0
-    lasted: float = 0.0
-    started: int = 0
-    responses: int = 0
-    refused: int = 0
-    end: End = End.QUIET
-
-    @property
-    def share(self) -> float:
-        """Return the share of responses that were refusals."""
-        return self.refused / self.responses
-
-    @property
-    def used(self) -> float:
-        """Return the requests sent per second: responses lag behind, not all equally."""
-        return self.started / max(self.lasted, 0.01)
-
-    @property
-    def granted(self) -> float:
-        """Return the requests granted per second, at least half of the cap."""
-        granted = self.used * (1 - self.share)
-        return granted if math.isinf(self.rate) else max(granted, self.rate / 2)
-
-    def exceeds(self, share: float) -> bool:
-        """Return whether certainly more than `share` is refused."""
-        expected = self.responses * share
-        return self.refused > expected + _SURE * math.sqrt(expected) + _SURE
-
-    def is_over(self, started: float) -> bool:
-        """Return whether enough is known, with the response to a request that `started` then."""
-        if started < self.began + self.seconds or self.responses < self.enough:
-            return False
-        return self.responses >= _PATIENCE * self.enough or self.share <= self.unclear
-
-
 _Result = TypeVar("_Result")
 #: A part of the search: it yields each round as planned, is sent it back as it went, and returns.
 Search: TypeAlias = Generator[Round, Round, _Result]
-
-
-@dataclass(slots=True)
-class Noise:
-    """The share that is refused whatever the rate is."""
-
-    share: float = 0.0
-    _known: float = field(default=0.0)
-
-    def learn(self, seen: Round, *, surely: bool = False) -> None:
-        """Take in what a round has shown; more responses weigh more."""
-        if seen.share > self.share and seen.responses < _PLENTY and not surely:
-            return
-        if seen.share < self.share / 2 and seen.responses * self.share > _SURE**2:
-            self.forget()  # it is no longer what it was
-        self._known = min(self._known + seen.responses, _MEMORY)
-        self.share += min(1.0, seen.responses / self._known) * (seen.share - self.share)
-
-    def forget(self) -> None:
-        """Let the next round count alone."""
-        self._known = 0.0
 
 
 @dataclass(slots=True)
@@ -372,5 +286,5 @@ class RateFinder:
 
     def _telling(self, step: float) -> float:
         """Return how many responses show that `step` more than is granted is too much."""
-        root = _SURE * math.sqrt(self._noise.share + _SLACK)
-        return ((root + math.sqrt(root * root + 4 * step * _SURE)) / (2 * step)) ** 2
+        root = SURE * math.sqrt(self._noise.share + _SLACK)
+        return ((root + math.sqrt(root * root + 4 * step * SURE)) / (2 * step)) ** 2
