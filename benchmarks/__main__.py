@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from benchmarks.scenarios import SCENARIOS, Bench, Table
+from benchmarks.bench import Bench, Table
+from benchmarks.scenarios import SCENARIOS
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 _PACKAGES = ("aiohttp", "uvloop", "anyio", "pyarrow", "httpx", "requests")

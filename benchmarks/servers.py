@@ -19,7 +19,10 @@ from benchmarks.measure import ROOT, python
 
 @contextmanager
 def nginx() -> Iterator[str]:
-    """Run nginx with `nginx.conf`; yield its URL. Below `/limited` it grants 500 requests/s."""
+    """Run nginx with `nginx.conf`; yield its URL. Below `/limited` it grants 500 requests/s.
+
+    Below `/strict` as many, and no two within 2 ms.
+    """
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
         raise RuntimeError("nginx is not installed: on Debian, apt-get install nginx-light wrk")
@@ -40,10 +43,12 @@ def nginx() -> Iterator[str]:
 
 
 @contextmanager
-def sink(**options: float) -> Iterator[str]:
+def sink(**options: float | tuple[float, ...]) -> Iterator[str]:
     """Run `sink.py` with these options; yield its URL."""
-    words = [word for name, value in options.items()
-             for word in (f"--{name.replace('_', '-')}", value)]  # fmt: skip
+    words: list[object] = []
+    for name, value in options.items():
+        words.append(f"--{name.replace('_', '-')}")
+        words += value if isinstance(value, tuple) else [value]
     process = subprocess.Popen(
         python("benchmarks.sink", *words), cwd=ROOT, stdout=subprocess.PIPE, text=True
     )

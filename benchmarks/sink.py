@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import time
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -22,36 +24,57 @@ FEEDBACK = (
 REASONS = {200: b"OK", 409: b"Conflict", 429: b"Too Many Requests", 503: b"Service Unavailable"}
 
 
-class Behaviour:
-    """What the service does, from the command's options."""
+@dataclass
+class Options:
+    """What the service does: the command's options."""
 
-    def __init__(
-        self, latency: float, limit: float, failing: float, deferring: float, completes_after: float
-    ) -> None:
-        self.latency = latency
-        self.limit = limit
-        self.failing = failing
-        self.deferring = deferring
-        self.completes_after = completes_after
+    latency: float
+    limit: float
+    burst: int
+    quota: int
+    limit_later: tuple[float, float, float] | None
+    noise: float
+    errors: float
+    retry_after: int
+    down: tuple[float, float] | None
+    failing: float
+    deferring: float
+    completes_after: float
+    seed: int
+
+
+class Behaviour:
+    """What the service answers, and what it has answered so far."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self._random = random.Random(options.seed)
+        self._tokens = float(options.burst)
+        self._forget()
+
+    def _forget(self) -> None:
         self.statuses: Counter[str] = Counter()
-        self._next = 0.0
-        # When the first and the latest PUT were granted.
-        self._first = self._last = 0.0
+        # When the first PUT came, and the first and the latest were granted.
+        self._began = self._first = self._last = 0.0
+        # For each second, the requests granted and refused.
+        self._seconds: list[list[int]] = []
+        self._window = self._used = 0
+        self._filled_at = time.monotonic()
         self._first_seen: dict[bytes, float] = {}
 
     def answer(self, method: bytes, path: bytes) -> tuple[int, bytes]:
         """Return the status and the body for a request."""
         if path == b"/statistics":
             seconds = self._last - self._first if self._first else 0.0
-            return 200, json.dumps({**self.statuses, "seconds": seconds}).encode()
+            told = {**self.statuses, "seconds": seconds, "timeline": self._seconds}
+            return 200, json.dumps(told).encode()
         if path == b"/reset":
-            self.statuses.clear()
-            self._first = self._last = 0.0
-            self._first_seen.clear()
+            self._forget()
             return 200, b"{}"
         *_, conversation, what = path.split(b"/")
         status = self._status(conversation, what)
         self.statuses[f"{method.decode()} {status}"] += 1
+        self._note(refused=status == 429)
         if status != 200:
             return status, b'{"detail":"no"}'
         if what == b"status":
@@ -61,23 +84,57 @@ class Behaviour:
         self._first = self._first or self._last
         return 200, FEEDBACK % conversation
 
+    def _note(self, *, refused: bool) -> None:
+        second = int(time.monotonic() - self._began)
+        while len(self._seconds) <= second:
+            self._seconds.append([0, 0])
+        self._seconds[second][refused] += 1
+
+    def _grants(self, elapsed: float) -> bool:
+        """Return whether a request is within the limits, `elapsed` seconds after the first."""
+        options = self.options
+        if options.quota:
+            window = int(elapsed / 60)
+            self._used = self._used + 1 if window == self._window else 1
+            self._window = window
+            return self._used <= options.quota
+        if not options.limit:
+            return True
+        limit = options.limit
+        if options.limit_later is not None:
+            lower, since, until = options.limit_later
+            limit = lower if since <= elapsed < until else limit
+        now = time.monotonic()
+        gained = (now - self._filled_at) * limit
+        self._tokens, self._filled_at = min(options.burst, self._tokens + gained), now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
     def _status(self, conversation: bytes, what: bytes) -> int:
-        if self.limit:
-            now = time.monotonic()
-            if self._next > now + 0.02:  # a burst of a fiftieth of a second
-                return 429
-            self._next = max(self._next, now) + 1 / self.limit
-        # Conversations are drawn by their id, so that every run of every client meets the same.
-        place = int(conversation[-6:], 16) / 0x1000000 if self.failing or self.deferring else 1
-        if place < self.failing:
+        options, draw = self.options, self._random.random
+        self._began = self._began or time.monotonic()
+        elapsed = time.monotonic() - self._began
+        if options.down is not None and elapsed % options.down[0] >= options.down[1]:
             return 503
-        if place < self.deferring and what == b"feedback" and not self._completed(conversation):
+        if draw() < options.noise or not self._grants(elapsed):
+            return 429
+        if draw() < options.errors:
+            return 503
+        # Conversations are drawn by their id, so that every run of every client meets the same.
+        place = (
+            int(conversation[-6:], 16) / 0x1000000 if options.failing or options.deferring else 1
+        )
+        if place < options.failing:
+            return 503
+        if place < options.deferring and what == b"feedback" and not self._completed(conversation):
             return 409
         return 200
 
     def _completed(self, conversation: bytes) -> bool:
         now = time.monotonic()
-        return now - self._first_seen.setdefault(conversation, now) >= self.completes_after
+        return now - self._first_seen.setdefault(conversation, now) >= self.options.completes_after
 
 
 class Connection(asyncio.Protocol):
@@ -109,12 +166,16 @@ class Connection(asyncio.Protocol):
             self._buffer = rest[length:]
             method, path, _ = head.split(b" ", 2)
             status, body = self._behaviour.answer(method, path)
-            answer = (
-                b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-                % (status, REASONS[status], len(body), body)
+            options = self._behaviour.options
+            after = b""
+            if status == 429 and options.retry_after:
+                after = b"Retry-After: %d\r\n" % options.retry_after
+            head = (
+                b"HTTP/1.1 %d %s\r\n%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
             )
-            if self._behaviour.latency:
-                asyncio.get_running_loop().call_later(self._behaviour.latency, self._write, answer)
+            answer = head % (status, REASONS[status], after, len(body)) + body
+            if options.latency:
+                asyncio.get_running_loop().call_later(options.latency, self._write, answer)
             else:
                 self._write(answer)
 
@@ -134,12 +195,22 @@ async def serve(behaviour: Behaviour) -> None:
 @click.command()
 @click.option("--latency", default=0.0, help="Seconds until each answer.")
 @click.option("--limit", default=0.0, help="Requests per second; more get 429.")
+@click.option("--burst", default=20, help="Requests that the limit grants after a quiet time.")
+@click.option("--quota", default=0, help="Requests granted in each minute from the first.")
+@click.option(
+    "--limit-later", type=(float, float, float), help="Another limit, from and until which second."
+)
+@click.option("--noise", default=0.0, help="Share of requests that get 429 whatever the rate.")
+@click.option("--errors", default=0.0, help="Share of requests that get 503.")
+@click.option("--retry-after", default=0, help="Seconds that a 429 asks to wait.")
+@click.option("--down", type=(float, float), help="Every so many seconds, 503 after so many.")
+@click.option("--seed", default=1, help="Of what is drawn by chance.")
 @click.option("--failing", default=0.0, help="Share of conversations that always get 503.")
 @click.option("--deferring", default=0.0, help="Share of conversations that are not completed.")
 @click.option("--completes-after", default=0.0, help="Seconds from the first look until they are.")
-def main(**options: float) -> None:
+def main(**options: Any) -> None:
     """Serve until killed."""
-    uvloop.run(serve(Behaviour(**options)))
+    uvloop.run(serve(Behaviour(Options(**options))))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from importer.engine.progress import Progress
 from importer.model import OutcomeKind
-from importer.reporting.wording import LIMITS, words
+from importer.reporting.wording import limit_in_words, words
 
 #: Seconds over which the speed is averaged.
 _RATE_WINDOW = 10.0
@@ -57,7 +57,7 @@ def what_holds(progress: Progress) -> str:
     """Return what keeps the run from being faster, in words; or nothing."""
     if progress.held_by:
         return progress.held_by
-    return f"limited by {LIMITS[progress.limit]}" if progress.limit in LIMITS else ""
+    return limit_in_words(progress.limit, progress.service_rate, progress.latencies[0])
 
 
 def average_speed(progress: Progress) -> float:

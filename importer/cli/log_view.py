@@ -103,6 +103,7 @@ class LineObserver:
                     "retrying": progress.retrying,
                     "held_by": progress.held_by,
                     "limited_by": progress.limit,
+                    "service_rate": _rounded(progress.service_rate),
                     "concurrency": progress.concurrency,
                     **{str(kind): number for kind, number in progress.outcomes.items()},
                 },

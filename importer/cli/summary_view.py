@@ -18,7 +18,7 @@ from importer.errors import ExitCode
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.left_overs import REPORT_NAME
 from importer.reporting.summary import Summary
-from importer.reporting.wording import LIMITS, WARNINGS, words
+from importer.reporting.wording import WARNINGS, words
 
 #: In a shorter run, in seconds, what limited the speed is mostly its start.
 _LONG_ENOUGH = 5.0
@@ -43,8 +43,8 @@ def print_summary(summary: Summary, ctx: click.Context) -> None:
     console.print(
         f"{_verdict(summary)} ({seconds}, {counted(summary.puts, 'PUT')})", soft_wrap=True
     )
-    if summary.limited_by in LIMITS and summary.ended_at - summary.started_at > _LONG_ENOUGH:
-        console.print(f"What limited the speed: {LIMITS[summary.limited_by]}.", soft_wrap=True)
+    if summary.what_limited and summary.ended_at - summary.started_at > _LONG_ENOUGH:
+        console.print(f"What limited the speed: {summary.what_limited}.", soft_wrap=True)
     for warning, number in summary.warnings.items():
         console.print(f"{counted(number, 'row')} {WARNINGS[warning]}.", soft_wrap=True)
     console.print(f"Job folder: {summary.folder}", soft_wrap=True)

@@ -22,7 +22,7 @@ from importer.engine.resume import lasting
 from importer.engine.service_health import Exchange, learn, reason_to_stop
 from importer.jobs.records import Totals
 from importer.model import Attempt, Call, Feedback, Outcome, OutcomeKind, Reason, RunEnd
-from importer.pacing import Pacing
+from importer.pacing import Pacer
 from importer.settings import ImportSettings
 
 #: How many rows go ahead of a new job with more rows than that, unless the user says otherwise.
@@ -30,6 +30,9 @@ _CANARY = 20
 _MANY_ROWS = 1000
 #: More rows that fail at a time are not remembered; see `_note_failing`.
 _MOST_FAILING = 50_000
+#: Seconds that a request in flight may still take when the service is unavailable.
+_GRACE_IN_OUTAGE = 0.5
+_TROUBLE = (VerdictKind.TRANSIENT, VerdictKind.KEY_REFUSED, VerdictKind.UNTRUSTED)
 _TOLD_BY_STATUS = (
     VerdictKind.COMPLETED, VerdictKind.NOT_COMPLETED, VerdictKind.CONVERSATION_ERROR
 )  # fmt: skip
@@ -48,7 +51,7 @@ class Answers:
         self,
         settings: ImportSettings,
         lanes: ConversationLanes,
-        pacing: Pacing,
+        pacer: Pacer,
         canary: Canary,
         writer: JournalWriter,
         reporter: ProgressReporter,
@@ -58,15 +61,18 @@ class Answers:
     ) -> None:
         self._settings = settings
         self._lanes = lanes
-        self._pacing = pacing
+        self._pacer = pacer
         self._canary = canary
         self._writer = writer
         self._reporter = reporter
         self._control = control
         self._clock = clock
         self._reading = reading
+        self._latest_trouble: Verdict | None = None
         # Kept apart from the lanes: hardly any lane fails, and there may be a million of them.
         self._failing_since: dict[Lane, float] = {}
+        # The rows that failed since anything succeeded.
+        self._failed_in_a_row: list[Lane] = []
         self._disposer = Disposer(
             RetryPolicy(
                 max_attempts=settings.max_attempts,
@@ -96,17 +102,18 @@ class Answers:
     def answered(self, lane: Lane, verdict: Verdict) -> None:
         """Settle the row that was sent, or put it by, as the verdict says."""
         now = self._clock.monotonic()
-        pacing = self._pacing
+        pacer = self._pacer
         self._reporter.statistics.answered(now - lane.started, _answered_status(lane, verdict))
-        if verdict.kind is VerdictKind.APPLIED and not pacing.breaker.is_open:
-            pacing.answered(now, lane.started, self._lanes.count(LaneState.IN_FLIGHT))
+        if verdict.kind is VerdictKind.APPLIED and not pacer.is_probing:
+            pacer.answered(now, lane.started, self._lanes.count(LaneState.IN_FLIGHT))
+            self._failed_in_a_row.clear()
             if self._canary.is_open:
                 self._canary.passed()
                 self._control.changed.notify()
         else:
             self._learn(lane, verdict, now)
-        if pacing.window.is_due:
-            pacing.window.turn(now, self._clock.cpu())
+        if pacer.window.is_due:
+            pacer.window.turn(now, self._clock.cpu())
             self._control.changed.notify()
         call = Call.STATUS if lane.ask_status else Call.PUT
         if verdict.kind in (VerdictKind.KEY_REFUSED, VerdictKind.UNTRUSTED):
@@ -116,7 +123,7 @@ class Answers:
             return
         if verdict.late:
             self._lanes.may_take_effect_late(lane, now + self._settings.late_effect)
-        step = self._disposer.decide(lane, verdict, now, outage=pacing.breaker.is_open)
+        step = self._disposer.decide(lane, verdict, now, outage=pacer.is_probing)
         if verdict.kind is not VerdictKind.APPLIED:
             self._remember(lane, verdict, now, call, step)
         if isinstance(step, Wait):
@@ -184,23 +191,48 @@ class Answers:
     def _learn(self, lane: Lane, verdict: Verdict, now: float) -> None:
         """Let the pacing know of the answer, and stop the run if it says so."""
         first = not lane.failures
-        if first and verdict.kind is VerdictKind.TRANSIENT:
-            self._note_failing(lane, now)
         exchange = Exchange(
             lane.started,
             self._lanes.count(LaneState.IN_FLIGHT),
             first,
-            self._failing_since.get(lane, now),
+            now if first else self._failing_since.get(lane, now),
         )
-        self._reporter.notice(learn(self._pacing, verdict, exchange, now))
+        self._reporter.notice(learn(self._pacer, verdict, exchange, now))
+        if verdict.kind is not VerdictKind.TRANSIENT:
+            self._failed_in_a_row.clear()
+        elif self._pacer.is_probing:
+            self._forgive()
+        else:
+            self._failed_in_a_row.append(lane)
+            if first:
+                self._note_failing(lane, now)
         if verdict.kind is VerdictKind.TRANSIENT:
             self._canary.returned()
         elif verdict.kind is not VerdictKind.REFUSED:
             self._canary.passed()
-        stop = reason_to_stop(self._pacing, verdict, now, self._settings.outage_for)
-        if stop is not None:
-            self._control.stop(*stop)
+        if verdict.kind in _TROUBLE:
+            self._latest_trouble = verdict
+            self.stop_if_hopeless()
         self._control.changed.notify()
+
+    def _forgive(self) -> None:
+        """Nothing succeeds any more: what failed in a row was not the rows' fault."""
+        for lane in self._failed_in_a_row:
+            lane.failures = max(0, lane.failures - 1)
+            if not lane.failures:
+                self._failing_since.pop(lane, None)
+        self._failed_in_a_row.clear()
+
+    def stop_if_hopeless(self) -> None:
+        """Stop the run if the latest trouble says so, or if an outage has lasted too long."""
+        if self._latest_trouble is None:
+            return
+        now, outage_for = self._clock.monotonic(), self._settings.outage_for
+        stop = reason_to_stop(self._pacer, self._latest_trouble, now, outage_for)
+        if stop is not None:
+            # A probe that hangs is not waited for.
+            grace = _GRACE_IN_OUTAGE if stop[0] is RunEnd.SERVICE_DOWN else None
+            self._control.stop(*stop, grace=grace)
 
     def lanes_changed(self) -> None:
         """Let workers look for the next row, and the journal be written if one waits for it."""

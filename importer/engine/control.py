@@ -18,14 +18,15 @@ class Control:
         self.scope = anyio.CancelScope()
         self._grace = 0.0
 
-    def stop(self, end: RunEnd, message: str = "") -> None:
-        """Start nothing new; what is in flight may finish within the grace period.
+    def stop(self, end: RunEnd, message: str = "", *, grace: float | None = None) -> None:
+        """Start nothing new; what is in flight may finish within `grace` seconds.
 
-        The first call's reason is kept.
+        Without it, within those of `allow_grace`. The first call's reason is kept.
         """
         if self.end is None:
             self.end, self.message = end, message
-            self.scope.deadline = anyio.current_time() + self._grace
+            grace = self._grace if grace is None else grace
+            self.scope.deadline = anyio.current_time() + grace
             self.changed.notify()
 
     def cancel(self, end: RunEnd) -> None:

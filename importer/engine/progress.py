@@ -16,7 +16,7 @@ from importer.engine.lanes import ConversationLanes
 from importer.engine.statistics import Problem, Statistics
 from importer.jobs.records import Totals
 from importer.model import Moment, OutcomeKind
-from importer.pacing import Limit, Pacing
+from importer.pacing import Limit, Pacer
 from importer.settings import ImportSettings
 
 
@@ -36,30 +36,34 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A run at one moment.
-
-    `share` is how much of the input has been read (0 to 1). `outcomes` are the job's so far, over
-    all its runs, and `settled_now` are those of this run. `next_due` is in seconds from now, None
-    if nothing waits. `held_by` says in words what holds all requests back, or is empty; `limit` is
-    what keeps the run from being faster; `concurrency` is how many requests may be in flight;
-    `latencies` are the median and the 95th percentile of late, in seconds; `problems` are those met
-    so far, the latest last.
-    """
+    """A run at one moment."""
 
     rows_read: int
+    #: How much of the input has been read, from 0 to 1.
     share: float
+    #: The job's so far, over all its runs.
     outcomes: Mapping[OutcomeKind, int]
+    #: Rows that this run has completed.
     settled_now: int
     in_flight: int
     retrying: int
     deferred: int
+    #: Seconds until the next waiting row is due; None if none waits.
     next_due: float | None
     only_deferred: bool
+    #: What holds all requests back, in words; or empty.
     held_by: str
+    #: What keeps the run from being faster.
     limit: Limit
+    #: The service's limit as it was found, in requests per second; None without one.
+    service_rate: float | None
+    #: How many requests may be in flight.
     concurrency: int
+    #: Seconds since the run began.
     elapsed: float
+    #: The recent median and 95th percentile, in seconds.
     latencies: tuple[float | None, float | None]
+    #: Those met so far, the latest last.
     problems: Mapping[str, Problem]
 
 
@@ -88,14 +92,14 @@ class ProgressReporter:
     def __init__(
         self,
         lanes: ConversationLanes,
-        pacing: Pacing,
+        pacer: Pacer,
         writer: JournalWriter,
         before: Totals,
         observers: Sequence[Observer],
         clock: Clock,
     ) -> None:
         self._lanes = lanes
-        self._pacing = pacing
+        self._pacer = pacer
         self._writer = writer
         self._before = before
         self._observers = observers
@@ -135,9 +139,9 @@ class ProgressReporter:
         outcomes[OutcomeKind.PENDING] = rows - sum(outcomes.values())
         due = self._lanes.next_due()
         held = ""
-        if self._pacing.breaker.is_open:
-            held = "the service is down"
-        elif (pause := self._pacing.paused_for(now)) > 0:
+        if self._pacer.breaker.is_open:
+            held = "the service is unavailable"
+        elif (pause := self._pacer.paused_for(now)) > 0:
             held = f"paused for {format_duration(pause)}"
         return Progress(
             rows_read=reading.rows_read,
@@ -150,8 +154,9 @@ class ProgressReporter:
             next_due=None if due is None else max(0.0, due - now),
             only_deferred=reading.all_read and lanes.deferred == lanes.outstanding > 0,
             held_by=held,
-            limit=self._pacing.limit(now, lanes.in_flight),
-            concurrency=self._pacing.window.size,
+            limit=self._pacer.limit(now, lanes.in_flight),
+            service_rate=self._pacer.service_rate,
+            concurrency=self._pacer.window.size,
             elapsed=now - self._started,
             latencies=self.statistics.latencies(),
             problems=self.statistics.problems,

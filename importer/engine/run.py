@@ -15,6 +15,7 @@ import anyio.to_thread
 
 from importer.clarityq.client import FeedbackClient
 from importer.common.durations import format_duration
+from importer.engine.alarm import Alarm
 from importer.engine.answers import Answers, canary_for
 from importer.engine.clock import Clock
 from importer.engine.control import Control
@@ -29,13 +30,17 @@ from importer.errors import InputError, one_error
 from importer.jobs.journal import Journal
 from importer.jobs.ledger import LedgerSession
 from importer.model import Outcome, OutcomeKind, RunEnd
-from importer.pacing import Limit, Pacing
+from importer.pacing import CircuitBreaker, Limit, Pacer
 from importer.settings import ImportSettings
 
 #: The reader stops while this many rows are ready to be sent, wait for a retry, or are deferred.
 _MOST_READY = 2 * BATCH_ROWS
 _MOST_RETRYING = 20_000
 _MOST_DEFERRED = 1_000_000
+#: Waits below this, in seconds, have to be exact.
+_SHORT = 0.02
+#: Seconds in which nothing but failures came until the service counts as unavailable.
+_PATIENCE = 5.0
 #: How much later than it was noted a killed run may have sent its last request, in seconds.
 _HEARTBEAT_SLACK = 2 * HEARTBEAT
 
@@ -62,7 +67,12 @@ class Run:
         started = clock.monotonic()
 
         self._lanes = ConversationLanes()
-        self._pacing = Pacing(started, concurrency=settings.concurrency, rate=settings.rate)
+        self._pacer = Pacer(
+            started,
+            concurrency=settings.concurrency,
+            rate=settings.rate,
+            breaker=CircuitBreaker(started, patience=min(_PATIENCE, settings.outage_for)),
+        )
         self._canary = canary_for(settings, resumed.totals)
         self._writer = JournalWriter(
             journal,
@@ -72,11 +82,11 @@ class Run:
             ledger,
         )
         self._reporter = ProgressReporter(
-            self._lanes, self._pacing, self._writer, resumed.totals, observers, clock
+            self._lanes, self._pacer, self._writer, resumed.totals, observers, clock
         )
         self._reading = Reading()
         self._answers = Answers(
-            settings, self._lanes, self._pacing, self._canary, self._writer, self._reporter,
+            settings, self._lanes, self._pacer, self._canary, self._writer, self._reporter,
             control, clock, self._reading,
         )  # fmt: skip
         self._check = LedgerCheck(ledger, settings, clock.wall) if ledger is not None else None
@@ -86,6 +96,7 @@ class Run:
         self._reader_waits = False
         self._room = Wakeup()
         self._turnstile = anyio.Lock()
+        self._alarm: Alarm | None = None
 
     @property
     def admitted(self) -> int:
@@ -106,6 +117,11 @@ class Run:
     def limit(self) -> Limit:
         """Return what kept the run from being faster, most of its time."""
         return self._reporter.limit
+
+    @property
+    def service_rate(self) -> float | None:
+        """Return the service's limit as it was found, in requests per second; None without one."""
+        return self._pacer.service_rate
 
     @property
     def latencies(self) -> Sequence[int]:
@@ -131,7 +147,7 @@ class Run:
         wait = quiet_at - self._clock.wall()
         wait = min(wait, self._settings.late_effect + _HEARTBEAT_SLACK)  # the clock may be wrong
         if wait > 0:
-            self._pacing.pause(self._clock.monotonic() + wait)
+            self._pacer.hold_back(self._clock.monotonic() + wait)
             self._reporter.notice(
                 f"requests of the run before may still take effect: waiting {format_duration(wait)}"
             )
@@ -139,6 +155,7 @@ class Run:
     async def work(self) -> None:
         """Read and send until everything is settled, or until the run is stopped."""
         self.control.allow_grace(self._settings.grace)
+        self._alarm = Alarm(self.control.changed.notify)
         with one_error():
             async with anyio.create_task_group() as writing:
                 writing.start_soon(self._writer.write_forever)
@@ -150,6 +167,7 @@ class Run:
                             for _ in range(self._settings.concurrency):
                                 workers.start_soon(self._send)
                 finally:
+                    self._alarm.close()
                     writing.cancel_scope.cancel()
                     self._batches.close()
                     self._report(last=True)
@@ -227,22 +245,30 @@ class Run:
             while not self._is_over():
                 if (lane := self._take()) is not None:
                     return lane
-                await self.control.changed.wait(self._seconds_to_wait())
+                await self._wait(self._seconds_to_wait())
         return None
+
+    async def _wait(self, seconds: float) -> None:
+        """Return when something has changed, or after `seconds`."""
+        if self._alarm is not None and 0 < seconds < _SHORT and self._pacer.is_capped:
+            # A service that allows no burst refuses the second of two that come in a millisecond.
+            self._alarm.set(seconds)
+            seconds = _SHORT
+        await self.control.changed.wait(seconds)
 
     def _is_over(self) -> bool:
         return self.control.end is not None or (self._reading.all_read and not len(self._lanes))
 
     def _take(self) -> Lane | None:
         now = self._clock.monotonic()
-        if self.control.end is not None or not self._has_slot() or self._pacing.wait(now) > 0:
+        if self.control.end is not None or not self._has_slot() or self._pacer.wait(now) > 0:
             return None
         lane = self._lanes.next_ready(now)
         if self._check is not None:
             while lane is not None and not self._answers.sends(lane, self._check):
                 lane = self._lanes.next_ready(now)
         if lane is not None:
-            self._pacing.start(now)
+            self._pacer.start(now)
             self._canary.start()
         if self._reader_waits and self._has_room():
             self._room.notify()
@@ -250,7 +276,7 @@ class Run:
 
     def _has_slot(self) -> bool:
         in_flight = self._lanes.count(LaneState.IN_FLIGHT)
-        return not self._canary.is_full and self._pacing.has_slot(in_flight)
+        return not self._canary.is_full and self._pacer.has_slot(in_flight)
 
     def _has_room(self) -> bool:
         count = self._lanes.count
@@ -265,7 +291,7 @@ class Run:
         if not self._has_slot():
             return math.inf  # whoever frees one takes it, or says that there are more
         now = self._clock.monotonic()
-        if (pause := self._pacing.wait(now)) > 0:
+        if (pause := self._pacer.wait(now)) > 0:
             return pause
         due = self._lanes.next_due()
         return math.inf if due is None else max(0.0, due - now)
@@ -274,6 +300,7 @@ class Run:
         """The journal holds the outcomes of these lanes: go on with them, and tell how it goes."""
         for lane in lanes:
             self._lanes.recorded(lane)
+        self._answers.stop_if_hopeless()
         self._answers.lanes_changed()
         self._room.notify()
         self._report()

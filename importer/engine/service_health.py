@@ -9,10 +9,11 @@ from typing import NamedTuple
 from importer.clarityq.responses import Verdict, VerdictKind
 from importer.common.durations import format_duration
 from importer.model import RunEnd
-from importer.pacing import Pacing
+from importer.pacing import Pacer
 
 #: The most that a pause is longer than asked for, as a share of it.
 _JITTER = 0.1
+_ASK_FOR_A_PAUSE = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 class Exchange(NamedTuple):
@@ -28,47 +29,51 @@ class Exchange(NamedTuple):
     failing_since: float
 
 
-def learn(pacing: Pacing, verdict: Verdict, exchange: Exchange, now: float) -> str:
-    """Let `pacing` know of `verdict`; return what a person should be told of, or nothing."""
-    breaker = pacing.breaker
-    was_open = breaker.is_open
+def learn(pacer: Pacer, verdict: Verdict, exchange: Exchange, now: float) -> str:
+    """Let `pacer` know of `verdict`; return what a person should be told of, or nothing."""
+    breaker = pacer.breaker
+    was_open, was_paused = breaker.is_open, bool(pacer.paused_for(now))
     if verdict.kind is not VerdictKind.TRANSIENT:
-        pacing.answered(now, exchange.started, exchange.in_flight)
-        return "the service answers again: going on" if was_open else ""
-    telling = exchange.failing_since >= breaker.last_answer
-    if verdict.http_status == HTTPStatus.TOO_MANY_REQUESTS and verdict.retry_after is None:
-        pacing.refused(now, exchange.started, telling=telling)
-    else:
-        pacing.failed(now, exchange.in_flight, first=exchange.first, telling=telling)
-    notice = ""
-    if breaker.is_open and not was_open:
-        notice = f"the service fails as a whole ({verdict.detail}): pausing, with single probes"
-    if verdict.retry_after and verdict.http_status in (429, 503):
-        if not pacing.paused_for(now):
-            wait = format_duration(verdict.retry_after)
-            notice = f"the service asks for a pause of {wait} ({verdict.detail})"
+        pacer.answered(now, exchange.started, exchange.in_flight)
+        resumes = was_open and not breaker.is_open
+        return "the service is available again: resuming" if resumes else ""
+    counts = exchange.failing_since >= breaker.last_success
+    pause = None
+    if verdict.retry_after and verdict.http_status in _ASK_FOR_A_PAUSE:
         # Others were told the same time; they shall not all come back at once.
         jitter = random.uniform(0, _JITTER * verdict.retry_after)  # noqa: S311 -- no secret
-        pacing.pause(now + verdict.retry_after + jitter)
-    return notice
+        pause = verdict.retry_after + jitter
+    if verdict.http_status == HTTPStatus.TOO_MANY_REQUESTS:
+        pacer.refused(now, exchange.started, retry_after=pause, counts=counts)
+    else:
+        pacer.failed(
+            now, exchange.started, exchange.in_flight,
+            first=exchange.first, retry_after=pause, counts=counts,
+        )  # fmt: skip
+    if breaker.is_open and not was_open:
+        return f"the service is unavailable ({verdict.detail}): probing with single requests"
+    if breaker.is_probing and pacer.paused_for(now) and not was_paused:
+        wait = format_duration(pacer.paused_for(now))
+        return f"the service asks for a pause of {wait} ({verdict.detail})"
+    return ""
 
 
 def reason_to_stop(
-    pacing: Pacing, verdict: Verdict, now: float, outage_for: float
+    pacer: Pacer, verdict: Verdict, now: float, outage_for: float
 ) -> tuple[RunEnd, str] | None:
-    """Return why the run has to end after this verdict, or None.
+    """Return why the run has to end, or None. `verdict` is the latest that was not a success.
 
-    `outage_for` is how many seconds the service may be down.
+    `outage_for` is how many seconds the service may be unavailable.
     """
-    down = pacing.breaker.open_for(now)
     if verdict.kind is VerdictKind.UNTRUSTED:
         return RunEnd.UNTRUSTED, f"{verdict.detail} (--ca-file adds a certificate authority)"
     if verdict.kind is VerdictKind.KEY_REFUSED:
         why = f"the service refused the API key ({verdict.detail})"
         return RunEnd.KEY_REFUSED, f"{why}: check the key, and that it belongs to this product"
-    if pacing.breaker.is_open and down >= outage_for:
+    down = pacer.breaker.failing_for(now)
+    if pacer.breaker.is_open and down >= outage_for:
         return (
             RunEnd.SERVICE_DOWN,
-            f"the service has failed for {format_duration(down)}: {verdict.detail}",
+            f"the service has been unavailable for {format_duration(down)}: {verdict.detail}",
         )
     return None

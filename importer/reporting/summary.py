@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from importer.common.files import atomic_write
+from importer.common.histogram import percentile
 from importer.errors import ExitCode, JournalError
 from importer.jobs.journal import Journal
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, exit_code
 from importer.pacing import Limit
 from importer.reporting.left_overs import SUMMARY_NAME
 from importer.reporting.outcomes_table import outcomes_frame
+from importer.reporting.wording import limit_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +49,8 @@ class Summary:
     inputs: Sequence[str]
     files: Sequence[Path]
     limited_by: Limit
+    #: The service's limit as the latest run found it, in requests per second.
+    service_rate: float | None = None
     #: How many answers of the latest run fell into each of `common.histogram.BUCKETS`.
     latencies: Sequence[int] = ()
 
@@ -54,6 +58,11 @@ class Summary:
     def exit_code(self) -> ExitCode:
         """Return the exit code that the command ends with."""
         return exit_code(self.end, self.outcomes)
+
+    @property
+    def what_limited(self) -> str:
+        """Return what kept the latest run from being faster, in words; or nothing."""
+        return limit_in_words(self.limited_by, self.service_rate, percentile(self.latencies, 0.5))
 
     def as_json(self) -> dict[str, Any]:
         """Return what `summary.json` holds; its keys are documented in docs/reference.md."""
@@ -79,6 +88,7 @@ class Summary:
             "inputs": list(self.inputs),
             "files": [path.name for path in self.files],
             "limited_by": self.limited_by,
+            "service_rate": self.service_rate and round(self.service_rate, 2),
         }
 
     def write(self) -> None:
@@ -107,12 +117,14 @@ def summarise(
     files: Sequence[Path],
     now: float,
     limited_by: Limit,
+    service_rate: float | None = None,
     latencies: Sequence[int] = (),
 ) -> Summary:
     """Return the job's summary for a run that ends `now` (Unix seconds).
 
-    `limited_by` is what kept the run from being faster, most of its time; `latencies` counts its
-    answers by `common.histogram.BUCKETS`.
+    `limited_by` is what kept the run from being faster, most of its time, and `service_rate` the
+    limit of the service, in requests per second, if one was found; `latencies` counts its responses
+    by `common.histogram.BUCKETS`.
     """
     totals = journal.totals()
     facts = journal.facts()
@@ -134,6 +146,7 @@ def summarise(
         inputs=[file.path for file in journal.inputs()],
         files=files,
         limited_by=limited_by,
+        service_rate=service_rate,
         latencies=latencies,
     )
 

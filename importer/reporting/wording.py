@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importer.common.durations import format_duration
 from importer.model import Call, OutcomeKind, Reason, Warn
 from importer.pacing import Limit
 
@@ -51,16 +52,29 @@ WARNINGS = {
     Warn.COMMENT_TRUNCATED: "sent with the comment cut to 2,000 characters",
 }
 
-#: What keeps a run from being faster, in words.
-LIMITS = {
-    Limit.CONCURRENCY: "the bound of --concurrency",
-    Limit.RATE: "the cap of --rate",
+#: What keeps a run from being faster, in words; see `limit_in_words`.
+_LIMITS = {
+    Limit.CONCURRENCY: "--concurrency: latency is {latency}, raise it",
+    Limit.RATE: "your --rate",
+    Limit.SERVICE_LIMIT: "the service's limit, about {rate}/s",
+    Limit.CAUTION: "cautious after 429s",
     Limit.SERVICE: "the service",
     Limit.CPU: "this machine's CPU",
+    Limit.NOTHING: "",
 }
 
 #: The calls of the API.
 CALLS = {Call.PUT: "PUT", Call.STATUS: "status?"}
+
+
+def limit_in_words(limit: Limit, rate: float | None, latency: float | None) -> str:
+    """Return what keeps a run from being faster; nothing if nothing does.
+
+    `rate` is the service's limit in requests per second, `latency` the median in seconds.
+    """
+    if limit is Limit.SERVICE_LIMIT and rate is None:
+        return "the service's limit"
+    return _LIMITS[limit].format(rate=f"{rate or 0:,.3g}", latency=format_duration(latency or 0.0))
 
 
 def words(name: str) -> str:

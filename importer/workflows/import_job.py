@@ -113,7 +113,10 @@ def _conclude(
     except InputError as error:
         files, end, message = [], RunEnd.INPUT_FAILED, str(error)
     now = clock.wall()
-    summary = summarise(job.folder, job.journal, end, message, files, now, run.limit, run.latencies)
+    summary = summarise(
+        job.folder, job.journal, end, message, files, now,
+        limited_by=run.limit, service_rate=run.service_rate, latencies=run.latencies,
+    )  # fmt: skip
     summary.write()
     write_report(summary)
     quiet_at = run.quiet_at()

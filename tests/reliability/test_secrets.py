@@ -88,7 +88,7 @@ def test_a_service_that_quotes_the_key_does_not_spread_it(url: str, tmp_path: Pa
     rows = [(conversation(n), "POSITIVE", "") for n in range(20)]
     path = str(write_csv(tmp_path / "in.csv", rows))
     quick = ["--max-attempts", "2", "--retry-first", "10ms", "--defer-first", "10ms",
-             "--defer-for", "50ms", "--concurrency", "4"]  # fmt: skip
+             "--defer-for", "50ms", "--concurrency", "4", "--outage-for", "1s"]  # fmt: skip
     outputs = run_all(
         [
             ["-m", "importer", "run", path, "--product-id", PRODUCT, "--jobs-dir", f"jobs{status}",

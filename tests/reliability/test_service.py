@@ -86,10 +86,11 @@ async def test_a_service_that_fails_as_a_whole_is_probed_and_spends_no_row(
 
     async def run_against(answer: Answer) -> None:
         notices = Notices()
-        requests: Counter[str] = Counter()
+        requests = 0
 
         async def counting(request: web.Request) -> web.StreamResponse:
-            requests["probes" if notices.said else "before"] += 1
+            nonlocal requests
+            requests += 1
             return await answer(request)
 
         async with serve(counting) as url:
@@ -100,10 +101,9 @@ async def test_a_service_that_fails_as_a_whole_is_probed_and_spends_no_row(
             summary = await run_import(settings, api_key="any", observers=[notices])
         assert summary.end is RunEnd.SERVICE_DOWN
         assert summary.outcomes[OutcomeKind.PENDING] == 200
-        assert "the service fails as a whole" in notices.said[0]
-        assert requests["before"] >= 20
-        # One after a second and one two seconds later, besides what was in flight already.
-        assert 1 <= requests["probes"] <= 3 + settings.concurrency
+        assert "the service is unavailable" in notices.said[0]
+        # What was in flight when it was noticed, and then one at a time, ever more rarely.
+        assert requests <= 8 * settings.concurrency
 
     async with anyio.create_task_group() as runs:
         for answer in (refuse_all, never_answer, drip, hang_up):
@@ -132,8 +132,8 @@ async def test_a_service_that_goes_away_and_comes_back_is_waited_for(
     assert finished[0].outcomes[OutcomeKind.SUCCEEDED] == 200
     assert before.feedback.keys() | after.feedback.keys() == {conversation(n) for n in range(200)}
     assert [said.partition("(")[0].strip() for said in notices.said] == [
-        "the service fails as a whole",
-        "the service answers again: going on",
+        "the service is unavailable",
+        "the service is available again: resuming",
     ]
 
 
@@ -184,7 +184,6 @@ async def test_a_service_that_closes_each_connection_after_one_answer_gets_every
 async def test_an_endless_answer_is_cut_off_and_is_no_success(
     tmp_path: Path, settings_for: Make
 ) -> None:
-    # Too few rows for their failures to be taken for an outage.
     ratings = write_csv(tmp_path / "few.csv", [(conversation(n), "CLEAR", "") for n in range(20)])
     written: list[int] = []
 
@@ -199,9 +198,10 @@ async def test_an_endless_answer_is_cut_off_and_is_no_success(
         return response
 
     async with serve(flood) as url:
-        settings = settings_for(ratings, base_url=url, max_attempts=2, concurrency=1)
+        settings = settings_for(ratings, base_url=url, outage_for=1, concurrency=1)
         summary = await run_import(settings, api_key="any")
-    assert summary.reasons == {(OutcomeKind.FAILED, Reason.RETRIES_EXHAUSTED): 20}
+    assert summary.end is RunEnd.SERVICE_DOWN
+    assert summary.outcomes[OutcomeKind.PENDING] == 20
     assert max(written) < 10_000_000, "what the sockets' buffers take"
 
 
@@ -258,6 +258,52 @@ async def test_if_the_first_rows_of_a_large_job_all_fail_alike_no_more_are_sent(
         assert summary.exit_code is ExitCode.ABORTED
         assert "Conversation not found" in summary.message
         assert "--restart" in summary.message
+
+
+async def test_two_rows_and_a_service_that_is_down_are_an_outage_and_fail_no_row(
+    tmp_path: Path, settings_for: Make
+) -> None:
+    few = write_csv(tmp_path / "few.csv", [(conversation(n), "CLEAR", "") for n in range(2)])
+
+    async def unavailable(_: web.Request) -> web.Response:
+        return web.Response(status=503)
+
+    async with serve(unavailable) as url:
+        summary = await run_import(settings_for(few, base_url=url, outage_for=1), api_key="any")
+    assert summary.end is RunEnd.SERVICE_DOWN
+    assert summary.outcomes[OutcomeKind.PENDING] == 2
+    assert "unavailable" in summary.message
+
+
+async def test_a_service_that_never_answers_is_an_outage_and_its_probe_is_not_waited_for(
+    tmp_path: Path, settings_for: Make
+) -> None:
+    few = write_csv(tmp_path / "few.csv", [(conversation(n), "CLEAR", "") for n in range(3)])
+    settings: dict[str, Any] = {"outage_for": 0.5, "read_timeout": 1.0, "grace": 3600.0}
+
+    async def mute(_: web.Request) -> web.Response:
+        await anyio.sleep(3600)
+        raise AssertionError
+
+    async with serve(mute) as url:
+        with anyio.fail_after(60):
+            summary = await run_import(settings_for(few, base_url=url, **settings), api_key="any")
+    assert summary.end is RunEnd.SERVICE_DOWN
+    assert "timed out" in summary.message
+    assert summary.outcomes[OutcomeKind.PENDING] == 3
+
+
+async def test_outages_of_a_moment_fail_no_row(ratings: Path, settings_for: Make) -> None:
+    async def flap(request: web.Request) -> web.StreamResponse:
+        await anyio.sleep(0.02)
+        if anyio.current_time() % 0.4 < 0.2:
+            return web.Response(status=503)
+        return await accept(request)
+
+    async with serve(flap) as url:
+        settings = settings_for(ratings, base_url=url, max_attempts=4)
+        summary = await run_import(settings, api_key="any")
+    assert summary.outcomes[OutcomeKind.SUCCEEDED] == 200
 
 
 async def test_rows_that_always_fail_are_no_outage_even_if_they_are_the_last_ones(

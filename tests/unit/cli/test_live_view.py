@@ -24,7 +24,8 @@ HALF_WAY = Progress(
     next_due=7.0,
     only_deferred=False,
     held_by="",
-    limit=Limit.SERVICE,
+    limit=Limit.SERVICE_LIMIT,
+    service_rate=498.2,
     concurrency=64,
     elapsed=10.0,
     latencies=(0.0041, 0.0098),
@@ -42,7 +43,8 @@ def shown(width: int, **options: object) -> str:
 def test_the_picture_has_all_that_one_looks_for() -> None:
     text = shown(120, no_color=True)
     for part in ("50% read", "10 s so far, 10 s left", "480 now · 501 on average",
-                 "5,000 succeeded · 12 rejected", "60 of 64 at once · limited by the service",
+                 "5,000 succeeded · 12 rejected",
+                 "60 of 64 at once · the service's limit, about 498/s",
                  "4 ms median · 10 ms p95", "1,200 deferred · 3 waiting for a retry",
                  "the next is due at", "12 × rating", "3 × 503: no"):  # fmt: skip
         assert part in text

@@ -84,6 +84,7 @@ class ConcurrencyWindow:
         """Begin small again, as after a pause."""
         self.size = min(self._START, self._bound)
         self._starting = True
+        self._cpu = math.nan  # what a pause has used is not this turn's
         self._begin_turn(now)
 
     def _weigh(self, now: float, latency: float, *, busy: bool) -> None:

@@ -1,0 +1,290 @@
+"""Finds how many requests per second the service grants, from what it refuses.
+
+Nobody publishes the limit, so it is measured. A service refuses what is above its limit and, if it
+is not quite well, a share of everything, whatever the rate: noise. Only the former calls for a
+lower rate. What tells them apart is a trial at a lower rate: a limit refuses nothing there, noise
+refuses as much as before.
+
+The search goes by rounds. The rate is constant in a round, and only the responses to requests that
+started in it count.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+from importer.pacing.rate import RateCap
+from importer.pacing.rounds import SURE, End, Noise, Round
+
+#: A round lasts at least so many seconds, and so many responses.
+ROUND = 0.5
+_RESPONSES = 20
+_SHORTEST_ROUND = 0.125
+#: A share that may be refused beyond noise.
+_SLACK = 0.005
+#: A share above this one is never taken for noise.
+_MOST_NOISE = 0.2
+#: The rate of a trial, and of what is held, as shares of what was granted.
+_TRIAL = 0.8
+_BELOW = 0.98
+#: How far above the rate a probe goes, as a share of it: at first, at least and at most.
+_STEP = 0.4
+_LEAST_STEP = 0.025
+_MOST_STEP = 1.0
+#: With steps of this size the rate counts as found.
+_FINE = 0.1
+#: A rate that was found is held for up to so many rounds between two probes.
+_LONGEST_HOLD = 8
+#: Less than this share of a cap is used: something else limits the run.
+_USED = 0.7
+#: Refusals that tell noise from half of it.
+_PROOF = 12
+#: Quotas of about so many seconds are for a minute.
+_MINUTE = 60.0
+_ABOUT_A_MINUTE = (15.0, 72.0)
+#: A quota was used up at once if nothing was granted for this share of the time.
+_AT_ONCE = 0.7
+#: A round is as long as the latest stretch in which nothing was granted, up to so many seconds.
+_LONGEST_ROUND = 100.0
+_SLOWEST = 0.02
+
+
+_Result = TypeVar("_Result")
+#: A part of the search: it yields each round as planned, is sent it back as it went, and returns.
+Search: TypeAlias = Generator[Round, Round, _Result]
+
+
+@dataclass(slots=True)
+class _Found:
+    """A rate that is granted, and how the search goes on from it."""
+
+    #: Requests per second.
+    rate: float
+    #: How far above it the next probe goes, as a share.
+    step: float = _STEP
+    #: For how many rounds the rate is held before.
+    rounds: int = 1
+    #: Whether the next step is twice as long if this one goes well.
+    doubles: bool = True
+    #: Whether a probe has failed since the rate was last measured.
+    is_old: bool = False
+
+    def rise(self) -> None:
+        """The step went well."""
+        self.rate *= 1 + self.step
+        if self.step > _FINE:
+            self.rounds = 1
+        if self.doubles:
+            self.step = min(2 * self.step, _MOST_STEP)
+        self.doubles = True
+
+    def stay(self, least_step: float) -> None:
+        """The step went too far: the next one is half as long."""
+        if self.step <= _FINE:
+            self.rounds = min(2 * self.rounds, _LONGEST_HOLD)
+        self.step, self.doubles = max(self.step / 2, least_step), False
+        self.is_old = True
+
+    def change(self, rate: float) -> None:
+        """The rate was measured anew."""
+        self.rate, self.is_old = rate, False
+
+    def restart(self, other: _Found) -> None:
+        """Go on from the other."""
+        self.rate, self.step, self.rounds = other.rate, other.step, other.rounds
+        self.doubles, self.is_old = True, False
+
+
+class RateFinder:
+    """Sets `cap` by what is granted and refused. There is none before anything is refused.
+
+    `is_searching` tells a cap that is tried from one that was found.
+    """
+
+    def __init__(self, now: float) -> None:
+        self.cap: RateCap | None = None
+        self.is_searching = False
+        self._noise = Noise()
+        self._length = ROUND
+        # Since when it has granted, without a stall in between, and how much.
+        self._origin, self._granted = now, 0
+        self._resumed = _Found(math.inf)
+        self._was_quota = False
+        self._search = self._rounds()
+        self._round = next(self._search)
+        self._round.began = now
+
+    def start(self) -> None:
+        """A request starts."""
+        self._round.started += 1
+
+    def granted(self, now: float, started: float) -> None:
+        """A request that `started` then was not refused."""
+        self._granted += 1
+        current = self._round
+        if started >= current.began:
+            current.responses += 1
+            if current.is_over(started):
+                self._next(now, End.QUIET)
+
+    def refused(self, now: float, started: float) -> None:
+        """A request that `started` then was refused with a 429."""
+        current = self._round
+        if started < current.began:
+            return  # it was sent before this rate could show
+        current.responses += 1
+        current.refused += 1
+        if current.refused == current.responses:
+            return  # a stall, it may be: the circuit breaker sees to that
+        if current.exceeds(current.tolerated):
+            self._next(now, End.LOUD)
+        elif current.is_over(started):
+            self._next(now, End.QUIET)
+
+    def restart(self, now: float) -> None:
+        """Begin the round again: the service was down in it."""
+        current = self._round
+        current.began, current.started, current.responses, current.refused = now, 0, 0, 0
+
+    def resumed(self, now: float, *, stalled_at: float, waited: bool) -> None:
+        """The service grants again after it had granted nothing since `stalled_at`.
+
+        Had it to be `waited` for, it was a quota that was used up: what was granted since it last
+        began to grant is what a period allows.
+        """
+        granted, elapsed, stalled = self._granted, now - self._origin, now - stalled_at
+        self._origin, self._granted = now, 0
+        self._was_quota = waited and granted >= _RESPONSES
+        if self._was_quota:
+            if stalled > _AT_ONCE * elapsed and _ABOUT_A_MINUTE[0] < elapsed < _ABOUT_A_MINUTE[1]:
+                # The run did not begin with the minute, nor did the probe come at its end.
+                elapsed = stalled = _MINUTE
+            self._length = min(max(self._length, stalled), _LONGEST_ROUND)
+        rate = _BELOW * granted / max(elapsed, 0.01) / (1 - self._noise.share)
+        step = _LEAST_STEP if self._length > ROUND else _STEP
+        self._resumed = _Found(max(rate, _SLOWEST), step)
+        self._next(now, End.STALLED)
+
+    def _next(self, now: float, end: End) -> None:
+        ended = self._round
+        ended.lasted, ended.end = now - ended.began, end
+        self._round = self._search.send(ended)
+        self._round.began = now
+        rate = self._round.rate
+        if math.isinf(rate):
+            self.cap = None
+        elif self.cap is None:
+            self.cap = RateCap(rate, catch_up=0.01, evenly=True)
+        else:
+            self.cap.change(rate)
+
+    # The search, from its beginning. It has no end.
+
+    def _rounds(self) -> Search[None]:
+        while True:
+            self.is_searching, self._length = False, ROUND
+            seen = yield self._plan(math.inf, rounds=2)
+            if seen.end is End.QUIET:
+                if self._noise.share:
+                    self._noise.learn(seen)
+                continue
+            self.is_searching = True
+            found = _Found(math.inf)
+            if seen.end is End.STALLED:
+                found.restart(self._resumed)
+            elif not (yield from self._trial(seen, found)):
+                continue
+            yield from self._follow(found)
+
+    def _trial(self, loud: Round, found: _Found) -> Search[bool]:
+        """Too much was refused: find the rate that is granted, or return False if it is noise."""
+        noise = self._noise
+        granted, before, enough = loud.granted, None, float(_RESPONSES)
+        while True:
+            seen = yield self._plan(_TRIAL * granted, tolerated=_MOST_NOISE, enough=enough)
+            if seen.end is End.STALLED:
+                found.restart(self._resumed)
+                return True
+            if seen.end is End.LOUD:  # too much for noise: the limit is lower
+                granted, before, enough = seen.granted, None, _RESPONSES
+            elif before is None and seen.exceeds(noise.share + _SLACK):
+                # Noise, or a limit that is lower still. Once more: does the share fall?
+                granted, before = seen.granted, seen.share - noise.share
+                enough = _PROOF / before
+            elif before is None or seen.share - noise.share < before / 3:
+                noise.learn(seen, surely=True)
+                found.change(_BELOW * granted / (1 - noise.share))
+                return True
+            else:
+                noise.forget()
+                noise.learn(seen, surely=True)
+                return False
+
+    def _follow(self, found: _Found) -> Search[None]:
+        """Hold a rate and look above it, until something else limits the run."""
+        while True:
+            self.is_searching = found.step > _FINE
+            enough = max(_RESPONSES, _RESPONSES * found.rounds**2 / 4)
+            seen = yield self._plan(found.rate, rounds=found.rounds, enough=enough)
+            if seen.end is End.STALLED:
+                found.restart(self._resumed)
+            elif seen.end is End.QUIET:
+                self._noise.learn(seen)
+                if not (yield from self._probe(found)):
+                    return
+            elif found.is_old:  # what was granted then was granted for a burst only
+                found.change(_BELOW * seen.granted / (1 - self._noise.share))
+            else:
+                yield from self._trial(seen, found)
+
+    def _probe(self, found: _Found) -> Search[bool]:
+        """Go above a rate, step by step, until too much is refused.
+
+        Returns False if something else limits the run meanwhile.
+        """
+        while True:
+            seen = yield self._plan(
+                found.rate * (1 + found.step),
+                # The longer the step, the sooner a burst that is allowed is used up.
+                rounds=min(1.0, _FINE / found.step),
+                enough=self._telling(found.step),
+                unclear=self._noise.share + found.step / 3,
+            )
+            if seen.end is not End.QUIET:
+                break
+            if seen.used < _USED * seen.rate:
+                return False
+            found.rise()
+        is_fine = found.step <= _FINE
+        found.stay(min(_LEAST_STEP + self._noise.share, _FINE))
+        if seen.end is End.STALLED:
+            if self._was_quota:  # and measured anew
+                found.restart(self._resumed)
+        elif is_fine and self._noise.share > 2 * _SLACK:
+            # Is it still so much? What was learnt too high would never show.
+            before = found.rate
+            yield from self._trial(seen, found)
+            found.change(min(before, found.rate))
+        return True
+
+    def _plan(
+        self,
+        rate: float,
+        *,
+        tolerated: float | None = None,
+        rounds: float = 1,
+        enough: float = _RESPONSES,
+        unclear: float = math.inf,
+    ) -> Round:
+        if tolerated is None:
+            tolerated = min(self._noise.share + _SLACK, _MOST_NOISE)
+        seconds = max(rounds * self._length, _SHORTEST_ROUND)
+        return Round(max(rate, _SLOWEST), tolerated, seconds, enough, unclear)
+
+    def _telling(self, step: float) -> float:
+        """Return how many responses show that `step` more than is granted is too much."""
+        root = SURE * math.sqrt(self._noise.share + _SLACK)
+        return ((root + math.sqrt(root * root + 4 * step * SURE)) / (2 * step)) ** 2

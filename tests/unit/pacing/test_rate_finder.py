@@ -1,0 +1,113 @@
+"""The rate that a service grants is found and used, and noise is not taken for a limit.
+
+`python -m benchmarks pace` holds real servers to the same bars.
+"""
+
+import pytest
+
+from importer.pacing import Pacer
+from tests.support.services import (
+    Grant,
+    Play,
+    Service,
+    at_once,
+    fixed_window,
+    in_turn,
+    leaky_bucket,
+    sliding_window,
+    token_bucket,
+)
+
+SEEDS = [1, 2]
+#: Rows per second of 64 requests in flight at 50 ms.
+FREE = 64 / 0.05
+
+
+def play(service: Service, seconds: float, concurrency: int = 64) -> Play:
+    return Play(Pacer(0, concurrency=concurrency, rate=None), service, seconds)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    ("noise", "bar"), [(0.0, 0.99), (0.01, 0.95), (0.02, 0.93), (0.05, 0.88), (0.1, 0.8)]
+)
+def test_refusals_that_do_not_depend_on_the_rate_do_not_lower_it(
+    noise: float, bar: float, seed: int
+) -> None:
+    assert play(Service(noise=noise, seed=seed), 60).rate() >= bar * FREE
+
+
+def test_a_run_does_not_become_slower_with_time_under_noise() -> None:
+    found = play(Service(noise=0.02), 300)
+    assert found.rate(240, 300) >= 0.99 * found.rate(60, 120)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_noise_errors_and_deferrals_do_not_hide_a_limit(seed: int) -> None:
+    service = Service(token_bucket(300), noise=0.02, errors=0.02, pending=0.1, seed=seed)
+    assert play(service, 60).rate() >= 0.9 * 300
+
+
+@pytest.mark.parametrize(
+    ("grant", "bar"),
+    [
+        (token_bucket(500), 0.95),
+        (token_bucket(500, 500), 0.95),
+        (leaky_bucket(500, 10), 0.95),
+        (leaky_bucket(500, 0), 0.89),
+        (sliding_window(500, 1), 0.9),
+        (fixed_window(5000, 10, 3), 0.9),
+    ],
+    ids=["bucket", "large bucket", "limit_req", "limit_req no burst", "sliding", "10 s window"],
+)
+def test_a_limit_is_used_up_and_hardly_exceeded(grant: Grant, bar: float) -> None:
+    found = play(Service(grant), 60)
+    assert found.rate() >= bar * 500
+    assert found.refused_share() < 0.02
+
+
+@pytest.mark.parametrize("latency", [0.001, 0.01, 0.1])
+@pytest.mark.parametrize("limit", [50, 3000])
+def test_limits_of_all_sizes_are_found_at_all_latencies(limit: float, latency: float) -> None:
+    found = play(Service(token_bucket(limit), latency=latency), 60)
+    assert found.rate() >= 0.9 * min(limit, 64 / latency)
+
+
+@pytest.mark.parametrize("phase", [0, 13, 26, 50])
+def test_a_quota_for_each_minute_is_used_up_evenly_from_the_second_one_on(phase: float) -> None:
+    found = play(Service(fixed_window(100, 60, phase)), 300)
+    assert found.rate() >= 0.9 * 100 / 60
+    assert found.refused_share(60) <= 0.03
+
+
+def test_a_quota_that_says_when_to_come_again_is_used_up_as_well() -> None:
+    service = Service(fixed_window(100, 60), retry_after=lambda now: 60 - now % 60)
+    found = play(service, 300)
+    assert found.rate() >= 0.9 * 100 / 60
+    assert found.refused_share(60) <= 0.03
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02, 0.05])
+def test_a_limit_that_falls_and_returns_is_followed_within_ten_seconds(noise: float) -> None:
+    grant = in_turn((0, token_bucket(500)), (30, token_bucket(250)), (60, token_bucket(500)))
+    found = play(Service(grant, noise=noise), 90)
+    assert found.seconds_until(0.9 * 250, 30) <= 10
+    assert found.seconds_until(0.9 * 500, 60) <= 10
+
+
+def test_scattered_retry_after_concerns_its_row_alone() -> None:
+    assert play(Service(noise=0.02, noise_retry_after=1), 60).rate() >= 0.9 * FREE
+
+
+def test_a_limit_with_retry_after_is_found_too() -> None:
+    found = play(Service(token_bucket(500), retry_after=lambda _: 1), 60)
+    assert found.rate() >= 0.92 * 500
+
+
+def test_a_limit_of_requests_in_flight_is_found_as_a_rate() -> None:
+    assert play(Service(at_once(20)), 60).rate() >= 0.85 * 20 / 0.05
+
+
+def test_a_limit_that_is_gone_is_forgotten() -> None:
+    found = play(Service(in_turn((0, token_bucket(100)), (20, lambda *_: True))), 60)
+    assert found.rate(50, 60) >= 0.95 * FREE
