@@ -1,7 +1,7 @@
 """What can stop a run, one class for each thing that the caller can do about it.
 
-Ordinary answers of the service, refusals included, are values (`importer.clarityq.responses`) and
-end as a row's outcome. An exception means that the run as a whole cannot start or go on.
+Ordinary responses of the service, refusals included, are values (`importer.clarityq.responses`) and
+end as a row's outcome. An exception means that the run as a whole cannot start or continue.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class JobHeldError(ImporterError):
 
 
 class JournalError(ImporterError):
-    """The job's journal cannot be read or written: free the disk or restart the job."""
+    """The job's journal cannot be read or written: free some disk space or restart the job."""
 
     exit_code = ExitCode.ABORTED
 

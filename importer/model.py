@@ -68,48 +68,53 @@ class Warn(StrEnum):
 
 
 class Row(NamedTuple):
-    """One data row as the source read it; cells are text, and an empty cell is `""`.
+    """One data row as the source read it; cells are text, and an empty cell is `""`."""
 
-    `seq` counts rows from 1 through all inputs of the job and is the row's identity. `line` is the
-    physical line on which a CSV row starts, else None. `problem` is set, with its `detail`, when
-    the source could not read the row; its cells are then empty.
-    """
-
+    #: Its number, from 1 through all inputs of the job: the row's identity.
     seq: int
     conversation_id: str
     rating: str
     comment: str
+    #: The physical line on which a CSV row starts; None for other formats.
     line: int | None = None
+    #: Why the source could not read the row; its cells are then empty.
     problem: Reason | None = None
+    #: The same in words.
     detail: str = ""
 
 
 class Feedback(NamedTuple):
-    """One valid row, ready to be sent. `rating` is None when the key is left out of the request."""
+    """One valid row, ready to be sent."""
 
     seq: int
+    #: A UUID in its canonical form.
     conversation_id: str
+    #: None leaves the key out of the request.
     rating: Meaning | None
+    #: None leaves the key out of the request.
     comment: str | None
+    #: The comment was cut to the API's limit.
     truncated: bool = False
 
 
 class Outcome(NamedTuple):
-    """How a row ended, as the journal keeps it.
-
-    `attempts` counts the PUTs sent for the row. `updated_at` is the service's own text.
-    `settled_at` (Unix seconds) is known once the journal has the outcome.
-    """
+    """How a row ended, as the journal keeps it."""
 
     seq: int
     kind: OutcomeKind
+    #: None if the row does not hold one that can be read.
     conversation_id: str | None = None
     reason: Reason | None = None
+    #: The reason in words.
     detail: str = ""
+    #: Of the last response, if there was one.
     http_status: int | None = None
+    #: PUTs sent for the row.
     attempts: int = 0
+    #: When the service stored the feedback, in its own words.
     updated_at: str | None = None
     warning: Warn | None = None
+    #: When the journal took the outcome, in Unix seconds; None before.
     settled_at: float | None = None
 
 
@@ -121,57 +126,63 @@ class Call(StrEnum):
 
 
 class Attempt(NamedTuple):
-    """A request that did not end with stored feedback.
-
-    `at` is when its answer came, in Unix seconds; `http_status` is None if none came. `wait` is how
-    long the row waits after it, in seconds, or None if it does not.
-    """
+    """A request that did not end with stored feedback."""
 
     seq: int
+    #: When its response came, in Unix seconds.
     at: float
     call: Call
+    #: None if no response came.
     http_status: int | None
+    #: What went wrong, in words.
     detail: str
+    #: How long the row waits after it, in seconds; None if it does not.
     wait: float | None
 
 
 class Deferral(NamedTuple):
-    """Where a row stands that waits for its conversation to complete. Times are Unix seconds.
-
-    `attempts` counts PUTs; `since` is when the row was first told to wait; `looks` counts how often
-    it was told so, the last time at `looked_at`.
-    """
+    """Where a row stands that waits for its conversation to complete. Times are Unix seconds."""
 
     seq: int
+    #: PUTs sent for the row.
     attempts: int
+    #: When the row was first told to wait.
     since: float
+    #: When the status is checked next.
     due: float
+    #: How often the row was told to wait.
     looks: int
+    #: When it was told so the last time.
     looked_at: float
 
 
 class Moment(NamedTuple):
-    """How a run went in one interval (seconds), which ended at `at` (Unix seconds).
+    """How a run went in one interval."""
 
-    `settled` counts rows; `in_flight`, `concurrency` and `deferred` are those of its end. Latencies
-    (`p50`, `p95`) are in seconds, None without an answer. `statuses` counts answers by HTTP status,
-    0 standing for none.
-    """
-
+    #: When it ended, in Unix seconds.
     at: float
+    #: How long it lasted, in seconds.
     interval: float
+    #: Rows that were done in it.
     settled: int
+    #: Requests in flight at its end.
     in_flight: int
+    #: How many might have been in flight.
     concurrency: int
+    #: Rows that were deferred at its end.
     deferred: int
+    #: Median latency, in seconds; None without a response.
     p50: float | None
+    #: The 95th percentile.
     p95: float | None
+    #: What kept the run from being faster.
     limited_by: str
+    #: Responses by HTTP status; 0 stands for none.
     statuses: Mapping[int, int]
 
 
 class RunEnd(StrEnum):
-    """Why a run ended. Only after `FINISHED` is every row settled."""
+    """Why a run ended. Only after `FINISHED` does every row have an outcome."""
 
     FINISHED = "finished"
     KEY_REFUSED = "key_refused"

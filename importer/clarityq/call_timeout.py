@@ -11,16 +11,16 @@ class Deadline:
 
     A context manager around a call, for many tasks at a time. A timer for each call would cost more
     than the call's own bookkeeping, so one timer looks after all calls in flight. Time-outs on
-    silence end nearly all calls that go wrong; this one is for answers that drip.
+    silence end nearly all calls that go wrong; this one is for responses that drip.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._interval = min(1.0, seconds / 4)
         self._loop = asyncio.get_running_loop()
-        # In the order of their start, so that a look ends at the first that is in time.
+        # In the order of their start, so that a check ends at the first that is in time.
         self._started: dict[asyncio.Task[object], float] = {}
-        self._timer = self._loop.call_later(self._interval, self._look)
+        self._timer = self._loop.call_later(self._interval, self._check)
 
     def close(self) -> None:
         """Look after no call any more."""
@@ -40,8 +40,8 @@ class Deadline:
             task.uncancel()
             raise TimeoutError from None
 
-    def _look(self) -> None:
-        self._timer = self._loop.call_later(self._interval, self._look)
+    def _check(self) -> None:
+        self._timer = self._loop.call_later(self._interval, self._check)
         latest = self._loop.time() - self._seconds
         overdue = takewhile(lambda entry: entry[1] <= latest, self._started.items())
         for task, _ in list(overdue):

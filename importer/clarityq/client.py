@@ -1,6 +1,6 @@
 """The two calls of the API that the importer makes, over aiohttp.
 
-Every call returns a `Verdict`: no answer, a broken one and a refusal are values, not exceptions.
+Every call returns a `Verdict`: no response, a broken one and a refusal are values, not exceptions.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from importer.clarityq.responses import (
 from importer.model import Feedback
 from importer.settings import ImportSettings
 
-#: The longest answer that is read, in bytes. The longest documented one is below 20 KiB.
+#: The longest response that is read, in bytes. The longest documented one is below 20 KiB.
 ANSWER_LIMIT = 64 * 1024
 
 _USER_AGENT = "clarityq-importer"
@@ -110,7 +110,7 @@ class FeedbackClient:
         return self._completed(judge_status(answer.status, answer.body), answer)
 
     async def _call(self, method: str, path: str, body: bytes | None) -> _Answer | Verdict:
-        """Return the answer to one request, or the verdict on there being none."""
+        """Return the response to one request, or the verdict on there being none."""
         session, deadline = self._session, self._deadline
         assert session is not None, "enter the client first"  # noqa: S101
         assert deadline is not None  # noqa: S101
@@ -153,8 +153,8 @@ class FeedbackClient:
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             return Verdict(VerdictKind.TRANSIENT, "timed out while connecting")
         if isinstance(error, TimeoutError):
-            return Verdict(VerdictKind.TRANSIENT, "timed out waiting for the answer", late=True)
-        return Verdict(VerdictKind.TRANSIENT, f"no answer: {said or type(error).__name__}")
+            return Verdict(VerdictKind.TRANSIENT, "timed out waiting for the response", late=True)
+        return Verdict(VerdictKind.TRANSIENT, f"no response: {said or type(error).__name__}")
 
 
 class _Answer(NamedTuple):

@@ -1,7 +1,7 @@
-"""What an answer of the service means for the row, and for the run. Sans-I/O.
+"""What a response of the service means for the row, and for the run. Sans-I/O.
 
 The documented statuses are those of the API's feedback and status calls (docs/api.md); every other
-status is one that any HTTP service or proxy may answer.
+status is one that any HTTP service or proxy may send.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _QUOTE_LIMIT = 300
 
 
 class VerdictKind(Word):
-    """What an answer, or its absence, means."""
+    """What a response, or its absence, means."""
 
     APPLIED = "applied"
     NOT_COMPLETED = "not_completed"
@@ -32,14 +32,20 @@ class VerdictKind(Word):
 
 
 class Verdict(NamedTuple):
-    """`retry_after` is in seconds; `late` says that the request may still take effect."""
+    """What one request has led to."""
 
     kind: VerdictKind
+    #: What went wrong, in words; empty if nothing did.
     detail: str = ""
+    #: None if no response came.
     http_status: int | None = None
+    #: When the service stored the feedback, in its own words.
     updated_at: str | None = None
+    #: What a person should know of feedback that was stored all the same.
     warning: Warn | None = None
+    #: How long the service asks to wait, in seconds.
     retry_after: float | None = None
+    #: The request may still take effect.
     late: bool = False
 
 
@@ -93,7 +99,7 @@ def kind_of(status: int) -> VerdictKind:
 
 
 def judge_feedback(feedback: Feedback, status: int, body: bytes | None) -> Verdict:
-    """Return the verdict on an answered PUT. `body` is None if it broke off or was too large."""
+    """Return the verdict on the response to a PUT; `body` is None if it cannot be read in full."""
     kind = kind_of(status)
     if kind is not VerdictKind.APPLIED:
         # A gateway that gave up waiting says nothing of the service behind it.
@@ -116,9 +122,9 @@ def judge_feedback(feedback: Feedback, status: int, body: bytes | None) -> Verdi
 
 
 def judge_status(status: int, body: bytes | None) -> Verdict:
-    """Return the verdict on an answered status call.
+    """Return the verdict on the response to a status call.
 
-    An answer that does not tell the status is `COMPLETED`: the PUT that follows will tell.
+    A response that does not tell the status is `COMPLETED`: the PUT that follows will tell.
     """
     kind = kind_of(status)
     if kind in (VerdictKind.KEY_REFUSED, VerdictKind.TRANSIENT):

@@ -14,7 +14,7 @@ _RATE_WINDOW = 10.0
 
 
 class Speed:
-    """Rows settled per second, over the last few seconds."""
+    """Rows done per second, over the last few seconds."""
 
     def __init__(self) -> None:
         self._points: deque[tuple[float, int]] = deque()
@@ -61,7 +61,7 @@ def what_holds(progress: Progress) -> str:
 
 
 def average_speed(progress: Progress) -> float:
-    """Return the rows settled per second since the run began."""
+    """Return the rows done per second since the run began."""
     return progress.settled_now / progress.elapsed if progress.elapsed > 0 else 0.0
 
 

@@ -27,7 +27,7 @@ from importer.common.text import counted
 from importer.engine.progress import Progress
 from importer.settings import ImportSettings
 
-#: Seconds between two pictures: to draw one costs about as much as to send fifty rows.
+#: Seconds between two views: to draw one costs about as much as to send fifty rows.
 _INTERVAL = 0.5
 _PROBLEMS_SHOWN = 3
 _BAR_WIDTH = 24
@@ -58,8 +58,8 @@ class LiveObserver:
 
     def started(self, folder: Path, settings: ImportSettings, already_settled: int) -> None:
         """See `Observer`."""
-        went_on = f"; {counted(already_settled, 'row')} settled before" if already_settled else ""
-        self._console.print(f"Importing into product {settings.product_id}, job {folder}{went_on}.")
+        resumed = f"; {counted(already_settled, 'row')} already done" if already_settled else ""
+        self._console.print(f"Importing into product {settings.product_id}, job {folder}{resumed}.")
 
     def progressed(self, progress: Progress) -> None:
         """See `Observer`."""
@@ -87,8 +87,8 @@ def picture(progress: Progress, speed: float) -> Group:
     figures.add_column(no_wrap=True, overflow="ellipsis")
     figures.add_row("rows/s", f"{speed:,.0f} now · {average_speed(progress):,.0f} on average")
     figures.add_row("outcomes", outcomes_so_far(progress))
-    at_once = f"{progress.in_flight:,} of {progress.concurrency:,} at once"
-    figures.add_row("requests", " · ".join(filter(None, [at_once, what_holds(progress)])))
+    in_flight = f"{progress.in_flight:,} of {progress.concurrency:,} in flight"
+    figures.add_row("requests", " · ".join(filter(None, [in_flight, what_holds(progress)])))
     p50, p95 = progress.latencies
     if p50 is not None and p95 is not None:
         figures.add_row("latency", f"{format_duration(p50)} median · {format_duration(p95)} p95")

@@ -74,9 +74,9 @@ class LineObserver:
 
     def started(self, folder: Path, settings: ImportSettings, already_settled: int) -> None:
         """See `Observer`."""
-        went_on = f"; {counted(already_settled, 'row')} settled before" if already_settled else ""
+        resumed = f"; {counted(already_settled, 'row')} already done" if already_settled else ""
         _log.info(
-            "importing into product %s, job %s%s", settings.product_id, folder, went_on,
+            "importing into product %s, job %s%s", settings.product_id, folder, resumed,
             extra={"event": "started", "job": folder.name, "already_settled": already_settled},
         )  # fmt: skip
 

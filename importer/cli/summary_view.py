@@ -62,9 +62,9 @@ def _verdict(summary: Summary) -> str:
         case RunEnd.FINISHED:
             return "Done, but some rows were not imported."
         case RunEnd.TIME_BOX:
-            return f"Stopped: {summary.message}. What was answered is recorded."
+            return f"Stopped: {summary.message}. Every response so far is recorded."
         case RunEnd.SIGINT | RunEnd.SIGTERM:
-            return "Stopped. What was answered is recorded."
+            return "Stopped. Every response so far is recorded."
         case _:
             return f"Aborted: {summary.message}."
 
@@ -73,7 +73,7 @@ def _next_steps(summary: Summary, ctx: click.Context) -> list[str]:
     """Return what to do now, as commands to type."""
     inputs = ctx.params.get("inputs") or [ctx.params["job"]]
     if summary.end is not RunEnd.FINISHED:
-        return [f"To go on: {_command(ctx, inputs)}"]
+        return [f"To resume: {_command(ctx, inputs)}"]
     steps = []
     for path in summary.files:
         number = summary.outcomes[OutcomeKind(path.stem)]
@@ -87,7 +87,7 @@ def _next_steps(summary: Summary, ctx: click.Context) -> list[str]:
             if "inputs" in ctx.params:
                 again = _command(ctx, [path], without=("format",))
             steps.append(
-                f"To import the {counted(number, 'row')} {path.stem}: mend {path}, then {again}"
+                f"To import the {counted(number, 'row')} {path.stem}: fix {path}, then {again}"
             )
     return steps
 

@@ -1,4 +1,4 @@
-"""How long answers took, counted in buckets whose bounds grow by a tenth."""
+"""How long responses took, counted in buckets whose bounds grow by a tenth."""
 
 from __future__ import annotations
 

@@ -45,10 +45,10 @@ class DeferralPolicy:
         self._total = total
 
     def next_wait(self, waited: float) -> float | None:
-        """Return the seconds until the next look, or None at the deadline.
+        """Return the seconds until the next status check, or None at the deadline.
 
         `waited` is how many seconds have gone by since the row was first told to wait. The last
-        look is at the deadline itself.
+        check is at the deadline itself.
         """
         left = self._total - waited
         if left <= 0:

@@ -6,7 +6,7 @@ from __future__ import annotations
 class Canary:
     """Lets only `rows` rows go ahead until one of them shows that the others are worth sending.
 
-    Every definite answer other than a refusal shows that. So do two different refusals: what is
+    Every definite response other than a refusal shows that. So do two different refusals: what is
     wrong then lies with the rows. Its owner says `start` for each request and `failed`, `returned`
     or `passed` for each end of one, and asks `is_full` before.
     """

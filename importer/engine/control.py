@@ -30,7 +30,7 @@ class Control:
             self.changed.notify()
 
     def cancel(self, end: RunEnd) -> None:
-        """Stop at once. What has been recorded stays recorded."""
+        """Stop now. What has been recorded stays recorded."""
         self.stop(end)
         self.scope.cancel()
 

@@ -1,7 +1,7 @@
 """Takes outcomes from the workers and writes them to the journal, in order and in batches.
 
 The workers never wait for the disk: they append to an entry in memory, and one writing thread at
-a time takes it away. At most `INTERVAL` seconds of answers are unrecorded at any moment, unless
+a time takes it away. At most `INTERVAL` seconds of responses are unrecorded at any moment, unless
 the disk is slower than the service; `has_room` then holds the reader back.
 
 Each write also notes until when requests of this run may still take effect (`quiet_at`), so that

@@ -1,7 +1,7 @@
 """Which row may be sent next, so that the last row of each conversation wins.
 
-Every conversation with an unsettled row has a lane. A lane has a head, the row that is ready, in
-flight or parked, and, only while the head is in flight, at most one successor: a later row takes
+Every conversation with a row that is not done has a lane. A lane has a head, the row that is ready,
+in flight or parked, and, only while the head is in flight, at most one successor: a later row takes
 the place of an earlier one that is not in flight, and the earlier one is superseded.
 
 A row is sent only when the outcomes of all earlier rows of its conversation are in the journal.
@@ -12,7 +12,7 @@ that does not run backwards) as an argument. Its owner is the run, which alone c
 
 - the reader calls `offer` with each valid row, in input order;
 - a worker calls `next_ready`, sends the head, and then `settle` or `park`, exactly one of them;
-- the journal writer's owner calls `recorded` once for each row that was settled or superseded,
+- the journal writer's owner calls `recorded` once for each row that was done or superseded,
   when its outcome lasts.
 """
 
@@ -39,7 +39,7 @@ class LaneState(IntEnum):
     DEFERRED = 3
     #: It waits until the journal holds the outcomes of the rows before it.
     RECORDING = 4
-    #: It is settled, and its lane stays until the journal holds its outcome.
+    #: It is done, and its lane stays until the journal holds its outcome.
     SETTLED = 5
 
 
@@ -52,7 +52,7 @@ class Superseded(NamedTuple):
 
 
 class Lane:
-    """One conversation with an unsettled or an unrecorded row.
+    """One conversation with a row that is not done, or not recorded yet.
 
     `attempts` (PUTs), `failures` (transient ones in a row), `looks` (times it was told to wait),
     `deferred_since` (seconds, None if never deferred), `started` (seconds, of the latest request)
@@ -83,7 +83,7 @@ class Lane:
         return self.feedback.seq < other.feedback.seq
 
     def take_over(self, feedback: Feedback, now: float) -> None:
-        """Put a later row in the place of a head that was not settled.
+        """Put a later row in the place of a head that was not done.
 
         What was learnt of the conversation stays: it is still deferred. What counts against the
         row starts anew.
@@ -245,7 +245,7 @@ class ConversationLanes:
         return superseded
 
     def may_take_effect_late(self, lane: Lane, until: float) -> None:
-        """Remember that a request for the head had no answer and may be applied up to `until`.
+        """Remember that a request for the head had no response and may be applied up to `until`.
 
         Sending the same row again is harmless before that; a later row has to wait, or the
         earlier request could overwrite it.
@@ -271,11 +271,11 @@ class ConversationLanes:
         return self._in_state[state]
 
     def late_until(self) -> float:
-        """Return until when a request that had no answer may be applied; 0 if there is none."""
+        """Return until when a request that had no response may be applied; 0 if there is none."""
         return max((until for until, _ in self._late.values()), default=0.0)
 
     def __len__(self) -> int:
-        """Return how many lanes have an unsettled row."""
+        """Return how many lanes have a row that is not done."""
         return len(self._lanes) - self._in_state[LaneState.SETTLED]
 
     def _wait_for_late_effect(self, lane: Lane, now: float) -> None:

@@ -33,7 +33,7 @@ class LedgerCheck:
         self._wall = wall
 
     def standing(self, feedback: Feedback) -> Standing:
-        """Return where the row stands, once the earlier rows of its conversation are settled."""
+        """Return where the row stands, once the earlier rows of its conversation are done."""
         applied = self._ledger.applied(feedback.conversation_id)
         if applied is None:
             return Standing.TO_BE_SENT

@@ -22,14 +22,12 @@ from importer.settings import ImportSettings
 
 @dataclass(slots=True)
 class Reading:
-    """How far a run has come with its input: the reader alone changes it.
-
-    `share` is how much of it has been read (0 to 1); `admitted` counts the rows that were taken in,
-    those settled in earlier runs left out.
-    """
+    """How far a run has come with its input: the reader alone changes it."""
 
     rows_read: int = 0
+    #: How much of the input has been read, from 0 to 1.
     share: float = 0.0
+    #: Rows that were taken in, without those that earlier runs have done.
     admitted: int = 0
     all_read: bool = False
 
@@ -71,7 +69,7 @@ class Observer(Protocol):
     """Is told how a run goes. Its methods are called on the run's event loop and must be quick."""
 
     def started(self, folder: Path, settings: ImportSettings, already_settled: int) -> None:
-        """The job is open; `already_settled` rows were settled by earlier runs."""
+        """The job is open; `already_settled` rows were done by earlier runs."""
         ...
 
     def progressed(self, progress: Progress) -> None:

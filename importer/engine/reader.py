@@ -1,4 +1,4 @@
-"""The rows of all inputs as one numbered stream: settled ones dropped, the others normalised.
+"""The rows of all inputs as one numbered stream: those done already dropped, the others normalised.
 
 Runs on a reader thread, one batch at a time; the run pulls a batch when it has room for one.
 """
@@ -22,16 +22,17 @@ BATCH_ROWS = 500
 
 @dataclass(slots=True)
 class Batch:
-    """Some rows in input order: `items` are those that are not settled yet.
+    """Some rows in input order."""
 
-    `rows_read` counts all rows so far; `first_seqs` says where inputs begin, by position; `share`
-    is how much of all inputs has been read, from 0 to 1.
-    """
-
+    #: All rows read so far.
     rows_read: int
+    #: What the rows became, without those that were done already.
     items: list[Feedback | Outcome]
+    #: How much of all inputs has been read, from 0 to 1.
     share: float
+    #: Where inputs begin that this batch is the first of, by position.
     first_seqs: dict[int, int] = field(default_factory=dict)
+    #: The status of a row's conversation is asked for before the row is sent.
     ask_status: bool = False
 
 

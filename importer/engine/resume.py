@@ -14,15 +14,18 @@ from importer.model import Deferral
 
 @dataclass(frozen=True, slots=True)
 class ResumeState:
-    """The figures, the settled rows, and where the deferred rows stood, by seq."""
+    """What a run has to know of the runs before it."""
 
+    #: The figures of the job so far.
     totals: Totals
+    #: The rows that have an outcome.
     settled: RowSet
+    #: Where the deferred rows stood, by seq.
     deferrals: dict[int, Deferral]
 
     @classmethod
     def load(cls, journal: Journal) -> ResumeState:
-        """Read it from the journal; takes about a second for each million settled rows."""
+        """Read it from the journal; takes about a second for each million rows that are done."""
         return cls(journal.totals(), journal.settled(), journal.deferrals())
 
 

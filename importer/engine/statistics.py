@@ -38,14 +38,14 @@ class Statistics:
 
     def __init__(self, now: float) -> None:
         self.problems: dict[str, Problem] = {}
-        #: The answers of all ended intervals, by bucket.
+        #: The responses of all ended intervals, by bucket.
         self.all_answers = empty_buckets()
         self._started = now
         self._interval = Interval(now, 0)
         self._before = self._interval
 
     def answered(self, seconds: float, http_status: int | None) -> None:
-        """A request took `seconds`; `http_status` is None if it had no answer."""
+        """A request took `seconds`; `http_status` is None if it had no response."""
         interval = self._interval
         interval.statuses[http_status or 0] += 1
         interval.buckets[bucket_of(seconds)] += 1
@@ -63,7 +63,7 @@ class Statistics:
     ) -> tuple[Interval, float, int] | None:
         """End the interval if it has lasted long enough: return it, its seconds, its rows.
 
-        `settled` is how many rows the run has settled so far. The `last` one may be short.
+        `settled` is how many rows the run has done so far. The `last` one may be short.
         """
         interval = self._interval
         length = now - interval.began
@@ -76,7 +76,7 @@ class Statistics:
         return interval, length, settled - interval.settled_before
 
     def latencies(self) -> tuple[float | None, float | None]:
-        """Return the median and the 95th percentile of late, in seconds; None without answers."""
+        """Return the recent median and 95th percentile, in seconds; None without responses."""
         recent = [
             now + before
             for now, before in zip(self._interval.buckets, self._before.buckets, strict=True)

@@ -191,7 +191,7 @@ class Journal:
             return {deferral.seq: deferral for deferral in map(Deferral._make, rows)}
 
     def nothing_sent(self) -> bool:
-        """Return whether no answer of the service is recorded."""
+        """Return whether no response of the service is recorded."""
         with explained(self.path):
             (sent,) = self._db.execute(
                 "SELECT EXISTS (SELECT 1 FROM outcome WHERE attempts) "
@@ -283,13 +283,13 @@ class Journal:
 def explained(path: Path) -> Iterator[None]:
     """Turn what SQLite and the file system raise into a message for a person."""
     remedy = (
-        "Free the disk or mend the folder and run the same command to go on, or start over with "
-        "--restart"
+        "Free some disk space or fix the folder, and run the same command to resume, or start over "
+        "with --restart"
     )
     with sqlite_file.explained(f"the journal {path}", remedy):
         try:
             yield
         except sqlite_file.DuplicateError as error:
             raise JournalError(
-                f"{path}: a row was settled twice ({error}); please report this"
+                f"{path}: a row got a second outcome ({error}); please report this"
             ) from None

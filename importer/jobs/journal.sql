@@ -32,7 +32,7 @@ CREATE TABLE outcome_kind (
     name TEXT NOT NULL
 );
 
--- One line for each settled row. The primary key sees to it that there is never a second one.
+-- One line for each row that has an outcome. The primary key sees to it that there is never a second one.
 -- settled_at is when the journal took it, in Unix seconds.
 CREATE TABLE outcome (
     seq          INTEGER PRIMARY KEY,
@@ -48,8 +48,8 @@ CREATE TABLE outcome (
 );
 
 -- The rows that were told to wait for their conversation, where each stood last. A row that has
--- an outcome is no longer deferred, whatever stands here. Times are Unix seconds. looks counts how
--- often the service was asked since, the last time at looked_at.
+-- an outcome is no longer deferred, whatever stands here. Times are Unix seconds. looks counts the
+-- status checks since, the last one at looked_at.
 CREATE TABLE deferral (
     seq       INTEGER PRIMARY KEY,
     attempts  INTEGER NOT NULL,
@@ -59,9 +59,9 @@ CREATE TABLE deferral (
     looked_at REAL NOT NULL
 );
 
--- The requests that did not end with stored feedback, for the story of a row; of the looks at a
--- conversation that goes on being in progress, only the first is here. at is when the answer came,
--- in Unix seconds; wait (seconds) is how long the row then waited, NULL if it was settled.
+-- The requests that did not end with stored feedback, for the story of a row; of the status
+-- checks of a conversation that stays in progress, only the first is here. at is when the response
+-- came, in Unix seconds; wait (seconds) is how long the row then waited, NULL if it was done.
 CREATE TABLE attempt (
     seq         INTEGER NOT NULL,
     at          REAL NOT NULL,
@@ -74,7 +74,7 @@ CREATE INDEX attempt_of_row ON attempt (seq);
 
 -- How the job went at one moment, for the charts: figures of the interval of that many seconds that
 -- ended at at (Unix seconds). Latencies are in seconds; statuses is a JSON object of counts by HTTP
--- status, "0" being no answer.
+-- status, "0" being no response.
 CREATE TABLE moment (
     at          REAL PRIMARY KEY,
     interval    REAL NOT NULL,

@@ -78,7 +78,7 @@ class JournalReader:
         ]
 
     def outcomes_of(self, conversation_id: str) -> list[Outcome]:
-        """Return the outcomes of the conversation's settled rows, in input order."""
+        """Return the outcomes of the conversation's rows that have one, in input order."""
         return [
             outcome_of(row)
             for row in self._all(
@@ -143,7 +143,7 @@ class JournalReader:
         )
 
     def deferral_waits(self) -> Iterator[float]:
-        """Yield how long each settled row that was deferred had waited, in seconds."""
+        """Yield how long each deferred row had waited until it was done, in seconds."""
         with explained(self._path):
             for (seconds,) in self._db.execute(
                 "SELECT outcome.settled_at - deferral.since FROM deferral JOIN outcome USING (seq)"

@@ -112,7 +112,7 @@ class Ledger:
         return float(quiet_at)
 
     def end_run(self, quiet_at: float) -> None:
-        """Note when the last request of a run that ended in good order will have taken effect."""
+        """Note when the last request of a run that ended cleanly will have taken effect."""
         with self._explained():
             self._writer.execute("UPDATE state SET quiet_at = ?", (quiet_at,))
 
@@ -144,8 +144,8 @@ class Ledger:
     def _explained(self) -> AbstractContextManager[None]:
         return sqlite_file.explained(
             f"the ledger {self.path}",
-            "Free the disk or mend the folder. Without the file every row is sent again, which is "
-            "harmless",
+            "Free some disk space or fix the folder. Without the file every row is sent again, "
+            "which is harmless",
         )
 
 

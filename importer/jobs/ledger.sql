@@ -1,6 +1,6 @@
 -- What the jobs of one product have done to its conversations, over all of them. digest is that of
 -- the body that was last applied; NULL while that is not known, such as when a request is under way
--- or had no answer. at is in Unix seconds.
+-- or had no response. at is in Unix seconds.
 CREATE TABLE sent (
     conversation BLOB PRIMARY KEY,
     digest       BLOB,

@@ -1,4 +1,4 @@
-"""Opens the job that a command means: a new one, or one that goes on.
+"""Opens the job that a command means: a new one, or one to resume.
 
 The same command finds the same job (`identity`). Of a job that was started over more than once, the
 folder with the highest number counts.
@@ -45,7 +45,7 @@ class Job:
 
 @contextmanager
 def open_job(settings: ImportSettings, inputs: Sequence[InputFile]) -> Iterator[Job]:
-    """Hold the job that `settings` mean: go on with it, or start it.
+    """Hold the job that `settings` mean: resume it, or start it.
 
     Raises `JobHeldError` if another run holds it, `InputChangedError` if an unfinished job began
     with other content, and `SettingsError` if the jobs folder or the journal cannot be used.
@@ -91,14 +91,14 @@ def _find_or_create(
         if not (folder / FILE_NAME).exists():
             if any(folder.glob("summary.json")):
                 raise SettingsError(
-                    f"{folder} has lost its {FILE_NAME}: put it back to go on, or start over "
+                    f"{folder} has lost its {FILE_NAME}: put it back to resume, or start over "
                     "with --restart"
                 )
             return _create(folder, settings, inputs, ledger)  # killed before the journal was there
         journal = Journal(folder)
         try:
             quiet_at = _quiet_at(journal)
-            if _goes_on(settings, folder, journal, inputs):
+            if _resumes(settings, folder, journal, inputs):
                 return Job(folder, journal, quiet_at)
         except BaseException:
             journal.close()
@@ -116,7 +116,7 @@ def _quiet_at(journal: Journal) -> float:
     return 0.0 if run is None else run.quiet_at
 
 
-def _goes_on(
+def _resumes(
     settings: ImportSettings, folder: Path, journal: Journal, inputs: Sequence[InputFile]
 ) -> bool:
     """Return whether the job in `folder` has something left to do; reopen what may be tried."""
@@ -142,7 +142,7 @@ def _goes_on(
         ]
         raise InputChangedError(
             f"{', '.join(changed)} changed since the unfinished job {folder} began: its rows "
-            "cannot be told apart any more. Bring the old content back to go on, or import the "
+            "cannot be told apart any more. Bring the old content back to resume, or import the "
             "new content from its first row with --restart"
         )
     return True

@@ -20,52 +20,55 @@ from importer.model import (
 
 
 class InputFile(NamedTuple):
-    """One input as the job began with it: `size` in bytes, `digest` of its content."""
+    """One input as the job began with it."""
 
     path: str
+    #: In bytes.
     size: int
+    #: Of its content.
     digest: str
 
 
 @dataclass(slots=True)
 class Entry:
-    """What is recorded in one transaction.
-
-    `rows_read` is how many rows this run has read so far. `first_seqs` says where the rows of
-    inputs begin, by the input's position. `quiet_at` is when the last request made so far will have
-    taken effect; it and `at`, the time of the record, are in Unix seconds.
-
-    For the ledger: the conversations of which it shall forget what is stored (`forgotten`), the
-    feedback that was stored, with its digest (`applied`), that which may succeed in a later job
-    (`left_over`), and the conversations of which nothing is left over (`done_with`).
-    """
+    """What is recorded in one transaction: by the journal and, if there is one, by the ledger."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     deferrals: list[Deferral] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     moment: Moment | None = None
+    #: For the ledger: the conversations of which it shall forget what is stored.
     forgotten: list[str] = field(default_factory=list)
+    #: For the ledger: the feedback that was stored, with the digest of its body.
     applied: list[tuple[Feedback, bytes]] = field(default_factory=list)
+    #: For the ledger: the feedback that may succeed in a later job.
     left_over: list[Feedback] = field(default_factory=list)
+    #: For the ledger: the conversations of which nothing is left over.
     done_with: list[str] = field(default_factory=list)
+    #: Where the rows of inputs begin, by the input's position.
     first_seqs: dict[int, int] = field(default_factory=dict)
+    #: How many rows this run has read so far.
     rows_read: int = 0
+    #: When the entry is recorded, in Unix seconds.
     at: float = 0.0
+    #: When the last request made so far will have taken effect, in Unix seconds.
     quiet_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """How the latest run of a job ended; `end` is None if it is running or was killed.
+    """How the latest run of a job ended. Times are Unix seconds."""
 
-    Times are Unix seconds. None of its requests takes effect after `quiet_at`.
-    """
-
+    #: From 1.
     number: int
     started_at: float
+    #: None if it is running or was killed.
     ended_at: float | None
+    #: None if it is running or was killed.
     end: RunEnd | None
+    #: Why it ended early, in words; empty if it did not.
     message: str
+    #: None of its requests takes effect after this.
     quiet_at: float
 
 

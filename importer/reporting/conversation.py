@@ -37,7 +37,7 @@ class RowStory:
 class Story:
     """All rows of a conversation that the job has met, in input order.
 
-    `remark` says what could not be told. `end` is how the latest run ended, None if it has not.
+    `remark` says what is missing. `end` is how the latest run ended, None if it has not.
     """
 
     conversation_id: str

@@ -1,4 +1,4 @@
-"""The rows that were not imported, as CSV files that can be mended and imported as they are."""
+"""The rows that were not imported, as CSV files that can be fixed and imported as they are."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def write_left_over_files(
                 path.unlink(missing_ok=True)
         except OSError as error:
             raise JournalError(
-                f"{path} cannot be written: {error.strerror}. Free the disk or mend the folder and "
-                "run the same command again; nothing is sent twice"
+                f"{path} cannot be written: {error.strerror}. Free some disk space or fix the "
+                "folder, and run the same command again; nothing is sent twice"
             ) from None
     return written
 

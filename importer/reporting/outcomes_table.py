@@ -1,4 +1,4 @@
-"""The outcomes of a job as a table: one line for each settled row, in input order."""
+"""The outcomes of a job as a table: one line for each row that has an outcome, in input order."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "warned": history.with_warning(_MOST_WARNINGS),
         "statuses": [(_status(code), number) for code, number in statuses.most_common()],
         "charts": _charts(moments, statuses, history),
-        "runs": [past.run for past in runs],
+        "runs": [record.run for record in runs],
         "settings": _settings(runs[-1].settings if runs else {}),
         "active": sum(moment.interval for moment in moments),
         "RunEnd": RunEnd,
@@ -95,14 +95,14 @@ def _steps(summary: Summary) -> list[str]:
     """Return what a person does now; empty if there is nothing to do."""
     steps = []
     if summary.end is not RunEnd.FINISHED:
-        steps.append("Run the same command again: it goes on where it stopped.")
+        steps.append("Run the same command again: it resumes the job.")
     for path in summary.files:
         kind = OutcomeKind(path.stem)
         rows = counted(summary.outcomes[kind], "row")
         if kind is OutcomeKind.NOT_COMPLETED:
             steps.append(f"Run the same command again later to try the {rows} not completed.")
         else:
-            steps.append(f"Mend {path.name} ({rows}) in the job's folder, and import that file.")
+            steps.append(f"Fix {path.name} ({rows}) in the job's folder, and import that file.")
     return steps
 
 

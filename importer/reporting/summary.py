@@ -27,31 +27,42 @@ _SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How a job stands after its latest run. Times are Unix seconds.
+    """How a job stands after its latest run."""
 
-    `rows` counts the rows read, and `outcomes` (all eight kinds) adds up to it. `puts` counts the
-    PUTs spent on settled rows. `message` tells in words why the run ended early.
-    """
-
+    #: The job's folder.
     folder: Path
+    #: How the latest run ended.
     end: RunEnd
+    #: Why it ended early, in words; empty if it did not.
     message: str
+    #: Rows read so far.
     rows: int
+    #: Rows by outcome. All eight kinds are there, and they add up to `rows`.
     outcomes: Mapping[OutcomeKind, int]
+    #: Rows by outcome and reason.
     reasons: Mapping[tuple[OutcomeKind, Reason], int]
+    #: Rows that were imported with a warning.
     warnings: Mapping[Warn, int]
+    #: PUTs sent for the rows that have an outcome.
     puts: int
+    #: Runs of the job so far.
     runs: int
+    #: When the latest run started, in Unix seconds.
     started_at: float
+    #: When it ended, in Unix seconds.
     ended_at: float
     product_id: str
+    #: The address of the service, or `sandbox`.
     base_url: str
+    #: The inputs, in order, the left-overs of earlier jobs included.
     inputs: Sequence[str]
+    #: The files of the rows that were not imported.
     files: Sequence[Path]
+    #: What kept the latest run from being faster.
     limited_by: Limit
     #: The service's limit as the latest run found it, in requests per second.
     service_rate: float | None = None
-    #: How many answers of the latest run fell into each of `common.histogram.BUCKETS`.
+    #: How many responses of the latest run fell into each of `common.histogram.BUCKETS`.
     latencies: Sequence[int] = ()
 
     @property
@@ -100,12 +111,12 @@ class Summary:
                 file.write("\n")
         except OSError as error:
             raise JournalError(
-                f"{path} cannot be written: {error.strerror}. Free the disk or mend the folder and "
-                "run the same command again; nothing is sent twice"
+                f"{path} cannot be written: {error.strerror}. Free some disk space or fix the "
+                "folder, and run the same command again; nothing is sent twice"
             ) from None
 
     def outcomes_frame(self) -> pd.DataFrame:
-        """Return one line for each settled row; see `outcomes_frame`."""
+        """Return one line for each row that has an outcome; see `outcomes_frame`."""
         return outcomes_frame(self.folder)
 
 

@@ -15,7 +15,7 @@ MEANINGS = {
     OutcomeKind.REJECTED: "the row itself is wrong; it was not sent",
     OutcomeKind.FAILED: "the service refused it, or every attempt failed",
     OutcomeKind.NOT_COMPLETED: "the conversation was not completed",
-    OutcomeKind.PENDING: "not settled yet",
+    OutcomeKind.PENDING: "not done yet",
 }
 
 #: Why a row ended as it did, in words.
@@ -38,9 +38,9 @@ WHY = {
 
 #: What to do about rows that would be rejected; the ratings have a step of their own.
 HOW_TO_FIX = {
-    Reason.MALFORMED: "mend these lines: fields or quotes are missing, or there are too many",
-    Reason.BAD_BYTES: "name the file's encoding, such as --encoding cp1252, or mend these lines",
-    Reason.BAD_CONVERSATION_ID: "mend these ids, or name the column that holds the UUIDs: "
+    Reason.MALFORMED: "fix these lines: fields or quotes are missing, or there are too many",
+    Reason.BAD_BYTES: "name the file's encoding, such as --encoding cp1252, or fix these lines",
+    Reason.BAD_CONVERSATION_ID: "fix these ids, or name the column that holds the UUIDs: "
     "--column conversation_id=NAME",
     Reason.COMMENT_TOO_LONG: "shorten these comments, or let them be cut: --long-comments truncate",
     Reason.NOTHING_TO_SEND: "fill in a rating or a comment, or leave these rows rejected",
@@ -48,7 +48,7 @@ HOW_TO_FIX = {
 
 #: What a person should know of rows that were imported all the same.
 WARNINGS = {
-    Warn.ECHO_DIFFERS: "stored otherwise than sent, by the service's own answer",
+    Warn.ECHO_DIFFERS: "stored otherwise than sent, by the service's own response",
     Warn.COMMENT_TRUNCATED: "sent with the comment cut to 2,000 characters",
 }
 

@@ -1,1 +1,1 @@
-"""A stand-in for the ClarityQ service, to rehearse an import against without real data."""
+"""A mock server of the ClarityQ API, to rehearse an import against without real data."""

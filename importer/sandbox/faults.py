@@ -1,4 +1,4 @@
-"""What the sandbox does wrong on demand, and the dice that decide when."""
+"""What the sandbox does wrong on demand, and what decides when."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class RequestFault(Enum):
     LATE = auto()
 
 
-class Dice:
+class FaultPicker:
     """Decides by the faults' shares; the same seed decides the same way."""
 
     def __init__(self, faults: Faults) -> None:

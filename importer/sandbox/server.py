@@ -25,7 +25,7 @@ from aiohttp import web
 
 from importer.common.uuids import canonical_uuid
 from importer.feedback.normalise import COMMENT_LIMIT
-from importer.sandbox.faults import Dice, Faults, RequestFault
+from importer.sandbox.faults import FaultPicker, Faults, RequestFault
 
 _PATH = "/api/v1/products/{product_id}/conversations/{conversation_id}"
 _RATINGS = ("POSITIVE", "NEGATIVE")
@@ -48,11 +48,11 @@ class _InvalidError(Exception):
 
 
 class Sandbox:
-    """A running stand-in; an async context manager. `url` is its address.
+    """A running mock server; an async context manager. `url` is its address.
 
     `key` is the only API key that is accepted; None accepts any. `feedback` is what is stored, by
     conversation. `most_at_once` is the highest number of PUTs seen in flight for one conversation,
-    those left out whose client has gone. `dice` decide when which of the `faults` happens.
+    those left out whose client has gone. `picker` decides when which of the `faults` happens.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class Sandbox:
         key: str | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
-        dice: Dice | None = None,
+        picker: FaultPicker | None = None,
     ) -> None:
         self.faults = faults or Faults()
-        self.dice = dice or Dice(self.faults)
+        self.picker = picker or FaultPicker(self.faults)
         self.feedback: dict[str, Stored] = {}
         self.statuses: Counter[int | str] = Counter()
         self.most_at_once = 0
@@ -162,7 +162,7 @@ class Sandbox:
             return RequestFault.NONE, _json({"detail": [invalid.entry]}, 422)
         if self._over_limit():
             return RequestFault.NONE, _json({"detail": "Too many requests."}, 429)
-        fault = self.dice.for_request()
+        fault = self.picker.for_request()
         match fault:
             case RequestFault.TOO_MANY:
                 refusal = _json({"detail": "Too many requests."}, 429)
@@ -170,7 +170,7 @@ class Sandbox:
                     refusal.headers["Retry-After"] = f"{self.faults.retry_after:g}"
                 return fault, refusal
             case RequestFault.SERVER_ERROR:
-                return fault, _html(self.dice.server_status())
+                return fault, _html(self.picker.server_status())
             case RequestFault.LOGIN_PAGE:
                 return fault, _html(200)
             case RequestFault.RESET_BEFORE:
@@ -180,7 +180,7 @@ class Sandbox:
     async def _spoil(
         self, request: web.Request, fault: RequestFault, answer: dict[str, Any]
     ) -> web.StreamResponse:
-        """Return a good answer, or what the fault makes of it after the work was done."""
+        """Return a good response, or what the fault makes of it after the work was done."""
         match fault:
             case RequestFault.RESET_AFTER:
                 return _reset(request)
@@ -199,7 +199,7 @@ class Sandbox:
 
     @property
     def writes_to_come(self) -> int:
-        """Return how many requests have had no answer and will take effect yet."""
+        """Return how many requests have had no response and will take effect yet."""
         return len(self._late)
 
     async def _apply_late(
@@ -218,7 +218,7 @@ class Sandbox:
         return _reset(request)
 
     def _state(self, conversation: str) -> str:
-        return self.dice.conversation_status(conversation, time.monotonic())
+        return self.picker.conversation_status(conversation, time.monotonic())
 
     def _over_limit(self) -> bool:
         if self.faults.rate_limit is None:

@@ -16,7 +16,7 @@ def find_columns(path: Path, header: Sequence[str], names: Mapping[str, str]) ->
 
     `names` maps fields to source columns where they differ. Case and surrounding space do not
     matter. Raises `InputError`, naming the columns found, if `conversation_id` or a column that
-    was asked for is missing, if one of them is there twice, or if neither `rating` nor `comment`
+    was asked for is missing, if one of them appears twice, or if neither `rating` nor `comment`
     is there.
     """
     folded = [folded_name(name) for name in header]

@@ -34,7 +34,7 @@ from importer.settings import ImportSettings, LongComments
 from importer.sources.base import RowSource
 from importer.sources.registry import open_carried_over, open_source
 
-#: Seconds between two looks whether another run has let go of the job.
+#: Seconds between two tries to get hold of a job that another run holds.
 _LOCK_INTERVAL = 0.5
 
 
@@ -46,7 +46,7 @@ async def run_import_job(
     observers: Sequence[Observer] = (),
     clock: Clock | None = None,
 ) -> Summary:
-    """Import the inputs of `settings`, or go on where an earlier run of the same job stopped.
+    """Import the inputs of `settings`, or resume the job that an earlier run began.
 
     Returns the job's summary, also when the run was stopped or aborted: its `end` tells. Raises
     an `ImporterError` when the run could not start, or the journal could not be written.
@@ -140,7 +140,7 @@ def _check_accounts(totals: Totals, settled_before: int, run: Run) -> None:
         or (finished and pending)
     ):
         raise AccountingError(
-            f"the outcomes do not add up: {totals.rows} rows read, {totals.settled} settled, "
+            f"the outcomes do not add up: {totals.rows} rows read, {totals.settled} done, "
             f"{settled_before} of them before this run, {run.admitted} admitted, {run.recorded} "
             f"recorded, {run.outstanding} outstanding. This is a defect of the importer; please "
             "report it. The journal is kept"

@@ -19,10 +19,10 @@ PRODUCT = "00000000-0000-4000-8000-000000000001"
     default_args={"retries": 2, "retry_delay": timedelta(minutes=10)},
 )
 def clarityq_import() -> None:
-    """Import last night's ratings; trying again goes on where it stopped."""
+    """Import last night's ratings; a retry resumes the job."""
     BashOperator(
         task_id="by_command",
-        # 1 and 5 are no reason to try again at once: they show as skipped.
+        # 1 and 5 are no reason to retry: they show as skipped.
         bash_command=(
             "clarityq-import run /exports/ratings-{{ ds }}.csv "
             f"--product-id {PRODUCT} --ratings thumbs --skip-unchanged --carry-over --quiet"

@@ -16,7 +16,7 @@ from importer.api import run_import
 from importer.errors import ExitCode, InputError
 from importer.feedback.ratings import RatingTable
 from importer.model import OutcomeKind, Reason, RunEnd, Warn
-from importer.sandbox.faults import Dice, Faults
+from importer.sandbox.faults import FaultPicker, Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import FailureLimit, ImportSettings, LongComments
 from tests.support.data import conversation, write_csv
@@ -125,9 +125,9 @@ async def test_the_wait_for_a_conversation_has_a_deadline_and_the_next_run_tries
     assert first.reasons[OutcomeKind.NOT_COMPLETED, Reason.DEFERRAL_DEADLINE] == 1
     assert (first.folder / "not_completed.csv").exists()
 
-    sandbox.dice = Dice(Faults())
+    sandbox.picker = FaultPicker(Faults())
     second = await run_import(settings, api_key="any")
-    assert second.folder == first.folder, "the same job goes on"
+    assert second.folder == first.folder, "the same job is resumed"
     assert second.outcomes[OutcomeKind.SUCCEEDED] == 1
     assert second.outcomes[OutcomeKind.REJECTED] == 1, "what was settled stays settled"
     assert not (first.folder / "not_completed.csv").exists()
@@ -213,7 +213,7 @@ async def test_a_truncated_archive_is_reported_and_nothing_recorded_is_lost(
         await run_import(settings_for(path, base_url=sandbox.url, restart=True), api_key="any")
 
 
-async def test_left_over_rows_can_be_mended_and_imported_as_they_are(
+async def test_left_over_rows_can_be_fixed_and_imported_as_they_are(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:
     source = tmp_path / "legacy.csv"
@@ -234,8 +234,8 @@ async def test_left_over_rows_can_be_mended_and_imported_as_they_are(
                            "unknown_rating"]  # fmt: skip
     assert rows[2][:4] == [f"{conversation(3)};POSITIVE;a;b;c", "", "", ""], "kept whole"
 
-    mended = left_over.read_bytes().replace(b"meh", b"NEGATIVE")
-    left_over.write_bytes(mended)
+    fixed = left_over.read_bytes().replace(b"meh", b"NEGATIVE")
+    left_over.write_bytes(fixed)
     again = await run_import(
         settings_for(left_over, base_url=sandbox.url, encoding="cp1252"), api_key="any"
     )

@@ -15,7 +15,7 @@ from importer.errors import ExitCode, JobHeldError
 from importer.jobs.identity import fingerprint
 from importer.jobs.open_job import open_job
 from importer.model import OutcomeKind, Reason, RunEnd
-from importer.sandbox.faults import Dice, Faults
+from importer.sandbox.faults import FaultPicker, Faults
 from importer.settings import ImportSettings, Retry
 from tests.support.data import conversation, write_csv
 from tests.support.watched import WatchedSandbox
@@ -25,7 +25,7 @@ Make = Callable[..., ImportSettings]
 Rows = list[tuple[str, str, str]]
 
 
-class Moody(Dice):
+class Moody(FaultPicker):
     """Answers as it is told to: conversations that are in progress."""
 
     def __init__(self) -> None:
@@ -39,12 +39,12 @@ class Moody(Dice):
 class Nights:
     """Imports one file after the other into the same product."""
 
-    def __init__(self, make: Make, folder: Path, service: WatchedSandbox, dice: Moody) -> None:
+    def __init__(self, make: Make, folder: Path, service: WatchedSandbox, picker: Moody) -> None:
         self._make = make
         self._folder = folder
         self._number = 0
         self.service = service
-        self.dice = dice
+        self.picker = picker
 
     def settings(self, rows: Rows, **changes: Any) -> ImportSettings:
         self._number += 1
@@ -61,9 +61,9 @@ class Nights:
 
 @pytest.fixture
 async def nights(settings_for: Make, tmp_path: Path) -> AsyncIterator[Nights]:
-    dice = Moody()
-    async with WatchedSandbox(Faults(), dice) as service:
-        yield Nights(settings_for, tmp_path, service, dice)
+    picker = Moody()
+    async with WatchedSandbox(Faults(), picker) as service:
+        yield Nights(settings_for, tmp_path, service, picker)
 
 
 def rated(numbers: range, rating: str = "POSITIVE") -> Rows:
@@ -133,12 +133,12 @@ async def test_what_a_stopped_job_may_have_sent_is_not_taken_for_unchanged(
 
 
 async def test_left_overs_come_back_before_the_new_rows(nights: Nights) -> None:
-    nights.dice.in_progress = {conversation(1), conversation(2), conversation(3)}
+    nights.picker.in_progress = {conversation(1), conversation(2), conversation(3)}
     first = [(conversation(n), "POSITIVE", f"of the first night, {n} 👍\n") for n in range(4)]
     outcomes = await nights.night(first, carry_over=True)
     assert outcomes == {OutcomeKind.SUCCEEDED: 1, OutcomeKind.NOT_COMPLETED: 3}
 
-    nights.dice.in_progress = {conversation(3)}
+    nights.picker.in_progress = {conversation(3)}
     second = [(conversation(2), "NEGATIVE", ""), (conversation(9), "POSITIVE", "")]
     puts = len(nights.service.puts)
     outcomes = await nights.night(second, carry_over=True)
@@ -147,7 +147,7 @@ async def test_left_overs_come_back_before_the_new_rows(nights: Nights) -> None:
     assert nights.service.stored()[conversation(2)] == ("NEGATIVE", None)
     assert conversation(3) not in [p.conversation_id for p in nights.service.puts[puts:]]
 
-    nights.dice.in_progress = set()
+    nights.picker.in_progress = set()
     await nights.night(rated(range(20, 21)), carry_over=True)
     assert nights.service.stored()[conversation(3)] == ("POSITIVE", first[3][2])
     before = len(nights.service.puts)
@@ -159,10 +159,10 @@ async def test_left_overs_come_back_before_the_new_rows(nights: Nights) -> None:
 async def test_a_retry_does_not_undo_what_a_later_job_has_set(
     nights: Nights, with_ledger: bool
 ) -> None:
-    nights.dice.in_progress = {conversation(1), conversation(2)}
+    nights.picker.in_progress = {conversation(1), conversation(2)}
     early = nights.settings(rated(range(1, 3)), skip_unchanged=with_ledger)
     await run_import(early, api_key="any")
-    nights.dice.in_progress = set()
+    nights.picker.in_progress = set()
     await nights.night(rated(range(1, 2), "NEGATIVE"), skip_unchanged=True)
 
     again = dataclasses.replace(early, retry=Retry())
@@ -189,7 +189,7 @@ async def test_one_job_of_a_product_runs_at_a_time_and_another_may_wait(nights: 
 
 
 async def test_a_time_box_ends_the_run_in_good_order(nights: Nights) -> None:
-    nights.dice.in_progress = {conversation(1)}
+    nights.picker.in_progress = {conversation(1)}
     settings = nights.settings(rated(range(3)), max_duration=0.3, defer_for=60.0)
     summary = await run_import(settings, api_key="any")
     assert (summary.end, summary.exit_code) == (RunEnd.TIME_BOX, ExitCode.TIME_BOX)

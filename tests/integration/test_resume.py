@@ -1,4 +1,4 @@
-"""A run that is killed or stopped, and the one that goes on from there."""
+"""A run that is killed or stopped, and the one that resumes the job."""
 
 import json
 import os
@@ -117,7 +117,7 @@ def test_a_signal_stops_in_good_order_and_says_how_to_go_on(
     process.send_signal(number)
     output, _ = process.communicate()
     assert process.returncode == code, output
-    assert "To go on: clarityq-import run" in output
+    assert "To resume: clarityq-import run" in output
     (summary_file,) = (tmp_path / "clarityq-jobs").glob("*/summary.json")
     summary = json.loads(summary_file.read_text())
     assert summary["outcomes"]["pending"] > 0

@@ -19,7 +19,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from importer.errors import ExitCode
-from importer.sandbox.faults import Dice, Faults, RequestFault
+from importer.sandbox.faults import FaultPicker, Faults, RequestFault
 from tests.support.data import PRODUCT, conversation, write_csv
 from tests.support.watched import Body, WatchedSandbox
 
@@ -35,7 +35,7 @@ OPTIONS = (
 )  # fmt: skip
 
 
-class Product(Dice):
+class Product(FaultPicker):
     """What the product's users do night by night: the truth that the dumps are taken from."""
 
     def __init__(self) -> None:

@@ -44,7 +44,7 @@ def test_a_full_disk_ends_the_run_and_nothing_recorded_is_lost(tmp_path: Path) -
     path = write_csv(tmp_path / "in.csv", rows)
     full = run_with_disk_of(200_000, path)
     assert full.returncode == 3, full.stderr
-    assert "Free the disk" in full.stderr
+    assert "Free some disk space" in full.stderr
     assert "Traceback" not in full.stderr
 
     (folder,) = Path("clarityq-jobs").glob("in-*-1")

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
 from importer.model import OutcomeKind
-from importer.sandbox.faults import Dice, Faults, RequestFault
+from importer.sandbox.faults import FaultPicker, Faults, RequestFault
 from tests.support.data import conversation
 from tests.support.watched import Put
 
@@ -52,7 +52,7 @@ class Fate(Enum):
 
 
 class Stop(NamedTuple):
-    """The run is stopped when so many PUTs have arrived; in good order, or at once."""
+    """The run is stopped when so many PUTs have arrived; cleanly, or now."""
 
     after_puts: int
     at_once: bool
@@ -130,8 +130,8 @@ def _model_of(row: Cells) -> Put | OutcomeKind:
     return Put(who, (STORED[row.rating], comment))
 
 
-class Script(Dice):
-    """Dice that fall as the case says, and then always well."""
+class Script(FaultPicker):
+    """Picks faults as the case says, and then none."""
 
     def __init__(self, case: Case, faults: Faults) -> None:
         super().__init__(faults)

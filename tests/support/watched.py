@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from importer.sandbox.faults import Dice, Faults
+from importer.sandbox.faults import FaultPicker, Faults
 from importer.sandbox.server import Sandbox
 
 #: A rating and a comment as the service stores them.
@@ -27,8 +27,8 @@ class Put(NamedTuple):
 class WatchedSandbox(Sandbox):
     """Calls `on_put` with the number of PUTs so far, each time one arrives."""
 
-    def __init__(self, faults: Faults | None = None, dice: Dice | None = None) -> None:
-        super().__init__(faults, dice=dice)
+    def __init__(self, faults: Faults | None = None, picker: FaultPicker | None = None) -> None:
+        super().__init__(faults, picker=picker)
         self.puts: list[Put] = []
         self.on_put: Callable[[int], None] = lambda _: None
 
@@ -67,4 +67,4 @@ class WatchedSandbox(Sandbox):
             match = next(later, None)
             assert match is not None, f"{put} is no row, or was sent after a later one"
             latest[put.conversation_id] = match
-        assert self.most_at_once <= 1, "two PUTs of one conversation at once"
+        assert self.most_at_once <= 1, "two concurrent PUTs of one conversation"

@@ -51,7 +51,7 @@ class _Figures(Collector):
             rows.add_metric([summary.product_id, kind], summary.outcomes[kind])
         yield rows
         figures: dict[str, tuple[str, float | None]] = {
-            f"{_PREFIX}_puts": ("PUTs spent on settled rows", summary.puts),
+            f"{_PREFIX}_puts": ("PUTs sent for rows that have an outcome", summary.puts),
             f"{_PREFIX}_exit_code": ("Exit code of the latest run", summary.exit_code),
             f"{_PREFIX}_duration_seconds": (
                 "How long the latest run took",
@@ -77,7 +77,7 @@ class _Figures(Collector):
         buckets.append(("+Inf", below[-1] if below else 0))
         total = sum(edge * n for edge, n in zip((*BUCKETS, BUCKETS[-1]), counts, strict=False))
         histogram = HistogramMetricFamily(
-            f"{_PREFIX}_latency_seconds", "How long answers took in the latest run", labels=labels
+            f"{_PREFIX}_latency_seconds", "How long responses took in the latest run", labels=labels
         )
         histogram.add_metric([self._summary.product_id], buckets, sum_value=total)
         return histogram

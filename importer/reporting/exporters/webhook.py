@@ -1,4 +1,4 @@
-"""Tells another system how a run ended. That it cannot be told never fails a run."""
+"""Notifies another system of how a run ended. A failure to do so never fails the run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LONGEST = 10.0
 async def notify(url: str, summary: Mapping[str, object]) -> str:
     """POST `summary` as JSON to `url`; return what went wrong, or nothing.
 
-    Redirects are not followed, and nothing of the answer is read but its status.
+    Redirects are not followed, and nothing of the response is read but its status.
     """
     try:
         async with (
@@ -24,4 +24,4 @@ async def notify(url: str, summary: Mapping[str, object]) -> str:
                 return ""
             return f"--notify-url answered {response.status}"
     except (aiohttp.ClientError, OSError) as error:
-        return f"--notify-url could not be told: {type(error).__name__}"
+        return f"--notify-url could not be notified: {type(error).__name__}"

@@ -44,7 +44,7 @@ def test_the_picture_has_all_that_one_looks_for() -> None:
     text = shown(120, no_color=True)
     for part in ("50% read", "10 s so far, 10 s left", "480 now · 501 on average",
                  "5,000 succeeded · 12 rejected",
-                 "60 of 64 at once · the service's limit, about 498/s",
+                 "60 of 64 in flight · the service's limit, about 498/s",
                  "4 ms median · 10 ms p95", "1,200 deferred · 3 waiting for a retry",
                  "the next is due at", "12 × rating", "3 × 503: no"):  # fmt: skip
         assert part in text
