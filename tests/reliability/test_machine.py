@@ -24,6 +24,8 @@ from importer.settings import ImportSettings
 from importer.workflows.import_job import run_import_job
 from tests.support.data import PRODUCT, conversation, write_csv
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., ImportSettings]
 
 
