@@ -17,6 +17,8 @@ from importer.clarityq.api_key import ApiKey
 from tests.support.data import PRODUCT, conversation, write_csv
 from tests.support.server import serve
 
+pytestmark = pytest.mark.slow
+
 KEY = "canary-9b1d-key-that-must-not-leak"
 #: A part of the key is a leak, too.
 PARTS = [KEY[start : start + 10].encode() for start in range(len(KEY) - 9)]
@@ -26,8 +28,6 @@ WITH_ALL_LOGGING_ON = """
 import asyncio, logging, sys
 logging.basicConfig(level=logging.DEBUG)
 from importer import ImportSettings, run_import
-
-pytestmark = pytest.mark.slow
 settings = ImportSettings(inputs=[sys.argv[1]], product_id=sys.argv[2], base_url=sys.argv[3])
 summary = asyncio.run(run_import(settings), debug=True)
 print(settings, summary, summary.as_json(), summary.outcomes_frame().to_string())
