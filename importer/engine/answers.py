@@ -176,9 +176,9 @@ class Answers:
         else:
             self._control.stop(
                 RunEnd.CANARY,
-                f"the first {self._writer.counts[OutcomeKind.FAILED]:,} rows all failed alike "
-                f"({outcome.detail}), so the others were not sent. Mend the cause and start over "
-                "with --restart; --canary 0 sends them all the same",
+                f"the first {self._writer.counts[OutcomeKind.FAILED]:,} rows all failed for the "
+                f"same reason ({outcome.detail}), so the others were not sent. Fix the cause and "
+                "start over with --restart; --canary 0 sends them all the same",
             )
 
     def _note_failing(self, lane: Lane, now: float) -> None:

@@ -17,15 +17,14 @@ _ASK_FOR_A_PAUSE = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class Exchange(NamedTuple):
-    """The circumstances of a request: when it started, and how many were in flight at its end.
-
-    `first` tells the first attempt for a row from those after a failure; `failing_since` is when
-    the row's failures on end began.
-    """
+    """The circumstances of a request. Times are seconds of the run's monotonic clock."""
 
     started: float
+    #: How many requests were in flight at its end, this one included.
     in_flight: int
+    #: Whether it was the row's first attempt after a success or at all.
     first: bool
+    #: When the row's failures in a row began.
     failing_since: float
 
 
