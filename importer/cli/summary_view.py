@@ -18,7 +18,7 @@ from importer.errors import ExitCode
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.left_overs import REPORT_NAME
 from importer.reporting.summary import Summary
-from importer.reporting.wording import WARNINGS, words
+from importer.reporting.wording import WARNINGS, next_steps, words
 
 #: In a shorter run, in seconds, what limited the speed is mostly its start.
 _LONG_ENOUGH = 5.0
@@ -71,25 +71,14 @@ def _verdict(summary: Summary) -> str:
 
 def _next_steps(summary: Summary, ctx: click.Context) -> list[str]:
     """Return what to do now, as commands to type."""
-    inputs = ctx.params.get("inputs") or [ctx.params["job"]]
-    if summary.end is not RunEnd.FINISHED:
-        return [f"To resume: {_command(ctx, inputs)}"]
-    steps = []
-    for path in summary.files:
-        number = summary.outcomes[OutcomeKind(path.stem)]
-        if path.stem == OutcomeKind.NOT_COMPLETED:
-            steps.append(
-                f"To try the {counted(number, 'row')} not completed again later: "
-                f"{_command(ctx, inputs)}"
-            )
-        else:
-            again = "import that file with clarityq-import run"
-            if "inputs" in ctx.params:
-                again = _command(ctx, [path], without=("format",))
-            steps.append(
-                f"To import the {counted(number, 'row')} {path.stem}: fix {path}, then {again}"
-            )
-    return steps
+
+    def of_file(path: Path) -> str:
+        if "inputs" not in ctx.params:  # `retry` takes a job
+            return "import that file with clarityq-import run"
+        return _command(ctx, [path], without=("format",))
+
+    same = _command(ctx, ctx.params.get("inputs") or [ctx.params["job"]])
+    return next_steps(summary.end, summary.outcomes, summary.files, same=same, of_file=of_file)
 
 
 def _command(ctx: click.Context, inputs: Iterable[Path], without: tuple[str, ...] = ()) -> str:

@@ -26,7 +26,7 @@ from importer.reporting.charts import (
 )
 from importer.reporting.left_overs import REPORT_NAME
 from importer.reporting.summary import Summary
-from importer.reporting.wording import MEANINGS, WHY, words
+from importer.reporting.wording import MEANINGS, WHY, next_steps, words
 
 _MOST_CAUSES = 50
 _MOST_WARNINGS = 20
@@ -92,18 +92,14 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
 
 
 def _steps(summary: Summary) -> list[str]:
-    """Return what a person does now; empty if there is nothing to do."""
-    steps = []
-    if summary.end is not RunEnd.FINISHED:
-        steps.append("Run the same command again: it resumes the job.")
-    for path in summary.files:
-        kind = OutcomeKind(path.stem)
-        rows = counted(summary.outcomes[kind], "row")
-        if kind is OutcomeKind.NOT_COMPLETED:
-            steps.append(f"Run the same command again later to try the {rows} not completed.")
-        else:
-            steps.append(f"Fix {path.name} ({rows}) in the job's folder, and import that file.")
-    return steps
+    """Return what a person does now. The report does not know the command that was given."""
+    return next_steps(
+        summary.end,
+        summary.outcomes,
+        summary.files,
+        same="run the same command again",
+        of_file=lambda _: "import that file with clarityq-import run",
+    )
 
 
 def _charts(

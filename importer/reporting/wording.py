@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
 from importer.common.durations import format_duration
-from importer.model import Call, OutcomeKind, Reason, Warn
+from importer.common.text import counted
+from importer.model import Call, OutcomeKind, Reason, RunEnd, Warn
 from importer.pacing import Limit
 
 #: What each outcome means, for somebody who has not read the reference.
@@ -75,6 +79,32 @@ def limit_in_words(limit: Limit, rate: float | None, latency: float | None) -> s
     if limit is Limit.SERVICE_LIMIT and rate is None:
         return "the service's limit"
     return _LIMITS[limit].format(rate=f"{rate or 0:,.3g}", latency=format_duration(latency or 0.0))
+
+
+def next_steps(
+    end: RunEnd,
+    outcomes: Mapping[OutcomeKind, int],
+    left_overs: Sequence[Path],
+    *,
+    same: str,
+    of_file: Callable[[Path], str],
+) -> list[str]:
+    """Return what a person does after a run, one line for each step; empty if there is none.
+
+    `same` is the run's own command, and `of_file` returns the one that imports a left-over file: as
+    text to type, or in words.
+    """
+    if end is not RunEnd.FINISHED:
+        return [f"To resume: {same}"]
+    steps = []
+    for path in left_overs:
+        kind = OutcomeKind(path.stem)
+        rows = counted(outcomes[kind], "row")
+        if kind is OutcomeKind.NOT_COMPLETED:
+            steps.append(f"To try the {rows} not completed again later: {same}")
+        else:
+            steps.append(f"To import the {rows} {kind}: fix {path}, then {of_file(path)}")
+    return steps
 
 
 def words(name: str) -> str:
