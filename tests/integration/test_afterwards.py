@@ -70,7 +70,7 @@ async def test_the_report_tells_all_and_needs_nothing_but_itself(
     page = Page(summary.folder / REPORT_NAME)
 
     assert "101 of 102 rows are done; 1 were not imported" in " ".join(page.text.split())
-    assert "Fix rejected.csv (1 row)" in page.text
+    assert "To import the 1 row rejected: fix" in page.text
     assert "alert('comment')" in page.text
     assert "script" not in page.tags
     assert "\u202e" not in page.text
