@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 from anyio.from_thread import start_blocking_portal
@@ -38,9 +37,9 @@ async def run_import(
     Returns the job's summary, also when the run was stopped or aborted: its `end` tells. Raises an
     `ImporterError` when the run could not start, or when its journal could not be written.
     """
-    if settings.sandbox:
+    if settings.target.sandbox:
         async with Sandbox(faults) as sandbox:
-            settings = replace(settings, base_url=sandbox.url)
+            settings = settings.replace(base_url=sandbox.url)
             key = ApiKey("sandbox")
             summary = await run_import_job(settings, key, control=control, observers=observers)
         await publish(settings, summary, observers)

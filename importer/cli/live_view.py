@@ -59,7 +59,9 @@ class LiveObserver:
     def started(self, folder: Path, settings: ImportSettings, already_settled: int) -> None:
         """See `Observer`."""
         went_on = f"; {counted(already_settled, 'row')} settled before" if already_settled else ""
-        self._console.print(f"Importing into product {settings.product_id}, job {folder}{went_on}.")
+        self._console.print(
+            f"Importing into product {settings.target.product_id}, job {folder}{went_on}."
+        )
 
     def progressed(self, progress: Progress) -> None:
         """See `Observer`."""

@@ -27,7 +27,7 @@ from importer.model import Attempt, Deferral, Moment, Outcome, OutcomeKind, Reas
 
 FILE_NAME = "journal.sqlite"
 
-_FORMAT = "2"
+_FORMAT = "3"
 _MOST = 2**63 - 1
 
 #: A row that was sent, or gave way to one that was: it stands above the earlier rows of its

@@ -19,7 +19,7 @@ PRODUCT = "00000000-0000-4000-8000-000000000001"
     default_args={"retries": 2, "retry_delay": timedelta(minutes=10)},
 )
 def clarityq_import() -> None:
-    """Import last night's ratings; trying again goes on where it stopped."""
+    """Import last night's ratings; trying again resumes it."""
     BashOperator(
         task_id="by_command",
         # 1 and 5 are no reason to try again at once: they show as skipped.
@@ -35,13 +35,13 @@ def clarityq_import() -> None:
     @task
     def by_function(ds: str | None = None) -> dict[str, int]:
         """Return the outcomes."""
-        from importer import ImportSettings, RatingTable, run_import_blocking
+        from importer import ImportSettings, run_import_blocking
 
         summary = run_import_blocking(
-            ImportSettings(
-                inputs=[f"/exports/ratings-{ds}.parquet"],
+            ImportSettings.of(
+                inputs=f"/exports/ratings-{ds}.parquet",
                 product_id=PRODUCT,
-                ratings=RatingTable.parse(["thumbs"]),
+                ratings="thumbs",
                 skip_unchanged=True,
                 carry_over=True,
             )

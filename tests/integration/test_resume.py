@@ -117,7 +117,7 @@ def test_a_signal_stops_in_good_order_and_says_how_to_go_on(
     process.send_signal(number)
     output, _ = process.communicate()
     assert process.returncode == code, output
-    assert "To go on: clarityq-import run" in output
+    assert "To resume: clarityq-import run" in output
     (summary_file,) = (tmp_path / "clarityq-jobs").glob("*/summary.json")
     summary = json.loads(summary_file.read_text())
     assert summary["outcomes"]["pending"] > 0
@@ -232,7 +232,10 @@ async def test_a_job_in_use_is_refused_within_one_process_too(
         refused = False
 
         def started(self, *_: object) -> None:
-            with pytest.raises(JobHeldError), open_job(settings, fingerprint(settings.inputs)):
+            with (
+                pytest.raises(JobHeldError),
+                open_job(settings, fingerprint(settings.reading.inputs)),
+            ):
                 pass
             self.refused = True
 

@@ -103,7 +103,7 @@ async def test_a_service_that_fails_as_a_whole_is_probed_and_spends_no_row(
         assert "the service fails as a whole" in notices.said[0]
         assert requests["before"] >= 20
         # One after a second and one two seconds later, besides what was in flight already.
-        assert 1 <= requests["probes"] <= 3 + settings.concurrency
+        assert 1 <= requests["probes"] <= 3 + settings.pacing.concurrency
 
     async with anyio.create_task_group() as runs:
         for answer in (refuse_all, never_answer, drip, hang_up):

@@ -82,7 +82,34 @@ def test_a_variable_that_is_not_known_is_refused() -> None:
 
 def test_a_value_of_the_wrong_type_is_refused() -> None:
     configure('rate = "fast"')
-    assert "'fast' is not a valid float" in check()
+    with pytest.raises(SettingsError, match=r"clarityq-import.toml: rate 'fast' is not a number"):
+        check()
+    configure()
+    with pytest.raises(SettingsError, match="CLARITYQ_RATE 'fast' is not a number"):
+        check(environment={"CLARITYQ_RATE": "fast"})
+    assert "Invalid value for '--rate': 'fast' is not a number" in check("--rate", "fast")
+
+
+def test_the_files_that_were_read_are_named() -> None:
+    assert "configuration:" not in check()
+    configure('ratings = "stars"')
+    assert "configuration: clarityq-import.toml" in check()
+    configure('ratings = "stars"', name="other.toml")
+    assert "configuration: other.toml" in check("--config", "other.toml")
+
+
+def test_options_may_stand_in_tables_of_their_groups() -> None:
+    configure(
+        "[pacing]", "rate = 4", "[retries]", 'first = "1s"', "[mapping.ratings]", "5 = 'SKIP'"
+    )
+    assert "1 skipped" in check()
+    assert "At 4 requests/s" in check()
+    configure("rate = 5", "[pacing]", "rate = 4")
+    with pytest.raises(SettingsError, match=r"'pacing.rate' is set twice"):
+        check()
+    configure("[retries]", 'frist = "1s"')
+    with pytest.raises(SettingsError, match=r"'retries.frist' is not known; did you mean 'first'"):
+        check()
 
 
 def test_every_option_has_a_name_of_its_own() -> None:
