@@ -43,7 +43,7 @@ def _load_defaults(ctx: click.Context, _: click.Parameter, path: Path | None) ->
         file = path or DEFAULT_FILE
         ctx.meta[_FILES] = [file]
         table = read_toml(file, "--config " if path is not None else "")
-        values |= _from_table(file, table, known, own)
+        values |= _from_table(file, table, known, own, found=path is None)
     values |= _from_environment(known, own)
     ctx.default_map = ctx.meta[_DEFAULTS] = values
 
@@ -79,9 +79,10 @@ def read_toml(path: Path, given_by: str = "") -> dict[str, Any]:
 
 
 def _from_table(
-    path: Path, table: Mapping[str, Any], known: Mapping[str, click.Option], own: set[str]
+    path: Path, table: Mapping[str, Any], known: Mapping[str, click.Option], own: set[str],
+    *, found: bool,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the values of a file as click takes them."""
+    """Return the values of a file as click takes them; `found` if nobody has named the file."""
     if "api_key" in table or "api-key" in table:
         raise SettingsError(
             f"{path}: the API key does not belong in this file: set CLARITYQ_API_KEY or "
@@ -94,6 +95,12 @@ def _from_table(
     for name, value in values.items():
         if name not in known or name == "config":
             raise SettingsError(f"{path}: {name!r} is not known{did_you_mean(name, known)}")
+        if found and name in _DECLARED and _DECLARED[name].guarded:
+            raise SettingsError(
+                f"{path} was merely found in the working directory, so {name!r} is not taken from "
+                f"it. If you trust the file: --config {path}. Or set {_DECLARED[name].variable}, "
+                f"or give {_DECLARED[name].flag}"
+            )
         if isinstance(value, dict) and not known[name].multiple:
             raise SettingsError(f"{path}: {name!r} takes a value, not a table")
         if name in own:

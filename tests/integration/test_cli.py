@@ -164,13 +164,19 @@ def test_the_address_for_notifications_appears_nowhere(clean: Path, tmp_path: Pa
     assert [path for path in written if secret.encode() in path.read_bytes()] == []
 
 
-def test_a_run_names_its_configuration(clean: Path) -> None:
+def test_a_run_names_its_configuration_and_a_found_one_gets_no_key(clean: Path) -> None:
     file = Path("clarityq-import.toml")
     file.write_text(f'product_id = "{PRODUCT}"\nsandbox = true\n')
     assert "configuration: clarityq-import.toml" in run("run", str(clean)).stderr
     line = run("run", str(clean), "--log-format", "json").stderr.splitlines()[0]
     assert json.loads(line)["event"] == "configuration"
     assert run("run", str(clean), "--quiet").stderr == ""
+
+    file.write_text(f'product_id = "{PRODUCT}"\nbase_url = "https://elsewhere.example"\n')
+    refused = run("run", str(clean), CLARITYQ_API_KEY=KEY)
+    assert refused.returncode == 2
+    for way in ("--config clarityq-import.toml", "CLARITYQ_BASE_URL", "give --base-url"):
+        assert way in refused.stderr
 
 
 def test_json_output_is_one_object_a_line(clean: Path) -> None:

@@ -90,6 +90,18 @@ def test_a_value_of_the_wrong_type_is_refused() -> None:
     assert "Invalid value for '--rate': 'fast' is not a number" in check("--rate", "fast")
 
 
+@pytest.mark.parametrize(
+    "line",
+    ['base_url = "https://elsewhere.example"', "trust-env = true", 'api_key_file = "key"',
+     '[target]\nbase-url = "https://elsewhere.example"', '[key]\nfile = "key"'],
+)  # fmt: skip
+def test_a_file_that_was_merely_found_does_not_say_where_the_key_goes(line: str) -> None:
+    configure(line)
+    with pytest.raises(SettingsError, match=r"merely found .* --config clarityq-import.toml"):
+        check()
+    assert "1 can be sent" in check("--config", "clarityq-import.toml", "--ratings", "stars")
+
+
 def test_the_files_that_were_read_are_named() -> None:
     assert "configuration:" not in check()
     configure('ratings = "stars"')
