@@ -20,7 +20,7 @@ from importer.cli.options import (
     options_from,
 )
 from importer.cli.summary_view import Again
-from importer.errors import ExitCode, SettingsError
+from importer.errors import ExitCode, JournalError, SettingsError
 from importer.jobs.folders import find_job
 from importer.jobs.journal_reader import JournalReader
 from importer.model import OutcomeKind, Reason
@@ -87,8 +87,11 @@ def retry(
     to send them now would undo the newer feedback.
     """
     folder = find_job(jobs_folder(jobs_dir), job)
-    with JournalReader(folder) as history:
-        runs = history.runs()
+    try:
+        with JournalReader(folder) as history:
+            runs = history.runs()
+    except JournalError as error:
+        raise SettingsError(str(error)) from None
     if not runs:
         raise SettingsError(f"the job {folder.name} has never run: give its command again")
     kinds = _KINDS if only is None else (OutcomeKind(only),)
