@@ -28,11 +28,11 @@ async def run_import(
     control: Control | None = None,
     observers: Sequence[Observer] = (),
 ) -> Summary:
-    """Import the inputs of `settings`, or go on where an earlier run of the same job stopped.
+    """Import the inputs of `settings`, or resume the job if an earlier run has not finished it.
 
     Without `api_key`, the key is taken from the environment (`CLARITYQ_API_KEY`). With
-    `settings.sandbox` a stand-in with `faults` is started for the run and needs no key. `control`
-    stops the run from another task.
+    the option `sandbox` a mock server with `faults` is started for the run and needs no key.
+    `control` stops the run from another task.
 
     Returns the job's summary, also when the run was stopped or aborted: its `end` tells. Raises an
     `ImporterError` when the run could not start, or when its journal could not be written.

@@ -15,6 +15,7 @@ from importer.cli.options import RUN_GROUPS
 from importer.common.text import did_you_mean
 from importer.errors import SettingsError
 from importer.settings.derive import flat, options_of
+from importer.settings.kinds import words_of
 
 DEFAULT_FILE = Path("clarityq-import.toml")
 _PREFIX = "CLARITYQ_"
@@ -25,7 +26,7 @@ _DEFAULTS = "importer.defaults"
 _DECLARED = options_of(RUN_GROUPS)
 
 #: Variables that are not options.
-_OTHER_VARIABLES = {"CLARITYQ_API_KEY", "CLARITYQ_IMPORT_COMPLETE"}
+_OTHER_VARIABLES = {"CLARITYQ_API_KEY", "CLARITYQ_CONFIG", "CLARITYQ_IMPORT_COMPLETE"}
 
 
 def _load_defaults(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
@@ -36,7 +37,7 @@ def _load_defaults(ctx: click.Context, _: click.Parameter, path: Path | None) ->
     if path is None and _DEFAULTS in ctx.meta:  # loaded by the command above this one
         ctx.default_map = ctx.meta[_DEFAULTS]
         return
-    known = dict(options_below(ctx.find_root()))
+    known = {n: option for n, option in options_below(ctx.find_root()) if n != "config"}
     own = {parameter.name or "" for parameter in ctx.command.params}
     values: dict[str, Any] = {}
     if path is not None or DEFAULT_FILE.exists():
@@ -93,7 +94,7 @@ def _from_table(
     except ValueError as error:
         raise SettingsError(f"{path}: {error}") from None
     for name, value in values.items():
-        if name not in known or name == "config":
+        if name not in known:
             raise SettingsError(f"{path}: {name!r} is not known{did_you_mean(name, known)}")
         if found and name in _DECLARED and _DECLARED[name].guarded:
             raise SettingsError(
@@ -120,7 +121,7 @@ def _from_environment(known: Mapping[str, click.Option], own: set[str]) -> dict[
                 f"{did_you_mean(variable, {*variables, *_OTHER_VARIABLES})}; unset it or correct it"
             )
         name = variables[variable]
-        if text and name != "config":
+        if text:
             values[name] = text.split(",") if known[name].multiple else text
             if name in own:
                 _check(variable, name, values[name])
@@ -138,10 +139,7 @@ def _check(label: str, name: str, value: object) -> None:
 
 def _as_click_takes_it(option: click.Option, value: object) -> object:
     if option.multiple:
-        items = value if isinstance(value, list) else [value]
-        if isinstance(value, Mapping):
-            items = [f"{key}={item}" for key, item in value.items()]
-        return [str(item) for item in items]
+        return words_of(value)
     return value if isinstance(value, bool) else str(value)
 
 

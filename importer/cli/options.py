@@ -63,7 +63,7 @@ class Rehearsal(Group, table="rehearsal"):
     dry_run: bool = option(False, "Check the inputs as `check` does; send nothing.")
 
 
-class Output(Group, table="output"):
+class Display(Group, table="display"):
     """What is shown of a run."""
 
     outcomes: Path | None = option(
@@ -76,7 +76,7 @@ class Output(Group, table="output"):
 #: All options of `run`, in the order of its help.
 RUN_GROUPS: tuple[type[Group], ...] = (
     SETTINGS_GROUPS["target"], KeySource, Rehearsal,
-    *(group for name, group in SETTINGS_GROUPS.items() if name != "target"), Output,
+    *(group for name, group in SETTINGS_GROUPS.items() if name != "target"), Display,
 )  # fmt: skip
 
 
@@ -86,14 +86,14 @@ class Request(NamedTuple):
     settings: ImportSettings
     key: KeySource
     rehearsal: Rehearsal
-    output: Output
+    display: Display
 
     @classmethod
     def of(cls, values: Mapping[str, object], retry: Retry | None = None) -> "Request":
         """Return what is meant by the values, by flat name. Raises `SettingsError`."""
         return cls(
             settings_of(values, retry),
-            build(KeySource, values), build(Rehearsal, values), build(Output, values),
+            build(KeySource, values), build(Rehearsal, values), build(Display, values),
         )  # fmt: skip
 
 

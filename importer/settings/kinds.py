@@ -39,8 +39,7 @@ class Kind:
     """One kind of value.
 
     `write` returns it as JSON and TOML can hold it, `show` as one types it on a command line;
-    `schema` is the JSON Schema of what `read` takes. Of a `many` kind, the option can be repeated:
-    `words` then returns what it is given each time.
+    `schema` is the JSON Schema of what `read` takes. The option of a `many` kind can be repeated.
     """
 
     metavar: str
@@ -51,13 +50,12 @@ class Kind:
     many: bool = False
     choices: tuple[str, ...] = ()
 
-    def words(self, written: object) -> list[str]:
-        """Return the texts of a repeatable option that say what was `written` as one value."""
-        if isinstance(written, Mapping):
-            return [f"{key}={value}" for key, value in written.items()]
-        return [
-            str(item) for item in (written if isinstance(written, (list, tuple)) else [written])
-        ]
+
+def words_of(written: object) -> list[str]:
+    """Return what was `written` for a repeatable option as a text for each time it is given."""
+    if isinstance(written, Mapping):
+        return [f"{key}={value}" for key, value in written.items()]
+    return [str(item) for item in (written if isinstance(written, (list, tuple)) else [written])]
 
 
 _TEXT: Mapping[str, object] = {"type": "string"}

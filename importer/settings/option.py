@@ -124,16 +124,16 @@ class Option:
         if value is None and self.optional:
             return None
         try:
-            found = self.kind.read(value)
+            return self._within_bounds(self.kind.read(value), value)
         except ValueError as error:
-            shown = str(error)
-            if self.secret:
-                shown = shown.replace(repr(value), "(not shown)")
-            raise ValueError(shown) from None
-        if self.between is not None:
-            least, most = self.between
-            if not least <= found <= most:
-                raise ValueError(f"must be from {self.bounds}; it is {value!r}")
+            text = str(error)
+            raise ValueError(
+                text.replace(repr(value), "(not shown)") if self.secret else text
+            ) from None
+
+    def _within_bounds(self, found: Value, written: object) -> Value:
+        if self.between and not self.between[0] <= found <= self.between[1]:
+            raise ValueError(f"must be from {self.bounds}; it is {written!r}")
         return found
 
     def write(self, value: Value) -> object:

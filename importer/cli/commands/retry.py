@@ -11,8 +11,8 @@ from importer.cli.commands.run import perform, typed
 from importer.cli.config_file import CONFIG, files_read
 from importer.cli.help import command, examples, option
 from importer.cli.options import (
+    Display,
     KeySource,
-    Output,
     Rehearsal,
     Request,
     given,
@@ -57,7 +57,6 @@ _REASONS = (
 )
 @option(
     "--reason",
-    "reasons",
     multiple=True,
     type=click.Choice([str(reason) for reason in _REASONS]),
     help="Only rows that ended so for this reason. Repeatable.",
@@ -69,7 +68,7 @@ _REASONS = (
 @options_from(Pacing, Retries, Deferral, Timeouts)
 @options_from(AbortRules, without=("canary",))
 @options_from(JobRules, without=("restart",))
-@options_from(Exports, Output)
+@options_from(Exports, Display)
 @CONFIG
 @click.pass_context
 def retry(
@@ -77,7 +76,7 @@ def retry(
     /,
     job: str,
     only: str | None,
-    reasons: tuple[str, ...],
+    reason: tuple[str, ...],
     jobs_dir: Path | None,
     **options: Any,
 ) -> ExitCode:
@@ -97,10 +96,10 @@ def retry(
     kinds = _KINDS if only is None else (OutcomeKind(only),)
     request = Request.of(
         {**runs[-1].settings, **given(options), "jobs_dir": folder.parent, "restart": False},
-        retry=Retry(kinds, tuple(map(Reason, reasons))),
+        retry=Retry(kinds, tuple(map(Reason, reason))),
     )
     words = [] if only is None else ["--only", only]
-    words += [word for reason in reasons for word in ("--reason", reason)]
+    words += [word for one in reason for word in ("--reason", one)]
     again = Again(["retry", job, *words, *typed(ctx)], options=None)
     code, _ = perform(request, again, files_read(ctx))
     return code

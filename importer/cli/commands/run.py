@@ -92,31 +92,31 @@ def perform(
     `files` are the configuration files that were read. Returns the exit code, and the summary if
     something was imported.
     """
-    settings, key_source, rehearsal, shown = request
-    as_json = shown.log_format is LogFormat.JSON
+    settings, key_source, rehearsal, display = request
+    as_json = display.log_format is LogFormat.JSON
     with ExitStack() as stack:
-        stack.enter_context(logging_to_stderr(as_json=as_json, quiet=shown.quiet))
+        stack.enter_context(logging_to_stderr(as_json=as_json, quiet=display.quiet))
         log_configuration(files)
         if rehearsal.dry_run:
             return review(settings), None
         if rehearsal.fault != Faults() and not settings.target.sandbox:
             raise SettingsError("--fault is for the sandbox: add --sandbox, or leave it out")
-        if shown.outcomes is not None:
-            check_outcomes_path(shown.outcomes)
+        if display.outcomes is not None:
+            check_outcomes_path(display.outcomes)
         key = None if settings.target.sandbox else find_key(key_source)
         observer: Observer = LineObserver()
-        if _is_terminal() and not shown.quiet and not as_json:
+        if _is_terminal() and not display.quiet and not as_json:
             observer = stack.enter_context(LiveObserver())
         summary = anyio.run(
             _run, settings, key, rehearsal.fault, observer,
             backend_options={"use_uvloop": _has_uvloop()},
         )  # fmt: skip
-    if shown.outcomes is not None:
-        write_outcomes(summary.folder, shown.outcomes)
+    if display.outcomes is not None:
+        write_outcomes(summary.folder, display.outcomes)
     if as_json:
         line = json.dumps({"event": "summary", **summary.as_json()})
         output().print(line, soft_wrap=True)
-    elif not shown.quiet or summary.exit_code is not ExitCode.OK:
+    elif not display.quiet or summary.exit_code is not ExitCode.OK:
         print_summary(summary, again)
     return summary.exit_code, summary
 

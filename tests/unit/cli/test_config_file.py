@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from importer.cli.app import cli
+from importer.cli.options import RUN_GROUPS
 from importer.errors import SettingsError
 from tests.support.data import conversation, write_csv
 
@@ -135,3 +136,4 @@ def test_every_option_has_a_name_of_its_own() -> None:
             if isinstance(parameter, click.Option) and parameter.name:
                 kinds.setdefault(parameter.name, set()).add(f"{parameter.type!r:.20}")
     assert {name: kind for name, kind in kinds.items() if len(kind) > 1} == {}
+    assert not kinds.keys() & {group.table for group in RUN_GROUPS}

@@ -114,7 +114,7 @@ def test_the_schema_says_what_a_file_may_hold() -> None:
     good: list[dict[str, object]] = [
         {"rate": 5, "retry_first": "1s", "ratings": ["stars", "3=SKIP"], "column": {"rating": "x"}},
         {"retries": {"first": 1, "retry_max": "2s"}, "mapping": {"ratings": {"5": "POSITIVE"}}},
-        {"max_failures": "5%", "output": {"quiet": True}, "format": "csv"},
+        {"max_failures": "5%", "display": {"quiet": True}, "format": "csv"},
     ]
     bad: list[dict[str, object]] = [
         {"rate": "fast"}, {"rte": 1}, {"retries": {"frist": 1}}, {"format": "xml"},
