@@ -94,10 +94,17 @@ def record_of(groups: Iterable[Group]) -> dict[str, object]:
 def described(record: Mapping[str, object], groups: Groups) -> list[tuple[str, str]]:
     """Return the options that a record holds, by their labels, with their values in words."""
     return [
-        (option.label, option.kind.show(option.read(record[name])))
+        (option.label, _in_words(option, value))
         for name, option in options_of(groups).items()
         if (value := record.get(name)) is not None and value is not False and value != {}
     ]
+
+
+def _in_words(option: Option, recorded: object) -> str:
+    try:
+        return option.kind.show(option.read(recorded))
+    except ValueError:  # such as a file that is no longer there
+        return str(recorded)
 
 
 def arguments(values: Mapping[str, object], groups: Groups) -> list[str]:

@@ -165,6 +165,17 @@ def test_a_batch_runs_all_imports_and_ends_with_the_worst_exit_code(
     assert "good 0 5 succeeded" in lines
     assert "messy 1 1 skipped, 1 rejected" in lines
 
+    file.write_text(
+        f'product_id = "{PRODUCT}"\nsandbox = true\n[[import]]\ninput = "x.csv"\nrate = "fast"\n'
+        f'[[import]]\ninput = "{tmp_path}/cl*.csv"\n',
+        "utf-8",
+    )
+    code, text = command("batch", file)
+    lines = " ".join(text.split())
+    assert code == ExitCode.USAGE
+    assert "1 2 --rate 'fast' is not a number" in lines
+    assert "2 0 5 succeeded" in lines
+
     file.write_text('[[import]]\ninput = "x.csv"\nspeed = 3\n', "utf-8")
     with pytest.raises(ImporterError, match="'speed' is not known"):
         command("batch", file)

@@ -78,9 +78,10 @@ def batch(ctx: click.Context, /, file: Path, **options: Any) -> ExitCode:
 
 
 def _run(entry: Entry, resume: list[str], files: list[Path]) -> _Ended:
-    again = Again(resume, arguments(entry.options, RUN_GROUPS))
     try:
-        code, summary = perform(Request.of(entry.options), again, files)
+        request = Request.of(entry.options)
+        again = Again(resume, arguments(entry.options, RUN_GROUPS))
+        code, summary = perform(request, again, files)
     except ImporterError as error:
         messages().print(f"Error: {error}", soft_wrap=True)
         return _Ended(entry.name, error.exit_code, None, str(error))

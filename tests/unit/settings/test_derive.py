@@ -155,6 +155,7 @@ def test_a_record_is_json_and_gives_the_same_settings_again() -> None:
         "30d", "0", "5%"
     )  # fmt: skip
     assert "--restart" not in shown
+    assert described({"ca_file": "gone.pem"}, RUN_GROUPS) == [("--ca-file", "gone.pem")]
 
 
 def test_arguments_say_the_same_as_values() -> None:
