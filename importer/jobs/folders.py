@@ -47,7 +47,7 @@ def find_job(jobs_dir: Path, text: str) -> Path:
     named = exact or [folder for folder in folders if folder.name.startswith(text)]
     jobs = {folder.name.rpartition("-")[0] for folder in named}
     if len(jobs) > 1:
-        raise SettingsError(f"{text!r} may be any of the jobs {', '.join(sorted(jobs))}")
+        raise SettingsError(f"{text!r} is ambiguous: it could be {', '.join(sorted(jobs))}")
     if named:
         return named[-1]
     hint = did_you_mean(text, (folder.name for folder in folders), cutoff=0.3)

@@ -91,7 +91,7 @@ def _print(found: Findings, settings: ImportSettings, console: Console) -> None:
     _print_problems(found, console)
     _print_words(found, settings, console)
     _print_remarks(found, settings, console)
-    _print_mending(found, console)
+    _print_fixes(found, console)
     if settings.pacing.rate is not None:
         rates: tuple[float, ...] = (settings.pacing.rate,)
     else:
@@ -107,8 +107,8 @@ def _verdict(found: Findings) -> str:
     if not found.rejected:
         return "Ready: every row can be sent or is to be skipped."
     if not found.sendable:
-        return "Not ready: no row can be sent. See below what to mend."
-    return "Not quite ready: some rows would be rejected. See below what to mend."
+        return "Not ready: no row can be sent. See below what to fix."
+    return "Not quite ready: some rows would be rejected. See below what to fix."
 
 
 def _print_problems(found: Findings, console: Console) -> None:
@@ -172,24 +172,25 @@ def _print_remarks(found: Findings, settings: ImportSettings, console: Console) 
         console.print(
             f"{counted(found.repeated_conversations, 'conversation')} of {found.conversations:,} "
             "with more than one row. The last row of each wins: "
-            f"{counted(found.superseded, 'earlier row')} will be superseded. Such are {examples}."
+            f"{counted(found.superseded, 'earlier row')} will be superseded. "
+            f"For example: {examples}."
         )
     if found.long_comments or found.comment_only or found.repeated_conversations:
         console.print()
 
 
-def _print_mending(found: Findings, console: Console) -> None:
+def _print_fixes(found: Findings, console: Console) -> None:
     """Print what to do about each problem, as text that can be pasted."""
     if not found.problems:
         return
-    console.print("To mend:")
+    console.print("To fix:")
     for reason, _ in sorted(found.problems.items(), key=lambda item: -item[1].rows):
-        step = _mend_ratings(found) if reason is Reason.UNKNOWN_RATING else HOW_TO_FIX[reason]
+        step = _fix_ratings(found) if reason is Reason.UNKNOWN_RATING else HOW_TO_FIX[reason]
         console.print(f"- {words(reason)}: {step}", soft_wrap=True)
     console.print()
 
 
-def _mend_ratings(found: Findings) -> str:
+def _fix_ratings(found: Findings) -> str:
     unknown = [word for word, meaning in found.meanings.items() if meaning is None]
     options = []
     known = {preset: _words_known_by(preset, unknown) for preset in PRESETS}
