@@ -4,7 +4,7 @@ The public names, for programs and notebooks::
 
     from importer import ImportSettings, run_import
 
-    summary = await run_import(ImportSettings(inputs=["feedback.csv"], product_id="…"))
+    summary = await run_import(ImportSettings.of(inputs="feedback.csv", product_id="…"))
 
 They are loaded when they are first used, so that the command line starts quickly.
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 from anyio.from_thread import start_blocking_portal
@@ -28,20 +27,20 @@ async def run_import(
     control: Control | None = None,
     observers: Sequence[Observer] = (),
 ) -> Summary:
-    """Import the inputs of `settings`, or resume the job that an earlier run began.
+    """Import the inputs of `settings`, or resume the job if an earlier run has not finished it.
 
     Without `api_key`, the key is taken from the environment (`CLARITYQ_API_KEY`). With
-    `settings.sandbox` a mock server with `faults` is started for the run and needs no key.
+    the option `sandbox` a mock server with `faults` is started for the run and needs no key.
     `control` stops the run from another task.
 
     Returns the job's summary, also when the run was stopped or aborted: its `end` tells. Raises an
     `ImporterError` when the run could not start, or when its journal could not be written.
     """
-    if settings.sandbox:
+    if settings.target.sandbox:
         from importer.sandbox.server import Sandbox  # noqa: PLC0415 -- heavy, and only for rehearsals
 
         async with Sandbox(faults) as sandbox:
-            settings = replace(settings, base_url=sandbox.url)
+            settings = settings.replace(base_url=sandbox.url)
             key = ApiKey("sandbox")
             summary = await run_import_job(settings, key, control=control, observers=observers)
         await publish(settings, summary, observers)

@@ -42,7 +42,7 @@ def settings_for(tmp_path: Path) -> Callable[..., ImportSettings]:
             "late_effect": 0.5,
             "grace": 2.0,
         }
-        return ImportSettings(inputs=inputs, **{**quick, **changes})
+        return ImportSettings.of(inputs=inputs, **{**quick, **changes})
 
     return make
 

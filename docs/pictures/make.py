@@ -15,7 +15,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 from rich.console import Console
 
-from importer import ImportSettings, RatingTable, run_import_blocking
+from importer import ImportSettings, run_import_blocking
 from importer.cli.figures import Speed
 from importer.cli.live_view import picture
 from importer.engine.progress import Progress
@@ -36,7 +36,9 @@ class _Keeper:
         self._kept = False
 
     def started(self, folder: Path, settings: ImportSettings, already_settled: int) -> None:
-        self.console.print(f"Importing into product {settings.product_id}, job {folder.name}.")
+        self.console.print(
+            f"Importing into product {settings.target.product_id}, job {folder.name}."
+        )
 
     def progressed(self, progress: Progress) -> None:
         speed = self._speed.update(progress)
@@ -61,11 +63,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write_ratings(folder / "ratings.csv")
-        settings = ImportSettings(
+        settings = ImportSettings.of(
             inputs=[folder / "ratings.csv"],
             product_id="00000000-0000-4000-8000-000000000001",
             sandbox=True,
-            ratings=RatingTable.parse(["thumbs"]),
+            ratings="thumbs",
             defer_first=1.0,
             jobs_dir=folder / "jobs",
         )

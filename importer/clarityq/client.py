@@ -45,11 +45,10 @@ class FeedbackClient:
         self._settings = settings
         self._key = key
         self._wall = wall
-        base = URL(settings.base_url, encoded=True)
+        base = URL(settings.target.base_url, encoded=True)
         self._origin = base.origin()
-        self._prefix = (
-            f"{base.raw_path.rstrip('/')}/api/v1/products/{settings.product_id}/conversations/"
-        )
+        product = settings.target.product_id
+        self._prefix = f"{base.raw_path.rstrip('/')}/api/v1/products/{product}/conversations/"
         self._session: aiohttp.ClientSession | None = None
         self._template: Template | None = None
         self._deadline: Deadline | None = None
@@ -64,23 +63,23 @@ class FeedbackClient:
             "User-Agent": _USER_AGENT,
         }
         # A request through a proxy has to be aiohttp's own.
-        if not settings.trust_env:
+        if not settings.target.trust_env:
             self._template = Template(self._origin, headers)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=settings.concurrency, ssl=_tls_context(settings) or True
+                limit=settings.pacing.concurrency, ssl=_tls_context(settings) or True
             ),
             timeout=aiohttp.ClientTimeout(
-                sock_connect=settings.connect_timeout, sock_read=settings.read_timeout
+                sock_connect=settings.timeouts.connect, sock_read=settings.timeouts.read
             ),
             request_class=(
                 lean_request_class(self._origin) if self._template else aiohttp.ClientRequest
             ),
             headers=None if self._template else headers,
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=settings.trust_env,
+            trust_env=settings.target.trust_env,
         )
-        self._deadline = Deadline(settings.total_timeout)
+        self._deadline = Deadline(settings.timeouts.total)
         return self
 
     async def __aexit__(
@@ -140,7 +139,7 @@ class FeedbackClient:
         if verdict.kind is VerdictKind.TRANSIENT and answer.retry_after is not None:
             seconds = parse_retry_after(answer.retry_after, self._wall())
             if seconds is not None:
-                seconds = min(seconds, self._settings.retry_after_max)
+                seconds = min(seconds, self._settings.retries.after_max)
             verdict = verdict._replace(retry_after=seconds)
         if verdict.detail:
             verdict = verdict._replace(detail=self._key.redact(verdict.detail))
@@ -182,8 +181,8 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
 
 
 def _tls_context(settings: ImportSettings) -> ssl.SSLContext | None:
-    if settings.ca_file is None:
+    if settings.target.ca_file is None:
         return None
     context = ssl.create_default_context()
-    context.load_verify_locations(settings.ca_file)
+    context.load_verify_locations(settings.target.ca_file)
     return context

@@ -4,39 +4,69 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from importer.cli import help as command_help
+from importer.cli.options import RUN_GROUPS
 from importer.common.text import did_you_mean
 from importer.errors import SettingsError
+from importer.settings.derive import flat, options_of
+from importer.settings.kinds import words_of
 
 DEFAULT_FILE = Path("clarityq-import.toml")
-PREFIX = "CLARITYQ"
-#: What all commands have in common, whether they are called by name or by another command.
-CONTEXT = {"auto_envvar_prefix": PREFIX, "help_option_names": ["-h", "--help"]}
+_PREFIX = "CLARITYQ_"
+#: Where a command's context holds the configuration files that were read, and what they say.
+_FILES = "importer.configuration_files"
+_DEFAULTS = "importer.defaults"
 
-#: Options that may be given more than once; in the file, as a table or a list.
-_LISTS = ("column", "ratings", "fault")
+_DECLARED = options_of(RUN_GROUPS)
 
 #: Variables that are not options.
-_OTHER_VARIABLES = {"CLARITYQ_API_KEY", "CLARITYQ_IMPORT_COMPLETE"}
+_OTHER_VARIABLES = {"CLARITYQ_API_KEY", "CLARITYQ_CONFIG", "CLARITYQ_IMPORT_COMPLETE"}
 
 
-def load_defaults(ctx: click.Context, path: Path | None) -> None:
-    """Give `ctx` the values of the file as defaults, and check the environment's names.
+def _load_defaults(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
+    """Give a command the values of the environment and of the file as its defaults.
 
-    Raises `SettingsError` for an unknown key or variable, naming the nearest known one.
+    Raises `SettingsError` for a name that is not known or a value that cannot be used.
     """
-    known = _option_names(ctx)
-    _check_environment(known)
-    if path is None:
-        if not DEFAULT_FILE.exists():
-            return
-        path = DEFAULT_FILE
-    ctx.default_map = _defaults(path, read_toml(path, "--config "), known)
+    if path is None and _DEFAULTS in ctx.meta:  # loaded by the command above this one
+        ctx.default_map = ctx.meta[_DEFAULTS]
+        return
+    known = {n: option for n, option in options_below(ctx.find_root()) if n != "config"}
+    own = {parameter.name or "" for parameter in ctx.command.params}
+    values: dict[str, Any] = {}
+    if path is not None or DEFAULT_FILE.exists():
+        file = path or DEFAULT_FILE
+        ctx.meta[_FILES] = [file]
+        table = read_toml(file, "--config " if path is not None else "")
+        values |= _from_table(file, table, known, own, found=path is None)
+    values |= _from_environment(known, own)
+    ctx.default_map = ctx.meta[_DEFAULTS] = values
+
+
+CONFIG = command_help.option(
+    "--config", type=click.Path(path_type=Path), envvar="CLARITYQ_CONFIG", is_eager=True,
+    expose_value=False, callback=_load_defaults, section=command_help.OTHER, metavar="FILE",
+    help="TOML file with values for these options.",
+    default_text=f"{DEFAULT_FILE}, if it exists",
+)  # fmt: skip
+
+
+def files_read(ctx: click.Context) -> list[Path]:
+    """Return the configuration files that a command has read."""
+    return list(ctx.meta.get(_FILES, ()))
+
+
+def config_arguments(ctx: click.Context) -> list[str]:
+    """Return the arguments with which a command was given its configuration file, if it was."""
+    if ctx.get_parameter_source("config") is not click.core.ParameterSource.COMMANDLINE:
+        return []
+    return [word for file in files_read(ctx) for word in ("--config", str(file))]
 
 
 def read_toml(path: Path, given_by: str = "") -> dict[str, Any]:
@@ -45,52 +75,81 @@ def read_toml(path: Path, given_by: str = "") -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise SettingsError(f"{given_by}{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from None
 
 
-def _defaults(path: Path, table: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
-    defaults: dict[str, Any] = {}
-    for key, value in table.items():
-        name = key.replace("-", "_")
-        if name == "api_key":
-            raise SettingsError(
-                f"{path}: the API key does not belong in this file: set CLARITYQ_API_KEY or "
-                "api_key_file"
-            )
+def _from_table(
+    path: Path, table: Mapping[str, Any], known: Mapping[str, click.Option], own: set[str],
+    *, found: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the values of a file as click takes them; `found` if nobody has named the file."""
+    if "api_key" in table or "api-key" in table:
+        raise SettingsError(
+            f"{path}: the API key does not belong in this file: set CLARITYQ_API_KEY or "
+            "api_key_file"
+        )
+    try:
+        values = flat(table, RUN_GROUPS, known)
+    except ValueError as error:
+        raise SettingsError(f"{path}: {error}") from None
+    for name, value in values.items():
         if name not in known:
-            raise SettingsError(f"{path}: {key!r} is not known{did_you_mean(name, known)}")
-        if name not in _LISTS:
-            if isinstance(value, dict):
-                raise SettingsError(f"{path}: {key!r} takes a value, not a table")
-            defaults[name] = value
-        elif isinstance(value, dict):
-            defaults[name] = [f"{word}={meaning}" for word, meaning in value.items()]
-        else:
-            defaults[name] = value if isinstance(value, list) else [value]
-    return defaults
+            raise SettingsError(f"{path}: {name!r} is not known{did_you_mean(name, known)}")
+        if found and name in _DECLARED and _DECLARED[name].guarded:
+            raise SettingsError(
+                f"{path} was merely found in the working directory, so {name!r} is not taken from "
+                f"it. If you trust the file: --config {path}. Or set {_DECLARED[name].variable}, "
+                f"or give {_DECLARED[name].flag}"
+            )
+        if isinstance(value, dict) and not known[name].multiple:
+            raise SettingsError(f"{path}: {name!r} takes a value, not a table")
+        if name in own:
+            _check(f"{path}: {name}", name, value)
+    return {name: _as_click_takes_it(known[name], value) for name, value in values.items()}
 
 
-def _check_environment(known: set[str]) -> None:
-    variables = {f"{PREFIX}_{name.upper()}" for name in known} | _OTHER_VARIABLES
-    for variable in os.environ:
-        if variable.startswith(f"{PREFIX}_") and variable not in variables:
+def _from_environment(known: Mapping[str, click.Option], own: set[str]) -> dict[str, Any]:
+    variables = {_PREFIX + name.upper(): name for name in known}
+    values: dict[str, Any] = {}
+    for variable, text in os.environ.items():
+        if not variable.startswith(_PREFIX) or variable in _OTHER_VARIABLES:
+            continue
+        if variable not in variables:
             raise SettingsError(
                 f"the environment variable {variable} is not known"
-                f"{did_you_mean(variable, variables)}; unset it or correct it"
+                f"{did_you_mean(variable, {*variables, *_OTHER_VARIABLES})}; unset it or correct it"
             )
+        name = variables[variable]
+        if text:
+            values[name] = text.split(",") if known[name].multiple else text
+            if name in own:
+                _check(variable, name, values[name])
+    return values
 
 
-def _option_names(ctx: click.Context) -> set[str]:
-    """Return the options of all commands: one file serves all of them."""
-    group = ctx.parent.command if ctx.parent is not None else None
-    commands: Iterable[click.Command | None] = [ctx.command]
-    if isinstance(group, click.Group):
-        commands = [group.get_command(ctx, name) for name in group.list_commands(ctx)]
-    return {
-        parameter.name
-        for command in commands
-        if command is not None
-        for parameter in command.params
-        if isinstance(parameter, click.Option) and parameter.name
-    }
+def _check(label: str, name: str, value: object) -> None:
+    """Raise `SettingsError`, which begins with the label, if an option cannot have the value."""
+    try:
+        if name in _DECLARED:
+            _DECLARED[name].read(value)
+    except ValueError as error:
+        raise SettingsError(f"{label} {error}") from None
+
+
+def _as_click_takes_it(option: click.Option, value: object) -> object:
+    if option.multiple:
+        return words_of(value)
+    return value if isinstance(value, bool) else str(value)
+
+
+def options_below(ctx: click.Context) -> Iterator[tuple[str, click.Option]]:
+    """Yield the options of all commands, by name: one file serves all of them."""
+    command = ctx.command
+    if isinstance(command, click.Group):
+        for name in command.list_commands(ctx):
+            if (below := command.get_command(ctx, name)) is not None:
+                yield from options_below(click.Context(below, parent=ctx))
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.name and ctx.parent is not None:
+            yield parameter.name, parameter

@@ -59,7 +59,9 @@ class LiveObserver:
     def started(self, folder: Path, settings: ImportSettings, already_settled: int) -> None:
         """See `Observer`."""
         resumed = f"; {counted(already_settled, 'row')} already done" if already_settled else ""
-        self._console.print(f"Importing into product {settings.product_id}, job {folder}{resumed}.")
+        self._console.print(
+            f"Importing into product {settings.target.product_id}, job {folder}{resumed}."
+        )
 
     def progressed(self, progress: Progress) -> None:
         """See `Observer`."""

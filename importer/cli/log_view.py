@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,6 +52,12 @@ def logging_to_stderr(*, as_json: bool, quiet: bool) -> Iterator[None]:
         _log.removeHandler(handler)
 
 
+def log_configuration(files: Iterable[Path]) -> None:
+    """Name the configuration files that were read."""
+    for file in files:
+        _log.info("configuration: %s", file, extra={"event": "configuration", "file": str(file)})
+
+
 def describe(progress: Progress, speed: float) -> str:
     """Return the figures of a run in one line."""
     parts = [outcomes_so_far(progress), f"{speed:,.0f} rows/s", waiting_rows(progress)]
@@ -76,7 +82,7 @@ class LineObserver:
         """See `Observer`."""
         resumed = f"; {counted(already_settled, 'row')} already done" if already_settled else ""
         _log.info(
-            "importing into product %s, job %s%s", settings.product_id, folder, resumed,
+            "importing into product %s, job %s%s", settings.target.product_id, folder, resumed,
             extra={"event": "started", "job": folder.name, "already_settled": already_settled},
         )  # fmt: skip
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import click
-from click.core import ParameterSource
 from rich.table import Column, Table
 
 from importer.cli.console import output
@@ -24,8 +22,27 @@ from importer.reporting.wording import WARNINGS, next_steps, words
 _LONG_ENOUGH = 5.0
 
 
-def print_summary(summary: Summary, ctx: click.Context) -> None:
-    """Print the outcomes, the verdict, and what comes next; `ctx` is the command that was given."""
+class Again(NamedTuple):
+    """What one types next: to resume, and with which options to import a file, if that is known."""
+
+    resume: Sequence[str]
+    options: Sequence[str] | None
+
+    def import_file(self, path: Path) -> str:
+        """Return how to import a left-over file as the inputs were."""
+        if self.options is None:
+            return "import that file with clarityq-import run"
+        return command_line(["run", str(path), *self.options])
+
+
+def command_line(words: Sequence[str]) -> str:
+    """Return what one types in a shell; `$CLARITYQ_…` stays a variable."""
+    quoted = (f'"{word}"' if word.startswith("$CLARITYQ_") else shlex.quote(word) for word in words)
+    return " ".join(["clarityq-import", *quoted])
+
+
+def print_summary(summary: Summary, again: Again) -> None:
+    """Print the outcomes, the verdict, and what comes next."""
     table = Table("outcome", Column("rows", justify="right"), "", box=None, pad_edge=False)
     for kind in OutcomeKind:
         reasons = ", ".join(
@@ -49,7 +66,7 @@ def print_summary(summary: Summary, ctx: click.Context) -> None:
         console.print(f"{counted(number, 'row')} {WARNINGS[warning]}.", soft_wrap=True)
     console.print(f"Job folder: {summary.folder}", soft_wrap=True)
     console.print(f"Report: {summary.folder / REPORT_NAME}", soft_wrap=True)
-    for line in _next_steps(summary, ctx):
+    for line in _next_steps(summary, again):
         console.print(line, soft_wrap=True)
 
 
@@ -69,33 +86,9 @@ def _verdict(summary: Summary) -> str:
             return f"Aborted: {summary.message}."
 
 
-def _next_steps(summary: Summary, ctx: click.Context) -> list[str]:
+def _next_steps(summary: Summary, again: Again) -> list[str]:
     """Return what to do now, as commands to type."""
-
-    def of_file(path: Path) -> str:
-        if "inputs" not in ctx.params:  # `retry` takes a job
-            return "import that file with clarityq-import run"
-        return _command(ctx, [path], without=("format",))
-
-    same = _command(ctx, ctx.params.get("inputs") or [ctx.params["job"]])
-    return next_steps(summary.end, summary.outcomes, summary.files, same=same, of_file=of_file)
-
-
-def _command(ctx: click.Context, inputs: Iterable[Path], without: tuple[str, ...] = ()) -> str:
-    """Return this command for `inputs`, with the options that were given as arguments."""
-    words = ["clarityq-import", str(ctx.info_name), *map(str, inputs)]
-    for parameter in ctx.command.params:
-        name = parameter.name or ""
-        if (
-            not isinstance(parameter, click.Option)
-            or name in ("restart", *without)
-            or ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE
-        ):
-            continue
-        if parameter.is_flag:
-            words.append(parameter.opts[0])
-            continue
-        value: Any = ctx.params[name]
-        for item in value if parameter.multiple else [value]:
-            words += [parameter.opts[0], str(item)]
-    return shlex.join(words)
+    return next_steps(
+        summary.end, summary.outcomes, summary.files,
+        same=command_line(again.resume), of_file=again.import_file,
+    )  # fmt: skip

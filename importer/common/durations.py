@@ -22,6 +22,14 @@ def parse_duration(text: str | float) -> float:
     return float(found[1]) * _UNITS[unit]
 
 
+def write_duration(seconds: float) -> str:
+    """Return a duration (seconds) as `parse_duration` reads it, such as `500ms` or `90s`."""
+    for unit in ("d", "h", "min", "s"):
+        if seconds % _UNITS[unit] == 0 and (seconds or unit == "s"):
+            return f"{seconds / _UNITS[unit]:.0f}{unit}"
+    return f"{1000 * seconds:.10g}ms"
+
+
 def parse_share(text: str | float) -> float:
     """Return the share from 0 to 1 that `text` names: `5%` or `0.05`. Raises `ValueError`."""
     plain = str(text).strip()

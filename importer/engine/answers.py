@@ -40,7 +40,7 @@ _TOLD_BY_STATUS = (
 
 def canary_for(settings: ImportSettings, before: Totals) -> Canary:
     """Return the canary of a job: none if rows of it have succeeded in earlier runs."""
-    rows = _CANARY if settings.canary is None else settings.canary
+    rows = _CANARY if settings.abort_rules.canary is None else settings.abort_rules.canary
     return Canary(0 if before.outcomes[OutcomeKind.SUCCEEDED] else rows)
 
 
@@ -75,12 +75,14 @@ class Answers:
         self._failed_in_a_row: list[Lane] = []
         self._disposer = Disposer(
             RetryPolicy(
-                max_attempts=settings.max_attempts,
-                first=settings.retry_first,
-                longest=settings.retry_max,
+                max_attempts=settings.retries.max_attempts,
+                first=settings.retries.first,
+                longest=settings.retries.max,
             ),
             DeferralPolicy(
-                first=settings.defer_first, longest=settings.defer_max, total=settings.defer_for
+                first=settings.deferral.first,
+                longest=settings.deferral.max,
+                total=settings.deferral.deadline,
             ),
         )
 
@@ -122,7 +124,7 @@ class Answers:
             self.superseded(self._lanes.park(lane, LaneState.RETRYING, now, now))
             return
         if verdict.late:
-            self._lanes.may_take_effect_late(lane, now + self._settings.late_effect)
+            self._lanes.may_take_effect_late(lane, now + self._settings.timeouts.late_effect)
         step = self._disposer.decide(lane, verdict, now, outage=pacer.is_probing)
         if verdict.kind is not VerdictKind.APPLIED:
             self._remember(lane, verdict, now, call, step)
@@ -161,7 +163,7 @@ class Answers:
 
     def _weigh_failure(self, outcome: Outcome) -> None:
         """Stop the run if so many rows have failed, or the first ones all alike."""
-        limit = self._settings.max_failures
+        limit = self._settings.abort_rules.max_failures
         if limit is not None and limit.reached(self._writer.counts):
             failed = self._writer.counts[OutcomeKind.FAILED]
             self._control.stop(
@@ -171,7 +173,7 @@ class Answers:
         if not self._canary.failed((outcome.reason, outcome.http_status)):
             return
         few = self._reading.all_read and self._reading.rows_read <= _MANY_ROWS
-        if few and self._settings.canary is None:
+        if few and self._settings.abort_rules.canary is None:
             self._canary.passed()
         else:
             self._control.stop(
@@ -227,7 +229,7 @@ class Answers:
         """Stop the run if the latest trouble says so, or if an outage has lasted too long."""
         if self._latest_trouble is None:
             return
-        now, outage_for = self._clock.monotonic(), self._settings.outage_for
+        now, outage_for = self._clock.monotonic(), self._settings.abort_rules.outage_for
         stop = reason_to_stop(self._pacer, self._latest_trouble, now, outage_for)
         if stop is not None:
             # A probe that hangs is not waited for.

@@ -28,8 +28,8 @@ class LedgerCheck:
         self, session: LedgerSession, settings: ImportSettings, wall: Callable[[], float]
     ) -> None:
         self._ledger, self._job = session
-        self._skips = settings.skip_unchanged and not settings.restart
-        self._refresh_after = settings.refresh_after
+        self._skips = settings.ledger.skip_unchanged and not settings.job.restart
+        self._refresh_after = settings.ledger.refresh_after
         self._wall = wall
 
     def standing(self, feedback: Feedback) -> Standing:

@@ -69,9 +69,11 @@ class Run:
         self._lanes = ConversationLanes()
         self._pacer = Pacer(
             started,
-            concurrency=settings.concurrency,
-            rate=settings.rate,
-            breaker=CircuitBreaker(started, patience=min(_PATIENCE, settings.outage_for)),
+            concurrency=settings.pacing.concurrency,
+            rate=settings.pacing.rate,
+            breaker=CircuitBreaker(
+                started, patience=min(_PATIENCE, settings.abort_rules.outage_for)
+            ),
         )
         self._canary = canary_for(settings, resumed.totals)
         self._writer = JournalWriter(
@@ -136,7 +138,7 @@ class Run:
         now = self._clock.monotonic()
         quiet = max(now, self._lanes.late_until())
         if slack or self._lanes.count(LaneState.IN_FLIGHT):
-            quiet = now + slack + self._settings.late_effect
+            quiet = now + slack + self._settings.timeouts.late_effect
         return self._clock.wall() + quiet - now
 
     def wait_until_quiet(self, quiet_at: float) -> None:
@@ -145,7 +147,8 @@ class Run:
         A later row that is sent before an unanswered earlier one is applied would be overwritten.
         """
         wait = quiet_at - self._clock.wall()
-        wait = min(wait, self._settings.late_effect + _HEARTBEAT_SLACK)  # the clock may be wrong
+        # The clock may be wrong.
+        wait = min(wait, self._settings.timeouts.late_effect + _HEARTBEAT_SLACK)
         if wait > 0:
             self._pacer.hold_back(self._clock.monotonic() + wait)
             self._reporter.notice(
@@ -154,7 +157,7 @@ class Run:
 
     async def work(self) -> None:
         """Read and send until everything is settled, or until the run is stopped."""
-        self.control.allow_grace(self._settings.grace)
+        self.control.allow_grace(self._settings.timeouts.grace)
         self._alarm = Alarm(self.control.changed.notify)
         with one_error():
             async with anyio.create_task_group() as writing:
@@ -164,7 +167,7 @@ class Run:
                     with self.control.scope:
                         async with anyio.create_task_group() as workers:
                             workers.start_soon(self._read)
-                            for _ in range(self._settings.concurrency):
+                            for _ in range(self._settings.pacing.concurrency):
                                 workers.start_soon(self._send)
                 finally:
                     self._alarm.close()
@@ -175,7 +178,7 @@ class Run:
 
     async def _end_in_time(self) -> None:
         """Stop the run when its time box has ended."""
-        longest = self._settings.max_duration
+        longest = self._settings.job.max_duration
         if longest is not None:
             await anyio.sleep(longest)
             self.control.stop(
@@ -216,7 +219,7 @@ class Run:
                     self._reporter.statistics.met(f"rejected: {item.reason}", item.detail)
             elif item.seq in self._resumed.deferrals:
                 deferral = self._resumed.deferrals.pop(item.seq)
-                deferral = restored(deferral, self._clock, self._settings.defer_max)
+                deferral = restored(deferral, self._clock, self._settings.deferral.max)
                 self._answers.superseded(self._lanes.restore(item, now, deferral))
             else:
                 self._answers.superseded(self._lanes.offer(item, now, ask_status=batch.ask_status))

@@ -22,7 +22,7 @@ def write_carried_over(path: Path, ledger: Ledger, settings: ImportSettings) -> 
         path, "w", encoding="utf-8", errors="surrogatepass", newline="", opener=private_opener
     ) as file:
         writer = csv.writer(file, lineterminator="\r\n")
-        writer.writerow([settings.columns.get(field, field) for field in FIELDS])
+        writer.writerow([settings.mapping.columns.get(field, field) for field in FIELDS])
         any_rows = False
         for cells in ledger.left_overs():
             writer.writerow(cells)

@@ -20,33 +20,16 @@ def job_name(settings: ImportSettings) -> str:
 
     It is that of the first input, and a hash of everything that decides what is sent where.
     """
-    identity = json.dumps(
-        [
-            [str(path.absolute()) for path in settings.inputs],
-            settings.product_id,
-            service_of(settings),
-            settings.format,
-            settings.delimiter,
-            settings.encoding,
-            sorted(settings.columns.items()),
-            sorted(settings.ratings.words.items()),
-            settings.long_comments,
-        ],
-        ensure_ascii=True,
-    )
-    stem = re.sub(r"[^\w.-]+", "-", Path(settings.inputs[0]).name.split(".")[0])[:40]
+    identity = json.dumps(settings.identity(), ensure_ascii=True, sort_keys=True)
+    stem = re.sub(r"[^\w.-]+", "-", settings.reading.inputs[0].name.split(".")[0])[:40]
     return f"{stem.strip('-.') or 'import'}-{_short_hash(identity)}"
 
 
 def ledger_path(settings: ImportSettings) -> Path:
     """Return where the ledger of the product is, or would be."""
-    name = f"ledger-{settings.product_id}-{_short_hash(service_of(settings))}.sqlite"
-    return settings.jobs_dir / name
-
-
-def service_of(settings: ImportSettings) -> str:
-    """Return the address that requests go to; it is `sandbox` for one that each run has anew."""
-    return "sandbox" if settings.sandbox else settings.base_url
+    target = settings.target
+    name = f"ledger-{target.product_id}-{_short_hash(target.service)}.sqlite"
+    return settings.job.jobs_dir / name
 
 
 def fingerprint(

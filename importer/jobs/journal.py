@@ -27,7 +27,7 @@ from importer.model import Attempt, Deferral, Moment, Outcome, OutcomeKind, Reas
 
 FILE_NAME = "journal.sqlite"
 
-_FORMAT = "2"
+_FORMAT = "3"
 _MOST = 2**63 - 1
 
 #: A row that was sent, or gave way to one that was: it stands above the earlier rows of its
@@ -65,14 +65,11 @@ class Journal:
                 # With WAL, a killed process loses nothing; a power cut loses at most the last
                 # transactions, whose rows are then sent again.
                 self._db.execute("PRAGMA synchronous = NORMAL")
-                found = self._value("format")
+                check_format(self._db, path)
             except BaseException:
                 self._db.close()
                 raise
         self.path = path
-        if found != _FORMAT:
-            self._db.close()
-            raise JournalError(f"{path} is of format {found}; this version reads {_FORMAT}")
 
     @classmethod
     def create(cls, folder: Path, inputs: Sequence[InputFile], facts: Mapping[str, str]) -> Journal:
@@ -275,8 +272,21 @@ class Journal:
         )
 
     def _value(self, name: str) -> str | None:
-        row = self._db.execute("SELECT value FROM job WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
+        return _fact(self._db, name)
+
+
+def check_format(db: sqlite_file.Connection, path: Path) -> None:
+    """Raise `JournalError` if the journal is not of the format that this version reads."""
+    if (found := _fact(db, "format")) != _FORMAT:
+        raise JournalError(
+            f"{path} has journal format {found}, and this version reads format {_FORMAT}: finish "
+            "the job with the version that began it, or start over with --restart"
+        )
+
+
+def _fact(db: sqlite_file.Connection, name: str) -> str | None:
+    row = db.execute("SELECT value FROM job WHERE name = ?", (name,)).fetchone()
+    return None if row is None else str(row[0])
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self
 
 from importer.common.uuids import uuid_bytes
 from importer.jobs import sqlite_file
-from importer.jobs.journal import FILE_NAME, explained
+from importer.jobs.journal import FILE_NAME, check_format, explained
 from importer.jobs.journal_lines import (
     COLUMNS,
     KIND_IDS,
@@ -56,6 +56,11 @@ class JournalReader:
         self._path = folder / FILE_NAME
         with explained(self._path):
             self._db = sqlite_file.connect(self._path, read_only=True)
+            try:
+                check_format(self._db, self._path)
+            except BaseException:
+                self._db.close()
+                raise
 
     def __enter__(self) -> Self:
         return self

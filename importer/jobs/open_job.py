@@ -14,7 +14,7 @@ from pathlib import Path
 from importer.errors import InputChangedError, JournalError, SettingsError
 from importer.jobs.carry_over import CARRIED_OVER, write_carried_over
 from importer.jobs.folders import folders_of
-from importer.jobs.identity import fingerprint, job_name, ledger_path, service_of
+from importer.jobs.identity import fingerprint, job_name, ledger_path
 from importer.jobs.journal import FILE_NAME, Journal
 from importer.jobs.ledger import Ledger, LedgerSession
 from importer.jobs.lock import hold
@@ -52,17 +52,17 @@ def open_job(settings: ImportSettings, inputs: Sequence[InputFile]) -> Iterator[
     """
     name = job_name(settings)
     try:
-        settings.jobs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        settings.job.jobs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingsError(f"--jobs-dir {settings.jobs_dir}: {error.strerror}") from None
+        raise SettingsError(f"--jobs-dir {settings.job.jobs_dir}: {error.strerror}") from None
     with ExitStack() as stack:
-        stack.enter_context(hold(settings.jobs_dir, name))
+        stack.enter_context(hold(settings.job.jobs_dir, name))
         ledger = None
         try:
             path = ledger_path(settings)
-            if settings.skip_unchanged or settings.carry_over or path.exists():
+            if settings.ledger.skip_unchanged or settings.ledger.carry_over or path.exists():
                 # One job of the product at a time: the ledger has to know what each one sends.
-                stack.enter_context(hold(settings.jobs_dir, path.stem))
+                stack.enter_context(hold(settings.job.jobs_dir, path.stem))
                 ledger = Ledger(path)
                 stack.callback(ledger.close)
             job = _find_or_create(settings, name, inputs, ledger)
@@ -75,7 +75,7 @@ def open_job(settings: ImportSettings, inputs: Sequence[InputFile]) -> Iterator[
         except JournalError as error:
             raise SettingsError(str(error)) from None
         except OSError as error:
-            raise SettingsError(f"--jobs-dir {settings.jobs_dir}: {error.strerror}") from None
+            raise SettingsError(f"--jobs-dir {settings.job.jobs_dir}: {error.strerror}") from None
         stack.callback(job.journal.close)
         yield job
 
@@ -83,10 +83,10 @@ def open_job(settings: ImportSettings, inputs: Sequence[InputFile]) -> Iterator[
 def _find_or_create(
     settings: ImportSettings, name: str, inputs: Sequence[InputFile], ledger: Ledger | None
 ) -> Job:
-    numbers = folders_of(settings.jobs_dir, name)
+    numbers = folders_of(settings.job.jobs_dir, name)
     latest = max(numbers, default=0)
     quiet_at = 0.0
-    if latest and not settings.restart:
+    if latest and not settings.job.restart:
         folder = numbers[latest]
         if not (folder / FILE_NAME).exists():
             if any(folder.glob("summary.json")):
@@ -107,7 +107,7 @@ def _find_or_create(
     elif latest:
         with suppress(JournalError), closing(Journal(numbers[latest])) as journal:
             quiet_at = _quiet_at(journal)
-    job = _create(settings.jobs_dir / f"{name}-{latest + 1}", settings, inputs, ledger)
+    job = _create(settings.job.jobs_dir / f"{name}-{latest + 1}", settings, inputs, ledger)
     return replace(job, quiet_at=quiet_at)
 
 
@@ -152,10 +152,10 @@ def _create(
     folder: Path, settings: ImportSettings, inputs: Sequence[InputFile], ledger: Ledger | None
 ) -> Job:
     if settings.retry is not None:
-        raise SettingsError(f"there is no job to retry for these inputs in {settings.jobs_dir}")
+        raise SettingsError(f"there is no job to retry for these inputs in {settings.job.jobs_dir}")
     folder.mkdir(mode=0o700, exist_ok=True)
     carried = folder / CARRIED_OVER
-    if settings.carry_over and ledger and write_carried_over(carried, ledger, settings):
+    if settings.ledger.carry_over and ledger and write_carried_over(carried, ledger, settings):
         inputs = [*fingerprint([carried]), *inputs]
-    facts = {"product_id": settings.product_id, "base_url": service_of(settings)}
+    facts = {"product_id": settings.target.product_id, "base_url": settings.target.service}
     return Job(folder, Journal.create(folder, inputs, facts))

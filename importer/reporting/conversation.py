@@ -14,7 +14,7 @@ from importer.jobs.journal import Journal
 from importer.jobs.journal_reader import JournalReader
 from importer.model import Attempt, Deferral, Outcome, OutcomeKind, Reason, Row, RunEnd
 from importer.reporting.wording import WHY
-from importer.settings import ImportSettings, recorded_settings
+from importer.settings import ImportSettings
 from importer.sources.registry import open_carried_over, open_source
 
 _ROWS_AT_ONCE = 500
@@ -65,7 +65,7 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
         try:
             _check_unchanged(journal)
             if runs:
-                settings = recorded_settings(runs[-1].settings, ca_file=None)
+                settings = ImportSettings.of(**{**runs[-1].settings, "ca_file": None})
                 rows = {row.seq: row for row in _rows_of(conversation_id, files, settings)}
         except InputError as error:
             remark = f"{error}. What follows is from the journal alone"

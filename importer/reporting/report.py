@@ -27,6 +27,7 @@ from importer.reporting.charts import (
 from importer.reporting.left_overs import REPORT_NAME
 from importer.reporting.summary import Summary
 from importer.reporting.wording import MEANINGS, WHY, next_steps, words
+from importer.settings import described_settings
 
 _MOST_CAUSES = 50
 _MOST_WARNINGS = 20
@@ -85,7 +86,7 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "statuses": [(_status(code), number) for code, number in statuses.most_common()],
         "charts": _charts(moments, statuses, history),
         "runs": [record.run for record in runs],
-        "settings": _settings(runs[-1].settings if runs else {}),
+        "settings": described_settings(runs[-1].settings) if runs else [],
         "active": sum(moment.interval for moment in moments),
         "RunEnd": RunEnd,
     }
@@ -139,19 +140,6 @@ def _waits(waits: Iterable[float]) -> dict[str, int]:
     counts = Counter(bisect_left(_WAITS, wait) for wait in waits)
     labels = [f"≤ {format_duration(bound)}" for bound in _WAITS] + ["longer"]
     return {labels[place]: counts[place] for place in range(max(counts, default=-1) + 1)}
-
-
-def _settings(record: Mapping[str, object]) -> list[tuple[str, str]]:
-    shown = {name: value for name, value in record.items() if value not in (None, "", {}, [])}
-    return [("--" + name.replace("_", "-"), _setting(value)) for name, value in shown.items()]
-
-
-def _setting(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key}={item}" for key, item in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return str(value)
 
 
 def _status(code: int) -> str:

@@ -1,25 +1,23 @@
-"""What a job is to do, checked once."""
+"""What a job is to do: options that are declared once, and checked once."""
 
-from importer.settings.import_settings import (
+from importer.settings.import_settings import SETTINGS_GROUPS, ImportSettings, described_settings
+from importer.settings.values import (
     FIELDS,
     PRODUCTION_URL,
     FailureLimit,
-    ImportSettings,
     InputFormat,
     LongComments,
     Retry,
-    check_url,
-    recorded_settings,
 )
 
 __all__ = [
     "FIELDS",
     "PRODUCTION_URL",
+    "SETTINGS_GROUPS",
     "FailureLimit",
     "ImportSettings",
     "InputFormat",
     "LongComments",
     "Retry",
-    "check_url",
-    "recorded_settings",
+    "described_settings",
 ]

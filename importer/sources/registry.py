@@ -23,14 +23,17 @@ def open_source(path: Path, settings: ImportSettings) -> RowSource:
     a column, or holds no rows.
     """
     _check_file(path)
-    if _format_of(path, settings.format) is InputFormat.PARQUET:
+    if _format_of(path, settings.reading.format) is InputFormat.PARQUET:
         from importer.sources.parquet import ParquetSource  # noqa: PLC0415 -- pyarrow is heavy
 
-        return ParquetSource(path, settings.columns)
+        return ParquetSource(path, settings.mapping.columns)
     from importer.sources.csv_file import CsvSource  # noqa: PLC0415 -- only what the input needs
 
     return CsvSource(
-        path, settings.columns, delimiter=settings.delimiter, encoding=settings.encoding
+        path,
+        settings.mapping.columns,
+        delimiter=settings.reading.delimiter,
+        encoding=settings.reading.encoding,
     )
 
 
@@ -38,7 +41,7 @@ def open_carried_over(path: Path, settings: ImportSettings) -> RowSource:
     """Open the rows that earlier jobs have left over, a file of the importer's own."""
     from importer.sources.csv_file import CsvSource  # noqa: PLC0415
 
-    return CsvSource(path, settings.columns, delimiter=",", encoding="utf-8")
+    return CsvSource(path, settings.mapping.columns, delimiter=",", encoding="utf-8")
 
 
 def _check_file(path: Path) -> None:

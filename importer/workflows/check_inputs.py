@@ -72,11 +72,12 @@ def check_inputs(settings: ImportSettings) -> Findings:
     """Read all inputs of `settings` and return what was found. Raises `InputError`."""
     found = Findings()
     normalise = Normaliser(
-        settings.ratings, truncate_comments=settings.long_comments is LongComments.TRUNCATE
+        settings.mapping.ratings,
+        truncate_comments=settings.mapping.long_comments is LongComments.TRUNCATE,
     )
     with ExitStack() as stack:
         conversations = stack.enter_context(_ConversationCounter())
-        sources = [open_source(path, settings) for path in settings.inputs]
+        sources = [open_source(path, settings) for path in settings.reading.inputs]
         for source in sources:
             stack.callback(source.close)
         for source in sources:
@@ -122,7 +123,7 @@ def _note_word(found: Findings, settings: ImportSettings, word: str) -> None:
         if len(found.words) >= _MOST_WORDS:
             found.more_words += 1
             return
-        found.meanings[word] = settings.ratings.meaning(word)
+        found.meanings[word] = settings.mapping.ratings.meaning(word)
     found.words[word] += 1
 
 

@@ -53,18 +53,21 @@ async def run_import_job(
     """
     control, clock = control or Control(), clock or Clock()
     with ExitStack() as stack:
-        sources = [open_source(path, settings) for path in settings.inputs]
+        sources = [open_source(path, settings) for path in settings.reading.inputs]
         for source in sources:
             stack.callback(source.close)
-        inputs = await anyio.to_thread.run_sync(fingerprint, settings.inputs, control.stopped)
+        inputs = await anyio.to_thread.run_sync(
+            fingerprint, settings.reading.inputs, control.stopped
+        )
         if control.end is not None:
             raise StoppedError(exit_code(control.end, {}))
         job = await _open_job(stack, settings, inputs, control)
         job.journal.begin_run(
-            clock.wall(), clock.wall() + settings.late_effect, settings.as_record()
+            clock.wall(), clock.wall() + settings.timeouts.late_effect, settings.as_record()
         )
         normalise = Normaliser(
-            settings.ratings, truncate_comments=settings.long_comments is LongComments.TRUNCATE
+            settings.mapping.ratings,
+            truncate_comments=settings.mapping.long_comments is LongComments.TRUNCATE,
         )
         read = [Input(source, normalise) for source in sources]
         if (carried := job.carried_over) is not None:
@@ -80,7 +83,7 @@ async def run_import_job(
             run = Run(
                 settings, job.journal, resumed, read, client, control, observers, clock, job.ledger
             )
-            if not settings.sandbox:  # an embedded sandbox ends with its run
+            if not settings.target.sandbox:  # an embedded sandbox ends with its run
                 run.wait_until_quiet(job.quiet_at)
             await run.work()
         return await anyio.to_thread.run_sync(_conclude, job, sources, resumed, run, clock)
@@ -90,7 +93,7 @@ async def _open_job(
     stack: ExitStack, settings: ImportSettings, inputs: Sequence[InputFile], control: Control
 ) -> Job:
     """Open the job, and wait for another run to let go of it for as long as the user has said."""
-    until = anyio.current_time() + settings.wait_for_lock
+    until = anyio.current_time() + settings.job.wait_for_lock
     while True:
         try:
             return stack.enter_context(open_job(settings, inputs))

@@ -21,19 +21,19 @@ async def publish(
     What goes wrong here is told to the observers, and does not change how the run ended.
     """
     problems = []
-    if settings.metrics_file is not None:
+    if settings.exports.metrics_file is not None:
         from importer.reporting.exporters.prometheus import (  # noqa: PLC0415 -- seldom needed
             write_metrics,
         )
 
         try:
-            write_metrics(settings.metrics_file, summary)
+            write_metrics(settings.exports.metrics_file, summary)
         except SettingsError as error:
             problems.append(str(error))
-    if settings.telemetry:
+    if settings.exports.telemetry:
         problems.append(await to_thread.run_sync(_export, summary))
-    if settings.notify_url is not None:
-        problems.append(await notify(settings.notify_url, summary.as_json()))
+    if settings.exports.notify_url is not None:
+        problems.append(await notify(settings.exports.notify_url, summary.as_json()))
     for observer in observers:
         for problem in filter(None, problems):
             observer.noticed(problem)

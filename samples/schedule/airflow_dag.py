@@ -35,13 +35,13 @@ def clarityq_import() -> None:
     @task
     def by_function(ds: str | None = None) -> dict[str, int]:
         """Return the outcomes."""
-        from importer import ImportSettings, RatingTable, run_import_blocking
+        from importer import ImportSettings, run_import_blocking
 
         summary = run_import_blocking(
-            ImportSettings(
-                inputs=[f"/exports/ratings-{ds}.parquet"],
+            ImportSettings.of(
+                inputs=f"/exports/ratings-{ds}.parquet",
                 product_id=PRODUCT,
-                ratings=RatingTable.parse(["thumbs"]),
+                ratings="thumbs",
                 skip_unchanged=True,
                 carry_over=True,
             )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from importer.cli.reference import options_page
+from importer.cli.reference import options_page, schema_page
 from importer.errors import ExitCode
 from importer.model import OutcomeKind, RunEnd, Warn
 from importer.sandbox.faults import FAULT_NAMES
@@ -54,7 +54,9 @@ def test_the_commands_of_a_page_do_one_after_the_other_what_it_shows(
 
 def test_the_page_of_options_is_what_the_commands_have() -> None:
     page = (ROOT / "docs/options.md").read_text("utf-8")
-    assert page == options_page(), "python -m importer.cli.reference > docs/options.md"
+    assert page == options_page(), "python -m importer.cli.reference docs"
+    schema = (ROOT / "docs/clarityq-import.schema.json").read_text("utf-8")
+    assert schema == schema_page(), "python -m importer.cli.reference docs"
 
 
 def test_the_reference_names_everything_that_has_a_name() -> None:

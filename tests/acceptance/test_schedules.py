@@ -14,8 +14,9 @@ import pytest
 import yaml
 from cronsim import CronSim
 
-from importer.cli.commands.batch import _read
+from importer.cli.commands.batch import read_batch
 from importer.cli.commands.run import run
+from importer.cli.options import Request
 
 SAMPLES = Path(__file__).parents[2] / "samples/schedule"
 
@@ -92,7 +93,7 @@ def test_the_batch_lists_options_that_there_are(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(SAMPLES.parents[1])
     assert tomllib.loads((SAMPLES / "batch.toml").read_text("utf-8"))
     names = []
-    for name, arguments in _read(SAMPLES / "batch.toml"):
-        names.append(name)
-        parses(arguments)
+    for entry in read_batch(SAMPLES / "batch.toml"):
+        names.append(entry.name)
+        assert Request.of(entry.options).settings.ledger.carry_over
     assert names == ["support", "legacy"]

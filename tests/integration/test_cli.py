@@ -145,6 +145,39 @@ def test_the_key_appears_nowhere(clean: Path, tmp_path: Path) -> None:
         assert not file.is_file() or KEY.encode() not in file.read_bytes(), file
 
 
+def test_the_address_for_notifications_appears_nowhere(clean: Path, tmp_path: Path) -> None:
+    secret = "T0-moon-water"
+    arguments = ("--product-id", PRODUCT, "--sandbox", "--log-format", "text")
+    by_argument = run("run", str(clean), *arguments, "--notify-url", f"http://127.0.0.1:9/{secret}")
+    messy = write_csv(tmp_path / "messy.csv", [("x", "POSITIVE", "")])
+    by_environment = run(
+        "run", str(messy), *arguments, CLARITYQ_NOTIFY_URL=f"http://127.0.0.1:9/{secret}"
+    )
+    wrong = run("run", str(clean), *arguments, "--notify-url", f"http://hooks.example/{secret}")
+    assert (by_argument.returncode, by_environment.returncode, wrong.returncode) == (0, 1, 2)
+    assert "--notify-url" in by_argument.stderr, "that nobody listens is told"
+    for done in (by_argument, by_environment, wrong):
+        assert secret not in done.stdout + done.stderr
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {"journal.sqlite", "report.html", "summary.json"} <= {path.name for path in written}
+    assert [path for path in written if secret.encode() in path.read_bytes()] == []
+
+
+def test_a_run_names_its_configuration_and_a_found_one_gets_no_key(clean: Path) -> None:
+    file = Path("clarityq-import.toml")
+    file.write_text(f'product_id = "{PRODUCT}"\nsandbox = true\n')
+    assert "configuration: clarityq-import.toml" in run("run", str(clean)).stderr
+    line = run("run", str(clean), "--log-format", "json").stderr.splitlines()[0]
+    assert json.loads(line)["event"] == "configuration"
+    assert run("run", str(clean), "--quiet").stderr == ""
+
+    file.write_text(f'product_id = "{PRODUCT}"\nbase_url = "https://elsewhere.example"\n')
+    refused = run("run", str(clean), CLARITYQ_API_KEY=KEY)
+    assert refused.returncode == 2
+    for way in ("--config clarityq-import.toml", "CLARITYQ_BASE_URL", "give --base-url"):
+        assert way in refused.stderr
+
+
 def test_json_output_is_one_object_a_line(clean: Path) -> None:
     done = run("run", str(clean), "--product-id", PRODUCT, "--sandbox", "--log-format", "json")
     events = [json.loads(line) for line in done.stderr.splitlines()]

@@ -176,7 +176,7 @@ async def test_a_refused_key_stops_at_once_and_spends_no_row(
         accepted = await run_import(settings, api_key="right")
     assert refused.end is RunEnd.KEY_REFUSED
     assert refused.exit_code is ExitCode.ABORTED
-    assert asked <= settings.concurrency
+    assert asked <= settings.pacing.concurrency
     assert refused.outcomes[OutcomeKind.PENDING] == refused.rows > 0
     assert accepted.outcomes[OutcomeKind.SUCCEEDED] == 3000
 

@@ -179,7 +179,7 @@ async def test_one_job_of_a_product_runs_at_a_time_and_another_may_wait(nights: 
     second = nights.settings(rated(range(2)), wait_for_lock=0.0)
     patient = nights.settings(rated(range(3)), wait_for_lock=30.0)
     async with anyio.create_task_group() as tasks:
-        with open_job(first, fingerprint(first.inputs)):
+        with open_job(first, fingerprint(first.reading.inputs)):
             with pytest.raises(JobHeldError, match="process"):
                 await run_import(second, api_key="any")
             tasks.start_soon(partial(run_import, patient, api_key="any"))

@@ -3,11 +3,13 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,10 @@ import pytest
 from importer.api import run_import
 from importer.engine.control import Control
 from importer.engine.progress import Progress
-from importer.errors import InputChangedError, JobHeldError, SettingsError
+from importer.errors import InputChangedError, JobHeldError, JournalError, SettingsError
 from importer.jobs.identity import fingerprint
-from importer.jobs.journal import Journal
+from importer.jobs.journal import FILE_NAME, Journal
+from importer.jobs.journal_reader import JournalReader
 from importer.jobs.open_job import open_job
 from importer.model import OutcomeKind, RunEnd
 from importer.sandbox.faults import Faults
@@ -232,10 +235,30 @@ async def test_a_job_in_use_is_refused_within_one_process_too(
         refused = False
 
         def started(self, *_: object) -> None:
-            with pytest.raises(JobHeldError), open_job(settings, fingerprint(settings.inputs)):
+            with (
+                pytest.raises(JobHeldError),
+                open_job(settings, fingerprint(settings.reading.inputs)),
+            ):
                 pass
             self.refused = True
 
     observer = TryToOpen(Control(), lambda _: False)
     await run_import(settings, api_key="any", observers=[observer])
     assert observer.refused
+
+
+@pytest.mark.anyio
+async def test_a_job_of_another_format_is_refused_in_one_line(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "POSITIVE", "")])
+    settings = settings_for(path, base_url=sandbox.url)
+    summary = await run_import(settings, api_key="any")
+    with closing(sqlite3.connect(summary.folder / FILE_NAME)) as db:
+        db.execute("UPDATE job SET value = '1' WHERE name = 'format'")
+        db.commit()
+    with pytest.raises(SettingsError, match=r"format 1.*, or start over with --restart$"):
+        await run_import(settings, api_key="any")
+    with pytest.raises(JournalError, match="format 1"):
+        JournalReader(summary.folder)
+    await run_import(settings.replace(restart=True), api_key="any")

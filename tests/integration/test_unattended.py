@@ -135,6 +135,12 @@ async def test_old_jobs_are_pruned_and_unfinished_ones_stay(
     assert "removed" not in command(*jobs, "--keep-days", 1)[1]
     assert "would remove" in command(*jobs, "--keep-last", 1, "--dry-run")[1]
     assert all(folder.exists() for folder in finished)
+    assert (
+        "would remove"
+        in command("jobs", "prune", "--jobs-dir", tmp_path / "jobs", "--keep-last", 1, "--dry-run")[
+            1
+        ]
+    )
     command(*jobs, "--keep-last", 1)
     assert [folder.exists() for folder in finished] == [False, False, True]
     assert unfinished.exists()
@@ -159,8 +165,68 @@ def test_a_batch_runs_all_imports_and_ends_with_the_worst_exit_code(
     assert "good 0 5 succeeded" in lines
     assert "messy 1 1 skipped, 1 rejected" in lines
 
+    file.write_text(
+        f'product_id = "{PRODUCT}"\nsandbox = true\n[[import]]\ninput = "x.csv"\nrate = "fast"\n'
+        f'[[import]]\ninput = "{tmp_path}/cl*.csv"\n',
+        "utf-8",
+    )
+    code, text = command("batch", file)
+    lines = " ".join(text.split())
+    assert code == ExitCode.USAGE
+    assert "1 2 --rate 'fast' is not a number" in lines
+    assert "2 0 5 succeeded" in lines
+
     file.write_text('[[import]]\ninput = "x.csv"\nspeed = 3\n', "utf-8")
-    with pytest.raises(ImporterError, match="'speed' is no option"):
+    with pytest.raises(ImporterError, match="'speed' is not known"):
+        command("batch", file)
+
+
+def test_a_batch_takes_the_environment_and_files_and_tells_what_to_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, messy: Path, clean: Path
+) -> None:
+    monkeypatch.setenv("CLARITYQ_JOBS_DIR", "from-environment")
+    Path("clarityq-import.toml").write_text('long_comments = "truncate"\nrate = 5000\n', "utf-8")
+    file = tmp_path / "batch.toml"
+    file.write_text(
+        f'product_id = "{PRODUCT}"\nsandbox = true\n[retries]\nfirst = "20ms"\n'
+        f'[[import]]\ninput = "{clean}"\nquiet = true\n'
+        f'[[import]]\ninput = "{messy}"\nrate = 4000\nnotify_url = "http://127.0.0.1:9/moon-water"\n',
+        "utf-8",
+    )
+    code, text = command("batch", file)
+    assert code == ExitCode.ROWS_NOT_IMPORTED
+    assert len(list(Path("from-environment").glob("*-1"))) == 2
+    lines = " ".join(text.split())
+    assert "rejected.csv --product-id" in lines
+    assert "--rate 4000 --retry-first 20ms" in lines
+    assert '--notify-url "$CLARITYQ_NOTIFY_URL"' in lines
+    assert "moon-water" not in text
+    assert f"configuration: {file}" in lines
+    assert "configuration: clarityq-import.toml" in lines
+
+    file.write_text(f'[[import]]\ninput = "{clean}"\nproduct_id = "{PRODUCT}"\nsandbox = true\n')
+    code, text = command("batch", file, "--quiet")
+    assert (code, text) == (ExitCode.OK, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "lists no imports"),
+        ("import = 3", "lists no imports"),
+        ("import = [3]", "import 1 is not a table"),
+        ("[[import]]", "import 1: there is no input"),
+        ("[[import]]\ninput = 'x.csv'\ninputs = 'y.csv'", "'inputs' is not known"),
+        (
+            "[[import]]\ninput = 'x.csv'\n[import.retries]\nfrist = 1",
+            "'retries.frist' is not known",
+        ),
+    ],
+)
+def test_a_batch_that_is_wrong_runs_nothing(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "batch.toml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(SettingsError, match=message):
         command("batch", file)
 
 

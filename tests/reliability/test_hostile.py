@@ -142,7 +142,7 @@ def read(folder: Path, name: str, content: bytes) -> int:
     """Read a file as a run does; return its rows, or 0 if it is refused with a message."""
     path = folder / name
     path.write_bytes(content)
-    settings = ImportSettings(inputs=[path], product_id=PRODUCT)
+    settings = ImportSettings.of(inputs=[path], product_id=PRODUCT)
     rows = 0
     with suppress(InputError):
         source = open_source(path, settings)

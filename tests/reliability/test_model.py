@@ -42,7 +42,7 @@ async def play(case: Case, folder: Path, figures: Counter[str]) -> None:
     inputs = case.write(folder)
     stops = list(case.stops)
     async with WatchedSandbox(FAULTS, Script(case, FAULTS)) as service:
-        job = ImportSettings(
+        job = ImportSettings.of(
             inputs=inputs, product_id=PRODUCT, base_url=service.url, jobs_dir=folder / "jobs",
             ratings=RatingTable.parse([f"{SKIPPED}=SKIP"]), concurrency=case.concurrency,
             max_attempts=case.max_attempts, **TIMES,

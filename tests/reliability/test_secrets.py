@@ -28,7 +28,7 @@ WITH_ALL_LOGGING_ON = """
 import asyncio, logging, sys
 logging.basicConfig(level=logging.DEBUG)
 from importer import ImportSettings, run_import
-settings = ImportSettings(inputs=[sys.argv[1]], product_id=sys.argv[2], base_url=sys.argv[3])
+settings = ImportSettings.of(inputs=[sys.argv[1]], product_id=sys.argv[2], base_url=sys.argv[3])
 summary = asyncio.run(run_import(settings), debug=True)
 print(settings, summary, summary.as_json(), summary.outcomes_frame().to_string())
 class Observer:

@@ -103,7 +103,7 @@ async def test_a_service_that_fails_as_a_whole_is_probed_and_spends_no_row(
         assert summary.outcomes[OutcomeKind.PENDING] == 200
         assert "the service is unavailable" in notices.said[0]
         # What was in flight when it was noticed, and then one at a time, ever more rarely.
-        assert requests <= 8 * settings.concurrency
+        assert requests <= 8 * settings.pacing.concurrency
 
     async with anyio.create_task_group() as runs:
         for answer in (refuse_all, never_answer, drip, hang_up):

@@ -8,20 +8,31 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
+from click.core import ParameterSource
 from rich.table import Column, Table
 
-from importer.cli.commands.run import SUMMARY, run
-from importer.cli.config_file import CONTEXT, read_toml
+from importer.cli.commands.run import perform
+from importer.cli.config_file import CONFIG, config_arguments, files_read, read_toml
 from importer.cli.console import messages, outcome_counts, output, plain
-from importer.cli.options import PATH
+from importer.cli.help import command, examples
+from importer.cli.options import RUN_GROUPS, Display, KeySource, Request, options_from
+from importer.cli.summary_view import Again
 from importer.errors import ExitCode, ImporterError, SettingsError
 from importer.reporting.summary import Summary
+from importer.settings.derive import arguments, flat, options_of
 
 #: From bad to good: the first that occurs is the exit code of all.
 _WORST_FIRST = (
     ExitCode.SIGINT, ExitCode.SIGTERM, ExitCode.ABORTED, ExitCode.USAGE, ExitCode.JOB_HELD,
     ExitCode.TIME_BOX, ExitCode.ROWS_NOT_IMPORTED, ExitCode.NOT_COMPLETED, ExitCode.OK,
 )  # fmt: skip
+
+
+class Entry(NamedTuple):
+    """One import of a batch, with its options by flat name."""
+
+    name: str
+    options: Mapping[str, Any]
 
 
 class _Ended(NamedTuple):
@@ -31,76 +42,84 @@ class _Ended(NamedTuple):
     message: str = ""
 
 
-@click.command(context_settings=CONTEXT)
-@click.argument("file", type=PATH)
-def batch(file: Path) -> ExitCode:
+@command(epilog=examples("batch imports.toml", "batch imports.toml --quiet"))
+@click.argument("file", type=click.Path(path_type=Path))
+@options_from(KeySource)
+@options_from(Display, only=("quiet",))
+@CONFIG
+@click.pass_context
+def batch(ctx: click.Context, /, file: Path, **options: Any) -> ExitCode:
     """Run the imports that FILE (TOML) lists, in order, each as a job of its own.
 
     Each [[import]] has an input (a pattern, or a list of them) and any option of `run`; what stands
     above them holds for all. One that fails does not keep the others from running. The exit code is
     the worst one.
     """
+    known = options_of(RUN_GROUPS)
+    usual = {name: value for name, value in (ctx.default_map or {}).items() if name in known}
+    typed = {
+        name: value
+        for name, value in options.items()
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    resume = ["batch", str(file), *arguments(typed, RUN_GROUPS), *config_arguments(ctx)]
     ended: list[_Ended] = []
-    for name, arguments in _read(file):
-        messages().print(f"Import {name}:")
-        ended.append(_run(name, arguments))
+    for entry in read_batch(file):
+        values = {**usual, **entry.options, **typed}
+        if not values.get("quiet"):
+            messages().print(f"Import {entry.name}:")
+        ended.append(_run(Entry(entry.name, values), resume, [*files_read(ctx), file]))
         if ended[-1].exit_code in (ExitCode.SIGINT, ExitCode.SIGTERM):
             break
-    _print(ended)
     codes = {one.exit_code for one in ended}
+    if not typed.get("quiet") or codes != {ExitCode.OK}:
+        _print(ended)
     return next(code for code in _WORST_FIRST if code in codes)
 
 
-def _run(name: str, arguments: list[str]) -> _Ended:
+def _run(entry: Entry, resume: list[str], files: list[Path]) -> _Ended:
     try:
-        with run.make_context("run", arguments) as ctx:
-            code = run.invoke(ctx)
-            return _Ended(name, ExitCode(code), ctx.meta.get(SUMMARY))
+        request = Request.of(entry.options)
+        again = Again(resume, arguments(entry.options, RUN_GROUPS))
+        code, summary = perform(request, again, files)
     except ImporterError as error:
         messages().print(f"Error: {error}", soft_wrap=True)
-        return _Ended(name, error.exit_code, None, str(error))
-    except click.ClickException as error:
-        error.show()
-        return _Ended(name, ExitCode.USAGE, None, error.format_message())
+        return _Ended(entry.name, error.exit_code, None, str(error))
+    return _Ended(entry.name, code, summary)
 
 
-def _read(file: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield the name and the arguments of each import. Raises `SettingsError` before the first."""
+def read_batch(file: Path) -> list[Entry]:
+    """Return the imports that a file lists. Raises `SettingsError` for a name that is not known."""
     content = read_toml(file)
     imports = content.pop("import", None)
     if not isinstance(imports, list) or not imports:
         raise SettingsError(f"{file} lists no imports: it needs at least one [[import]]")
-    parsed = []
+    entries = []
     for number, entry in enumerate(imports, start=1):
-        options = {**content, **entry}
-        name = str(options.pop("name", number))
-        parsed.append((name, [*_options(options, f"{file}, import {name}"), *_files(options)]))
-    yield from parsed
+        where = f"{file}, import {number}"
+        if not isinstance(entry, dict):
+            raise SettingsError(f"{where} is not a table: write [[import]] above its options")
+        name = str(entry.get("name", number))
+        try:
+            options = {**_flat(content), **_flat(entry)}
+        except ValueError as error:
+            raise SettingsError(f"{where}: {error}") from None
+        options.pop("name", None)
+        if not (patterns := options.pop("input", None)):
+            raise SettingsError(f"{where}: there is no input")
+        entries.append(Entry(name, {**options, "inputs": list(_files(patterns))}))
+    return entries
 
 
-def _options(options: dict[str, Any], where: str) -> Iterator[str]:
-    if not options.get("input"):
-        raise SettingsError(f"{where}: there is no input")
-    known = {param.name: param for param in run.params if isinstance(param, click.Option)}
-    for key, value in options.items():
-        if key == "input":
-            continue
-        option = known.get(key.replace("-", "_"))
-        if option is None:
-            raise SettingsError(f"{where}: {key!r} is no option of run")
-        if option.is_flag:
-            yield from [option.opts[0]] if value else []
-            continue
-        values = value if isinstance(value, list) else [value]
-        if isinstance(value, Mapping):
-            values = [f"{word}={meaning}" for word, meaning in value.items()]
-        for item in values:
-            yield from (option.opts[0], str(item))
+def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
+    values = flat(table, RUN_GROUPS, ("input", "name"))
+    if "inputs" in values:
+        raise ValueError("'inputs' is not known; did you mean 'input'?")
+    return values
 
 
-def _files(options: Mapping[str, Any]) -> Iterator[str]:
-    patterns = options["input"] if isinstance(options["input"], list) else [options["input"]]
-    for pattern in map(str, patterns):
+def _files(patterns: object) -> Iterator[str]:
+    for pattern in map(str, patterns if isinstance(patterns, list) else [patterns]):
         # A pattern that nothing matches is named as a missing file.
         yield from sorted(glob(pattern)) or [pattern]  # noqa: PTH207 -- Path has none for any path
 

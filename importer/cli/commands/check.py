@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from importer.cli.commands.ratings_draft import write_draft
-from importer.cli.config_file import CONTEXT
-from importer.cli.console import output
-from importer.cli.options import INPUTS, NO_PRODUCT, PATH, READING, build_settings, with_options
+from importer.cli.config_file import CONFIG, files_read
+from importer.cli.console import messages, output
+from importer.cli.help import command, examples, option
+from importer.cli.options import INPUTS, NO_PRODUCT, given, options_from, settings_of
 from importer.common.durations import format_duration
 from importer.common.text import counted, did_you_mean, shown
 from importer.errors import ExitCode
@@ -22,6 +23,7 @@ from importer.feedback.ratings import PRESETS, RatingTable
 from importer.model import Reason
 from importer.reporting.wording import HOW_TO_FIX, words
 from importer.settings import ImportSettings, LongComments
+from importer.settings.groups import Pacing, Reading, RowMapping
 
 if TYPE_CHECKING:
     from importer.workflows.check_inputs import Findings
@@ -31,21 +33,39 @@ _RATES = (100.0, 1000.0)
 _MOST_WORDS_SHOWN = 30
 
 
-@click.command(context_settings=CONTEXT)
+@command(
+    epilog=examples(
+        "check ratings.csv",
+        "check legacy.csv --encoding cp1252 --column rating=Stars --ratings stars",
+        "check ratings.csv --write-ratings ratings.toml",
+    )
+)
 @INPUTS
-@with_options(READING)
-@click.option(
+@option(
     "--write-ratings",
-    type=PATH,
+    type=click.Path(path_type=Path),
     metavar="FILE.toml",
     help="Draft a rating table from the words that are found.",
 )
-def check(inputs: tuple[Path, ...], write_ratings: Path | None, **options: Any) -> ExitCode:
-    """Tell what an import of these files would meet. Nothing is sent.
+@options_from(Reading, RowMapping)
+@options_from(Pacing, only=("rate",))
+@CONFIG
+@click.pass_context
+def check(
+    ctx: click.Context,
+    /,
+    inputs: tuple[Path, ...],
+    write_ratings: Path | None,
+    **options: Any,
+) -> ExitCode:
+    """Validate files without sending anything.
 
     Exit code 0: every row can be sent. 1: some rows would be rejected. 2: a file cannot be read.
     """
-    return review(build_settings(inputs, {**options, "product_id": NO_PRODUCT}), write_ratings)
+    settings = settings_of({**given(options), "inputs": inputs, "product_id": NO_PRODUCT})
+    for file in files_read(ctx):
+        messages().print(f"configuration: {file}", soft_wrap=True)
+    return review(settings, write_ratings)
 
 
 def review(settings: ImportSettings, write_ratings: Path | None = None) -> ExitCode:
@@ -71,9 +91,9 @@ def _print(found: Findings, settings: ImportSettings, console: Console) -> None:
     _print_problems(found, console)
     _print_words(found, settings, console)
     _print_remarks(found, settings, console)
-    _print_mending(found, console)
-    if settings.rate is not None:
-        rates: tuple[float, ...] = (settings.rate,)
+    _print_fixes(found, console)
+    if settings.pacing.rate is not None:
+        rates: tuple[float, ...] = (settings.pacing.rate,)
     else:
         rates = _RATES if found.sendable else ()
     for rate in rates:
@@ -87,8 +107,8 @@ def _verdict(found: Findings) -> str:
     if not found.rejected:
         return "Ready: every row can be sent or is to be skipped."
     if not found.sendable:
-        return "Not ready: no row can be sent. See below what to mend."
-    return "Not quite ready: some rows would be rejected. See below what to mend."
+        return "Not ready: no row can be sent. See below what to fix."
+    return "Not quite ready: some rows would be rejected. See below what to fix."
 
 
 def _print_problems(found: Findings, console: Console) -> None:
@@ -134,7 +154,7 @@ def _print_remarks(found: Findings, settings: ImportSettings, console: Console) 
     if found.long_comments:
         fate = (
             "to be cut (--long-comments truncate)"
-            if settings.long_comments is LongComments.TRUNCATE
+            if settings.mapping.long_comments is LongComments.TRUNCATE
             else "to be rejected (--long-comments truncate would cut instead)"
         )
         console.print(
@@ -152,24 +172,25 @@ def _print_remarks(found: Findings, settings: ImportSettings, console: Console) 
         console.print(
             f"{counted(found.repeated_conversations, 'conversation')} of {found.conversations:,} "
             "with more than one row. The last row of each wins: "
-            f"{counted(found.superseded, 'earlier row')} will be superseded. Such are {examples}."
+            f"{counted(found.superseded, 'earlier row')} will be superseded. "
+            f"For example: {examples}."
         )
     if found.long_comments or found.comment_only or found.repeated_conversations:
         console.print()
 
 
-def _print_mending(found: Findings, console: Console) -> None:
+def _print_fixes(found: Findings, console: Console) -> None:
     """Print what to do about each problem, as text that can be pasted."""
     if not found.problems:
         return
-    console.print("To mend:")
+    console.print("To fix:")
     for reason, _ in sorted(found.problems.items(), key=lambda item: -item[1].rows):
-        step = _mend_ratings(found) if reason is Reason.UNKNOWN_RATING else HOW_TO_FIX[reason]
+        step = _fix_ratings(found) if reason is Reason.UNKNOWN_RATING else HOW_TO_FIX[reason]
         console.print(f"- {words(reason)}: {step}", soft_wrap=True)
     console.print()
 
 
-def _mend_ratings(found: Findings) -> str:
+def _fix_ratings(found: Findings) -> str:
     unknown = [word for word, meaning in found.meanings.items() if meaning is None]
     options = []
     known = {preset: _words_known_by(preset, unknown) for preset in PRESETS}
@@ -193,5 +214,5 @@ def _words_known_by(preset: str, words: list[str]) -> list[str]:
 
 
 def _nearest(word: str, settings: ImportSettings) -> str:
-    known = [known.upper() for known in settings.ratings.words]
+    known = [known.upper() for known in settings.mapping.ratings.words]
     return did_you_mean(word.strip().upper(), known, cutoff=0.75)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from importer.cli.config_file import CONTEXT
+from importer.cli.config_file import CONFIG
 from importer.cli.console import output
-from importer.cli.options import CONFIG, JOBS_DIR, jobs_folder
+from importer.cli.help import command, examples
+from importer.cli.options import JOBS_DIR, jobs_folder
 from importer.common.durations import format_duration
 from importer.common.text import counted, shown
 from importer.common.uuids import canonical_uuid
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
 _COMMENT_SHOWN = 60
 
 
-@click.command(context_settings=CONTEXT)
-@CONFIG
-@JOBS_DIR
+@command(epilog=examples("explain ratings-2026 31ed7854-51a8-42bb-ad24-2f6d382c9e20"))
 @click.argument("job")
 @click.argument("conversation_id")
+@JOBS_DIR
+@CONFIG
 def explain(jobs_dir: Path | None, job: str, conversation_id: str) -> ExitCode:
     """Tell what happened to one conversation in JOB: its rows, every attempt, and why.
 

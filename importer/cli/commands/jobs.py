@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.table import Table
 
-from importer.cli.config_file import CONTEXT
+from importer.cli.config_file import CONFIG
 from importer.cli.console import outcome_counts, output
-from importer.cli.options import CONFIG, JOBS_DIR, jobs_folder
+from importer.cli.help import command_group, examples, option
+from importer.cli.options import JOBS_DIR, jobs_folder
 from importer.errors import JournalError, SettingsError
 from importer.jobs.folders import job_folders
 from importer.jobs.journal import Journal
@@ -23,9 +25,12 @@ from importer.jobs.lock import is_held
 from importer.model import RunEnd, exit_code
 
 
-@click.group(invoke_without_command=True, context_settings=CONTEXT)
-@CONFIG
+@command_group(
+    invoke_without_command=True,
+    epilog=examples("jobs", "jobs prune --keep-days 30 --keep-last 5"),
+)
 @JOBS_DIR
+@CONFIG
 @click.pass_context
 def jobs(ctx: click.Context, jobs_dir: Path | None) -> None:
     """List the jobs with their outcomes, the oldest first; or prune them."""
@@ -34,23 +39,39 @@ def jobs(ctx: click.Context, jobs_dir: Path | None) -> None:
         _list(folder)
 
 
-@jobs.command()
-@click.option(
+@jobs.command(
+    epilog=examples(
+        "jobs prune --keep-days 30 --keep-last 5", "jobs prune --keep-last 1 --dry-run"
+    ),
+)
+@option(
     "--keep-days",
     type=click.IntRange(0),
     metavar="N",
     help="Keep jobs that ended in the last N days.",
 )
-@click.option("--keep-last", type=click.IntRange(0), metavar="N", help="Keep the last N jobs.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
-@click.pass_obj
-def prune(folder: Path, keep_days: int | None, keep_last: int | None, dry_run: bool) -> None:
+@option("--keep-last", type=click.IntRange(0), metavar="N", help="Keep the last N jobs.")
+@option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@JOBS_DIR
+@CONFIG
+@click.pass_context
+def prune(
+    ctx: click.Context,
+    /,
+    keep_days: int | None,
+    keep_last: int | None,
+    dry_run: bool,
+    jobs_dir: Path | None,
+) -> None:
     """Remove the folders of old jobs. Unfinished ones, and those at work, always stay.
 
     With both options a job stays that either of them keeps. The ledger is not touched.
     """
     if keep_days is None and keep_last is None:
         raise SettingsError("say what to keep: --keep-days N, --keep-last N, or both")
+    # The option may stand before or after the word prune.
+    here = ctx.get_parameter_source("jobs_dir") is ParameterSource.COMMANDLINE
+    folder = jobs_folder(jobs_dir) if here else ctx.obj
     finished = sorted(
         (ended_at, job) for job in job_folders(folder) if (ended_at := _ended_at(job)) is not None
     )

@@ -6,18 +6,26 @@ from pathlib import Path
 
 import click
 
-from importer.cli.config_file import CONTEXT
+from importer.cli.config_file import CONFIG
 from importer.cli.console import messages
-from importer.cli.options import CONFIG, JOBS_DIR, PATH, jobs_folder
+from importer.cli.help import command, examples, option
+from importer.cli.options import JOBS_DIR, jobs_folder
 from importer.common.text import counted
 from importer.jobs.folders import find_job
 
 
-@click.command(context_settings=CONTEXT)
-@CONFIG
-@JOBS_DIR
+@command(epilog=examples("outcomes ratings-2026 -o outcomes.parquet"))
 @click.argument("job")
-@click.option("-o", "--output", type=PATH, required=True, help="A .csv or .parquet file to write.")
+@option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="A .csv or .parquet file to write.",
+)
+@JOBS_DIR
+@CONFIG
 def outcomes(jobs_dir: Path | None, job: str, output: Path) -> None:
     """Write one line for each settled row of JOB, in input order.
 

@@ -6,17 +6,35 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
-from importer.cli.commands.run import SHOWING, Showing, perform
-from importer.cli.config_file import CONTEXT
-from importer.cli.options import CONFIG, FAULT, SENDING, jobs_folder, with_options
-from importer.errors import ExitCode, SettingsError
+from importer.cli.commands.run import perform, typed
+from importer.cli.config_file import CONFIG, files_read
+from importer.cli.help import command, examples, option
+from importer.cli.options import (
+    Display,
+    KeySource,
+    Rehearsal,
+    Request,
+    given,
+    jobs_folder,
+    options_from,
+)
+from importer.cli.summary_view import Again
+from importer.errors import ExitCode, JournalError, SettingsError
 from importer.jobs.folders import find_job
 from importer.jobs.journal_reader import JournalReader
 from importer.model import OutcomeKind, Reason
-from importer.sandbox.faults import Faults
-from importer.settings import Retry, recorded_settings
+from importer.settings import Retry
+from importer.settings.groups import (
+    AbortRules,
+    Deferral,
+    Exports,
+    JobRules,
+    Pacing,
+    Retries,
+    Target,
+    Timeouts,
+)
 
 _KINDS = (OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
 _REASONS = (
@@ -24,36 +42,42 @@ _REASONS = (
 )  # fmt: skip
 
 
-@click.command(context_settings=CONTEXT)
-@CONFIG
+@command(
+    epilog=examples(
+        "retry ratings-2026",
+        "retry ratings-2026 --only failed --reason retries_exhausted",
+    )
+)
 @click.argument("job")
-@click.option(
+@option(
     "--only",
     type=click.Choice([str(kind) for kind in _KINDS]),
-    help="Only rows with this outcome.  [default: both]",
+    help="Only rows with this outcome.",
+    default_text="both",
 )
-@click.option(
+@option(
     "--reason",
-    "reasons",
     multiple=True,
     type=click.Choice([str(reason) for reason in _REASONS]),
-    help="Only rows that ended so for this reason. Repeatable.  [default: any]",
+    help="Only rows that ended so for this reason. Repeatable.",
+    default_text="any",
 )
-@FAULT
-@with_options(SENDING)
-@with_options(SHOWING)
+@options_from(Target, only=("ca_file", "trust_env"))
+@options_from(KeySource)
+@options_from(Rehearsal, only=("fault",))
+@options_from(Pacing, Retries, Deferral, Timeouts)
+@options_from(AbortRules, without=("canary",))
+@options_from(JobRules, without=("restart",))
+@options_from(Exports, Display)
+@CONFIG
 @click.pass_context
 def retry(
     ctx: click.Context,
     /,
     job: str,
     only: str | None,
-    reasons: tuple[str, ...],
-    fault: tuple[str, ...],
-    api_key_file: Path | None,
-    outcomes: Path | None,
-    quiet: bool,
-    log_format: str,
+    reason: tuple[str, ...],
+    jobs_dir: Path | None,
     **options: Any,
 ) -> ExitCode:
     """Send rows of JOB again that failed or were not completed, with the job's own settings.
@@ -61,21 +85,21 @@ def retry(
     Rows of a conversation that a later row, or a later job with a ledger, has set stay as they are:
     to send them now would undo the newer feedback.
     """
-    folder = find_job(jobs_folder(options.pop("jobs_dir")), job)
-    with JournalReader(folder) as history:
-        runs = history.runs()
+    folder = find_job(jobs_folder(jobs_dir), job)
+    try:
+        with JournalReader(folder) as history:
+            runs = history.runs()
+    except JournalError as error:
+        raise SettingsError(str(error)) from None
     if not runs:
         raise SettingsError(f"the job {folder.name} has never run: give its command again")
-    changes = {
-        name: value
-        for name, value in options.items()
-        if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
-    }
     kinds = _KINDS if only is None else (OutcomeKind(only),)
-    settings = recorded_settings(
-        runs[-1].settings,
-        **{**changes, "jobs_dir": folder.parent, "restart": False},
-        retry=Retry(kinds, tuple(map(Reason, reasons))),
+    request = Request.of(
+        {**runs[-1].settings, **given(options), "jobs_dir": folder.parent, "restart": False},
+        retry=Retry(kinds, tuple(map(Reason, reason))),
     )
-    showing = Showing(outcomes, quiet=quiet, as_json=log_format == "json")
-    return perform(ctx, settings, showing, api_key_file, Faults.parse(fault))
+    words = [] if only is None else ["--only", only]
+    words += [word for one in reason for word in ("--reason", one)]
+    again = Again(["retry", job, *words, *typed(ctx)], options=None)
+    code, _ = perform(request, again, files_read(ctx))
+    return code

@@ -7,30 +7,32 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import anyio
 import anyio.abc
 import click
+from click.core import ParameterSource
 
 from importer.clarityq.api_key import ApiKey
 from importer.cli.commands.check import review
-from importer.cli.config_file import CONTEXT
+from importer.cli.config_file import CONFIG, config_arguments, files_read
 from importer.cli.console import output
-from importer.cli.log_view import LineObserver, logging_to_stderr
+from importer.cli.help import command, examples
+from importer.cli.log_view import LineObserver, log_configuration, logging_to_stderr
 from importer.cli.options import (
-    FAULT,
     INPUTS,
-    PATH,
-    READING,
-    SENDING,
-    build_settings,
+    RUN_GROUPS,
+    LogFormat,
+    Request,
     find_key,
-    with_options,
+    given,
+    options_from,
 )
-from importer.cli.summary_view import print_summary
+from importer.cli.summary_view import Again, print_summary
 from importer.common.durations import format_duration
 from importer.engine.control import Control
 from importer.engine.progress import Observer
@@ -40,97 +42,81 @@ from importer.reporting.outcomes_table import check_outcomes_path, write_outcome
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
 from importer.settings import ImportSettings
-
-#: Where a command's context holds the `Summary` of its run.
-SUMMARY = "importer.summary"
-
-SHOWING = (
-    click.option(
-        "--outcomes", type=PATH, metavar="FILE",
-        help="Write the outcome of every row to this .csv or .parquet file.",
-    ),
-    click.option("--quiet", is_flag=True,
-                 help="No progress; the summary only if something is left."),
-    click.option(
-        "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True,
-        help="Form of the progress lines and of the summary.",
-    ),
-)  # fmt: skip
+from importer.settings.derive import arguments
 
 
-@click.command(context_settings=CONTEXT)
+@command(
+    epilog=examples(
+        "run ratings.csv --product-id 7d0f… --ratings thumbs",
+        "run old.csv.gz new.parquet --product-id 7d0f… --rate 50 --max-failures 1%",
+        "run ratings.csv --product-id 7d0f… --sandbox --fault 5xx=1%",
+    )
+)
 @INPUTS
-@click.option("--product-id", required=True, help="UUID of the product that is rated.")
-@click.option("--sandbox", is_flag=True, help="Rehearse against a stand-in inside this run.")
-@FAULT
-@with_options(READING)
-@with_options(SENDING)
-@click.option("--dry-run", is_flag=True, help="Check the inputs as `check` does; send nothing.")
-@with_options(SHOWING)
+@options_from(*RUN_GROUPS)
+@CONFIG
 @click.pass_context
-def run(
-    ctx: click.Context,
-    /,
-    inputs: tuple[Path, ...],
-    fault: tuple[str, ...],
-    api_key_file: Path | None,
-    dry_run: bool,
-    outcomes: Path | None,
-    quiet: bool,
-    log_format: str,
-    **options: Any,
-) -> ExitCode:
+def run(ctx: click.Context, /, inputs: tuple[Path, ...], **options: Any) -> ExitCode:
     """Import the rows of CSV and Parquet files, in the order given, as one job.
 
-    The same command on the same files goes on where it stopped.
+    The same command on the same files resumes an unfinished job.
     """
-    settings = build_settings(inputs, options)
-    if dry_run:
-        return review(settings)
-    if fault and not settings.sandbox:
-        raise SettingsError("--fault is for the sandbox: add --sandbox, or leave it out")
-    showing = Showing(outcomes, quiet=quiet, as_json=log_format == "json")
-    return perform(ctx, settings, showing, api_key_file, Faults.parse(fault))
+    request = Request.of({**given(options), "inputs": inputs})
+    again = Again(
+        ["run", *map(str, inputs), *typed(ctx, without=("restart",))],
+        typed(ctx, without=("restart", "format")),
+    )
+    code, _ = perform(request, again, files_read(ctx))
+    return code
 
 
-class Showing(NamedTuple):
-    """What is shown of a run: see the options `SHOWING`."""
-
-    outcomes: Path | None
-    quiet: bool
-    as_json: bool
+def typed(ctx: click.Context, *, without: Collection[str] = ()) -> list[str]:
+    """Return the options that were given to a command as arguments, but for those `without`."""
+    values = {
+        name: value
+        for name, value in ctx.params.items()
+        if name not in without and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    return [*arguments(values, RUN_GROUPS), *config_arguments(ctx)]
 
 
 def perform(
-    ctx: click.Context,
-    settings: ImportSettings,
-    showing: Showing,
-    api_key_file: Path | None,
-    faults: Faults,
-) -> ExitCode:
-    """Run an import, show how it goes, and print its summary; return the exit code."""
-    if showing.outcomes is not None:
-        check_outcomes_path(showing.outcomes)
-    key = None if settings.sandbox else find_key(api_key_file)
+    request: Request, again: Again, files: Sequence[Path]
+) -> tuple[ExitCode, Summary | None]:
+    """Do what is asked for, show how it goes, and say what to type next (see `Again`).
+
+    `files` are the configuration files that were read. Returns the exit code, and the summary if
+    something was imported.
+    """
+    settings, key_source, rehearsal, display = request
+    as_json = display.log_format is LogFormat.JSON
     with ExitStack() as stack:
-        stack.enter_context(logging_to_stderr(as_json=showing.as_json, quiet=showing.quiet))
+        stack.enter_context(logging_to_stderr(as_json=as_json, quiet=display.quiet))
+        log_configuration(files)
+        if rehearsal.dry_run:
+            return review(settings), None
+        if rehearsal.fault != Faults() and not settings.target.sandbox:
+            raise SettingsError("--fault is for the sandbox: add --sandbox, or leave it out")
+        if display.outcomes is not None:
+            check_outcomes_path(display.outcomes)
+        key = None if settings.target.sandbox else find_key(key_source)
         observer: Observer = LineObserver()
-        if _is_terminal() and not showing.quiet and not showing.as_json:
+        if _is_terminal() and not display.quiet and not as_json:
             from importer.cli.live_view import LiveObserver  # noqa: PLC0415 -- for terminals only
 
             observer = stack.enter_context(LiveObserver())
         summary = anyio.run(
-            _run, settings, key, faults, observer, backend_options={"use_uvloop": _has_uvloop()}
-        )
-    ctx.meta[SUMMARY] = summary
-    if showing.outcomes is not None:
-        write_outcomes(summary.folder, showing.outcomes)
-    if showing.as_json:
+            _run, settings, key, rehearsal.fault, observer,
+            backend_options={"use_uvloop": _has_uvloop()},
+        )  # fmt: skip
+    if display.outcomes is not None:
+        write_outcomes(summary.folder, display.outcomes)
+    if as_json:
         line = json.dumps({"event": "summary", **summary.as_json()})
         output().print(line, soft_wrap=True)
-    elif not showing.quiet or summary.exit_code is not ExitCode.OK:
-        print_summary(summary, ctx)
-    return summary.exit_code
+    elif not display.quiet or summary.exit_code is not ExitCode.OK:
+        print_summary(summary, again)
+    return summary.exit_code, summary
 
 
 async def _run(
@@ -143,7 +129,7 @@ async def _run(
     control = Control()
     with one_error():
         async with anyio.create_task_group() as tasks:
-            await tasks.start(_watch_signals, control, settings.grace, observer)
+            await tasks.start(_watch_signals, control, settings.timeouts.grace, observer)
             summary = await run_import(
                 settings, api_key=key, faults=faults, control=control, observers=[observer]
             )
@@ -158,7 +144,7 @@ async def _watch_signals(
     *,
     task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
-    """The first signal stops the run in good order, the second at once."""
+    """The first signal stops the run cleanly, the second at once."""
     ends = {signal.SIGINT: RunEnd.SIGINT, signal.SIGTERM: RunEnd.SIGTERM}
     with anyio.open_signal_receiver(*ends) as signals:
         task_status.started()
@@ -168,7 +154,7 @@ async def _watch_signals(
             else:
                 observer.noticed(
                     f"stopping: requests in flight may take up to {format_duration(grace)}; "
-                    "once more stops at once"
+                    "press Ctrl-C again to quit now"
                 )
                 control.stop(ends[number])
 

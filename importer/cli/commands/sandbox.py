@@ -1,39 +1,50 @@
-"""`clarityq-import sandbox`: serve the stand-in until it is stopped."""
+"""`clarityq-import sandbox`: serve the mock server until it is stopped."""
 
 from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import click
 
-from importer.cli.config_file import CONTEXT
-from importer.cli.options import CONFIG, FAULT, PATH, find_key
+from importer.cli.config_file import CONFIG
+from importer.cli.help import command, examples, option
+from importer.cli.options import KeySource, Rehearsal, find_key, given, options_from
 from importer.errors import SettingsError
-from importer.sandbox.faults import Faults
+from importer.settings.derive import build
 
 if TYPE_CHECKING:
     from importer.sandbox.server import Sandbox
 
 
-@click.command(context_settings=CONTEXT)
+@command(
+    epilog=examples("sandbox", "sandbox --port 9000 --fault not-completed=5%:10s --fault 429=1%")
+)
+@option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@option("--port", default=8080, show_default=True, help="Port; 0 takes a free one.")
+@option(
+    "--api-key-file",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    default_text="any key",
+    help="File that holds the only key to accept.",
+)
+@options_from(Rehearsal, only=("fault",))
 @CONFIG
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8080, show_default=True, help="Port; 0 takes a free one.")
-@click.option("--api-key-file", type=PATH, help="The only key to accept.  [default: any key]")
-@FAULT
-def sandbox(host: str, port: int, api_key_file: Path | None, fault: tuple[str, ...]) -> None:
-    """Serve a stand-in for the service, with faults on demand.
+def sandbox(host: str, port: int, **options: Any) -> None:
+    """Serve a mock server of the API, with faults on demand.
 
     It keeps what it is sent until it stops. GET /sandbox/feedback shows it, one JSON object a
     line; GET /sandbox/statistics counts the answers; GET /openapi.json describes the API.
     """
-    key = find_key(api_key_file).reveal() if api_key_file is not None else None
+    values = given(options)
+    source = build(KeySource, values)
+    key = find_key(source).reveal() if source.file is not None else None
     from importer.sandbox.server import Sandbox  # noqa: PLC0415 -- heavy, and --help does without
 
-    anyio.run(_serve, Sandbox(Faults.parse(fault), key=key, host=host, port=port))
+    anyio.run(_serve, Sandbox(build(Rehearsal, values).fault, key=key, host=host, port=port))
 
 
 async def _serve(server: Sandbox) -> None:

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from importer.cli.app import cli
+from importer.cli.options import RUN_GROUPS
 from importer.errors import SettingsError
 from tests.support.data import conversation, write_csv
 
@@ -82,7 +83,46 @@ def test_a_variable_that_is_not_known_is_refused() -> None:
 
 def test_a_value_of_the_wrong_type_is_refused() -> None:
     configure('rate = "fast"')
-    assert "'fast' is not a valid float" in check()
+    with pytest.raises(SettingsError, match=r"clarityq-import.toml: rate 'fast' is not a number"):
+        check()
+    configure()
+    with pytest.raises(SettingsError, match="CLARITYQ_RATE 'fast' is not a number"):
+        check(environment={"CLARITYQ_RATE": "fast"})
+    assert "Invalid value for '--rate': 'fast' is not a number" in check("--rate", "fast")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['base_url = "https://elsewhere.example"', "trust-env = true", 'api_key_file = "key"',
+     '[target]\nbase-url = "https://elsewhere.example"', '[key]\nfile = "key"'],
+)  # fmt: skip
+def test_a_file_that_was_merely_found_does_not_say_where_the_key_goes(line: str) -> None:
+    configure(line)
+    with pytest.raises(SettingsError, match=r"merely found .* --config clarityq-import.toml"):
+        check()
+    assert "1 can be sent" in check("--config", "clarityq-import.toml", "--ratings", "stars")
+
+
+def test_the_files_that_were_read_are_named() -> None:
+    assert "configuration:" not in check()
+    configure('ratings = "stars"')
+    assert "configuration: clarityq-import.toml" in check()
+    configure('ratings = "stars"', name="other.toml")
+    assert "configuration: other.toml" in check("--config", "other.toml")
+
+
+def test_options_may_stand_in_tables_of_their_groups() -> None:
+    configure(
+        "[pacing]", "rate = 4", "[retries]", 'first = "1s"', "[mapping.ratings]", "5 = 'SKIP'"
+    )
+    assert "1 skipped" in check()
+    assert "At 4 requests/s" in check()
+    configure("rate = 5", "[pacing]", "rate = 4")
+    with pytest.raises(SettingsError, match=r"'pacing.rate' is set twice"):
+        check()
+    configure("[retries]", 'frist = "1s"')
+    with pytest.raises(SettingsError, match=r"'retries.frist' is not known; did you mean 'first'"):
+        check()
 
 
 def test_every_option_has_a_name_of_its_own() -> None:
@@ -96,3 +136,4 @@ def test_every_option_has_a_name_of_its_own() -> None:
             if isinstance(parameter, click.Option) and parameter.name:
                 kinds.setdefault(parameter.name, set()).add(f"{parameter.type!r:.20}")
     assert {name: kind for name, kind in kinds.items() if len(kind) > 1} == {}
+    assert not kinds.keys() & {group.table for group in RUN_GROUPS}

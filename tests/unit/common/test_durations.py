@@ -2,7 +2,7 @@
 
 import pytest
 
-from importer.common.durations import format_duration, parse_duration, parse_share
+from importer.common.durations import format_duration, parse_duration, parse_share, write_duration
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,12 @@ def test_anything_else_is_no_duration(text: str) -> None:
 def test_durations_are_shown_in_the_units_that_matter() -> None:
     shown = [format_duration(seconds) for seconds in (0.02, 3.14, 59.9, 65, 3700, 90000)]
     assert shown == ["20 ms", "3.1 s", "1 min", "1 min 5 s", "1 h 1 min", "1 d 1 h"]
+
+
+def test_durations_are_written_as_they_are_read() -> None:
+    written = [write_duration(seconds) for seconds in (0, 0.02, 1.5, 5, 90, 600, 21600, 604_800)]
+    assert written == ["0s", "20ms", "1500ms", "5s", "90s", "10min", "6h", "7d"]
+    assert [parse_duration(text) for text in written] == [0, 0.02, 1.5, 5, 90, 600, 21600, 604_800]
 
 
 def test_shares_are_percent_or_a_fraction() -> None:

@@ -23,7 +23,7 @@ Make = Callable[..., ImportSettings]
         {"format": InputFormat.CSV},
         {"delimiter": ";"},
         {"encoding": "cp1252"},
-        {"columns": {"rating": "stars"}},
+        {"column": {"rating": "stars"}},
         {"ratings": RatingTable.parse(["thumbs"])},
         {"long_comments": LongComments.TRUNCATE},
     ],

@@ -1,5 +1,7 @@
 """Settings are checked once, and a mistake is explained by the option's name."""
 
+import traceback
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,8 @@ import pytest
 
 from importer.errors import SettingsError
 from importer.model import OutcomeKind
-from importer.settings import FailureLimit, ImportSettings, check_url
+from importer.settings import FailureLimit, ImportSettings, InputFormat, Retry
+from tests.support.data import PRODUCT
 
 
 @pytest.mark.parametrize(
@@ -22,7 +25,7 @@ from importer.settings import FailureLimit, ImportSettings, check_url
         ({"delimiter": ",,"}, "--delimiter must be one character"),
         ({"encoding": "utf-9"}, "--encoding 'utf-9' is not known"),
         ({"encoding": "base64"}, "--encoding 'base64' is not known"),
-        ({"columns": {"stars": "x"}}, "the fields are conversation_id, rating, comment"),
+        ({"column": {"stars": "x"}}, "the fields are conversation_id, rating, comment"),
         ({"ca_file": Path("none.pem")}, "--ca-file none.pem cannot be used"),
     ],
 )
@@ -42,8 +45,10 @@ def test_an_import_needs_an_input(settings_for: Callable[..., ImportSettings]) -
     "url",
     ["https://api.example/", "http://127.0.0.1:8080", "http://localhost", "http://[::1]:1/prefix/"],
 )
-def test_addresses_that_keep_the_key_safe(url: str) -> None:
-    assert check_url(url) == url.rstrip("/")
+def test_addresses_that_keep_the_key_safe(
+    settings_for: Callable[..., ImportSettings], url: str
+) -> None:
+    assert settings_for(Path("in.csv"), base_url=url).target.base_url == url.rstrip("/")
 
 
 @pytest.mark.parametrize(
@@ -51,9 +56,9 @@ def test_addresses_that_keep_the_key_safe(url: str) -> None:
     ["http://api.example", "http://127.0.0.1.example", "ftp://x", "api.example", "https://",
      "https://user:word@api.example", "https://api.example/?q=1", "http://0.0.0.0", "https://x:y"],
 )  # fmt: skip
-def test_addresses_that_do_not(url: str) -> None:
+def test_addresses_that_do_not(settings_for: Callable[..., ImportSettings], url: str) -> None:
     with pytest.raises(SettingsError, match="--base-url"):
-        check_url(url)
+        settings_for(Path("in.csv"), base_url=url)
 
 
 def test_a_failure_limit_is_a_count_or_a_share() -> None:
@@ -71,3 +76,88 @@ def test_a_failure_limit_is_a_count_or_a_share() -> None:
     for text in ("0", "-1", "0%", "101%", "many"):
         with pytest.raises(ValueError, match="not a limit"):
             FailureLimit.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "meant"),
+    [
+        ("retry_first", "3s", lambda settings: settings.retries.first == 3),
+        ("retry_first", 3, lambda settings: settings.retries.first == 3),
+        ("retries", {"first": "3s"}, lambda settings: settings.retries.first == 3),
+        ("ratings", "thumbs", lambda settings: settings.mapping.ratings.meaning("up")),
+        ("ratings", ["stars", "3=SKIP"], lambda settings: settings.mapping.ratings.meaning("3")),
+        ("ratings", {"meh": "SKIP"}, lambda settings: settings.mapping.ratings.meaning("meh")),
+        ("column", {"rating": "Stars"}, lambda settings: settings.mapping.columns["rating"]),
+        ("column", "rating=Stars", lambda settings: settings.mapping.columns["rating"]),
+        ("inputs", "a.csv", lambda settings: settings.reading.inputs == (Path("a.csv"),)),
+        ("inputs", Path("a.csv"), lambda settings: settings.reading.inputs == (Path("a.csv"),)),
+        ("inputs", ["a.csv", Path("b")], lambda settings: len(settings.reading.inputs) == 2),
+        ("max_failures", "5%", lambda settings: settings.abort_rules.max_failures.share == 0.05),
+        ("max_failures", 5, lambda settings: settings.abort_rules.max_failures.count == 5),
+        ("format", "csv", lambda settings: settings.reading.format is InputFormat.CSV),
+        ("delimiter", "tab", lambda settings: settings.reading.delimiter == "\t"),
+        ("product_id", uuid.UUID(PRODUCT), lambda settings: settings.target.product_id == PRODUCT),
+        ("rate", "50", lambda settings: settings.pacing.rate == 50),
+        ("restart", "yes", lambda settings: settings.job.restart is True),
+    ],
+)
+def test_options_are_given_as_a_person_would_write_them(
+    name: str, written: Any, meant: Callable[[ImportSettings], object]
+) -> None:
+    options = {"inputs": "in.csv", "product_id": PRODUCT, name: written}
+    assert meant(ImportSettings.of(**options))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"concurency": 3}, "the option 'concurency' is not known; did you mean 'concurrency'"),
+        ({"retries": {"frist": 3}}, "'retries.frist' is not known; did you mean 'first'"),
+        ({"retries": 3}, "'retries' is a table of options"),
+        ({"inputs": 3}, "inputs must be a path; it is 3"),
+        ({"inputs": ""}, "inputs must be a path; it is ''"),
+        ({"inputs": "a\0b"}, "inputs must be a path"),
+        ({"rate": "fast"}, "--rate 'fast' is not a number"),
+        ({"concurrency": 1.5}, "--concurrency 1.5 is not a whole number"),
+        ({"restart": "perhaps"}, "--restart must be true or false"),
+        ({"format": "cvs"}, "--format must be one of csv, parquet; .*did you mean 'csv'"),
+        ({"column": {"ratng": "x"}}, "--column ratng=… is not known.*did you mean 'rating'"),
+        ({"column": "rating"}, "is not FIELD=NAME"),
+        ({"ratings": "smileys"}, "--ratings 'smileys' is not known"),
+        ({"ratings": 5}, "--ratings must be a text"),
+        ({"max_failures": "many"}, "--max-failures 'many' is not a limit"),
+        ({"encoding": 5}, "--encoding must be a text"),
+        ({"base_url": 5}, "--base-url must be a text|--base-url 5 is not an address"),
+    ],
+)
+def test_anything_else_is_refused_in_words(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        ImportSettings.of(**{"inputs": "in.csv", "product_id": PRODUCT, **change})
+
+
+@pytest.mark.parametrize("name", ["inputs", "product_id"])
+def test_what_is_required_is_named(name: str) -> None:
+    options: dict[str, Any] = {"inputs": "in.csv", "product_id": PRODUCT}
+    del options[name]
+    with pytest.raises(SettingsError, match=r"(inputs|--product-id) is missing: "):
+        ImportSettings.of(**options)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://hooks.example/T0/moon-water", "https://hooks.example/?token=moon-water", "moon-water",
+     "https://user:moon-water@hooks.example", "https://hooks.example:moon-water/"],
+)  # fmt: skip
+def test_an_address_for_notifications_is_not_shown_when_it_is_wrong(address: str) -> None:
+    with pytest.raises(SettingsError, match="--notify-url") as raised:
+        ImportSettings.of(inputs="in.csv", product_id=PRODUCT, notify_url=address)
+    assert "moon-water" not in "".join(traceback.format_exception(raised.value))
+
+
+def test_some_options_are_replaced_and_the_others_stay() -> None:
+    settings = ImportSettings.of(
+        inputs="in.csv", product_id=PRODUCT, rate=3, notify_url="https://h.example", retry=Retry()
+    )
+    changed = settings.replace(rate=4, retries={"first": 1})
+    assert (changed.pacing.rate, changed.retries.first) == (4, 1)
+    assert (changed.exports, changed.retry) == (settings.exports, settings.retry)

@@ -1,0 +1,208 @@
+"""The options of an import, by group. An option is one line here, and the line that uses it."""
+
+# Annotations are read when the classes are made, so they are not put off.
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+from importer.feedback.ratings import RatingTable
+from importer.settings.kinds import (
+    ADDRESS,
+    CA_FILE,
+    COLUMNS,
+    DELIMITER,
+    DURATION,
+    ENCODING,
+    INPUTS,
+    PRODUCT,
+)
+from importer.settings.option import REQUIRED, Group, option
+from importer.settings.values import PRODUCTION_URL, FailureLimit, InputFormat, LongComments
+
+#: Seconds.
+Duration = Annotated[float, DURATION]
+Address = Annotated[str, ADDRESS]
+
+_DAY = 86_400.0
+_WEEK = 7 * _DAY
+_MONTH = 30 * _DAY
+_DECADE = 3650 * _DAY
+
+
+class Target(Group, table="target"):
+    """Where the feedback goes."""
+
+    product_id: Annotated[str, PRODUCT] = option(
+        REQUIRED, "UUID of the product that is rated.", identity=True
+    )
+    base_url: Address = option(
+        PRODUCTION_URL, "Address of the service.", identity=True, guarded=True
+    )
+    sandbox: bool = option(False, "Rehearse against a mock server inside this run.", identity=True)
+    ca_file: Annotated[Path, CA_FILE] | None = option(
+        None, "Certificates of an additional CA, in PEM."
+    )
+    trust_env: bool = option(False, "Use the proxies that the environment names.", guarded=True)
+
+    @property
+    def service(self) -> str:
+        """The address that requests go to; `sandbox` for one that each run has anew."""
+        return "sandbox" if self.sandbox else self.base_url
+
+
+class Reading(Group, table="reading"):
+    """What is read, and how."""
+
+    inputs: Annotated[Sequence[Path], INPUTS] = option(
+        REQUIRED, "CSV and Parquet files, read in this order as one job.", flag="", identity=True
+    )
+    format: InputFormat | None = option(
+        None, "Format of the inputs.", unset="by their names", identity=True
+    )
+    delimiter: Annotated[str, DELIMITER] | None = option(
+        None, "Delimiter of CSV files; 'tab' is one too.", unset="detected", identity=True
+    )
+    encoding: Annotated[str, ENCODING] = option("utf-8", "Encoding of CSV files.", identity=True)
+
+
+class RowMapping(Group, table="mapping"):
+    """From a row to feedback."""
+
+    columns: Annotated[Mapping[str, str], COLUMNS] = option(
+        (), "Source column of conversation_id, rating or comment. Repeatable.",
+        flag="--column", identity=True,
+    )  # fmt: skip
+    ratings: RatingTable = option(
+        (), "What rating words mean: thumbs, stars, WORD=MEANING, or a TOML table. Repeatable; "
+        "later ones win.", identity=True,
+    )  # fmt: skip
+    long_comments: LongComments = option(
+        LongComments.REJECT, "What becomes of comments over 2,000 characters.", identity=True
+    )
+
+
+class Pacing(Group, table="pacing"):
+    """How much the service is asked to bear. Below these limits the importer finds the pace."""
+
+    concurrency: int = option(64, "Maximum requests in flight.", between=(1, 10_000))
+    rate: float | None = option(
+        None, "Maximum requests per second.", between=(0.001, 1_000_000), unset="no cap"
+    )
+
+
+class Retries(Group, table="retries"):
+    """Transient failures: how often and when a row is tried again."""
+
+    max_attempts: int = option(
+        8, "Attempts in a row for one row before it fails.", between=(1, 1000)
+    )
+    first: Duration = option(
+        0.5, "Maximum first wait after a transient failure; then doubled.",
+        between=(0.001, _WEEK), flag="--retry-first",
+    )  # fmt: skip
+    max: Duration = option(
+        60.0, "Maximum wait between two attempts.", between=(0.001, _WEEK), flag="--retry-max"
+    )
+    after_max: Duration = option(
+        300.0, "Maximum Retry-After that is honoured.", between=(0.0, _MONTH),
+        flag="--retry-after-max",
+    )  # fmt: skip
+
+
+class Deferral(Group, table="deferral"):
+    """Conversations that are not completed: when they are tried again."""
+
+    first: Duration = option(
+        5.0, "First wait for a conversation that is not completed.",
+        between=(0.001, _WEEK), flag="--defer-first",
+    )  # fmt: skip
+    max: Duration = option(
+        300.0, "Maximum wait between two status checks.", between=(0.001, _WEEK),
+        flag="--defer-max",
+    )  # fmt: skip
+    deadline: Duration = option(
+        3600.0, "How long to wait for such a conversation in all.", between=(0.0, _MONTH),
+        flag="--defer-for",
+    )  # fmt: skip
+
+
+class Timeouts(Group, table="timeouts"):
+    """How long a request may take."""
+
+    connect: Duration = option(
+        10.0, "Maximum time to connect.", between=(0.001, _WEEK), flag="--connect-timeout"
+    )
+    read: Duration = option(
+        30.0, "Maximum silence while a response is awaited.", between=(0.001, _WEEK),
+        flag="--read-timeout",
+    )  # fmt: skip
+    total: Duration = option(
+        60.0, "Maximum time for one attempt in all.", between=(0.001, _WEEK),
+        flag="--total-timeout",
+    )  # fmt: skip
+    late_effect: Duration = option(
+        30.0, "How long a timed-out request may still take effect.", between=(0.0, _MONTH)
+    )
+    grace: Duration = option(
+        30.0, "How long requests in flight may take when the run is stopped.",
+        between=(0.0, _MONTH),
+    )  # fmt: skip
+
+
+class AbortRules(Group, table="abort_rules"):
+    """When the run ends early, so that no more rows are spent."""
+
+    max_failures: FailureLimit | None = option(
+        None, "End the run when so many rows have failed.", unset="never"
+    )
+    canary: int | None = option(
+        None, "Rows that go ahead of a new job; if all fail for the same reason, no more are sent.",
+        between=(0, 100_000), unset="20 of more than 1,000; 0: none",
+    )  # fmt: skip
+    outage_for: Duration = option(
+        600.0, "How long the service may be unavailable before the run is aborted.",
+        between=(0.0, _MONTH),
+    )  # fmt: skip
+
+
+class LedgerUse(Group, table="ledger"):
+    """What is kept of the product from job to job."""
+
+    skip_unchanged: bool = option(
+        False, "Send only what differs from what was last stored; keeps a ledger."
+    )
+    refresh_after: Duration | None = option(
+        None, "Send unchanged rows again that were stored so long ago.", between=(0.0, _DECADE),
+        unset="never",
+    )  # fmt: skip
+    carry_over: bool = option(False, "First send what earlier jobs have left over; keeps a ledger.")
+
+
+class JobRules(Group, table="job"):
+    """Where jobs are kept, and how a run treats its job."""
+
+    jobs_dir: Path = option(Path("clarityq-jobs"), "Folder of the jobs.")
+    restart: bool = option(False, "Start over, even if an unfinished job could be resumed.")
+    max_duration: Duration | None = option(
+        None, "Stop cleanly after so long; run again to resume.", between=(0.0, _DECADE),
+        unset="never",
+    )  # fmt: skip
+    wait_for_lock: Duration = option(
+        0.0, "How long to wait for another run of the same job or product to end.",
+        between=(0.0, _MONTH),
+    )  # fmt: skip
+
+
+class Exports(Group, table="exports"):
+    """Other systems that are told how the run ended."""
+
+    metrics_file: Path | None = option(
+        None, "Write the run's figures there as a Prometheus text file."
+    )
+    notify_url: Address | None = option(
+        None, "POST the summary there as JSON, at the end.", secret=True
+    )
+    telemetry: bool = option(
+        False, "Export a trace and metrics with OpenTelemetry (needs the extra otel)."
+    )

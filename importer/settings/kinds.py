@@ -1,0 +1,269 @@
+"""How each kind of value is read from what a person writes, and written again.
+
+`Kind.read` takes texts, the values of TOML and JSON, and Python's own, and raises `ValueError` in
+words that follow an option's name. What it returns it takes again, and what `Kind.write` makes of
+it, too.
+"""
+
+from __future__ import annotations
+
+import codecs
+import ipaddress
+import os
+import ssl
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from yarl import URL
+
+from importer.common.durations import parse_duration, write_duration
+from importer.common.text import did_you_mean
+from importer.common.uuids import canonical_uuid
+from importer.feedback.ratings import RatingTable, parse_words
+from importer.settings.values import FIELDS, PRODUCTION_URL, FailureLimit
+
+#: The value of some option; its type is that of its field.
+Value: TypeAlias = Any
+
+
+def _itself(value: Value) -> Value:
+    return value
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """One kind of value.
+
+    `write` returns it as JSON and TOML can hold it, `show` as one types it on a command line;
+    `schema` is the JSON Schema of what `read` takes. The option of a `many` kind can be repeated.
+    """
+
+    metavar: str
+    read: Callable[[Value], Value]
+    schema: Mapping[str, object]
+    write: Callable[[Value], object] = _itself
+    show: Callable[[Value], str] = str
+    many: bool = False
+    choices: tuple[str, ...] = ()
+
+
+def words_of(written: object) -> list[str]:
+    """Return what was `written` for a repeatable option as a text for each time it is given."""
+    if isinstance(written, Mapping):
+        return [f"{key}={value}" for key, value in written.items()]
+    return [str(item) for item in (written if isinstance(written, (list, tuple)) else [written])]
+
+
+_TEXT: Mapping[str, object] = {"type": "string"}
+_TEXT_OR_NUMBER: Mapping[str, object] = {"type": ["string", "number"]}
+_TEXTS_OR_TABLE: Mapping[str, object] = {
+    "type": ["string", "array", "object"],
+    "items": _TEXT,
+    "additionalProperties": _TEXT,
+}
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"must be a text; it is {value!r}")  # noqa: TRY004 -- as all readers do
+    return value
+
+
+def _flag(value: object) -> bool:
+    words = {"true": True, "yes": True, "on": True, "1": True}
+    words |= {"false": False, "no": False, "off": False, "0": False}
+    found = value if isinstance(value, bool) else words.get(str(value).strip().lower())
+    if found is None:
+        raise ValueError(f"must be true or false; it is {value!r}")
+    return found
+
+
+def _integer(value: object) -> int:
+    try:
+        if isinstance(value, (int, str)) and not isinstance(value, bool):
+            return int(value)
+    except ValueError:
+        pass
+    raise ValueError(f"{value!r} is not a whole number")
+
+
+def _number(value: object) -> float:
+    try:
+        if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+            return float(value)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError(f"{value!r} is not a number")
+
+
+def _duration(value: Value) -> float:
+    try:
+        return parse_duration(value)
+    except OverflowError:
+        raise ValueError(f"{value!r} is too long") from None
+
+
+def _path(value: object) -> Path:
+    if not isinstance(value, (str, os.PathLike)) or not str(value) or "\0" in str(value):
+        raise ValueError(f"must be a path; it is {value!r}")
+    return Path(value)
+
+
+def _paths(value: object) -> tuple[Path, ...]:
+    several = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
+    paths = tuple(map(_path, value if several else [value]))  # type: ignore[call-overload]
+    if not paths:
+        raise ValueError("hold no input: name at least one CSV or Parquet file")
+    return paths
+
+
+def _ca_file(value: object) -> Path:
+    path = _path(value)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError as error:  # ssl.SSLError is one of these
+        raise ValueError(f"{path} cannot be used: {error.strerror}") from None
+    return path
+
+
+def _product(value: object) -> str:
+    product = canonical_uuid(str(value).strip())
+    if product is None:
+        raise ValueError(f"{value!r} is not a UUID: copy it from the dashboard")
+    return product
+
+
+def _url(value: object) -> str:
+    """Return an address without a trailing slash.
+
+    `http://` would send the key or the summary in clear text, so it is for this machine only.
+    """
+    try:
+        url = URL(_text(value))
+    except ValueError:
+        url = URL()
+    if url.scheme not in ("https", "http") or not url.host:
+        raise ValueError(f"{value!r} is not an address such as {PRODUCTION_URL}")
+    if url.user or url.password or url.query_string or url.fragment:
+        raise ValueError("must not hold a user name, password, query or fragment")
+    if url.scheme == "http" and not _is_loopback(url.host):
+        raise ValueError(
+            f"{value!r} would be sent data unencrypted: use https:// "
+            "(http:// is for loopback addresses only)"
+        )
+    return str(url).rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _delimiter(value: object) -> str:
+    text = "\t" if value in ("tab", "\\t") else value
+    if not isinstance(text, str) or len(text) != 1 or text in '"\r\n':
+        raise ValueError(f"must be one character, or 'tab'; it is {value!r}")
+    return text
+
+
+def _encoding(value: object) -> str:
+    name = _text(value)
+    try:
+        codecs.lookup(name)
+        "".encode(name)
+    except (LookupError, ValueError):
+        raise ValueError(f"{name!r} is not known to Python: try utf-8, cp1252 or utf-16") from None
+    return name
+
+
+def _limit(value: object) -> FailureLimit:
+    return value if isinstance(value, FailureLimit) else FailureLimit.parse(str(value))
+
+
+def _pairs(value: object) -> Iterable[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        return [(str(key), _text(name)) for key, name in value.items()]
+    pairs = []
+    for item in value if isinstance(value, (list, tuple)) else [value]:
+        key, equals, name = _text(item).partition("=")
+        if not equals or not name.strip():
+            raise ValueError(f"{item!r} is not FIELD=NAME, such as rating=stars")
+        pairs.append((key.strip(), name))
+    return pairs
+
+
+def _columns(value: object) -> Mapping[str, str]:
+    columns = dict(_pairs(value))
+    for name in columns:
+        if name not in FIELDS:
+            raise ValueError(
+                f"{name}=… is not known: the fields are {', '.join(FIELDS)}"
+                f"{did_you_mean(name, FIELDS)}"
+            )
+    return MappingProxyType(columns)
+
+
+def _ratings(value: object) -> RatingTable:
+    if isinstance(value, RatingTable):
+        return value
+    if isinstance(value, Mapping):
+        return RatingTable(parse_words(value))
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    return RatingTable.parse(
+        [str(part) if isinstance(part, Path) else _text(part) for part in parts]
+    )
+
+
+def choice(of: type[StrEnum]) -> Kind:
+    """Return the kind whose values are those of an enumeration."""
+    names = tuple(str(member) for member in of)
+
+    def read(value: object) -> StrEnum:
+        if value not in names:
+            raise ValueError(
+                f"must be one of {', '.join(names)}; it is {value!r}"
+                f"{did_you_mean(str(value), names)}"
+            )
+        return of(str(value))
+
+    return Kind(f"[{'|'.join(names)}]", read, {"enum": list(names)}, write=str, choices=names)
+
+
+FLAG = Kind("", _flag, {"type": "boolean"}, show=lambda value: str(value).lower())
+TEXT = Kind("TEXT", _text, _TEXT)
+INTEGER = Kind("N", _integer, {"type": "integer"})
+NUMBER = Kind("NUMBER", _number, {"type": "number"}, show=lambda value: f"{value:.10g}")
+DURATION = Kind("DURATION", _duration, _TEXT_OR_NUMBER, show=write_duration)
+PATH = Kind("PATH", _path, _TEXT, write=str)
+CA_FILE = Kind("PATH", _ca_file, _TEXT, write=str)
+PRODUCT = Kind("UUID", _product, _TEXT)
+ADDRESS = Kind("URL", _url, {"type": "string", "format": "uri"})
+DELIMITER = Kind("TEXT", _delimiter, _TEXT, show=lambda text: "tab" if text == "\t" else text)
+ENCODING = Kind("TEXT", _encoding, _TEXT)
+LIMIT = Kind("N|N%", _limit, _TEXT_OR_NUMBER, write=str)
+INPUTS = Kind(
+    "INPUT...", _paths, {"type": ["string", "array"], "items": _TEXT},
+    write=lambda paths: [str(path.absolute()) for path in paths],
+    show=lambda paths: ", ".join(map(str, paths)), many=True,
+)  # fmt: skip
+COLUMNS = Kind(
+    "FIELD=NAME", _columns, _TEXTS_OR_TABLE, write=dict,
+    show=lambda columns: ", ".join(f"{field}={name}" for field, name in columns.items()), many=True,
+)  # fmt: skip
+RATINGS = Kind(
+    "TABLE", _ratings, _TEXTS_OR_TABLE, write=lambda table: dict(table.words),
+    show=lambda table: ", ".join(f"{word}={meaning}" for word, meaning in table.words.items()),
+    many=True,
+)  # fmt: skip
+
+#: The kind of a value, by its type; the other kinds are named in the field's annotation.
+BY_TYPE: Mapping[type, Kind] = {
+    bool: FLAG, str: TEXT, int: INTEGER, float: NUMBER, Path: PATH, FailureLimit: LIMIT,
+    RatingTable: RATINGS,
+}  # fmt: skip

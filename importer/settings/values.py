@@ -1,0 +1,73 @@
+"""The types of the settings that are neither texts nor numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from importer.model import OutcomeKind, Reason
+
+PRODUCTION_URL = "https://api.clarityq.ai"
+
+#: The fields that a row consists of, in the order in which they are looked for.
+FIELDS = ("conversation_id", "rating", "comment")
+
+
+class InputFormat(StrEnum):
+    """The kinds of file that can be read."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+class LongComments(StrEnum):
+    """What becomes of a comment over the API's limit."""
+
+    REJECT = "reject"
+    TRUNCATE = "truncate"
+
+
+@dataclass(frozen=True, slots=True)
+class FailureLimit:
+    """When failed rows end the run: `count` of them, or a `share` of the rows sent so far."""
+
+    count: int | None = None
+    share: float | None = None
+
+    #: A share says nothing before this many rows have been answered.
+    MIN_ROWS = 100
+
+    @classmethod
+    def parse(cls, text: str) -> FailureLimit:
+        """Read `100` or `5%`. Raises `ValueError`."""
+        plain = text.strip()
+        try:
+            if plain.endswith("%"):
+                share = float(plain[:-1]) / 100
+                if 0 < share <= 1:
+                    return cls(share=share)
+            elif int(plain) > 0:
+                return cls(count=int(plain))
+        except ValueError:
+            pass
+        raise ValueError(f"{text!r} is not a limit: write a count such as 100, or 5%")
+
+    def __str__(self) -> str:
+        return f"{self.count}" if self.share is None else f"{100 * self.share:.10g}%"
+
+    def reached(self, outcomes: Mapping[OutcomeKind, int]) -> bool:
+        """Return whether the run is to end, given the counts of this run so far."""
+        failed = outcomes[OutcomeKind.FAILED]
+        if self.count is not None:
+            return failed >= self.count
+        sent = failed + outcomes[OutcomeKind.SUCCEEDED] + outcomes[OutcomeKind.NOT_COMPLETED]
+        return sent >= self.MIN_ROWS and failed >= (self.share or 0) * sent
+
+
+class Retry(NamedTuple):
+    """Which completed rows of a job are tried again: those of `kinds`, for `reasons` if given."""
+
+    kinds: Collection[OutcomeKind] = (OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
+    reasons: Collection[Reason] = ()
