@@ -21,7 +21,7 @@ def write_draft(
     """Write the table of `words` (with their rows) to `path`; return how many are to be decided.
 
     A word without a meaning stands there as a comment, to be filled in: nothing is guessed. Raises
-    `SettingsError` if the file is there already or cannot be written.
+    `SettingsError` if the file exists already or cannot be written.
     """
     lines = [_HEAD.format(name=path)]
     undecided = 0
@@ -41,7 +41,7 @@ def write_draft(
         with path.open("x", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
     except FileExistsError:
-        raise SettingsError(f"{path} is there already: remove it or name another file") from None
+        raise SettingsError(f"{path} already exists: remove it or name another file") from None
     except OSError as error:
         raise SettingsError(f"--write-ratings {path}: {error.strerror}") from None
     return undecided
