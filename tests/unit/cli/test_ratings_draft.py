@@ -21,7 +21,7 @@ def test_known_words_keep_their_meaning_and_the_others_are_left_to_the_user(tmp_
     assert undecided == 1
     assert (drafted.meaning("up"), drafted.meaning("meh")) == (Meaning.POSITIVE, None)
     assert '# "meh" = "?"  # 3 rows, to be decided' in path.read_text("utf-8")
-    with pytest.raises(SettingsError, match="there already"):
+    with pytest.raises(SettingsError, match="already exists"):
         write_draft(path, words, {})
 
 
