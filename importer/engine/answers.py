@@ -13,6 +13,7 @@ from importer.engine.backoff import DeferralPolicy, RetryPolicy
 from importer.engine.canary import Canary
 from importer.engine.clock import Clock
 from importer.engine.control import Control
+from importer.engine.failing_rows import FailingRows
 from importer.engine.journal_writer import JournalWriter
 from importer.engine.lanes import ConversationLanes, Lane, LaneState, Superseded
 from importer.engine.ledger_check import LedgerCheck, Standing
@@ -28,8 +29,6 @@ from importer.settings import ImportSettings
 #: How many rows go ahead of a new job with more rows than that, unless the user says otherwise.
 _CANARY = 20
 _MANY_ROWS = 1000
-#: More rows that fail at a time are not remembered; see `_note_failing`.
-_MOST_FAILING = 50_000
 #: Seconds that a request in flight may still take when the service is unavailable.
 _GRACE_IN_OUTAGE = 0.5
 _TROUBLE = (VerdictKind.TRANSIENT, VerdictKind.KEY_REFUSED, VerdictKind.UNTRUSTED)
@@ -69,10 +68,7 @@ class Answers:
         self._clock = clock
         self._reading = reading
         self._latest_trouble: Verdict | None = None
-        # Kept apart from the lanes: hardly any lane fails, and there may be a million of them.
-        self._failing_since: dict[Lane, float] = {}
-        # The rows that failed since anything succeeded.
-        self._failed_in_a_row: list[Lane] = []
+        self._failing = FailingRows()
         self._disposer = Disposer(
             RetryPolicy(
                 max_attempts=settings.retries.max_attempts,
@@ -108,7 +104,7 @@ class Answers:
         self._reporter.statistics.answered(now - lane.started, _answered_status(lane, verdict))
         if verdict.kind is VerdictKind.APPLIED and not pacer.is_probing:
             pacer.answered(now, lane.started, self._lanes.count(LaneState.IN_FLIGHT))
-            self._failed_in_a_row.clear()
+            self._failing.succeeded()
             if self._canary.is_open:
                 self._canary.passed()
                 self._control.changed.notify()
@@ -183,31 +179,22 @@ class Answers:
                 "start over with --restart; --canary 0 sends them all the same",
             )
 
-    def _note_failing(self, lane: Lane, now: float) -> None:
-        """Remember when the row's failures began; forget it of rows that fail no more."""
-        if len(self._failing_since) >= _MOST_FAILING:
-            still = {lane: at for lane, at in self._failing_since.items() if lane.failures}
-            self._failing_since = still
-        self._failing_since[lane] = now
-
     def _learn(self, lane: Lane, verdict: Verdict, now: float) -> None:
         """Let the pacing know of the answer, and stop the run if it says so."""
-        first = not lane.failures
+        last_success = self._pacer.breaker.last_success
         exchange = Exchange(
             lane.started,
             self._lanes.count(LaneState.IN_FLIGHT),
-            first,
-            now if first else self._failing_since.get(lane, now),
+            not lane.failures,
+            self._failing.suspicion(lane, last_success),
         )
         self._reporter.notice(learn(self._pacer, verdict, exchange, now))
         if verdict.kind is not VerdictKind.TRANSIENT:
-            self._failed_in_a_row.clear()
+            self._failing.succeeded()
         elif self._pacer.is_probing:
-            self._forgive()
+            self._failing.forgive()
         else:
-            self._failed_in_a_row.append(lane)
-            if first:
-                self._note_failing(lane, now)
+            self._failing.failed(lane, now, last_success)
         if verdict.kind is VerdictKind.TRANSIENT:
             self._canary.returned()
         elif verdict.kind is not VerdictKind.REFUSED:
@@ -216,14 +203,6 @@ class Answers:
             self._latest_trouble = verdict
             self.stop_if_hopeless()
         self._control.changed.notify()
-
-    def _forgive(self) -> None:
-        """Nothing succeeds any more: what failed in a row was not the rows' fault."""
-        for lane in self._failed_in_a_row:
-            lane.failures = max(0, lane.failures - 1)
-            if not lane.failures:
-                self._failing_since.pop(lane, None)
-        self._failed_in_a_row.clear()
 
     def stop_if_hopeless(self) -> None:
         """Stop the run if the latest trouble says so, or if an outage has lasted too long."""

@@ -9,11 +9,12 @@ from typing import NamedTuple
 from importer.clarityq.responses import Verdict, VerdictKind
 from importer.common.durations import format_duration
 from importer.model import RunEnd
-from importer.pacing import Pacer
+from importer.pacing import Pacer, Suspicion
 
 #: The most that a pause is longer than asked for, as a share of it.
 _JITTER = 0.1
 _ASK_FOR_A_PAUSE = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+_END_THE_RUN = (VerdictKind.KEY_REFUSED, VerdictKind.UNTRUSTED)
 
 
 class Exchange(NamedTuple):
@@ -24,8 +25,8 @@ class Exchange(NamedTuple):
     in_flight: int
     #: Whether it was the row's first attempt after a success or at all.
     first: bool
-    #: When the row's failures in a row began.
-    failing_since: float
+    #: How far its failure is the row's own.
+    suspicion: Suspicion
 
 
 def learn(pacer: Pacer, verdict: Verdict, exchange: Exchange, now: float) -> str:
@@ -34,20 +35,19 @@ def learn(pacer: Pacer, verdict: Verdict, exchange: Exchange, now: float) -> str
     was_open, was_paused = breaker.is_open, bool(pacer.paused_for(now))
     if verdict.kind is not VerdictKind.TRANSIENT:
         pacer.answered(now, exchange.started, exchange.in_flight)
-        resumes = was_open and not breaker.is_open
+        resumes = was_open and not breaker.is_open and verdict.kind not in _END_THE_RUN
         return "the service is available again: resuming" if resumes else ""
-    counts = exchange.failing_since >= breaker.last_success
     pause = None
     if verdict.retry_after and verdict.http_status in _ASK_FOR_A_PAUSE:
         # Others were told the same time; they shall not all come back at once.
         jitter = random.uniform(0, _JITTER * verdict.retry_after)  # noqa: S311 -- no secret
         pause = verdict.retry_after + jitter
     if verdict.http_status == HTTPStatus.TOO_MANY_REQUESTS:
-        pacer.refused(now, exchange.started, retry_after=pause, counts=counts)
+        pacer.refused(now, exchange.started, retry_after=pause, suspicion=exchange.suspicion)
     else:
         pacer.failed(
             now, exchange.started, exchange.in_flight,
-            first=exchange.first, retry_after=pause, counts=counts,
+            first=exchange.first, retry_after=pause, suspicion=exchange.suspicion,
         )  # fmt: skip
     if breaker.is_open and not was_open:
         return f"the service is unavailable ({verdict.detail}): probing with single requests"
@@ -60,7 +60,7 @@ def learn(pacer: Pacer, verdict: Verdict, exchange: Exchange, now: float) -> str
 def reason_to_stop(
     pacer: Pacer, verdict: Verdict, now: float, outage_for: float
 ) -> tuple[RunEnd, str] | None:
-    """Return why the run has to end, or None. `verdict` is the latest that was not a success.
+    """Return why the run has to end, or None. `verdict` is the latest that may be the reason.
 
     `outage_for` is how many seconds the service may be unavailable.
     """

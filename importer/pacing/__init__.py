@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from importer.pacing.circuit_breaker import CircuitBreaker
+from importer.pacing.circuit_breaker import CircuitBreaker, Suspicion
 from importer.pacing.concurrency import ConcurrencyWindow
 from importer.pacing.pacer import Limit, Pacer
 from importer.pacing.rate import RateCap
 from importer.pacing.rate_finder import RateFinder
 
-__all__ = ["CircuitBreaker", "ConcurrencyWindow", "Limit", "Pacer", "RateCap", "RateFinder"]
+__all__ = [
+    "CircuitBreaker",
+    "ConcurrencyWindow",
+    "Limit",
+    "Pacer",
+    "RateCap",
+    "RateFinder",
+    "Suspicion",
+]

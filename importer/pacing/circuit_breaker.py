@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from enum import IntEnum
 
 #: Scattered failures come so often in a row with this probability only: something else it must be.
 _CHANCE = math.log(1e-7)
 #: The share that is expected to fail at any time, and the memory of the true one, in answers.
 _EXPECTED = 0.005
 _MEMORY = 500
+#: A share above this tells no more.
+_MOST = 0.9
 #: Seconds until the first probe, and the most between two.
 _FIRST_PROBE = 0.125
 _LONGEST_PROBE = 60.0
@@ -16,6 +19,16 @@ _LONGEST_PROBE = 60.0
 #: back; one that refuses asks to be left alone. (Doubled, the ninth comes just after a minute.)
 _AFTER_FAILURE = 1.1
 _AFTER_REFUSAL = 2.0
+
+
+class Suspicion(IntEnum):
+    """How far a failure is its row's own: whether others succeeded between failures of the row."""
+
+    NONE = 0
+    #: Once.
+    SOME = 1
+    #: More often.
+    STRONG = 2
 
 
 class CircuitBreaker:
@@ -28,9 +41,10 @@ class CircuitBreaker:
 
     def __init__(self, now: float, *, patience: float = 5.0) -> None:
         self.is_probing = self.is_open = False
-        #: When the latest definite response came, in seconds.
+        #: When the latest definite response came, in seconds; at first, when the run began.
         self.last_success = now
-        #: Since when nothing has succeeded, in seconds: the start of the first request that failed.
+        #: Since when nothing has succeeded, in seconds: the start of the first request that failed,
+        #: but not before the latest success.
         self.failing_since = math.inf
         #: Since when it probes, in seconds, and with how many probes in vain.
         self.probing_since = -math.inf
@@ -60,25 +74,28 @@ class CircuitBreaker:
     def succeeded(self, now: float, started: float) -> None:
         """A request that `started` then had a definite response."""
         self._share -= self._share / _MEMORY
-        if self._in_a_row:
-            self._in_a_row = 0
-            self.failing_since = math.inf
+        self._in_a_row, self.failing_since = 0, math.inf
         self.last_success = now
         # What was sent before the first probe does not show that the service is back.
         if self.is_probing and started >= self.probing_since:
             self.is_probing = self.is_open = self._is_probe_out = False
 
     def failed(
-        self, now: float, started: float, *, refused: bool = False, counts: bool = True
+        self,
+        now: float,
+        started: float,
+        *,
+        refused: bool = False,
+        suspicion: Suspicion = Suspicion.NONE,
     ) -> None:
-        """A request failed in a way that says nothing of its row; `refused` with a 429.
+        """A request that `started` then failed in a way that need not be its row's; `refused`: 429.
 
-        The failure of a row that has failed since before the latest success does not count: while
-        others succeeded, it did not, so it tells of the row and not of the service.
+        A suspect row shows an outage only by the time in which nothing succeeds. A strongly
+        suspect one shows nothing of the service.
         """
         self._share += (1 - self._share) / _MEMORY
-        if counts:
-            self._in_a_row += 1
+        if suspicion < Suspicion.STRONG:
+            self._in_a_row += suspicion is Suspicion.NONE
             self.failing_since = min(self.failing_since, max(started, self.last_success))
             if self.failing_for(now) >= self._patience:
                 self.is_open = True
@@ -88,7 +105,7 @@ class CircuitBreaker:
             self.probes += 1
             growth = _AFTER_REFUSAL if refused else _AFTER_FAILURE
             self._interval = min(self._interval * growth, _LONGEST_PROBE)
-        elif self.is_open or self._in_a_row >= max(4, _CHANCE / math.log(_EXPECTED + self._share)):
+        elif self.is_open or self._in_a_row >= self._enough():
             self.is_probing, self.probing_since, self.probes = True, now, 0
             self._interval = _FIRST_PROBE
         else:
@@ -96,3 +113,7 @@ class CircuitBreaker:
         self._is_probe_out = False
         self.refuses = refused
         self._next_probe = now + self._interval
+
+    def _enough(self) -> float:
+        """Return how many failures in a row chance does not explain."""
+        return max(4.0, _CHANCE / math.log(min(_EXPECTED + self._share, _MOST)))

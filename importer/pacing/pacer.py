@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from enum import StrEnum
 
-from importer.pacing.circuit_breaker import CircuitBreaker
+from importer.pacing.circuit_breaker import CircuitBreaker, Suspicion
 from importer.pacing.concurrency import ConcurrencyWindow, Hold
 from importer.pacing.rate import RateCap
 from importer.pacing.rate_finder import RateFinder
@@ -77,7 +77,7 @@ class Pause:
         """Return, once, whether a pause has lasted until its end."""
         if not self.is_asked or now < self.until:
             return False
-        self.until = -math.inf
+        self.until, self._asked = -math.inf, math.inf
         return True
 
 
@@ -158,14 +158,19 @@ class Pacer:
         self.window.answered(now, now - started, in_flight)
 
     def refused(
-        self, now: float, started: float, *, retry_after: float | None = None, counts: bool = True
+        self,
+        now: float,
+        started: float,
+        *,
+        retry_after: float | None = None,
+        suspicion: Suspicion = Suspicion.NONE,
     ) -> None:
         """The service said that it was too many requests (429).
 
-        `retry_after` (seconds) is when to come again; `counts`: see `CircuitBreaker.failed`.
+        `retry_after` (seconds) is when to come again; `suspicion`: see `CircuitBreaker.failed`.
         """
         self._throttled = True
-        self.breaker.failed(now, started, refused=True, counts=counts)
+        self.breaker.failed(now, started, refused=True, suspicion=suspicion)
         if retry_after:
             self._pause.ask(now, started, now + retry_after, stalled=self.breaker.is_probing)
         if not self.breaker.is_probing:
@@ -179,11 +184,11 @@ class Pacer:
         *,
         first: bool,
         retry_after: float | None = None,
-        counts: bool = True,
+        suspicion: Suspicion = Suspicion.NONE,
     ) -> None:
         """A request failed in a way that says nothing of its row; `first` for the first time."""
         self._throttled = True
-        self.breaker.failed(now, started, counts=counts)
+        self.breaker.failed(now, started, suspicion=suspicion)
         if retry_after:
             self._pause.ask(now, started, now + retry_after, stalled=self.breaker.is_probing)
         if self.breaker.is_probing:

@@ -306,6 +306,29 @@ async def test_outages_of_a_moment_fail_no_row(ratings: Path, settings_for: Make
     assert summary.outcomes[OutcomeKind.SUCCEEDED] == 200
 
 
+async def test_an_outage_that_meets_only_rows_that_failed_before_fails_none_of_them(
+    ratings: Path, settings_for: Make
+) -> None:
+    unlucky = {conversation(n) for n in range(3)}
+    stored: set[str] = set()
+
+    async def fail_some_and_then_all(request: web.Request) -> web.StreamResponse:
+        who = request.path.split("/")[-2]
+        if who in unlucky or len(stored) == 200 - len(unlucky):
+            return web.Response(status=503)
+        stored.add(who)
+        return await accept(request)
+
+    async with serve(fail_some_and_then_all) as url:
+        settings = settings_for(
+            ratings, base_url=url, outage_for=1, retry_first=0.4, retry_max=2.0, concurrency=64
+        )
+        summary = await run_import(settings, api_key="any")
+    assert summary.end is RunEnd.SERVICE_DOWN
+    assert summary.outcomes[OutcomeKind.PENDING] == 3
+    assert summary.outcomes[OutcomeKind.FAILED] == 0
+
+
 async def test_rows_that_always_fail_are_no_outage_even_if_they_are_the_last_ones(
     tmp_path: Path, settings_for: Make
 ) -> None:

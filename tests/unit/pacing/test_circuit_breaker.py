@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from importer.pacing import CircuitBreaker
+from importer.pacing import CircuitBreaker, Suspicion
 
 
 def fail(breaker: CircuitBreaker, times: int, now: float, *, refused: bool = False) -> None:
@@ -58,11 +58,21 @@ def test_more_failures_in_a_row_than_chance_explains_are_probed_at_once() -> Non
     assert breaker.wait(1.0) == 0.125
 
 
-def test_rows_that_failed_while_others_succeeded_tell_nothing_of_the_service() -> None:
+def test_rows_that_failed_often_while_others_succeeded_tell_nothing_of_the_service() -> None:
     breaker = CircuitBreaker(0)
     for now in range(100):
-        breaker.failed(now, now - 0.01, counts=False)
+        breaker.failed(now, now - 0.01, suspicion=Suspicion.STRONG)
     assert not breaker.is_probing
+
+
+def test_rows_that_failed_once_before_show_an_outage_by_its_length_alone() -> None:
+    breaker = CircuitBreaker(0)
+    for tenth in range(49):
+        breaker.failed(10 + tenth / 10, 10 + tenth / 10, suspicion=Suspicion.SOME)
+    assert not breaker.is_probing
+    breaker.failed(15, 15, suspicion=Suspicion.SOME)
+    assert breaker.failing_for(15) == 5
+    assert breaker.is_open
 
 
 @pytest.mark.parametrize(("refused", "growth"), [(False, 1.1), (True, 2.0)])

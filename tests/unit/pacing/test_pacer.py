@@ -30,6 +30,17 @@ def test_a_pause_ends_when_requests_that_started_later_are_granted() -> None:
     assert not pacer.paused_for(2), "only that one is meant again"
 
 
+def test_a_pause_that_was_kept_to_its_end_shows_nothing_of_the_next() -> None:
+    pacer = a_pacer()
+    pacer.refused(1, 0.9, retry_after=5)
+    assert pacer.wait(6) == 0
+    pacer.start(6)
+    for number in range(50):
+        pacer.answered(6.1 + number / 100, 6 + number / 100, in_flight=1)
+    pacer.refused(8, 7.9, retry_after=5)
+    assert pacer.paused_for(8) == 5
+
+
 def test_a_pause_of_a_service_that_refuses_everything_is_kept() -> None:
     pacer = a_pacer()
     for _ in range(30):
