@@ -116,9 +116,9 @@ def _from_environment(known: Mapping[str, click.Option], own: set[str]) -> dict[
         if not variable.startswith(_PREFIX) or variable in _OTHER_VARIABLES:
             continue
         if variable not in variables:
+            meant = did_you_mean(variable, {*variables, *_OTHER_VARIABLES})
             raise SettingsError(
-                f"the environment variable {variable} is not known"
-                f"{did_you_mean(variable, {*variables, *_OTHER_VARIABLES})}; unset it or correct it"
+                f"the environment variable {variable} is not known{meant} (unset it or correct it)"
             )
         name = variables[variable]
         if text:

@@ -120,6 +120,24 @@ class _Declared(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
+class PathName(click.Path):
+    """A path; an empty one, such as of a variable that is not set, is refused."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 -- as click has it
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:  # noqa: ANN401
+        """See `click.ParamType`."""
+        if value == "":
+            self.fail("the path is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def options_from(
     *groups: type[Group], only: tuple[str, ...] = (), without: tuple[str, ...] = ()
 ) -> Callable[[_Command], _Command]:
@@ -156,13 +174,11 @@ def _details(group: type[Group], declared: Option) -> dict[str, Any]:
     if kind.many:
         return {**details, "multiple": True, "type": str, "metavar": kind.metavar}
     path = kind in (PATH, CA_FILE)
-    kind_of_value = click.Path(path_type=Path) if path else _Declared(declared)
+    kind_of_value = PathName() if path else _Declared(declared)
     return {**details, "type": kind_of_value, "metavar": kind.metavar}
 
 
-INPUTS = click.argument(
-    "inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT..."
-)
+INPUTS = click.argument("inputs", nargs=-1, required=True, type=PathName(), metavar="INPUT...")
 JOBS_DIR = options_from(JobRules, only=("jobs_dir",))
 
 

@@ -91,7 +91,7 @@ def _parse_meaning(word: str, meaning: object) -> Meaning:
 
 def parse_words(table: Mapping[str, object]) -> dict[str, Meaning]:
     """Return `table` (word to the name of a meaning) checked. Raises `SettingsError`."""
-    return {word: _parse_meaning(word, meaning) for word, meaning in table.items()}
+    return {str(word): _parse_meaning(str(word), meaning) for word, meaning in table.items()}
 
 
 def _read_toml(path: Path) -> dict[str, Meaning]:

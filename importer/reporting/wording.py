@@ -94,6 +94,8 @@ def next_steps(
     `same` is the run's own command, and `of_file` returns the one that imports a left-over file: as
     text to type, or in words.
     """
+    if end is RunEnd.CANARY:
+        return [f"When the cause is fixed, start over, with --restart: {same}"]
     if end is not RunEnd.FINISHED:
         return [f"To resume: {same}"]
     steps = []

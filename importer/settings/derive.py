@@ -37,7 +37,7 @@ def flat(
         values[name] = value
 
     for key, value in table.items():
-        name = key.replace("-", "_")
+        name = str(key).replace("-", "_")
         if name in names:
             put(name, value, key)
         elif name not in tables:
@@ -46,7 +46,7 @@ def flat(
             raise ValueError(f"{key!r} is a table of options, such as {_example(tables[name])}")
         else:
             for inner, item in value.items():
-                put(_in_table(tables[name], inner), item, f"{key}.{inner}")
+                put(_in_table(tables[name], str(inner)), item, f"{key}.{inner}")
     return values
 
 

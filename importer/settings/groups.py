@@ -185,7 +185,7 @@ class JobRules(Group, table="job"):
     jobs_dir: Path = option(Path("clarityq-jobs"), "Folder of the jobs.")
     restart: bool = option(False, "Start over, even if an unfinished job could be resumed.")
     max_duration: Duration | None = option(
-        None, "Stop cleanly after so long; run again to resume.", between=(0.0, _DECADE),
+        None, "Stop cleanly after so long; run again to resume.", between=(0.001, _DECADE),
         unset="never",
     )  # fmt: skip
     wait_for_lock: Duration = option(

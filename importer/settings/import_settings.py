@@ -56,6 +56,10 @@ class ImportSettings:
 
         Raises `SettingsError` for a name that is not known or a value that cannot be used.
         """
+        if not isinstance(retry, Retry | None):
+            raise SettingsError(
+                f"the option 'retry' is a Retry; it is {retry!r}. The table of options is 'retries'"
+            )
         values = _flat(options)
         groups: dict[str, Any] = {
             name: build(group, values) for name, group in SETTINGS_GROUPS.items()

@@ -142,6 +142,8 @@ def _url(value: object) -> str:
 
     `http://` would send the key or the summary in clear text, so it is for this machine only.
     """
+    if not value:
+        raise ValueError("is empty: name an address or leave it out")
     try:
         url = URL(_text(value))
     except ValueError:

@@ -15,7 +15,7 @@ from importer.cli.commands.run import perform
 from importer.cli.config_file import CONFIG, config_arguments, files_read, read_toml
 from importer.cli.console import messages, outcome_counts, output, plain
 from importer.cli.help import command, examples
-from importer.cli.options import RUN_GROUPS, Display, KeySource, Request, options_from
+from importer.cli.options import RUN_GROUPS, Display, KeySource, PathName, Request, options_from
 from importer.cli.summary_view import Again
 from importer.errors import ExitCode, ImporterError, SettingsError
 from importer.reporting.summary import Summary
@@ -43,7 +43,7 @@ class _Ended(NamedTuple):
 
 
 @command(epilog=examples("batch imports.toml", "batch imports.toml --quiet"))
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PathName())
 @options_from(KeySource)
 @options_from(Display, only=("quiet",))
 @CONFIG

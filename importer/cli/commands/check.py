@@ -14,7 +14,7 @@ from importer.cli.commands.ratings_draft import write_draft
 from importer.cli.config_file import CONFIG, files_read
 from importer.cli.console import messages, output
 from importer.cli.help import command, examples, option
-from importer.cli.options import INPUTS, NO_PRODUCT, given, options_from, settings_of
+from importer.cli.options import INPUTS, NO_PRODUCT, PathName, given, options_from, settings_of
 from importer.common.durations import format_duration
 from importer.common.text import counted, did_you_mean, shown
 from importer.errors import ExitCode
@@ -43,7 +43,7 @@ _MOST_WORDS_SHOWN = 30
 @INPUTS
 @option(
     "--write-ratings",
-    type=click.Path(path_type=Path),
+    type=PathName(),
     metavar="FILE.toml",
     help="Draft a rating table from the words that are found.",
 )

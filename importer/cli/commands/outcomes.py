@@ -9,7 +9,7 @@ import click
 from importer.cli.config_file import CONFIG
 from importer.cli.console import messages
 from importer.cli.help import command, examples, option
-from importer.cli.options import JOBS_DIR, jobs_folder
+from importer.cli.options import JOBS_DIR, PathName, jobs_folder
 from importer.common.text import counted
 from importer.jobs.folders import find_job
 
@@ -19,7 +19,7 @@ from importer.jobs.folders import find_job
 @option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=PathName(),
     required=True,
     metavar="FILE",
     help="A .csv or .parquet file to write.",

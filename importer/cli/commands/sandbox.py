@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -11,7 +10,7 @@ import click
 
 from importer.cli.config_file import CONFIG
 from importer.cli.help import command, examples, option
-from importer.cli.options import KeySource, Rehearsal, find_key, given, options_from
+from importer.cli.options import KeySource, PathName, Rehearsal, find_key, given, options_from
 from importer.errors import SettingsError
 from importer.settings.derive import build
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 @option("--port", default=8080, show_default=True, help="Port; 0 takes a free one.")
 @option(
     "--api-key-file",
-    type=click.Path(path_type=Path),
+    type=PathName(),
     metavar="PATH",
     default_text="any key",
     help="File that holds the only key to accept.",

@@ -161,3 +161,18 @@ def test_some_options_are_replaced_and_the_others_stay() -> None:
     changed = settings.replace(rate=4, retries={"first": 1})
     assert (changed.pacing.rate, changed.retries.first) == (4, 1)
     assert (changed.exports, changed.retry) == (settings.exports, settings.retry)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"ratings": {1: "NEGATIV"}}, "'1'"),
+        ({"retries": {1: 2}}, "'retries.1' is not known"),
+        ({"retry": {"first": "3s"}}, "'retries'"),
+        ({"notify_url": ""}, "is empty"),
+        ({"max_duration": 0}, "max_duration|max-duration"),
+    ],
+)
+def test_odd_values_from_python_are_explained(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        ImportSettings.of(inputs="a.csv", product_id=PRODUCT, **options)
