@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from datetime import datetime, timedelta
+from pathlib import Path
 
+from importer.common.text import counted
 from importer.engine.progress import Progress
 from importer.model import OutcomeKind
 from importer.reporting.wording import limit_in_words, words
+from importer.settings import ImportSettings
 
 #: Seconds over which the speed is averaged.
 _RATE_WINDOW = 10.0
@@ -26,6 +29,13 @@ class Speed:
             self._points.popleft()
         (then, before), (now, after) = self._points[0], self._points[-1]
         return (after - before) / (now - then) if now > then else 0.0
+
+
+def start_line(folder: Path, settings: ImportSettings, already_settled: int) -> str:
+    """Return what a run begins with: what it does, and that it is a rehearsal if it is one."""
+    does = "REHEARSAL in the sandbox: importing" if settings.target.sandbox else "importing"
+    resumed = f"; {counted(already_settled, 'row')} already done" if already_settled else ""
+    return f"{does} into product {settings.target.product_id}, job {folder}{resumed}"
 
 
 def outcomes_so_far(progress: Progress) -> str:

@@ -18,12 +18,12 @@ from importer.cli.figures import (
     Speed,
     average_speed,
     outcomes_so_far,
+    start_line,
     time_left,
     waiting_rows,
     what_holds,
 )
 from importer.common.durations import format_duration
-from importer.common.text import counted
 from importer.engine.progress import Progress
 from importer.settings import ImportSettings
 
@@ -58,10 +58,7 @@ class LiveObserver:
 
     def started(self, folder: Path, settings: ImportSettings, already_settled: int) -> None:
         """See `Observer`."""
-        resumed = f"; {counted(already_settled, 'row')} already done" if already_settled else ""
-        self._console.print(
-            f"Importing into product {settings.target.product_id}, job {folder}{resumed}."
-        )
+        self._console.print(f"{start_line(folder, settings, already_settled)}.")
 
     def progressed(self, progress: Progress) -> None:
         """See `Observer`."""

@@ -15,12 +15,12 @@ from importer.cli.figures import (
     Speed,
     average_speed,
     outcomes_so_far,
+    start_line,
     time_left,
     waiting_rows,
     what_holds,
 )
 from importer.common.durations import format_duration
-from importer.common.text import counted
 from importer.engine.progress import Progress
 from importer.settings import ImportSettings
 
@@ -80,9 +80,8 @@ class LineObserver:
 
     def started(self, folder: Path, settings: ImportSettings, already_settled: int) -> None:
         """See `Observer`."""
-        resumed = f"; {counted(already_settled, 'row')} already done" if already_settled else ""
         _log.info(
-            "importing into product %s, job %s%s", settings.target.product_id, folder, resumed,
+            "%s", start_line(folder, settings, already_settled),
             extra={"event": "started", "job": folder.name, "already_settled": already_settled},
         )  # fmt: skip
 
