@@ -235,7 +235,7 @@ def test_a_terminal_gets_a_live_line_and_a_summary(clean: Path) -> None:
         shown += block
     os.close(parent)
     assert process.wait() == 0
-    assert b"Importing" in shown
+    assert b"REHEARSAL" in shown
     assert b"nothing is left to do" in shown
 
 
