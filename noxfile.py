@@ -16,7 +16,7 @@ nox.options.sessions = ["lint", "quick"]
 #: Where the tools of that environment are, also when it is not activated.
 TOOLS = Path(sys.executable).parent
 #: What the unit tests need beside the package itself.
-UNIT_TESTS = ["pytest", "pytest-timeout", "hypothesis"]
+UNIT_TESTS = ["pytest", "pytest-timeout", "hypothesis", "jsonschema"]
 
 
 @nox.session
