@@ -18,7 +18,7 @@ from tests.support.services import (
     token_bucket,
 )
 
-SEEDS = [1, 2]
+SEEDS = [1, pytest.param(2, marks=pytest.mark.slow)]
 #: Rows per second of 64 requests in flight at 50 ms.
 FREE = 64 / 0.05
 
@@ -37,6 +37,7 @@ def test_refusals_that_do_not_depend_on_the_rate_do_not_lower_it(
     assert play(Service(noise=noise, seed=seed), 60).rate() >= bar * FREE
 
 
+@pytest.mark.slow
 def test_a_run_does_not_become_slower_with_time_under_noise() -> None:
     found = play(Service(noise=0.02), 300)
     assert found.rate(240, 300) >= 0.99 * found.rate(60, 120)
@@ -66,6 +67,7 @@ def test_a_limit_is_used_up_and_hardly_exceeded(grant: Grant, bar: float) -> Non
     assert found.refused_share() < 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("latency", [0.001, 0.01, 0.1])
 @pytest.mark.parametrize("limit", [50, 3000])
 def test_limits_of_all_sizes_are_found_at_all_latencies(limit: float, latency: float) -> None:
