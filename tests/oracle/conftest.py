@@ -28,6 +28,8 @@ def service() -> Iterator[Service]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, service: Service) -> Desk:
-    """Give a working directory of its own."""
-    return Desk(tmp_path, service)
+def desk(tmp_path: Path, service: Service) -> Iterator[Desk]:
+    """Give a working directory of its own, and audit it in the end."""
+    given = Desk(tmp_path, service)
+    yield given
+    given.audit()
