@@ -13,7 +13,9 @@ from tests.oracle.service import Service
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known: strict markers refuse others."""
-    config.addinivalue_line("markers", "promise(*ids): the promises of the reference that it judges")
+    config.addinivalue_line(
+        "markers", "promise(*ids): the promises of the reference that it judges"
+    )
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.oracle.model import exit_code
 from tests.oracle.service import HANG, KEY, Service
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -219,6 +220,7 @@ class Desk:
             summary = Job(path.parent).summary
             assert set(summary["outcomes"]) == set(OUTCOMES), path
             assert sum(summary["outcomes"].values()) == summary["rows"], path
+            assert exit_code(summary["end"], summary["outcomes"]) == summary["exit_code"], path
         assert not [text for text in self.printed if KEY in text]
         files = [path for path in self.folder.rglob("*") if path.is_file()]
         assert not [path for path in files if KEY.encode() in path.read_bytes()]

@@ -10,13 +10,14 @@ import struct
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from tests.oracle.answers import NOW, OK, Answer, Feedback, echo, status
+from tests.oracle.requests import Request
 
 KEY = "oracle-key-5f0c1d7e"
 HANG = 60.0
@@ -24,35 +25,8 @@ HANG = 60.0
 
 _PATH = re.compile(r"^/api/v1/products/([^/]+)/conversations/([^/]+)/(feedback|status)$")
 
-Rule = Callable[["Request"], Answer | None]
+Rule = Callable[[Request], Answer | None]
 """Decides about a PUT, or leaves it to the next rule."""
-
-
-@dataclass
-class Request:
-    """One request as the service saw it."""
-
-    number: int
-    at: float
-    connection: int
-    method: str
-    path: str
-    key: str
-    conversation: str = ""
-    body: dict[str, Any] = field(default_factory=dict)
-    attempt: int = 0
-    answered: str = ""
-    """The status, or how the connection ended; empty while the request is in flight."""
-
-    @property
-    def feedback(self) -> Feedback:
-        """What the service holds once this request has taken effect."""
-        return self.body.get("rating"), self.body.get("comment")
-
-    @property
-    def definite(self) -> bool:
-        """Tell whether the response proved what became of the request."""
-        return self.answered.isdigit() and int(self.answered) not in {408} | set(range(500, 600))
 
 
 @dataclass
@@ -125,6 +99,11 @@ class Service:
             if not self._changed.wait_for(lambda: true(self), within):
                 raise TimeoutError(f"waited in vain; {len(self.log)} requests came")
 
+    def reached(self, puts: int, within: float = 0.1) -> bool:
+        """Wait a moment for the log to hold so many PUTs, and tell whether it does."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self.puts) >= puts, within)
+
     def quiescent(self) -> dict[str, Feedback]:
         """Wait until nothing can take effect any more, and return what is stored."""
         self.wait_until(lambda service: not service._late)
@@ -179,7 +158,9 @@ class Service:
         """Answer one request; return whether the connection goes on."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         method, path, _ = head[0].split(" ", 2)
-        headers = {n.strip().lower(): v.strip() for n, v in (h.split(":", 1) for h in head[1:] if h)}
+        headers = {
+            n.strip().lower(): v.strip() for n, v in (h.split(":", 1) for h in head[1:] if h)
+        }
         raw = await reader.readexactly(int(headers.get("content-length", "0")))
         request = Request(
             len(self.log), time.monotonic(), connection, method, path, headers.get("x-api-key", "")
@@ -227,15 +208,14 @@ class Service:
                 return decided
         if self.statuses.get(request.conversation, ["COMPLETED"])[0] != "COMPLETED":
             return status(409)
-        return OK if _fits(request.body) else status(422)
+        return OK if request.fits else status(422)
 
     def _note_overlap(self, request: Request) -> None:
         # The end of a connection may be seen late, so the same feedback twice is no evidence.
         for other in self.log:
             in_flight = other.method == "PUT" and not other.answered
-            if in_flight and other.conversation == request.conversation:
-                if other.feedback != request.feedback:
-                    self.overlaps.append((other, request))
+            if in_flight and request.differs_from(other):
+                self.overlaps.append((other, request))
 
     def _look(self, request: Request) -> Answer:
         """Answer a status check: the statuses come one after the other, and the last one stays."""
@@ -260,12 +240,10 @@ class Service:
         with self._changed:
             self.state[request.conversation] = request.feedback
             for late in list(self._late):
-                earlier = late.request
-                if earlier.conversation == request.conversation:
-                    if earlier.feedback != request.feedback:
-                        late.timer.cancel()
-                        self._late.remove(late)
-                        self.state[request.conversation] = earlier.feedback
+                if request.differs_from(late.request):
+                    late.timer.cancel()
+                    self._late.remove(late)
+                    self.state[request.conversation] = late.request.feedback
             self._changed.notify_all()
 
     async def _send(
@@ -294,7 +272,9 @@ class Service:
         if body is None:
             body = echo(request.conversation, request.feedback, answer.lie)
         lines = [f"HTTP/1.1 {answer.status} Scripted", f"Content-Length: {len(body)}"]
-        lines += [f"{n}: {v}" for n, v in {"Content-Type": "application/json", **answer.headers}.items()]
+        lines += [
+            f"{n}: {v}" for n, v in {"Content-Type": "application/json", **answer.headers}.items()
+        ]
         head = ("\r\n".join(lines) + "\r\n\r\n").encode()
         if answer.ending == "broken_body":
             writer.write(head + body[: len(body) // 2])
@@ -305,16 +285,3 @@ class Service:
         writer.write(head + body)
         await writer.drain()
         return True
-
-
-def _fits(body: dict[str, Any]) -> bool:
-    """Tell whether the real service would take this body."""
-    rating, comment = body.get("rating"), body.get("comment")
-    known = rating in {None, "POSITIVE", "NEGATIVE"}
-    short = comment is None or (isinstance(comment, str) and len(comment) <= 2000)
-    return known and short and bool(body.keys() & {"rating", "comment"})
-
-
-def bodies(requests: Iterable[Request]) -> list[Feedback]:
-    """Return what the requests carried, in order."""
-    return [r.feedback for r in requests]

@@ -1,4 +1,4 @@
-"""Stories about what a run writes: accounts, left-over files, the summary, and who may read them."""
+"""Stories about what a run writes: accounts, left-over files, the summary, the modes of files."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tests.oracle.answers import OK, Answer, reset, slow, status
+from tests.oracle.answers import OK, Answer, reset, silence, slow, status
 from tests.oracle.drive import ROOT, Desk, conversation, rows
 from tests.oracle.marks import promise, unkept
-from tests.oracle.service import Request, Service
+from tests.oracle.requests import Request
+from tests.oracle.service import KEY, Service
 
 ONE, TWO = conversation(1), conversation(2)
 OWN_FILES = ["failed.csv", "rejected.csv", "not_completed.csv"]
@@ -152,15 +153,30 @@ def test_only_the_owner_can_read_what_is_written(desk: Desk, service: Service) -
 
 
 @promise("T2", "F6", "O3")
-def test_attempts_end_at_their_limit(desk: Desk, service: Service) -> None:
-    # Each on a connection of its own, which the client cannot try again by itself.
-    service.script(ONE, *[reset()] * 9)
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        (status(503), "503"),
+        (silence(), ""),
+        pytest.param(
+            reset(),
+            "",
+            marks=unkept("T2", "a PUT is sent again, once, behind the record's back when cut off"),
+        ),
+    ],
+    ids=["503", "timeout", "reset"],
+)
+def test_attempts_end_at_their_limit(
+    desk: Desk, service: Service, answer: Answer, shown: str
+) -> None:
+    service.script(ONE, *[answer] * 9)
     desk.write("night.csv", rows([1]))
-    ended = desk.run("night.csv", max_attempts="3", outage_for="50s")
+    ended = desk.run("night.csv", max_attempts="3", outage_for="50s", read_timeout="200ms")
     assert ended.code == 1, ended.text
     assert len(service.puts) == 3
     (left,) = desk.job("night.csv").left("failed")
-    assert (left["reason"], left["attempts"], left["http_status"]) == ("retries_exhausted", "3", "")
+    assert left["reason"] == "retries_exhausted"
+    assert (left["attempts"], left["http_status"]) == ("3", shown)
 
 
 @promise("V1")
@@ -173,3 +189,38 @@ def test_check_sends_nothing_and_agrees_with_the_run(desk: Desk, service: Servic
     assert service.log == []
     assert desk.run("bad.csv").code == 1
     assert desk.job("bad.csv").outcomes["rejected"] == 1
+
+
+@promise("E1", "X4", "C3", "R3")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--base-url", "http://example.invalid"],
+        ["--base-url", "http://u:p@127.0.0.1:1"],
+        ["--no-such-option"],
+        ["--column", "rating=Nowhere"],
+        ["--defer-for", "soon"],
+        ["--product-id", "no-uuid"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_ends_with_2_and_sends_nothing(
+    desk: Desk, service: Service, arguments: list[str]
+) -> None:
+    desk.write("night.csv", rows(range(1, 11)))
+    ended = desk.run("night.csv", options=arguments)
+    assert ended.code == 2, ended.text
+    assert service.log == []
+    assert "Traceback" not in ended.text
+
+
+@promise("X2")
+@pytest.mark.parametrize("code", [200, 401, 422, 503])
+def test_a_key_that_a_response_quotes_is_not_shown(desk: Desk, service: Service, code: int) -> None:
+    quoted = Answer(status=code, applies=None, body=f'{{"detail": "bad key {KEY}"}}'.encode())
+    service.rules.append(lambda r: quoted if r.conversation == ONE else None)
+    desk.write("night.csv", rows(range(1, 11)))
+    ended = desk.run("night.csv", max_attempts="2")
+    assert ended.code in {1, 3}, ended.text
+    desk.do("explain", str(desk.job("night.csv").folder), ONE)
+    # The audit after every story looks for the key in all that was printed and written.

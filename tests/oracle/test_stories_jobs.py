@@ -32,9 +32,7 @@ def begin(
     return running
 
 
-def leave(
-    desk: Desk, service: Service, name: str, puts: int, options: Iterable[str] = ()
-) -> None:
+def leave(desk: Desk, service: Service, name: str, puts: int, options: Iterable[str] = ()) -> None:
     """Begin an import, and stop it in good order while rows are left."""
     service.rules.insert(0, lambda _: slow(OK, 0.05))
     running = begin(desk, service, name, puts, options)
@@ -121,9 +119,7 @@ def test_a_killed_job_and_the_next_night_end_with_the_next_night(
 
 @promise("A2", "A6", "A19")
 @unkept("A2", "a job without a ledger is resumed although a newer job has set its conversations")
-def test_an_old_job_that_is_resumed_does_not_undo_a_newer_one(
-    desk: Desk, service: Service
-) -> None:
+def test_an_old_job_that_is_resumed_does_not_undo_a_newer_one(desk: Desk, service: Service) -> None:
     desk.write("monday.csv", rows(range(1, 61), "monday"))
     desk.write("tuesday.csv", rows(range(1, 61), "tuesday"))
     leave(desk, service, "monday.csv", 5)
