@@ -38,7 +38,7 @@ class Request:
     @property
     def fits(self) -> bool:
         """Tell whether the real service would take this body."""
-        rating, comment = self.feedback
+        rating, comment = self.body.get("rating"), self.body.get("comment")
         known = rating in {None, "POSITIVE", "NEGATIVE"}
         short = comment is None or (isinstance(comment, str) and len(comment) <= 2000)
         return known and short and bool(self.body.keys() & {"rating", "comment"})

@@ -128,6 +128,8 @@ class Service:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Let the loop see the ends of the connections, and of those that were on their way in.
+        await asyncio.sleep(0.01)
 
     async def _forget_late(self) -> None:
         for late in self._late:
@@ -135,6 +137,10 @@ class Service:
         self._late.clear()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._server is None:
+            # It was on its way in when the port was closed.
+            writer.transport.abort()
+            return
         self._connections += 1
         self._writers.add(writer)
         task = self._loop.create_task(self._converse(reader, writer, self._connections))

@@ -106,7 +106,6 @@ def test_every_put_that_the_service_saw_is_counted(desk: Desk, service: Service,
     service.script(TWO, LOST[kind])
     desk.write("night.csv", rows(range(1, 6)))
     assert desk.run("night.csv", concurrency="1").code == 0
-    service.quiescent()
     job = desk.job("night.csv")
     exported = desk.outcomes(job)
     assert [r["attempts"] for r in exported] == ["1", "2", "1", "1", "1"]
