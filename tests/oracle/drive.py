@@ -162,7 +162,7 @@ class Desk:
         return path
 
     def jobs(self) -> list[Job]:
-        """Return all jobs, in the order of their folders' numbers and times."""
+        """Return all jobs, in the order of their folders' times."""
         found = [p.parent for p in self.jobs_folder.glob("*/journal.sqlite")]
         return [Job(p) for p in sorted(found, key=lambda p: p.stat().st_ctime_ns)]
 

@@ -44,6 +44,7 @@ UNCOUNTED = unkept("F6", "a PUT is sent again, once, behind the record's back wh
 OTHER_JOBS = unkept("A9", "a job does not wait for what an earlier job may still have on its way")
 
 
+@pytest.mark.slow
 @promise("S1", "S4", "T1")
 @pytest.mark.parametrize(
     "kind",
@@ -64,6 +65,7 @@ def test_a_later_row_of_the_job_wins_over_a_lost_request_that_takes_effect_late(
     assert service.quiescent().get(ONE) == ("POSITIVE", "last 1")
 
 
+@pytest.mark.slow
 @promise("A9", "A10", "A19")
 @pytest.mark.parametrize(
     ("kind", "options"),

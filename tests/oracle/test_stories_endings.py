@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -251,11 +253,11 @@ def test_a_second_signal_quits_at_once_and_nothing_recorded_is_lost(
     service.rules.append(lambda r: slow(OK, 100) if r.conversation == TWO else None)
     running = desk.start_run(NAME, concurrency="2", grace="100s", read_timeout="100s")
     service.wait_until(lambda service: len(service.state) == 50)
-    running.send(signal.SIGTERM)
-    assert running.process.stderr is not None
-    while "stopping" not in running.process.stderr.readline():
-        assert running.process.poll() is None
-    running.send(signal.SIGTERM)
+    # As often as it takes to get through: two signals that come at once may be one.
+    while running.process.poll() is None:
+        running.send(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            running.process.wait(0.5)
     ended = running.wait()
     assert ended.code == 143, ended.text
     service.rules.clear()
