@@ -1,0 +1,37 @@
+"""Fixtures of the oracle, and the markers that tie a story to a promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.oracle.drive import Desk
+from tests.oracle.service import Service
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known: strict markers refuse others."""
+    config.addinivalue_line(
+        "markers", "promise(*ids): the promises of the reference that it judges"
+    )
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    """Run a service that is well until it is told otherwise."""
+    running = Service()
+    running.start()
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, service: Service) -> Iterator[Desk]:
+    """Give a working directory of its own, and audit it in the end."""
+    given = Desk(tmp_path, service)
+    yield given
+    given.audit()

@@ -1,0 +1,289 @@
+"""Stories about how runs end: the exit code, and the printed next step, done to the letter."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.oracle.answers import OK, slow, status
+from tests.oracle.drive import Desk, Ended, conversation, rows
+from tests.oracle.marks import promise, unkept
+from tests.oracle.service import Service
+
+ONE, TWO = conversation(1), conversation(2)
+NAME = "this night's ratings.csv"
+"""A name that a shell would take apart."""
+
+
+def fix(path: Path, old: str, new: str) -> None:
+    """Correct a file as a person with an editor does."""
+    text = path.read_bytes()
+    assert old.encode() in text
+    path.write_bytes(text.replace(old.encode(), new.encode()))
+
+
+def goes_on(desk: Desk, ended: Ended, most: int = 1) -> Ended:
+    """Do the printed next step, and the one printed then, until nothing is left to do."""
+    for _ in range(most):
+        assert ended.steps, ended.text
+        ended = desk.follow(ended.steps[-1])
+        if ended.code == 0:
+            break
+    return ended
+
+
+@promise("J17", "E1")
+def test_after_a_clean_end_there_is_no_next_step(desk: Desk, service: Service) -> None:
+    desk.write(NAME, rows(range(1, 11)))
+    ended = desk.run(NAME)
+    assert (ended.code, ended.steps) == (0, []), ended.text
+    assert len(service.state) == 10
+
+
+@promise("J17", "F3", "E1")
+def test_rejected_rows_are_fixed_in_their_file_and_imported_by_the_printed_command(
+    desk: Desk, service: Service
+) -> None:
+    desk.write(NAME, [*rows(range(2, 11)), (ONE, "dunno", 'kept as it is, "quoted"\nand long')])
+    ended = desk.run(NAME)
+    assert ended.code == 1, ended.text
+    assert desk.job(NAME).outcomes == {"succeeded": 9, "rejected": 1}
+    fix(desk.job(NAME).folder / "rejected.csv", "dunno", "NEGATIVE")
+    assert goes_on(desk, ended).code == 0
+    assert service.state[ONE] == ("NEGATIVE", 'kept as it is, "quoted"\nand long')
+    assert len(service.puts) == 10
+
+
+@promise("J17", "F3", "E1")
+def test_refused_rows_are_fixed_in_their_file_and_imported_by_the_printed_command(
+    desk: Desk, service: Service
+) -> None:
+    service.rules.append(lambda r: status(422) if r.body["comment"] == "bad" else None)
+    desk.write(NAME, [*rows(range(2, 11)), (ONE, "POSITIVE", "bad")])
+    ended = desk.run(NAME)
+    assert ended.code == 1, ended.text
+    fix(desk.job(NAME).folder / "failed.csv", "POSITIVE,bad", "POSITIVE,good")
+    assert goes_on(desk, ended).code == 0
+    assert service.state[ONE] == ("POSITIVE", "good")
+
+
+@promise("J17", "T2")
+def test_rows_whose_attempts_ran_out_are_stored_by_the_printed_command(
+    desk: Desk, service: Service
+) -> None:
+    service.script(ONE, *[status(503)] * 3)
+    desk.write(NAME, rows(range(1, 11)))
+    ended = desk.run(NAME, max_attempts="3")
+    assert ended.code == 1, ended.text
+    assert desk.job(NAME).reasons == {("failed", "retries_exhausted"): 1}
+    assert goes_on(desk, ended).code == 0
+    assert service.quiescent()[ONE] == ("POSITIVE", "first 1")
+
+
+@promise("J17")
+@unkept("J17", "the next step after attempts that ran out is to fix the file, not retry")
+def test_the_next_step_after_attempts_that_ran_out_is_retry(desk: Desk, service: Service) -> None:
+    service.script(ONE, *[status(503)] * 3)
+    desk.write(NAME, rows(range(1, 11)))
+    ended = desk.run(NAME, max_attempts="3")
+    assert [step[1] for step in ended.steps][:1] == ["retry"], ended.text
+    assert desk.follow(ended.steps[0]).code == 0
+    assert desk.job(NAME).outcomes == {"succeeded": 10}
+
+
+@promise("J17", "J4", "E1")
+def test_rows_not_completed_are_stored_by_the_printed_command_later(
+    desk: Desk, service: Service
+) -> None:
+    service.statuses[ONE] = ["IN_PROGRESS"]
+    desk.write(NAME, rows(range(1, 11)))
+    ended = desk.run(NAME)
+    assert ended.code == 5, ended.text
+    assert desk.job(NAME).reasons == {("not_completed", "deferral_deadline"): 1}
+    service.statuses.clear()
+    assert goes_on(desk, ended).code == 0
+    assert desk.job(NAME).outcomes == {"succeeded": 10}
+
+
+@promise("J17", "T7")
+@unkept("T7", "the next step for a conversation in ERROR tries it again, for ever")
+def test_a_conversation_in_error_is_not_to_be_tried_again(desk: Desk, service: Service) -> None:
+    service.statuses[ONE] = ["ERROR"]
+    desk.write(NAME, rows(range(1, 11)))
+    ended = desk.run(NAME)
+    assert ended.code == 1, ended.text
+
+
+@promise("T8", "J17", "E1")
+def test_an_outage_ends_with_3_and_the_printed_command_resumes(
+    desk: Desk, service: Service
+) -> None:
+    desk.write(NAME, rows(range(1, 51)))
+    service.die()
+    ended = desk.run(NAME, outage_for="1s")
+    assert ended.code == 3, ended.text
+    assert desk.job(NAME).summary["end"] == "service_down"
+    assert desk.job(NAME).outcomes == {"pending": desk.job(NAME).summary["rows"]}
+    service.start()
+    assert goes_on(desk, ended).code == 0
+    assert desk.job(NAME).outcomes == {"succeeded": 50}
+
+
+@promise("T8", "S1")
+def test_a_service_that_dies_and_comes_back_costs_no_row(desk: Desk, service: Service) -> None:
+    service.rules.append(lambda _: slow(OK, 0.02))
+    desk.write(NAME, rows(range(1, 101)))
+    running = desk.start_run(NAME, concurrency="4", outage_for="50s")
+    service.wait_until(lambda service: len(service.puts) >= 10)
+    service.die()
+    service.start()
+    ended = running.wait()
+    assert ended.code == 0, ended.text
+    assert desk.job(NAME).outcomes == {"succeeded": 100}
+    assert len(service.quiescent()) == 100
+
+
+@promise("T9", "J17", "E1")
+@pytest.mark.parametrize("code", [401, 403])
+def test_a_refused_key_ends_with_3_and_the_printed_command_resumes(
+    desk: Desk, service: Service, code: int
+) -> None:
+    desk.write(NAME, rows(range(1, 51)))
+    service.rules.append(lambda _: status(code))
+    ended = desk.run(NAME)
+    assert ended.code == 3, ended.text
+    assert desk.job(NAME).summary["end"] == "key_refused"
+    assert "key" in ended.text
+    service.rules.clear()
+    assert goes_on(desk, ended).code == 0
+    assert desk.job(NAME).outcomes == {"succeeded": 50}
+
+
+@promise("T11", "J17", "E1")
+def test_max_failures_end_with_3_and_the_printed_commands_lead_to_the_end(
+    desk: Desk, service: Service
+) -> None:
+    desk.write(NAME, rows(range(1, 51)))
+    service.rules.append(lambda _: status(422))
+    ended = desk.run(NAME, max_failures="5", concurrency="2")
+    assert ended.code == 3, ended.text
+    assert desk.job(NAME).summary["end"] == "max_failures"
+    assert desk.job(NAME).outcomes["failed"] >= 5
+    service.rules.clear()
+    assert goes_on(desk, ended, most=2).code == 0
+    assert len(service.quiescent()) == 50
+
+
+@promise("T12", "J17", "E1")
+@pytest.mark.parametrize(
+    "left",
+    [False, pytest.param(True, marks=unkept("T12", "the rows of an aborted canary are failed"))],
+)
+def test_an_aborted_canary_ends_with_3_and_the_printed_command_resumes(
+    desk: Desk, service: Service, left: bool
+) -> None:
+    desk.write(NAME, rows(range(1, 51)))
+    service.rules.append(lambda _: status(404))
+    ended = desk.run(NAME, canary="5")
+    assert ended.code == 3, ended.text
+    assert desk.job(NAME).summary["end"] == "canary"
+    assert len(service.puts) == 5
+    service.rules.clear()
+    if left:
+        assert desk.job(NAME).outcomes["pending"] == desk.job(NAME).summary["rows"]
+        assert goes_on(desk, ended).code == 0
+    else:
+        assert goes_on(desk, ended, most=2).code == 0
+    assert len(service.quiescent()) == 50
+
+
+@promise("T13", "J17", "E1")
+def test_a_time_box_ends_with_6_and_the_printed_command_goes_on(
+    desk: Desk, service: Service
+) -> None:
+    desk.write(NAME, rows(range(1, 9)))
+    service.rules.append(lambda _: slow(OK, 0.4))
+    ended = desk.run(NAME, max_duration="600ms", concurrency="1")
+    assert ended.code == 6, ended.text
+    assert desk.job(NAME).summary["end"] == "time_box"
+    service.rules.clear()
+    assert goes_on(desk, ended, most=5).code == 0
+    assert len(service.quiescent()) == len(service.puts) == 8
+
+
+@promise("J9", "J17", "E1")
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, 130),
+        (signal.SIGTERM, 143),
+        pytest.param(
+            signal.SIGHUP,
+            129,
+            marks=unkept("J9", "SIGHUP kills the process instead of stopping it"),
+        ),
+    ],
+)
+def test_a_signal_stops_the_run_and_the_printed_command_goes_on(
+    desk: Desk, service: Service, number: signal.Signals, code: int
+) -> None:
+    desk.write(NAME, rows(range(1, 51)))
+    service.rules.append(lambda _: slow(OK, 0.05))
+    running = desk.start_run(NAME, concurrency="2", grace="20s")
+    service.wait_until(lambda service: len(service.puts) >= 5)
+    running.send(number)
+    ended = running.wait()
+    assert ended.code == code, ended.text
+    assert desk.job(NAME).summary["exit_code"] == code
+    # Requests in flight were let finish, so all that the service stored is recorded.
+    assert desk.job(NAME).outcomes["succeeded"] == len(service.state)
+    assert goes_on(desk, ended).code == 0
+    assert len(service.puts) == 50
+
+
+@promise("J9", "E1")
+def test_a_second_signal_quits_at_once_and_nothing_recorded_is_lost(
+    desk: Desk, service: Service
+) -> None:
+    desk.write(NAME, rows(range(1, 51)))
+    service.rules.append(lambda r: slow(OK, 100) if r.conversation == TWO else None)
+    running = desk.start_run(NAME, concurrency="2", grace="100s", read_timeout="100s")
+    service.wait_until(lambda service: len(service.state) == 50)
+    # As often as it takes to get through: two signals that come at once may be one.
+    while running.process.poll() is None:
+        running.send(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            running.process.wait(0.5)
+    ended = running.wait()
+    assert ended.code == 143, ended.text
+    service.rules.clear()
+    assert desk.run(NAME).code == 0
+    assert desk.job(NAME).outcomes == {"succeeded": 50}
+    assert len(service.puts) <= 2 * 50
+
+
+@promise("A2", "J17", "E1")
+@unkept("A2", "a job begins although another one of the product is unfinished")
+def test_another_unfinished_job_is_in_the_way_and_the_printed_commands_clear_it(
+    desk: Desk, service: Service
+) -> None:
+    desk.write("monday.csv", rows(range(1, 51), "monday"))
+    desk.write("tuesday.csv", rows(range(1, 51), "tuesday"))
+    service.rules.append(lambda _: status(401) if len(service.state) >= 5 else None)
+    assert desk.run("monday.csv", concurrency="1").code == 3
+    before = len(service.puts)
+    ended = desk.run("tuesday.csv")
+    assert ended.code == 2, ended.text
+    assert len(service.puts) == before
+    service.rules.clear()
+    (resume,) = [step for step in ended.steps if "--replace" not in step]
+    (replace,) = [step for step in ended.steps if "--replace" in step]
+    assert desk.follow(resume).code == 0
+    assert desk.follow(replace).code == 0
+    assert {feedback[1] for feedback in service.state.values()} == {
+        f"tuesday {n}" for n in range(1, 51)
+    }
