@@ -253,9 +253,9 @@ class Desk:
         return self.start(*self.run_line(*inputs, options=options, **pace))
 
     def retry(self, job: Job | str, options: Iterable[str] = (), **pace: str) -> Ended:
-        """Retry a job's left-overs."""
+        """Retry a job's left-overs, at the address that the job was run with."""
         name = str(job.folder) if isinstance(job, Job) else job
-        return self.do("retry", name, "--base-url", self.service.url, *_flags(pace), *options)
+        return self.do("retry", name, *_flags(pace), *options)
 
 
 def _flags(pace: Mapping[str, str]) -> list[str]:

@@ -185,7 +185,7 @@ class Player:
             self._note(step, self._interrupted(step, self._line(night)))
         elif code == 1:
             job = self._desk.job(f"night{night}.csv")
-            ended = self._desk.retry(job, self._history.kind.options, **self._pace)
+            ended = self._desk.retry(job, **self._pace)
             # Nothing that may be tried again is left: that is an end as well.
             if ended.code == 2:
                 ended = Ended(1 if ended.steps else 0, ended.out, ended.err)
