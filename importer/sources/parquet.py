@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from importer.common.uuids import uuid_text
 from importer.errors import InputError
 from importer.model import Reason, Row
-from importer.sources.base import Original
+from importer.sources.base import Original, Part, RowPart
 from importer.sources.columns import find_columns
 from importer.sources.csv_records import KEEP_BYTES
 
@@ -73,6 +73,10 @@ class ParquetSource:
                 rows[place] = Row(rows[place].seq, "", "", "", None, Reason.BAD_BYTES, problem)
             self._read += batch.num_rows
             yield rows
+
+    def parts(self, first_seq: int, size: int) -> Iterator[Part]:
+        """Yield all rows; see `RowSource`."""
+        return map(RowPart, self.batches(first_seq, size))
 
     def originals(self, numbers: Iterable[int]) -> Iterator[Original]:
         """Yield the rows with these numbers, all columns; see `RowSource`."""
