@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import repeat
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,29 +13,31 @@ from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.model import Feedback, Outcome, Row
 from importer.sources.base import DIGEST_BYTES, Survey
-from importer.sources.sifting import BLANK, MEANINGS, sift, spelt_ids, texts
+from importer.sources.sifting import BLANK, MEANINGS, cells, sift, spelt_ids, texts
 
 
 class ColumnBlock:
     """Rows by column; a `ColumnPart`.
 
-    `odd` are the rows, by place (from 0), that were read on their own; their cells are empty.
-    `line_of` returns the physical line of a place; it is None for formats without lines.
+    `text` is the block as it stands in the file, if it is text. `odd` are the rows, by place (from
+    0), that were read on their own; their cells are empty. `line_of` returns the physical line of
+    a place; it is None for formats without lines.
     """
 
-    __slots__ = ("_columns", "_contents", "_line_of", "_odd", "first_seq")
+    __slots__ = ("_columns", "_line_of", "_odd", "_text", "first_seq")
 
     def __init__(
         self,
         first_seq: int,
         columns: Sequence[pa.StringArray],
-        contents: Callable[[], Sequence[Any]],
+        *,
+        text: bytes | None = None,
         line_of: Callable[[int], int] | None = None,
         odd: Mapping[int, Row] | None = None,
     ) -> None:
         self.first_seq = first_seq
         self._columns = columns
-        self._contents = contents
+        self._text = text
         self._line_of = line_of
         self._odd = odd or {}
 
@@ -62,8 +63,13 @@ class ColumnBlock:
     def digest(self) -> bytes:
         """Return a digest of the block; see `ColumnPart`."""
         digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
-        for content in self._contents():
-            digest.update(content)
+        if self._text is not None:
+            digest.update(self._text)
+        else:
+            for column in self._columns:
+                offsets, data = cells(column)
+                digest.update((offsets - offsets[0]).tobytes())
+                digest.update(data[offsets[0] : offsets[-1]].tobytes())
         return digest.digest()
 
     def survey(self, table: RatingTable) -> Survey:

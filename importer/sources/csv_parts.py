@@ -95,7 +95,7 @@ class TwoTierReader:
         if odd:
             columns = [with_gaps(one, len(located()), miscounted, sorted(odd)) for one in columns]
         return ColumnBlock(
-            self._seq, columns, lambda: [block], lambda place: located().line(place), odd
+            self._seq, columns, text=block, line_of=lambda place: located().line(place), odd=odd
         )
 
     def _alone(self, places: Places, place: int) -> Row:
