@@ -10,6 +10,8 @@ import codecs
 import io
 from typing import Protocol, TextIO
 
+import numpy as np
+
 from importer.sources.csv_records import KEEP_BYTES
 from importer.sources.location import DAMAGED
 
@@ -120,14 +122,22 @@ class Blocks:
         last = cut = data.rfind(b"\n", start, end) + 1
         if not cut:
             return end
-        odd = data.count(b'"', start, cut) & 1
+        odd = _quotes(data, start, cut) & 1
         while odd:
             before = data.rfind(b"\n", start, cut - 1) + 1
             if not before:
                 return last
-            odd ^= data.count(b'"', before, cut) & 1
+            odd ^= _quotes(data, before, cut) & 1
             cut = before
         return cut
+
+
+def _quotes(data: bytes, start: int, end: int) -> int:
+    if data.find(b'"', start, end) < 0:
+        return 0
+    # `bytes.count` takes several times as long where there are many.
+    part = np.frombuffer(data, np.uint8, end - start, start)
+    return int(np.count_nonzero(part == ord('"')))
 
 
 class _Rest(io.RawIOBase):

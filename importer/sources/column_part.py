@@ -88,16 +88,13 @@ class ColumnBlock:
     def feedback(self, normalise: Normaliser) -> list[Feedback | Outcome]:
         """Return what `normalise` would make of each row."""
         sifted = sift(self._columns, normalise.ratings)
-        comments: list[str] | list[str | None] = texts(self._columns[2])
-        if sifted.blank.any():
-            comments = [
-                None if blank else text
-                for text, blank in zip(comments, sifted.blank.tolist(), strict=True)
-            ]
+        comments: list[str | None] = [*texts(self._columns[2])]
+        for place in np.flatnonzero(sifted.blank).tolist():
+            comments[place] = None
         fields = zip(
             range(self.first_seq, self.first_seq + len(self)),
             spelt_ids(sifted.ids),
-            map(MEANINGS.__getitem__, sifted.codes.tolist()),
+            MEANINGS[sifted.codes].tolist(),
             comments,
             repeat(False),
             strict=False,

@@ -13,7 +13,6 @@ from typing import cast
 from importer.errors import InputError
 from importer.model import Row
 from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart
-from importer.sources.blocks import Blocks, ByteStream
 from importer.sources.columns import find_columns, folded_name
 from importer.sources.csv_records import KEEP_BYTES, Record, RecordReader
 from importer.sources.csv_rows import RowMaker
@@ -65,20 +64,20 @@ class CsvSource:
         if self._size < BY_COLUMN_FROM:
             yield from map(RowPart, self.batches(first_seq, size))
             return
-        from importer.sources import csv_parts  # noqa: PLC0415 -- loads numpy and pyarrow
+        from importer.sources import blocks, csv_parts  # noqa: PLC0415 -- loads numpy and pyarrow
 
         if not csv_parts.is_parsed_alike(self.delimiter):
             yield from map(RowPart, self.batches(first_seq, size))
             return
         stream, raw = open_binary(self.path)
         with raw, stream, self._explained():
-            blocks = Blocks(
-                cast("ByteStream", stream),
+            found = blocks.Blocks(
+                cast("blocks.ByteStream", stream),
                 self.encoding,
                 csv_parts.BLOCK,
                 compressed=stream is not raw,
             )
-            reader = csv_parts.TwoTierReader(blocks, self._make, self.delimiter, csv_parts.BLOCK)
+            reader = csv_parts.TwoTierReader(found, self._make, self.delimiter, csv_parts.BLOCK)
             for part in reader.parts(first_seq):
                 self._read = raw.tell()
                 yield part

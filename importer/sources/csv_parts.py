@@ -42,12 +42,15 @@ class TwoTierReader:
         self._parse = PlainParser(delimiter, self._width, make.places.values(), size)
         self._seq = 1
         self._line = 1
+        self._awaits_header = True
 
     def parts(self, first_seq: int) -> Iterator[Part]:
         """Yield all rows in order; the first one gets `first_seq`."""
         self._seq, self._line = first_seq, 1
         blocks, piece = self._blocks, min(PIECE, self._size)
-        yield from self._exactly(blocks.take(piece), has_header=True)
+        self._awaits_header = True
+        while self._awaits_header:  # there may be a piece of blank lines before it
+            yield from self._exactly(blocks.take(piece))
         size, odd_pieces = self._size, 0
         while block := blocks.take(size):
             is_unseen = odd_pieces > _PATIENCE and size > piece
@@ -105,15 +108,15 @@ class TwoTierReader:
         record = record._replace(line=places.line(place))
         return next(self._make.rows([record], self._seq + place))
 
-    def _exactly(self, block: bytes, *, has_header: bool = False) -> Generator[Part, None, None]:
+    def _exactly(self, block: bytes) -> Generator[Part, None, None]:
         """Yield the rows of `block` and of what belongs to its last record."""
         lines = _Lines(self._blocks, block)
-        width = None if has_header else self._width
+        width = None if self._awaits_header else self._width
         reader = RecordReader(lines, self._delimiter, width, self._line)
         lines.reader = reader
         records = iter(reader)
-        if has_header:
-            next(records)
+        if self._awaits_header:
+            self._awaits_header = next(records, None) is None
             reader.width = self._width
         some: list[Row] = []
         try:

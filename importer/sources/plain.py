@@ -152,7 +152,8 @@ def is_utf8(block: bytes) -> bool:
 
 def newlines(block: bytes) -> int:
     """Return how many lines end in `block`."""
-    return block.count(b"\n")
+    # `bytes.count` takes several times as long where there are many.
+    return int(np.count_nonzero(np.frombuffer(block, np.uint8) == _NEWLINE))
 
 
 def empty_cells(number: int) -> pa.StringArray:

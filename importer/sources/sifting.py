@@ -28,7 +28,7 @@ BLANK = 0
 _CODES = {Meaning.POSITIVE: 1, Meaning.NEGATIVE: 2, Meaning.CLEAR: 3}
 _UNSURE = 4
 #: What the codes mean.
-MEANINGS: list[Meaning | None] = [None, *_CODES, None]
+MEANINGS = np.array([None, *_CODES, None], object)
 
 _UUID = 36
 _HYPHEN = ord("-")
