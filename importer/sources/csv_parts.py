@@ -49,8 +49,9 @@ class TwoTierReader:
         self._seq, self._line = first_seq, 1
         blocks, piece = self._blocks, min(PIECE, self._size)
         self._awaits_header = True
-        while self._awaits_header:  # there may be a piece of blank lines before it
-            yield from self._exactly(blocks.take(piece))
+        # There may be a piece of blank lines before it.
+        while self._awaits_header and (block := blocks.take(piece)):
+            yield from self._exactly(block)
         size, odd_pieces = self._size, 0
         while block := blocks.take(size):
             is_unseen = odd_pieces > _PATIENCE and size > piece
