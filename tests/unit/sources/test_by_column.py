@@ -130,7 +130,7 @@ def test_a_block_that_has_not_changed_keeps_its_digest(tmp_path: Path) -> None:
     assert after[-1] != before[-1]
 
 
-def test_a_delimiter_that_pyarrow_does_not_take_is_read_row_by_row(tmp_path: Path) -> None:
+def test_a_file_with_an_unusual_delimiter_is_read_row_by_row(tmp_path: Path) -> None:
     path = large(tmp_path)
     path.write_bytes(path.read_bytes().replace(b",", "§".encode("latin-1")))
     source = CsvSource(path, {}, delimiter="§", encoding="latin-1")
