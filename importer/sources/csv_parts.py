@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Generator, Iterator
+from itertools import islice
 
 from importer.model import Row
 from importer.settings import FIELDS
@@ -29,7 +30,7 @@ TRIED_DELIMITERS = frozenset(",;\t|")
 _PATIENCE = 3
 _MOST_PIECES = 16
 #: Rows of the exact reader that are handed on together.
-_MOST_ROWS = 5000
+_MOST_ROWS = 500
 
 
 class TwoTierReader:
@@ -121,19 +122,18 @@ class TwoTierReader:
         if self._awaits_header:
             self._awaits_header = next(records, None) is None
             reader.width = self._width
-        some: list[Row] = []
-        try:
-            for row in self._make.rows(records, self._seq):
-                some.append(row)
-                if len(some) >= _MOST_ROWS:
-                    self._seq += len(some)
+        rows = self._make.rows(records, self._seq)
+        while True:
+            some: list[Row] = []
+            try:
+                some.extend(islice(rows, _MOST_ROWS))
+            except Exception:
+                # The list holds the rows before the damage.
+                if some:
                     yield RowPart(some)
-                    some = []
-        except Exception:
-            if some:  # the rows before the damage
-                yield RowPart(some)
-            raise
-        if some:
+                raise
+            if not some:
+                break
             self._seq += len(some)
             yield RowPart(some)
         self._line = reader.line
@@ -153,12 +153,13 @@ class _Lines:
             self._text = blocks.text()
 
     def readline(self, limit: int, /) -> str:
-        line = self._text.readline(limit)
+        if line := self._text.readline(limit):
+            return line
         is_within = self.reader is not None and self.reader.is_within_record
-        if not line and is_within and not self._blocks.is_at_end:
-            self._text = self._blocks.text()
-            line = self._text.readline(limit)
-        return line
+        if not is_within or self._blocks.is_at_end:
+            return ""
+        self._text = self._blocks.text()
+        return self._text.readline(limit)
 
 
 def is_parsed_alike(delimiter: str) -> bool:

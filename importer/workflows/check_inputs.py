@@ -130,14 +130,14 @@ def _check_row(
         found.long_comments += 1
     if row.rating and not row.rating.isspace():
         _note_word(found, settings, row.rating)
-    _check_result(found, path, row, lambda: row.line, normalise(row), conversations)
+    _check_result(found, path, row, None, normalise(row), conversations)
 
 
 def _check_result(
     found: Findings,
     path: Path,
     row: Row,
-    line: Callable[[], int | None],
+    line: Callable[[], int | None] | None,
     result: Feedback | Outcome,
     conversations: ConversationCounter,
 ) -> None:
@@ -153,7 +153,8 @@ def _check_result(
         problem = found.problems.setdefault(reason, Problem())
         problem.rows += 1
         if len(problem.examples) < _MOST_EXAMPLES:
-            problem.examples.append(Example(path, row.seq, line(), result.detail))
+            at = row.line if line is None else line()
+            problem.examples.append(Example(path, row.seq, at, result.detail))
 
 
 def _note_word(found: Findings, settings: ImportSettings, word: str, times: int = 1) -> None:
