@@ -93,7 +93,8 @@ class Blocks:
 
     def decoded(self, block: bytes) -> TextIO:
         """Return a block that is whole as text."""
-        return io.StringIO(block.decode("utf-8", self.errors), newline="")
+        # A `StringIO` would take four bytes for each character, all at once.
+        return io.TextIOWrapper(io.BytesIO(block), "utf-8", errors=self.errors, newline="")
 
     def _fill(self, size: int) -> None:
         have = len(self._data) - self._at
