@@ -14,7 +14,10 @@ _READER = "benchmarks.peers.reader"
 
 
 def checking(bench: Bench) -> Table:
-    """`check` on five million rows, against pyarrow reading the file alone and the exact reader."""
+    """`check` on five million rows, against pyarrow reading the file alone and the exact reader.
+
+    Ratios are to pyarrow for the first file, and to the exact reader (row by row) for the others.
+    """
     table: Table = [("file", "reader", "rows/s", "CPU \u00b5s per row", "CPU ratio", "peak MB")]
     comments = data.feedback(bench.folder, _ROWS)
     alone, check, exact = bench.repeat(
