@@ -6,6 +6,7 @@ import platform
 import tempfile
 from datetime import UTC, datetime
 from importlib.metadata import version
+from inspect import getdoc
 from pathlib import Path
 
 import click
@@ -28,7 +29,7 @@ def main(names: tuple[str, ...], runs: int, large: bool, write: bool) -> None:
         bench = Bench(Path(folder), runs, large)
         for name in names or SCENARIOS:
             scenario = SCENARIOS[name]
-            text = f"## {name}\n\n{scenario.__doc__}\n\n{_markdown(scenario(bench))}"
+            text = f"## {name}\n\n{getdoc(scenario)}\n\n{_markdown(scenario(bench))}"
             click.echo(f"\n{text}")
             if write:
                 _keep(name, text)

@@ -38,6 +38,21 @@ def feedback(folder: Path, rows: int) -> Path:
     return _made(folder / f"feedback-{rows}.csv", rows)
 
 
+def feedback_with_odd_lines(folder: Path, rows: int, share: float) -> Path:
+    """Return the same where a share of the lines, from 0 to 1, is odd: most of them malformed."""
+    return _made(folder / f"odd-{round(1 / share)}-{rows}.csv", rows)
+
+
+def ratings_only(folder: Path, rows: int) -> Path:
+    """Return a CSV file of ids and ratings without a column of comments."""
+    return _made(folder / f"bare-{rows}.csv", rows)
+
+
+def feedback_in_parquet(folder: Path, rows: int) -> Path:
+    """Return feedback with comments as Parquet."""
+    return _made(folder / f"feedback-{rows}.parquet", rows)
+
+
 def _made(path: Path, rows: int) -> Path:
     if not path.exists():
         command = [sys.executable, "-m", "benchmarks.data", str(path), str(rows)]
@@ -66,18 +81,51 @@ def _write_ratings_in_parquet(path: Path, rows: int) -> None:
 
 
 def _write_feedback(path: Path, rows: int) -> None:
+    with path.open("w") as file:
+        file.write(",".join(COLUMNS) + "\n")
+        file.writelines(f'{who},{rating},"{comment}"\n' for who, rating, comment in _rows(rows))
+
+
+def _write_odd(path: Path, rows: int, odd_every: int) -> None:
+    dice = random.Random(3)
+    with path.open("wb") as file:
+        file.write(",".join(COLUMNS).encode() + b"\n")
+        for who, rating, comment in _rows(rows):
+            end = f',"{comment}"'.encode()
+            if dice.randrange(odd_every) == 0:
+                # Too many fields, too few, a bad byte, an open quote; and quotes that are right.
+                odd = [end + b",more", b"", b",caf\xe9", b',"so" he said', b',he said "so"']
+                end = dice.choice(odd)
+            file.write(f"{who},{rating}".encode() + end + b"\n")
+
+
+def _write_bare(path: Path, rows: int) -> None:
+    with path.open("w") as file:
+        file.write(",".join(COLUMNS[:2]) + "\n")
+        file.writelines(f"{who},{rating or 'CLEAR'}\n" for who, rating, _ in _rows(rows))
+
+
+def _write_feedback_in_parquet(path: Path, rows: int) -> None:
+    import pyarrow as pa  # noqa: PLC0415 -- heavy, and to be measured by nobody
+    import pyarrow.parquet as pq  # noqa: PLC0415 -- as above
+
+    schema = pa.schema([(name, pa.string()) for name in COLUMNS])
+    with pq.ParquetWriter(path, schema) as writer:
+        found = _rows(rows)
+        while group := list(islice(found, _BLOCK)):
+            columns = [list(column) for column in zip(*group, strict=True)]
+            writer.write_table(pa.table(columns, schema=schema))
+
+
+def _rows(rows: int) -> Iterator[tuple[str, str, str]]:
     dice = random.Random(2)
     comments = [
         " ".join(dice.choices(["fine", "slow", "wrong", "thanks", "unclear"], k=n))
         for n in range(1, 41)
     ]
-    with path.open("w") as file:
-        file.write(",".join(COLUMNS) + "\n")
-        for ids in _ids(rows):
-            file.writelines(
-                f'{who},{("POSITIVE", "NEGATIVE", "")[n % 3]},"{comments[n % 40]}"\n'
-                for n, who in enumerate(ids)
-            )
+    for ids in _ids(rows):
+        for n, who in enumerate(ids):
+            yield who, ("POSITIVE", "NEGATIVE", "")[n % 3], comments[n % 40]
 
 
 def _ids(rows: int) -> Iterator[list[str]]:
@@ -88,12 +136,20 @@ def _ids(rows: int) -> Iterator[list[str]]:
 
 
 def _main(path: Path, rows: int) -> None:
-    if path.suffix == ".parquet":
-        _write_ratings_in_parquet(path, rows)
-    elif path.name.startswith("feedback"):
-        _write_feedback(path, rows)
-    else:
-        _write_ratings(path, rows, changed_every=100 if path.name.startswith("changed") else None)
+    kind, *_ = path.name.split("-")
+    match kind, path.suffix:
+        case "feedback", ".parquet":
+            _write_feedback_in_parquet(path, rows)
+        case _, ".parquet":
+            _write_ratings_in_parquet(path, rows)
+        case "feedback", _:
+            _write_feedback(path, rows)
+        case "odd", _:
+            _write_odd(path, rows, int(path.name.split("-")[1]))
+        case "bare", _:
+            _write_bare(path, rows)
+        case _:
+            _write_ratings(path, rows, changed_every=100 if kind == "changed" else None)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from benchmarks import data
 from benchmarks.bench import PRODUCT, Bench, Table
 from benchmarks.measure import Usage, python, run
 from benchmarks.pace import pace
+from benchmarks.reading import checking, reading
 from benchmarks.servers import nginx, reset, sink, statistics
 
 _IMPORTER = "clarityq-import"
@@ -131,24 +132,6 @@ def deferring(bench: Bench) -> Table:
     ]  # fmt: skip
 
 
-def checking(bench: Bench) -> Table:
-    """`check` on five million rows, against pyarrow reading the file alone."""
-    rows = 5_000_000
-    path = data.feedback(bench.folder, rows)
-    alone, check = bench.repeat(
-        lambda: run(python("benchmarks.peers.pyarrow_reader", path)),
-        lambda: run(python("importer", "check", path)),
-    )
-    return [
-        ("reader", "rows/s", "ratio", "peak MB"),
-        *(
-            (name, f"{rows / used.seconds:,.0f}", f"{alone.seconds / used.seconds:.2f}",
-             f"{used.peak:.0f}")
-            for name, used in (("pyarrow alone", alone), (f"{_IMPORTER} check", check))
-        ),
-    ]  # fmt: skip
-
-
 def memory(bench: Bench) -> Table:
     """Peak memory of an import, for inputs of different sizes."""
     sizes = (200_000, 10_000_000 if bench.large else 1_000_000)
@@ -213,7 +196,7 @@ def startup(bench: Bench) -> Table:
 SCENARIOS: dict[str, Callable[[Bench], Table]] = {
     function.__name__.replace("_", "-"): function
     for function in (
-        sending, latency, limited, failing, deferring, checking, memory, million_deferred,
+        sending, latency, limited, failing, deferring, checking, reading, memory, million_deferred,
         unchanged, startup, pace,
     )
 }  # fmt: skip

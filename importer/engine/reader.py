@@ -5,16 +5,18 @@ Runs on a reader thread, one batch at a time; the run pulls a batch when it has 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from importer.common.row_set import RowSet
 from importer.errors import InputError
 from importer.feedback.normalise import Normaliser
 from importer.model import Feedback, Outcome
-from importer.sources.base import RowSource
+from importer.sources.base import RowPart, RowSource
+
+T = TypeVar("T")
 
 #: Rows in a batch: enough that the change of threads costs nothing, few enough to stay small.
 BATCH_ROWS = 500
@@ -57,9 +59,8 @@ def read_rows(inputs: Sequence[Input], settled: RowSet) -> Generator[Batch, None
     done = seq = 0
     for position, (source, normalise, ask_status) in enumerate(inputs):
         first_seqs = {position: seq + 1}
-        for rows in source.batches(seq + 1, BATCH_ROWS):
-            seq = rows[-1].seq
-            items = [normalise(row) for row in rows if not settled.count or row.seq not in settled]
+        for last_seq, items in _normalised(source, normalise, seq + 1, settled):
+            seq = last_seq
             share = (done + sizes[position] * source.progress()) / max(1, sum(sizes))
             yield Batch(seq, items, share, first_seqs, ask_status)
             first_seqs = {}
@@ -69,6 +70,35 @@ def read_rows(inputs: Sequence[Input], settled: RowSet) -> Generator[Batch, None
                 f"{source.path} was changed while it was being read: import it again with "
                 "--restart when it is complete"
             )
+
+
+def _normalised(
+    source: RowSource, normalise: Normaliser, first_seq: int, settled: RowSet
+) -> Iterator[tuple[int, list[Feedback | Outcome]]]:
+    """Yield what rows become, without those that are settled, with the number of the last row."""
+    for part in source.parts(first_seq, BATCH_ROWS):
+        if isinstance(part, RowPart):
+            for rows in _in_batches(part.rows):
+                yield (
+                    rows[-1].seq,
+                    [normalise(row) for row in rows if not settled.count or row.seq not in settled],
+                )
+        else:
+            seq = part.first_seq - 1
+            for items in _in_batches(part.feedback(normalise)):
+                seq += len(items)
+                if settled.count:
+                    yield seq, [item for item in items if item.seq not in settled]
+                else:
+                    yield seq, list(items)
+
+
+def _in_batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    if len(items) <= BATCH_ROWS:
+        yield items
+        return
+    for start in range(0, len(items), BATCH_ROWS):
+        yield items[start : start + BATCH_ROWS]
 
 
 def _mark(path: Path) -> tuple[int, int]:

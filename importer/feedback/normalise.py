@@ -19,7 +19,8 @@ class Normaliser:
     """Turns rows into feedback by a rating table and a rule for comments over the limit."""
 
     def __init__(self, ratings: RatingTable, *, truncate_comments: bool = False) -> None:
-        self._ratings = ratings
+        #: What rating words mean.
+        self.ratings = ratings
         self._truncate = truncate_comments
 
     def __call__(self, row: Row) -> Feedback | Outcome:
@@ -39,7 +40,7 @@ class Normaliser:
 
         rating: Meaning | None = None
         if row.rating and not row.rating.isspace():
-            rating = self._ratings.meaning(row.rating)
+            rating = self.ratings.meaning(row.rating)
             if rating is None:
                 return _reject(
                     row,

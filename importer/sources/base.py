@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from importer.model import Row
+from importer.feedback.normalise import Normaliser
+from importer.feedback.ratings import RatingTable
+from importer.model import Feedback, Outcome, Row
+
+#: Files below this, in bytes, are read row by row: they are done before pyarrow is loaded.
+BY_COLUMN_FROM = 1024 * 1024
+
+#: The length of a part's digest.
+DIGEST_BYTES = 16
 
 
 class Original(NamedTuple):
@@ -18,6 +27,71 @@ class Original(NamedTuple):
     number: int
     cells: Sequence[str]
     surplus: Sequence[str] = ()
+
+
+class RowPart(NamedTuple):
+    """Some rows that follow each other, one by one."""
+
+    rows: Sequence[Row]
+
+    def digest(self) -> bytes:
+        """Return `DIGEST_BYTES` that are the same in each reading, for the same rows."""
+        digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+        for row in self.rows:
+            digest.update(repr(row).encode("utf-8", "surrogatepass"))
+        return digest.digest()
+
+
+class Survey(NamedTuple):
+    """What can be told of many rows at once."""
+
+    #: Rows that can surely be sent as they are.
+    sendable: int
+    #: How many of them have a comment and no rating.
+    comment_only: int
+    #: Comments over the limit, of all rows.
+    long_comments: int
+    #: The words of the rating column, of all rows that could be read, in order of occurrence.
+    words: Mapping[str, int]
+    #: The ids of the `sendable` rows, 16 bytes each.
+    ids: bytes
+    #: The places (from 0) of all other rows: only the normaliser can tell what they become.
+    others: Sequence[int]
+
+
+class ColumnPart(Protocol):
+    """Some rows that follow each other, by column."""
+
+    first_seq: int
+
+    def __len__(self) -> int: ...
+
+    def row(self, place: int) -> Row:
+        """Return the row at `place` (from 0), without its line unless it could not be read."""
+        ...
+
+    def line(self, place: int) -> int | None:
+        """Return the physical line on which the row at `place` starts; see `Row.line`."""
+        ...
+
+    def rows(self) -> Iterator[Row]:
+        """Yield all rows, as a `RowPart` would hold them."""
+        ...
+
+    def digest(self) -> bytes:
+        """Return `DIGEST_BYTES` that are the same in each reading, for the same bytes."""
+        ...
+
+    def survey(self, table: RatingTable) -> Survey:
+        """Return what can be told without the normaliser."""
+        ...
+
+    def feedback(self, normalise: Normaliser) -> list[Feedback | Outcome]:
+        """Return what `normalise` would make of each row."""
+        ...
+
+
+Part = RowPart | ColumnPart
 
 
 class RowSource(Protocol):
@@ -36,12 +110,16 @@ class RowSource(Protocol):
         """
         ...
 
+    def parts(self, first_seq: int, size: int) -> Iterator[Part]:
+        """Yield the same rows in the quickest way; a part may hold more than `size` of them."""
+        ...
+
     def originals(self, numbers: Iterable[int]) -> Iterator[Original]:
         """Yield the rows with these numbers (from 1, ascending), with all their columns."""
         ...
 
     def progress(self) -> float:
-        """Return the share (0 to 1) of the file that the latest `batches` has read."""
+        """Return the share (0 to 1) of the file that the latest `batches` or `parts` has read."""
         ...
 
     def close(self) -> None:

@@ -6,13 +6,16 @@ import contextlib
 import csv
 import io
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import cast
 
 from importer.errors import InputError
-from importer.model import Reason, Row
-from importer.sources.base import Original
+from importer.model import Row
+from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart
 from importer.sources.columns import find_columns, folded_name
-from importer.sources.csv_records import KEEP_BYTES, Record, RecordReader, kept_byte
+from importer.sources.csv_records import KEEP_BYTES, Record, RecordReader
+from importer.sources.csv_rows import RowMaker
 from importer.sources.location import DAMAGED, check_is_text, open_binary
 
 _DELIMITERS = ",;\t|"
@@ -44,38 +47,41 @@ class CsvSource:
             if first.problem is not None:
                 raise InputError(f"{path}, line {first.line}: the header: {first.problem}")
             self.header: Sequence[str] = [name.removeprefix("\ufeff") for name in first.fields]
-            self._columns = find_columns(path, self.header, columns)
+            places = find_columns(path, self.header, columns)
+            self._make = RowMaker(self.header, places, self.encoding)
             if next(records, None) is None:
                 raise InputError(f"{path} has a header but no rows")
 
     def batches(self, first_seq: int, size: int) -> Iterator[Sequence[Row]]:
         """Yield all rows; see `RowSource`."""
-        place = self._columns
-        id_at = place["conversation_id"]
-        rating_at, comment_at = place.get("rating"), place.get("comment")
-        seq = first_seq
-        batch: list[Row] = []
-        for line, fields, problem in self._data():
-            if problem is not None:
-                batch.append(_bad(seq, line, Reason.MALFORMED, problem))
-            elif (byte := kept_byte("".join(fields))) is not None:
-                batch.append(_bad(seq, line, Reason.BAD_BYTES, self._undecodable(fields, byte)))
-            else:
-                batch.append(
-                    Row(
-                        seq,
-                        fields[id_at],
-                        "" if rating_at is None else fields[rating_at],
-                        "" if comment_at is None else fields[comment_at],
-                        line,
-                    )
-                )
-            seq += 1
-            if len(batch) >= size:
+        with contextlib.closing(self._data()) as records:
+            rows = self._make.rows(records, first_seq)
+            while batch := list(islice(rows, size)):
                 yield batch
-                batch = []
-        if batch:
-            yield batch
+
+    def parts(self, first_seq: int, size: int) -> Iterator[Part]:
+        """Yield all rows, by column where that is sure to be exact; see `RowSource`."""
+        if self._size < BY_COLUMN_FROM:
+            yield from map(RowPart, self.batches(first_seq, size))
+            return
+        from importer.sources import blocks, csv_parts  # noqa: PLC0415 -- loads numpy and pyarrow
+
+        if not csv_parts.is_parsed_alike(self.delimiter):
+            yield from map(RowPart, self.batches(first_seq, size))
+            return
+        stream, raw = open_binary(self.path)
+        with raw, stream, self._explained():
+            found = blocks.Blocks(
+                cast("blocks.ByteStream", stream),
+                self.encoding,
+                csv_parts.BLOCK,
+                compressed=stream is not raw,
+            )
+            reader = csv_parts.TwoTierReader(found, self._make, self.delimiter, csv_parts.BLOCK)
+            for part in reader.parts(first_seq):
+                self._read = raw.tell()
+                yield part
+        self._read = self._size
 
     def originals(self, numbers: Iterable[int]) -> Iterator[Original]:
         """Yield the rows with these numbers; see `RowSource`."""
@@ -108,21 +114,27 @@ class CsvSource:
             raw,
             stream,
             io.TextIOWrapper(stream, self.encoding, errors=KEEP_BYTES, newline="") as text,
+            self._explained(),
         ):
             reader = RecordReader(text, self.delimiter)
-            try:
-                for number, record in enumerate(reader):
-                    reader.width = width
-                    if number % 256 == 0:
-                        self._read = raw.tell()
-                    yield record
-            except DAMAGED as error:
-                raise InputError(f"{self.path} is damaged or cut off: {error}") from None
-            except UnicodeError as error:
-                raise InputError(f"{self.path} is not {self.encoding}: {error}") from None
-            except OSError as error:
-                raise InputError(f"{self.path} cannot be read: {error.strerror or error}") from None
+            for number, record in enumerate(reader):
+                reader.width = width
+                if number % 256 == 0:
+                    self._read = raw.tell()
+                yield record
             self._read = self._size
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what a stream raises into `InputError`."""
+        try:
+            yield
+        except DAMAGED as error:
+            raise InputError(f"{self.path} is damaged or cut off: {error}") from None
+        except UnicodeError as error:
+            raise InputError(f"{self.path} is not {self.encoding}: {error}") from None
+        except OSError as error:
+            raise InputError(f"{self.path} cannot be read: {error.strerror or error}") from None
 
     def _sample(self) -> str:
         stream, raw = open_binary(self.path)
@@ -137,20 +149,6 @@ class CsvSource:
                 raise InputError(f"{self.path} cannot be read: {error.strerror or error}") from None
         check_is_text(self.path, start, self.encoding)
         return start.decode(self.encoding, KEEP_BYTES)
-
-    def _undecodable(self, fields: list[str], byte: int) -> str:
-        column = next(
-            (n for n, v in zip(self.header, fields, strict=True) if kept_byte(v) is not None), "?"
-        )
-        encoding = self.encoding.removesuffix("-sig")
-        return (
-            f"byte 0x{byte:02X} in column {column.strip()!r} is not valid {encoding}; "
-            "if the whole file is in another encoding, give --encoding, such as cp1252"
-        )
-
-
-def _bad(seq: int, line: int, reason: Reason, detail: str) -> Row:
-    return Row(seq, "", "", "", line, reason, detail)
 
 
 def _detect_delimiter(sample: str, columns: Mapping[str, str]) -> str:

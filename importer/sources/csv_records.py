@@ -12,7 +12,7 @@ import codecs
 import csv
 from collections import deque
 from collections.abc import Iterator
-from typing import NamedTuple, TextIO
+from typing import NamedTuple, Protocol
 
 #: The longest record, in code points; it bounds the memory that a stray quote can take.
 RECORD_LIMIT = 1024 * 1024
@@ -62,6 +62,14 @@ class Record(NamedTuple):
     problem: str | None = None
 
 
+class Lines(Protocol):
+    """Where text comes from, a physical line at a time."""
+
+    def readline(self, limit: int, /) -> str:
+        """Return the next line, or its next `limit` code points; nothing at the end."""
+        ...
+
+
 class _TooLongError(Exception):
     pass
 
@@ -69,16 +77,29 @@ class _TooLongError(Exception):
 class RecordReader:
     """Iterates over the records of `stream`; blank lines are passed over.
 
-    With `width` set, a record with another number of fields is malformed.
+    With `width` set, a record with another number of fields is malformed. The first physical line
+    of `stream` is `line`.
     """
 
-    def __init__(self, stream: TextIO, delimiter: str, width: int | None = None) -> None:
+    def __init__(
+        self, stream: Lines, delimiter: str, width: int | None = None, line: int = 1
+    ) -> None:
         self._stream = stream
         self._delimiter = delimiter
         self.width = width
-        self._line = 1
+        self._line = line
         self._again: deque[str] = deque()
         self._consumed: list[str] = []
+
+    @property
+    def line(self) -> int:
+        """Return the physical line that follows the latest record."""
+        return self._line
+
+    @property
+    def is_within_record(self) -> bool:
+        """Return whether lines were read that belong to no record yet."""
+        return bool(self._consumed)
 
     def __iter__(self) -> Iterator[Record]:
         consumed = self._consumed

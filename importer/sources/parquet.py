@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import pyarrow.parquet as pq
 from importer.common.uuids import uuid_text
 from importer.errors import InputError
 from importer.model import Reason, Row
-from importer.sources.base import Original
+from importer.settings import FIELDS
+from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart
 from importer.sources.columns import find_columns
 from importer.sources.csv_records import KEEP_BYTES
 
@@ -48,31 +50,31 @@ class ParquetSource:
 
     def batches(self, first_seq: int, size: int) -> Iterator[Sequence[Row]]:
         """Yield all rows; see `RowSource`."""
-        names = [self.header[index] for index in self._columns.values()]
         self._read = 0
-        for batch in self._arrow_batches(size, names):
-            empty = [""] * batch.num_rows
-            cells: dict[str, list[str]] = {}
-            problems: dict[int, str] = {}
-            for field, index in self._columns.items():
-                values = batch.column(self.header[index])
-                cells[field] = self._texts(field, values, problems)
-            rows = [
-                Row(seq, conversation, rating, comment)
-                for seq, (conversation, rating, comment) in enumerate(
-                    zip(
-                        cells["conversation_id"],
-                        cells.get("rating", empty),
-                        cells.get("comment", empty),
-                        strict=True,
-                    ),
-                    first_seq + self._read,
-                )
-            ]
-            for place, problem in problems.items():
-                rows[place] = Row(rows[place].seq, "", "", "", None, Reason.BAD_BYTES, problem)
+        for batch in self._arrow_batches(size, self._names):
+            rows = self._rows(batch, first_seq + self._read)
             self._read += batch.num_rows
             yield rows
+
+    def parts(self, first_seq: int, size: int) -> Iterator[Part]:
+        """Yield all rows; see `RowSource`."""
+        if self.path.stat().st_size < BY_COLUMN_FROM:
+            yield from map(RowPart, self.batches(first_seq, size))
+            return
+        from importer.sources.column_part import ColumnBlock  # noqa: PLC0415 -- loads numpy
+        from importer.sources.parquet_columns import rows_at_a_time  # noqa: PLC0415 -- as above
+
+        with self._open() as file:
+            size = rows_at_a_time(file.metadata, list(self._columns.values()), size)
+        self._read = 0
+        for batch in self._arrow_batches(size, self._names):
+            columns = self._text_columns(batch)
+            seq = first_seq + self._read
+            self._read += batch.num_rows
+            if columns is None:
+                yield RowPart(self._rows(batch, seq))
+            else:
+                yield ColumnBlock(seq, columns)
 
     def originals(self, numbers: Iterable[int]) -> Iterator[Original]:
         """Yield the rows with these numbers, all columns; see `RowSource`."""
@@ -109,6 +111,50 @@ class ParquetSource:
                 yield from file.iter_batches(size, columns=names, use_threads=False)
             except (pa.ArrowException, OSError, ValueError) as error:
                 raise self._damaged(error) from None
+
+    @property
+    def _names(self) -> list[str]:
+        return [self.header[index] for index in self._columns.values()]
+
+    def _rows(self, batch: pa.RecordBatch, first_seq: int) -> list[Row]:
+        empty = [""] * batch.num_rows
+        cells: dict[str, list[str]] = {}
+        problems: dict[int, str] = {}
+        for field, index in self._columns.items():
+            values = batch.column(self.header[index])
+            cells[field] = self._texts(field, values, problems)
+        rows = [
+            Row(seq, conversation, rating, comment)
+            for seq, (conversation, rating, comment) in enumerate(
+                zip(
+                    cells["conversation_id"],
+                    cells.get("rating", empty),
+                    cells.get("comment", empty),
+                    strict=True,
+                ),
+                first_seq,
+            )
+        ]
+        for place, problem in problems.items():
+            rows[place] = Row(rows[place].seq, "", "", "", None, Reason.BAD_BYTES, problem)
+        return rows
+
+    def _text_columns(self, batch: pa.RecordBatch) -> list[pa.StringArray] | None:
+        """Return the columns of all fields as text, or None if the rows have to be looked at."""
+        from importer.sources.parquet_columns import text_column  # noqa: PLC0415 -- loads numpy
+        from importer.sources.plain import empty_cells  # noqa: PLC0415 -- as above
+
+        columns: list[pa.StringArray] = []
+        for field in FIELDS:
+            if field not in self._columns:
+                columns.append(empty_cells(batch.num_rows))
+                continue
+            values = batch.column(self.header[self._columns[field]])
+            column = text_column(values, partial(self._texts, field, problems={}))
+            if column is None:
+                return None
+            columns.append(column)
+        return columns
 
     def _damaged(self, error: Exception) -> InputError:
         return InputError(f"{self.path} is damaged: {_brief(error)}")

@@ -8,7 +8,8 @@ import pytest
 from importer.feedback.ratings import RatingTable
 from importer.model import Meaning, Reason
 from importer.settings import ImportSettings, LongComments
-from importer.workflows.check_inputs import _ConversationCounter, check_inputs
+from importer.sources.conversations import ConversationCounter
+from importer.workflows.check_inputs import check_inputs
 from tests.support.data import conversation, write_csv
 
 Make = Callable[..., ImportSettings]
@@ -44,7 +45,7 @@ def test_every_row_is_counted_once_with_examples(tmp_path: Path, settings_for: M
 def test_repeated_conversations_are_found_in_memory_and_on_disk(
     tmp_path: Path, settings_for: Make, monkeypatch: pytest.MonkeyPatch, spill_at: int
 ) -> None:
-    monkeypatch.setattr(_ConversationCounter, "_SPILL_AT", spill_at)
+    monkeypatch.setattr(ConversationCounter, "SPILL_AT", spill_at)
     numbers = [*range(1000), *range(10), *range(10), 3]
     rows = [(conversation(number), "POSITIVE", "") for number in numbers]
     found = check_inputs(settings_for(write_csv(tmp_path / "in.csv", rows)))
