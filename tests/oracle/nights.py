@@ -53,6 +53,9 @@ class Kind:
     window: float = 0.6
     """How long a request may take effect late; the command is told somewhat more."""
 
+    troubled: float = 0.17
+    """The share of the rows whose first requests do not go well."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -94,7 +97,7 @@ def invent(kind: Kind, seed: int) -> History:
         words = ("POSITIVE", "NEGATIVE")
         lines = [(conversation(n), random.choice(words), f"night {night} of {n}") for n in chosen]
         history.nights.append(lines)
-        for _, _, comment in random.sample(lines, len(lines) // 6):
+        for _, _, comment in random.sample(lines, round(len(lines) * kind.troubled)):
             history.troubles[comment] = [
                 _trouble(random, kind) for _ in range(random.randint(1, 2))
             ]

@@ -51,8 +51,8 @@ class Service:
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._listener: socket.socket | None = None
+        self._sockets: set[socket.socket] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections = 0
         self.port = 0
@@ -116,47 +116,55 @@ class Service:
         future.result(HANG)
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=200)
+        self._listener.setblocking(False)
+        self.port = self._listener.getsockname()[1]
+        self._loop.add_reader(self._listener, self._accept, self._listener)
 
     async def _close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for writer in list(self._writers):
-            writer.transport.abort()
+        if self._listener is not None:
+            self._loop.remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        # Let the loop see the ends of the connections, and of those that were on their way in.
+        # Let the loop see the ends of the connections before it is used or stopped again.
         await asyncio.sleep(0.01)
+        for connection in self._sockets:
+            connection.close()
+        self._sockets.clear()
 
     async def _forget_late(self) -> None:
         for late in self._late:
             late.timer.cancel()
         self._late.clear()
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._server is None:
-            # It was on its way in when the port was closed.
-            writer.transport.abort()
+    def _accept(self, listener: socket.socket) -> None:
+        # Not with a server of asyncio: one that closes while somebody connects leaks a transport.
+        try:
+            connection, _ = listener.accept()
+        except OSError:
             return
+        connection.setblocking(False)
         self._connections += 1
-        self._writers.add(writer)
-        task = self._loop.create_task(self._converse(reader, writer, self._connections))
+        self._sockets.add(connection)
+        task = self._loop.create_task(self._converse(connection, self._connections))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _converse(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: int
-    ) -> None:
+    async def _converse(self, connection: socket.socket, number: int) -> None:
+        reader, writer = await asyncio.open_connection(sock=connection)
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError):
-                while await self._exchange(reader, writer, connection):
+                while await self._exchange(reader, writer, number):
                     pass
-        finally:
-            self._writers.discard(writer)
             writer.close()
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
+        finally:
+            self._sockets.discard(connection)
 
     async def _exchange(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: int

@@ -22,7 +22,7 @@ RED_SEEDS = range(3)
 ORDERLY = Kind("orderly")
 LEDGER = Kind("any order with a ledger", options=("--skip-unchanged",), any_order=True)
 PLAIN = Kind("any order", any_order=True, late=False, interruptions=("stop", "outage"))
-HASTY = Kind("hasty", waits=False, interruptions=(), window=3.0)
+HASTY = Kind("hasty", waits=False, interruptions=(), window=6.0, troubled=0.5)
 
 
 def judge(desk: Desk, kind: Kind, seed: int) -> None:

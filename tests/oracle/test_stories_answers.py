@@ -25,7 +25,7 @@ from tests.oracle.service import Service
 
 ONE, TWO = conversation(1), conversation(2)
 
-WINDOW, LATE_EFFECT = 2.0, "3s"
+WINDOW, LATE_EFFECT = 4.0, "5s"
 """A late request takes effect within less than the run was told to expect."""
 
 LOST: dict[str, Answer] = {
