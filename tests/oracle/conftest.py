@@ -35,3 +35,11 @@ def desk(tmp_path: Path, service: Service) -> Iterator[Desk]:
     given = Desk(tmp_path, service)
     yield given
     given.audit()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the stories out of the quick tier: each runs the command, most of them several times."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
