@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmarks.measure import Usage, middle, python, run
 
@@ -40,7 +41,7 @@ class Bench:
         """Return the folder of the latest job."""
         return self.folder / f"jobs-{self.jobs}"
 
-    def summary(self) -> dict[str, object]:
+    def summary(self) -> dict[str, Any]:
         """Return the summary of the latest job."""
         (found,) = self.job_folder.glob("*/summary.json")
         return dict(json.loads(found.read_text()))

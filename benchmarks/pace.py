@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
+from typing import Any
 
 from benchmarks import data
 from benchmarks.bench import Bench, Table
@@ -21,7 +21,7 @@ class Run:
     granted: list[int]
     refused: list[int]
     stored: int
-    summary: dict[str, object]
+    summary: dict[str, Any]
 
     def rate(self, since: int = 0, until: int | None = None) -> float:
         """Return the requests granted per second, between two seconds of the run."""
@@ -65,7 +65,7 @@ def pace(bench: Bench, seed: int = 1, minute: int = 60) -> Table:
     def line(name: str, share: float, bar: float, run: Run, since: int = 0) -> None:
         table.append(
             (name, f"{share:.3f}", f"{bar:.2f}", f"{run.refused_share(since):.2%}",
-             str(run.summary["limited_by"]))
+             run.summary["limited_by"])
         )  # fmt: skip
         print(*table[-1], flush=True)  # noqa: T201 -- some of these take minutes
 
@@ -97,7 +97,7 @@ def pace(bench: Bench, seed: int = 1, minute: int = 60) -> Table:
     run = play(bench, minute, limit=500, retry_after=1, seed=seed)
     line("500/s with Retry-After: 1", run.rate() / 500, 0.95, run)
     run = play(bench, minute, down=(4.0, 2.0), seed=seed)
-    failed = json.loads(json.dumps(run.summary["outcomes"]))["failed"]
+    failed = run.summary["outcomes"]["failed"]
     line(f"503 for 2 s of every 4 s ({failed} rows failed)", run.stored / free.stored, 0.38, run)
     return table
 
@@ -107,6 +107,6 @@ def _nginx(bench: Bench, url: str, seconds: int) -> Run:
     path = data.ratings(bench.folder, 200_000)
     bench.importer(path, url, "--max-duration", f"{seconds}s", ok=_TIME_BOX)
     summary = bench.summary()
-    stored = json.loads(json.dumps(summary["outcomes"]))["succeeded"]
-    refused = int(str(summary["puts"])) - stored
+    stored = summary["outcomes"]["succeeded"]
+    refused = summary["puts"] - stored
     return Run([stored // seconds] * seconds, [refused // seconds] * seconds, stored, summary)

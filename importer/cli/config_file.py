@@ -16,9 +16,9 @@ from importer.common.text import did_you_mean
 from importer.errors import SettingsError
 from importer.settings.derive import flat, options_of
 from importer.settings.kinds import words_of
+from importer.settings.option import PREFIX
 
 DEFAULT_FILE = Path("clarityq-import.toml")
-_PREFIX = "CLARITYQ_"
 #: Where a command's context holds the configuration files that were read, and what they say.
 _FILES = "importer.configuration_files"
 _DEFAULTS = "importer.defaults"
@@ -110,10 +110,10 @@ def _from_table(
 
 
 def _from_environment(known: Mapping[str, click.Option], own: set[str]) -> dict[str, Any]:
-    variables = {_PREFIX + name.upper(): name for name in known}
+    variables = {PREFIX + name.upper(): name for name in known}
     values: dict[str, Any] = {}
     for variable, text in os.environ.items():
-        if not variable.startswith(_PREFIX) or variable in _OTHER_VARIABLES:
+        if not variable.startswith(PREFIX) or variable in _OTHER_VARIABLES:
             continue
         if variable not in variables:
             meant = did_you_mean(variable, {*variables, *_OTHER_VARIABLES})

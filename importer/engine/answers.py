@@ -20,7 +20,7 @@ from importer.engine.ledger_check import LedgerCheck, Standing
 from importer.engine.next_step import Disposer, Wait
 from importer.engine.progress import ProgressReporter, Reading
 from importer.engine.resume import lasting
-from importer.engine.service_health import Exchange, learn, reason_to_stop
+from importer.engine.service_health import END_THE_RUN, Exchange, learn, reason_to_stop
 from importer.jobs.records import Totals
 from importer.model import Attempt, Call, Feedback, Outcome, OutcomeKind, Reason, RunEnd
 from importer.pacing import Pacer
@@ -31,7 +31,7 @@ _CANARY = 20
 _MANY_ROWS = 1000
 #: Seconds that a request in flight may still take when the service is unavailable.
 _GRACE_IN_OUTAGE = 0.5
-_TROUBLE = (VerdictKind.TRANSIENT, VerdictKind.KEY_REFUSED, VerdictKind.UNTRUSTED)
+_TROUBLE = (VerdictKind.TRANSIENT, *END_THE_RUN)
 _TOLD_BY_STATUS = (
     VerdictKind.COMPLETED, VerdictKind.NOT_COMPLETED, VerdictKind.CONVERSATION_ERROR
 )  # fmt: skip
@@ -114,7 +114,7 @@ class Answers:
             pacer.window.turn(now, self._clock.cpu())
             self._control.changed.notify()
         call = Call.STATUS if lane.ask_status else Call.PUT
-        if verdict.kind in (VerdictKind.KEY_REFUSED, VerdictKind.UNTRUSTED):
+        if verdict.kind in END_THE_RUN:
             # The row was not at fault: it stays pending.
             self._remember(lane, verdict, now, call, None)
             self.superseded(self._lanes.park(lane, LaneState.RETRYING, now, now))

@@ -14,7 +14,8 @@ from importer.pacing import Pacer, Suspicion
 #: The most that a pause is longer than asked for, as a share of it.
 _JITTER = 0.1
 _ASK_FOR_A_PAUSE = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-_END_THE_RUN = (VerdictKind.KEY_REFUSED, VerdictKind.UNTRUSTED)
+#: Verdicts that end the run at once; the row was not at fault.
+END_THE_RUN = (VerdictKind.KEY_REFUSED, VerdictKind.UNTRUSTED)
 
 
 class Exchange(NamedTuple):
@@ -35,7 +36,7 @@ def learn(pacer: Pacer, verdict: Verdict, exchange: Exchange, now: float) -> str
     was_open, was_paused = breaker.is_open, bool(pacer.paused_for(now))
     if verdict.kind is not VerdictKind.TRANSIENT:
         pacer.answered(now, exchange.started, exchange.in_flight)
-        resumes = was_open and not breaker.is_open and verdict.kind not in _END_THE_RUN
+        resumes = was_open and not breaker.is_open and verdict.kind not in END_THE_RUN
         return "the service is available again: resuming" if resumes else ""
     pause = None
     if verdict.retry_after and verdict.http_status in _ASK_FOR_A_PAUSE:

@@ -169,10 +169,7 @@ class Pacer:
 
         `retry_after` (seconds) is when to come again; `suspicion`: see `CircuitBreaker.failed`.
         """
-        self._throttled = True
-        self.breaker.failed(now, started, refused=True, suspicion=suspicion)
-        if retry_after:
-            self._pause.ask(now, started, now + retry_after, stalled=self.breaker.is_probing)
+        self._failed(now, started, retry_after, suspicion, refused=True)
         if not self.breaker.is_probing:
             self.finder.refused(now, started)
 
@@ -187,15 +184,26 @@ class Pacer:
         suspicion: Suspicion = Suspicion.NONE,
     ) -> None:
         """A request failed in a way that says nothing of its row; `first` for the first time."""
-        self._throttled = True
-        self.breaker.failed(now, started, suspicion=suspicion)
-        if retry_after:
-            self._pause.ask(now, started, now + retry_after, stalled=self.breaker.is_probing)
+        self._failed(now, started, retry_after, suspicion, refused=False)
         if self.breaker.is_probing:
             return
         self.finder.granted(now, started)
         if first:
             self.window.failed(now, in_flight)
+
+    def _failed(
+        self,
+        now: float,
+        started: float,
+        retry_after: float | None,
+        suspicion: Suspicion,
+        *,
+        refused: bool,
+    ) -> None:
+        self._throttled = True
+        self.breaker.failed(now, started, refused=refused, suspicion=suspicion)
+        if retry_after:
+            self._pause.ask(now, started, now + retry_after, stalled=self.breaker.is_probing)
 
     def _succeeded(self, now: float, started: float) -> None:
         breaker = self.breaker

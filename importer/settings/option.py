@@ -23,7 +23,8 @@ from importer.settings.kinds import BY_TYPE, FLAG, Kind, Value, choice
 
 #: The default of an option that has to be given.
 REQUIRED: Final = object()
-_PREFIX = "CLARITYQ_"
+#: How the variables of options begin.
+PREFIX = "CLARITYQ_"
 
 
 def option(
@@ -97,7 +98,7 @@ class Option:
     @property
     def variable(self) -> str:
         """The environment variable that sets it."""
-        return _PREFIX + self.name.upper()
+        return PREFIX + self.name.upper()
 
     @property
     def default_text(self) -> str:
