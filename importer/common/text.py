@@ -2,8 +2,46 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
+import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+#: Format characters that nobody sees: zero-width ones, byte order marks, marks of direction.
+_UNSEEN = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+_AROUND = re.compile(rf"^[\s{_UNSEEN}]+|[\s{_UNSEEN}]+$")
+_NOTHING = re.compile(rf"[\s{_UNSEEN}]*")
+
+
+def trimmed(text: str) -> str:
+    """Return `text` without the white space and the invisible characters around it."""
+    return _AROUND.sub("", text)
+
+
+def is_blank(text: str) -> bool:
+    """Return whether `text` holds nothing but white space and invisible characters."""
+    return _NOTHING.fullmatch(text) is not None
+
+
+def composed(text: str) -> str:
+    """Return `text` with composed letters (NFC), so that names that look the same are the same."""
+    return unicodedata.normalize("NFC", text)
+
+
+def shell_word(text: str) -> str:
+    """Return `text` as one types it in a shell, whatever characters or bytes it holds."""
+    if text.isprintable():
+        return shlex.quote(text)
+    shown_as = {ord("\\"): "\\\\", ord("'"): "\\'"}
+    parts = (
+        c.translate(shown_as)
+        if c.isprintable()
+        else "".join(f"\\x{byte:02x}" for byte in os.fsencode(c))
+        for c in text
+    )
+    return f"$'{''.join(parts)}'"
 
 
 def escaped(text: str, *, keep: str = "") -> str:

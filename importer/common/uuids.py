@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from importer.common.text import trimmed
+
 _CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _HEX = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}"
 _ACCEPTED = re.compile(rf"(?:urn:uuid:)?(?:{_HEX})|\{{(?:{_HEX})\}}", re.ASCII | re.IGNORECASE)
@@ -13,9 +15,11 @@ def canonical_uuid(text: str) -> str | None:
     """Return `text` as a lower-case UUID with hyphens, or None if it is not a UUID.
 
     The hyphens may be missing, letters may be upper case, and braces or `urn:uuid:` may be there.
+    White space and invisible characters around it are not part of it.
     """
     if _CANONICAL.fullmatch(text):
         return text
+    text = trimmed(text)
     if not _ACCEPTED.fullmatch(text):
         return None
     return _hyphenated(text.lower().removeprefix("urn:uuid:").strip("{}").replace("-", ""))

@@ -6,7 +6,7 @@ those of the API's feedback call.
 
 from __future__ import annotations
 
-from importer.common.text import shown
+from importer.common.text import is_blank, shown
 from importer.common.uuids import canonical_uuid
 from importer.feedback.ratings import RatingTable
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Reason, Row
@@ -34,12 +34,12 @@ class Normaliser:
                 None,
                 Reason.BAD_CONVERSATION_ID,
                 f"conversation_id {shown(row.conversation_id)} is not a UUID"
-                if row.conversation_id
+                if not is_blank(row.conversation_id)
                 else "conversation_id is empty",
             )
 
         rating: Meaning | None = None
-        if row.rating and not row.rating.isspace():
+        if not is_blank(row.rating):
             rating = self.ratings.meaning(row.rating)
             if rating is None:
                 return _reject(
@@ -54,19 +54,17 @@ class Normaliser:
                     f"rating {shown(row.rating)} is mapped to SKIP",
                 )  # fmt: skip
 
-        comment: str | None = row.comment
-        truncated = False
-        if not comment or comment.isspace():
-            comment = None
-        elif len(comment) > COMMENT_LIMIT:
+        text, truncated = row.comment, False
+        if len(text) > COMMENT_LIMIT and not is_blank(text):
             if not self._truncate:
                 return _reject(
                     row,
                     conversation,
                     Reason.COMMENT_TOO_LONG,
-                    f"comment has {len(comment):,} characters; the API takes {COMMENT_LIMIT:,}",
+                    f"comment has {len(text):,} characters; the API takes {COMMENT_LIMIT:,}",
                 )
-            comment, truncated = comment[:COMMENT_LIMIT], True
+            text, truncated = text[:COMMENT_LIMIT], True
+        comment = None if not truncated and is_blank(text) else text
 
         if rating is None and comment is None:
             return _reject(

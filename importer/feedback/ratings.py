@@ -12,7 +12,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from importer.common.text import trimmed
 from importer.errors import SettingsError
+from importer.feedback.spellings import spellings
 from importer.model import Meaning
 
 _POSITIVE, _NEGATIVE = Meaning.POSITIVE, Meaning.NEGATIVE
@@ -34,15 +36,25 @@ _DECORATION = re.compile("[\U0001f3fb-\U0001f3ff\ufe0f]")
 
 
 def _key(word: str) -> str:
-    return _DECORATION.sub("", word.strip()).casefold()
+    return _DECORATION.sub("", trimmed(word)).casefold()
+
+
+def _is_five_stars(words: Iterable[str]) -> bool:
+    """Return whether the numbers among the words are those of a scale from one to five."""
+    numbers = {int(word) for word in words if word.isascii() and word.isdigit()}
+    return numbers >= {1, 2, 4, 5} and max(numbers) == 5
 
 
 class RatingTable:
-    """Looks up the meaning of a source word; case and surrounding space do not matter."""
+    """Looks up the meaning of a source word; case and surrounding space do not matter.
+
+    A number that the table knows is found in its other spellings, too (`feedback.spellings`).
+    """
 
     def __init__(self, words: Mapping[str, Meaning] | None = None) -> None:
         merged = {**_BASE, **(words or {})}
         self._meanings = {_key(word): meaning for word, meaning in merged.items()}
+        self._in_stars = _is_five_stars(self._meanings)
 
     @property
     def words(self) -> Mapping[str, Meaning]:
@@ -51,7 +63,11 @@ class RatingTable:
 
     def meaning(self, word: str) -> Meaning | None:
         """Return what `word` means, or None if the table does not know it."""
-        return self._meanings.get(_key(word))
+        key = _key(word)
+        if (meaning := self._meanings.get(key)) is not None:
+            return meaning
+        others = spellings(key, in_stars=self._in_stars)
+        return next((self._meanings[one] for one in others if one in self._meanings), None)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RatingTable) and self._meanings == other._meanings

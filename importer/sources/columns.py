@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from importer.common.text import nearest
+from importer.common.text import composed, nearest, shell_word, trimmed
 from importer.errors import InputError
 from importer.settings import FIELDS
 
@@ -31,10 +31,10 @@ def find_columns(path: Path, header: Sequence[str], names: Mapping[str, str]) ->
             found[field] = folded.index(folded_name(wanted))
         elif field in names or field == "conversation_id":
             meant = nearest(folded_name(wanted), folded)
-            hint = header[folded.index(meant)].strip() if meant is not None else "NAME"
+            hint = trimmed(header[folded.index(meant)]) if meant is not None else "NAME"
             raise InputError(
                 f"{path}: there is no column {wanted!r}; {_list(header)}. "
-                f"If another one holds it: --column '{field}={hint}'"
+                f"If another one holds it: --column {shell_word(f'{field}={hint}')}"
             )
     if len(found) == 1:
         raise InputError(
@@ -45,12 +45,12 @@ def find_columns(path: Path, header: Sequence[str], names: Mapping[str, str]) ->
 
 
 def folded_name(name: str) -> str:
-    """Return a column's name without what does not matter: case, and the space around it."""
-    return name.strip().casefold()
+    """Return a column's name without what does not matter: case, and what nobody sees around it."""
+    return composed(trimmed(name)).casefold()
 
 
 def _list(header: Sequence[str]) -> str:
     most = 30
-    names = ", ".join(repr(name.strip()[:60]) for name in header[:most])
+    names = ", ".join(repr(trimmed(name)[:60]) for name in header[:most])
     more = f" and {len(header) - most} more" if len(header) > most else ""
     return f"the columns are {names}{more}"

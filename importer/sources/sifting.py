@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from importer.common.text import is_blank
 from importer.feedback.normalise import COMMENT_LIMIT
 from importer.feedback.ratings import RatingTable
 from importer.model import Meaning
@@ -134,7 +135,7 @@ def spelt_ids(ids: Ids) -> list[str]:
 
 
 def _code(word: str, table: RatingTable) -> int:
-    if not word or word.isspace():
+    if is_blank(word):
         return BLANK
     meaning = table.meaning(word)
     return _UNSURE if meaning is None else _CODES.get(meaning, _UNSURE)
@@ -144,10 +145,10 @@ def _find_blank(offsets: Offsets, lengths: Offsets, text: Bytes) -> Flags:
     blank: Flags = lengths == 0
     starts = offsets[:-1][~blank]
     first = text[starts]
-    # White space in ASCII lies below this; what is beyond ASCII may be white space.
+    # White space in ASCII lies below this; what is beyond ASCII may be blank.
     for place in np.flatnonzero(~blank)[(first <= ord(" ")) | (first > 127)].tolist():
         cell = text[offsets[place] : offsets[place + 1]].tobytes()
-        blank[place] = cell.decode().isspace()
+        blank[place] = is_blank(cell.decode())
     return blank
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from importer.common.text import is_blank
 from importer.engine.reader import BATCH_ROWS
 from importer.feedback.normalise import COMMENT_LIMIT, Normaliser
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Reason, Row
@@ -128,7 +129,7 @@ def _check_row(
     found.rows += 1
     if len(row.comment) > COMMENT_LIMIT:
         found.long_comments += 1
-    if row.rating and not row.rating.isspace():
+    if not is_blank(row.rating):
         _note_word(found, settings, row.rating)
     _check_result(found, path, row, None, normalise(row), conversations)
 

@@ -1,6 +1,17 @@
 """Texts for people."""
 
-from importer.common.text import counted, did_you_mean, escaped, nearest, shown
+import subprocess
+
+from importer.common.text import (
+    counted,
+    did_you_mean,
+    escaped,
+    is_blank,
+    nearest,
+    shell_word,
+    shown,
+    trimmed,
+)
 
 
 def test_what_could_steer_a_terminal_is_escaped() -> None:
@@ -22,3 +33,18 @@ def test_a_name_is_suggested_only_if_it_is_near() -> None:
     assert did_you_mean("concurency", known) == "; did you mean 'concurrency'?"
     assert did_you_mean("zebra", known) == ""
     assert (nearest("cnary", known), nearest("zebra", known)) == ("canary", None)
+
+
+def test_what_nobody_sees_is_blank_and_is_taken_from_both_ends() -> None:
+    assert trimmed("\ufeff\u00a0 a\u200bb \u200b\n") == "a\u200bb"
+    assert is_blank("") and is_blank("\u2003\u200b\ufeff\x1f")  # noqa: PT018 -- one question
+    assert not is_blank("\u200bx") and not is_blank("\0")  # noqa: PT018 -- as above
+
+
+def test_a_word_can_be_pasted_whatever_it_holds() -> None:
+    words = ["a", "it's", "rating='x'", "$HOME `ls`", "a\u200bb", "caf\udce9.csv", "\n'\\\x1b"]
+    for word in words:
+        echoed = subprocess.run(
+            ["/bin/bash", "-c", f"printf %s {shell_word(word)}"], capture_output=True, check=True
+        )
+        assert echoed.stdout.decode(errors="surrogateescape") == word

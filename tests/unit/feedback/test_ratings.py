@@ -26,3 +26,44 @@ def test_a_table_that_cannot_be_read_is_explained() -> None:
     for part, message in [("3=MAYBE", "it can be POSITIVE"), ("none.toml", "No such file")]:
         with pytest.raises(SettingsError, match=message):
             RatingTable.parse([part])
+
+
+@pytest.mark.parametrize(
+    ("preset", "positive", "negative", "unknown"),
+    [
+        (
+            "stars",
+            ["5.0", "5,0", "5.00", "5,00", "4.000", "5.0e+00", "5/5", "4 / 5", "4.0/5", "4 stars",
+             "5 STARS", "4★", "★★★★☆", "★★★★★", "⭐⭐⭐⭐", "⭐️⭐️⭐️⭐️⭐️", "5 out of 5",
+             "\u200b5\u00a0"],
+            ["1.0", "2,0", "1/5", "1 star", "★☆☆☆☆", "★★"],
+            ["4.5", "4,5", "5,000", "4.5/5", "4/10", "10", "50", "5.0.0", "★★★★★★", "★★★★☆☆",
+             "☆☆☆☆☆", "3", "3.0", "3/5", "-5", "5 thumbs", "٥", "5/", "4 - 5"],
+        ),
+        (
+            "thumbs",
+            ["1.0", "1,0", "+1.0", "1.000"], ["0.0", "-0.0", "0,00", "-1.0"],
+            ["0.5", "1 star", "1/5", "★", "2.0"],
+        ),
+    ],
+)  # fmt: skip
+def test_a_number_is_known_in_its_other_spellings_and_nothing_is_guessed(
+    preset: str, positive: list[str], negative: list[str], unknown: list[str]
+) -> None:
+    table = RatingTable.parse([preset])
+    assert {word: table.meaning(word) for word in positive} == dict.fromkeys(
+        positive, Meaning.POSITIVE
+    )
+    assert {word: table.meaning(word) for word in negative} == dict.fromkeys(
+        negative, Meaning.NEGATIVE
+    )
+    assert {word: table.meaning(word) for word in unknown} == dict.fromkeys(unknown)
+
+
+def test_a_word_of_the_table_wins_over_its_spelling_and_a_scale_of_ten_has_no_stars() -> None:
+    own = RatingTable.parse(["stars", "5.0=SKIP", "3=CLEAR"])
+    assert own.meaning("5.0") is Meaning.SKIP
+    assert own.meaning("3/5") is own.meaning("★★★") is Meaning.CLEAR
+    ten = RatingTable({str(n): Meaning.POSITIVE for n in range(1, 11)})
+    assert ten.meaning("4.0") is Meaning.POSITIVE
+    assert ten.meaning("4/5") is None

@@ -77,7 +77,7 @@ def test_compressed_files_are_known_by_name(tmp_path: Path, ending: str, compres
 
 
 def test_header_names_are_matched_without_case_and_space(path: Path) -> None:
-    path.write_text(' Conv ID ,STARS,"Free\nText"\na,5,b\n')
+    path.write_text('\u200b Conv ID ,STARS\u00a0,"Free\nText\ufeff"\na,5,b\n')
     names = {"conversation_id": "conv id", "rating": "Stars", "comment": "free\ntext"}
     assert cells(rows_of(CsvSource(path, names))) == [("a", "5", "b")]
 
@@ -86,7 +86,8 @@ def test_header_names_are_matched_without_case_and_space(path: Path) -> None:
     ("header", "message"),
     [
         ("id,rating", r"no column 'conversation_id'; the columns are 'id', 'rating'"),
-        ("conversationid,rating", r"--column 'conversation_id=conversationid'"),
+        ("conversationid,rating", r"--column conversation_id=conversationid"),
+        ("'conversation_id',rating", r"""--column 'conversation_id='"'"'conversation_id'"'"''"""),
         ("conversation_id,rating,Rating ", r"column 'rating' is there 2 times"),
         ("conversation_id,score", r"no column 'rating' and no column 'comment'"),
         ('conversation_id,"rating', r"line 1: the header: a double quote is opened"),
