@@ -192,6 +192,7 @@ class RunEnd(StrEnum):
     CANARY = "canary"
     TIME_BOX = "time_box"
     INPUT_FAILED = "input_failed"
+    SIGHUP = "sighup"
     SIGINT = "sigint"
     SIGTERM = "sigterm"
 
@@ -199,6 +200,8 @@ class RunEnd(StrEnum):
 def exit_code(end: RunEnd, outcomes: Mapping[OutcomeKind, int]) -> ExitCode:
     """Return the exit code of a run that ended this way with these counts (docs/reference.md)."""
     match end:
+        case RunEnd.SIGHUP:
+            return ExitCode.SIGHUP
         case RunEnd.SIGINT:
             return ExitCode.SIGINT
         case RunEnd.SIGTERM:

@@ -7,6 +7,7 @@ status is one that any HTTP service or proxy may send.
 from __future__ import annotations
 
 import re
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
@@ -177,6 +178,9 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value, re.ASCII):
         return float(value)
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+        until = parsedate_to_datetime(value)
+        # HTTP dates are in GMT, also in the old form that does not say so.
+        until = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
+        return max(0.0, until.timestamp() - now)
     except (ValueError, OverflowError):
         return None

@@ -80,7 +80,7 @@ def _verdict(summary: Summary) -> str:
             return "Done, but some rows were not imported."
         case RunEnd.TIME_BOX:
             return f"Stopped: {summary.message}. Every response so far is recorded."
-        case RunEnd.SIGINT | RunEnd.SIGTERM:
+        case RunEnd.SIGHUP | RunEnd.SIGINT | RunEnd.SIGTERM:
             return "Stopped. Every response so far is recorded."
         case _:
             return f"Aborted: {summary.message}."

@@ -108,7 +108,19 @@ def settled(job_of: Path) -> int:
     return 0
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+_HANGS_UP = pytest.mark.skipif(
+    signal.getsignal(signal.SIGHUP) is signal.SIG_IGN, reason="it is ignored, as under nohup"
+)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, 130),
+        (signal.SIGTERM, 143),
+        pytest.param(signal.SIGHUP, 129, marks=_HANGS_UP),
+    ],
+)
 def test_a_signal_stops_in_good_order_and_says_how_to_go_on(
     server: Server, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:

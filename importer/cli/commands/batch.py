@@ -23,8 +23,9 @@ from importer.settings.derive import arguments, flat, options_of
 
 #: From bad to good: the first that occurs is the exit code of all.
 _WORST_FIRST = (
-    ExitCode.SIGINT, ExitCode.SIGTERM, ExitCode.ABORTED, ExitCode.USAGE, ExitCode.JOB_HELD,
-    ExitCode.TIME_BOX, ExitCode.ROWS_NOT_IMPORTED, ExitCode.NOT_COMPLETED, ExitCode.OK,
+    ExitCode.SIGINT, ExitCode.SIGTERM, ExitCode.SIGHUP, ExitCode.ABORTED, ExitCode.USAGE,
+    ExitCode.JOB_HELD, ExitCode.TIME_BOX, ExitCode.ROWS_NOT_IMPORTED, ExitCode.NOT_COMPLETED,
+    ExitCode.OK,
 )  # fmt: skip
 
 
@@ -69,7 +70,7 @@ def batch(ctx: click.Context, /, file: Path, **options: Any) -> ExitCode:
         if not values.get("quiet"):
             messages().print(f"Import {entry.name}:")
         ended.append(_run(Entry(entry.name, values), resume, [*files_read(ctx), file]))
-        if ended[-1].exit_code in (ExitCode.SIGINT, ExitCode.SIGTERM):
+        if ended[-1].exit_code in (ExitCode.SIGINT, ExitCode.SIGTERM, ExitCode.SIGHUP):
             break
     codes = {one.exit_code for one in ended}
     if not typed.get("quiet") or codes != {ExitCode.OK}:

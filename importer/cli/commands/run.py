@@ -146,6 +146,9 @@ async def _watch_signals(
 ) -> None:
     """The first signal stops the run cleanly, the second at once."""
     ends = {signal.SIGINT: RunEnd.SIGINT, signal.SIGTERM: RunEnd.SIGTERM}
+    # Under nohup it is ignored, and is to stay so.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        ends[signal.SIGHUP] = RunEnd.SIGHUP
     with anyio.open_signal_receiver(*ends) as signals:
         task_status.started()
         async for number in signals:

@@ -111,6 +111,8 @@ def test_foreign_text_is_made_harmless_and_short() -> None:
         (" 1.5 ", 1.5),
         ("Thu, 01 Jan 1970 00:02:00 GMT", 20.0),
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ("Thu, 01 Jan 1970 00:02:00", 20.0),
+        ("Thu Jan  1 00:02:00 1970", 20.0),
         ("soon", None),
         ("-3", None),
         ("1e9", None),
