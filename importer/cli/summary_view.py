@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +10,7 @@ from rich.table import Column, Table
 
 from importer.cli.console import output
 from importer.common.durations import format_duration
-from importer.common.text import counted
+from importer.common.text import counted, shell_word
 from importer.errors import ExitCode
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.left_overs import REPORT_NAME
@@ -37,7 +36,7 @@ class Again(NamedTuple):
 
 def command_line(words: Sequence[str]) -> str:
     """Return what one types in a shell; `$CLARITYQ_…` stays a variable."""
-    quoted = (f'"{word}"' if word.startswith("$CLARITYQ_") else shlex.quote(word) for word in words)
+    quoted = (f'"{word}"' if word.startswith("$CLARITYQ_") else shell_word(word) for word in words)
     return " ".join(["clarityq-import", *quoted])
 
 

@@ -17,11 +17,16 @@ _NOTHING = re.compile(rf"[\s{_UNSEEN}]*")
 
 def trimmed(text: str) -> str:
     """Return `text` without the white space and the invisible characters around it."""
+    # Asked for every cell: nearly all begin and end with a sign of ASCII, which surely shows.
+    if text and "!" <= text[0] <= "~" and "!" <= text[-1] <= "~":
+        return text
     return _AROUND.sub("", text)
 
 
 def is_blank(text: str) -> bool:
     """Return whether `text` holds nothing but white space and invisible characters."""
+    if text and "!" <= text[0] <= "~":
+        return False
     return _NOTHING.fullmatch(text) is not None
 
 

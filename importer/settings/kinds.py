@@ -131,7 +131,7 @@ def _ca_file(value: object) -> Path:
 
 
 def _product(value: object) -> str:
-    product = canonical_uuid(str(value).strip())
+    product = canonical_uuid(str(value))
     if product is None:
         raise ValueError(f"{value!r} is not a UUID: copy it from the dashboard")
     return product

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from importer.cli.console import messages, output
 from importer.cli.help import command, examples, option
 from importer.cli.options import INPUTS, NO_PRODUCT, PathName, given, options_from, settings_of
 from importer.common.durations import format_duration
-from importer.common.text import counted, did_you_mean, shown
+from importer.common.text import counted, did_you_mean, shell_word, shown, trimmed
 from importer.errors import ExitCode
 from importer.feedback.normalise import COMMENT_LIMIT
 from importer.feedback.ratings import PRESETS, RatingTable
@@ -198,7 +197,7 @@ def _fix_ratings(found: Findings) -> str:
     if 2 * len(known[preset]) > len(unknown):
         options.append(f"--ratings {preset}")
         unknown = [word for word in unknown if word not in known[preset]]
-    options += [f"--ratings {shlex.quote(f'{word.strip()}=SKIP')}" for word in unknown[:3]]
+    options += [f"--ratings {shell_word(f'{trimmed(word)}=SKIP')}" for word in unknown[:3]]
     text = f"add {' '.join(options)}"
     if unknown:
         text += (

@@ -38,7 +38,7 @@ def explain(jobs_dir: Path | None, job: str, conversation_id: str) -> ExitCode:
     JOB is a job's folder or its name. Exit code 1: the job has no row of this conversation.
     """
     folder = find_job(jobs_folder(jobs_dir), job)
-    conversation = canonical_uuid(conversation_id.strip())
+    conversation = canonical_uuid(conversation_id)
     if conversation is None:
         raise SettingsError(f"{shown(conversation_id)} is not a UUID: copy it from the input")
     from importer.reporting.conversation import tell_story  # noqa: PLC0415 -- heavy; --help does without
