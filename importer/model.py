@@ -58,6 +58,7 @@ class Reason(StrEnum):
     RETRIES_EXHAUSTED = "retries_exhausted"
     DEFERRAL_DEADLINE = "deferral_deadline"
     CONVERSATION_ERROR = "conversation_error"
+    STORED_DIFFERS = "stored_differs"
 
 
 class Warn(StrEnum):
@@ -187,6 +188,8 @@ class RunEnd(StrEnum):
     FINISHED = "finished"
     KEY_REFUSED = "key_refused"
     UNTRUSTED = "untrusted"
+    REDIRECTED = "redirected"
+    PROXY_REFUSED = "proxy_refused"
     SERVICE_DOWN = "service_down"
     MAX_FAILURES = "max_failures"
     CANARY = "canary"

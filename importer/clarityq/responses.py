@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from importer.common.uuids import canonical_uuid
 from importer.model import Feedback, Meaning, Warn, Word
 
 #: How much of the service's own words a message quotes, in code points.
@@ -27,7 +28,10 @@ class VerdictKind(Word):
     COMPLETED = "completed"
     CONVERSATION_ERROR = "conversation_error"
     REFUSED = "refused"
+    STORED_DIFFERS = "stored_differs"
     TRANSIENT = "transient"
+    #: 403, 407 or a redirect: it concerns either this row or, before any success, all of them.
+    TURNED_AWAY = "turned_away"
     KEY_REFUSED = "key_refused"
     UNTRUSTED = "untrusted"
 
@@ -92,15 +96,20 @@ def kind_of(status: int) -> VerdictKind:
         return VerdictKind.APPLIED
     if status == 409:
         return VerdictKind.NOT_COMPLETED
-    if status in (401, 403):
+    if status == 401:
         return VerdictKind.KEY_REFUSED
+    if status in (403, 407) or 300 <= status <= 399:
+        return VerdictKind.TURNED_AWAY
     if status in (408, 425, 429) or 500 <= status <= 599:
         return VerdictKind.TRANSIENT
     return VerdictKind.REFUSED
 
 
 def judge_feedback(feedback: Feedback, status: int, body: bytes | None) -> Verdict:
-    """Return the verdict on the response to a PUT; `body` is None if it cannot be read in full."""
+    """Return the verdict on the response to a PUT; `body` is None if it cannot be read in full.
+
+    A 200 counts only with the conversation's id in its body (docs/reference.md, T1).
+    """
     kind = kind_of(status)
     if kind is not VerdictKind.APPLIED:
         # A gateway that gave up waiting says nothing of the service behind it.
@@ -112,14 +121,22 @@ def judge_feedback(feedback: Feedback, status: int, body: bytes | None) -> Verdi
         return Verdict(
             VerdictKind.TRANSIENT, "200, but not with the stored feedback as its body", status
         )
+    if echo.conversation_id != feedback.conversation_id and (
+        canonical_uuid(echo.conversation_id) != feedback.conversation_id
+    ):
+        other = f"200, but for another conversation ({printable(echo.conversation_id)})"
+        return Verdict(VerdictKind.TRANSIENT, other, status)
     sent = None if feedback.rating is Meaning.CLEAR else feedback.rating
-    same = (
-        echo.rating == sent
-        and echo.comment == feedback.comment
-        and echo.conversation_id.lower() == feedback.conversation_id
-    )
-    warning = None if same else Warn.ECHO_DIFFERS
-    return Verdict(kind, "", status, echo.updated_at[:64], warning)
+    updated_at = echo.updated_at[:64]
+    if echo.rating == sent and echo.comment == feedback.comment:
+        return Verdict(kind, "", status, updated_at)
+    if echo.rating != sent:
+        detail = f"the service stored the rating {echo.rating}, and {sent} was sent"
+    elif feedback.comment is not None and not echo.comment:
+        detail = "the service stored no comment, and one was sent"
+    else:
+        return Verdict(kind, "", status, updated_at, Warn.ECHO_DIFFERS)
+    return Verdict(VerdictKind.STORED_DIFFERS, printable(detail), status, updated_at)
 
 
 def judge_status(status: int, body: bytes | None) -> Verdict:
@@ -128,7 +145,7 @@ def judge_status(status: int, body: bytes | None) -> Verdict:
     A response that does not tell the status is `COMPLETED`: the PUT that follows will tell.
     """
     kind = kind_of(status)
-    if kind in (VerdictKind.KEY_REFUSED, VerdictKind.TRANSIENT):
+    if kind in (VerdictKind.KEY_REFUSED, VerdictKind.TRANSIENT) or status == 403:
         return Verdict(kind, describe(status, body), status)
     try:
         told = _status.decode(body or b"").status if status == 200 else ""

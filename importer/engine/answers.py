@@ -21,6 +21,7 @@ from importer.engine.next_step import Disposer, Wait
 from importer.engine.progress import ProgressReporter, Reading
 from importer.engine.resume import lasting
 from importer.engine.service_health import END_THE_RUN, Exchange, learn, reason_to_stop
+from importer.engine.turned_away import TurnedAway
 from importer.jobs.records import Totals
 from importer.model import Attempt, Call, Feedback, Outcome, OutcomeKind, Reason, RunEnd
 from importer.pacing import Pacer
@@ -32,6 +33,8 @@ _MANY_ROWS = 1000
 #: Seconds that a request in flight may still take when the service is unavailable.
 _GRACE_IN_OUTAGE = 0.5
 _TROUBLE = (VerdictKind.TRANSIENT, *END_THE_RUN)
+#: Verdicts that may be the same for all rows: they do not let the canary pass.
+_TELL_OF_ALL = (VerdictKind.REFUSED, VerdictKind.STORED_DIFFERS, VerdictKind.TURNED_AWAY)
 _TOLD_BY_STATUS = (
     VerdictKind.COMPLETED, VerdictKind.NOT_COMPLETED, VerdictKind.CONVERSATION_ERROR
 )  # fmt: skip
@@ -49,6 +52,7 @@ class Answers:
     def __init__(
         self,
         settings: ImportSettings,
+        before: Totals,
         lanes: ConversationLanes,
         pacer: Pacer,
         canary: Canary,
@@ -69,6 +73,7 @@ class Answers:
         self._reading = reading
         self._latest_trouble: Verdict | None = None
         self._failing = FailingRows()
+        self._turned_away = TurnedAway(accepted=before.outcomes[OutcomeKind.SUCCEEDED] > 0)
         self._disposer = Disposer(
             RetryPolicy(
                 max_attempts=settings.retries.max_attempts,
@@ -105,6 +110,7 @@ class Answers:
         if verdict.kind is VerdictKind.APPLIED and not pacer.is_probing:
             pacer.answered(now, lane.started, self._lanes.count(LaneState.IN_FLIGHT))
             self._failing.succeeded()
+            self._turned_away.succeeded()
             if self._canary.is_open:
                 self._canary.passed()
                 self._control.changed.notify()
@@ -114,7 +120,7 @@ class Answers:
             pacer.window.turn(now, self._clock.cpu())
             self._control.changed.notify()
         call = Call.STATUS if lane.ask_status else Call.PUT
-        if verdict.kind in END_THE_RUN:
+        if self._ends_the_run(lane, verdict):
             # The row was not at fault: it stays pending.
             self._remember(lane, verdict, now, call, None)
             self.superseded(self._lanes.park(lane, LaneState.RETRYING, now, now))
@@ -139,6 +145,22 @@ class Answers:
             self._writer.flush_soon()
         if not len(self._lanes):
             self._control.changed.notify()
+
+    def _ends_the_run(self, lane: Lane, verdict: Verdict) -> bool:
+        """Return whether no row is worth sending any more; the run is then told to stop."""
+        match verdict.kind:
+            case VerdictKind.APPLIED:
+                self._turned_away.succeeded()
+            case VerdictKind.TURNED_AWAY:
+                if self._turned_away.concerns_all(lane.feedback.seq):
+                    self._latest_trouble = verdict
+                    self.stop_if_hopeless()
+                    return True
+            case VerdictKind.TRANSIENT:
+                pass  # it tells nothing of the key
+            case _:
+                self._turned_away.answered()
+        return verdict.kind in END_THE_RUN
 
     def _remember(
         self, lane: Lane, verdict: Verdict, now: float, call: Call, step: Outcome | Wait | None
@@ -197,7 +219,7 @@ class Answers:
             self._failing.failed(lane, now, last_success)
         if verdict.kind is VerdictKind.TRANSIENT:
             self._canary.returned()
-        elif verdict.kind is not VerdictKind.REFUSED:
+        elif verdict.kind not in _TELL_OF_ALL:
             self._canary.passed()
         if verdict.kind in _TROUBLE:
             self._latest_trouble = verdict

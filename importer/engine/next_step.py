@@ -57,7 +57,9 @@ class Disposer:
                 lane.failures, lane.ask_status = 0, False
                 return Wait(LaneState.RETRYING, 0.0)
             case VerdictKind.CONVERSATION_ERROR:
-                return _end(lane, verdict, OutcomeKind.NOT_COMPLETED, Reason.CONVERSATION_ERROR)
+                return _end(lane, verdict, OutcomeKind.FAILED, Reason.CONVERSATION_ERROR)
+            case VerdictKind.STORED_DIFFERS:
+                return _end(lane, verdict, OutcomeKind.FAILED, Reason.STORED_DIFFERS)
             case _:
                 return _end(lane, verdict, OutcomeKind.FAILED, Reason.REFUSED)
 
@@ -89,4 +91,5 @@ def _end(lane: Lane, verdict: Verdict, kind: OutcomeKind, reason: Reason) -> Out
         verdict.detail,
         verdict.http_status,
         lane.attempts,
+        verdict.updated_at,
     )

@@ -88,8 +88,8 @@ class Run:
         )
         self._reading = Reading()
         self._answers = Answers(
-            settings, self._lanes, self._pacer, self._canary, self._writer, self._reporter,
-            control, clock, self._reading,
+            settings, resumed.totals, self._lanes, self._pacer, self._canary, self._writer,
+            self._reporter, control, clock, self._reading,
         )  # fmt: skip
         self._check = LedgerCheck(ledger, settings, clock.wall) if ledger is not None else None
         self._resumed = resumed

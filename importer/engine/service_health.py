@@ -67,9 +67,15 @@ def reason_to_stop(
     """
     if verdict.kind is VerdictKind.UNTRUSTED:
         return RunEnd.UNTRUSTED, f"{verdict.detail} (--ca-file adds a certificate authority)"
-    if verdict.kind is VerdictKind.KEY_REFUSED:
+    if verdict.kind is VerdictKind.KEY_REFUSED or verdict.http_status == HTTPStatus.FORBIDDEN:
         why = f"the service refused the API key ({verdict.detail})"
         return RunEnd.KEY_REFUSED, f"{why}: check the key, and that it belongs to this product"
+    if verdict.http_status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        why = f"the proxy asks for credentials ({verdict.detail})"
+        return RunEnd.PROXY_REFUSED, f"{why}: put them into the proxy's address"
+    if verdict.kind is VerdictKind.TURNED_AWAY:
+        why = f"the service redirects every request ({verdict.detail})"
+        return RunEnd.REDIRECTED, f"{why}: set --base-url to its new address"
     down = pacer.breaker.failing_for(now)
     if pacer.breaker.is_open and down >= outage_for:
         return (

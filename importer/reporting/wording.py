@@ -37,6 +37,7 @@ WHY = {
     Reason.REFUSED: "the service refused it for good",
     Reason.RETRIES_EXHAUSTED: "every attempt failed, and there are no more (--max-attempts)",
     Reason.DEFERRAL_DEADLINE: "its conversation was not completed in time (--defer-for)",
+    Reason.STORED_DIFFERS: "the service stored something else than was sent",
     Reason.CONVERSATION_ERROR: "its conversation ended in ERROR and takes no feedback",
 }
 

@@ -82,7 +82,7 @@ async def test_a_put_carries_the_key_and_the_documented_path(client: FeedbackCli
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (302, VerdictKind.REFUSED),
+        (302, VerdictKind.TURNED_AWAY),
         (401, VerdictKind.KEY_REFUSED),
         (404, VerdictKind.REFUSED),
         (409, VerdictKind.NOT_COMPLETED),

@@ -109,9 +109,9 @@ async def test_a_conversation_in_error_is_not_waited_for(
 ) -> None:
     path = write_csv(tmp_path / "in.csv", [(conversation(1), "POSITIVE", "")])
     summary = await run_import(settings_for(path, base_url=sandbox.url), api_key="any")
-    assert summary.reasons == {(OutcomeKind.NOT_COMPLETED, Reason.CONVERSATION_ERROR): 1}
+    assert summary.reasons == {(OutcomeKind.FAILED, Reason.CONVERSATION_ERROR): 1}
     assert summary.puts == 1
-    assert summary.exit_code is ExitCode.NOT_COMPLETED
+    assert summary.exit_code is ExitCode.ROWS_NOT_IMPORTED
 
 
 @pytest.mark.parametrize("sandbox", [Faults(not_completed=1.0, completes_after=60)], indirect=True)

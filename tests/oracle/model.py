@@ -14,8 +14,18 @@ NOTHING: Feedback = (None, None)
 DONE = frozenset({"succeeded", "unchanged", "superseded", "skipped"})
 SET = frozenset({"succeeded", "unchanged"})
 SETTLED = SET | {"failed", "not_completed"}
-ABORTS = {"key_refused", "untrusted", "service_down", "max_failures", "canary", "input_failed"}
-ENDS = {"time_box": 6, "sigint": 130, "sigterm": 143, "sighup": 129}
+ABORTS = {
+    "key_refused", "untrusted", "redirected", "proxy_refused", "service_down", "max_failures",
+    "canary", "input_failed",
+}  # fmt: skip
+ENDS = {
+    "redirected": 3,
+    "proxy_refused": 3,
+    "time_box": 6,
+    "sigint": 130,
+    "sigterm": 143,
+    "sighup": 129,
+}
 
 
 def exit_code(end: str, outcomes: Mapping[str, int]) -> int:

@@ -138,10 +138,7 @@ def test_a_lost_request_is_repeated_with_the_same_body_and_succeeds(
         page(),
         lie("no_id", applies=None),
         Answer(applies=None, body=echo(ONE, ("POSITIVE", "x" * 1_000_000), None)),
-        pytest.param(
-            lie("other_id", applies=None),
-            marks=unkept("T1", "a 200 with another conversation's id counts as succeeded"),
-        ),
+        lie("other_id", applies=None),
     ],
     ids=["425", "429", "429_wait", "503_wait", "html", "no_id", "1_MB", "other_id"],
 )
@@ -193,7 +190,6 @@ def test_a_redirect_is_not_followed(desk: Desk, service: Service, code: int) -> 
 
 
 @promise("T10")
-@unkept("T10", "a redirect of the first rows fails them, and the run goes on")
 def test_a_redirect_of_the_first_rows_aborts_the_run_and_names_the_address(
     desk: Desk, service: Service
 ) -> None:
@@ -233,7 +229,6 @@ def test_an_echo_with_a_trimmed_comment_succeeds_with_a_warning(
 
 
 @promise("T1", "A19")
-@unkept("T1", "a 200 with another conversation's id counts as succeeded")
 def test_answers_shifted_by_one_are_not_taken_for_answers(desk: Desk, service: Service) -> None:
     seen: list[Request] = []
 
@@ -266,7 +261,6 @@ def test_a_conversation_that_completes_in_time_gets_its_feedback(
 
 
 @promise("T7", "O3")
-@unkept("T7", "a conversation in ERROR is not_completed")
 def test_a_conversation_in_error_fails_for_good(desk: Desk, service: Service) -> None:
     service.statuses[ONE] = ["ERROR"]
     desk.write("night.csv", rows(range(1, 11)))
@@ -276,7 +270,6 @@ def test_a_conversation_in_error_fails_for_good(desk: Desk, service: Service) ->
 
 
 @promise("T9")
-@unkept("T9", "a 403 aborts the run also after the service has accepted the key")
 def test_a_403_after_an_accepted_key_fails_its_row_alone(desk: Desk, service: Service) -> None:
     service.script(TWO, status(403))
     desk.write("night.csv", rows(range(1, 11)))

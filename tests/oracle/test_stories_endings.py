@@ -110,7 +110,6 @@ def test_rows_not_completed_are_stored_by_the_printed_command_later(
 
 
 @promise("J17", "T7")
-@unkept("T7", "the next step for a conversation in ERROR tries it again, for ever")
 def test_a_conversation_in_error_is_not_to_be_tried_again(desk: Desk, service: Service) -> None:
     service.statuses[ONE] = ["ERROR"]
     desk.write(NAME, rows(range(1, 11)))

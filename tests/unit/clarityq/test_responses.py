@@ -19,7 +19,8 @@ from tests.support.data import conversation
 EXCEPTIONS = {
     200: VerdictKind.APPLIED,
     401: VerdictKind.KEY_REFUSED,
-    403: VerdictKind.KEY_REFUSED,
+    403: VerdictKind.TURNED_AWAY,
+    407: VerdictKind.TURNED_AWAY,
     408: VerdictKind.TRANSIENT,
     409: VerdictKind.NOT_COMPLETED,
     425: VerdictKind.TRANSIENT,
@@ -37,6 +38,8 @@ STORED = {
 @pytest.mark.parametrize("status", range(100, 600))
 def test_every_status_has_its_meaning(status: int) -> None:
     otherwise = VerdictKind.TRANSIENT if status >= 500 else VerdictKind.REFUSED
+    if 300 <= status <= 399:
+        otherwise = VerdictKind.TURNED_AWAY
     assert kind_of(status) is EXCEPTIONS.get(status, otherwise)
 
 
@@ -51,13 +54,19 @@ def test_a_faithful_echo_is_success_and_keeps_the_time() -> None:
     assert verdict.warning is None
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"rating": "NEGATIVE"}, {"rating": None}, {"comment": "goo"}, {"conversation_id": "other"}],
-)
-def test_an_echo_that_differs_is_success_with_a_warning(change: dict[str, object]) -> None:
-    verdict = judged(**change)
+def test_a_comment_that_was_merely_altered_is_success_with_a_warning() -> None:
+    verdict = judged(comment="goo")
     assert (verdict.kind, verdict.warning) == (VerdictKind.APPLIED, Warn.ECHO_DIFFERS)
+
+
+@pytest.mark.parametrize("change", [{"rating": "NEGATIVE"}, {"rating": None}, {"comment": None}])
+def test_another_rating_or_a_lost_comment_is_not_success(change: dict[str, object]) -> None:
+    assert judged(**change).kind is VerdictKind.STORED_DIFFERS
+
+
+def test_an_echo_for_another_conversation_proves_nothing() -> None:
+    assert judged(conversation_id=conversation(2)).kind is VerdictKind.TRANSIENT
+    assert judged(conversation_id=FEEDBACK.conversation_id.upper()).kind is VerdictKind.APPLIED
 
 
 def test_a_cleared_rating_is_echoed_as_null() -> None:
