@@ -16,6 +16,7 @@ from importer.settings.kinds import (
     ENCODING,
     INPUTS,
     PRODUCT,
+    TEXTS,
 )
 from importer.settings.option import REQUIRED, Group, option
 from importer.settings.values import PRODUCTION_URL, FailureLimit, InputFormat, LongComments
@@ -64,6 +65,13 @@ class Reading(Group, table="reading"):
         None, "Delimiter of CSV files; 'tab' is one too.", unset="detected", identity=True
     )
     encoding: Annotated[str, ENCODING] = option("utf-8", "Encoding of CSV files.", identity=True)
+    skip_lines: int = option(
+        0, "Lines above the header of CSV files that are no part of the table.",
+        between=(0, 1_000_000), identity=True,
+    )  # fmt: skip
+    trust_quotes: bool = option(
+        False, "Text in quotes may hold lines that read like rows.", identity=True
+    )
 
 
 class RowMapping(Group, table="mapping"):
@@ -76,6 +84,10 @@ class RowMapping(Group, table="mapping"):
     ratings: RatingTable = option(
         (), "What rating words mean: thumbs, stars, WORD=MEANING, or a TOML table. Repeatable; "
         "later ones win.", identity=True,
+    )  # fmt: skip
+    nulls: Annotated[Sequence[str], TEXTS] = option(
+        (), "A rating or comment that is just this text is empty, such as NULL. Repeatable.",
+        flag="--null", identity=True,
     )  # fmt: skip
     long_comments: LongComments = option(
         LongComments.REJECT, "What becomes of comments over 2,000 characters.", identity=True

@@ -73,6 +73,13 @@ def _text(value: object) -> str:
     return value
 
 
+def _texts(value: object) -> tuple[str, ...]:
+    texts = [_text(one).strip() for one in (value if isinstance(value, (list, tuple)) else [value])]
+    if not all(texts):
+        raise ValueError("must not be empty: an empty cell is empty without it")
+    return tuple(texts)
+
+
 def _flag(value: object) -> bool:
     words = {"true": True, "yes": True, "on": True, "1": True}
     words |= {"false": False, "no": False, "off": False, "0": False}
@@ -253,6 +260,10 @@ INPUTS = Kind(
     "INPUT...", _paths, {"type": ["string", "array"], "items": _TEXT},
     write=lambda paths: [str(path.absolute()) for path in paths],
     show=lambda paths: ", ".join(map(str, paths)), many=True,
+)  # fmt: skip
+TEXTS = Kind(
+    "TEXT", _texts, {"type": ["string", "array"], "items": _TEXT}, write=list,
+    show=", ".join, many=True,
 )  # fmt: skip
 COLUMNS = Kind(
     "FIELD=NAME", _columns, _TEXTS_OR_TABLE, write=dict,

@@ -122,6 +122,10 @@ class RowSource(Protocol):
         """Return the share (0 to 1) of the file that the latest `batches` or `parts` has read."""
         ...
 
+    def remarks(self) -> Sequence[str]:
+        """Return what a person should know of the file, after `batches` or `parts` has ended."""
+        ...
+
     def close(self) -> None:
         """Give back what the source holds."""
         ...

@@ -33,11 +33,21 @@ class ByteStream(Protocol):
 class Blocks:
     """The rest of a file, of which `take` gives a block at a time.
 
-    `errors` is the error handler with which a block is decoded.
+    `errors` is the error handler with which a block is decoded, and `newline` says, as for `open`,
+    where its lines end.
     """
 
-    def __init__(self, stream: ByteStream, encoding: str, size: int, *, compressed: bool) -> None:
+    def __init__(
+        self,
+        stream: ByteStream,
+        encoding: str,
+        size: int,
+        *,
+        compressed: bool,
+        newline: str = "",
+    ) -> None:
         self._size = size
+        self._newline = newline
         self._piece = size
         self._has_mark = encoding == _UTF8
         self._stream = stream
@@ -89,12 +99,14 @@ class Blocks:
         rest = _Rest(block + self._data[self._at :], self._stream, self._failure)
         self._data, self._at, self._ended = b"", 0, True
         buffered = io.BufferedReader(rest)
-        return io.TextIOWrapper(buffered, "utf-8", errors=self.errors, newline="")
+        return io.TextIOWrapper(buffered, "utf-8", errors=self.errors, newline=self._newline)
 
     def decoded(self, block: bytes) -> TextIO:
         """Return a block that is whole as text."""
         # A `StringIO` would take four bytes for each character, all at once.
-        return io.TextIOWrapper(io.BytesIO(block), "utf-8", errors=self.errors, newline="")
+        return io.TextIOWrapper(
+            io.BytesIO(block), "utf-8", errors=self.errors, newline=self._newline
+        )
 
     def _fill(self, size: int) -> None:
         have = len(self._data) - self._at

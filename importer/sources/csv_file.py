@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import cast
@@ -13,12 +13,14 @@ from typing import cast
 from importer.errors import InputError
 from importer.model import Row
 from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart
-from importer.sources.columns import find_columns, folded_name
+from importer.sources.columns import find_columns
 from importer.sources.csv_records import KEEP_BYTES, Record, RecordReader
 from importer.sources.csv_rows import RowMaker
+from importer.sources.csv_sample import Sample
+from importer.sources.csv_shape import Shape
 from importer.sources.location import DAMAGED, check_is_text, open_binary
+from importer.sources.noticed import Noticed
 
-_DELIMITERS = ",;\t|"
 _SAMPLE = 64 * 1024
 
 
@@ -32,31 +34,42 @@ class CsvSource:
         *,
         delimiter: str | None = None,
         encoding: str = "utf-8",
+        skip_lines: int = 0,
+        trust_quotes: bool = False,
+        nulls: Collection[str] = (),
     ) -> None:
         self.path = path
         # "-sig" reads files with and without a byte order mark.
         plain = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
         self.encoding = "utf-8-sig" if plain else encoding
         self._size = max(1, path.stat().st_size)
-        self._read = 0
-        self.delimiter = delimiter or _detect_delimiter(self._sample(), columns)
+        self._read = self._rows = 0
+        sample = Sample(self._sample(), skip_lines)
+        self._dialect = sample.dialect(columns, delimiter, trust_quotes=trust_quotes)
+        self.delimiter = self._dialect.delimiter
+        try:
+            self.header, places = self._read_header(columns)
+        except InputError as error:
+            raise InputError(f"{error}{sample.hint(columns)}") from None
+        self._shape = Shape(self.header, places, self.delimiter)
+        self._make = RowMaker(self.header, places, self.encoding, nulls)
+
+    def _read_header(self, columns: Mapping[str, str]) -> tuple[Sequence[str], dict[str, int]]:
         with contextlib.closing(self._records(None)) as records:
             first = next(records, None)
-            if first is None:
-                raise InputError(f"{path} has no header: it holds nothing but blank lines")
-            if first.problem is not None:
-                raise InputError(f"{path}, line {first.line}: the header: {first.problem}")
-            self.header: Sequence[str] = [name.removeprefix("\ufeff") for name in first.fields]
-            places = find_columns(path, self.header, columns)
-            self._make = RowMaker(self.header, places, self.encoding)
-            if next(records, None) is None:
-                raise InputError(f"{path} has a header but no rows")
+        if first is None:
+            raise InputError(f"{self.path} has no header: it holds nothing but blank lines")
+        if first.problem is not None:
+            raise InputError(f"{self.path}, line {first.line}: the header: {first.problem}")
+        return first.fields, find_columns(self.path, first.fields, columns)
 
     def batches(self, first_seq: int, size: int) -> Iterator[Sequence[Row]]:
         """Yield all rows; see `RowSource`."""
-        with contextlib.closing(self._data()) as records:
+        self._rows, self._make.noticed = 0, Noticed()
+        with contextlib.closing(self._data(self._make.noticed)) as records:
             rows = self._make.rows(records, first_seq)
             while batch := list(islice(rows, size)):
+                self._rows += len(batch)
                 yield batch
 
     def parts(self, first_seq: int, size: int) -> Iterator[Part]:
@@ -69,6 +82,7 @@ class CsvSource:
         if not csv_parts.is_parsed_alike(self.delimiter):
             yield from map(RowPart, self.batches(first_seq, size))
             return
+        self._rows, self._make.noticed = 0, Noticed()
         stream, raw = open_binary(self.path)
         with raw, stream, self._explained():
             found = blocks.Blocks(
@@ -76,10 +90,14 @@ class CsvSource:
                 self.encoding,
                 csv_parts.BLOCK,
                 compressed=stream is not raw,
+                newline=self._dialect.newline,
             )
-            reader = csv_parts.TwoTierReader(found, self._make, self.delimiter, csv_parts.BLOCK)
+            reader = csv_parts.TwoTierReader(
+                found, self._make, self._dialect, self._shape, csv_parts.BLOCK
+            )
             for part in reader.parts(first_seq):
                 self._read = raw.tell()
+                self._rows += len(part.rows) if isinstance(part, RowPart) else len(part)
                 yield part
         self._read = self._size
 
@@ -87,7 +105,7 @@ class CsvSource:
         """Yield the rows with these numbers; see `RowSource`."""
         wanted = iter(numbers)
         next_wanted = next(wanted, None)
-        with contextlib.closing(self._data()) as records:
+        with contextlib.closing(self._data(Noticed())) as records:
             for number, record in enumerate(records, start=1):
                 if next_wanted is None:
                     return
@@ -99,26 +117,46 @@ class CsvSource:
         """Return the share of the file's bytes that was read; see `RowSource`."""
         return min(1.0, self._read / self._size)
 
+    def remarks(self) -> Sequence[str]:
+        """Return what the latest reading noticed; see `RowSource`."""
+        noticed = self._make.noticed
+        remarks = noticed.remarks(self.path, self._rows)
+        if self._may_be_cut(noticed.unended):
+            remarks.append(
+                f"{self.path}: its last line has no line end. If the file was cut off there, the "
+                "comment of the last row is not whole."
+            )
+        return remarks
+
+    def _may_be_cut(self, line: str) -> bool:
+        """Return whether the last `line`, which has no line end, ends within a comment."""
+        comment_at = self._make.places.get("comment")
+        fields = next(csv.reader([line], delimiter=self.delimiter), [])
+        return len(fields) - 1 == comment_at and bool(fields[-1]) and not line.endswith('"')
+
     def close(self) -> None:
         """Nothing stays open between two readings."""
 
-    def _data(self) -> Generator[Record, None, None]:
-        records = self._records(len(self.header))
+    def _data(self, noticed: Noticed) -> Generator[Record, None, None]:
+        records = self._records(self._shape, noticed)
         next(records)
         return records
 
-    def _records(self, width: int | None) -> Generator[Record, None, None]:
-        """Yield the header and then the rows, which must have `width` fields if it is given."""
+    def _records(
+        self, shape: Shape | None, noticed: Noticed | None = None
+    ) -> Generator[Record, None, None]:
+        """Yield the header and then the rows, which must fit `shape` if it is given."""
         stream, raw = open_binary(self.path)
+        newline = self._dialect.newline
         with (
             raw,
             stream,
-            io.TextIOWrapper(stream, self.encoding, errors=KEEP_BYTES, newline="") as text,
+            io.TextIOWrapper(stream, self.encoding, errors=KEEP_BYTES, newline=newline) as text,
             self._explained(),
         ):
-            reader = RecordReader(text, self.delimiter)
+            reader = RecordReader(text, self._dialect, noticed=noticed)
             for number, record in enumerate(reader):
-                reader.width = width
+                reader.shape = shape
                 if number % 256 == 0:
                     self._read = raw.tell()
                 yield record
@@ -137,6 +175,7 @@ class CsvSource:
             raise InputError(f"{self.path} cannot be read: {error.strerror or error}") from None
 
     def _sample(self) -> str:
+        """Return the beginning of the text."""
         stream, raw = open_binary(self.path)
         with raw, stream:
             try:
@@ -149,21 +188,3 @@ class CsvSource:
                 raise InputError(f"{self.path} cannot be read: {error.strerror or error}") from None
         check_is_text(self.path, start, self.encoding)
         return start.decode(self.encoding, KEEP_BYTES)
-
-
-def _detect_delimiter(sample: str, columns: Mapping[str, str]) -> str:
-    """Return the delimiter with which the header shows the id's column, or else most columns."""
-    wanted = folded_name(columns.get("conversation_id", "conversation_id"))
-    best = (False, 0, 0)
-    chosen = _DELIMITERS[0]
-    lines = io.StringIO(sample.lstrip("\ufeff\r\n"), newline="")
-    for rank, delimiter in enumerate(_DELIMITERS):
-        lines.seek(0)
-        try:
-            header = next(csv.reader(lines, delimiter=delimiter), [])
-        except csv.Error:
-            continue
-        hit = any(folded_name(name) == wanted for name in header)
-        if (score := (hit, len(header), -rank)) > best:
-            best, chosen = score, delimiter
-    return chosen

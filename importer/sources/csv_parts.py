@@ -8,17 +8,30 @@ number of fields or with bad bytes are still read by the exact reader, each on i
 from __future__ import annotations
 
 import io
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import islice
+
+import pyarrow as pa
 
 from importer.model import Row
 from importer.settings import FIELDS
 from importer.sources.base import Part, RowPart
 from importer.sources.blocks import Blocks
 from importer.sources.column_part import ColumnBlock
-from importer.sources.csv_records import RecordReader
+from importer.sources.csv_records import Lines, Record, RecordReader
 from importer.sources.csv_rows import RowMaker
-from importer.sources.plain import Parsed, Places, PlainParser, empty_cells, newlines, with_gaps
+from importer.sources.csv_shape import Dialect, Shape
+from importer.sources.noticing import emptied, names_or_nothing, see_columns
+from importer.sources.plain import (
+    Parsed,
+    Places,
+    PlainParser,
+    empty_cells,
+    newlines,
+    shifted,
+    with_gaps,
+    without,
+)
 
 #: Bytes in a block. It is below the longest record, so that none within a block can be too long.
 BLOCK = 512 * 1024
@@ -29,6 +42,8 @@ TRIED_DELIMITERS = frozenset(",;\t|")
 #: After so many odd pieces in a row, more than one goes to the exact reader unseen.
 _PATIENCE = 3
 _MOST_PIECES = 16
+#: A block of which more than one row in so many has to be read on its own is read exactly.
+_ODD_SHARE = 8
 #: Rows of the exact reader that are handed on together.
 _MOST_ROWS = 500
 
@@ -36,13 +51,15 @@ _MOST_ROWS = 500
 class TwoTierReader:
     """Reads the rows of `blocks`, which begin with the header."""
 
-    def __init__(self, blocks: Blocks, make: RowMaker, delimiter: str, size: int) -> None:
+    def __init__(
+        self, blocks: Blocks, make: RowMaker, dialect: Dialect, shape: Shape, size: int
+    ) -> None:
         self._blocks = blocks
         self._make = make
-        self._delimiter = delimiter
+        self._dialect = dialect
+        self._shape = shape
         self._size = size
-        self._width = len(make.header)
-        self._parse = PlainParser(delimiter, self._width, make.places.values(), size)
+        self._parse = PlainParser(dialect, shape, make.places.values(), size)
         self._seq = 1
         self._line = 1
         self._awaits_header = True
@@ -60,8 +77,8 @@ class TwoTierReader:
             is_unseen = odd_pieces > _PATIENCE and size > piece
             if not is_unseen and blocks.is_whole(block):
                 parsed = self._parse(block)
-                if parsed is not None:
-                    part = self._by_column(parsed, block)
+                part = None if parsed is None else self._by_column(parsed, block)
+                if part is not None:
                     self._line += newlines(block)
                     self._seq += len(part)
                     if len(part):
@@ -78,8 +95,9 @@ class TwoTierReader:
             is_tried_next = odd_pieces <= _PATIENCE or is_unseen
             size = piece if is_tried_next else min(_MOST_PIECES * piece, self._size)
 
-    def _by_column(self, parsed: Parsed, block: bytes) -> ColumnBlock:
-        batch, miscounted, is_utf8 = parsed
+    def _by_column(self, parsed: Parsed, block: bytes) -> ColumnBlock | None:
+        """Return the rows of a block; None if too many of them have to be read on their own."""
+        batch, miscounted, _ = parsed
         places: Places | None = None
         first_line = self._line
 
@@ -95,33 +113,72 @@ class TwoTierReader:
             else empty_cells(batch.num_rows)
             for field in FIELDS
         ]
-        odd: dict[int, Row] = {}
-        if miscounted or not is_utf8:
-            undecodable = () if is_utf8 else located().undecodable()
-            odd = {place: self._alone(located(), place) for place in {*miscounted, *undecodable}}
+        odd = self._odd_places(parsed, columns[0], located)
+        if len(odd) * _ODD_SHARE > batch.num_rows:
+            return None
+        rows: dict[int, Row] = {}
         if odd:
-            columns = [with_gaps(one, len(located()), miscounted, sorted(odd)) for one in columns]
+            records = [self._alone(located(), place) for place in odd]
+            found = self._rows_of(odd, records)
+            for at, field in enumerate(FIELDS):
+                own = ["" if row is None else str(getattr(row, field)) for row in found]
+                columns[at] = with_gaps(columns[at], len(located()), miscounted, odd, own)
+            gone = [place for place, row in zip(odd, found, strict=True) if row is None]
+            if gone:
+                located().drop(gone)
+                columns = [without(one, gone) for one in columns]
+            rows = {row.seq - self._seq: row for row in found if row is not None and row.problem}
+        columns[1:] = [emptied(one, self._make.nulls) for one in columns[1:]]
+        see_columns(self._make.noticed, columns[0], columns[2])
+        if not block.endswith(b"\n"):
+            last = block[block.rfind(b"\n") + 1 :]
+            self._make.noticed.unended = last.decode("utf-8", self._blocks.errors)
         return ColumnBlock(
-            self._seq, columns, text=block, line_of=lambda place: located().line(place), odd=odd
+            self._seq, columns, text=block, line_of=lambda place: located().line(place), odd=rows
         )
 
-    def _alone(self, places: Places, place: int) -> Row:
-        """Return a row of a block with sound quotes as the exact reader reads it."""
-        text = places.text(place, self._blocks.errors)
-        (record,) = RecordReader(io.StringIO(text, newline=""), self._delimiter, self._width)
-        record = record._replace(line=places.line(place))
-        return next(self._make.rows([record], self._seq + place))
+    def _odd_places(
+        self, parsed: Parsed, ids: pa.StringArray, located: Callable[[], Places]
+    ) -> list[int]:
+        """Return the places of the rows of a block that only the exact reader understands."""
+        suspects = names_or_nothing(ids, self._shape.is_named, self._blocks.errors)
+        if parsed.is_utf8 and not parsed.miscounted:
+            return suspects
+        odd = {*parsed.miscounted, *shifted(suspects, parsed.miscounted)}
+        if not parsed.is_utf8:
+            odd.update(located().undecodable())
+        return sorted(odd)
+
+    def _rows_of(self, places: Sequence[int], records: Sequence[Record | None]) -> list[Row | None]:
+        """Return the rows of these records; a row moves up for each place without a record."""
+        rows: list[Row | None] = []
+        gone = 0
+        for place, record in zip(places, records, strict=True):
+            if record is None:
+                gone += 1
+                rows.append(None)
+            else:
+                rows.extend(self._make.rows([record], self._seq + place - gone))
+        return rows
+
+    def _alone(self, places: Places, place: int) -> Record | None:
+        """Return a record of a block with sound quotes as the exact reader reads it, if it does."""
+        text = io.StringIO(places.text(place, self._blocks.errors), newline=self._dialect.newline)
+        return next(iter(self._reader(text, places.line(place))), None)
+
+    def _reader(self, lines: Lines, line: int) -> RecordReader:
+        shape = None if self._awaits_header else self._shape
+        return RecordReader(lines, self._dialect, shape, line, noticed=self._make.noticed)
 
     def _exactly(self, block: bytes) -> Generator[Part, None, None]:
         """Yield the rows of `block` and of what belongs to its last record."""
         lines = _Lines(self._blocks, block)
-        width = None if self._awaits_header else self._width
-        reader = RecordReader(lines, self._delimiter, width, self._line)
+        reader = self._reader(lines, self._line)
         lines.reader = reader
         records = iter(reader)
         if self._awaits_header:
             self._awaits_header = next(records, None) is None
-            reader.width = self._width
+            reader.shape = self._shape
         rows = self._make.rows(records, self._seq)
         while True:
             some: list[Row] = []

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from importer.model import Reason, Row
 from importer.sources.csv_records import Record, kept_byte
+from importer.sources.noticed import Noticed
 
 
 class RowMaker:
     """Makes rows of records that have the columns of `header`.
 
-    `places` are the columns of the fields; `encoding` is the file's, for messages.
+    `places` are the columns of the fields; `encoding` is the file's, for messages. A rating or a
+    comment that is one of the `nulls` is empty. `noticed` takes in what is odd.
     """
 
-    def __init__(self, header: Sequence[str], places: Mapping[str, int], encoding: str) -> None:
+    def __init__(
+        self,
+        header: Sequence[str],
+        places: Mapping[str, int],
+        encoding: str,
+        nulls: Collection[str] = (),
+    ) -> None:
         self.header = header
         self.places = places
+        self.nulls = frozenset(nulls)
+        self.noticed = Noticed()
         self._encoding = encoding.removesuffix("-sig")
 
     def rows(self, records: Iterable[Record], first_seq: int) -> Iterator[Row]:
@@ -24,19 +34,21 @@ class RowMaker:
         place = self.places
         id_at = place["conversation_id"]
         rating_at, comment_at = place.get("rating"), place.get("comment")
+        nulls, see = self.nulls, self.noticed.see
         for seq, (line, fields, problem) in enumerate(records, first_seq):
             if problem is not None:
                 yield _bad(seq, line, Reason.MALFORMED, problem)
             elif (byte := kept_byte("".join(fields))) is not None:
                 yield _bad(seq, line, Reason.BAD_BYTES, self._undecodable(fields, byte))
             else:
-                yield Row(
-                    seq,
-                    fields[id_at],
-                    "" if rating_at is None else fields[rating_at],
-                    "" if comment_at is None else fields[comment_at],
-                    line,
-                )
+                conversation = fields[id_at]
+                rating = "" if rating_at is None else fields[rating_at]
+                comment = "" if comment_at is None else fields[comment_at]
+                if nulls:
+                    rating = "" if rating.strip() in nulls else rating
+                    comment = "" if comment.strip() in nulls else comment
+                see(conversation, comment)
+                yield Row(seq, conversation, rating, comment, line)
 
     def _undecodable(self, fields: list[str], byte: int) -> str:
         column = next(

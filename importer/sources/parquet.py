@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from importer.settings import FIELDS
 from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart
 from importer.sources.columns import find_columns
 from importer.sources.csv_records import KEEP_BYTES
+from importer.sources.noticed import Noticed
 
 _Cell = Callable[[Any], str]
 
@@ -32,8 +33,10 @@ class ParquetSource:
     delimiter = ","
     encoding = "utf-8"
 
-    def __init__(self, path: Path, columns: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, columns: Mapping[str, str], nulls: Collection[str] = ()) -> None:
         self.path = path
+        self._nulls = frozenset(nulls)
+        self._noticed = Noticed()
         self._total = 0
         self._read = 0
         with self._open() as file:
@@ -45,12 +48,10 @@ class ParquetSource:
             field: self._converter(field, schema.field(index).name, schema.field(index).type)
             for field, index in self._columns.items()
         }
-        if self._total == 0:
-            raise InputError(f"{path} has columns but no rows")
 
     def batches(self, first_seq: int, size: int) -> Iterator[Sequence[Row]]:
         """Yield all rows; see `RowSource`."""
-        self._read = 0
+        self._read, self._noticed = 0, Noticed()
         for batch in self._arrow_batches(size, self._names):
             rows = self._rows(batch, first_seq + self._read)
             self._read += batch.num_rows
@@ -66,7 +67,7 @@ class ParquetSource:
 
         with self._open() as file:
             size = rows_at_a_time(file.metadata, list(self._columns.values()), size)
-        self._read = 0
+        self._read, self._noticed = 0, Noticed()
         for batch in self._arrow_batches(size, self._names):
             columns = self._text_columns(batch)
             seq = first_seq + self._read
@@ -93,6 +94,10 @@ class ParquetSource:
     def progress(self) -> float:
         """Return the share of the file's rows that was read; see `RowSource`."""
         return self._read / self._total if self._total else 1.0
+
+    def remarks(self) -> Sequence[str]:
+        """Return what the latest reading noticed; see `RowSource`."""
+        return self._noticed.remarks(self.path, self._total)
 
     def close(self) -> None:
         """Nothing stays open between two readings."""
@@ -123,6 +128,8 @@ class ParquetSource:
         for field, index in self._columns.items():
             values = batch.column(self.header[index])
             cells[field] = self._texts(field, values, problems)
+            if self._nulls and field != "conversation_id":
+                cells[field] = ["" if one.strip() in self._nulls else one for one in cells[field]]
         rows = [
             Row(seq, conversation, rating, comment)
             for seq, (conversation, rating, comment) in enumerate(
@@ -137,10 +144,13 @@ class ParquetSource:
         ]
         for place, problem in problems.items():
             rows[place] = Row(rows[place].seq, "", "", "", None, Reason.BAD_BYTES, problem)
+        for row in rows:
+            self._noticed.see(row.conversation_id, row.comment)
         return rows
 
     def _text_columns(self, batch: pa.RecordBatch) -> list[pa.StringArray] | None:
         """Return the columns of all fields as text, or None if the rows have to be looked at."""
+        from importer.sources.noticing import emptied, see_columns  # noqa: PLC0415 -- loads numpy
         from importer.sources.parquet_columns import text_column  # noqa: PLC0415 -- loads numpy
         from importer.sources.plain import empty_cells  # noqa: PLC0415 -- as above
 
@@ -153,7 +163,8 @@ class ParquetSource:
             column = text_column(values, partial(self._texts, field, problems={}))
             if column is None:
                 return None
-            columns.append(column)
+            columns.append(column if field == "conversation_id" else emptied(column, self._nulls))
+        see_columns(self._noticed, columns[0], columns[2])
         return columns
 
     def _damaged(self, error: Exception) -> InputError:

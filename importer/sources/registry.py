@@ -19,14 +19,14 @@ _COMPRESSION_ENDINGS = {".gz", ".zst", ".zstd"}
 def open_source(path: Path, settings: ImportSettings) -> RowSource:
     """Open one input and check its header. The caller closes it.
 
-    Raises `InputError` if the file is not there, cannot be read, is not what its name says, lacks
-    a column, or holds no rows.
+    Raises `InputError` if the file is not there, cannot be read, is not what its name says, or
+    lacks a column.
     """
     _check_file(path)
     if _format_of(path, settings.reading.format) is InputFormat.PARQUET:
         from importer.sources.parquet import ParquetSource  # noqa: PLC0415 -- pyarrow is heavy
 
-        return ParquetSource(path, settings.mapping.columns)
+        return ParquetSource(path, settings.mapping.columns, settings.mapping.nulls)
     from importer.sources.csv_file import CsvSource  # noqa: PLC0415 -- only what the input needs
 
     return CsvSource(
@@ -34,6 +34,9 @@ def open_source(path: Path, settings: ImportSettings) -> RowSource:
         settings.mapping.columns,
         delimiter=settings.reading.delimiter,
         encoding=settings.reading.encoding,
+        skip_lines=settings.reading.skip_lines,
+        trust_quotes=settings.reading.trust_quotes,
+        nulls=settings.mapping.nulls,
     )
 
 
@@ -41,7 +44,7 @@ def open_carried_over(path: Path, settings: ImportSettings) -> RowSource:
     """Open the rows that earlier jobs have left over, a file of the importer's own."""
     from importer.sources.csv_file import CsvSource  # noqa: PLC0415
 
-    return CsvSource(path, settings.mapping.columns, delimiter=",", encoding="utf-8")
+    return CsvSource(path, settings.mapping.columns, delimiter=",", trust_quotes=True)
 
 
 def _check_file(path: Path) -> None:

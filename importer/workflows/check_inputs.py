@@ -61,6 +61,8 @@ class Findings:
     repeated_conversations: int = 0
     superseded: int = 0
     repeated_examples: list[tuple[str, int]] = field(default_factory=list)
+    #: What a person should know of the inputs, in sentences.
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def rejected(self) -> int:
@@ -87,6 +89,7 @@ def check_inputs(settings: ImportSettings) -> Findings:
                         _check_row(found, settings, source.path, row, normalise, conversations)
                 else:
                     _check_columns(found, settings, source.path, part, normalise, conversations)
+            found.remarks += source.remarks()
         repetitions = conversations.conclude()
     found.conversations = repetitions.conversations
     found.repeated_conversations = repetitions.repeated

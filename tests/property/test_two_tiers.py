@@ -41,6 +41,7 @@ class Seen(NamedTuple):
     items: Sequence[Feedback | Outcome]
     findings: object
     errors: Sequence[str]
+    remarks: Sequence[str] = ()
 
 
 class Differential:
@@ -58,6 +59,9 @@ class Differential:
             path,
             delimiter=case.delimiter,
             encoding=case.encoding,
+            skip_lines=case.skip_lines,
+            trust_quotes=case.trust_quotes,
+            null=case.nulls,
             ratings=RatingTable.parse(TABLES[number % 2]),
             long_comments=LongComments.TRUNCATE if number % 4 < 2 else LongComments.REJECT,
         )
@@ -67,10 +71,12 @@ class Differential:
         assert quick == exact, f"file {number} is read differently"
         self._figures["files read in two ways"] += 1
         self._figures["their rows"] += len(exact.rows)
+        self._figures["remarks"] += len(exact.remarks)
         self._figures["files refused or damaged"] += bool(exact.errors)
 
     def _see(self, case: Spoilt, settings: ImportSettings, *, by_column: bool) -> Seen:
         errors: list[str] = []
+        remarks: Sequence[str] = ()
         rows: list[Row] = []
         items: list[Feedback | Outcome] = []
         findings: Findings | None = None
@@ -86,7 +92,7 @@ class Differential:
         ):
             (path,) = settings.reading.inputs
             try:
-                source = CsvSource(path, {}, delimiter=case.delimiter, encoding=case.encoding)
+                source = CsvSource(path, {}, **case.options)
             except InputError as error:
                 return Seen(rows, items, findings, [str(error)])
             try:
@@ -95,6 +101,7 @@ class Differential:
                     if not isinstance(part, RowPart):
                         self._figures["rows read by column"] += len(part)
                 assert source.progress() == 1
+                remarks = source.remarks()
             except InputError as error:
                 errors.append(str(error))
             try:
@@ -106,7 +113,7 @@ class Differential:
                 findings = check_inputs(settings)
             except InputError as error:
                 errors.append(str(error))
-        return Seen(rows, items, _ordered(findings), errors)
+        return Seen(rows, items, _ordered(findings), errors, remarks)
 
 
 def _ordered(found: Findings | None) -> object:

@@ -6,7 +6,7 @@ import gzip
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.support.data import conversation
 
@@ -30,13 +30,18 @@ _COMMENTS = [
     "c\r\nd",
 ]
 _COMMENTS += ["c\rd", "\u2003", "\x1c", "x" * 30, "\u2028", "é" * 2001, "y" * 2001, "z" * 2000]
+_COMMENTS += ["NULL", " nan\u2003", "\\N", "n/a\x1f", "\u200b", f"see\n{conversation(3)},UP,x"]
+_COMMENTS += [f"see\n{conversation(3)}, and so\n{conversation(4)};UP", "x\n" + conversation(5)]
 _COMMENTS += ["\x85", "ﬀ", "\ufeffmark", '"', '""', "a;b|c\td", "\t", "\x1f ", "é", "🙏" * 1500]
 #: What is put in, in the place of something, or between two bytes.
 _PIECES = [
     b'"', b'""', b"\n", b"\r", b"\r\n", b"\n\n", b",", b"\0", b"\xff", b"\xc3", b"\xe2\x82",
     b"\xed\xa0\x80", b"\xef\xbb\xbf", b" ", b'"\n', b'\n"', b'","', b"\\", b"'", b"\xc2\x85",
     b"\xe2\x80\xa8", b"x" * 80, b'"x', b'x"', b"\xf4\x90\x80\x80", b"\xc0\x80", b"\x0b", b"\x1c",
-    b"\x1a", b"a,b,c\n", b",,\n", b'"",""\n', b'" "\n', b"\r\n\r\n", b"\n \n",
+    b"\x1a", b"conversation_id,rating,comment\n", b"\n,,,,\n", b',"a\n', b"sep=;\n",
+    b"\xe2\x80\x8b",
+    conversation(7).encode() + b",UP,x\n", b"a,b,c\n", b",,\n", b'"",""\n', b'" "\n',
+    b"\r\n\r\n", b"\n \n",
 ]  # fmt: skip
 
 
@@ -50,6 +55,15 @@ class Spoilt(NamedTuple):
     record_limit: int
     block: int
     piece: int
+    skip_lines: int
+    trust_quotes: bool
+    nulls: Sequence[str]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What `CsvSource` is told of the file."""
+        names = ("delimiter", "encoding", "skip_lines", "trust_quotes", "nulls")
+        return {name: getattr(self, name) for name in names}
 
     def write(self, folder: Path) -> Path:
         path = folder / self.name
@@ -64,6 +78,8 @@ def spoilt(number: int) -> Spoilt:
     header = dice.choice(_HEADERS)
     encoding = dice.choice(["utf-8"] * 6 + ["cp1252", "utf-16", "latin-1"])
     text = _text(dice, header, delimiter)
+    skip_lines = dice.choice([0] * 8 + [1, 3, 40])
+    text = 'above, the "table\n' * dice.choice([skip_lines] * 9 + [1]) + text
     content = _mutated(dice, text.encode(encoding, "replace"), len(delimiter.join(header)))
     name = "in.csv"
     if dice.random() < 0.1:
@@ -83,6 +99,9 @@ def spoilt(number: int) -> Spoilt:
         limit if block < limit else 1 << 20,
         block,
         piece,
+        skip_lines,
+        dice.random() < 0.2,
+        dice.choice([(), (), ("NULL", "nan"), ("n/a", "POSITIVE", "fine", "\\N")]),
     )
 
 
@@ -90,6 +109,7 @@ def _text(dice: random.Random, header: Sequence[str], delimiter: str) -> str:
     end = dice.choice(["\n", "\n", "\n", "\r\n", "\r", None])
     quoted = dice.choice([0, 0, 0.2, 1])
     oddness = dice.choice([0, 0, 0.05, 0.3])
+    always_more = dice.choice([0] * 9 + [1])
     lines = [delimiter.join(header)]
     for _ in range(dice.choice([1, 3, 10, 30, 80])):
         cells = [_cell(dice, name, delimiter, oddness, quoted) for name in header]
@@ -99,7 +119,11 @@ def _text(dice: random.Random, header: Sequence[str], delimiter: str) -> str:
             cells.pop()
         lines.append(delimiter.join(cells))
         if dice.random() < oddness / 4:
-            lines.append("")
+            lines.append(
+                dice.choice(["", delimiter * 5, delimiter, lines[0], "\ufeff" + lines[0].upper()])
+            )
+        if dice.random() < always_more:
+            lines[-1] += delimiter
     text = "".join(line + (end or dice.choice(["\n", "\r\n", "\r"])) for line in lines)
     if dice.random() < 0.3:
         text = text.rstrip("\r\n")
@@ -126,7 +150,8 @@ def _odd_id(dice: random.Random, who: str) -> str:
     return dice.choice(
         [
             who.upper(), who.replace("-", ""), "{" + who + "}", "urn:uuid:" + who, who[:-1],
-            who[:-1] + "g", " " + who, "", who.replace("-", "+", 1), "é" + who[2:], "é" * 18,
+            who[:-1] + "g", " " + who, "\u200b" + who, who.replace("-", "") + "\u00a0" * 2,
+            "\ufeff", "conversation_id", "", who.replace("-", "+", 1), "é" + who[2:], "é" * 18,
             who.replace("-", "_"), who[:8] + who[9:] + "-", "M" + who[1:],
         ]
     )  # fmt: skip

@@ -150,6 +150,8 @@ def _print_words(found: Findings, settings: ImportSettings, console: Console) ->
 
 
 def _print_remarks(found: Findings, settings: ImportSettings, console: Console) -> None:
+    for remark in found.remarks:
+        console.print(remark, soft_wrap=True)
     if found.long_comments:
         fate = (
             "to be cut (--long-comments truncate)"
@@ -174,7 +176,7 @@ def _print_remarks(found: Findings, settings: ImportSettings, console: Console) 
             f"{counted(found.superseded, 'earlier row')} will be superseded. "
             f"For example: {examples}."
         )
-    if found.long_comments or found.comment_only or found.repeated_conversations:
+    if found.remarks or found.long_comments or found.comment_only or found.repeated_conversations:
         console.print()
 
 

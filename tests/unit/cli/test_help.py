@@ -56,6 +56,7 @@ def test_a_command_has_the_options_that_make_sense_for_it() -> None:
     assert options_of("check") == {
         "inputs", "--config", "--write-ratings", "--format", "--delimiter", "--encoding",
         "--column", "--ratings", "--long-comments", "--rate",
+        "--null", "--skip-lines", "--trust-quotes",
     }  # fmt: skip
     assert options_of("batch") == {"file", "--config", "--api-key-file", "--quiet"}
     pointless = {"--restart", "--base-url", "--product-id", "--canary", "--carry-over",

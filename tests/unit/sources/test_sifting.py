@@ -6,7 +6,7 @@ from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.model import Feedback
 from importer.sources.column_part import ColumnBlock
-from importer.sources.parquet_columns import strings
+from importer.sources.plain import strings
 from importer.sources.sifting import texts
 from tests.support.data import conversation
 

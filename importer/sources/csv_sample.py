@@ -1,0 +1,87 @@
+"""What the beginning of a CSV file tells: its delimiter, its line ends, where its header stands."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from importer.sources.columns import folded_name
+from importer.sources.csv_shape import Dialect
+
+_DELIMITERS = ",;\t|"
+#: The line with which Excel is told the delimiter.
+_SEP_LINE = re.compile(r"\ufeff*\"?sep=(?P<delimiter>[^\r\n])\"?[,;\t ]*(\r\n?|\n)", re.IGNORECASE)
+_QUOTED = re.compile(r'"[^"]*"')
+_LINE_END = re.compile(r"\r\n?|\n")
+_LINE_FEED = re.compile(r"\n")
+#: Lines among which a header is looked for.
+_MOST_LINES = 100
+
+
+class Sample:
+    """The beginning of a file as text, of which `skip` lines are no part of the table."""
+
+    def __init__(self, text: str, skip: int) -> None:
+        self._text = text
+        self._skip = skip
+        first = _LINE_END.search(_QUOTED.sub("", text))
+        self._has_line_feeds = first is None or first[0] != "\r"
+        self._ends = _LINE_FEED if self._has_line_feeds else _LINE_END
+        self._table = "" if skip else text
+        ends = self._ends.finditer(text)
+        if skip and (last := next(islice(ends, skip - 1, None), None)):
+            self._table = text[last.end() :]
+
+    def dialect(
+        self, columns: Mapping[str, str], delimiter: str | None, *, trust_quotes: bool
+    ) -> Dialect:
+        """Return how the file is cut into records, with the `delimiter` if it is given."""
+        skip = self._skip
+        if told := _SEP_LINE.match(self._table):
+            skip += 1
+            delimiter = delimiter or told["delimiter"]
+        return Dialect(
+            delimiter or _detect_delimiter(self._table, columns),
+            self._has_line_feeds,
+            skip,
+            trust_quotes,
+        )
+
+    def hint(self, columns: Mapping[str, str]) -> str:
+        """Return in which line the header seems to be, if it is another; or nothing."""
+        wanted = {folded_name(columns.get(f, f)) for f in ("rating", "comment")}
+        who = folded_name(columns.get("conversation_id", "conversation_id"))
+        for number, line in enumerate(self._ends.split(self._text)[:_MOST_LINES], 1):
+            for names in _splits(line.lstrip("\ufeff")):
+                if number != self._skip + 1 and who in names and wanted & names:
+                    return f". The header seems to be in line {number:,}: --skip-lines {number - 1}"
+        return ""
+
+
+def _splits(line: str) -> Iterator[set[str]]:
+    """Yield the names that a line would hold, for each delimiter."""
+    for delimiter in _DELIMITERS:
+        # Without line ends nothing is wrong for a reader that is not strict.
+        fields = next(csv.reader([line.replace("\r", " ")], delimiter=delimiter), [])
+        yield {folded_name(field) for field in fields}
+
+
+def _detect_delimiter(sample: str, columns: Mapping[str, str]) -> str:
+    """Return the delimiter with which the header shows the id's column, or else most columns."""
+    wanted = folded_name(columns.get("conversation_id", "conversation_id"))
+    best = (False, 0, 0)
+    chosen = _DELIMITERS[0]
+    lines = io.StringIO(sample.lstrip("\ufeff\r\n"), newline="")
+    for rank, delimiter in enumerate(_DELIMITERS):
+        lines.seek(0)
+        try:
+            header = next(csv.reader(lines, delimiter=delimiter), [])
+        except csv.Error:
+            continue
+        hit = any(folded_name(name) == wanted for name in header)
+        if (score := (hit, len(header), -rank)) > best:
+            best, chosen = score, delimiter
+    return chosen

@@ -1,0 +1,85 @@
+"""How the lines of a CSV file are told apart: its dialect, and what its header says of its rows."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from importer.common.uuids import canonical_uuid
+from importer.sources.columns import folded_name
+
+#: What a line must hold to have a UUID in it, whatever its spelling.
+MAY_HOLD_ID = re.compile("[0-9a-fA-F]{8}")
+#: Bytes of a canonical UUID; a cell of that length is not taken for a column's name.
+UUID_BYTES = 36
+
+
+class Dialect(NamedTuple):
+    """How a file is cut into records."""
+
+    delimiter: str = ","
+    #: Lines end with a line feed, so that a carriage return within a cell is text.
+    has_line_feeds: bool = False
+    #: Physical lines above the header that are no part of the table.
+    skip: int = 0
+    #: Text in quotes may hold lines that read like rows.
+    trust_quotes: bool = False
+
+    @property
+    def newline(self) -> str:
+        """What `open` calls so: which line ends a text stream cuts at."""
+        return "\n" if self.has_line_feeds else ""
+
+
+class Shape:
+    """What the header says of the rows. `places` are the columns of the fields."""
+
+    def __init__(
+        self, header: Sequence[str], places: Mapping[str, int], delimiter: str = ","
+    ) -> None:
+        self.width = len(header)
+        self.id_at = places["conversation_id"]
+        self._names = [folded_name(name) for name in header]
+        others = [place for field, place in places.items() if field in ("rating", "comment")]
+        #: A row may end early, but not before its id and one of the others.
+        self._least = max(self.id_at, min(others, default=self.id_at)) + 1
+        self._delimiter = delimiter
+
+    def fit(self, fields: list[str]) -> list[str] | None:
+        """Return `fields` as one cell for each column, or None if that cannot be.
+
+        Empty cells beyond the last column are left out, and those missing at the end are empty.
+        """
+        number = len(fields)
+        if number == self.width:
+            return fields
+        if number > self.width:
+            return None if any(map(str.strip, fields[self.width :])) else fields[: self.width]
+        if number < self._least:
+            return None
+        return fields + [""] * (self.width - number)
+
+    def is_named(self, cell: str) -> bool:
+        """Return whether a cell of the id's column holds the column's name."""
+        return (
+            folded_name(cell) == self._names[self.id_at]
+            and len(cell.encode("utf-8", "surrogatepass")) != UUID_BYTES
+        )
+
+    def is_header(self, fields: Sequence[str]) -> bool:
+        """Return whether a row is the header once more."""
+        return self.is_named(fields[self.id_at]) and self._names == [*map(folded_name, fields)]
+
+    def reads_like_row(self, line: str) -> bool:
+        """Return whether a line of quoted text might be a row: as many cells, and a UUID as id."""
+        if MAY_HOLD_ID.search(line) is None:
+            return False
+        try:
+            fields = next(csv.reader([line], delimiter=self._delimiter), [])
+        except csv.Error:
+            return False
+        if len(fields) < self.width or self.fit(fields) is None:
+            return False
+        return canonical_uuid(fields[self.id_at]) is not None

@@ -1,0 +1,175 @@
+"""CSV files as other programs write them: what looks like damage and is none, and the reverse."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from importer.errors import InputError
+from importer.model import Reason, Row
+from importer.sources.csv_file import CsvSource
+from tests.support.data import conversation
+
+H = "conversation_id,rating,comment"
+A, B, C, D = (conversation(number) for number in range(4))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "in.csv"
+
+
+def source_of(path: Path, content: str | bytes, **options: Any) -> CsvSource:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return CsvSource(path, options.pop("columns", {}), **options)
+
+
+def rows_of(source: CsvSource) -> list[Row]:
+    return [row for batch in source.batches(1, 2) for row in batch]
+
+
+def read(path: Path, content: str | bytes, **options: Any) -> list[Row]:
+    return rows_of(source_of(path, content, **options))
+
+
+def cells(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
+    return [(row.conversation_id, row.rating, row.comment) for row in rows]
+
+
+def remarks(path: Path, content: str | bytes, **options: Any) -> str:
+    source = source_of(path, content, **options)
+    rows_of(source)
+    return "\n".join(source.remarks())
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f'{A},UP,"good', f"{B},UP,bad", f'{C},UP,my 5"'],
+        [f'{A},UP,"good', f'{B},UP,my 5"'],
+        [f'{A},"UP,good', "and more", f'{B},UP,5"'],
+        [f'"{A},UP,x', f'{{{B.upper()}}},UP,y"', f"{C},UP,"],
+        [f'{A},UP,"good', f"{B},UP,bad,,", f'{C},UP,5"'],
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_rows_that_a_stray_quote_would_swallow_are_read(
+    path: Path, lines: list[str], end: str
+) -> None:
+    rows = read(path, end.join([H, *lines, f"{D},UP,fine", ""]))
+    assert rows[0].problem is Reason.MALFORMED
+    assert "--trust-quotes" in rows[0].detail
+    read_as_rows = [row.conversation_id for row in rows if row.problem is None]
+    assert read_as_rows == [line.split(",")[0] for line in lines[1:] if "-" in line] + [D]
+
+
+def test_quoted_text_is_trusted_unless_a_line_of_it_reads_like_a_row(path: Path) -> None:
+    honest = f'{A},UP,"see {B},\n{B}\nor {B}, UP, x"\n'
+    assert cells(read(path, f"{H}\n{honest}")) == [(A, "UP", f"see {B},\n{B}\nor {B}, UP, x")]
+    quoting = f'{A},UP,"it said:\n{B},UP,x"\n'
+    assert [row.comment for row in read(path, f"{H}\n{quoting}", trust_quotes=True)] == [
+        f"it said:\n{B},UP,x"
+    ]
+    assert len(read(path, f"{H}\n{quoting}")) == 2
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_carriage_return_within_a_line_is_text(path: Path, end: str) -> None:
+    content = f'{H}\n{A},UP,one\rtwo\n{B},UP,"three\rfour"\n{C},UP,\r\rfive\n'
+    rows = read(path, content.replace("\n", end))
+    assert [row.comment for row in rows] == ["one\rtwo", "three\rfour", "\r\rfive"]
+    assert [row.line for row in rows] == [2, 3, 4]
+    assert [o.cells[2] for o in CsvSource(path, {}).originals([1, 3])] == ["one\rtwo", "\r\rfive"]
+
+
+def test_empty_cells_at_the_end_may_be_too_many_or_missing(path: Path) -> None:
+    content = f"{H},more\n{A},UP,ok,,,\n{B},UP\n{C},UP,ok\n"
+    assert cells(read(path, content)) == [(A, "UP", "ok"), (B, "UP", ""), (C, "UP", "ok")]
+    assert [o.cells for o in CsvSource(path, {}).originals([1, 2])] == [
+        [A, "UP", "ok", ""], [B, "UP", "", ""],
+    ]  # fmt: skip
+    rows = read(path, f"{H}\n{A},UP,ok,,more\n{B}\n")
+    assert [row.problem for row in rows] == [Reason.MALFORMED] * 2
+
+
+def test_lines_of_nothing_but_delimiters_are_no_rows(path: Path) -> None:
+    content = f'{H},,,\n{A},UP,ok,,,\n,,,,,\n\n,,\n"",, ,,,\n{B},UP,,,,\n,,,,,,,\n,UP,,,,\n'
+    rows = read(path, content)
+    assert [(row.seq, row.line) for row in rows] == [(1, 2), (2, 7), (3, 9)]
+    assert "4 lines of nothing but delimiters" in remarks(path, content)
+
+
+@pytest.mark.parametrize("start", ["sep=;\r\n", '"sep=;"\r\n', "\ufeffsep=;\r\n", "SEP=;;;\r\n"])
+def test_the_line_that_tells_excel_the_delimiter_is_understood(path: Path, start: str) -> None:
+    content = start + H.replace(",", ";") + f"\r\n{A};UP;a,b\r\n"
+    rows = read(path, content)
+    assert cells(rows) == [(A, "UP", "a,b")]
+    assert rows[0].line == 3
+
+
+@pytest.mark.parametrize(
+    "above",
+    ["Feedback export\nGenerated: today\n\n", "# exported\n", 'One, "more\n', "a;b;c\r\n\r\nx\r\n"],
+)
+def test_lines_above_the_header_are_found_and_skipped(path: Path, above: str) -> None:
+    content = f"{above}{H}\n{A},UP,ok\n"
+    number = above.count("\n")
+    with pytest.raises(InputError, match=f"line {number + 1}: --skip-lines {number}$"):
+        read(path, content)
+    rows = read(path, content, skip_lines=number)
+    assert cells(rows) == [(A, "UP", "ok")]
+    assert rows[0].line == number + 2
+    with pytest.raises(InputError, match=f"line {number + 1}: --skip-lines {number}$"):
+        read(path, content, skip_lines=number + 1)
+
+
+def test_a_header_that_is_repeated_is_no_row(path: Path) -> None:
+    content = f"\ufeff{H}\n{A},UP,ok\n\ufeff{H.upper()}\n{B},UP,ok\n{H},,\n"
+    rows = read(path, content)
+    assert [(row.conversation_id, row.seq, row.line) for row in rows] == [(A, 1, 2), (B, 2, 4)]
+    assert "2 lines that repeat the header" in remarks(path, content)
+
+
+@pytest.mark.parametrize("mark", ["\ufeff", "\ufeff\ufeff"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_byte_order_marks_never_hide_the_header(path: Path, mark: str, encoding: str) -> None:
+    content = f'{mark}"conversation_id",rating,comment\n{A},UP,ok\n'.encode(encoding)
+    source = source_of(path, content, encoding=encoding)
+    assert source.header[0] == "conversation_id"
+    assert cells(rows_of(source)) == [(A, "UP", "ok")]
+
+
+def test_null_markers_are_named_and_can_be_emptied(path: Path) -> None:
+    content = f"{H}\n{A},UP,NULL\n{B},N/A, nan \n{C},UP,None of it\n{D},UP,\\N\n"
+    told = remarks(path, content)
+    assert "3 comments that look like no value" in told
+    assert r"--null NULL --null nan --null '\N'" in told
+    rows = read(path, content, nulls=["NULL", "N/A", "nan", "\\N"])
+    assert cells(rows) == [(A, "UP", ""), (B, "", ""), (C, "UP", "None of it"), (D, "UP", "")]
+    assert [o.cells[2] for o in source_of(path, content).originals([1])] == ["NULL"]
+
+
+def test_a_header_alone_is_no_rows_and_a_remark(path: Path) -> None:
+    for content in (H, f"{H}\n", f"\ufeff{H}\r\n\r\n,,\r\n"):
+        assert read(path, content) == []
+        assert "a header and no rows" in remarks(path, content)
+
+
+@pytest.mark.parametrize(
+    ("last", "is_told"),
+    [
+        (f"{B},UP,This is a gre", True),
+        (f"{B},UP,This is a gre\n", False),
+        (f'{B},UP,"whole"', False),
+        (f"{B},UP,", False),
+        (f"{B},UP", False),
+    ],
+)
+def test_a_comment_that_may_be_cut_off_is_told(path: Path, last: str, is_told: bool) -> None:
+    assert ("no line end" in remarks(path, f"{H}\n{A},UP,ok\n{last}")) is is_told
+
+
+def test_ids_with_something_invisible_around_them_are_counted(path: Path) -> None:
+    content = f"{H}\n {A},UP,\n{B}\u200b,UP,\n\ufeff{C},UP,\n{{{D}}},UP,\n x,UP,\n"
+    assert "3 conversation_ids with white space or invisible" in remarks(path, content)
