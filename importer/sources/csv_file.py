@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import cast
@@ -16,7 +17,7 @@ from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart
 from importer.sources.columns import find_columns
 from importer.sources.csv_records import KEEP_BYTES, Record, RecordReader
 from importer.sources.csv_rows import RowMaker
-from importer.sources.csv_sample import Sample
+from importer.sources.csv_sample import Sample, is_beyond_ascii_utf8
 from importer.sources.csv_shape import Shape
 from importer.sources.location import DAMAGED, check_is_text, open_binary
 from importer.sources.noticed import Noticed
@@ -50,7 +51,7 @@ class CsvSource:
         try:
             self.header, places = self._read_header(columns)
         except InputError as error:
-            raise InputError(f"{error}{sample.hint(columns)}") from None
+            raise InputError(f"{error}{sample.hint(columns, self.encoding)}") from None
         self._shape = Shape(self.header, places, self.delimiter)
         self._make = RowMaker(self.header, places, self.encoding, nulls)
 
@@ -126,7 +127,20 @@ class CsvSource:
                 f"{self.path}: its last line has no line end. If the file was cut off there, the "
                 "comment of the last row is not whole."
             )
+        if self._rows and self._may_be_utf8():
+            remarks.append(
+                f"{self.path}: all of it is valid UTF-8, with letters beyond ASCII. Is --encoding "
+                f"{self.encoding} right? It would turn them into others, such as ü into Ã¼."
+            )
         return remarks
+
+    def _may_be_utf8(self) -> bool:
+        """Return whether the file holds UTF-8 and is read in an encoding that takes any bytes."""
+        if self.encoding == "utf-8-sig" or len("a".encode(self.encoding)) != 1:
+            return False
+        stream, raw = open_binary(self.path)
+        with raw, stream, self._explained():
+            return is_beyond_ascii_utf8(iter(partial(stream.read, _SAMPLE), b""))
 
     def _may_be_cut(self, line: str) -> bool:
         """Return whether the last `line`, which has no line end, ends within a comment."""

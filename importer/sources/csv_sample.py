@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 from importer.sources.columns import folded_name
+from importer.sources.csv_records import kept_byte
 from importer.sources.csv_shape import Dialect
 
 _DELIMITERS = ",;\t|"
@@ -50,8 +52,17 @@ class Sample:
             trust_quotes,
         )
 
-    def hint(self, columns: Mapping[str, str]) -> str:
-        """Return in which line the header seems to be, if it is another; or nothing."""
+    def hint(self, columns: Mapping[str, str], encoding: str) -> str:
+        """Return what may be done about a header that cannot be used; or nothing.
+
+        It may stand in another line, or be in another encoding than the one it is read in.
+        """
+        first = self._table.partition("\n")[0]
+        if kept_byte(first) is not None:
+            return (
+                f". It is not valid {encoding.removesuffix('-sig')}: give its encoding, such as "
+                "--encoding cp1252"
+            )
         wanted = {folded_name(columns.get(f, f)) for f in ("rating", "comment")}
         who = folded_name(columns.get("conversation_id", "conversation_id"))
         for number, line in enumerate(self._ends.split(self._text)[:_MOST_LINES], 1):
@@ -59,6 +70,20 @@ class Sample:
                 if number != self._skip + 1 and who in names and wanted & names:
                     return f". The header seems to be in line {number:,}: --skip-lines {number - 1}"
         return ""
+
+
+def is_beyond_ascii_utf8(pieces: Iterable[bytes]) -> bool:
+    """Return whether `pieces` of a file are all valid UTF-8, and not all ASCII."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    is_ascii = True
+    try:
+        for piece in pieces:
+            is_ascii = is_ascii and piece.isascii()
+            decoder.decode(piece)
+        decoder.decode(b"", True)
+    except UnicodeDecodeError:
+        return False
+    return not is_ascii
 
 
 def _splits(line: str) -> Iterator[set[str]]:

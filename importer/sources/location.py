@@ -1,13 +1,18 @@
-"""Opens a file for reading, decompressed by its name, and tells files by their first bytes."""
+"""Opens a file for reading, decompressed, and tells files by their first bytes."""
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import sys
+import zipfile
 import zlib
+from enum import Enum
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from importer.common.text import shell_word
 from importer.errors import InputError
 
 if sys.version_info >= (3, 14):
@@ -16,48 +21,144 @@ else:
     from backports import zstd
 
 #: What a decompressor raises for a damaged or truncated file, or for one of another kind.
-DAMAGED = (EOFError, gzip.BadGzipFile, zstd.ZstdError, zlib.error)
+DAMAGED = (
+    EOFError, gzip.BadGzipFile, zstd.ZstdError, zlib.error, lzma.LZMAError, zipfile.BadZipFile,
+)  # fmt: skip
 
-_SIGNATURES = (
-    (b"PAR1", "a Parquet file: give --format parquet, or a name that ends in .parquet"),
-    (b"\x1f\x8b", "compressed with gzip: give it a name that ends in .gz"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd: give it a name that ends in .zst"),
-    (b"PK\x03\x04", "a zip archive or an Excel workbook: extract it, or save it as CSV"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook: save it as CSV"),
-    (b"SQLite format 3\x00", "an SQLite database: export the table as CSV"),
-)
+
+class FileKind(Enum):
+    """What a file is, by its first bytes; the value is how they begin."""
+
+    GZIP = (b"\x1f\x8b",)
+    ZSTD = (b"\x28\xb5\x2f\xfd",)
+    BZIP2 = (b"BZh",)
+    XZ = (b"\xfd7zXZ\x00",)
+    ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+    PARQUET = (b"PAR1", b"PARE")
+    OLD_WORKBOOK = (b"\xd0\xcf\x11\xe0",)
+    SQLITE = (b"SQLite format 3\x00",)
+    ORC = (b"ORC",)
+    AVRO = (b"Obj\x01",)
+    ARROW = (b"ARROW1",)
+    JSON = (b"{", b"[{", b'\xef\xbb\xbf{"')
+    OTHER = ()
+
+
+#: What to do with the kinds that are neither CSV nor Parquet.
+_NOT_READ = {
+    FileKind.PARQUET: "a Parquet file: give --format parquet, or a name that ends in .parquet",
+    FileKind.OLD_WORKBOOK: "an old Excel workbook: save it as CSV",
+    FileKind.SQLITE: "an SQLite database: export the table as CSV",
+    FileKind.ORC: "an ORC file: convert it to Parquet or CSV",
+    FileKind.AVRO: "an Avro file: convert it to Parquet or CSV",
+    FileKind.ARROW: "an Arrow (Feather) file: convert it to Parquet or CSV",
+    FileKind.JSON: "JSON: convert it to CSV or Parquet",
+}
+_WORKBOOK_PARTS = ("xl/", "[Content_Types].xml", "mimetype")
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+def kind_of(path: Path) -> FileKind:
+    """Return what kind of file it is. Raises `InputError` if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    return next((kind for kind in FileKind if kind.value and start.startswith(kind.value)),
+                FileKind.OTHER)  # fmt: skip
 
 
 def open_binary(path: Path) -> tuple[BinaryIO, BinaryIO]:
     """Return the decompressed stream, and the raw one below it, whose position shows progress.
 
-    Raises `InputError` if the file cannot be opened. Both are to be closed.
+    How a file is compressed is told by its first bytes. Raises `InputError` if it cannot be opened.
+    Both are to be closed.
     """
+    kind = kind_of(path)
     try:
         raw = path.open("rb")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
-    match path.suffix.lower():
-        case ".gz":
+    match kind:
+        case FileKind.GZIP:
             return cast("BinaryIO", gzip.GzipFile(fileobj=raw)), raw
-        case ".zst" | ".zstd":
+        case FileKind.ZSTD:
             return cast("BinaryIO", zstd.ZstdFile(raw)), raw
+        case FileKind.BZIP2:
+            return cast("BinaryIO", bz2.BZ2File(raw)), raw
+        case FileKind.XZ:
+            return cast("BinaryIO", lzma.LZMAFile(raw)), raw
+        case FileKind.ZIP:
+            try:
+                return _only_file_in(path, raw), raw
+            except BaseException:
+                raw.close()
+                raise
         case _:
             return raw, raw
 
 
 def check_is_text(path: Path, start: bytes, encoding: str) -> None:
-    """Raise `InputError` if a file that begins with `start` is known not to be text."""
-    for signature, what in _SIGNATURES:
-        if start.startswith(signature):
-            raise InputError(f"{path} is not text, it is {what}")
-    wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32"))
-    if start.startswith(_WIDE_MARKS) and not wide:
+    """Raise `InputError` if a file that begins with `start`, decompressed, is known not to be text.
+
+    `encoding` is the one that was given for it.
+    """
+    kind = next((k for k in _NOT_READ if start.startswith(k.value)), None)
+    if kind is not None:
+        raise InputError(f"{path} is not CSV, it is {_NOT_READ[kind]}")
+    if encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
+        return
+    if start.startswith(_WIDE_MARKS):
         raise InputError(f"{path} is not UTF-8, it is UTF-16: give --encoding utf-16")
     # In a comment a NUL is odd but harmless; no header has one.
-    if b"\x00" in start.partition(b"\n")[0] and not wide:
+    header = start.partition(b"\n")[0]
+    if b"\x00" in header:
+        if (wide := _wide_encoding(header)) is not None:
+            raise InputError(f"{path} is not UTF-8, it seems to be UTF-16: give --encoding {wide}")
         raise InputError(
-            f"{path} is not text: its header holds NUL bytes. "
-            "If it is UTF-16, give --encoding utf-16"
+            f"{path} is not text: its header holds NUL bytes. Export it as CSV or Parquet, or if "
+            "it is compressed, decompress it"
         )
+
+
+def check_is_known(path: Path) -> None:
+    """Raise `InputError`, with what the file is, if it is neither CSV nor Parquet."""
+    kind = kind_of(path)
+    if kind is FileKind.ZIP:
+        open_binary(path)[1].close()
+    elif kind in _NOT_READ and kind is not FileKind.PARQUET:
+        raise InputError(f"{path} is not CSV, it is {_NOT_READ[kind]}")
+
+
+def _wide_encoding(header: bytes) -> str | None:
+    """Return which UTF-16 a header without a mark is in, by where its NUL bytes are."""
+    even, odd = header[0::2].count(0), header[1::2].count(0)
+    half = len(header) // 4
+    if odd > half and not even:
+        return "utf-16-le"
+    return "utf-16-be" if even > half and not odd else None
+
+
+def _only_file_in(path: Path, raw: BinaryIO) -> BinaryIO:
+    """Return the one file in a zip archive as a stream. Raises `InputError` if there are others."""
+    try:
+        archive = zipfile.ZipFile(raw)
+        names = archive.namelist()
+        if any(name.startswith(_WORKBOOK_PARTS) for name in names):
+            raise InputError(f"{path} is not CSV, it is an Excel workbook: save it as CSV")
+        files = [
+            name for name in names if not name.endswith("/") and not name.startswith("__MACOSX/")
+        ]
+        if len(files) == 1:
+            return cast("BinaryIO", archive.open(files[0]))
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        raise InputError(f"{path} is a zip archive that is damaged or cut off: {error}") from None
+    except (NotImplementedError, RuntimeError) as error:
+        raise InputError(
+            f"{path} is a zip archive that cannot be read ({error}): extract it first"
+        ) from None
+    raise InputError(
+        f"{path} is a zip archive of {len(files)} files: extract it "
+        f"(unzip {shell_word(str(path))}) and name the files to import"
+    )

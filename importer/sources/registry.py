@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import errno
+import re
 import stat
+from collections import Counter
 from pathlib import Path
 
-from importer.common.text import nearest
+from importer.common.text import composed, nearest, shell_word
 from importer.errors import InputError
 from importer.settings import ImportSettings, InputFormat
 from importer.sources.base import RowSource
+from importer.sources.location import FileKind, check_is_known, kind_of
 
 _CSV_ENDINGS = {".csv", ".tsv", ".tab", ".psv", ".txt"}
 _PARQUET_ENDINGS = {".parquet", ".pq"}
-_COMPRESSION_ENDINGS = {".gz", ".zst", ".zstd"}
+_COMPRESSION_ENDINGS = {".gz", ".gzip", ".zst", ".zstd", ".bz2", ".xz", ".zip"}
+#: `Path` makes one slash of two.
+_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/(?P<rest>[^/].*)")
 
 
 def open_source(path: Path, settings: ImportSettings) -> RowSource:
@@ -49,36 +54,89 @@ def open_carried_over(path: Path, settings: ImportSettings) -> RowSource:
 
 def _check_file(path: Path) -> None:
     try:
-        mode = path.stat().st_mode
+        found = path.stat()
     except OSError as error:
-        hint = ""
-        if error.errno == errno.ENOENT:
-            try:
-                names = [entry.name for entry in path.parent.iterdir()]
-            except OSError:
-                names = []
-            meant = nearest(path.name, names, cutoff=0.75)
-            hint = f"; did you mean {path.with_name(meant)}?" if meant else ""
+        hint = _what_is_meant(path) if error.errno == errno.ENOENT else ""
         raise InputError(f"{path}: {error.strerror}{hint}") from None
-    if stat.S_ISDIR(mode):
-        raise InputError(f"{path} is a directory: name the files in it, such as {path}/*.csv")
-    if not stat.S_ISREG(mode):
+    except ValueError as error:  # a NUL in the name
+        raise InputError(f"{path}: {error}") from None
+    if stat.S_ISDIR(found.st_mode):
+        raise InputError(f"{path} is a directory: {_files_in(path)}")
+    if not stat.S_ISREG(found.st_mode):
         raise InputError(
             f"{path} is not a regular file: an import reads its input more than once, so save it "
             "to a file first"
         )
-    if path.stat().st_size == 0:
-        raise InputError(f"{path} is empty")
+    if found.st_size == 0:
+        raise InputError(f"{path} is empty: it holds 0 bytes, not even a header")
+
+
+def _what_is_meant(path: Path) -> str:
+    """Return the end of the message on a file that is not there: what may be meant instead."""
+    if str(path) == "-":
+        return (
+            "; standard input cannot be imported, since an import reads its input more than once: "
+            "save it to a file first"
+        )
+    if address := _ADDRESS.fullmatch(str(path)):
+        return (
+            f"; {address['scheme']}://{address['rest']} is an address, and inputs are files: "
+            "download it first"
+        )
+    if path.is_symlink():
+        return f"; it is a link to {path.readlink()}, which does not exist"
+    try:
+        names = [entry.name for entry in path.parent.iterdir() if entry.exists()]
+    except OSError:
+        return ""
+    twin = next((name for name in names if composed(name) == composed(path.name)), None)
+    if twin is not None:
+        return (
+            "; there is a file whose name looks the same and is other characters (another Unicode "
+            f"form): {shell_word(str(path.with_name(twin)))}"
+        )
+    meant = nearest(path.name, names, cutoff=0.75)
+    return f"; did you mean {shell_word(str(path.with_name(meant)))}?" if meant else ""
+
+
+def _files_in(folder: Path) -> str:
+    """Return how to name the files that a folder holds."""
+    try:
+        names = [entry.name for entry in folder.iterdir() if entry.is_file()]
+    except OSError as error:
+        return f"and it cannot be listed ({error.strerror})"
+    known = _CSV_ENDINGS | _PARQUET_ENDINGS
+    endings = Counter(
+        "".join(Path(name).suffixes[-2:]) if _inner_ending(name) in known else ""
+        for name in names
+        if not name.startswith((".", "_"))
+    )
+    del endings[""]
+    if not endings:
+        return "and it holds no CSV or Parquet files"
+    ((ending, _),) = endings.most_common(1)
+    ending = ending if Path(ending).suffix in _COMPRESSION_ENDINGS else Path(f"x{ending}").suffix
+    return f"name the files in it, such as {shell_word(str(folder))}/*{ending}"
+
+
+def _inner_ending(name: str) -> str:
+    """Return the ending of a name, in lower case, without that of a compression."""
+    path = Path(name)
+    if path.suffix.lower() in _COMPRESSION_ENDINGS:
+        path = path.with_suffix("")
+    return path.suffix.lower()
 
 
 def _format_of(path: Path, given: InputFormat | None) -> InputFormat:
     if given is not None:
         return given
-    ending = path.suffix.lower()
-    if ending in _COMPRESSION_ENDINGS:
-        ending = path.with_suffix("").suffix.lower()
+    ending = _inner_ending(path.name)
     if ending in _CSV_ENDINGS:
         return InputFormat.CSV
-    if ending in _PARQUET_ENDINGS:
+    if ending in _PARQUET_ENDINGS or kind_of(path) is FileKind.PARQUET:
         return InputFormat.PARQUET
-    raise InputError(f"{path}: its name does not tell the format; add --format csv or parquet")
+    check_is_known(path)
+    raise InputError(
+        f"{path}: its name does not tell the format. If it is CSV (with any delimiter), add "
+        "--format csv"
+    )

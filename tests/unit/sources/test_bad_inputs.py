@@ -1,8 +1,13 @@
 """Files that cannot be imported: each one gets its message, and no other exception."""
 
+import bz2
 import gzip
+import io
+import lzma
 import os
-from collections.abc import Callable
+import unicodedata
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +20,14 @@ from importer.sources.registry import open_source
 from tests.support.data import conversation
 
 TEXT = b"conversation_id,rating\n" + f"{conversation(1)},POSITIVE\n".encode() * 2000
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return file.getvalue()
 
 
 def parquet_bytes(tmp_path: Path, rows: int = 1000) -> bytes:
@@ -36,17 +49,23 @@ def read_all(path: Path, settings_for: Callable[..., ImportSettings]) -> None:
         ("in.csv", b"", "is empty"),
         ("in.csv", b"\n\r\n\n", "nothing but blank lines"),
         ("in.csv", TEXT.decode().encode("utf-16"), "--encoding utf-16"),
-        ("in.csv", TEXT.decode().encode("utf-16-le"), "NUL bytes"),
-        ("in.csv", gzip.compress(TEXT), "ends in .gz"),
-        ("in.csv", b"PK\x03\x04 and so on", "Excel"),
+        ("in.csv", TEXT.decode().encode("utf-16-le"), "--encoding utf-16-le"),
+        ("in.csv", TEXT.decode().encode("utf-16-be"), "--encoding utf-16-be"),
+        ("in.csv", b"a\0" + TEXT, "NUL bytes"),
+        ("in.csv", b"PK\x03\x04 and so on", "zip archive that is damaged"),
+        ("in.csv", zipped({"xl/workbook.xml": b""}), "Excel workbook"),
+        ("in.xlsx", zipped({"xl/workbook.xml": b""}), "Excel workbook"),
+        ("in.zip", zipped({"a.csv": TEXT, "b.csv": TEXT}), "archive of 2 files: .*unzip .*in.zip"),
+        ("in.jsonl", b'{"conversation_id": 1}\n', "it is JSON: convert"),
+        ("in.csv", b'[{"conversation_id": 1}]\n', "it is JSON: convert"),
+        ("in.csv", "Gespräch,rating\n".encode("cp1252"), "--encoding cp1252$"),
         ("in.csv", bytes(range(1, 256)), "no column 'conversation_id'"),
-        ("in.csv.gz", TEXT, "not what its name says"),
+        ("in.csv.bz2", bz2.compress(TEXT)[:-20], "cut off"),
+        ("in.csv.xz", lzma.compress(TEXT)[:-20], "cut off"),
         ("in.csv.gz", gzip.compress(TEXT)[:-20], "cut off"),
-        ("in.csv.zst", TEXT, "not what its name says"),
         ("in.parquet", TEXT, "is not a Parquet file"),
         ("in.parquet", b"PAR1", "is not a Parquet file"),
-        ("in.xlsx", b"anything", "--format csv or parquet"),
-        ("in", b"anything", "--format csv or parquet"),
+        ("in", b"anything", "--format csv"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_explained(
@@ -84,8 +103,31 @@ def test_things_that_are_no_files(
     (tmp_path / "ratings.csv").write_bytes(TEXT)
     os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
+    (tmp_path / "dangling.csv").symlink_to(tmp_path / "gone.csv")
+    (tmp_path / unicodedata.normalize("NFD", "menü.csv")).write_bytes(TEXT)
+    spark = tmp_path / "it's spark"
+    spark.mkdir()
+    for name in (
+        "_SUCCESS",
+        ".part.crc",
+        "part-0.snappy.parquet",
+        "part-1.snappy.parquet",
+        "a.csv",
+    ):
+        (spark / name).touch()
+    (tmp_path / "none").mkdir()
+    for address, message in [
+        ("-", "standard input cannot be imported"),
+        ("s3://bucket/x.csv", "s3://bucket/x.csv is an address"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            open_source(Path(address), settings_for(Path(address)))
     for name, message in [
-        ("", "is a directory"),
+        ("", r"is a directory: name the files in it, such as .*/\*\.csv"),
+        ("it's spark", r"""such as '.*it'"'"'s spark'/\*\.parquet$"""),
+        ("none", "holds no CSV or Parquet files"),
+        ("dangling.csv", "a link to .*gone.csv, which does not exist"),
+        ("menü.csv", "looks the same .*menu\u0308.csv"),
         ("rating.csv", r"No such file.*did you mean .*ratings\.csv"),
         ("no/such/folder.csv", "No such file"),
         ("pipe.csv", "not a regular file"),
@@ -93,3 +135,40 @@ def test_things_that_are_no_files(
     ]:
         with pytest.raises(InputError, match=message):
             read_all(tmp_path / name, settings_for)
+
+
+@pytest.mark.parametrize(
+    "compressed",
+    [gzip.compress(TEXT), bz2.compress(TEXT), lzma.compress(TEXT), zipped({"a/b.csv": TEXT}), TEXT],
+    ids=["gzip", "bzip2", "xz", "zip", "plain"],
+)
+@pytest.mark.parametrize("name", ["in.csv", "in.csv.gz", "in.zip"])
+def test_how_a_file_is_compressed_is_told_by_its_first_bytes(
+    tmp_path: Path, settings_for: Callable[..., ImportSettings], compressed: bytes, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(compressed)
+    source = open_source(path, settings_for(path, format="csv"))
+    assert sum(map(len, source.batches(1, 100))) == 2000
+    assert source.progress() == 1
+
+
+def test_parquet_is_known_without_its_name(
+    tmp_path: Path, settings_for: Callable[..., ImportSettings]
+) -> None:
+    path = tmp_path / "export"
+    path.write_bytes(parquet_bytes(tmp_path))
+    assert sum(map(len, open_source(path, settings_for(path)).batches(1, 500))) == 1000
+
+
+def test_utf8_that_is_read_in_another_encoding_is_told(
+    tmp_path: Path, settings_for: Callable[..., ImportSettings]
+) -> None:
+    path = tmp_path / "in.csv"
+    for text, encoding, is_told in [
+        ("Grüße", "utf-8", True), ("Grüße", "cp1252", False), ("ok", "utf-8", False)
+    ]:  # fmt: skip
+        path.write_bytes(f"conversation_id,comment\n{conversation(1)},{text}\n".encode(encoding))
+        source = open_source(path, settings_for(path, encoding="cp1252"))
+        assert len(list(source.batches(1, 100))) == 1
+        assert any("valid UTF-8" in remark for remark in source.remarks()) is is_told
