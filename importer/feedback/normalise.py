@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from importer.common.text import is_blank, shown
 from importer.common.uuids import canonical_uuid
+from importer.feedback.lines import what_line_it_is
 from importer.feedback.ratings import RatingTable
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Reason, Row
 
@@ -34,6 +35,7 @@ class Normaliser:
                 None,
                 Reason.BAD_CONVERSATION_ID,
                 f"conversation_id {shown(row.conversation_id)} is not a UUID"
+                f"{what_line_it_is(row.conversation_id)}"
                 if not is_blank(row.conversation_id)
                 else "conversation_id is empty",
             )

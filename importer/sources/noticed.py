@@ -53,10 +53,10 @@ class Noticed:
             found.append(f"{path} has a header and no rows: there is nothing to import from it.")
         if self.repeated_headers:
             lines = counted(self.repeated_headers, "line")
-            found.append(f"{path}: {lines} that repeat the header are no rows, and passed over.")
+            found.append(f"{path}: passed over {lines} that held the header once more.")
         if self.hollow:
             lines = counted(self.hollow, "line")
-            found.append(f"{path}: {lines} of nothing but delimiters are no rows, and passed over.")
+            found.append(f"{path}: passed over {lines} of nothing but delimiters.")
         if self.padded_ids:
             found.append(
                 f"{path}: {counted(self.padded_ids, 'conversation_id')} with white space or "

@@ -18,6 +18,7 @@ from importer.common.durations import format_duration
 from importer.common.text import counted, did_you_mean, shell_word, shown, trimmed
 from importer.errors import ExitCode
 from importer.feedback.normalise import COMMENT_LIMIT
+from importer.feedback.null_markers import is_null_marker
 from importer.feedback.ratings import PRESETS, RatingTable
 from importer.model import Reason
 from importer.reporting.wording import HOW_TO_FIX, words
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 #: Requests per second for which the duration is told when no --rate is given.
 _RATES = (100.0, 1000.0)
 _MOST_WORDS_SHOWN = 30
+_MOST_UNKNOWN_SHOWN = 3
 
 
 @command(
@@ -77,7 +79,10 @@ def review(settings: ImportSettings, write_ratings: Path | None = None) -> ExitC
     if write_ratings is not None:
         undecided = write_draft(write_ratings, found.words, found.meanings)
         todo = f"; decide on {counted(undecided, 'word')} in it" if undecided else ""
-        console.print(f"{write_ratings} is written{todo}, and give it as --ratings {write_ratings}")
+        console.print(
+            f"{write_ratings} is written{todo}, and give it as "
+            f"--ratings {shell_word(str(write_ratings))}"
+        )
     return ExitCode.ROWS_NOT_IMPORTED if found.rejected else ExitCode.OK
 
 
@@ -192,6 +197,7 @@ def _print_fixes(found: Findings, console: Console) -> None:
 
 
 def _fix_ratings(found: Findings) -> str:
+    """Return how to make unknown words known. SKIP is not proposed: it drops comments as well."""
     unknown = [word for word, meaning in found.meanings.items() if meaning is None]
     options = []
     known = {preset: _words_known_by(preset, unknown) for preset in PRESETS}
@@ -199,14 +205,19 @@ def _fix_ratings(found: Findings) -> str:
     if 2 * len(known[preset]) > len(unknown):
         options.append(f"--ratings {preset}")
         unknown = [word for word in unknown if word not in known[preset]]
-    options += [f"--ratings {shell_word(f'{trimmed(word)}=SKIP')}" for word in unknown[:3]]
-    text = f"add {' '.join(options)}"
+    nulls = dict.fromkeys(trimmed(word) for word in unknown if is_null_marker(word))
+    options += [f"--null {shell_word(word)}" for word in nulls]
+    unknown = [word for word in unknown if not is_null_marker(word)]
+    steps = [f"add {' '.join(options)}"] if options else []
     if unknown:
-        text += (
-            " (SKIP, or what they mean: POSITIVE, NEGATIVE, CLEAR), or let --write-ratings "
-            "ratings.toml draft a table of all words"
+        more = " and others" if len(unknown) > _MOST_UNKNOWN_SHOWN else ""
+        words_shown = ", ".join(shown(trimmed(word)) for word in unknown[:_MOST_UNKNOWN_SHOWN])
+        steps.append(
+            f"give {words_shown}{more} a meaning: "
+            "--write-ratings ratings.toml drafts a table of all words (POSITIVE, NEGATIVE, CLEAR "
+            "for no rating, or SKIP, which leaves out the comments of these rows as well)"
         )
-    return text
+    return ", and ".join(steps)
 
 
 def _words_known_by(preset: str, words: list[str]) -> list[str]:

@@ -63,6 +63,21 @@ def test_a_comment_is_sent_exactly_as_it_is(comment: str) -> None:
     assert normalised("", comment) == Feedback(1, ID, None, comment)
 
 
+@pytest.mark.parametrize(
+    ("cell", "looks_like"),
+    [
+        ("Total", "a total"), ("Grand total:", "a total"), ("Summe", "a total"),
+        ('{"ImportId":"_recordId"}', "a second header"), ("Response ID", "a second header"),
+        ("conversation_id", "a second header"), ("12345", ""), ("totally wrong", ""),
+    ],
+)  # fmt: skip
+def test_a_line_that_is_no_data_is_told(cell: str, looks_like: str) -> None:
+    rejected = Normaliser(RatingTable())(Row(1, cell, "POSITIVE", ""))
+    assert isinstance(rejected, Outcome)
+    assert rejected.reason is Reason.BAD_CONVERSATION_ID
+    assert rejected.detail.endswith(f"looks like {looks_like}: remove it" if looks_like else "UUID")
+
+
 @pytest.mark.parametrize("comment", ["", " ", "\n\t ", "\u00a0", "\u200b", "\ufeff "])
 def test_a_blank_comment_is_left_out(comment: str) -> None:
     assert normalised("POSITIVE", comment) == Feedback(1, ID, Meaning.POSITIVE, None)

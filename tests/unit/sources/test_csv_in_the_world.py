@@ -128,7 +128,7 @@ def test_a_header_that_is_repeated_is_no_row(path: Path) -> None:
     content = f"\ufeff{H}\n{A},UP,ok\n\ufeff{H.upper()}\n{B},UP,ok\n{H},,\n"
     rows = read(path, content)
     assert [(row.conversation_id, row.seq, row.line) for row in rows] == [(A, 1, 2), (B, 2, 4)]
-    assert "2 lines that repeat the header" in remarks(path, content)
+    assert "passed over 2 lines that held the header" in remarks(path, content)
 
 
 @pytest.mark.parametrize("mark", ["\ufeff", "\ufeff\ufeff"])
