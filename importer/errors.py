@@ -21,6 +21,7 @@ class ExitCode(IntEnum):
     JOB_HELD = 4
     NOT_COMPLETED = 5
     TIME_BOX = 6
+    DEFECT = 70
     SIGHUP = 129
     SIGINT = 130
     SIGTERM = 143
@@ -64,10 +65,14 @@ class StoppedError(ImporterError):
         self.exit_code = exit_code
 
 
-class AccountingError(ImporterError):
-    """The outcomes do not add up to the rows read: a defect of the importer, to be reported."""
+class DefectError(ImporterError):
+    """Something that cannot be: a defect of the importer, to be reported."""
 
-    exit_code = ExitCode.ABORTED
+    exit_code = ExitCode.DEFECT
+
+
+class AccountingError(DefectError):
+    """The outcomes do not add up to the rows read."""
 
 
 @contextmanager

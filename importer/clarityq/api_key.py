@@ -6,6 +6,8 @@ from typing import AnyStr
 
 from importer.errors import SettingsError
 
+_QUOTES = "\"'`"
+
 
 class ApiKey:
     """Holds a key. Its text is given only by `reveal`, never by `str`, `repr`, or a traceback.
@@ -19,6 +21,10 @@ class ApiKey:
         text = text.strip()
         if not text:
             raise SettingsError("the API key is empty")
+        if text[0] in _QUOTES and text[-1] == text[0]:
+            raise SettingsError(
+                "the API key stands in quotes, which would be sent with it: take them away"
+            )
         if not text.isascii() or not text.isprintable() or " " in text:
             raise SettingsError(
                 "the API key holds a space, a line break or a character that is not ASCII: "

@@ -19,6 +19,7 @@ from importer.clarityq.api_key import ApiKey
 from importer.clarityq.call_timeout import Deadline
 from importer.clarityq.fast_request import Template, lean_request_class
 from importer.clarityq.payload import encode_body
+from importer.clarityq.proxy import check_proxy
 from importer.clarityq.responses import (
     Verdict,
     VerdictKind,
@@ -37,7 +38,10 @@ _USER_AGENT = "clarityq-importer"
 
 
 class FeedbackClient:
-    """Sends feedback and asks for statuses; an async context manager that owns the connections."""
+    """Sends feedback and asks for statuses; an async context manager that owns the connections.
+
+    Entering raises `SettingsError` for a proxy that cannot be used.
+    """
 
     def __init__(
         self, settings: ImportSettings, key: ApiKey, *, wall: Callable[[], float] = time.time
@@ -62,8 +66,9 @@ class FeedbackClient:
             "Accept-Encoding": "identity",
             "User-Agent": _USER_AGENT,
         }
-        # A request through a proxy has to be aiohttp's own.
-        if not settings.target.trust_env:
+        if settings.target.trust_env:
+            check_proxy(self._origin)
+        else:  # a request through a proxy has to be aiohttp's own
             self._template = Template(self._origin, headers)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(

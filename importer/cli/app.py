@@ -5,13 +5,15 @@ from __future__ import annotations
 import gc
 import os
 import platform
+import signal
 import sys
 from importlib import import_module
 
 import click
 
+from importer.cli.streams import Streams
 from importer.common.text import nearest
-from importer.errors import ExitCode, ImporterError
+from importer.errors import ExitCode, ImporterError, JournalError, SettingsError
 
 #: New objects between two passes of the garbage collector. What start-up makes stays, and a run
 #: makes hardly any cycles.
@@ -70,26 +72,51 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command and leave with its exit code."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    streams = Streams.take_over()
     gc.set_threshold(_COLLECT_AFTER)
     # Arrow's own allocator keeps what it has freed; the system's gives it back.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    code = _run_command()
+    streams.finish()
+    sys.exit(code)
+
+
+def _run_command() -> int:
+    """Run the command; tell what went wrong, and return the exit code."""
     try:
-        code = cli.main(prog_name="clarityq-import", standalone_mode=False)
+        return int(cli.main(prog_name="clarityq-import", standalone_mode=False) or 0)
     except click.exceptions.Exit as leave:
-        code = leave.exit_code
+        return leave.exit_code
     except click.ClickException as error:
         error.show()
-        code = ExitCode.USAGE
+        return ExitCode.USAGE
     except (KeyboardInterrupt, click.Abort):
         click.echo("\nStopped.", err=True)
-        code = ExitCode.SIGINT
+        return ExitCode.SIGINT
     except ImporterError as error:
-        from importer.cli.console import plain  # noqa: PLC0415 -- heavy, and --help does without
+        return _fail(error)
+    except MemoryError:
+        return _fail(
+            JournalError("there is not enough memory. What was recorded is kept; run again")
+        )
+    except OSError as error:
+        if error.filename is not None:
+            return _fail(SettingsError(f"{os.fsdecode(error.filename)}: {error.strerror}"))
+        return _fail(_defect(error))
+    except Exception as error:  # noqa: BLE001 -- no exception without words
+        return _fail(_defect(error))
 
-        click.echo(f"Error: {plain(str(error))}", err=True)
-        code = error.exit_code
-    except BrokenPipeError:
-        # The reader of our output has gone; leave nothing for the interpreter to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.ABORTED
-    sys.exit(int(code or 0))
+
+def _fail(error: ImporterError) -> int:
+    from importer.cli.console import plain  # noqa: PLC0415 -- heavy, and --help does without
+
+    click.echo(f"Error: {plain(str(error))}", err=True)
+    return error.exit_code
+
+
+def _defect(error: Exception) -> ImporterError:
+    from importer.cli.defects import explained  # noqa: PLC0415 -- seldom needed
+
+    return explained(error, None, keys=[os.environ.get("CLARITYQ_API_KEY", "")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ import click
 
 from importer.cli import help as command_help
 from importer.cli.options import RUN_GROUPS
-from importer.common.text import did_you_mean
+from importer.common.text import did_you_mean, shell_word
 from importer.errors import SettingsError
 from importer.settings.derive import flat, options_of
 from importer.settings.kinds import words_of
@@ -24,6 +25,12 @@ _FILES = "importer.configuration_files"
 _DEFAULTS = "importer.defaults"
 
 _DECLARED = options_of(RUN_GROUPS)
+
+#: Variables that Kubernetes puts into every Pod for a Service whose name begins as ours do.
+_SERVICE_LINK = re.compile(
+    r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+_SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 
 #: Variables that are not options.
 _OTHER_VARIABLES = {"CLARITYQ_API_KEY", "CLARITYQ_CONFIG", "CLARITYQ_IMPORT_COMPLETE"}
@@ -99,8 +106,8 @@ def _from_table(
         if found and name in _DECLARED and _DECLARED[name].guarded:
             raise SettingsError(
                 f"{path} was merely found in the working directory, so {name!r} is not taken from "
-                f"it. If you trust the file: --config {path}. Or set {_DECLARED[name].variable}, "
-                f"or give {_DECLARED[name].flag}"
+                f"it. If you trust the file: --config {shell_word(str(path))}. Or set "
+                f"{_DECLARED[name].variable}, or give {_DECLARED[name].flag}"
             )
         if isinstance(value, dict) and not known[name].multiple:
             raise SettingsError(f"{path}: {name!r} takes a value, not a table")
@@ -114,6 +121,8 @@ def _from_environment(known: Mapping[str, click.Option], own: set[str]) -> dict[
     values: dict[str, Any] = {}
     for variable, text in os.environ.items():
         if not variable.startswith(PREFIX) or variable in _OTHER_VARIABLES:
+            continue
+        if _SERVICE_LINK.fullmatch(variable) or _SERVICE_ADDRESS.match(text):
             continue
         if variable not in variables:
             meant = did_you_mean(variable, {*variables, *_OTHER_VARIABLES})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -26,15 +25,11 @@ def outcome_counts(outcomes: Mapping[OutcomeKind, int]) -> str:
     return ", ".join(f"{outcomes[kind]:,} {kind}" for kind in OutcomeKind if outcomes[kind])
 
 
-class _PatientConsole(Console):
-    """Prints as long as somebody reads; the command ends with its own exit code either way."""
+class _PlainConsole(Console):
+    """Prints foreign texts so that they cannot steer the terminal."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         super().print(*(plain(o) if isinstance(o, str) else o for o in objects), **options)
-
-    def on_broken_pipe(self) -> None:
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
 def output() -> Console:
@@ -50,4 +45,4 @@ def messages() -> Console:
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else _WIDTH_ELSEWHERE
-    return _PatientConsole(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+    return _PlainConsole(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)

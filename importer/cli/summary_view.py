@@ -21,6 +21,10 @@ from importer.reporting.wording import WARNINGS, next_steps, words
 _LONG_ENOUGH = 5.0
 
 
+#: Options that concern the inputs and not the left-over files made of them.
+NOT_OF_LEFT_OVERS = ("restart", "format", "skip_lines", "inputs")
+
+
 class Again(NamedTuple):
     """What one types next: to resume, and with which options to import a file, if that is known."""
 

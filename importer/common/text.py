@@ -59,10 +59,15 @@ def escaped(text: str, *, keep: str = "") -> str:
     )
 
 
+def printable(text: str) -> str:
+    """Return `text` as one that every encoding of Unicode has: odd bytes of a name are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def shown(value: str, limit: int = 40) -> str:
     """Return `value` quoted for a message: control characters escaped, cut at `limit`."""
     text = repr(value if len(value) <= limit else value[: limit - 1] + "…")
-    return text.encode("utf-8", "backslashreplace").decode()
+    return printable(text)
 
 
 def counted(number: int, noun: str) -> str:

@@ -120,5 +120,5 @@ def _read_toml(path: Path) -> dict[str, Meaning]:
         return parse_words(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise SettingsError(f"rating table {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"rating table {path} is not valid TOML: {error}") from None

@@ -83,7 +83,7 @@ class Journal:
             )
             db.executemany(
                 sqlite_file.insert("input", ("position", *InputFile._fields)),
-                [(position, *file) for position, file in enumerate(inputs)],
+                [(position, *file.line()) for position, file in enumerate(inputs)],
             )
         return cls(folder)
 
@@ -97,7 +97,7 @@ class Journal:
             rows = self._db.execute(
                 sqlite_file.select("input", InputFile._fields) + " ORDER BY position"
             )
-            return [InputFile(*row) for row in rows]
+            return [InputFile.of_line(*row) for row in rows]
 
     def first_seqs(self) -> list[int | None]:
         """Return where the rows of each input begin, as far as that is known."""

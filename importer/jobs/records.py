@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -27,6 +28,20 @@ class InputFile(NamedTuple):
     size: int
     #: Of its content.
     digest: str
+
+    def line(self) -> tuple[str | bytes, int, str]:
+        """Return it as a database takes it: a path that is not UTF-8 as bytes."""
+        raw = os.fsencode(self.path)
+        try:
+            path: str | bytes = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            path = raw
+        return path, self.size, self.digest
+
+    @classmethod
+    def of_line(cls, path: str | bytes, size: int, digest: str) -> InputFile:
+        """Return what `line` made a line of."""
+        return cls(os.fsdecode(path), size, digest)
 
 
 @dataclass(slots=True)

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import IO, TYPE_CHECKING
 
 from importer.common.files import atomic_write
+from importer.common.text import printable
 from importer.errors import SettingsError
 from importer.jobs.journal import Journal
 from importer.model import Outcome
@@ -40,6 +42,13 @@ def check_outcomes_path(path: Path) -> None:
         raise SettingsError(f"{path}: outcomes are written to a .csv or a .parquet file")
     if not path.absolute().parent.is_dir():
         raise SettingsError(f"{path} cannot be written: there is no folder {path.parent}")
+    if path.is_dir():
+        raise SettingsError(f"{path} cannot be written: it is a folder")
+    try:
+        with NamedTemporaryFile(dir=path.absolute().parent, prefix=f".{path.name[:40]}-"):
+            pass
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def write_outcomes(folder: Path, path: Path) -> int:
@@ -92,7 +101,7 @@ def _frames(folder: Path) -> Iterator[pd.DataFrame]:
     import pandas as pd  # noqa: PLC0415
 
     with closing(Journal(folder)) as journal:
-        inputs = [file.path for file in journal.inputs()]
+        inputs = [printable(file.path) for file in journal.inputs()]
         starts = [first for first in journal.first_seqs() if first is not None]
         outcomes = journal.outcomes()
         first = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from glob import glob
 from pathlib import Path
@@ -14,18 +15,19 @@ from rich.table import Column, Table
 from importer.cli.commands.run import perform
 from importer.cli.config_file import CONFIG, config_arguments, files_read, read_toml
 from importer.cli.console import messages, outcome_counts, output, plain
+from importer.cli.defects import explained
 from importer.cli.help import command, examples
 from importer.cli.options import RUN_GROUPS, Display, KeySource, PathName, Request, options_from
-from importer.cli.summary_view import Again
+from importer.cli.summary_view import NOT_OF_LEFT_OVERS, Again
 from importer.errors import ExitCode, ImporterError, SettingsError
 from importer.reporting.summary import Summary
 from importer.settings.derive import arguments, flat, options_of
 
 #: From bad to good: the first that occurs is the exit code of all.
 _WORST_FIRST = (
-    ExitCode.SIGINT, ExitCode.SIGTERM, ExitCode.SIGHUP, ExitCode.ABORTED, ExitCode.USAGE,
-    ExitCode.JOB_HELD, ExitCode.TIME_BOX, ExitCode.ROWS_NOT_IMPORTED, ExitCode.NOT_COMPLETED,
-    ExitCode.OK,
+    ExitCode.SIGINT, ExitCode.SIGTERM, ExitCode.SIGHUP, ExitCode.DEFECT, ExitCode.ABORTED,
+    ExitCode.USAGE, ExitCode.JOB_HELD, ExitCode.TIME_BOX,
+    ExitCode.ROWS_NOT_IMPORTED, ExitCode.NOT_COMPLETED, ExitCode.OK,
 )  # fmt: skip
 
 
@@ -81,12 +83,19 @@ def batch(ctx: click.Context, /, file: Path, **options: Any) -> ExitCode:
 def _run(entry: Entry, resume: list[str], files: list[Path]) -> _Ended:
     try:
         request = Request.of(entry.options)
-        again = Again(resume, arguments(entry.options, RUN_GROUPS))
+        options = {k: v for k, v in entry.options.items() if k not in NOT_OF_LEFT_OVERS}
+        again = Again(resume, arguments(options, RUN_GROUPS))
         code, summary = perform(request, again, files)
     except ImporterError as error:
-        messages().print(f"Error: {error}", soft_wrap=True)
-        return _Ended(entry.name, error.exit_code, None, str(error))
+        return _failed(entry, error)
+    except Exception as error:  # noqa: BLE001 -- the other imports are run all the same
+        return _failed(entry, explained(error, None, keys=[os.environ.get("CLARITYQ_API_KEY", "")]))
     return _Ended(entry.name, code, summary)
+
+
+def _failed(entry: Entry, error: ImporterError) -> _Ended:
+    messages().print(f"Error: {error}", soft_wrap=True)
+    return _Ended(entry.name, error.exit_code, None, str(error))
 
 
 def read_batch(file: Path) -> list[Entry]:

@@ -15,10 +15,10 @@ from click.core import ParameterSource
 from rich.table import Table
 
 from importer.cli.config_file import CONFIG
-from importer.cli.console import outcome_counts, output
+from importer.cli.console import outcome_counts, output, plain
 from importer.cli.help import command_group, examples, option
 from importer.cli.options import JOBS_DIR, jobs_folder
-from importer.errors import JournalError, SettingsError
+from importer.errors import SettingsError
 from importer.jobs.folders import job_folders
 from importer.jobs.journal import Journal
 from importer.jobs.lock import is_held
@@ -89,7 +89,7 @@ def _ended_at(folder: Path) -> float | None:
     try:
         with closing(Journal(folder)) as journal:
             run = journal.last_run()
-    except JournalError:
+    except Exception:  # noqa: BLE001 -- whatever is wrong with it, it stays
         return None
     return run.ended_at if run is not None and run.end is RunEnd.FINISHED else None
 
@@ -108,13 +108,11 @@ def _list(folder: Path) -> None:
 
 def _line(folder: Path) -> tuple[float, list[Any]]:
     try:
-        journal = Journal(folder)
-    except JournalError as error:
-        return 0.0, [folder.name, "", "unreadable", "", "", str(error)]
-    try:
-        run, totals = journal.last_run(), journal.totals()
-    finally:
-        journal.close()
+        with closing(Journal(folder)) as journal:
+            run, totals = journal.last_run(), journal.totals()
+    except Exception as error:  # noqa: BLE001 -- a damaged job does not hide the others
+        words = str(error) or type(error).__name__
+        return 0.0, [folder.name, "", "unreadable", "", "", plain(words)]
     if run is None:
         return 0.0, [folder.name, "", "empty", "", "", ""]
     if run.end is not None:

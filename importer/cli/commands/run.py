@@ -20,7 +20,8 @@ from click.core import ParameterSource
 from importer.clarityq.api_key import ApiKey
 from importer.cli.commands.check import review
 from importer.cli.config_file import CONFIG, config_arguments, files_read
-from importer.cli.console import output
+from importer.cli.console import messages, output
+from importer.cli.defects import explained, folder_at_work
 from importer.cli.help import command, examples
 from importer.cli.log_view import LineObserver, log_configuration, logging_to_stderr
 from importer.cli.options import (
@@ -32,11 +33,11 @@ from importer.cli.options import (
     given,
     options_from,
 )
-from importer.cli.summary_view import Again, print_summary
+from importer.cli.summary_view import NOT_OF_LEFT_OVERS, Again, command_line, print_summary
 from importer.common.durations import format_duration
 from importer.engine.control import Control
 from importer.engine.progress import Observer
-from importer.errors import ExitCode, SettingsError, one_error
+from importer.errors import ExitCode, ImporterError, SettingsError, one_error
 from importer.model import RunEnd
 from importer.reporting.outcomes_table import check_outcomes_path, write_outcomes
 from importer.reporting.summary import Summary
@@ -64,10 +65,20 @@ def run(ctx: click.Context, /, inputs: tuple[Path, ...], **options: Any) -> Exit
     request = Request.of({**given(options), "inputs": inputs})
     again = Again(
         ["run", *map(str, inputs), *typed(ctx, without=("restart",))],
-        typed(ctx, without=("restart", "format")),
+        [*typed(ctx, without=NOT_OF_LEFT_OVERS), *_for_left_overs(ctx)],
     )
     code, _ = perform(request, again, files_read(ctx))
     return code
+
+
+def _for_left_overs(ctx: click.Context) -> list[str]:
+    """Return the options that undo, for a left-over file, what is configured for the inputs."""
+    words = []
+    for name, word in (("skip_lines", "0"), ("format", "csv")):
+        is_typed = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if ctx.params.get(name) and not is_typed:
+            words += [f"--{name.replace('_', '-')}", word]
+    return words
 
 
 def typed(ctx: click.Context, *, without: Collection[str] = ()) -> list[str]:
@@ -105,12 +116,24 @@ def perform(
             from importer.cli.live_view import LiveObserver  # noqa: PLC0415 -- for terminals only
 
             observer = stack.enter_context(LiveObserver())
-        summary = anyio.run(
-            _run, settings, key, rehearsal.fault, observer,
-            backend_options={"use_uvloop": _has_uvloop()},
-        )  # fmt: skip
+        try:
+            summary = anyio.run(
+                _run, settings, key, rehearsal.fault, observer,
+                backend_options={"use_uvloop": _has_uvloop()},
+            )  # fmt: skip
+        except (ImporterError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 -- no exception without words
+            raise explained(
+                error, folder_at_work(settings), resume=command_line(again.resume),
+                keys=[] if key is None else [key.reveal()],
+            ) from None  # fmt: skip
     if display.outcomes is not None:
-        write_outcomes(summary.folder, display.outcomes)
+        try:
+            write_outcomes(summary.folder, display.outcomes)
+        except ImporterError as error:
+            # The job has ended as it has; what could be tried was tried before.
+            messages().print(f"--outcomes: {error}", soft_wrap=True)
     if as_json:
         line = json.dumps({"event": "summary", **summary.as_json()})
         output().print(line, soft_wrap=True)

@@ -13,7 +13,9 @@ def test_the_key_is_not_shown_by_accident() -> None:
     assert key.redact("it is canary!") == "it is [API key]!"
 
 
-@pytest.mark.parametrize("text", ["", " ", "two words", "two\nlines", "schlüssel", "nul\x00"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "two words", "two\nlines", "schlüssel", "nul\x00", "'quoted'", '"q"']
+)
 def test_a_key_that_cannot_be_one_is_refused_without_showing_it(text: str) -> None:
     with pytest.raises(SettingsError) as raised:
         ApiKey(text)
