@@ -15,6 +15,7 @@ from importer.jobs.journal import Journal
 from importer.model import Outcome, OutcomeKind
 from importer.sources.base import Original, RowSource
 from importer.sources.csv_records import KEEP_BYTES
+from importer.sources.own_columns import find_own_columns, own_names
 
 #: What a job's folder holds besides the journal and the left-over files.
 SUMMARY_NAME = "summary.json"
@@ -25,7 +26,6 @@ _FILES = {
     OutcomeKind.FAILED: "failed.csv",
     OutcomeKind.NOT_COMPLETED: "not_completed.csv",
 }
-_OWN_COLUMNS = ("row", "reason", "http_status", "attempts", "detail")
 _OVERTAKEN = "a later row of this conversation was sent: to import this one would undo it"
 
 
@@ -33,9 +33,11 @@ class _Layout(NamedTuple):
     """The columns of a left-over file: the originals', of all inputs, then our own."""
 
     columns: list[str]
-    own: tuple[str, ...]
+    own: list[str]
     #: For each input, where its cells go: the place of each of its columns in `columns`.
     places: list[list[int]]
+    #: For each input, the place of its own column `job`, if it is a left-over file itself.
+    jobs: list[int | None]
 
 
 def write_left_over_files(
@@ -69,7 +71,7 @@ def _write(path: Path, journal: Journal, kind: OutcomeKind, sources: Sequence[Ro
     layout = _lay_out(sources)
     overtaken = journal.overtaken(kind)
     first = next((s for s in sources if s.path.name != CARRIED_OVER), sources[0])
-    encoding = "utf-8" if first.encoding == "utf-8-sig" else first.encoding
+    encoding = first.encoding
     with (
         atomic_write(path) as temporary,
         temporary.open("w", encoding=encoding, errors=KEEP_BYTES, newline="") as file,
@@ -82,15 +84,19 @@ def _write(path: Path, journal: Journal, kind: OutcomeKind, sources: Sequence[Ro
             # A malformed line could not be split: it stands whole in the first column.
             for place, cell in zip(layout.places[position] or [0], original.cells, strict=False):
                 cells[place] = _encodable(cell, encoding)
-            own = {
-                "file": str(sources[position].path),
-                "row": original.number,
-                "reason": outcome.reason,
-                "http_status": outcome.http_status,
-                "attempts": outcome.attempts,
-                "detail": outcome.detail + (f"; {_OVERTAKEN}" if outcome.seq in overtaken else ""),
-            }
-            writer.writerow([*cells, *(own[name] for name in layout.own)])
+            job_at = layout.jobs[position]
+            own = [
+                str(sources[position].path),
+                # A row that is imported again keeps the job that first brought it.
+                original.cells[job_at] if job_at is not None and len(original.cells) > job_at
+                else path.parent.name,
+                original.number,
+                outcome.reason,
+                outcome.http_status,
+                outcome.attempts,
+                outcome.detail + (f"; {_OVERTAKEN}" if outcome.seq in overtaken else ""),
+            ]  # fmt: skip
+            writer.writerow([*cells, *own[-len(layout.own) :]])
 
 
 def _encodable(cell: str, encoding: str) -> str:
@@ -103,16 +109,16 @@ def _encodable(cell: str, encoding: str) -> str:
 
 
 def _lay_out(sources: Sequence[RowSource]) -> _Layout:
-    own = _OWN_COLUMNS if len(sources) == 1 else ("file", *_OWN_COLUMNS)
     columns: list[str] = []
     places = []
+    jobs = []
     for source in sources:
         header = list(source.header)
         # A left-over file that is imported again does not keep its old remarks.
-        for earlier in (("file", *_OWN_COLUMNS), _OWN_COLUMNS):
-            if tuple(header[-len(earlier) :]) == earlier:
-                header = header[: -len(earlier)]
-                break
+        ours = find_own_columns(header)
+        jobs.append(None if ours is None else ours.job)
+        if ours is not None:
+            header = header[: ours.start]
         taken: set[int] = set()
         mine = []
         for name in header:
@@ -123,7 +129,7 @@ def _lay_out(sources: Sequence[RowSource]) -> _Layout:
             taken.add(place)
             mine.append(place)
         places.append(mine)
-    return _Layout(columns, own, places)
+    return _Layout(columns, own_names(columns, with_file=len(sources) > 1), places, jobs)
 
 
 def _left_over_rows(

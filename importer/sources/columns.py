@@ -31,17 +31,28 @@ def find_columns(path: Path, header: Sequence[str], names: Mapping[str, str]) ->
             found[field] = folded.index(folded_name(wanted))
         elif field in names or field == "conversation_id":
             meant = nearest(folded_name(wanted), folded)
+            meant = _within_struct(field, folded) or meant
             hint = trimmed(header[folded.index(meant)]) if meant is not None else "NAME"
             raise InputError(
                 f"{path}: there is no column {wanted!r}; {_list(header)}. "
                 f"If another one holds it: --column {shell_word(f'{field}={hint}')}"
             )
     if len(found) == 1:
+        names_within = (_within_struct(field, folded) or "NAME" for field in FIELDS[1:])
+        options = " ".join(
+            f"--column {shell_word(f'{field}={name}')}"
+            for field, name in zip(FIELDS[1:], names_within, strict=True)
+        )
         raise InputError(
             f"{path}: there is no column 'rating' and no column 'comment'; {_list(header)}. "
-            "If others hold them: --column rating=NAME --column comment=NAME"
+            f"If others hold them: {options}"
         )
     return found
+
+
+def _within_struct(field: str, folded: Sequence[str]) -> str | None:
+    """Return the column of that name within a struct, if there is one."""
+    return next((name for name in folded if name.endswith(f".{field}")), None)
 
 
 def folded_name(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import csv
 import io
@@ -23,6 +24,7 @@ from importer.sources.location import DAMAGED, check_is_text, open_binary
 from importer.sources.noticed import Noticed
 
 _SAMPLE = 64 * 1024
+_UTF8 = "utf-8-sig"
 
 
 class CsvSource:
@@ -40,20 +42,25 @@ class CsvSource:
         nulls: Collection[str] = (),
     ) -> None:
         self.path = path
-        # "-sig" reads files with and without a byte order mark.
-        plain = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
-        self.encoding = "utf-8-sig" if plain else encoding
+        self.encoding = encoding
+        self._codec = encoding
         self._size = max(1, path.stat().st_size)
         self._read = self._rows = 0
-        sample = Sample(self._sample(), skip_lines)
+        start = self._start()
+        if codecs.lookup(encoding).name == "utf-8":
+            self._codec = _UTF8  # which reads files with and without a byte order mark
+        elif start.startswith(codecs.BOM_UTF8) and _has_one_byte_letters(encoding):
+            self.encoding = self._codec = _UTF8  # the mark is certain, and the option is not
+        check_is_text(path, start, self._codec)
+        sample = Sample(start.decode(self._codec, KEEP_BYTES), skip_lines)
         self._dialect = sample.dialect(columns, delimiter, trust_quotes=trust_quotes)
         self.delimiter = self._dialect.delimiter
         try:
             self.header, places = self._read_header(columns)
         except InputError as error:
-            raise InputError(f"{error}{sample.hint(columns, self.encoding)}") from None
+            raise InputError(f"{error}{sample.hint(columns, self._codec)}") from None
         self._shape = Shape(self.header, places, self.delimiter)
-        self._make = RowMaker(self.header, places, self.encoding, nulls)
+        self._make = RowMaker(self.header, places, self._codec, nulls)
 
     def _read_header(self, columns: Mapping[str, str]) -> tuple[Sequence[str], dict[str, int]]:
         with contextlib.closing(self._records(None)) as records:
@@ -88,7 +95,7 @@ class CsvSource:
         with raw, stream, self._explained():
             found = blocks.Blocks(
                 cast("blocks.ByteStream", stream),
-                self.encoding,
+                self._codec,
                 csv_parts.BLOCK,
                 compressed=stream is not raw,
                 newline=self._dialect.newline,
@@ -136,7 +143,7 @@ class CsvSource:
 
     def _may_be_utf8(self) -> bool:
         """Return whether the file holds UTF-8 and is read in an encoding that takes any bytes."""
-        if self.encoding == "utf-8-sig" or len("a".encode(self.encoding)) != 1:
+        if self._codec == _UTF8 or not _has_one_byte_letters(self._codec):
             return False
         stream, raw = open_binary(self.path)
         with raw, stream, self._explained():
@@ -165,7 +172,7 @@ class CsvSource:
         with (
             raw,
             stream,
-            io.TextIOWrapper(stream, self.encoding, errors=KEEP_BYTES, newline=newline) as text,
+            io.TextIOWrapper(stream, self._codec, errors=KEEP_BYTES, newline=newline) as text,
             self._explained(),
         ):
             reader = RecordReader(text, self._dialect, noticed=noticed)
@@ -184,21 +191,23 @@ class CsvSource:
         except DAMAGED as error:
             raise InputError(f"{self.path} is damaged or cut off: {error}") from None
         except UnicodeError as error:
-            raise InputError(f"{self.path} is not {self.encoding}: {error}") from None
+            raise InputError(f"{self.path} is not {self._codec}: {error}") from None
         except OSError as error:
             raise InputError(f"{self.path} cannot be read: {error.strerror or error}") from None
 
-    def _sample(self) -> str:
-        """Return the beginning of the text."""
+    def _start(self) -> bytes:
+        """Return the beginning of the file, decompressed."""
         stream, raw = open_binary(self.path)
         with raw, stream:
             try:
-                start = stream.read(_SAMPLE)
+                return stream.read(_SAMPLE)
             except DAMAGED as error:
                 raise InputError(
                     f"{self.path} is damaged or cut off, or not what its name says: {error}"
                 ) from None
             except OSError as error:
                 raise InputError(f"{self.path} cannot be read: {error.strerror or error}") from None
-        check_is_text(self.path, start, self.encoding)
-        return start.decode(self.encoding, KEEP_BYTES)
+
+
+def _has_one_byte_letters(encoding: str) -> bool:
+    return len("a".encode(encoding)) == 1

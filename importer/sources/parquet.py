@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -12,14 +13,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from importer.common.text import shell_word
 from importer.common.uuids import uuid_text
 from importer.errors import InputError
 from importer.model import Reason, Row
 from importer.settings import FIELDS
 from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart
-from importer.sources.columns import find_columns
+from importer.sources.columns import find_columns, folded_name
 from importer.sources.csv_records import KEEP_BYTES
 from importer.sources.noticed import Noticed
+from importer.sources.parquet_schema import column_of, column_paths, type_of
 
 _Cell = Callable[[Any], str]
 
@@ -30,11 +33,20 @@ _BUFFER = 1 << 20
 class ParquetSource:
     """One Parquet file; a `RowSource`."""
 
-    delimiter = ","
-    encoding = "utf-8"
-
-    def __init__(self, path: Path, columns: Mapping[str, str], nulls: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        columns: Mapping[str, str],
+        nulls: Collection[str] = (),
+        *,
+        delimiter: str | None = None,
+        encoding: str = "utf-8",
+    ) -> None:
+        """Open the file; `delimiter` and `encoding` are those of CSV files beside it."""
         self.path = path
+        self.delimiter = delimiter or ","
+        # A left-over file holds any character, and with a mark it is read as what it is.
+        self.encoding = "utf-8" if codecs.lookup(encoding).name == "utf-8" else "utf-8-sig"
         self._nulls = frozenset(nulls)
         self._noticed = Noticed()
         self._total = 0
@@ -42,10 +54,12 @@ class ParquetSource:
         with self._open() as file:
             schema = file.schema_arrow
             self._total = file.metadata.num_rows
-        self.header: Sequence[str] = schema.names
+        self._paths = [*column_paths(schema)]
+        self.header: Sequence[str] = [".".join(path) for path in self._paths]
+        self._check_structs(columns)
         self._columns = find_columns(path, self.header, columns)
         self._cells = {
-            field: self._converter(field, schema.field(index).name, schema.field(index).type)
+            field: self._converter(field, self.header[index], type_of(schema, self._paths[index]))
             for field, index in self._columns.items()
         }
 
@@ -66,7 +80,7 @@ class ParquetSource:
         from importer.sources.parquet_columns import rows_at_a_time  # noqa: PLC0415 -- as above
 
         with self._open() as file:
-            size = rows_at_a_time(file.metadata, list(self._columns.values()), size)
+            size = rows_at_a_time(file.metadata, self._names, size)
         self._read, self._noticed = 0, Noticed()
         for batch in self._arrow_batches(size, self._names):
             columns = self._text_columns(batch)
@@ -85,11 +99,22 @@ class ParquetSource:
         for batch in self._arrow_batches(1000, None):
             while number is not None and number <= done + batch.num_rows:
                 row = batch.slice(number - done - 1, 1)
-                yield Original(number, [_original_text(cell[0]) for cell in row.columns])
+                yield Original(number, self._texts_of(row))
                 number = next(wanted, None)
             if number is None:
                 return
             done += batch.num_rows
+
+    def _texts_of(self, row: pa.RecordBatch) -> list[str]:
+        """Return all cells of a batch of one row as text; those of the fields as they were read."""
+        converters = {index: self._cells[field] for field, index in self._columns.items()}
+        cells = []
+        for index, path in enumerate(self._paths):
+            values = column_of(row, path)
+            if isinstance(values.type, pa.BaseExtensionType) and index in converters:
+                values = values.storage
+            cells.append(_original_text(values[0], converters.get(index, _as_text)))
+        return cells
 
     def progress(self) -> float:
         """Return the share of the file's rows that was read; see `RowSource`."""
@@ -126,7 +151,7 @@ class ParquetSource:
         cells: dict[str, list[str]] = {}
         problems: dict[int, str] = {}
         for field, index in self._columns.items():
-            values = batch.column(self.header[index])
+            values = column_of(batch, self._paths[index])
             cells[field] = self._texts(field, values, problems)
             if self._nulls and field != "conversation_id":
                 cells[field] = ["" if one.strip() in self._nulls else one for one in cells[field]]
@@ -159,7 +184,7 @@ class ParquetSource:
             if field not in self._columns:
                 columns.append(empty_cells(batch.num_rows))
                 continue
-            values = batch.column(self.header[self._columns[field]])
+            values = column_of(batch, self._paths[self._columns[field]])
             column = text_column(values, partial(self._texts, field, problems={}))
             if column is None:
                 return None
@@ -169,6 +194,17 @@ class ParquetSource:
 
     def _damaged(self, error: Exception) -> InputError:
         return InputError(f"{self.path} is damaged: {_brief(error)}")
+
+    def _check_structs(self, columns: Mapping[str, str]) -> None:
+        """Raise `InputError` if the column of a field is a struct: one within it is meant."""
+        for field in FIELDS:
+            wanted = folded_name(columns.get(field, field))
+            within = [name for name in self.header if folded_name(name).startswith(f"{wanted}.")]
+            if within and wanted not in map(folded_name, self.header):
+                raise InputError(
+                    f"{self.path}: column {wanted!r} is a struct of {', '.join(within)}. Name the "
+                    f"one that holds the {field}: --column {shell_word(f'{field}={within[0]}')}"
+                )
 
     def _converter(self, field: str, name: str, kind: pa.DataType) -> _Cell:
         """Return the function from a cell that is not null to its text."""
@@ -259,10 +295,11 @@ def _id_from_bytes(cell: bytes) -> str:
     return uuid_text(cell) if len(cell) == 16 else cell.decode()
 
 
-def _original_text(cell: pa.Scalar) -> str:
-    """Return any column's cell as text, whatever it holds."""
+def _original_text(cell: pa.Scalar, convert: _Cell) -> str:
+    """Return a cell as the text that `convert` makes of it, whatever it holds."""
     try:
-        return _as_text(cell.as_py())
+        value = cell.as_py()
+        return "" if value is None else convert(value)
     except UnicodeDecodeError as error:
         return bytes(error.object).decode(errors=KEEP_BYTES)
     except (ValueError, OverflowError, LookupError, pa.ArrowException):
@@ -271,8 +308,6 @@ def _original_text(cell: pa.Scalar) -> str:
 
 
 def _as_text(cell: object) -> str:
-    if cell is None:
-        return ""
     if isinstance(cell, bytes):
         try:
             return _id_from_bytes(cell)

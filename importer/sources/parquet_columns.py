@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,13 +17,13 @@ _MOST_ROWS = 4000
 Convert = Callable[[pa.Array], list[str]]
 
 
-def rows_at_a_time(metadata: pq.FileMetaData, columns: Sequence[int], least: int) -> int:
+def rows_at_a_time(metadata: pq.FileMetaData, names: Collection[str], least: int) -> int:
     """Return how many rows of these columns are to be read together, `least` or more."""
-    stored: int = sum(
-        metadata.row_group(group).column(column).total_uncompressed_size
-        for group in range(metadata.num_row_groups)
-        for column in columns
-    )
+    stored = 0
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        columns = map(group.column, range(group.num_columns))
+        stored += sum(c.total_uncompressed_size for c in columns if c.path_in_schema in names)
     fitting: int = _BATCH_BYTES * metadata.num_rows // max(1, stored)
     return max(least, min(_MOST_ROWS, fitting))
 

@@ -31,7 +31,13 @@ def open_source(path: Path, settings: ImportSettings) -> RowSource:
     if _format_of(path, settings.reading.format) is InputFormat.PARQUET:
         from importer.sources.parquet import ParquetSource  # noqa: PLC0415 -- pyarrow is heavy
 
-        return ParquetSource(path, settings.mapping.columns, settings.mapping.nulls)
+        return ParquetSource(
+            path,
+            settings.mapping.columns,
+            settings.mapping.nulls,
+            delimiter=settings.reading.delimiter,
+            encoding=settings.reading.encoding,
+        )
     from importer.sources.csv_file import CsvSource  # noqa: PLC0415 -- only what the input needs
 
     return CsvSource(

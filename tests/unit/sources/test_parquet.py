@@ -3,6 +3,7 @@
 import decimal
 import uuid
 from pathlib import Path
+from unittest.mock import patch
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,6 +11,7 @@ import pytest
 
 from importer.errors import InputError
 from importer.model import Reason, Row
+from importer.sources.base import RowPart
 from importer.sources.parquet import ParquetSource
 from tests.support.data import conversation
 
@@ -76,7 +78,7 @@ def test_ratings_of_every_kind_become_words(
     [
         ("conversation_id", pa.array([1, 2, 3])),
         ("comment", pa.array([[1], [2], [3]])),
-        ("rating", pa.array([{"a": 1}] * 3)),
+        ("rating", pa.array([["a"]] * 3)),
     ],
 )
 def test_a_column_of_the_wrong_type_is_named(path: Path, column: str, values: pa.Array) -> None:
@@ -107,3 +109,46 @@ def test_rows_are_given_back_with_all_their_columns(path: Path) -> None:
         (1, [IDS[0], "true", "a", "['x']"]),
         (3, [IDS[2], "false", "c", ""]),
     ]
+
+
+def test_columns_within_structs_have_dotted_names(path: Path) -> None:
+    inner = pa.array([{"rating": "UP", "text": {"comment": "one"}}, None, {"rating": None}])
+    columns = {"conversation_id": pa.array(IDS), "feedback": inner, "a.b": pa.array([1, 2, 3])}
+    pq.write_table(pa.table(columns), path)
+    names = {"rating": "feedback.rating", "comment": "Feedback.Text.Comment"}
+    for by_column_from in (0, 1 << 60):
+        with patch("importer.sources.parquet.BY_COLUMN_FROM", by_column_from):
+            source = ParquetSource(path, names)
+            rows = [
+                row
+                for part in source.parts(1, 100)
+                for row in (part.rows if isinstance(part, RowPart) else part.rows())
+            ]
+        assert [(row.rating, row.comment) for row in rows] == [("UP", "one"), ("", ""), ("", "")]
+    assert source.header == [
+        "conversation_id", "feedback.rating", "feedback.text.comment", "a.b",
+    ]  # fmt: skip
+    assert [o.cells[1:] for o in source.originals([1, 2])] == [["UP", "one", "1"], ["", "", "2"]]
+    with pytest.raises(InputError, match=r"--column rating=feedback.rating --column comment=feedb"):
+        ParquetSource(path, {})
+    with pytest.raises(InputError, match=r"struct of feedback.rating, .*--column rating=feedback"):
+        ParquetSource(path, {"rating": "feedback"})
+
+
+def test_a_file_of_no_rows_is_no_rows_and_a_remark(path: Path) -> None:
+    assert read(path, {"conversation_id": pa.array(IDS[:0]), "rating": pa.array(IDS[:0])}) == []
+    (remark,) = ParquetSource(path, {}).remarks()
+    assert "a header and no rows" in remark
+
+
+def test_null_markers_are_named_and_can_be_emptied(path: Path) -> None:
+    comments = pa.array([" NULL ", "None of it", "nan"])
+    pq.write_table(pa.table({"conversation_id": pa.array(IDS), "comment": comments}), path)
+    for by_column_from in (0, 1 << 60):
+        with patch("importer.sources.parquet.BY_COLUMN_FROM", by_column_from):
+            source = ParquetSource(path, {})
+            list(source.parts(1, 10))
+            assert "2 comments that look like no value" in "".join(source.remarks())
+            (part,) = ParquetSource(path, {}, ["NULL", "nan"]).parts(1, 10)
+            rows = part.rows if isinstance(part, RowPart) else part.rows()
+            assert [row.comment for row in rows] == ["", "None of it", ""]

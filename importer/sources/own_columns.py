@@ -1,0 +1,51 @@
+"""The columns that the importer adds to left-over files, and how it knows them again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from importer.sources.columns import folded_name
+
+#: In this order; `file` is there only if a job has several inputs.
+OWN_COLUMNS = ("file", "job", "row", "reason", "http_status", "attempts", "detail")
+_PREFIX = "import_"
+
+
+class OwnColumns(NamedTuple):
+    """Where the importer's own columns stand in a header; they are its last ones."""
+
+    start: int
+    #: The place of the column with the name of the job that first brought the row.
+    job: int
+
+
+def own_names(taken: Collection[str], *, with_file: bool) -> list[str]:
+    """Return names for our columns that differ from all `taken` ones."""
+    used = {folded_name(name) for name in taken}
+    return [_free(name, used) for name in OWN_COLUMNS[0 if with_file else 1 :]]
+
+
+def find_own_columns(header: Sequence[str]) -> OwnColumns | None:
+    """Return where our columns are in the header of a left-over file; None for other files."""
+    for wanted in (OWN_COLUMNS, OWN_COLUMNS[1:]):
+        last = header[-len(wanted) :]
+        if len(last) == len(wanted) and all(map(_is_ours, last, wanted)):
+            start = len(header) - len(wanted)
+            return OwnColumns(start, start + wanted.index("job"))
+    return None
+
+
+def _free(name: str, used: Collection[str]) -> str:
+    if name not in used:
+        return name
+    number, found = 1, _PREFIX + name
+    while found in used:
+        number += 1
+        found = f"{_PREFIX}{name}_{number}"
+    return found
+
+
+def _is_ours(name: str, wanted: str) -> bool:
+    return re.fullmatch(rf"{wanted}|{_PREFIX}{wanted}(_\d+)?", folded_name(name)) is not None
