@@ -6,6 +6,9 @@ import re
 
 from importer.common.text import trimmed
 
+#: Characters of a canonical UUID, and the place of its last hyphen.
+UUID_LENGTH, LAST_HYPHEN = 36, 23
+
 _CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _HEX = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}"
 _ACCEPTED = re.compile(rf"(?:urn:uuid:)?(?:{_HEX})|\{{(?:{_HEX})\}}", re.ASCII | re.IGNORECASE)

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from importer.common.text import counted
-from importer.sources.csv_shape import UUID_BYTES, Dialect, Shape
+from importer.common.uuids import UUID_LENGTH
+from importer.sources.csv_shape import Dialect, Shape
 from importer.sources.noticed import Noticed
 
 #: The longest record, in code points; it bounds the memory that a stray quote can take.
@@ -179,7 +180,7 @@ class RecordReader:
                 raw = _with_returns("".join(self._consumed)).rstrip("\r\n")
                 return Record(line, [raw], _miscounted(len(fields), shape.width))
             fields = fitted
-        if len(fields[shape.id_at]) != UUID_BYTES and shape.is_header(fields):
+        if len(fields[shape.id_at]) != UUID_LENGTH and shape.is_header(fields):
             self._noticed.repeated_headers += 1
             return None
         return Record(line, fields)

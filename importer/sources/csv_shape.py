@@ -7,13 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from importer.common.uuids import canonical_uuid
+from importer.common.uuids import UUID_LENGTH, canonical_uuid
 from importer.sources.columns import folded_name
 
 #: What a line must hold to have a UUID in it, whatever its spelling.
 MAY_HOLD_ID = re.compile("[0-9a-fA-F]{8}")
-#: Bytes of a canonical UUID; a cell of that length is not taken for a column's name.
-UUID_BYTES = 36
 
 
 class Dialect(NamedTuple):
@@ -65,7 +63,7 @@ class Shape:
         """Return whether a cell of the id's column holds the column's name."""
         return (
             folded_name(cell) == self._names[self.id_at]
-            and len(cell.encode("utf-8", "surrogatepass")) != UUID_BYTES
+            and len(cell.encode("utf-8", "surrogatepass")) != UUID_LENGTH
         )
 
     def is_header(self, fields: Sequence[str]) -> bool:

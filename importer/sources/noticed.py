@@ -6,12 +6,9 @@ from collections import Counter
 from pathlib import Path
 
 from importer.common.text import counted, shell_word, shown, trimmed
-from importer.common.uuids import canonical_uuid
+from importer.common.uuids import LAST_HYPHEN, UUID_LENGTH, canonical_uuid
 from importer.feedback.null_markers import LONGEST_MARKER, is_null_marker
 
-#: Characters of a canonical UUID, and the place of its last hyphen.
-_UUID = 36
-_LAST_HYPHEN = 23
 _MOST_MARKERS = 10
 #: A cell with white space around a marker may be longer than the marker.
 LONGEST_NULL_CELL = LONGEST_MARKER + 2
@@ -32,7 +29,7 @@ class Noticed:
     def see(self, conversation_id: str, comment: str) -> None:
         """Count what is odd in the cells of a row."""
         # Nothing is around an id of that length with hyphens.
-        if len(conversation_id) != _UUID or conversation_id[_LAST_HYPHEN] != "-":
+        if len(conversation_id) != UUID_LENGTH or conversation_id[LAST_HYPHEN] != "-":
             self.see_id(conversation_id)
         if 0 < len(comment) <= LONGEST_NULL_CELL:
             self.see_comment(comment)

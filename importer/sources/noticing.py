@@ -9,12 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from importer.common.text import is_blank
+from importer.common.uuids import LAST_HYPHEN, UUID_LENGTH
 from importer.sources.noticed import LONGEST_NULL_CELL, Noticed
 from importer.sources.plain import strings
 from importer.sources.sifting import cells
 
-_UUID = 36
-_LAST_HYPHEN = 23
 #: Bytes of the longest character.
 _CHARACTER = 4
 #: The first bytes of null markers, and of what may stand before one.
@@ -59,7 +58,7 @@ def emptied(column: pa.StringArray, nulls: Collection[str]) -> pa.StringArray:
 def _unusual_ids(ids: pa.StringArray) -> Iterator[tuple[int, bytes]]:
     """Yield the ids that are not spelt with 36 characters, with their places."""
     offsets, data = cells(ids)
-    usual = np.diff(offsets) == _UUID
-    usual[usual] = data[offsets[:-1][usual] + _LAST_HYPHEN] == ord("-")
+    usual = np.diff(offsets) == UUID_LENGTH
+    usual[usual] = data[offsets[:-1][usual] + LAST_HYPHEN] == ord("-")
     for place in np.flatnonzero(~usual).tolist():
         yield place, data[offsets[place] : offsets[place + 1]].tobytes()

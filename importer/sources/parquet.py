@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import codecs
-import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from importer.common.text import shell_word
-from importer.common.uuids import uuid_text
 from importer.errors import InputError
 from importer.model import Reason, Row
 from importer.settings import FIELDS
 from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart
 from importer.sources.columns import find_columns, folded_name
-from importer.sources.csv_records import KEEP_BYTES
 from importer.sources.noticed import Noticed
+from importer.sources.parquet_cells import Cell, as_text, cell_text, original_text, same
 from importer.sources.parquet_schema import column_of, column_paths, type_of
-
-_Cell = Callable[[Any], str]
 
 #: Bytes of a column that are read at a time; without a bound a whole row group's column would be.
 _BUFFER = 1 << 20
@@ -59,7 +53,7 @@ class ParquetSource:
         self._check_structs(columns)
         self._columns = find_columns(path, self.header, columns)
         self._cells = {
-            field: self._converter(field, self.header[index], type_of(schema, self._paths[index]))
+            field: self._cell(field, self.header[index], type_of(schema, self._paths[index]))
             for field, index in self._columns.items()
         }
 
@@ -113,7 +107,7 @@ class ParquetSource:
             values = column_of(row, path)
             if isinstance(values.type, pa.BaseExtensionType) and index in converters:
                 values = values.storage
-            cells.append(_original_text(values[0], converters.get(index, _as_text)))
+            cells.append(original_text(values[0], converters.get(index, as_text)))
         return cells
 
     def progress(self) -> float:
@@ -206,29 +200,13 @@ class ParquetSource:
                     f"one that holds the {field}: --column {shell_word(f'{field}={within[0]}')}"
                 )
 
-    def _converter(self, field: str, name: str, kind: pa.DataType) -> _Cell:
+    def _cell(self, field: str, name: str, kind: pa.DataType) -> Cell:
         """Return the function from a cell that is not null to its text."""
-        kind = _plain(kind)
-        if _is_string(kind):
-            return _same
-        if (
-            pa.types.is_binary(kind)
-            or pa.types.is_large_binary(kind)
-            or (pa.types.is_fixed_size_binary(kind))
-        ):
-            return _id_from_bytes if field == "conversation_id" else _decode
-        if pa.types.is_null(kind):
-            return _same
-        if field != "conversation_id":
-            if pa.types.is_boolean(kind):
-                return _bool_text
-            if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-                return _number_text
-            if pa.types.is_integer(kind):
-                return str
+        if (cell := cell_text(kind, is_id=field == "conversation_id")) is not None:
+            return cell
+        needed = "binary or UUID" if field == "conversation_id" else "numbers or true/false"
         raise InputError(
-            f"{self.path}: column {name!r} is of type {kind}; {field} needs text"
-            + (", binary or UUID" if field == "conversation_id" else ", numbers or true/false")
+            f"{self.path}: column {name!r} is of type {kind}; {field} needs text, {needed}"
         )
 
     def _texts(self, field: str, values: pa.Array, problems: dict[int, str]) -> list[str]:
@@ -237,7 +215,7 @@ class ParquetSource:
         convert = self._cells[field]
         try:
             cells = values.to_pylist()
-            if convert is _same:
+            if convert is same:
                 return [cell or "" for cell in cells]
             return ["" if cell is None else convert(cell) for cell in cells]
         except UnicodeDecodeError:
@@ -257,63 +235,6 @@ class ParquetSource:
                 f"byte 0x{error.object[error.start]:02X} in column {name!r} is not valid UTF-8"
             )
             return ""
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    """Return the type of the values themselves, without extension or dictionary."""
-    if isinstance(kind, pa.BaseExtensionType):
-        kind = kind.storage_type
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
-
-
-def _is_string(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
-
-
-def _same(cell: str) -> str:
-    return cell
-
-
-def _decode(cell: bytes) -> str:
-    return cell.decode()
-
-
-def _bool_text(cell: object) -> str:
-    return "true" if cell else "false"
-
-
-def _number_text(cell: float | Decimal) -> str:
-    """Return `4` for 4.0, so that a column of stars matches whatever its type; NaN is empty."""
-    if math.isnan(cell):
-        return ""
-    return str(int(cell)) if math.isfinite(cell) and cell == int(cell) else str(cell)
-
-
-def _id_from_bytes(cell: bytes) -> str:
-    return uuid_text(cell) if len(cell) == 16 else cell.decode()
-
-
-def _original_text(cell: pa.Scalar, convert: _Cell) -> str:
-    """Return a cell as the text that `convert` makes of it, whatever it holds."""
-    try:
-        value = cell.as_py()
-        return "" if value is None else convert(value)
-    except UnicodeDecodeError as error:
-        return bytes(error.object).decode(errors=KEEP_BYTES)
-    except (ValueError, OverflowError, LookupError, pa.ArrowException):
-        # A moment that Python's datetime cannot hold, for one, or an unknown time zone.
-        return str(pa.array([cell], cell.type))
-
-
-def _as_text(cell: object) -> str:
-    if isinstance(cell, bytes):
-        try:
-            return _id_from_bytes(cell)
-        except UnicodeDecodeError:
-            return cell.hex()
-    return _bool_text(cell) if isinstance(cell, bool) else str(cell)
 
 
 def _brief(error: Exception) -> str:
