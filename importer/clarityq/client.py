@@ -139,5 +139,6 @@ def _tls_context(settings: ImportSettings) -> ssl.SSLContext | None:
     if settings.target.ca_file is None:
         return None
     context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
     context.load_verify_locations(settings.target.ca_file)
     return context
