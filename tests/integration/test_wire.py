@@ -42,6 +42,17 @@ Open = Callable[..., FeedbackClient]
 KEY = "key-that-must-not-leak"
 
 
+@pytest.fixture(
+    params=[
+        pytest.param(False, id="asyncio", marks=pytest.mark.slow),
+        pytest.param(True, id="uvloop"),
+    ]
+)
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Run each test on both event loops: connections end differently on them, and TLS differs."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
 @pytest.fixture(params=[DirectPath, SessionPath])
 def open_client(
     request: pytest.FixtureRequest, settings_for: Callable[..., ImportSettings]
