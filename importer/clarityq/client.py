@@ -18,6 +18,7 @@ from importer.clarityq.api_key import ApiKey
 from importer.clarityq.direct_path import DirectPath
 from importer.clarityq.exchange import Answer, Endpoint, NoAnswerError, Path
 from importer.clarityq.failures import judge_failure
+from importer.clarityq.file_limit import check_open_files
 from importer.clarityq.payload import encode_body
 from importer.clarityq.proxy import check_proxy
 from importer.clarityq.responses import (
@@ -39,7 +40,8 @@ class FeedbackClient:
     """Sends feedback and asks for statuses; an async context manager that owns the connections.
 
     `path` is the way to the service; None lets the client choose the fastest one that works here.
-    Entering raises `SettingsError` for a proxy that cannot be used.
+    Entering raises `SettingsError` for a proxy that cannot be used, and for more requests in flight
+    than this process may have connections.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class FeedbackClient:
             self._origin, headers, settings.timeouts, _tls_context(settings),
             settings.target.trust_env,
         )  # fmt: skip
+        check_open_files(settings.pacing.concurrency)
         if endpoint.trust_env:
             check_proxy(self._origin)
         chosen = self._chosen or await _fastest(endpoint)

@@ -1,6 +1,7 @@
 """What the client decides before its first call: the path, the proxy; and one call through each."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,3 +140,18 @@ async def test_a_call_that_is_cancelled_from_elsewhere_when_it_is_overdue_stays_
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit")
+async def test_too_few_open_files_are_an_error_before_the_first_request(
+    settings_for: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import resource
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (100, 4096))
+    settings = settings_for(Path("unused.csv"), base_url="http://127.0.0.1:9", concurrency=61)
+    with pytest.raises(SettingsError, match="`ulimit -n 101` first, or give --concurrency 60"):
+        async with FeedbackClient(settings, ApiKey("key")):
+            pass
+    settings = settings_for(Path("unused.csv"), base_url="http://127.0.0.1:9", concurrency=60)
+    assert await path_of(settings) is DirectPath
