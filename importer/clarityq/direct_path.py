@@ -115,8 +115,8 @@ class DirectPath:
             connection, since = self._idle.pop()
             protocol = connection.protocol
             assert protocol is not None  # noqa: S101 -- neither closed nor released
-            # Anything that came unasked belongs to no request.
-            if now - since < _LONGEST_IDLE and not connection.closed and not protocol.should_close:
+            # It should if it was closed, and if anything came unasked: that answers no request.
+            if now - since < _LONGEST_IDLE and not protocol.should_close:
                 return connection
             connection.close()
         return None

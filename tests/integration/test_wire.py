@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from importer.clarityq import exchange
+from importer.clarityq import direct_path, exchange
 from importer.clarityq.api_key import ApiKey
 from importer.clarityq.client import FeedbackClient
 from importer.clarityq.direct_path import DirectPath
@@ -269,6 +269,44 @@ async def test_connections_that_the_other_side_closed_while_idle_cost_no_request
                 check(verdict, Means.STORED)
             await asyncio.sleep(0.02)
     assert server.connections == len(server.requests) == 10
+
+
+async def test_a_connection_that_is_closed_before_the_request_is_written_costs_nothing(
+    settings_for: Callable[..., ImportSettings],
+) -> None:
+    async def behave(connection: RawConnection) -> None:
+        while True:
+            await connection.request()
+            await connection.send(answer())
+
+    async with raw_server(behave) as server:
+        settings = settings_for(Path("unused.csv"), base_url=server.url)
+        async with FeedbackClient(settings, ApiKey(KEY), path=DirectPath) as client:
+            check(await client.put(FEEDBACK), Means.STORED)
+            ((idle, _),) = client._path._idle  # type: ignore[union-attr]
+            call = asyncio.create_task(client.put(FEEDBACK))
+            await asyncio.sleep(0)  # it has taken the connection, and the request waits
+            idle.transport.abort()
+            check(await call, Means.STORED)
+    assert server.used == [1, 2]
+
+
+async def test_a_connection_that_was_idle_for_long_is_not_used_again(
+    settings_for: Callable[..., ImportSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def behave(connection: RawConnection) -> None:
+        while True:
+            await connection.request()
+            await connection.send(answer())
+
+    monkeypatch.setattr(direct_path, "_LONGEST_IDLE", 0.01)
+    async with raw_server(behave) as server:
+        settings = settings_for(Path("unused.csv"), base_url=server.url)
+        async with FeedbackClient(settings, ApiKey(KEY), path=DirectPath) as client:
+            check(await client.put(FEEDBACK), Means.STORED)
+            await asyncio.sleep(0.02)
+            check(await client.put(FEEDBACK), Means.STORED)
+    assert server.used == [1, 2]
 
 
 async def test_connections_are_kept_and_no_more_than_needed(open_client: Open) -> None:
