@@ -20,7 +20,7 @@ UNIT_TESTS = ["pytest", "pytest-timeout", "hypothesis", "jsonschema", "trustme"]
 #: What is run with other versions: the units, and both paths to the service over real sockets.
 WITH_OTHER_VERSIONS = [
     "tests/unit",
-    "tests/integration/test_wire.py",
+    "tests/integration/wire",
     "tests/integration/test_client.py",
 ]
 
