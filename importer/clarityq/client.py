@@ -8,7 +8,6 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable
-from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
@@ -115,14 +114,14 @@ class FeedbackClient:
         except NoAnswerError as error:
             verdict = judge_failure(error.cause, sent=error.sent)
             return verdict._replace(detail=self._key.redact(verdict.detail))
-        if answer.status == HTTPStatus.OK or not answer.body:
+        if answer.status == 200 or not answer.body:
             return answer
         # Before it is quoted: a quotation may be cut in the middle of the key.
         return answer._replace(body=self._key.redact(answer.body))
 
     def _completed(self, verdict: Verdict, answer: Answer) -> Verdict:
         """Add to a verdict what it does not take from status and body."""
-        if verdict.kind is VerdictKind.TRANSIENT and answer.retry_after is not None:
+        if answer.retry_after is not None and verdict.kind is VerdictKind.TRANSIENT:
             seconds = parse_retry_after(answer.retry_after, self._wall())
             if seconds is not None:
                 seconds = min(seconds, self._settings.retries.after_max)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from http import HTTPStatus
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
@@ -74,7 +73,7 @@ class Path(Protocol):
 
 def answer_of(status: int, body: bytes | None, headers: CIMultiDictProxy[str]) -> Answer:
     """Return the answer; the headers of a 200 tell nothing."""
-    if status == HTTPStatus.OK:
+    if status == 200:
         return Answer(status, body)
     return Answer(status, body, headers.get("Retry-After"))
 

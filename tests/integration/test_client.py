@@ -31,7 +31,7 @@ async def path_of(settings: ImportSettings) -> type:
 
 
 async def test_the_direct_path_is_taken_with_the_installed_aiohttp(settings_for: Make) -> None:
-    """Fails for a version that is not tested yet: run tests/integration/wire with it, and name it in TESTED."""
+    """Fails for a version that is not tested yet: run `wire/` with it, and name it in TESTED."""
     assert (
         await path_of(settings_for(Path("unused.csv"), base_url="http://127.0.0.1:9")) is DirectPath
     )
