@@ -15,11 +15,11 @@ from yarl import URL
 
 from importer.clarityq.api_key import ApiKey
 from importer.clarityq.direct_path import DirectPath
-from importer.clarityq.exchange import Answer, Endpoint, NoAnswerError, Path
+from importer.clarityq.exchange import Answer, Endpoint, NoAnswerError, ServicePath
 from importer.clarityq.failures import judge_failure
-from importer.clarityq.file_limit import check_open_files
+from importer.clarityq.file_limit import allow_connections
 from importer.clarityq.payload import encode_body
-from importer.clarityq.proxy import check_proxy
+from importer.clarityq.proxy import proxy_for
 from importer.clarityq.responses import (
     Verdict,
     VerdictKind,
@@ -49,7 +49,7 @@ class FeedbackClient:
         key: ApiKey,
         *,
         wall: Callable[[], float] = time.time,
-        path: type[Path] | None = None,
+        path: type[ServicePath] | None = None,
     ) -> None:
         self._settings = settings
         self._key = key
@@ -59,7 +59,7 @@ class FeedbackClient:
         product = settings.target.product_id
         self._prefix = f"{base.raw_path.rstrip('/')}/api/v1/products/{product}/conversations/"
         self._chosen = path
-        self._path: Path | None = None
+        self._path: ServicePath | None = None
 
     async def __aenter__(self) -> Self:
         settings = self._settings
@@ -70,13 +70,9 @@ class FeedbackClient:
             "Accept-Encoding": "identity",
             "User-Agent": _USER_AGENT,
         }
-        endpoint = Endpoint(
-            self._origin, headers, settings.timeouts, _tls_context(settings),
-            settings.target.trust_env,
-        )  # fmt: skip
-        check_open_files(settings.pacing.concurrency)
-        if endpoint.trust_env:
-            check_proxy(self._origin)
+        proxy = proxy_for(self._origin) if settings.target.trust_env else None
+        endpoint = Endpoint(self._origin, headers, settings.timeouts, _tls_context(settings), proxy)
+        allow_connections(settings.pacing.concurrency)
         chosen = self._chosen or await _fastest(endpoint)
         self._path = await chosen(endpoint).__aenter__()
         return self
@@ -131,10 +127,10 @@ class FeedbackClient:
         return verdict
 
 
-async def _fastest(endpoint: Endpoint) -> type[Path]:
-    if endpoint.trust_env or not await direct_path_is_usable():
-        return SessionPath
-    return DirectPath
+async def _fastest(endpoint: Endpoint) -> type[ServicePath]:
+    if endpoint.proxy is None and await direct_path_is_usable(endpoint):
+        return DirectPath
+    return SessionPath
 
 
 def _tls_context(settings: ImportSettings) -> ssl.SSLContext | None:

@@ -43,7 +43,7 @@ _LONGEST_IDLE = 15.0
 
 
 class DirectPath:
-    """See `exchange.Path`. No more connections than requests in flight at any one time."""
+    """See `exchange.ServicePath`. No more connections than requests in flight at any one time."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -75,7 +75,7 @@ class DirectPath:
         await self._connector.close()
 
     async def exchange(self, method: str, target: str, body: bytes | None) -> Answer:
-        """See `exchange.Path`."""
+        """See `exchange.ServicePath`."""
         request = self._template.fill_in(method, target, body)
         call = self._timeouts.call()
         try:
@@ -149,9 +149,11 @@ class _Outbox:
         waiting, self._waiting = self._waiting, []
         for request, protocol, call in waiting:
             transport = protocol.transport
-            if transport is not None and not transport.is_closing():
-                call.sent = True
-                transport.write(request)
+            # What came since the connection was taken up answers no request: nothing is sent then.
+            if transport is None or transport.is_closing() or protocol.should_close:
+                continue
+            call.sent = True
+            transport.write(request)
 
 
 def start_parser(protocol: ResponseHandler) -> None:

@@ -30,7 +30,8 @@ class Endpoint(NamedTuple):
     timeouts: Timeouts
     #: None: the authorities that the system trusts.
     tls: ssl.SSLContext | None
-    trust_env: bool
+    #: Where requests go through; None: straight to the service.
+    proxy: URL | None
 
 
 class Answer(NamedTuple):
@@ -50,7 +51,7 @@ class NoAnswerError(Exception):
         self.sent = sent
 
 
-class Path(Protocol):
+class ServicePath(Protocol):
     """A way to the service: an async context manager that owns the connections."""
 
     def __init__(self, endpoint: Endpoint) -> None: ...

@@ -10,18 +10,26 @@ from importer.errors import SettingsError
 _OTHERS = 40
 
 
-def check_open_files(concurrency: int) -> None:
-    """Raise `SettingsError` if so many connections cannot be open at a time."""
+def allow_connections(number: int) -> None:
+    """Let this process have so many connections at a time, if the system grants it.
+
+    Raises `SettingsError` if it does not.
+    """
     if sys.platform == "win32":
         return
     import resource  # noqa: PLC0415 -- not on Windows
 
-    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = concurrency + _OTHERS
-    if resource.RLIM_INFINITY != allowed < needed:
-        fitting = allowed - _OTHERS
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = number + _OTHERS
+    if allowed == resource.RLIM_INFINITY or allowed >= needed:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, most))
+    except (ValueError, OSError) as error:
+        most = max(allowed, most)
+        fitting = most - _OTHERS
         lower = f", or give --concurrency {fitting}" if fitting > 0 else ""
         raise SettingsError(
-            f"this process may open {allowed} files, too few for {concurrency} requests in flight: "
-            f"run `ulimit -n {needed}` first{lower}"
-        )
+            f"this process may open {most} files, too few for {number} requests in flight: "
+            f"raise the limit to {needed} (`ulimit -Hn`){lower}"
+        ) from error

@@ -1,7 +1,8 @@
 """Whether the direct path works with the aiohttp that is installed.
 
-It uses more than aiohttp documents (see `direct_path`), so two things decide: the version is one
-that the tests were run with, and responses that are fed to the parser in memory come out as needed.
+It uses more than aiohttp documents (see `direct_path`), so three things decide: the version is one
+that the tests were run with, the path can be set up, and responses that are fed to the parser in
+memory come out as needed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_parser import HttpResponseParser, HttpResponseParserPy
 
-from importer.clarityq.direct_path import start_parser
+from importer.clarityq.direct_path import DirectPath, start_parser
+from importer.clarityq.exchange import Endpoint
 
 #: The releases that the tests were run with: major and minor number.
 TESTED = ((3, 14),)
@@ -22,8 +24,8 @@ _EARLY = b"HTTP/1.1 102 Processing\r\n\r\n"
 _CLOSED = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
-async def direct_path_is_usable() -> bool:
-    """Return whether the direct path can be used."""
+async def direct_path_is_usable(endpoint: Endpoint) -> bool:
+    """Return whether the direct path to `endpoint` can be used."""
     numbers = aiohttp.__version__.split(".")[:2]
     if tuple(int(number) for number in numbers if number.isdecimal()) not in TESTED:
         return False
@@ -31,8 +33,9 @@ async def direct_path_is_usable() -> bool:
     if HttpResponseParser is HttpResponseParserPy:
         return False
     try:
-        return await _is_as_needed()
-    except (AttributeError, TypeError, ValueError, aiohttp.ClientError):
+        async with DirectPath(endpoint):
+            return await _is_as_needed()
+    except Exception:  # noqa: BLE001 -- whatever is wrong with it, there is the other path
         return False
 
 

@@ -1,7 +1,7 @@
 """The path for proxies, and for versions of aiohttp that the direct one was not tried with.
 
-Only what aiohttp documents is used here, with one exception (`_Connector`). It costs more than three
-times as much as the direct path.
+Only what aiohttp documents is used here, with one exception (`_Connector`). It costs more than
+three times as much as the direct path.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from importer.clarityq.exchange import (
 
 
 class SessionPath:
-    """See `exchange.Path`."""
+    """See `exchange.ServicePath`."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -38,12 +38,12 @@ class SessionPath:
         self._timeouts = CallTimeouts(timeouts.total, timeouts.read)
         tracing = aiohttp.TraceConfig()
         tracing.on_request_headers_sent.append(_note_sent)
+        # It has no headers of its own: it would tell them to the proxy as well.
         self._session = aiohttp.ClientSession(
             connector=_Connector(limit=0, ssl=endpoint.tls or True),
             timeout=aiohttp.ClientTimeout(connect=timeouts.connect, ceil_threshold=math.inf),
-            headers=endpoint.headers,
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=endpoint.trust_env,
+            proxy=endpoint.proxy,
             trace_configs=[tracing],
             read_bufsize=ANSWER_LIMIT,
             auto_decompress=False,
@@ -60,15 +60,15 @@ class SessionPath:
         await self._session.close()
 
     async def exchange(self, method: str, target: str, body: bytes | None) -> Answer:
-        """See `exchange.Path`."""
+        """See `exchange.ServicePath`."""
         url = self._endpoint.origin.with_path(target, encoded=True)
         call = self._timeouts.call()
         response = None
         try:
             with call:
                 response = await self._session.request(
-                    method, url, data=body, allow_redirects=False,
-                    middlewares=[_Once()], trace_request_ctx=call,
+                    method, url, headers=self._endpoint.headers, data=body,
+                    allow_redirects=False, middlewares=[_Once()], trace_request_ctx=call,
                 )  # fmt: skip
                 answer = await read_body(response.content, call.heard)
         except (aiohttp.ClientError, OSError) as error:

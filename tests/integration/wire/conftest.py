@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from importer.clarityq import exchange
 from importer.clarityq.api_key import ApiKey
 from importer.clarityq.client import FeedbackClient
 from importer.clarityq.direct_path import DirectPath
+from importer.clarityq.exchange import ServicePath
 from importer.clarityq.session_path import SessionPath
 from importer.settings import ImportSettings
 from tests.support.wire import KEY, Open
@@ -32,7 +32,7 @@ def open_client(
     request: pytest.FixtureRequest, settings_for: Callable[..., ImportSettings]
 ) -> Open:
     """Return a maker of clients that go one way or the other."""
-    path: type[exchange.Path] = request.param
+    path: type[ServicePath] = request.param
 
     def make(url: str, **changes: object) -> FeedbackClient:
         settings = settings_for(Path("unused.csv"), base_url=url, **changes)
