@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import random
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from importer.clarityq import direct_path
 from importer.clarityq.api_key import ApiKey
 from importer.clarityq.client import FeedbackClient
 from importer.clarityq.direct_path import DirectPath
-from importer.clarityq.responses import VerdictKind
+from importer.clarityq.responses import Verdict, VerdictKind
 from importer.settings import ImportSettings
 from tests.support.answers import (
     FEEDBACK,
@@ -22,6 +23,7 @@ from tests.support.answers import (
     Means,
     answer,
 )
+from tests.support.data import conversation
 from tests.support.raw_server import RawConnection, raw_server
 from tests.support.wire import KEY, Open, check
 
@@ -92,6 +94,38 @@ async def test_a_request_is_never_repeated_behind_the_runs_back(
     assert server.used == [1, 1, 2]
 
 
+async def test_what_the_service_sees_is_what_is_counted_whenever_connections_end(
+    open_client: Open,
+) -> None:
+    chance = random.Random(5)
+
+    async def behave(connection: RawConnection) -> None:
+        for _ in range(chance.randrange(1, 6)):
+            await connection.request()
+            await connection.send(answer(409, b""))
+        await asyncio.sleep(chance.choice([0.0, 0.0002, 0.001]))
+        if chance.random() < 0.5:
+            connection.reset()
+
+    async def send(client: FeedbackClient, numbers: Iterator[int]) -> list[Verdict]:
+        verdicts = []
+        for number in numbers:
+            feedback = FEEDBACK._replace(conversation_id=conversation(number))
+            verdicts.append(await client.put(feedback))
+            await asyncio.sleep(chance.choice([0.0, 0.0005]))
+        return verdicts
+
+    async with raw_server(behave) as server, open_client(server.url) as client:
+        numbers = iter(range(400))
+        found = await asyncio.gather(*(send(client, numbers) for _ in range(8)))
+    verdicts = [verdict for some in found for verdict in some]
+    lost = [verdict for verdict in verdicts if verdict.kind is not VerdictKind.NOT_COMPLETED]
+    for verdict in lost:
+        check(verdict, Means.NO_ANSWER)
+    assert len(set(server.requests)) == len(server.requests)
+    assert 400 - len(lost) <= len(server.requests) <= len(verdicts) == 400
+
+
 async def test_connections_that_the_other_side_closed_while_idle_cost_no_request(
     open_client: Open,
 ) -> None:
@@ -124,6 +158,26 @@ async def test_a_connection_that_is_closed_before_the_request_is_written_costs_n
             call = asyncio.create_task(client.put(FEEDBACK))
             await asyncio.sleep(0)  # it has taken the connection, and the request waits
             idle.transport.abort()
+            check(await call, Means.STORED)
+    assert server.used == [1, 2]
+
+
+async def test_what_comes_before_the_request_is_written_is_not_its_answer(
+    settings_for: Callable[..., ImportSettings],
+) -> None:
+    async def behave(connection: RawConnection) -> None:
+        while True:
+            await connection.request()
+            await connection.send(answer())
+
+    async with raw_server(behave) as server:
+        settings = settings_for(Path("unused.csv"), base_url=server.url)
+        async with FeedbackClient(settings, ApiKey(KEY), path=DirectPath) as client:
+            check(await client.put(FEEDBACK), Means.STORED)
+            ((idle, _),) = client._path._idle  # type: ignore[union-attr]
+            call = asyncio.create_task(client.put(FEEDBACK))
+            await asyncio.sleep(0)  # it has taken the connection, and the request waits
+            idle.protocol.data_received(answer(404, b""))
             check(await call, Means.STORED)
     assert server.used == [1, 2]
 
