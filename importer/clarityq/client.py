@@ -92,7 +92,11 @@ class FeedbackClient:
         answer = await self._call("PUT", target, encode_body(feedback))
         if isinstance(answer, Verdict):
             return answer
-        return self._completed(judge_feedback(feedback, answer.status, answer.body), answer)
+        verdict = judge_feedback(feedback, answer.status, answer.body)
+        if verdict.detail and answer.status == 200 and answer.body:
+            # It quotes what was not redacted yet.
+            verdict = judge_feedback(feedback, 200, self._key.redact(answer.body))
+        return self._completed(verdict, answer)
 
     async def status(self, conversation_id: str) -> Verdict:
         """Ask whether a conversation is completed (one attempt)."""

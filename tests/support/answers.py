@@ -11,6 +11,7 @@ from importer.model import Feedback, Meaning
 from tests.support.data import conversation
 
 FEEDBACK = Feedback(1, conversation(1), Meaning.POSITIVE, "good")
+ID = FEEDBACK.conversation_id.encode()
 STORED = json.dumps(
     {
         "conversation_id": FEEDBACK.conversation_id,
@@ -118,6 +119,8 @@ UNPROVEN = [
     Case("a page", answer(200, b"<html>Sign in</html>"), Means.UNPROVEN, True),
     Case("a list", answer(200, b"[]"), Means.UNPROVEN, True),
     Case("null", answer(200, b"null"), Means.UNPROVEN, True),
+    Case("for another conversation", answer(200, STORED.replace(ID, conversation(2).encode())),
+         Means.UNPROVEN, True),
     Case("no id", answer(200, b'{"updated_at":"x"}'), Means.UNPROVEN, True),
     Case("an id that is a number",
          answer(200, b'{"conversation_id":1,"updated_at":"x"}'), Means.UNPROVEN, True),
