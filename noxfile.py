@@ -16,7 +16,13 @@ nox.options.sessions = ["lint", "quick"]
 #: Where the tools of that environment are, also when it is not activated.
 TOOLS = Path(sys.executable).parent
 #: What the unit tests need beside the package itself.
-UNIT_TESTS = ["pytest", "pytest-timeout", "hypothesis", "jsonschema"]
+UNIT_TESTS = ["pytest", "pytest-timeout", "hypothesis", "jsonschema", "trustme"]
+#: What is run with other versions: the units, and both paths to the service over real sockets.
+WITH_OTHER_VERSIONS = [
+    "tests/unit",
+    "tests/integration/wire",
+    "tests/integration/test_client.py",
+]
 
 
 @nox.session
@@ -42,19 +48,19 @@ def whole(session: nox.Session) -> None:
 
 @nox.session(venv_backend="venv")
 def lowest(session: nox.Session) -> None:
-    """Run the unit tests with the lowest versions that pyproject.toml allows."""
+    """Run the units and the wire with the lowest versions that pyproject.toml allows."""
     project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
     constraints = Path(session.create_tmp()) / "lowest.txt"
     constraints.write_text("\n".join(project["dependencies"]).replace(">=", "=="), "utf-8")
     session.install("-e", ".", *UNIT_TESTS, "-c", str(constraints))
-    session.run("pytest", "-q", "tests/unit")
+    session.run("pytest", "-q", *WITH_OTHER_VERSIONS)
 
 
 @nox.session(venv_backend="venv", python="3.13")
 def newest(session: nox.Session) -> None:
-    """Run the unit tests on Python 3.13, with the versions of constraints.txt."""
+    """Run the units and the wire on Python 3.13, with the versions of constraints.txt."""
     session.install("-e", ".", *UNIT_TESTS, "-c", "constraints.txt")
-    session.run("pytest", "-q", "tests/unit")
+    session.run("pytest", "-q", *WITH_OTHER_VERSIONS)
 
 
 @nox.session(venv_backend="venv")

@@ -18,10 +18,11 @@ from benchmarks.measure import ROOT, python
 
 
 @contextmanager
-def nginx() -> Iterator[str]:
+def nginx(certificate: Path | None = None) -> Iterator[str]:
     """Run nginx with `nginx.conf`; yield its URL. Below `/limited` it grants 500 requests/s.
 
-    Below `/strict` as many, and no two within 2 ms.
+    Below `/strict` as many, and no two within 2 ms. With a `certificate` (and its key, in one PEM
+    file) it speaks TLS.
     """
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
@@ -31,12 +32,15 @@ def nginx() -> Iterator[str]:
         port = free.getsockname()[1]
         free.close()
         text = Path(__file__).with_name("nginx.conf").read_text()
+        if certificate is not None:
+            tls = f"ssl; ssl_certificate {certificate}; ssl_certificate_key {certificate};"
+            text = text.replace("listen 127.0.0.1:PORT;", f"listen 127.0.0.1:PORT {tls}")
         configuration = Path(folder) / "nginx.conf"
         configuration.write_text(text.replace("PORT", str(port)).replace("FOLDER", folder))
         process = subprocess.Popen([program, "-c", str(configuration)], stderr=subprocess.DEVNULL)
         try:
             _until_open(port)
-            yield f"http://127.0.0.1:{port}"
+            yield f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
         finally:
             process.terminate()
             process.wait()

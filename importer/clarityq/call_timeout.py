@@ -3,47 +3,81 @@
 from __future__ import annotations
 
 import asyncio
-from itertools import takewhile
 
 
-class Deadline:
-    """Lets each call last for `seconds`, and up to a quarter of it (at most a second) longer.
+class CallTimeouts:
+    """Lets each call last for `total` seconds, and be silent for `silence`.
 
-    A context manager around a call, for many tasks at a time. A timer for each call would cost more
-    than the call's own bookkeeping, so one timer looks after all calls in flight. Time-outs on
-    silence end nearly all calls that go wrong; this one is for responses that drip.
+    A timer for each call would cost more than the call's own bookkeeping, so one timer looks after
+    all calls in flight. It comes four times in the shorter of the two times, and at least once a
+    second: so much longer may a call last.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._interval = min(1.0, seconds / 4)
-        self._loop = asyncio.get_running_loop()
-        # In the order of their start, so that a check ends at the first that is in time.
-        self._started: dict[asyncio.Task[object], float] = {}
-        self._timer = self._loop.call_later(self._interval, self._check)
+    def __init__(self, total: float, silence: float) -> None:
+        self._total = total
+        self._silence = silence
+        self._interval = min(1.0, total / 4, silence / 4)
+        self._calls: set[Call] = set()
+        self.loop = asyncio.get_running_loop()
+        self._timer = self.loop.call_later(self._interval, self._check)
 
     def close(self) -> None:
         """Look after no call any more."""
         self._timer.cancel()
 
-    def __enter__(self) -> None:
-        """Look after the current task. Leaving raises `TimeoutError` if it took too long."""
+    def call(self) -> Call:
+        """Return a context manager around a call of the current task."""
+        return Call(self.loop, self._calls)
+
+    def _check(self) -> None:
+        self._timer = self.loop.call_later(self._interval, self._check)
+        now = self.loop.time()
+        for call in list(self._calls):
+            silent_since = call.silent_since
+            if now - call.started >= self._total or (
+                silent_since is not None and now - silent_since >= self._silence
+            ):
+                call.end()
+
+
+class Call:
+    """One call in flight. Leaving it raises `TimeoutError` if it was ended for taking too long."""
+
+    __slots__ = ("_calls", "_cancelling", "_loop", "_task", "sent", "silent_since", "started")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, calls: set[Call]) -> None:
+        self._loop = loop
+        self._calls = calls
+        #: When it began, on the loop's clock.
+        self.started = loop.time()
+        #: When the other side was last heard; None while that is of no interest.
+        self.silent_since: float | None = None
+        #: The request was handed to a connection.
+        self.sent = False
+
+    def heard(self) -> None:
+        """Count the silence from now on."""
+        self.silent_since = self._loop.time()
+
+    def end(self) -> None:
+        """Cancel the call's task; leaving the call makes a time-out of it."""
+        self._calls.discard(self)
+        self._cancelling = self._task.cancelling()
+        self._task.cancel()
+
+    def __enter__(self) -> Call:
         # To be told the loop spares asyncio a system call.
         task = asyncio.current_task(self._loop)
         assert task is not None  # noqa: S101 -- only a task can await
-        self._started[task] = self._loop.time()
+        self._task = task
+        self._calls.add(self)
+        return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        task = asyncio.current_task(self._loop)
-        assert task is not None  # noqa: S101
-        if self._started.pop(task, None) is None and kind is asyncio.CancelledError:
-            task.uncancel()
+        if self in self._calls:
+            self._calls.discard(self)
+            return
+        # Someone else may have cancelled the task as well, and then it stays cancelled.
+        is_alone = self._task.uncancel() <= self._cancelling
+        if is_alone and kind is asyncio.CancelledError:
             raise TimeoutError from None
-
-    def _check(self) -> None:
-        self._timer = self._loop.call_later(self._interval, self._check)
-        latest = self._loop.time() - self._seconds
-        overdue = takewhile(lambda entry: entry[1] <= latest, self._started.items())
-        for task, _ in list(overdue):
-            del self._started[task]
-            task.cancel()

@@ -1,4 +1,4 @@
-"""The proxies of the environment, looked at before the first request."""
+"""The proxy that the environment names for the service, looked at before the first request."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ from yarl import URL
 
 from importer.errors import SettingsError
 
+_USED = ("http", "https")
 
-def check_proxy(origin: URL) -> None:
-    """Raise `SettingsError` if the proxy that the environment names for `origin` cannot be used.
 
-    The value is not shown: it may hold a password.
+def proxy_for(origin: URL) -> URL | None:
+    """Return the proxy for requests to `origin`, or None if there is none.
+
+    Raises `SettingsError` if it cannot be used. Its address is not shown: it may hold a password.
     """
     value = getproxies().get(origin.scheme)
-    if value is None or proxy_bypass(origin.host or ""):
-        return
+    if not value or proxy_bypass(origin.host or ""):
+        return None
     try:
-        url = URL(value)
-        is_usable = url.scheme in ("http", "https") and bool(url.host) and bool(url.port)
+        proxy = URL(value)
+        is_usable = proxy.scheme in _USED and bool(proxy.host) and bool(proxy.port)
     except ValueError:
-        is_usable = False
+        proxy, is_usable = URL(), False
     if not is_usable:
+        kind = f" {proxy.scheme} proxies are not supported." if "socks" in proxy.scheme else ""
         raise SettingsError(
-            f"the proxy in {origin.scheme}_proxy cannot be used: it has to be written as "
-            "http://host:port (SOCKS proxies are not supported)"
+            f"--trust-env: the environment variable {origin.scheme}_proxy is not the address of an "
+            f"HTTP proxy.{kind} Write it as http://host:port, unset it, or leave out --trust-env"
         )
+    return proxy

@@ -52,6 +52,10 @@ class Verdict(NamedTuple):
     retry_after: float | None = None
     #: The request may still take effect.
     late: bool = False
+    #: How many requests went out.
+    requests: int = 1
+    #: The request was handed to a connection; if not, the service knows nothing of it.
+    sent: bool = True
 
 
 class _Echo(msgspec.Struct):

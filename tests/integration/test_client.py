@@ -1,177 +1,209 @@
-"""One call at a time: what goes out, and what each kind of answer becomes."""
+"""What the client decides before its first call: the path, the proxy; and one call through each."""
 
-import json
-import ssl
-from collections.abc import AsyncIterator, Callable
+import asyncio
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from unittest.mock import Mock
 
 import aiohttp
 import pytest
-import trustme
-from aiohttp import web
-from aioresponses import CallbackResult, aioresponses
-from yarl import URL
+from aiohttp.client_proto import ResponseHandler
 
 from importer.clarityq.api_key import ApiKey
-from importer.clarityq.client import ANSWER_LIMIT, FeedbackClient
-from importer.clarityq.payload import encode_body
+from importer.clarityq.client import FeedbackClient
+from importer.clarityq.direct_path import DirectPath
 from importer.clarityq.responses import VerdictKind
-from importer.model import Feedback, Meaning
+from importer.clarityq.session_path import SessionPath
+from importer.errors import SettingsError
 from importer.settings import ImportSettings
-from tests.support.data import PRODUCT, conversation
-from tests.support.server import serve
+from tests.support.answers import FEEDBACK, answer
+from tests.support.raw_server import RawConnection, raw_server
 
 pytestmark = pytest.mark.anyio
 
-KEY = "key-that-must-not-leak"
-FEEDBACK = Feedback(1, conversation(1), Meaning.POSITIVE, "good")
-BASE = "https://service.invalid"
-URL_OF_ROW = f"{BASE}/api/v1/products/{PRODUCT}/conversations/{conversation(1)}/feedback"
+Make = Callable[..., ImportSettings]
+NOWHERE = "http://127.0.0.1:9"
 
 
-class Response(aiohttp.ClientResponse):
-    """aioresponses does not know the `stream_writer` that aiohttp 3.14 asks for.
-
-    To be dropped when it does (pnuckowski/aioresponses, issue 289).
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, stream_writer=Mock(output_size=0), **kwargs)
+async def path_of(settings: ImportSettings) -> type:
+    async with FeedbackClient(settings, ApiKey("key")) as client:
+        return type(client._path)
 
 
-@pytest.fixture
-async def client(settings_for: Callable[..., ImportSettings]) -> AsyncIterator[FeedbackClient]:
-    # With aiohttp's own request, which is what aioresponses looks at.
-    settings = settings_for(Path("unused.csv"), base_url=BASE, retry_after_max=60.0, trust_env=True)
-    async with FeedbackClient(settings, ApiKey(KEY), wall=lambda: 0.0) as client:
-        yield client
+async def test_the_direct_path_is_taken_with_the_installed_aiohttp(settings_for: Make) -> None:
+    """Fails for a version that is not tested yet: run `wire/` with it, and name it in TESTED."""
+    assert await path_of(settings_for(Path("unused.csv"), base_url=NOWHERE)) is DirectPath
+
+
+@pytest.mark.parametrize("version", ["3.13.9", "3.15.0", "4.0.0a1", "main"])
+async def test_an_untested_aiohttp_is_used_by_its_session(
+    version: str, settings_for: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aiohttp, "__version__", version)
+    settings = settings_for(Path("unused.csv"), base_url=NOWHERE)
+    assert await path_of(settings) is SessionPath
+
+
+@pytest.mark.parametrize("name", ["set_response_params", "read", "should_close", "data_received"])
+async def test_an_aiohttp_that_lacks_what_is_used_is_used_by_its_session(
+    name: str, settings_for: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ResponseHandler, name, property(_missing))
+    assert await path_of(settings_for(Path("unused.csv"), base_url=NOWHERE)) is SessionPath
+
+
+def _missing(_: object) -> object:
+    raise AttributeError
+
+
+@pytest.mark.parametrize("always", [True, False])
+async def test_an_aiohttp_that_knows_nothing_against_a_connection_is_used_by_its_session(
+    always: bool, settings_for: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ResponseHandler, "should_close", property(lambda _: always))
+    assert await path_of(settings_for(Path("unused.csv"), base_url=NOWHERE)) is SessionPath
+
+
+async def test_an_aiohttp_that_connects_otherwise_is_used_by_its_session(
+    settings_for: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise TypeError
+
+    monkeypatch.setattr(aiohttp.ClientRequest, "__init__", refuse)
+    assert await path_of(settings_for(Path("unused.csv"), base_url=NOWHERE)) is SessionPath
+
+
+async def test_a_proxy_is_used_only_if_it_is_asked_for(
+    settings_for: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def behave(connection: RawConnection) -> None:
+        await connection.request()
+        await connection.send(answer())
+
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with raw_server(behave) as proxy, raw_server(behave) as server:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        url = server.url
+        for trust in (False, True):
+            settings = settings_for(Path("unused.csv"), base_url=url, trust_env=trust)
+            async with FeedbackClient(settings, ApiKey("key")) as client:
+                assert (await client.put(FEEDBACK)).kind is VerdictKind.APPLIED
+    assert len(server.requests) == 1
+    assert len(proxy.requests) == 1
+    assert proxy.requests[0].startswith(f"PUT {server.url}/api/v1/".encode())
+
+
+async def test_without_a_proxy_for_the_service_the_direct_path_is_taken(
+    settings_for: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "socks5://of.no.concern:1")
+    settings = settings_for(Path("unused.csv"), base_url=NOWHERE, trust_env=True)
+    assert await path_of(settings) is DirectPath
+    monkeypatch.setenv("http_proxy", "http://of.no.concern:1")
+    assert await path_of(settings) is SessionPath
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert await path_of(settings) is DirectPath
+
+
+async def test_a_proxy_is_told_its_password_and_the_service_nothing_from_netrc(
+    settings_for: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def behave(connection: RawConnection) -> None:
+        await connection.request()
+        await connection.send(answer())
+
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password mine\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with raw_server(behave) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.replace("//", "//user:secret@"))
+        settings = settings_for(Path("unused.csv"), base_url=NOWHERE, trust_env=True)
+        async with FeedbackClient(settings, ApiKey("key")) as client:
+            assert (await client.put(FEEDBACK)).kind is VerdictKind.APPLIED
+    (request,) = proxy.requests
+    assert b"\r\nProxy-Authorization: Basic dXNlcjpzZWNyZXQ=\r\n" in request
+    assert b"\r\nAuthorization:" not in request
 
 
 @pytest.mark.parametrize(
-    ("rating", "comment", "body"),
-    [
-        (Meaning.POSITIVE, None, {"rating": "POSITIVE"}),
-        (Meaning.NEGATIVE, "no", {"rating": "NEGATIVE", "comment": "no"}),
-        (Meaning.CLEAR, None, {"rating": None}),
-        (None, '"NA"\n\x00\u202e👍', {"comment": '"NA"\n\x00\u202e👍'}),
-    ],
+    ("status", "kind"), [(407, VerdictKind.TURNED_AWAY), (502, VerdictKind.TRANSIENT)]
 )
-def test_the_body_has_just_the_keys_that_are_set(
-    rating: Meaning | None, comment: str | None, body: dict[str, object]
+async def test_a_proxy_that_does_not_connect_answers_itself(
+    status: int, kind: VerdictKind, settings_for: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert json.loads(encode_body(Feedback(1, conversation(1), rating, comment))) == body
+    async def behave(connection: RawConnection) -> None:
+        await connection.request()
+        await connection.send(answer(status, b""))
 
-
-async def test_a_put_carries_the_key_and_the_documented_path(client: FeedbackClient) -> None:
-    sent: dict[str, Any] = {}
-
-    def answer(url: URL, **kwargs: Any) -> CallbackResult:
-        sent.update(url=str(url), **kwargs)
-        return CallbackResult(status=409, response_class=Response)
-
-    with aioresponses() as service:
-        service.put(URL_OF_ROW, callback=answer)
-        await client.put(FEEDBACK)
-    assert sent["url"] == URL_OF_ROW
-    assert json.loads(sent["data"]) == {"rating": "POSITIVE", "comment": "good"}
-    assert sent["allow_redirects"] is False
-
-
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        (302, VerdictKind.TURNED_AWAY),
-        (401, VerdictKind.KEY_REFUSED),
-        (404, VerdictKind.REFUSED),
-        (409, VerdictKind.NOT_COMPLETED),
-        (422, VerdictKind.REFUSED),
-        (429, VerdictKind.TRANSIENT),
-        (503, VerdictKind.TRANSIENT),
-    ],
-)
-async def test_a_refusal_is_a_verdict_with_the_services_words_but_never_the_key(
-    client: FeedbackClient, status: int, kind: VerdictKind
-) -> None:
-    with aioresponses() as service:
-        service.put(
-            URL_OF_ROW, status=status, body=f"X-API-Key {KEY} is bad", response_class=Response
+    async with raw_server(behave) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        settings = settings_for(
+            Path("unused.csv"), base_url="https://service.invalid", trust_env=True
         )
-        verdict = await client.put(FEEDBACK)
-    assert verdict.kind is kind
-    assert verdict.http_status == status
-    assert verdict.detail == f"{status}: X-API-Key [API key] is bad"
-
-
-@pytest.mark.parametrize(("header", "seconds"), [("3", 3.0), ("86400", 60.0), ("nonsense", None)])
-async def test_retry_after_is_read_and_capped(
-    client: FeedbackClient, header: str, seconds: float | None
-) -> None:
-    with aioresponses() as service:
-        service.put(
-            URL_OF_ROW, status=429, headers={"Retry-After": header}, response_class=Response
-        )
-        assert (await client.put(FEEDBACK)).retry_after == seconds
+        async with FeedbackClient(settings, ApiKey("key")) as client:
+            verdict = await client.put(FEEDBACK)
+    assert (verdict.kind, verdict.http_status, verdict.sent) == (kind, status, False)
+    assert verdict.detail == f"{status} from the proxy: Reason"
+    assert b"key" not in proxy.requests[0]
 
 
 @pytest.mark.parametrize(
-    ("error", "late"),
-    [
-        (aiohttp.ServerDisconnectedError(), False),
-        (ConnectionResetError(104, "reset"), False),
-        (aiohttp.ConnectionTimeoutError(), False),
-        (aiohttp.SocketTimeoutError(), True),
-        (TimeoutError(), True),
-    ],
+    "value", ["127.0.0.1:9", "socks5://user:secret@127.0.0.1:9", "http://", "http://[::1"]
 )
-async def test_no_answer_is_transient_and_a_time_out_may_take_effect_late(
-    client: FeedbackClient, error: Exception, late: bool
+async def test_a_proxy_that_cannot_be_used_is_an_error_before_the_first_request(
+    value: str, settings_for: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with aioresponses() as service:
-        service.put(URL_OF_ROW, exception=error)
-        verdict = await client.put(FEEDBACK)
-    assert verdict.kind is VerdictKind.TRANSIENT
-    assert verdict.late is late
-    assert verdict.detail
+    monkeypatch.setenv("https_proxy", value)
+    settings = settings_for(Path("unused.csv"), base_url="https://service.invalid", trust_env=True)
+    with pytest.raises(
+        SettingsError, match="https_proxy is not the address of an HTTP proxy"
+    ) as raised:
+        async with FeedbackClient(settings, ApiKey("key")):
+            pass
+    assert "secret" not in str(raised.value)
 
 
-async def test_answers_are_read_to_a_bound_and_connections_used_again(
-    settings_for: Callable[..., ImportSettings],
+async def test_a_call_that_is_cancelled_from_elsewhere_when_it_is_overdue_stays_cancelled(
+    settings_for: Make,
 ) -> None:
-    """Over a real socket: a large error body is no reason for a new connection, a huge one is."""
-    sizes = iter([100, ANSWER_LIMIT // 2, ANSWER_LIMIT // 2, 50 * ANSWER_LIMIT, 100])
-    peers: list[object] = []
+    async def behave(connection: RawConnection) -> None:
+        await connection.request()
+        await connection.request()
 
-    async def answer(request: web.Request) -> web.Response:
-        assert request.transport is not None
-        peers.append(request.transport.get_extra_info("peername"))
-        return web.Response(status=422, body=b"x" * next(sizes))
-
-    async with serve(answer) as url:
-        settings = settings_for(Path("unused.csv"), base_url=url)
-        async with FeedbackClient(settings, ApiKey(KEY)) as client:
-            verdicts = [await client.put(FEEDBACK) for _ in range(5)]
-    assert [verdict.http_status for verdict in verdicts] == [422] * 5
-    assert len(set(peers[:4])) == 1
-    assert len(set(peers)) == 2
+    async with raw_server(behave) as server:
+        settings = settings_for(Path("unused.csv"), base_url=server.url)
+        async with FeedbackClient(settings, ApiKey("key")) as client:
+            call = asyncio.create_task(client.put(FEEDBACK))
+            await asyncio.sleep(0.05)
+            (overdue,) = client._path._timeouts._calls  # type: ignore[union-attr]
+            overdue.end()
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
 
 
-async def test_a_certificate_is_trusted_only_if_its_authority_is(
-    settings_for: Callable[..., ImportSettings], tmp_path: Path
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit")
+async def test_more_connections_than_this_process_may_have_are_an_error_before_the_first_request(
+    settings_for: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(status=409)
+    import resource
 
-    authority = trustme.CA()
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(tls)
-    ca_file = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(ca_file)
-    kinds = []
-    async with serve(answer, tls) as url:
-        for trusted in (None, ca_file):
-            settings = settings_for(Path("unused.csv"), base_url=url, ca_file=trusted)
-            async with FeedbackClient(settings, ApiKey(KEY)) as client:
-                kinds.append((await client.put(FEEDBACK)).kind)
-    assert kinds == [VerdictKind.UNTRUSTED, VerdictKind.NOT_COMPLETED]
+    limits = [(50, 100)]
+
+    def change(_: int, to: tuple[int, int]) -> None:
+        if to[0] > to[1]:
+            raise ValueError
+        limits.append(to)
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", change)
+    settings = settings_for(Path("unused.csv"), base_url=NOWHERE, concurrency=61)
+    with pytest.raises(SettingsError, match=r"limit to 101 .*, or give --concurrency 60"):
+        async with FeedbackClient(settings, ApiKey("key")):
+            pass
+    settings = settings_for(Path("unused.csv"), base_url=NOWHERE, concurrency=60)
+    assert await path_of(settings) is DirectPath
+    assert limits[-1] == (100, 100)

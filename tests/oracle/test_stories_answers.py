@@ -40,7 +40,6 @@ LOST: dict[str, Answer] = {
     "504": status(504, applies=WINDOW),
 }
 ONLY_TIMEOUTS = unkept("S4", "a later row waits for --late-effect only after a time-out or a 504")
-UNCOUNTED = unkept("F6", "a PUT is sent again, once, behind the record's back when it is cut off")
 OTHER_JOBS = unkept("A9", "a job does not wait for what an earlier job may still have on its way")
 
 
@@ -94,16 +93,7 @@ def test_a_newer_job_wins_over_a_lost_request_of_an_earlier_job_that_takes_effec
 
 
 @promise("F6", "F4", "J13")
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(
-            kind,
-            marks=UNCOUNTED if kind in {"reset", "end_of_stream"} else [],
-        )
-        for kind in LOST
-    ],
-)
+@pytest.mark.parametrize("kind", LOST)
 def test_every_put_that_the_service_saw_is_counted(desk: Desk, service: Service, kind: str) -> None:
     service.script(TWO, LOST[kind])
     desk.write("night.csv", rows(range(1, 6)))
