@@ -16,7 +16,7 @@ from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
 from importer.settings import ImportSettings
 from importer.workflows.import_job import run_import_job
-from importer.workflows.publish import publish
+from importer.workflows.publish import every_end_told
 
 
 async def run_import(
@@ -36,23 +36,32 @@ async def run_import(
     Returns the job's summary, also when the run was stopped or aborted: its `end` tells. Raises an
     `ImporterError` when the run could not start, or when its journal could not be written.
     """
+    async with every_end_told(settings, observers) as told:
+        summary = await _import(settings, api_key, faults, control, observers)
+        told(summary)
+    return summary
+
+
+async def _import(
+    settings: ImportSettings,
+    api_key: str | ApiKey | None,
+    faults: Faults | None,
+    control: Control | None,
+    observers: Sequence[Observer],
+) -> Summary:
     if settings.target.sandbox:
         from importer.sandbox.server import Sandbox  # noqa: PLC0415 -- heavy, and only for rehearsals
 
         async with Sandbox(faults) as sandbox:
             settings = settings.replace(base_url=sandbox.url)
             key = ApiKey("sandbox")
-            summary = await run_import_job(settings, key, control=control, observers=observers)
-        await publish(settings, summary, observers)
-        return summary
+            return await run_import_job(settings, key, control=control, observers=observers)
     if api_key is None:
         api_key = os.environ.get("CLARITYQ_API_KEY") or None
     if api_key is None:
         raise SettingsError("there is no API key: set CLARITYQ_API_KEY or pass api_key")
     key = api_key if isinstance(api_key, ApiKey) else ApiKey(api_key)
-    summary = await run_import_job(settings, key, control=control, observers=observers)
-    await publish(settings, summary, observers)
-    return summary
+    return await run_import_job(settings, key, control=control, observers=observers)
 
 
 def run_import_blocking(

@@ -21,6 +21,7 @@ class ExitCode(IntEnum):
     JOB_HELD = 4
     NOT_COMPLETED = 5
     TIME_BOX = 6
+    DEFECT = 70
     SIGHUP = 129
     SIGINT = 130
     SIGTERM = 143
