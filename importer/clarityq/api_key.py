@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import AnyStr
 
-from importer.errors import SettingsError
+from importer.errors import ImporterError, SettingsError
 
 _QUOTES = "\"'`"
 
@@ -12,12 +13,13 @@ _QUOTES = "\"'`"
 class ApiKey:
     """Holds a key. Its text is given only by `reveal`, never by `str`, `repr`, or a traceback.
 
-    Raises `SettingsError` for a text that cannot be a header value, without showing it.
+    `read_again` returns the text of the key as its source holds it now. Raises `SettingsError` for
+    a text that cannot be a header value, without showing it.
     """
 
-    __slots__ = ("_text",)
+    __slots__ = ("_read_again", "_texts")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, read_again: Callable[[], str] | None = None) -> None:
         text = text.strip()
         if not text:
             raise SettingsError("the API key is empty")
@@ -30,17 +32,39 @@ class ApiKey:
                 "the API key holds a space, a line break or a character that is not ASCII: "
                 "check that nothing but the key was copied"
             )
-        self._text = text
+        #: The key, and then those that it has replaced.
+        self._texts: tuple[str, ...] = (text,)
+        self._read_again = read_again
 
     def reveal(self) -> str:
         """Return the key itself."""
-        return self._text
+        return self._texts[0]
+
+    def renewed(self) -> ApiKey | None:
+        """Return the key that its source holds now, or None if that is no other one.
+
+        For a key that was rotated while a run lasts. It may take as long as the source does, up to
+        30 s. The new key redacts this one as well.
+        """
+        if self._read_again is None:
+            return None
+        try:
+            new = ApiKey(self._read_again(), self._read_again)
+        except ImporterError:
+            return None  # the run ends with the refusal, which is what a person has to know
+        if new.reveal() == self.reveal():
+            return None
+        new._texts += self._texts
+        return new
 
     def redact(self, text: AnyStr) -> AnyStr:
-        """Return `text` with every occurrence of the key blotted out."""
-        if isinstance(text, bytes):
-            return text.replace(self._text.encode(), b"[API key]")
-        return text.replace(self._text, "[API key]")
+        """Return `text` with every occurrence of the key, and of those before it, blotted out."""
+        for key in self._texts:
+            if isinstance(text, bytes):
+                text = text.replace(key.encode(), b"[API key]")
+            else:
+                text = text.replace(key, "[API key]")
+        return text
 
     def __repr__(self) -> str:
         return "ApiKey(…)"

@@ -64,9 +64,10 @@ def _print_versions(ctx: click.Context, _: click.Parameter, asked: bool) -> None
 def cli() -> None:
     """Import feedback from CSV and Parquet files into ClarityQ.
 
-    The API key comes from CLARITYQ_API_KEY, from --api-key-file, or from a prompt. Every option
-    can also be set as CLARITYQ_OPTION_NAME or in clarityq-import.toml; arguments win over the
-    environment, and the environment over the file.
+    The API key comes from --api-key-file or --api-key-command, from CLARITYQ_API_KEY, from the
+    secrets of systemd or a container, or from a prompt. Every option can also be set as
+    CLARITYQ_OPTION_NAME or in clarityq-import.toml; arguments win over the environment, and the
+    environment over the file.
     """
 
 

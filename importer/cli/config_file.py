@@ -6,6 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ _OTHER_VARIABLES = {"CLARITYQ_API_KEY", "CLARITYQ_CONFIG", "CLARITYQ_IMPORT_COMP
 def _load_defaults(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
     """Give a command the values of the environment and of the file as its defaults.
 
-    Raises `SettingsError` for a name that is not known or a value that cannot be used.
+    Raises `SettingsError` for a name that is not known or a value that cannot be used; the context
+    then has the values that can be read, so that others can be told of it.
     """
     if path is None and _DEFAULTS in ctx.meta:  # loaded by the command above this one
         ctx.default_map = ctx.meta[_DEFAULTS]
@@ -47,12 +49,17 @@ def _load_defaults(ctx: click.Context, _: click.Parameter, path: Path | None) ->
     known = {n: option for n, option in options_below(ctx.find_root()) if n != "config"}
     own = {parameter.name or "" for parameter in ctx.command.params}
     values: dict[str, Any] = {}
-    if path is not None or DEFAULT_FILE.exists():
-        file = path or DEFAULT_FILE
-        ctx.meta[_FILES] = [file]
-        table = read_toml(file, "--config " if path is not None else "")
-        values |= _from_table(file, table, known, own, found=path is None)
-    values |= _from_environment(known, own)
+    table: dict[str, Any] = {}
+    try:
+        if path is not None or DEFAULT_FILE.exists():
+            file = path or DEFAULT_FILE
+            ctx.meta[_FILES] = [file]
+            table = read_toml(file, "--config " if path is not None else "")
+            values |= _from_table(file, table, known, own, found=path is None)
+        values |= _from_environment(known, own)
+    except SettingsError:
+        ctx.default_map = _readable(table, known, found=path is None)
+        raise
     ctx.default_map = ctx.meta[_DEFAULTS] = values
 
 
@@ -135,6 +142,30 @@ def _from_environment(known: Mapping[str, click.Option], own: set[str]) -> dict[
             if name in own:
                 _check(variable, name, values[name])
     return values
+
+
+def _readable(
+    table: Mapping[str, Any], known: Mapping[str, click.Option], *, found: bool
+) -> dict[str, Any]:
+    """Return the options of a run that a file and the environment name, whatever else they hold."""
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        parts = [{key: {inner: value[inner]}} for inner in value] if isinstance(value, dict) else []
+        for part in parts or [{key: value}]:
+            with suppress(ValueError):
+                values |= flat(part, RUN_GROUPS)
+    if found:
+        values = {name: value for name, value in values.items() if not _DECLARED[name].guarded}
+    values |= {
+        name: os.environ[option.variable]
+        for name, option in _DECLARED.items()
+        if os.environ.get(option.variable)
+    }
+    return {
+        name: _as_click_takes_it(known[name], value)
+        for name, value in values.items()
+        if name in known
+    }
 
 
 def _check(label: str, name: str, value: object) -> None:

@@ -87,9 +87,9 @@ class CommandGroup(_Sections, click.Group):
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-def command(**details: Any) -> Callable[[_Function], Command]:
+def command(*, cls: type[Command] = Command, **details: Any) -> Callable[[_Function], Command]:
     """Return the decorator `click.command` for a `Command`."""
-    return click.command(cls=Command, context_settings=_CONTEXT, **details)
+    return click.command(cls=cls, context_settings=_CONTEXT, **details)
 
 
 def command_group(**details: Any) -> Callable[[_Function], CommandGroup]:

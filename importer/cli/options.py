@@ -2,7 +2,7 @@
 
 # Annotations are read when the groups are made, so they are not put off.
 
-import os
+import logging
 import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -12,6 +12,12 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 import click
 
 from importer.clarityq.api_key import ApiKey
+from importer.clarityq.key_sources import (
+    is_open_to_others,
+    key_from_command,
+    key_from_file,
+    key_of_the_surroundings,
+)
 from importer.cli import help as command_help
 from importer.errors import SettingsError
 from importer.sandbox.faults import Faults
@@ -20,6 +26,8 @@ from importer.settings.derive import build, options_of
 from importer.settings.groups import JobRules
 from importer.settings.kinds import CA_FILE, FLAG, PATH, Kind
 from importer.settings.option import REQUIRED, Group, Option, option
+
+_log = logging.getLogger("importer")
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -49,8 +57,12 @@ class KeySource(Group, table="key"):
     """Where the API key comes from."""
 
     file: Path | None = option(
-        None, "File that holds the API key.", flag="--api-key-file",
-        unset="CLARITYQ_API_KEY, or a prompt", guarded=True,
+        None, "File that holds the API key, and nothing else.", flag="--api-key-file",
+        unset="CLARITYQ_API_KEY, a secret of systemd or the container, or a prompt", guarded=True,
+    )  # fmt: skip
+    command: str | None = option(
+        None, "Command that prints the API key, within 30 s; it is run without a shell.",
+        flag="--api-key-command", guarded=True,
     )  # fmt: skip
 
 
@@ -193,21 +205,28 @@ def jobs_folder(jobs_dir: Path | None) -> Path:
 
 
 def find_key(source: KeySource) -> ApiKey:
-    """Return the API key from the file, the environment, or a prompt. Raises `SettingsError`."""
+    """Return the API key from where it is kept, or from a prompt on a terminal.
+
+    Raises `SettingsError`.
+    """
+    if source.file is not None and source.command is not None:
+        raise SettingsError("the API key comes from one place: leave out either --api-key-file "
+                            "or --api-key-command")  # fmt: skip
     if source.file is not None:
-        try:
-            return ApiKey(source.file.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise SettingsError(
-                f"the file that --api-key-file names cannot be read: {why} "
-                "(its name is not shown, in case it is the key itself)"
-            ) from None
-    if text := os.environ.get("CLARITYQ_API_KEY"):
-        return ApiKey(text)
+        key = key_from_file(source.file)
+        if is_open_to_others(source.file):
+            _log.warning(
+                "%s", "other users may read the file that --api-key-file names: chmod 600 it",
+                extra={"event": "notice"},
+            )  # fmt: skip
+        return key
+    if source.command is not None:
+        return key_from_command(source.command)
+    if (found := key_of_the_surroundings()) is not None:
+        return found
     if sys.stdin.isatty():
         return ApiKey(click.prompt("API key", hide_input=True, err=True))
     raise SettingsError(
-        "there is no API key: set CLARITYQ_API_KEY or give --api-key-file "
+        "there is no API key: set CLARITYQ_API_KEY, or give --api-key-file or --api-key-command "
         "(or try the import with --sandbox, which needs none)"
     )

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import anyio
 import anyio.to_thread
 
-from importer.clarityq.client import FeedbackClient
+from importer.clarityq.rotating_client import RotatingClient
 from importer.common.durations import format_duration
 from importer.engine.alarm import Alarm
 from importer.engine.answers import Answers, canary_for
@@ -54,7 +54,7 @@ class Run:
         journal: Journal,
         resumed: ResumeState,
         inputs: Sequence[Input],
-        client: FeedbackClient,
+        client: RotatingClient,
         control: Control,
         observers: Sequence[Observer],
         clock: Clock,

@@ -61,10 +61,8 @@ class Journal:
         with explained(path):
             self._db = sqlite_file.connect(path)
             try:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                # With WAL, a killed process loses nothing; a power cut loses at most the last
-                # transactions, whose rows are then sent again.
-                self._db.execute("PRAGMA synchronous = NORMAL")
+                # Rows of transactions that a power cut loses are sent again.
+                sqlite_file.journal_safely(self._db, path)
                 check_format(self._db, path)
             except BaseException:
                 self._db.close()

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
+from importer.common.file_system import JournalMode
 from importer.common.uuids import uuid_bytes, uuid_text
 from importer.errors import JournalError
 from importer.jobs import sqlite_file
@@ -60,10 +61,11 @@ class Ledger:
             if not path.exists():
                 _create(path)
             self._reader, self._writer = (sqlite_file.connect(path) for _ in range(2))
-            self._writer.execute("PRAGMA journal_mode = WAL")
+            mode = sqlite_file.journal_safely(self._writer, path)
             # What is forgotten here must not come back after a power cut.
             self._writer.execute("PRAGMA synchronous = FULL")
-            self._reader.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
+            if mode is JournalMode.WAL:  # a network file system may take away what is mapped
+                self._reader.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
             (version,) = self._reader.execute("PRAGMA user_version").fetchone()
         if version != _FORMAT:
             self.close()

@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from importer.common.file_system import journal_mode
 from importer.errors import InputChangedError, JournalError, SettingsError
 from importer.jobs.carry_over import CARRIED_OVER, write_carried_over
 from importer.jobs.folders import folders_of
@@ -55,6 +56,7 @@ def open_job(settings: ImportSettings, inputs: Sequence[InputFile]) -> Iterator[
         settings.job.jobs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"--jobs-dir {settings.job.jobs_dir}: {error.strerror}") from None
+    journal_mode(settings.job.jobs_dir)  # before it is locked, where locks may not work
     with ExitStack() as stack:
         stack.enter_context(hold(settings.job.jobs_dir, name))
         ledger = None

@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from importlib.resources import files
 from pathlib import Path
 
+from importer.common.file_system import JournalMode, journal_mode
 from importer.common.files import atomic_write
 from importer.errors import JournalError
 
@@ -40,6 +41,19 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True, isolation_level=None, check_same_thread=False,
     )  # fmt: skip
+
+
+def journal_safely(db: Connection, path: Path) -> JournalMode:
+    """Have changes to the file at `path` journalled in a way that is safe on its file system.
+
+    A killed process then loses nothing. A power cut loses at most the last transactions of a
+    write-ahead log. Raises `SettingsError` where there is no safe way.
+    """
+    mode = journal_mode(path.parent)
+    db.execute(f"PRAGMA journal_mode = {mode}")
+    # A rollback journal that was not synced could leave a damaged file behind.
+    db.execute(f"PRAGMA synchronous = {'NORMAL' if mode is JournalMode.WAL else 'FULL'}")
+    return mode
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from importer.settings.values import (
     FailureLimit,
     InputFormat,
     LongComments,
+    NotifyFormat,
     Retry,
 )
 
@@ -18,6 +19,7 @@ __all__ = [
     "ImportSettings",
     "InputFormat",
     "LongComments",
+    "NotifyFormat",
     "Retry",
     "described_settings",
 ]

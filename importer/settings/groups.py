@@ -2,24 +2,33 @@
 
 # Annotations are read when the classes are made, so they are not put off.
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
+from importer.errors import ExitCode
 from importer.feedback.ratings import RatingTable
 from importer.settings.kinds import (
     ADDRESS,
     CA_FILE,
+    CODES,
     COLUMNS,
     DELIMITER,
     DURATION,
     ENCODING,
+    HOOK,
     INPUTS,
     PRODUCT,
     TEXTS,
 )
 from importer.settings.option import REQUIRED, Group, option
-from importer.settings.values import PRODUCTION_URL, FailureLimit, InputFormat, LongComments
+from importer.settings.values import (
+    PRODUCTION_URL,
+    FailureLimit,
+    InputFormat,
+    LongComments,
+    NotifyFormat,
+)
 
 #: Seconds.
 Duration = Annotated[float, DURATION]
@@ -207,13 +216,21 @@ class JobRules(Group, table="job"):
 
 
 class Exports(Group, table="exports"):
-    """Other systems that are told how the run ended."""
+    """Other systems that are told of the run: of every end, also if it cannot start."""
 
     metrics_file: Path | None = option(
         None, "Write the run's figures there as a Prometheus text file."
     )
-    notify_url: Address | None = option(
-        None, "POST the summary there as JSON, at the end.", secret=True
+    notify_url: Annotated[str, HOOK] | None = option(
+        None, "POST there that the run has started, finished or failed.", secret=True
+    )
+    notify_format: NotifyFormat = option(NotifyFormat.JSON, "Form of these notifications.")
+    ping_url: Annotated[str, HOOK] | None = option(
+        None, "Address of a cron monitor: POST to URL/start, and to URL/EXIT-CODE at the end.",
+        secret=True,
+    )  # fmt: skip
+    success_codes: Annotated[Collection[ExitCode], CODES] = option(
+        frozenset({ExitCode.OK}), "Exit codes that count as success for these systems."
     )
     telemetry: bool = option(
         False, "Export a trace and metrics with OpenTelemetry (needs the extra otel)."

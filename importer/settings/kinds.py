@@ -23,6 +23,7 @@ from yarl import URL
 from importer.common.durations import parse_duration, write_duration
 from importer.common.text import did_you_mean
 from importer.common.uuids import canonical_uuid
+from importer.errors import ExitCode
 from importer.feedback.ratings import RatingTable, parse_words
 from importer.settings.values import FIELDS, PRODUCTION_URL, FailureLimit
 
@@ -167,6 +168,42 @@ def _url(value: object) -> str:
     return str(url).rstrip("/")
 
 
+def _hook(value: object) -> str:
+    """Return an address that may hold a token in its path or query, as it was written."""
+    if not value:
+        raise ValueError("is empty: name an address or leave it out")
+    try:
+        text = _text(value).strip()
+        url = URL(text, encoded=True)
+        port = url.port  # raises for one that is no number
+    except ValueError:
+        raise ValueError("is not an address such as https://host/path?token=…") from None
+    if url.scheme not in ("https", "http") or not url.host or not port or not text.isascii():
+        raise ValueError("is not an address such as https://host/path?token=…")
+    if not text.isprintable() or " " in text:
+        raise ValueError("holds a space or a line break: check that it was copied whole")
+    if url.user or url.password or url.fragment:
+        raise ValueError("must not hold a user name, password or fragment: a token may stand in "
+                         "its path or query")  # fmt: skip
+    if url.scheme == "http" and not _is_loopback(url.host):
+        raise ValueError("would be sent unencrypted: use https:// (http:// is for loopback only)")
+    return text
+
+
+def _codes(value: object) -> frozenset[ExitCode]:
+    """Return exit codes, which are written as `0,1,5`, a number, or a list."""
+    several = isinstance(value, Iterable) and not isinstance(value, str)
+    parts = value if several else str(value).strip("[] ").split(",")
+    try:
+        codes = frozenset(ExitCode(int(part)) for part in parts)  # type: ignore[attr-defined]
+    except (ValueError, TypeError):
+        known = ", ".join(str(int(code)) for code in ExitCode)
+        raise ValueError(
+            f"must be exit codes such as 0,1,5, from {known}; it is {value!r}"
+        ) from None
+    return codes
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -253,6 +290,12 @@ PATH = Kind("PATH", _path, _TEXT, write=str)
 CA_FILE = Kind("PATH", _ca_file, _TEXT, write=str)
 PRODUCT = Kind("UUID", _product, _TEXT)
 ADDRESS = Kind("URL", _url, {"type": "string", "format": "uri"})
+HOOK = Kind("URL", _hook, {"type": "string", "format": "uri"})
+CODES = Kind(
+    "CODES", _codes, {"type": ["string", "integer", "array"], "items": {"type": "integer"}},
+    write=lambda codes: sorted(map(int, codes)),
+    show=lambda codes: ",".join(str(int(code)) for code in sorted(codes)),
+)  # fmt: skip
 DELIMITER = Kind("TEXT", _delimiter, _TEXT, show=lambda text: "tab" if text == "\t" else text)
 ENCODING = Kind("TEXT", _encoding, _TEXT)
 LIMIT = Kind("N|N%", _limit, _TEXT_OR_NUMBER, write=str)

@@ -29,6 +29,13 @@ class LongComments(StrEnum):
     TRUNCATE = "truncate"
 
 
+class NotifyFormat(StrEnum):
+    """The form of what `--notify-url` is sent."""
+
+    JSON = "json"
+    SLACK = "slack"
+
+
 @dataclass(frozen=True, slots=True)
 class FailureLimit:
     """When failed rows end the run: `count` of them, or a `share` of the rows sent so far."""

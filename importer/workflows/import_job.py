@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 
 from importer.clarityq.api_key import ApiKey
-from importer.clarityq.client import FeedbackClient
+from importer.clarityq.rotating_client import RotatingClient
 from importer.engine.clock import Clock
 from importer.engine.control import Control
 from importer.engine.progress import Observer
@@ -79,7 +79,7 @@ async def run_import_job(
         resumed = await anyio.to_thread.run_sync(ResumeState.load, job.journal)
         for observer in observers:
             observer.started(job.folder, settings, resumed.totals.settled)
-        async with FeedbackClient(settings, key, wall=clock.wall) as client:
+        async with RotatingClient(settings, key, wall=clock.wall) as client:
             run = Run(
                 settings, job.journal, resumed, read, client, control, observers, clock, job.ledger
             )

@@ -118,6 +118,8 @@ def test_no_mistake_with_the_key_shows_it(tmp_path: Path) -> None:
             [*run, f"--api-key={KEY}"],
             [*run, "--api-key", KEY],
             [*run, "--api-key-file", KEY],
+            [*run, "--api-key-command", KEY],
+            [*run, "--api-key-command", f"sh -c 'echo {KEY}; echo {KEY} >&2; exit 1'"],
             [*run, "--api-key-file", str(config)],
             [*run, "--config", str(config)],
             ["-m", "importer", "check", path],

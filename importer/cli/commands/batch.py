@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 from rich.table import Column, Table
 
+from importer.cli.cannot_start import ToldCommand, failure_told
 from importer.cli.commands.run import perform
 from importer.cli.config_file import CONFIG, config_arguments, files_read, read_toml
 from importer.cli.console import messages, outcome_counts, output, plain
@@ -45,7 +46,7 @@ class _Ended(NamedTuple):
     message: str = ""
 
 
-@command(epilog=examples("batch imports.toml", "batch imports.toml --quiet"))
+@command(cls=ToldCommand, epilog=examples("batch imports.toml", "batch imports.toml --quiet"))
 @click.argument("file", type=PathName())
 @options_from(KeySource)
 @options_from(Display, only=("quiet",))
@@ -67,7 +68,9 @@ def batch(ctx: click.Context, /, file: Path, **options: Any) -> ExitCode:
     }
     resume = ["batch", str(file), *arguments(typed, RUN_GROUPS), *config_arguments(ctx)]
     ended: list[_Ended] = []
-    for entry in read_batch(file):
+    with failure_told({**usual, "inputs": [file]}):
+        entries = read_batch(file)
+    for entry in entries:
         values = {**usual, **entry.options, **typed}
         if not values.get("quiet"):
             messages().print(f"Import {entry.name}:")
@@ -82,7 +85,8 @@ def batch(ctx: click.Context, /, file: Path, **options: Any) -> ExitCode:
 
 def _run(entry: Entry, resume: list[str], files: list[Path]) -> _Ended:
     try:
-        request = Request.of(entry.options)
+        with failure_told(entry.options):
+            request = Request.of(entry.options)
         options = {k: v for k, v in entry.options.items() if k not in NOT_OF_LEFT_OVERS}
         again = Again(resume, arguments(options, RUN_GROUPS))
         code, summary = perform(request, again, files)

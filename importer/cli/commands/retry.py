@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from importer.cli.cannot_start import ToldCommand, failure_told
 from importer.cli.commands.run import perform, typed
 from importer.cli.config_file import CONFIG, files_read
 from importer.cli.help import command, examples, option
@@ -22,7 +23,7 @@ from importer.cli.options import (
 from importer.cli.summary_view import Again
 from importer.errors import ExitCode, JournalError, SettingsError
 from importer.jobs.folders import find_job
-from importer.jobs.journal_reader import JournalReader
+from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.model import OutcomeKind, Reason
 from importer.settings import Retry
 from importer.settings.groups import (
@@ -43,10 +44,11 @@ _REASONS = (
 
 
 @command(
+    cls=ToldCommand,
     epilog=examples(
         "retry ratings-2026",
         "retry ratings-2026 --only failed --reason retries_exhausted",
-    )
+    ),
 )
 @click.argument("job")
 @option(
@@ -85,7 +87,21 @@ def retry(
     Rows of a conversation that a later row, or a later job with a ledger, has set stay as they are:
     to send them now would undo the newer feedback.
     """
-    folder = find_job(jobs_folder(jobs_dir), job)
+    with failure_told(given(options)):
+        folder = find_job(jobs_folder(jobs_dir), job)
+        runs = _runs(folder)
+    kinds = _KINDS if only is None else (OutcomeKind(only),)
+    values = {**runs[-1].settings, **given(options), "jobs_dir": folder.parent, "restart": False}
+    with failure_told(values):
+        request = Request.of(values, retry=Retry(kinds, tuple(map(Reason, reason))))
+    words = [] if only is None else ["--only", only]
+    words += [word for one in reason for word in ("--reason", one)]
+    again = Again(["retry", job, *words, *typed(ctx)], options=None)
+    code, _ = perform(request, again, files_read(ctx))
+    return code
+
+
+def _runs(folder: Path) -> list[PastRun]:
     try:
         with JournalReader(folder) as history:
             runs = history.runs()
@@ -93,13 +109,4 @@ def retry(
         raise SettingsError(str(error)) from None
     if not runs:
         raise SettingsError(f"the job {folder.name} has never run: give its command again")
-    kinds = _KINDS if only is None else (OutcomeKind(only),)
-    request = Request.of(
-        {**runs[-1].settings, **given(options), "jobs_dir": folder.parent, "restart": False},
-        retry=Retry(kinds, tuple(map(Reason, reason))),
-    )
-    words = [] if only is None else ["--only", only]
-    words += [word for one in reason for word in ("--reason", one)]
-    again = Again(["retry", job, *words, *typed(ctx)], options=None)
-    code, _ = perform(request, again, files_read(ctx))
-    return code
+    return runs

@@ -18,6 +18,7 @@ import click
 from click.core import ParameterSource
 
 from importer.clarityq.api_key import ApiKey
+from importer.cli.cannot_start import ToldCommand, failure_told
 from importer.cli.commands.check import review
 from importer.cli.config_file import CONFIG, config_arguments, files_read
 from importer.cli.console import messages, output
@@ -43,15 +44,16 @@ from importer.reporting.outcomes_table import check_outcomes_path, write_outcome
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
 from importer.settings import ImportSettings
-from importer.settings.derive import arguments
+from importer.settings.derive import arguments, values_of
 
 
 @command(
+    cls=ToldCommand,
     epilog=examples(
         "run ratings.csv --product-id 7d0f… --ratings thumbs",
         "run old.csv.gz new.parquet --product-id 7d0f… --rate 50 --max-failures 1%",
         "run ratings.csv --product-id 7d0f… --sandbox --fault 5xx=1%",
-    )
+    ),
 )
 @INPUTS
 @options_from(*RUN_GROUPS)
@@ -62,7 +64,9 @@ def run(ctx: click.Context, /, inputs: tuple[Path, ...], **options: Any) -> Exit
 
     The same command on the same files resumes an unfinished job.
     """
-    request = Request.of({**given(options), "inputs": inputs})
+    values = {**given(options), "inputs": inputs}
+    with failure_told(values):
+        request = Request.of(values)
     again = Again(
         ["run", *map(str, inputs), *typed(ctx, without=("restart",))],
         [*typed(ctx, without=NOT_OF_LEFT_OVERS), *_for_left_overs(ctx)],
@@ -99,18 +103,15 @@ def perform(
     `files` are the configuration files that were read. Returns the exit code, and the summary if
     something was imported.
     """
-    settings, key_source, rehearsal, display = request
+    settings, _, rehearsal, display = request
     as_json = display.log_format is LogFormat.JSON
     with ExitStack() as stack:
         stack.enter_context(logging_to_stderr(as_json=as_json, quiet=display.quiet))
         log_configuration(files)
         if rehearsal.dry_run:
             return review(settings), None
-        if rehearsal.fault != Faults() and not settings.target.sandbox:
-            raise SettingsError("--fault is for the sandbox: add --sandbox, or leave it out")
-        if display.outcomes is not None:
-            check_outcomes_path(display.outcomes)
-        key = None if settings.target.sandbox else find_key(key_source)
+        with failure_told(values_of(settings.groups())):
+            key = _prepared(request)
         observer: Observer = LineObserver()
         if _is_terminal() and not display.quiet and not as_json:
             from importer.cli.live_view import LiveObserver  # noqa: PLC0415 -- for terminals only
@@ -140,6 +141,16 @@ def perform(
     elif not display.quiet or summary.exit_code is not ExitCode.OK:
         print_summary(summary, again)
     return summary.exit_code, summary
+
+
+def _prepared(request: Request) -> ApiKey | None:
+    """Check what can be checked before a run, and return the key that it needs, if any."""
+    settings, key_source, rehearsal, display = request
+    if rehearsal.fault != Faults() and not settings.target.sandbox:
+        raise SettingsError("--fault is for the sandbox: add --sandbox, or leave it out")
+    if display.outcomes is not None:
+        check_outcomes_path(display.outcomes)
+    return None if settings.target.sandbox else find_key(key_source)
 
 
 async def _run(

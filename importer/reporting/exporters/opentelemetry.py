@@ -14,38 +14,45 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from importer.errors import ExitCode
-from importer.reporting.summary import Summary
+from importer.reporting.notices import Ending
 
 _NANOSECONDS = 1_000_000_000
 
 
-def export(summary: Summary) -> None:
+def export(ending: Ending) -> None:
     """Send the trace and the metrics of the latest run to where the environment says."""
     resource = Resource.create({"service.name": "clarityq-import"})
-    traces = TracerProvider(resource=resource)
+    traces = TracerProvider(resource=resource, shutdown_on_exit=False)
     traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    meters = MeterProvider([PeriodicExportingMetricReader(OTLPMetricExporter())], resource)
-    record(summary, traces, meters)
+    reader = PeriodicExportingMetricReader(OTLPMetricExporter())
+    meters = MeterProvider([reader], resource, shutdown_on_exit=False)
+    record(ending, traces, meters)
     traces.shutdown()
     meters.shutdown()
 
 
-def record(summary: Summary, traces: trace.TracerProvider, meters: metrics.MeterProvider) -> None:
+def record(ending: Ending, traces: trace.TracerProvider, meters: metrics.MeterProvider) -> None:
     """Record the run as one span, and its figures as metrics."""
-    attributes = {"clarityq.product_id": summary.product_id, "clarityq.job": summary.folder.name}
+    summary = ending.summary
+    attributes = {"clarityq.product_id": ending.start.product_id}
+    if summary is not None:
+        attributes["clarityq.job"] = summary.folder.name
+    started = ending.ended_at - ending.duration
     span = traces.get_tracer("importer").start_span(
-        "import", start_time=int(summary.started_at * _NANOSECONDS), attributes=attributes
+        "import", start_time=int(started * _NANOSECONDS), attributes=attributes
     )
-    span.set_attribute("clarityq.exit_code", int(summary.exit_code))
-    span.set_attribute("clarityq.rows", summary.rows)
-    if summary.exit_code not in (ExitCode.OK, ExitCode.NOT_COMPLETED):
-        span.set_status(trace.Status(trace.StatusCode.ERROR, summary.message))
-    span.end(int(summary.ended_at * _NANOSECONDS))
+    span.set_attribute("clarityq.exit_code", int(ending.exit_code))
+    if summary is not None:
+        span.set_attribute("clarityq.rows", summary.rows)
+    if not ending.is_success:
+        span.set_status(trace.Status(trace.StatusCode.ERROR, ending.message))
+    span.end(int(ending.ended_at * _NANOSECONDS))
     meter = meters.get_meter("importer")
-    rows = meter.create_counter("clarityq.import.rows", "{row}", "Rows by outcome")
-    for kind, number in summary.outcomes.items():
-        rows.add(number, {**attributes, "outcome": str(kind)})
-    meter.create_counter("clarityq.import.puts", "{request}", "PUTs").add(summary.puts, attributes)
+    if summary is not None:
+        rows = meter.create_counter("clarityq.import.rows", "{row}", "Rows by outcome")
+        for kind, number in summary.outcomes.items():
+            rows.add(number, {**attributes, "outcome": str(kind)})
+        puts = meter.create_counter("clarityq.import.puts", "{request}", "PUTs")
+        puts.add(summary.puts, attributes)
     duration = meter.create_histogram("clarityq.import.duration", "s", "How long the run took")
-    duration.record(max(0.0, summary.ended_at - summary.started_at), attributes)
+    duration.record(ending.duration, attributes)

@@ -12,8 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from importer.common.histogram import BUCKETS
-from importer.errors import ExitCode, SettingsError
+from importer.errors import SettingsError
 from importer.model import OutcomeKind
+from importer.reporting.notices import Ending
 from importer.reporting.summary import Summary
 
 _PREFIX = "clarityq_import"
@@ -22,13 +23,14 @@ _SUCCESS = f"{_PREFIX}_last_success_timestamp_seconds"
 _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
-def write_metrics(path: Path, summary: Summary) -> None:
+def write_metrics(path: Path, ending: Ending) -> None:
     """Write the metrics of the latest run, whole or not at all (docs/reference.md lists them).
 
-    The time of the last success stays when a run has none. Raises `SettingsError`.
+    A run that could not start has no rows and no latencies. The time of the last success stays when
+    a run has none. Raises `SettingsError`.
     """
     registry = CollectorRegistry()
-    registry.register(_Figures(summary, _last_success(path, summary)))
+    registry.register(_Figures(ending, _last_success(path, ending)))
     try:
         write_to_textfile(str(path), registry)
     except OSError as error:
@@ -36,39 +38,46 @@ def write_metrics(path: Path, summary: Summary) -> None:
 
 
 class _Figures(Collector):
-    def __init__(self, summary: Summary, last_success: float | None) -> None:
-        self._summary = summary
+    def __init__(self, ending: Ending, last_success: float | None) -> None:
+        self._ending = ending
         self._last_success = last_success
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics; see `Collector`."""
-        summary = self._summary
+        ending, summary = self._ending, self._ending.summary
         labels = ["product_id"]
+        if summary is not None:
+            yield self._rows(summary, labels)
+        figures: dict[str, tuple[str, float | None]] = {
+            f"{_PREFIX}_puts": (
+                "PUTs sent for rows that have an outcome",
+                None if summary is None else summary.puts,
+            ),
+            f"{_PREFIX}_exit_code": ("Exit code of the latest run", ending.exit_code),
+            f"{_PREFIX}_duration_seconds": ("How long the latest run took", ending.duration),
+            f"{_PREFIX}_end_timestamp_seconds": ("When the latest run ended", ending.ended_at),
+            _SUCCESS: (
+                "When a run last ended with an exit code of --success-codes", self._last_success
+            ),
+        }  # fmt: skip
+        for name, (text, value) in figures.items():
+            if value is not None:
+                gauge = GaugeMetricFamily(name, text, labels=labels)
+                gauge.add_metric([ending.start.product_id], value)
+                yield gauge
+        if summary is not None:
+            yield self._latencies(summary, labels)
+
+    def _rows(self, summary: Summary, labels: list[str]) -> GaugeMetricFamily:
         rows = GaugeMetricFamily(
             f"{_PREFIX}_rows", "Rows of the latest job by outcome", labels=[*labels, "outcome"]
         )
         for kind in OutcomeKind:
             rows.add_metric([summary.product_id, kind], summary.outcomes[kind])
-        yield rows
-        figures: dict[str, tuple[str, float | None]] = {
-            f"{_PREFIX}_puts": ("PUTs sent for rows that have an outcome", summary.puts),
-            f"{_PREFIX}_exit_code": ("Exit code of the latest run", summary.exit_code),
-            f"{_PREFIX}_duration_seconds": (
-                "How long the latest run took",
-                max(0.0, summary.ended_at - summary.started_at),
-            ),
-            f"{_PREFIX}_end_timestamp_seconds": ("When the latest run ended", summary.ended_at),
-            _SUCCESS: ("When a run last ended with exit code 0", self._last_success),
-        }
-        for name, (text, value) in figures.items():
-            if value is not None:
-                gauge = GaugeMetricFamily(name, text, labels=labels)
-                gauge.add_metric([summary.product_id], value)
-                yield gauge
-        yield self._latencies(labels)
+        return rows
 
-    def _latencies(self, labels: list[str]) -> HistogramMetricFamily:
-        counts = self._summary.latencies
+    def _latencies(self, summary: Summary, labels: list[str]) -> HistogramMetricFamily:
+        counts = summary.latencies
         below = list(accumulate(counts))
         buckets = [
             (str(bound), sum(n for edge, n in zip(BUCKETS, counts, strict=False) if edge <= bound))
@@ -79,13 +88,13 @@ class _Figures(Collector):
         histogram = HistogramMetricFamily(
             f"{_PREFIX}_latency_seconds", "How long responses took in the latest run", labels=labels
         )
-        histogram.add_metric([self._summary.product_id], buckets, sum_value=total)
+        histogram.add_metric([summary.product_id], buckets, sum_value=total)
         return histogram
 
 
-def _last_success(path: Path, summary: Summary) -> float | None:
-    if summary.exit_code is ExitCode.OK:
-        return summary.ended_at
+def _last_success(path: Path, ending: Ending) -> float | None:
+    if ending.is_success:
+        return ending.ended_at
     try:
         families = list(text_string_to_metric_families(path.read_text("utf-8")))
     except (OSError, ValueError):

@@ -1,27 +1,25 @@
-"""Notifies another system of how a run ended. A failure to do so never fails the run."""
+"""Notifies a webhook of how a run begins and ends, as JSON or as a message for a chat."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
 
-import aiohttp
+from importer.reporting.exporters.http_post import Network, post
+from importer.reporting.notices import Ending, Start
+from importer.settings.values import NotifyFormat
 
-#: Seconds for all of it.
-_LONGEST = 10.0
+
+def notify(url: str, form: NotifyFormat, told: Start | Ending, network: Network) -> str:
+    """POST what is told to `url`; return what went wrong, or nothing."""
+    content = _slack(told) if form is NotifyFormat.SLACK else told.as_json()
+    return post("--notify-url", url, "application/json", json.dumps(content).encode(), network)
 
 
-async def notify(url: str, summary: Mapping[str, object]) -> str:
-    """POST `summary` as JSON to `url`; return what went wrong, or nothing.
-
-    Redirects are not followed, and nothing of the response is read but its status.
-    """
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_LONGEST)) as session,
-            session.post(url, json=summary, allow_redirects=False) as response,
-        ):
-            if 200 <= response.status < 300:
-                return ""
-            return f"--notify-url answered {response.status}"
-    except (aiohttp.ClientError, OSError) as error:
-        return f"--notify-url could not be notified: {type(error).__name__}"
+def _slack(told: Start | Ending) -> dict[str, object]:
+    """Return the message as Slack, and chats with its dialect, take it."""
+    text = told.sentence
+    for character, escape in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        text = text.replace(character, escape)
+    if isinstance(told, Ending):
+        text = f"{':white_check_mark:' if told.is_success else ':x:'} {text}"
+    return {"text": text}

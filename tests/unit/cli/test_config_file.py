@@ -94,7 +94,8 @@ def test_a_value_of_the_wrong_type_is_refused() -> None:
 @pytest.mark.parametrize(
     "line",
     ['base_url = "https://elsewhere.example"', "trust-env = true", 'api_key_file = "key"',
-     '[target]\nbase-url = "https://elsewhere.example"', '[key]\nfile = "key"'],
+     'api_key_command = "echo key"', '[target]\nbase-url = "https://elsewhere.example"',
+     '[key]\nfile = "key"'],
 )  # fmt: skip
 def test_a_file_that_was_merely_found_does_not_say_where_the_key_goes(line: str) -> None:
     configure(line)

@@ -58,7 +58,9 @@ def test_a_command_has_the_options_that_make_sense_for_it() -> None:
         "--column", "--ratings", "--long-comments", "--rate",
         "--null", "--skip-lines", "--trust-quotes",
     }  # fmt: skip
-    assert options_of("batch") == {"file", "--config", "--api-key-file", "--quiet"}
+    assert options_of("batch") == {
+        "file", "--config", "--api-key-file", "--api-key-command", "--quiet",
+    }  # fmt: skip
     pointless = {"--restart", "--base-url", "--product-id", "--canary", "--carry-over",
                  "--skip-unchanged", "--refresh-after", "--encoding"}  # fmt: skip
     assert not options_of("retry") & pointless

@@ -145,7 +145,7 @@ def test_what_is_required_is_named(name: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["http://hooks.example/T0/moon-water", "https://hooks.example/?token=moon-water", "moon-water",
+    ["http://hooks.example/T0/moon-water", "https://hooks.example/#moon-water", "moon-water",
      "https://user:moon-water@hooks.example", "https://hooks.example:moon-water/"],
 )  # fmt: skip
 def test_an_address_for_notifications_is_not_shown_when_it_is_wrong(address: str) -> None:
