@@ -114,9 +114,8 @@ def test_a_proxy_that_cannot_be_used_is_told_at_once(value: str) -> None:
     command = f"importer run отзывы.csv --product-id {PRODUCT} --trust-env"
     done = shell(command, https_proxy=value, CLARITYQ_API_KEY="k")
     assert done.returncode == 2
-    assert b"the proxy in https_proxy cannot be used: it has to be written as http://host:port" in (
-        done.stderr
-    )
+    assert b"https_proxy is not the address of an HTTP proxy" in done.stderr
+    assert b"Write it as http://host:port" in done.stderr
 
 
 def test_a_defect_is_explained_and_its_details_are_kept_without_the_key(tmp_path: Path) -> None:
