@@ -21,6 +21,7 @@ class ExitCode(IntEnum):
     JOB_HELD = 4
     NOT_COMPLETED = 5
     TIME_BOX = 6
+    DATA_LIMIT = 7
     DEFECT = 70
     SIGHUP = 129
     SIGINT = 130
@@ -45,6 +46,14 @@ class InputChangedError(ImporterError):
     """The input is not the one that the unfinished job began with: restart, or bring it back."""
 
 
+class ScratchError(ImporterError):
+    """There is not enough room for the survey: free some disk space. Nothing was sent."""
+
+
+class UnfinishedJobError(ImporterError):
+    """Another job of the product is not finished: resume it, or give it up with `--replace`."""
+
+
 class JobHeldError(ImporterError):
     """Another run is working on the same job: wait for it, or stop it."""
 
@@ -60,8 +69,8 @@ class JournalError(ImporterError):
 class StoppedError(ImporterError):
     """The run was told to stop before it had begun: nothing was sent."""
 
-    def __init__(self, exit_code: ExitCode) -> None:
-        super().__init__("stopped before anything was sent")
+    def __init__(self, exit_code: ExitCode, message: str = "") -> None:
+        super().__init__(message or "stopped before anything was sent")
         self.exit_code = exit_code
 
 

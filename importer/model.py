@@ -50,15 +50,19 @@ class Reason(StrEnum):
     UNKNOWN_RATING = "unknown_rating"
     COMMENT_TOO_LONG = "comment_too_long"
     NOTHING_TO_SEND = "nothing_to_send"
+    BAD_NEWEST_BY = "bad_newest_by"
     RATING_SKIPPED = "rating_skipped"
     LATER_ROW = "later_row"
     LATER_JOB = "later_job"
+    SET_BY_JOB = "set_by_job"
     SAME_AS_STORED = "same_as_stored"
     REFUSED = "refused"
     RETRIES_EXHAUSTED = "retries_exhausted"
     DEFERRAL_DEADLINE = "deferral_deadline"
     CONVERSATION_ERROR = "conversation_error"
     STORED_DIFFERS = "stored_differs"
+    LATER_JOB_MISSING = "later_job_missing"
+    LATER_JOB_IN_DOUBT = "later_job_in_doubt"
 
 
 class Warn(StrEnum):
@@ -66,6 +70,18 @@ class Warn(StrEnum):
 
     ECHO_DIFFERS = "echo_differs"
     COMMENT_TRUNCATED = "comment_truncated"
+
+
+class Rank(NamedTuple):
+    """Which of two rows of a conversation is the newer one; ranks compare field by field.
+
+    Both are numbers of jobs of the product. Rank and conversation determine what is sent.
+    """
+
+    #: The job that first brought the row.
+    first: int
+    #: The job that brought this version of it.
+    version: int
 
 
 class Row(NamedTuple):
@@ -82,6 +98,10 @@ class Row(NamedTuple):
     problem: Reason | None = None
     #: The same in words.
     detail: str = ""
+    #: The cell of the column that `--newest-by` names.
+    newest: str = ""
+    #: The cell of the importer's own column `job`, in a left-over file.
+    job: str = ""
 
 
 class Feedback(NamedTuple):
@@ -195,6 +215,9 @@ class RunEnd(StrEnum):
     CANARY = "canary"
     TIME_BOX = "time_box"
     INPUT_FAILED = "input_failed"
+    #: The conversations of `--limit` are done.
+    LIMIT = "limit"
+    DATA_LIMIT = "data_limit"
     SIGHUP = "sighup"
     SIGINT = "sigint"
     SIGTERM = "sigterm"
@@ -203,13 +226,15 @@ class RunEnd(StrEnum):
 def exit_code(end: RunEnd, outcomes: Mapping[OutcomeKind, int]) -> ExitCode:
     """Return the exit code of a run that ended this way with these counts (docs/reference.md)."""
     match end:
+        case RunEnd.DATA_LIMIT:
+            return ExitCode.DATA_LIMIT
         case RunEnd.SIGHUP:
             return ExitCode.SIGHUP
         case RunEnd.SIGINT:
             return ExitCode.SIGINT
         case RunEnd.SIGTERM:
             return ExitCode.SIGTERM
-        case RunEnd.TIME_BOX:
+        case RunEnd.TIME_BOX | RunEnd.LIMIT:
             return ExitCode.TIME_BOX
         case RunEnd.FINISHED:
             if outcomes[OutcomeKind.REJECTED] or outcomes[OutcomeKind.FAILED]:

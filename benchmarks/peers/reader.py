@@ -29,7 +29,7 @@ def _main(path: Path, what: str, way: str) -> None:
         rows = check_inputs(settings).rows
     else:
         inputs = [Input(open_source(path, settings), Normaliser(settings.mapping.ratings))]
-        rows = sum(len(batch.items) for batch in read_rows(inputs, RowSet()))
+        rows = sum(len(batch) for batch in read_rows(inputs, RowSet()))
     sys.stdout.write(f"{rows} {time.process_time() - began:.3f}\n")
 
 

@@ -30,8 +30,7 @@ def judge_failure(error: Exception, *, sent: bool) -> Verdict:
         return Verdict(kind_of(error.status), detail, error.status, requests=0, sent=False)
     else:
         kind, detail = VerdictKind.TRANSIENT, _in_words(error, sent=sent)
-    late = sent and isinstance(error, TimeoutError)
-    return Verdict(kind, detail, late=late, requests=int(sent), sent=sent)
+    return Verdict(kind, detail, definite=not sent, requests=int(sent), sent=sent)
 
 
 def _in_words(error: Exception, *, sent: bool) -> str:

@@ -36,6 +36,14 @@ class VerdictKind(Word):
     UNTRUSTED = "untrusted"
 
 
+class Stored(NamedTuple):
+    """The feedback that the service says it holds for a conversation."""
+
+    #: None if it holds none.
+    rating: Meaning | None
+    comment: str | None
+
+
 class Verdict(NamedTuple):
     """What one request has led to."""
 
@@ -50,12 +58,15 @@ class Verdict(NamedTuple):
     warning: Warn | None = None
     #: How long the service asks to wait, in seconds.
     retry_after: float | None = None
-    #: The request may still take effect.
-    late: bool = False
+    #: It proves what became of the request (docs/reference.md, T1). Without, the request may still
+    #: take effect.
+    definite: bool = True
     #: How many requests went out.
     requests: int = 1
     #: The request was handed to a connection; if not, the service knows nothing of it.
     sent: bool = True
+    #: What a 200 shows to be stored where that differs from what was sent.
+    stored: Stored | None = None
 
 
 class _Echo(msgspec.Struct):
@@ -88,6 +99,7 @@ class _Problem(msgspec.Struct):
     detail: str
 
 
+_RATINGS = {"POSITIVE": Meaning.POSITIVE, "NEGATIVE": Meaning.NEGATIVE}
 _echo = msgspec.json.Decoder(_Echo)
 _status = msgspec.json.Decoder(_Status)
 _invalid = msgspec.json.Decoder(_Invalid)
@@ -109,6 +121,11 @@ def kind_of(status: int) -> VerdictKind:
     return VerdictKind.REFUSED
 
 
+def is_definite(status: int) -> bool:
+    """Return whether an HTTP status other than 200 proves what became of a PUT."""
+    return status != 408 and 300 <= status <= 499
+
+
 def judge_feedback(feedback: Feedback, status: int, body: bytes | None) -> Verdict:
     """Return the verdict on the response to a PUT; `body` is None if it cannot be read in full.
 
@@ -116,31 +133,36 @@ def judge_feedback(feedback: Feedback, status: int, body: bytes | None) -> Verdi
     """
     kind = kind_of(status)
     if kind is not VerdictKind.APPLIED:
-        # A gateway that gave up waiting says nothing of the service behind it.
-        return Verdict(kind, describe(status, body), status, late=status == 504)
+        return Verdict(kind, describe(status, body), status, definite=is_definite(status))
     try:
         echo = _echo.decode(body or b"")
     except (msgspec.DecodeError, UnicodeDecodeError):
         # Something in between answered, such as a proxy's page: not proof that it was stored.
         return Verdict(
-            VerdictKind.TRANSIENT, "200, but not with the stored feedback as its body", status
-        )
+            VerdictKind.TRANSIENT, "200, but not with the stored feedback as its body", status,
+            definite=False,
+        )  # fmt: skip
     if echo.conversation_id != feedback.conversation_id and (
         canonical_uuid(echo.conversation_id) != feedback.conversation_id
     ):
-        other = f"200, but for another conversation ({printable(echo.conversation_id)})"
-        return Verdict(VerdictKind.TRANSIENT, other, status)
+        return Verdict(
+            VerdictKind.TRANSIENT,
+            f"200, but for another conversation ({printable(echo.conversation_id)})",
+            status,
+            definite=False,
+        )
     sent = None if feedback.rating is Meaning.CLEAR else feedback.rating
-    updated_at = echo.updated_at[:64]
+    updated_at = printable(echo.updated_at[:64])
     if echo.rating == sent and echo.comment == feedback.comment:
         return Verdict(kind, "", status, updated_at)
+    stored = Stored(_RATINGS.get(echo.rating or ""), echo.comment)
     if echo.rating != sent:
         detail = f"the service stored the rating {echo.rating}, and {sent} was sent"
     elif feedback.comment is not None and not echo.comment:
         detail = "the service stored no comment, and one was sent"
     else:
-        return Verdict(kind, "", status, updated_at, Warn.ECHO_DIFFERS)
-    return Verdict(VerdictKind.STORED_DIFFERS, printable(detail), status, updated_at)
+        return Verdict(kind, "", status, updated_at, Warn.ECHO_DIFFERS, stored=stored)
+    return Verdict(VerdictKind.STORED_DIFFERS, printable(detail), status, updated_at, stored=stored)
 
 
 def judge_status(status: int, body: bytes | None) -> Verdict:

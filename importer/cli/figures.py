@@ -6,11 +6,13 @@ from collections import deque
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from importer.common.durations import format_duration
 from importer.common.text import counted
 from importer.engine.progress import Progress
 from importer.model import OutcomeKind
 from importer.reporting.wording import limit_in_words, words
 from importer.settings import ImportSettings
+from importer.survey.progress import SurveyProgress
 
 #: Seconds over which the speed is averaged.
 _RATE_WINDOW = 10.0
@@ -38,6 +40,14 @@ def start_line(folder: Path, settings: ImportSettings, already_settled: int) -> 
     return f"{does} into product {settings.target.product_id}, job {folder}{resumed}"
 
 
+def survey_line(progress: SurveyProgress) -> str:
+    """Return how far the survey has come."""
+    left = progress.seconds_left
+    more = "" if left is None else f", {format_duration(left)} left"
+    rows = counted(progress.rows, "row")
+    return f"surveying the inputs: {progress.share:.0%}, {rows}{more}; nothing is sent yet"
+
+
 def outcomes_so_far(progress: Progress) -> str:
     """Return the outcomes that there are, in words."""
     done = progress.outcomes
@@ -57,6 +67,10 @@ def waiting_rows(progress: Progress) -> str:
         parts.append(f"{progress.deferred:,} deferred")
     if progress.retrying:
         parts.append(f"{progress.retrying:,} waiting for a retry")
+    if progress.held:
+        parts.append(
+            f"{progress.held:,} held back: requests of an earlier run may still take effect"
+        )
     if parts and progress.next_due is not None:
         due = datetime.now().astimezone() + timedelta(seconds=progress.next_due)
         parts.append(f"the next is due at {due:%H:%M:%S}")
@@ -75,8 +89,8 @@ def average_speed(progress: Progress) -> float:
     return progress.settled_now / progress.elapsed if progress.elapsed > 0 else 0.0
 
 
-def time_left(progress: Progress) -> float | None:
-    """Return the estimated seconds until all rows have been sent once; None if unknown."""
-    if not 0.01 < progress.share < 1 or progress.elapsed < 2:
+def time_left(progress: Progress, speed: float) -> float | None:
+    """Return the seconds until all rows are done at `speed` (rows per second); None if unknown."""
+    if progress.elapsed < 2 or speed <= 0 or progress.share >= 1:
         return None
-    return progress.elapsed * (1 - progress.share) / progress.share
+    return progress.outcomes[OutcomeKind.PENDING] / speed

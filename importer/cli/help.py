@@ -47,7 +47,8 @@ class CommandOption(click.Option):
     def get_help_extra(self, ctx: click.Context) -> click.types.OptionHelpExtra:
         """Return what the help says of it in brackets."""
         extra = super().get_help_extra(ctx)
-        extra["envvars"] = (self.variable,)
+        if self.allow_from_autoenv:
+            extra["envvars"] = (self.variable,)
         if self.default_text:
             extra["default"] = self.default_text
         return extra
@@ -100,6 +101,11 @@ def command_group(**details: Any) -> Callable[[_Function], CommandGroup]:
 def option(*names: str, **details: Any) -> Callable[[_Function], _Function]:
     """Return the decorator `click.option` for a `CommandOption`."""
     return click.option(*names, cls=CommandOption, **details)
+
+
+def json_flag(text: str) -> Callable[[_Function], _Function]:
+    """Return the decorator for the flag `--json` of a command, which no variable sets."""
+    return option("--json", "as_json", is_flag=True, allow_from_autoenv=False, help=text)
 
 
 def examples(*lines: str) -> str:

@@ -19,6 +19,7 @@ from importer.cli.figures import (
     average_speed,
     outcomes_so_far,
     start_line,
+    survey_line,
     time_left,
     waiting_rows,
     what_holds,
@@ -26,6 +27,7 @@ from importer.cli.figures import (
 from importer.common.durations import format_duration
 from importer.engine.progress import Progress
 from importer.settings import ImportSettings
+from importer.survey.progress import SurveyProgress
 
 #: Seconds between two views: to draw one costs about as much as to send fifty rows.
 _INTERVAL = 0.5
@@ -56,6 +58,10 @@ class LiveObserver:
     ) -> None:
         self._live.stop()
 
+    def surveying(self, progress: SurveyProgress) -> None:
+        """See `Observer`."""
+        self._live.update(_line(survey_line(progress)), refresh=True)
+
     def started(self, folder: Path, settings: ImportSettings, already_settled: int) -> None:
         """See `Observer`."""
         self._console.print(f"{start_line(folder, settings, already_settled)}.")
@@ -78,8 +84,8 @@ def picture(progress: Progress, speed: float) -> Group:
     head = Table.grid(padding=(0, 1))
     head.add_row(
         ProgressBar(total=1.0, completed=progress.share, width=_BAR_WIDTH),
-        _line(f"{progress.share:4.0%} read"),
-        _line(_time(progress)),
+        _line(f"{progress.share:4.0%} done"),
+        _line(_time(progress, speed)),
     )
     figures = Table.grid(padding=(0, 2))
     figures.add_column(style="dim", no_wrap=True)
@@ -101,10 +107,10 @@ def picture(progress: Progress, speed: float) -> Group:
     return Group(head, figures)
 
 
-def _time(progress: Progress) -> str:
+def _time(progress: Progress, speed: float) -> str:
     if progress.only_deferred:
         return "only deferred rows are left"
-    left = time_left(progress)
+    left = time_left(progress, speed)
     passed = f"{format_duration(progress.elapsed)} so far"
     return passed if left is None else f"{passed}, {format_duration(left)} left"
 

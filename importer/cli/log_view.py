@@ -16,6 +16,7 @@ from importer.cli.figures import (
     average_speed,
     outcomes_so_far,
     start_line,
+    survey_line,
     time_left,
     waiting_rows,
     what_holds,
@@ -23,6 +24,7 @@ from importer.cli.figures import (
 from importer.common.durations import format_duration
 from importer.engine.progress import Progress
 from importer.settings import ImportSettings
+from importer.survey.progress import SurveyProgress
 
 _log = logging.getLogger("importer")
 
@@ -66,7 +68,7 @@ def describe(progress: Progress, speed: float) -> str:
         parts.append("only deferred rows are left")
     elif held:
         parts.append(held)
-    if not progress.held_by and (left := time_left(progress)) is not None:
+    if not progress.held_by and (left := time_left(progress, speed)) is not None:
         parts.append(f"{format_duration(left)} left")
     return " · ".join(filter(None, parts))
 
@@ -76,7 +78,24 @@ class LineObserver:
 
     def __init__(self) -> None:
         self._speed = Speed()
-        self._next = 0.0
+        self._next = self._next_survey = 0.0
+
+    def surveying(self, progress: SurveyProgress) -> None:
+        """See `Observer`."""
+        now = time.monotonic()
+        if now < self._next_survey:
+            return
+        if self._next_survey:  # a short survey needs no line
+            _log.info(
+                "%s", survey_line(progress),
+                extra={
+                    "event": "survey",
+                    "share": round(progress.share, 4),
+                    "rows": progress.rows,
+                    "seconds_left": _rounded(progress.seconds_left),
+                },
+            )  # fmt: skip
+        self._next_survey = now + _LINE_INTERVAL
 
     def started(self, folder: Path, settings: ImportSettings, already_settled: int) -> None:
         """See `Observer`."""
@@ -93,14 +112,14 @@ class LineObserver:
             return
         if self._next:
             _log.info(
-                "%.0f %% read · %s", 100 * progress.share, describe(progress, speed),
+                "%.0f %% done · %s", 100 * progress.share, describe(progress, speed),
                 extra={
                     "event": "progress",
                     "share": round(progress.share, 4),
-                    "rows_read": progress.rows_read,
+                    "rows": progress.rows,
                     "rows_per_second": round(speed, 1),
                     "rows_per_second_average": round(average_speed(progress), 1),
-                    "seconds_left": _rounded(time_left(progress)),
+                    "seconds_left": _rounded(time_left(progress, speed)),
                     "latency_p50": _rounded(progress.latencies[0]),
                     "latency_p95": _rounded(progress.latencies[1]),
                     "deferred": progress.deferred,

@@ -72,7 +72,7 @@ class Rehearsal(Group, table="rehearsal"):
     fault: Annotated[Faults, _FAULTS] = option(
         (), "Fault of the sandbox, such as 5xx=1% or not-completed=5%:10s. Repeatable."
     )
-    dry_run: bool = option(False, "Check the inputs as `check` does; send nothing.")
+    dry_run: bool = option(False, "Do what `plan` does; send nothing.")
 
 
 class Display(Group, table="display"):

@@ -27,3 +27,12 @@ def atomic_write(path: Path) -> Iterator[Path]:
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE))
     yield temporary
     temporary.replace(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Let the names of the files in `folder` last, also after a power cut. Raises `OSError`."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -87,3 +87,8 @@ def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """Return the end of a message on the unknown `name`: the name that was meant, or nothing."""
     meant = nearest(name, known, cutoff)
     return "" if meant is None else f"; did you mean {meant!r}?"
+
+
+def folded_name(name: str) -> str:
+    """Return a column's name without what does not matter: case, and what nobody sees around it."""
+    return composed(trimmed(name)).casefold()

@@ -1,6 +1,6 @@
-"""What becomes of a row after a verdict: it ends with an outcome, or it waits. Sans-I/O.
+"""What becomes of a row after an answer: it is done, it waits, or the run ends. Sans-I/O.
 
-This is where docs/reference.md, "Retries and deferral", is decided.
+This is where docs/reference.md, "Retries and deferral", is decided for the row.
 """
 
 from __future__ import annotations
@@ -9,87 +9,112 @@ from typing import NamedTuple
 
 from importer.clarityq.responses import Verdict, VerdictKind
 from importer.engine.backoff import DeferralPolicy, RetryPolicy
-from importer.engine.lanes import Lane, LaneState
-from importer.model import Outcome, OutcomeKind, Reason, Warn
+from importer.engine.row_queue import QueuedRow, RowState, Wait
+from importer.model import Outcome, OutcomeKind, Reason, RunEnd, Warn
 
 
-class Wait(NamedTuple):
-    """The row waits in `state` for `seconds`."""
+class Abort(NamedTuple):
+    """The run ends, and the row was not at fault: it stays pending."""
 
-    state: LaneState
-    seconds: float
+    end: RunEnd
+    message: str
 
 
-class Disposer:
-    """Decides by the job's policies. It keeps the lane's counts and changes nothing else."""
+#: An outcome: the row is done.
+Step = Outcome | Wait | Abort
+
+
+class NextStep:
+    """Decides by the job's policies; changes nothing."""
 
     def __init__(self, retries: RetryPolicy, deferrals: DeferralPolicy) -> None:
         self._retries = retries
         self._deferrals = deferrals
 
-    def decide(self, lane: Lane, verdict: Verdict, now: float, *, outage: bool) -> Outcome | Wait:
-        """Return the row's outcome, or its wait.
+    def decide(
+        self,
+        row: QueuedRow,
+        verdict: Verdict,
+        now: float,
+        *,
+        outage: bool = False,
+        concerns_all: bool = False,
+    ) -> Step:
+        """Return what becomes of the row that got this verdict.
 
         With `outage` the service as a whole fails, and a failure does not count against the row.
-        The verdicts that end the run are not for here.
+        With `concerns_all` a row that is turned away shows that all others would be, too.
         """
         match verdict.kind:
             case VerdictKind.APPLIED:
                 warning = verdict.warning
-                if warning is None and lane.feedback.truncated:
+                if warning is None and row.feedback.truncated:
                     warning = Warn.COMMENT_TRUNCATED
+                feedback = row.feedback
                 return Outcome(
-                    lane.feedback.seq,
-                    OutcomeKind.SUCCEEDED,
-                    lane.feedback.conversation_id,
-                    None,
-                    "",
-                    verdict.http_status,
-                    lane.attempts,
-                    verdict.updated_at,
-                    warning,
-                )
+                    feedback.seq, OutcomeKind.SUCCEEDED, feedback.conversation_id, None, "",
+                    verdict.http_status, row.attempts, verdict.updated_at, warning,
+                )  # fmt: skip
             case VerdictKind.TRANSIENT:
-                return self._retry(lane, verdict, outage=outage)
+                return self._retry(row, verdict, outage=outage)
             case VerdictKind.NOT_COMPLETED:
-                return self._defer(lane, verdict, now)
+                return self._defer(row, verdict, now)
             case VerdictKind.COMPLETED:
-                lane.failures, lane.ask_status = 0, False
-                return Wait(LaneState.RETRYING, 0.0)
+                return Wait(RowState.RETRYING, 0.0, deferred_since=row.deferred_since)
             case VerdictKind.CONVERSATION_ERROR:
-                return _end(lane, verdict, OutcomeKind.FAILED, Reason.CONVERSATION_ERROR)
+                return _end(row, verdict, OutcomeKind.FAILED, Reason.CONVERSATION_ERROR)
             case VerdictKind.STORED_DIFFERS:
-                return _end(lane, verdict, OutcomeKind.FAILED, Reason.STORED_DIFFERS)
+                return _end(row, verdict, OutcomeKind.FAILED, Reason.STORED_DIFFERS)
+            case VerdictKind.UNTRUSTED:
+                why = f"{verdict.detail} (--ca-file adds a certificate authority)"
+                return Abort(RunEnd.UNTRUSTED, why)
+            case VerdictKind.KEY_REFUSED:
+                return Abort(RunEnd.KEY_REFUSED, _key_refused(verdict))
+            case VerdictKind.TURNED_AWAY if concerns_all:
+                return _turned_away(verdict)
             case _:
-                return _end(lane, verdict, OutcomeKind.FAILED, Reason.REFUSED)
+                return _end(row, verdict, OutcomeKind.FAILED, Reason.REFUSED)
 
-    def _retry(self, lane: Lane, verdict: Verdict, *, outage: bool) -> Outcome | Wait:
-        if not outage:
-            lane.failures += 1
-        wait = self._retries.next_wait(max(1, lane.failures), verdict.retry_after)
+    def _retry(self, row: QueuedRow, verdict: Verdict, *, outage: bool) -> Step:
+        failures = row.failures if outage else row.failures + 1
+        wait = self._retries.next_wait(max(1, failures), verdict.retry_after)
         if wait is None:
-            return _end(lane, verdict, OutcomeKind.FAILED, Reason.RETRIES_EXHAUSTED)
-        return Wait(LaneState.RETRYING, wait)
+            return _end(row, verdict, OutcomeKind.FAILED, Reason.RETRIES_EXHAUSTED)
+        return Wait(RowState.RETRYING, wait, failures, row.ask_status, row.deferred_since)
 
-    def _defer(self, lane: Lane, verdict: Verdict, now: float) -> Outcome | Wait:
-        lane.failures = 0
-        lane.ask_status = True
-        if lane.deferred_since is None:
-            lane.deferred_since = now
-        wait = self._deferrals.next_wait(now - lane.deferred_since)
+    def _defer(self, row: QueuedRow, verdict: Verdict, now: float) -> Step:
+        since = now if row.deferred_since is None else row.deferred_since
+        wait = self._deferrals.next_wait(now - since)
         if wait is None:
-            return _end(lane, verdict, OutcomeKind.NOT_COMPLETED, Reason.DEFERRAL_DEADLINE)
-        return Wait(LaneState.DEFERRED, wait)
+            return _end(row, verdict, OutcomeKind.NOT_COMPLETED, Reason.DEFERRAL_DEADLINE)
+        return Wait(RowState.DEFERRED, wait, ask_status=True, deferred_since=since)
 
 
-def _end(lane: Lane, verdict: Verdict, kind: OutcomeKind, reason: Reason) -> Outcome:
+def _end(row: QueuedRow, verdict: Verdict, kind: OutcomeKind, reason: Reason) -> Outcome:
     return Outcome(
-        lane.feedback.seq,
+        row.feedback.seq,
         kind,
-        lane.feedback.conversation_id,
+        row.feedback.conversation_id,
         reason,
         verdict.detail,
         verdict.http_status,
-        lane.attempts,
+        row.attempts,
         verdict.updated_at,
     )
+
+
+def _key_refused(verdict: Verdict) -> str:
+    why = f"the service refused the API key ({verdict.detail})"
+    return f"{why}: check the key, and that it belongs to this product"
+
+
+def _turned_away(verdict: Verdict) -> Abort:
+    match verdict.http_status:
+        case 403:
+            return Abort(RunEnd.KEY_REFUSED, _key_refused(verdict))
+        case 407:
+            why = f"the proxy asks for credentials ({verdict.detail})"
+            return Abort(RunEnd.PROXY_REFUSED, f"{why}: put them into the proxy's address")
+        case _:
+            why = f"the service redirects every request ({verdict.detail})"
+            return Abort(RunEnd.REDIRECTED, f"{why}: set --base-url to its new address")

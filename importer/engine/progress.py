@@ -12,32 +12,22 @@ from importer.common.durations import format_duration
 from importer.common.histogram import percentile
 from importer.engine.clock import Clock
 from importer.engine.journal_writer import JournalWriter
-from importer.engine.lanes import ConversationLanes
+from importer.engine.row_queue import RowQueue
 from importer.engine.statistics import Problem, Statistics
 from importer.jobs.records import Totals
 from importer.model import Moment, OutcomeKind
 from importer.pacing import Limit, Pacer
 from importer.settings import ImportSettings
-
-
-@dataclass(slots=True)
-class Reading:
-    """How far a run has come with its input: the reader alone changes it."""
-
-    rows_read: int = 0
-    #: How much of the input has been read, from 0 to 1.
-    share: float = 0.0
-    #: Rows that were taken in, without those that earlier runs have done.
-    admitted: int = 0
-    all_read: bool = False
+from importer.survey.progress import SurveyProgress
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """A run at one moment."""
 
-    rows_read: int
-    #: How much of the input has been read, from 0 to 1.
+    #: All rows of the job.
+    rows: int
+    #: How much of them is done, from 0 to 1.
     share: float
     #: The job's so far, over all its runs.
     outcomes: Mapping[OutcomeKind, int]
@@ -46,6 +36,8 @@ class Progress:
     in_flight: int
     retrying: int
     deferred: int
+    #: Rows that wait until requests of other jobs can take no effect any more.
+    held: int
     #: Seconds until the next waiting row is due; None if none waits.
     next_due: float | None
     only_deferred: bool
@@ -68,6 +60,10 @@ class Progress:
 class Observer(Protocol):
     """Is told how a run goes. Its methods are called on the run's event loop and must be quick."""
 
+    def surveying(self, progress: SurveyProgress) -> None:
+        """The inputs are read, before anything is sent; called several times a second."""
+        ...
+
     def started(self, folder: Path, settings: ImportSettings, already_settled: int) -> None:
         """The job is open; `already_settled` rows were done by earlier runs."""
         ...
@@ -89,14 +85,14 @@ class ProgressReporter:
 
     def __init__(
         self,
-        lanes: ConversationLanes,
+        queue: RowQueue,
         pacer: Pacer,
         writer: JournalWriter,
         before: Totals,
         observers: Sequence[Observer],
         clock: Clock,
     ) -> None:
-        self._lanes = lanes
+        self._queue = queue
         self._pacer = pacer
         self._writer = writer
         self._before = before
@@ -116,43 +112,46 @@ class ProgressReporter:
         for observer in self._observers if message else ():
             observer.noticed(message)
 
-    def report(self, reading: Reading, *, last: bool = False) -> None:
+    def report(self, *, all_read: bool, last: bool = False) -> None:
         """Tell the observers how the run stands, and record the moment if it is time.
 
-        The `last` moment is always kept.
+        `all_read` says that the queue holds all rows that are not done. The `last` moment is
+        always kept.
         """
-        progress = self._progress(reading)
+        progress = self._progress(all_read=all_read)
         self._limits[progress.limit] += 1
         self._note_moment(progress, last=last)
         for observer in self._observers:
             observer.progressed(progress)
 
-    def _progress(self, reading: Reading) -> Progress:
+    def _progress(self, *, all_read: bool) -> Progress:
         now = self._clock.monotonic()
-        lanes = self._lanes.statistics()
+        queue = self._queue.statistics()
         counts = self._writer.counts
         outcomes = {kind: self._before.outcomes[kind] + counts[kind] for kind in OutcomeKind}
+        rows = self._before.rows
         outcomes[OutcomeKind.PENDING] = 0
-        rows = max(self._before.rows, reading.rows_read)
-        outcomes[OutcomeKind.PENDING] = rows - sum(outcomes.values())
-        due = self._lanes.next_due()
+        settled = sum(outcomes.values())
+        outcomes[OutcomeKind.PENDING] = rows - settled
+        due = self._queue.next_due()
         held = ""
         if self._pacer.breaker.is_open:
             held = "the service is unavailable"
         elif (pause := self._pacer.paused_for(now)) > 0:
             held = f"paused for {format_duration(pause)}"
         return Progress(
-            rows_read=reading.rows_read,
-            share=reading.share,
+            rows=rows,
+            share=settled / rows if rows else 1.0,
             outcomes=outcomes,
             settled_now=counts.total(),
-            in_flight=lanes.in_flight,
-            retrying=lanes.retrying,
-            deferred=lanes.deferred,
+            in_flight=queue.in_flight,
+            retrying=queue.retrying,
+            deferred=queue.deferred,
+            held=queue.held,
             next_due=None if due is None else max(0.0, due - now),
-            only_deferred=reading.all_read and lanes.deferred == lanes.outstanding > 0,
+            only_deferred=all_read and queue.deferred == len(self._queue) > 0,
             held_by=held,
-            limit=self._pacer.limit(now, lanes.in_flight),
+            limit=self._pacer.limit(now, queue.in_flight),
             service_rate=self._pacer.service_rate,
             concurrency=self._pacer.window.size,
             elapsed=now - self._started,

@@ -5,92 +5,117 @@ Runs on a reader thread, one batch at a time; the run pulls a batch when it has 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from importer.common.row_set import RowSet
 from importer.errors import InputError
 from importer.feedback.normalise import Normaliser
-from importer.model import Feedback, Outcome
-from importer.sources.base import RowPart, RowSource
+from importer.model import Feedback, Outcome, OutcomeKind, Reason, Row
+from importer.sources.base import BATCH_ROWS, DIGEST_BYTES, Part, RowPart, RowSource
 
 T = TypeVar("T")
+S = TypeVar("S", Row, Feedback | Outcome)
 
-#: Rows in a batch: enough that the change of threads costs nothing, few enough to stay small.
-BATCH_ROWS = 500
-
-
-@dataclass(slots=True)
-class Batch:
-    """Some rows in input order."""
-
-    #: All rows read so far.
-    rows_read: int
-    #: What the rows became, without those that were done already.
-    items: list[Feedback | Outcome]
-    #: How much of all inputs has been read, from 0 to 1.
-    share: float
-    #: Where inputs begin that this batch is the first of, by position.
-    first_seqs: dict[int, int] = field(default_factory=dict)
-    #: The status of a row's conversation is asked for before the row is sent.
-    ask_status: bool = False
+_NONE: Mapping[Reason, RowSet] = {}
+_KINDS = {
+    Reason.LATER_ROW: OutcomeKind.SUPERSEDED,
+    Reason.LATER_JOB: OutcomeKind.SUPERSEDED,
+    Reason.SET_BY_JOB: OutcomeKind.SUPERSEDED,
+    Reason.SAME_AS_STORED: OutcomeKind.UNCHANGED,
+    Reason.LATER_JOB_MISSING: OutcomeKind.NOT_COMPLETED,
+}
 
 
-class Input(NamedTuple):
-    """A file and how its rows are understood.
+class Unsent(NamedTuple):
+    """A valid row that is not sent, and its outcome."""
 
-    With `ask_status`, the status of a row's conversation is asked for before the row is sent.
-    """
+    outcome: Outcome
+    feedback: Feedback
+
+
+#: What a row becomes: feedback that is sent, or the outcome of one that is not.
+Item = Feedback | Outcome | Unsent
+
+
+#: Some rows in input order, without those that were done already.
+Batch = Sequence[Item]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An input, how its rows are understood, and what the survey has found in it."""
 
     source: RowSource
     normalise: Normaliser
-    ask_status: bool = False
+    #: The number of its first row.
+    first_seq: int = 1
+    #: The digests of its parts, one after the other; None if they cannot have changed.
+    digests: bytes | None = None
 
 
-def read_rows(inputs: Sequence[Input], settled: RowSet) -> Generator[Batch, None, None]:
-    """Yield the rows of `inputs`, in order, as batches.
+def read_rows(
+    inputs: Sequence[Input], settled: RowSet, not_sent: Mapping[Reason, RowSet] = _NONE
+) -> Generator[Batch, None, None]:
+    """Yield the rows of `inputs`, in order, as batches; `not_sent` are known not to be sent.
 
-    Raises `InputError` if a file is damaged, or changes while it is read.
+    Raises `InputError` if an input is damaged, or is not what was surveyed: then nothing of the
+    block that differs is in a batch.
     """
-    marks = [_mark(source.path) for source, _, _ in inputs]
-    sizes = [size for size, _ in marks]
-    done = seq = 0
-    for position, (source, normalise, ask_status) in enumerate(inputs):
-        first_seqs = {position: seq + 1}
-        for last_seq, items in _normalised(source, normalise, seq + 1, settled):
-            seq = last_seq
-            share = (done + sizes[position] * source.progress()) / max(1, sum(sizes))
-            yield Batch(seq, items, share, first_seqs, ask_status)
-            first_seqs = {}
-        done += sizes[position]
-        if _mark(source.path) != marks[position]:
-            raise InputError(
-                f"{source.path} was changed while it was being read: import it again with "
-                "--restart when it is complete"
-            )
+    skipped = {reason: rows for reason, rows in not_sent.items() if rows.count}
+    for each in inputs:
+        for items in _normalised(each, settled):
+            yield _judged(items, skipped)
 
 
-def _normalised(
-    source: RowSource, normalise: Normaliser, first_seq: int, settled: RowSet
-) -> Iterator[tuple[int, list[Feedback | Outcome]]]:
-    """Yield what rows become, without those that are settled, with the number of the last row."""
-    for part in source.parts(first_seq, BATCH_ROWS):
+def _normalised(one: Input, settled: RowSet) -> Iterator[Sequence[Feedback | Outcome]]:
+    """Yield what the rows of an input become, without those that are settled."""
+    for part in _surveyed_parts(one):
         if isinstance(part, RowPart):
             for rows in _in_batches(part.rows):
-                yield (
-                    rows[-1].seq,
-                    [normalise(row) for row in rows if not settled.count or row.seq not in settled],
-                )
+                yield [one.normalise(row) for row in _pending(rows, settled)]
         else:
-            seq = part.first_seq - 1
-            for items in _in_batches(part.feedback(normalise)):
-                seq += len(items)
-                if settled.count:
-                    yield seq, [item for item in items if item.seq not in settled]
-                else:
-                    yield seq, list(items)
+            yield from _in_batches(_pending(part.feedback(one.normalise), settled))
+
+
+def _pending(items: Sequence[S], settled: RowSet) -> Sequence[S]:
+    """Return the items of rows that follow each other without those that are settled."""
+    if not items or not settled.any_between(items[0].seq, items[-1].seq):
+        return items
+    return [item for item in items if item.seq not in settled]
+
+
+def _surveyed_parts(one: Input) -> Iterator[Part]:
+    """Yield the parts of an input as long as they are those that were surveyed."""
+    parts = one.source.parts(one.first_seq, BATCH_ROWS)
+    if one.digests is None:
+        yield from parts
+        return
+    at = 0
+    for part in parts:
+        if one.digests[at : at + DIGEST_BYTES] != part.digest():
+            at = -1
+            break
+        yield part
+        at += DIGEST_BYTES
+    if at != len(one.digests):
+        raise InputError(
+            f"{one.source.path} was changed since the job began: bring the old content back to "
+            "resume, or import the new content with --restart"
+        )
+
+
+def _judged(items: Sequence[Feedback | Outcome], not_sent: Mapping[Reason, RowSet]) -> list[Item]:
+    """Return the items with the outcomes of those that are not sent."""
+    judged: list[Item] = list(items)
+    for reason, rows in not_sent.items():
+        if items and rows.any_between(items[0].seq, items[-1].seq):
+            for place, item in enumerate(items):
+                if isinstance(item, Feedback) and item.seq in rows:
+                    outcome = Outcome(item.seq, _KINDS[reason], item.conversation_id, reason)
+                    judged[place] = Unsent(outcome, item)
+    return judged
 
 
 def _in_batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -99,11 +124,3 @@ def _in_batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
         return
     for start in range(0, len(items), BATCH_ROWS):
         yield items[start : start + BATCH_ROWS]
-
-
-def _mark(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    return found.st_size, found.st_mtime_ns

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from importer.common.row_set import RowSet
 from importer.engine.clock import Clock
-from importer.engine.lanes import Lane
+from importer.engine.row_queue import QueuedRow
 from importer.jobs.journal import Journal
 from importer.jobs.records import Totals
 from importer.model import Deferral
@@ -16,28 +17,32 @@ from importer.model import Deferral
 class ResumeState:
     """What a run has to know of the runs before it."""
 
-    #: The figures of the job so far.
+    #: The figures of the job so far; rows that are tried again are pending in them.
     totals: Totals
-    #: The rows that have an outcome.
+    #: The rows that are done.
     settled: RowSet
     #: Where the deferred rows stood, by seq.
     deferrals: dict[int, Deferral]
+    #: The conversations that were not completed when an earlier job asked for the last time.
+    not_completed: Container[str] = ()
 
     @classmethod
     def load(cls, journal: Journal) -> ResumeState:
         """Read it from the journal; takes about a second for each million rows that are done."""
-        return cls(journal.totals(), journal.settled(), journal.deferrals())
+        not_completed = {row.conversation_id for row in journal.carried() if row.ask_status}
+        return cls(
+            journal.totals(to_do=True), journal.settled(), journal.deferrals(), not_completed
+        )
 
 
-def lasting(lane: Lane, clock: Clock) -> Deferral:
-    """Return where a deferred lane stands, in the time that outlives the process."""
+def lasting(row: QueuedRow, clock: Clock) -> Deferral:
+    """Return where a deferred row stands, in the time that outlives the process."""
     now = clock.monotonic()
     offset = clock.wall() - now
-    since = now if lane.deferred_since is None else lane.deferred_since
+    since = now if row.deferred_since is None else row.deferred_since
     return Deferral(
-        lane.feedback.seq, lane.attempts, since + offset, lane.due + offset, lane.looks,
-        now + offset,
-    )  # fmt: skip
+        row.feedback.seq, row.attempts, since + offset, row.due + offset, row.looks, now + offset
+    )
 
 
 def restored(deferral: Deferral, clock: Clock, longest: float) -> Deferral:

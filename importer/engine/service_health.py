@@ -8,14 +8,12 @@ from typing import NamedTuple
 
 from importer.clarityq.responses import Verdict, VerdictKind
 from importer.common.durations import format_duration
-from importer.model import RunEnd
 from importer.pacing import Pacer, Suspicion
 
 #: The most that a pause is longer than asked for, as a share of it.
 _JITTER = 0.1
 _ASK_FOR_A_PAUSE = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-#: Verdicts that end the run at once; the row was not at fault.
-END_THE_RUN = (VerdictKind.KEY_REFUSED, VerdictKind.UNTRUSTED)
+_NO_SERVICE = (VerdictKind.KEY_REFUSED, VerdictKind.UNTRUSTED)
 
 
 class Exchange(NamedTuple):
@@ -36,7 +34,7 @@ def learn(pacer: Pacer, verdict: Verdict, exchange: Exchange, now: float) -> str
     was_open, was_paused = breaker.is_open, bool(pacer.paused_for(now))
     if verdict.kind is not VerdictKind.TRANSIENT:
         pacer.answered(now, exchange.started, exchange.in_flight)
-        resumes = was_open and not breaker.is_open and verdict.kind not in END_THE_RUN
+        resumes = was_open and not breaker.is_open and verdict.kind not in _NO_SERVICE
         return "the service is available again: resuming" if resumes else ""
     pause = None
     if verdict.retry_after and verdict.http_status in _ASK_FOR_A_PAUSE:
@@ -58,28 +56,12 @@ def learn(pacer: Pacer, verdict: Verdict, exchange: Exchange, now: float) -> str
     return ""
 
 
-def reason_to_stop(
-    pacer: Pacer, verdict: Verdict, now: float, outage_for: float
-) -> tuple[RunEnd, str] | None:
-    """Return why the run has to end, or None. `verdict` is the latest that may be the reason.
+def hopeless(pacer: Pacer, detail: str, now: float, outage_for: float) -> str:
+    """Return why the run has to end: an outage that lasts for `outage_for` seconds; or nothing.
 
-    `outage_for` is how many seconds the service may be unavailable.
+    `detail` is what the latest failure said.
     """
-    if verdict.kind is VerdictKind.UNTRUSTED:
-        return RunEnd.UNTRUSTED, f"{verdict.detail} (--ca-file adds a certificate authority)"
-    if verdict.kind is VerdictKind.KEY_REFUSED or verdict.http_status == HTTPStatus.FORBIDDEN:
-        why = f"the service refused the API key ({verdict.detail})"
-        return RunEnd.KEY_REFUSED, f"{why}: check the key, and that it belongs to this product"
-    if verdict.http_status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        why = f"the proxy asks for credentials ({verdict.detail})"
-        return RunEnd.PROXY_REFUSED, f"{why}: put them into the proxy's address"
-    if verdict.kind is VerdictKind.TURNED_AWAY:
-        why = f"the service redirects every request ({verdict.detail})"
-        return RunEnd.REDIRECTED, f"{why}: set --base-url to its new address"
     down = pacer.breaker.failing_for(now)
-    if pacer.breaker.is_open and down >= outage_for:
-        return (
-            RunEnd.SERVICE_DOWN,
-            f"the service has been unavailable for {format_duration(down)}: {verdict.detail}",
-        )
-    return None
+    if not pacer.breaker.is_open or down < outage_for:
+        return ""
+    return f"the service has been unavailable for {format_duration(down)}: {detail}"

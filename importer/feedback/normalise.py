@@ -9,6 +9,7 @@ from __future__ import annotations
 from importer.common.text import is_blank, shown
 from importer.common.uuids import canonical_uuid
 from importer.feedback.lines import what_line_it_is
+from importer.feedback.newest import NewestBy
 from importer.feedback.ratings import RatingTable
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Reason, Row
 
@@ -17,15 +18,28 @@ COMMENT_LIMIT = 2000
 
 
 class Normaliser:
-    """Turns rows into feedback by a rating table and a rule for comments over the limit."""
+    """Turns rows into feedback by a rating table and a rule for comments over the limit.
 
-    def __init__(self, ratings: RatingTable, *, truncate_comments: bool = False) -> None:
+    With `newest`, a row whose value cannot be compared with the others is rejected.
+    """
+
+    def __init__(
+        self,
+        ratings: RatingTable,
+        *,
+        truncate_comments: bool = False,
+        newest: NewestBy | None = None,
+    ) -> None:
         #: What rating words mean.
         self.ratings = ratings
+        #: How the newest row of a conversation is told; None if the last one wins.
+        self.newest = newest
         self._truncate = truncate_comments
 
     def __call__(self, row: Row) -> Feedback | Outcome:
         """Return what `row` becomes: feedback, or its outcome `rejected` or `skipped`."""
+        if self.newest is not None:
+            self.newest.learn(row.newest)
         if row.problem is not None:
             return _reject(row, None, row.problem, row.detail)
         conversation = canonical_uuid(row.conversation_id)
@@ -72,6 +86,11 @@ class Normaliser:
             return _reject(
                 row, conversation, Reason.NOTHING_TO_SEND, "rating and comment are both empty"
             )
+        if self.newest is not None:
+            try:
+                self.newest.read(row.newest)
+            except ValueError as error:
+                return _reject(row, conversation, Reason.BAD_NEWEST_BY, str(error))
         return Feedback(row.seq, conversation, rating, comment, truncated)
 
 

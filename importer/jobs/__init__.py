@@ -1,1 +1,14 @@
-"""What lasts of a job: its folder, its journal, and the ledger that it shares with other jobs."""
+"""What lasts of jobs: their folders and journals, and the ledger, an index of the journals.
+
+The rules are in docs/design/across-jobs.md. Where to look:
+
+- `product`, `job`: the door. A run holds the product, resumes or begins a job, and works on it.
+- `product_jobs`: all jobs of a product; `census` decides which there are and where each stands,
+  `journal_head` is what it reads of each, `carry_over` what a new job takes over from others.
+- `journal`: the record of one job, as the run at work writes it; `journal_file` reads it,
+  `journal_create` makes it, `journal_lines` knows its lines, `journal_reader` tells of it
+  afterwards, and `doubts` says which rows are open or in doubt.
+- `ledger`, `take_in`: the index, and how a journal gets into it.
+- `folders`, `identity`, `inputs`, `lock`, `listing`, `commands`, `keys`, `records`: as they say.
+- `sqlite_file`: the only module that knows SQLite.
+"""

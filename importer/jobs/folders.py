@@ -7,13 +7,15 @@ Each start of a job from scratch gets a folder of its own, with the next number:
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
+from importer.common.files import sync_folder
 from importer.common.text import did_you_mean
 from importer.errors import SettingsError
-from importer.jobs.journal import FILE_NAME
+from importer.jobs.journal_file import FILE_NAME
 
-_FOLDER = re.compile(r"(?P<name>.+-[0-9a-f]{8})-(?P<number>\d+)")
+_FOLDER = re.compile(r"(?P<name>[^.].*-[0-9a-f]{8})-(?P<number>\d+)")
 
 
 def job_folders(jobs_dir: Path) -> list[Path]:
@@ -33,6 +35,45 @@ def folders_of(jobs_dir: Path, name: str) -> dict[int, Path]:
         for folder in jobs_dir.iterdir()
         if (match := _FOLDER.fullmatch(folder.name)) and match["name"] == name
     }
+
+
+def claim_folder(jobs_dir: Path, name: str, *, restart: bool, taken: Collection[str] = ()) -> Path:
+    """Return the folder of a job of that name that is about to begin; it has no journal yet.
+
+    It is a new one, or that of a job whose survey was not finished. The names in `taken` are those
+    of earlier jobs, which may be gone: they are not used again. Raises `SettingsError` if the
+    latest job of that name has lost its journal, unless it is to `restart`.
+    """
+    folders = folders_of(jobs_dir, name)
+    latest = max(folders, default=0)
+    if latest and not (folders[latest] / FILE_NAME).exists():
+        folder = folders[latest]
+        if not (folder / "summary.json").exists() and folder.name not in taken:
+            return folder
+        if (folder / "summary.json").exists() and not restart:
+            raise SettingsError(
+                f"{folder} has lost its {FILE_NAME}: put it back to resume, or start over with "
+                "--restart"
+            )
+    number = latest + 1
+    while f"{name}-{number}" in taken:
+        number += 1
+    folder = jobs_dir / f"{name}-{number}"
+    folder.mkdir(mode=0o700)
+    sync_folder(jobs_dir)
+    return folder
+
+
+def unfinished_surveys(jobs_dir: Path) -> list[Path]:
+    """Return the folders of jobs that were stopped before they had a journal."""
+    return sorted(
+        folder
+        for folder in (jobs_dir.iterdir() if jobs_dir.is_dir() else ())
+        if _FOLDER.fullmatch(folder.name)
+        and folder.is_dir()
+        and not (folder / FILE_NAME).exists()
+        and not (folder / "summary.json").exists()
+    )
 
 
 def find_job(jobs_dir: Path, text: str) -> Path:

@@ -1,18 +1,14 @@
-"""What makes a job the same one: all that decides what is sent where, and the inputs' content."""
+"""What makes a job the same one, and a product: all that decides what is sent where."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from importer.errors import InputError
-from importer.jobs.records import InputFile
 from importer.settings import ImportSettings
-
-_BLOCK = 4 * 1024 * 1024
 
 
 def job_name(settings: ImportSettings) -> str:
@@ -25,33 +21,26 @@ def job_name(settings: ImportSettings) -> str:
     return f"{stem.strip('-.') or 'import'}-{_short_hash(identity)}"
 
 
-def ledger_path(settings: ImportSettings) -> Path:
-    """Return where the ledger of the product is, or would be."""
-    target = settings.target
-    name = f"ledger-{target.product_id}-{_short_hash(target.service)}.sqlite"
-    return settings.job.jobs_dir / name
+class ProductKey(NamedTuple):
+    """What jobs have in common that know each other."""
+
+    product_id: str
+    #: The address of the service, or `sandbox`.
+    service: str
+
+    @property
+    def name(self) -> str:
+        """The name of the product's lock and, with an ending, of its ledger."""
+        return f"ledger-{self.product_id}-{_short_hash(self.service)}"
+
+    def ledger(self, jobs_dir: Path) -> Path:
+        """Return where the ledger is, or would be."""
+        return jobs_dir / f"{self.name}.sqlite"
 
 
-def fingerprint(
-    paths: Sequence[Path], stopped: Callable[[], bool] = lambda: False
-) -> list[InputFile]:
-    """Return each file with its size and a digest of its content. Raises `InputError`.
-
-    Gives up early, with a useless result, when `stopped` says so.
-    """
-    found = []
-    for path in paths:
-        digest = hashlib.blake2b(digest_size=16)
-        size = 0
-        try:
-            with path.open("rb") as file:
-                while (block := file.read(_BLOCK)) and not stopped():
-                    digest.update(block)
-                    size += len(block)
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror}") from None
-        found.append(InputFile(str(path.absolute()), size, digest.hexdigest()))
-    return found
+def product_key(settings: ImportSettings) -> ProductKey:
+    """Return the product that these settings mean."""
+    return ProductKey(settings.target.product_id, settings.target.service)
 
 
 def _short_hash(text: str) -> str:

@@ -3,301 +3,289 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 
 from importer.common.row_set import RowSet
-from importer.errors import JournalError
 from importer.jobs import sqlite_file
+from importer.jobs.doubts import Doubt, open_outcomes, pack_seqs, window_doubts
+from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_lines import (
-    COLUMNS,
-    KIND_IDS,
-    KINDS,
-    RUN_COLUMNS,
+    IS_LEFT_OVER,
+    Lines,
+    ids_of,
+    insert_outcomes,
+    is_set,
     moment_line,
-    outcome_line,
-    outcome_of,
-    run_of,
+    outcome_lines,
 )
-from importer.jobs.records import Entry, InputFile, LastRun, Totals
-from importer.model import Attempt, Deferral, Moment, Outcome, OutcomeKind, Reason, RunEnd, Warn
+from importer.jobs.keys import key_of, keys_of
+from importer.jobs.records import Entry
+from importer.model import Attempt, Deferral, Moment, Outcome, OutcomeKind, Reason, RunEnd
 
-FILE_NAME = "journal.sqlite"
+_KEY = 16
 
-_FORMAT = "3"
-_MOST = 2**63 - 1
-
-#: A row that was sent, or gave way to one that was: it stands above the earlier rows of its
-#: conversation for good.
-_SENT = (
-    OutcomeKind.SUCCEEDED, OutcomeKind.UNCHANGED, OutcomeKind.SUPERSEDED, OutcomeKind.FAILED,
-    OutcomeKind.NOT_COMPLETED,
-)  # fmt: skip
-_SENT_IDS = ", ".join(str(KIND_IDS[kind]) for kind in _SENT)
-
-_OVERTAKEN = f"""
-    SELECT DISTINCT earlier.seq
-    FROM outcome AS later JOIN temp.candidate AS earlier
-      ON earlier.conversation = later.conversation AND earlier.seq < later.seq
-    WHERE later.kind IN ({_SENT_IDS})
-"""
-#: INSERTs of so many rows. Each statement lets go of the interpreter's lock, and to get it back
+#: Rows in one statement. Each statement lets go of the interpreter's lock, and to get it back
 #: from a busy event loop costs more than a row: so a batch is written with few statements.
-_INSERTS = {rows: sqlite_file.insert("outcome", COLUMNS, rows=rows) for rows in (256, 32, 4, 1)}
+_ROWS = (256, 32, 4, 1)
+_DOUBT = "INSERT OR REPLACE INTO doubt (seq, run, conversation, in_doubt) VALUES (?, ?, ?, ?)"
+_KEPT = "INSERT OR REPLACE INTO kept (seq, conversation, rating, comment) VALUES (?, ?, ?, ?)"
 
 
-class Journal:
-    """The record of one job. Its methods are called by one thread at a time.
+class Journal(JournalFile):
+    """The record of one job, written by one thread at a time.
 
     Every method raises `JournalError` when the record cannot be read or written.
     """
 
     def __init__(self, folder: Path) -> None:
         """Open the journal in `folder`. Raises `JournalError` if there is none to be used."""
-        path = folder / FILE_NAME
-        with explained(path):
-            self._db = sqlite_file.connect(path)
-            try:
-                # Rows of transactions that a power cut loses are sent again.
-                sqlite_file.journal_safely(self._db, path)
-                check_format(self._db, path)
-            except BaseException:
-                self._db.close()
-                raise
-        self.path = path
-
-    @classmethod
-    def create(cls, folder: Path, inputs: Sequence[InputFile], facts: Mapping[str, str]) -> Journal:
-        """Make the journal of a new job and open it. `facts` describe the job (no secrets)."""
-        path = folder / FILE_NAME
-        with explained(path), sqlite_file.creating(path, "journal.sql") as db:
-            db.executemany(sqlite_file.insert("outcome_kind", ("id", "name")), enumerate(KINDS))
-            db.executemany(
-                sqlite_file.insert("job", ("name", "value")),
-                [*facts.items(), ("format", _FORMAT), ("rows_read", "0")],
-            )
-            db.executemany(
-                sqlite_file.insert("input", ("position", *InputFile._fields)),
-                [(position, *file.line()) for position, file in enumerate(inputs)],
-            )
-        return cls(folder)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
-
-    def inputs(self) -> list[InputFile]:
-        """Return the files that the job began with."""
-        with explained(self.path):
-            rows = self._db.execute(
-                sqlite_file.select("input", InputFile._fields) + " ORDER BY position"
-            )
-            return [InputFile.of_line(*row) for row in rows]
-
-    def first_seqs(self) -> list[int | None]:
-        """Return where the rows of each input begin, as far as that is known."""
-        with explained(self.path):
-            return [r[0] for r in self._db.execute("SELECT first_seq FROM input ORDER BY position")]
-
-    def facts(self) -> dict[str, str]:
-        """Return what the job was created with."""
-        with explained(self.path):
-            return dict(self._db.execute("SELECT name, value FROM job"))
-
-    def last_run(self) -> LastRun | None:
-        """Return how the latest run ended, or None if there was no run yet."""
-        with explained(self.path):
-            row = self._db.execute(
-                sqlite_file.select("run", RUN_COLUMNS) + " ORDER BY number DESC LIMIT 1"
+        super().__init__(folder)
+        with self._explained():
+            # Rows of transactions that a power cut loses are sent again.
+            sqlite_file.journal_safely(self._db, self.path)
+            (self._entry,) = self._db.execute(
+                "SELECT coalesce(max(entries), 0) FROM run"
             ).fetchone()
-        return row and run_of(row)
+            self._again = {seq for (seq,) in self._db.execute("SELECT seq FROM again")}
+            self._doubtful = {seq for (seq,) in self._db.execute("SELECT seq FROM doubt")}
+        # Of the run that is at work:
+        self._run = 0
+        self._opened: set[int] = set()
+        #: The rows of the two windows, as they stand there, and those of them without an outcome.
+        self._windows: list[tuple[Sequence[int], bytes]] = [((), b""), ((), b"")]
+        self._marked: set[int] = set()
+        self._slot = 0
 
-    def begin_run(self, now: float, quiet_at: float, settings: Mapping[str, object]) -> int:
-        """Note that a run starts (Unix seconds), with what settings, and return its number."""
-        with explained(self.path):
-            number = self._db.execute(
-                "INSERT INTO run (started_at, quiet_at, settings) VALUES (?, ?, ?)",
-                (now, quiet_at, json.dumps(settings)),
-            ).lastrowid
-        assert number is not None  # noqa: S101 -- an INSERT has one
-        return number
+    # Runs.
 
-    def end_run(self, now: float, end: RunEnd, message: str, quiet_at: float) -> None:
-        """Note how the run ended."""
-        with explained(self.path):
+    def begin_run(self, number: int, now: float, settings: Mapping[str, object]) -> None:
+        """Note, durably, that a run of this number starts `now` (Unix seconds).
+
+        What an earlier run has marked and left without an outcome is in doubt from now on.
+        """
+        with self._synced():
+            self._set_in_doubt(window_doubts(self._db))
+            self._db.execute("DELETE FROM doubt_window")
             self._db.execute(
-                "UPDATE run SET ended_at = ?, ended = ?, message = ?, quiet_at = ? "
-                "WHERE number = (SELECT max(number) FROM run)",
-                (now, end, message, quiet_at),
+                "INSERT INTO run (number, started_at, first_entry, entries, settings) "
+                "VALUES (?, ?, ?, ?, ?)",
+                (number, now, self._entry + 1, self._entry, json.dumps(settings)),
             )
+        self._run = number
+
+    def end_run(
+        self,
+        now: float,
+        end: RunEnd,
+        message: str = "",
+        sent_unsettled: Iterable[tuple[int, str]] = (),
+    ) -> None:
+        """Note, durably, how the run ended.
+
+        `sent_unsettled` are all rows (seq and conversation) for which it made a request and has
+        recorded no outcome: of the marked rows exactly these are in doubt (docs/reference.md, A7).
+        """
+        run = self._run
+        with self._synced():
+            self._db.execute("DELETE FROM doubt WHERE run = ?", (run,))
+            self._db.execute("DELETE FROM doubt_window")
+            self._set_in_doubt(
+                Doubt(seq, run, key_of(conversation), in_doubt=True)
+                for seq, conversation in sent_unsettled
+            )
+            self._db.execute(
+                "UPDATE run SET ended_at = ?, ended = ?, message = ? WHERE number = ?",
+                (now, end, message, run),
+            )
+            if end is RunEnd.FINISHED:
+                self._db.execute(
+                    "DELETE FROM kept WHERE seq NOT IN "
+                    f"(SELECT seq FROM outcome WHERE {IS_LEFT_OVER})"
+                )
+        self._windows = [((), b""), ((), b"")]
+        self._marked.clear()
+
+    def note_lasted(self) -> None:
+        """Note that the run has lasted for `--late-effect`."""
+        with self._explained():
+            self._db.execute("UPDATE run SET lasted = 1 WHERE number = ?", (self._run,))
+
+    def sync(self) -> None:
+        """Let all that is recorded last, also after a power cut: it is about to be relied on."""
+        with self._synced():
+            self._put("synced", str(self._entry))
+
+    def give_up(self, now: float) -> None:
+        """Note, durably, that the job is given up for good (docs/reference.md, A17)."""
+        with self._synced():
+            self._put("given_up", str(now))
+
+    def know_floor(self, floor: int) -> None:
+        """Take back what a floor that was raised since the job began makes unsure.
+
+        Rows that were to be `unchanged` are sent (docs/reference.md, A15).
+        """
+        with self._synced():
+            self._db.execute("DELETE FROM not_sent WHERE reason = ?", (Reason.SAME_AS_STORED,))
+            self._put("floor", str(floor))
+
+    # Rows.
+
+    def mark(self, rows: Sequence[tuple[int, str]]) -> None:
+        """Note, durably, which rows (seq and conversation) may be sent from now on.
+
+        Together with the rows marked last, and those marked earlier that have no outcome yet, no
+        others may be (docs/reference.md, A7).
+        """
+        seqs = [seq for seq, _ in reversed(rows)]
+        joined = keys_of([conversation for _, conversation in rows])
+        old_seqs, old_keys = self._windows[self._slot]
+        left = [
+            Doubt(seq, self._run, old_keys[_KEY * at : _KEY * (at + 1)], in_doubt=True)
+            for at, seq in enumerate(old_seqs)
+            if seq in self._marked
+        ]
+        with self._synced():
+            self._set_in_doubt(left)
+            self._db.execute(
+                "INSERT OR REPLACE INTO doubt_window (slot, run, entry, seqs, conversations) "
+                "VALUES (?, ?, ?, ?, ?)",
+                (self._slot, self._run, self._entry, pack_seqs(seqs), joined),
+            )
+        self._marked.difference_update(old_seqs)
+        self._marked.update(seqs)
+        self._windows[self._slot] = seqs, joined
+        self._slot = 1 - self._slot
 
     def write(self, entry: Entry) -> None:
         """Record all of `entry` or, if that fails, nothing."""
-        with explained(self.path), sqlite_file.transaction(self._db):
-            self._insert(entry.outcomes, entry.at)
-            self._db.executemany(
+        db = self._db
+        with self._explained(), sqlite_file.transaction(db):
+            if entry.outcomes or entry.opened:
+                self._complete(entry)
+            db.executemany(
                 sqlite_file.insert("deferral", Deferral._fields, replace=True), entry.deferrals
             )
-            self._db.executemany(sqlite_file.insert("attempt", Attempt._fields), entry.attempts)
+            db.executemany(sqlite_file.insert("attempt", Attempt._fields), entry.attempts)
             if (moment := entry.moment) is not None:
-                self._db.execute(
+                db.execute(
                     sqlite_file.insert("moment", Moment._fields, replace=True),
                     moment_line(moment),
                 )
-            self._db.executemany(
-                "UPDATE input SET first_seq = ? WHERE position = ?",
-                [(seq, position) for position, seq in entry.first_seqs.items()],
-            )
-            self._db.execute(
-                "UPDATE job SET value = max(CAST(value AS INTEGER), ?) WHERE name = 'rows_read'",
-                (entry.rows_read,),
-            )
-            self._db.execute(
-                "UPDATE run SET quiet_at = ? WHERE number = (SELECT max(number) FROM run)",
-                (entry.quiet_at,),
+            db.executemany(
+                _KEPT,
+                [(f.seq, key_of(f.conversation_id), f.rating, f.comment) for f in entry.left_over],
             )
 
-    def _insert(self, outcomes: Sequence[Outcome], at: float) -> None:
+    def _complete(self, entry: Entry) -> None:
+        outcomes = entry.outcomes
+        self._opened.update(seq for seq, _ in entry.opened)
+        if self._again:
+            self._forget_former(outcomes)
+        if self._doubtful:
+            self._end_doubts([outcome for outcome in outcomes if outcome.seq in self._doubtful])
+        self._entry += 1
+        for lines in outcome_lines(outcomes, entry.bodies, self._opened):
+            self._insert(lines, entry.at)
+        self._db.execute("UPDATE run SET entries = ? WHERE number = ?", (self._entry, self._run))
+        self._marked.difference_update([outcome.seq for outcome in outcomes])
+
+    def _insert(self, lines: Lines, at: float) -> None:
+        width, values = len(lines.columns), lines.values
         done = 0
-        for rows, statement in _INSERTS.items():
-            while done + rows <= len(outcomes):
-                values = (outcome_line(outcome, at) for outcome in outcomes[done : done + rows])
-                self._db.execute(statement, list(chain.from_iterable(values)))
-                done += rows
+        for rows in _ROWS:
+            while done + rows * width <= len(values):
+                part = values[done : done + rows * width]
+                self._db.execute(insert_outcomes(lines.columns, rows), [at, self._entry, *part])
+                done += rows * width
+
+    def _forget_former(self, outcomes: Sequence[Outcome]) -> None:
+        """Let rows that were tried again have another outcome."""
+        again = [(outcome.seq,) for outcome in outcomes if outcome.seq in self._again]
+        self._db.executemany("DELETE FROM outcome WHERE seq = ?", again)
+        self._db.executemany("DELETE FROM again WHERE seq = ?", again)
+        self._again.difference_update(seq for (seq,) in again)
+
+    def _end_doubts(self, outcomes: Sequence[Outcome]) -> None:
+        """End the doubts that these outcomes end: what this run made of a row they say themselves.
+
+        A request of an earlier run stays open, and the row in doubt unless it is set.
+        """
+        self._db.executemany(
+            "DELETE FROM doubt WHERE seq = ? AND run = ?",
+            [(outcome.seq, self._run) for outcome in outcomes],
+        )
+        self._db.executemany(
+            "UPDATE doubt SET in_doubt = 0 WHERE seq = ?",
+            [(outcome.seq,) for outcome in outcomes if is_set(outcome)],
+        )
+
+    def _set_in_doubt(self, doubts: Iterable[Doubt]) -> None:
+        lines = [(doubt.seq, doubt.run, doubt.key, doubt.in_doubt) for doubt in doubts]
+        self._db.executemany(_DOUBT, lines)
+        self._doubtful.update(seq for seq, _, _, _ in lines)
+
+    def try_again(
+        self, kinds: Collection[OutcomeKind], reasons: Collection[Reason] = frozenset()
+    ) -> int:
+        """Choose the rows that are tried again: those that ended so, for these reasons if given.
+
+        Their outcomes stand until they have new ones (docs/reference.md, J8); rows that were chosen
+        before are no longer. Returns how many were chosen.
+        """
+        conditions = f"kind IN ({ids_of(kinds)}) AND conversation IS NOT NULL"
+        if reasons:
+            conditions += f" AND reason IN ({', '.join('?' * len(reasons))})"
+        with self._explained(), sqlite_file.transaction(self._db):
+            self._db.execute("DELETE FROM again")
+            self._db.execute(
+                f"INSERT INTO again (seq) SELECT seq FROM outcome WHERE {conditions}",
+                tuple(reasons),
+            )
+            self._again = {seq for (seq,) in self._db.execute("SELECT seq FROM again")}
+            self._db.execute("DELETE FROM deferral WHERE seq IN (SELECT seq FROM again)")
+            # Their lines will go, and with them that they are open.
+            self._set_in_doubt(
+                doubt for doubt in list(open_outcomes(self._db)) if doubt.seq in self._again
+            )
+        return len(self._again)
+
+    def again(self) -> RowSet:
+        """Return the rows that are tried again and have no new outcome yet."""
+        return RowSet(sorted(self._again))
+
+    def tried_again(self) -> list[tuple[int, bytes]]:
+        """Return the same rows (seq) with the keys of their conversations."""
+        return self._all("SELECT seq, conversation FROM outcome JOIN again USING (seq)")
+
+    def run_numbers(self) -> set[int]:
+        """Return the numbers of the job's runs, through the product."""
+        return {number for (number,) in self._all("SELECT number FROM run")}
 
     def settled(self) -> RowSet:
-        """Return the set of the rows that have an outcome."""
+        """Return the rows that are done: with an outcome, and not tried again."""
         rows = RowSet()
-        with explained(self.path):
+        with self._explained():
             for (seq,) in self._db.execute("SELECT seq FROM outcome"):
                 rows.add(seq)
+        for seq in self._again:
+            rows.remove(seq)
         return rows
 
     def deferrals(self) -> dict[int, Deferral]:
         """Return the rows that are still deferred, by seq."""
-        with explained(self.path):
-            rows = self._db.execute(
-                sqlite_file.select("deferral", Deferral._fields)
-                + " WHERE seq NOT IN (SELECT seq FROM outcome)"
-            )
-            return {deferral.seq: deferral for deferral in map(Deferral._make, rows)}
-
-    def nothing_sent(self) -> bool:
-        """Return whether no response of the service is recorded."""
-        with explained(self.path):
-            (sent,) = self._db.execute(
-                "SELECT EXISTS (SELECT 1 FROM outcome WHERE attempts) "
-                "OR EXISTS (SELECT 1 FROM deferral)"
-            ).fetchone()
-        return not sent
-
-    def totals(self) -> Totals:
-        """Return the job's figures."""
-        outcomes = dict.fromkeys(OutcomeKind, 0)
-        reasons: Counter[tuple[OutcomeKind, Reason]] = Counter()
-        warnings: Counter[Warn] = Counter()
-        puts = 0
-        with explained(self.path):
-            for kind, reason, warning, number, sent in self._db.execute(
-                "SELECT kind, reason, warning, count(*), sum(attempts) FROM outcome "
-                "GROUP BY kind, reason, warning"
-            ):
-                outcomes[KINDS[kind]] += number
-                puts += sent
-                if reason is not None:
-                    reasons[KINDS[kind], Reason(reason)] += number
-                if warning is not None:
-                    warnings[Warn(warning)] += number
-            rows = int(self._value("rows_read") or 0)
-        outcomes[OutcomeKind.PENDING] = rows - sum(outcomes.values())
-        return Totals(rows, outcomes, reasons, warnings, puts)
-
-    def outcomes(
-        self, kind: OutcomeKind | None = None, first: int = 1, last: int | None = None
-    ) -> Iterator[Outcome]:
-        """Yield the recorded outcomes from seq `first` to `last`, by seq; of one kind, if given."""
-        with explained(self.path):
-            for row in self._db.execute(
-                sqlite_file.select("outcome", COLUMNS)
-                + " WHERE seq BETWEEN ? AND ? AND kind = coalesce(?, kind) ORDER BY seq",
-                (first, _MOST if last is None else last, None if kind is None else KIND_IDS[kind]),
-            ):
-                yield outcome_of(row)
-
-    def overtaken(self, kind: OutcomeKind) -> set[int]:
-        """Return the rows of `kind` (by seq) after which a row of their conversation was sent."""
-        with explained(self.path):
-            self._select_candidates([kind])
-            return {seq for (seq,) in self._db.execute(_OVERTAKEN)}
-
-    def reopen(
-        self, kinds: Collection[OutcomeKind], reasons: Collection[Reason] = frozenset()
-    ) -> int:
-        """Make the rows that ended so (for these reasons, if any are given) pending again.
-
-        Returns how many.
-
-        A row stays as it is if a later row of its conversation was sent: to send it now would
-        overwrite the newer feedback.
-        """
-        with explained(self.path), sqlite_file.transaction(self._db):
-            self._select_candidates(kinds, reasons)
-            reopened = f"SELECT seq FROM temp.candidate WHERE seq NOT IN ({_OVERTAKEN})"
-            self._db.execute(f"DELETE FROM deferral WHERE seq IN ({reopened})")
-            return self._db.execute(f"DELETE FROM outcome WHERE seq IN ({reopened})").rowcount
-
-    def _select_candidates(
-        self, kinds: Collection[OutcomeKind], reasons: Collection[Reason] = frozenset()
-    ) -> None:
-        """Gather such rows by conversation, so that later rows are found in one scan."""
-
-        def marks(values: Collection[object]) -> str:
-            return ", ".join("?" * len(values))
-
-        self._db.execute("DROP TABLE IF EXISTS temp.candidate")
-        self._db.execute(
-            "CREATE TEMP TABLE candidate "
-            "(conversation BLOB, seq INTEGER, PRIMARY KEY (conversation, seq)) WITHOUT ROWID"
+        rows = self._all(
+            sqlite_file.select("deferral", Deferral._fields)
+            + " WHERE seq NOT IN (SELECT seq FROM outcome) OR seq IN (SELECT seq FROM again)"
         )
-        self._db.execute(
-            "INSERT INTO temp.candidate (conversation, seq) SELECT conversation, seq FROM outcome "
-            f"WHERE kind IN ({marks(kinds)}) AND conversation IS NOT NULL "
-            f"AND (? OR reason IN ({marks(reasons)}))",
-            [*(KIND_IDS[kind] for kind in kinds), not reasons, *reasons],
-        )
+        return {deferral.seq: deferral for deferral in map(Deferral._make, rows)}
 
-    def _value(self, name: str) -> str | None:
-        return _fact(self._db, name)
+    def _put(self, name: str, value: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO job (name, value) VALUES (?, ?)", (name, value))
 
-
-def check_format(db: sqlite_file.Connection, path: Path) -> None:
-    """Raise `JournalError` if the journal is not of the format that this version reads."""
-    if (found := _fact(db, "format")) != _FORMAT:
-        raise JournalError(
-            f"{path} has journal format {found}, and this version reads format {_FORMAT}: finish "
-            "the job with the version that began it, or start over with --restart"
-        )
-
-
-def _fact(db: sqlite_file.Connection, name: str) -> str | None:
-    row = db.execute("SELECT value FROM job WHERE name = ?", (name,)).fetchone()
-    return None if row is None else str(row[0])
-
-
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system raise into a message for a person."""
-    remedy = (
-        "Free some disk space or fix the folder, and run the same command to resume, or start over "
-        "with --restart"
-    )
-    with sqlite_file.explained(f"the journal {path}", remedy):
-        try:
+    @contextmanager
+    def _synced(self) -> Iterator[None]:
+        with self._explained(), sqlite_file.synced(self._db):
             yield
-        except sqlite_file.DuplicateError as error:
-            raise JournalError(
-                f"{path}: a row got a second outcome ({error}); please report this"
-            ) from None

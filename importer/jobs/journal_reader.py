@@ -6,14 +6,13 @@ Only reads, also while a run is writing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from importer.common.uuids import uuid_bytes
 from importer.jobs import sqlite_file
-from importer.jobs.journal import FILE_NAME, check_format, explained
+from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_lines import (
     COLUMNS,
     KIND_IDS,
@@ -22,6 +21,7 @@ from importer.jobs.journal_lines import (
     outcome_of,
     run_of,
 )
+from importer.jobs.keys import key_of
 from importer.jobs.records import LastRun
 from importer.model import Attempt, Call, Deferral, Moment, Outcome, OutcomeKind, Reason
 
@@ -46,21 +46,14 @@ class PastRun(NamedTuple):
     settings: dict[str, Any]
 
 
-class JournalReader:
-    """Answers questions about the job in a folder; a context manager.
+class JournalReader(JournalFile):
+    """Answers questions about the job in a folder, also while it is at work; a context manager.
 
     Every method raises `JournalError` if the journal cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE_NAME
-        with explained(self._path):
-            self._db = sqlite_file.connect(self._path, read_only=True)
-            try:
-                check_format(self._db, self._path)
-            except BaseException:
-                self._db.close()
-                raise
+        super().__init__(folder, read_only=True)
 
     def __enter__(self) -> Self:
         return self
@@ -71,7 +64,7 @@ class JournalReader:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._db.close()
+        self.close()
 
     def runs(self) -> list[PastRun]:
         """Return all runs, the oldest first."""
@@ -88,7 +81,7 @@ class JournalReader:
             outcome_of(row)
             for row in self._all(
                 sqlite_file.select("outcome", COLUMNS) + " WHERE conversation = ? ORDER BY seq",
-                uuid_bytes(conversation_id),
+                key_of(conversation_id),
             )
         ]
 
@@ -149,12 +142,8 @@ class JournalReader:
 
     def deferral_waits(self) -> Iterator[float]:
         """Yield how long each deferred row had waited until it was done, in seconds."""
-        with explained(self._path):
+        with self._explained():
             for (seconds,) in self._db.execute(
                 "SELECT outcome.settled_at - deferral.since FROM deferral JOIN outcome USING (seq)"
             ):
                 yield float(seconds)
-
-    def _all(self, query: str, *values: object) -> Sequence[Any]:
-        with explained(self._path):
-            return self._db.execute(query, values).fetchall()

@@ -1,156 +1,271 @@
-"""What all jobs of a product have applied to its conversations, and what they have left over.
+"""The ledger of a product: an index of the journals of its jobs (docs/reference.md, A14).
 
-A row whose body was the last to be applied need not be sent again (`--skip-unchanged`), left-overs
-come back in the next job (`--carry-over`), and a row of an earlier job is never sent after a later
-job has set its conversation. For all this an entry must never claim what is not so: before a
-request is sent, the conversation's entry is forgotten, and that lasts, wherever the run is killed.
+Nothing in it is more than the journals say. Without it all that it knows is read from them again;
+only what jobs have left that are gone is lost then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from importer.common.file_system import JournalMode
-from importer.common.uuids import uuid_bytes, uuid_text
 from importer.errors import JournalError
 from importer.jobs import sqlite_file
-from importer.jobs.records import Entry
+from importer.jobs.doubts import Doubt
+from importer.jobs.keys import conversation_of, rank_of, unsigned
+from importer.jobs.records import CarriedRow, JobRecord, JobState, Line
+from importer.jobs.take_in import take_in
 from importer.model import Meaning
 
-_FORMAT = 1
+_FORMAT = 2
 #: The ledger is read from the page cache of the system, without copies.
 _MAPPED_BYTES = 1 << 30
+#: Conversations that are looked up in one statement.
+_AT_ONCE = 500
+_SIDE_FILES = ("", "-wal", "-shm")
 
-_SENT = sqlite_file.insert("sent", ("conversation", "digest", "job", "at"), replace=True)
-_LEFT_OVER = sqlite_file.insert(
-    "left_over", ("conversation", "rating", "comment", "job"), replace=True
-)
-
-
-class Applied(NamedTuple):
-    """The ledger's line on a conversation. `digest` is None if what is stored is not known.
-
-    `job` is the number of the job that has set it, `at` when, in Unix seconds.
-    """
-
-    digest: bytes | None
-    job: int
-    at: float
+_LINE = "SELECT key, rank, body, coalesce(at, 0.0), run FROM conversation"
 
 
-class LedgerSession(NamedTuple):
-    """The ledger as one job uses it; `job` is the job's number in it."""
+class LedgerJob(NamedTuple):
+    """What the ledger knows of a job, from when it was there last."""
 
-    ledger: Ledger
-    job: int
+    number: int
+    #: None if nothing but the number is known.
+    id: str | None
+    #: The name of its folder.
+    folder: str | None
+    state: JobState
+    #: How many transactions of its journal are taken in.
+    entries: int
+    #: All of the journal is taken in, and no run has been at work on it since.
+    complete: bool
+    #: The number of its latest run through the product.
+    last_run: int
+
+
+_JOBS = sqlite_file.select("job", LedgerJob._fields) + " ORDER BY number"
+
+
+class LeftOver(NamedTuple):
+    """A row that is left over, by its conversation's key."""
+
+    key: bytes
+    row: CarriedRow
 
 
 class Ledger:
-    """The ledger in one file. It is asked by one thread and written by another.
+    """The ledger in one file. Its methods are called by one thread at a time.
 
     Every method raises `JournalError` when the file cannot be used.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the ledger, or begin it."""
+        """Open the ledger; begin it anew if there is none that can be used."""
         self.path = path
         with self._explained():
-            if not path.exists():
-                _create(path)
-            self._reader, self._writer = (sqlite_file.connect(path) for _ in range(2))
-            mode = sqlite_file.journal_safely(self._writer, path)
-            # What is forgotten here must not come back after a power cut.
-            self._writer.execute("PRAGMA synchronous = FULL")
-            if mode is JournalMode.WAL:  # a network file system may take away what is mapped
-                self._reader.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
-            (version,) = self._reader.execute("PRAGMA user_version").fetchone()
-        if version != _FORMAT:
-            self.close()
-            raise JournalError(f"{path} is of format {version}; this version reads {_FORMAT}")
+            self._db = _opened(path) or _anew(path)
 
     def close(self) -> None:
         """Close the file."""
-        self._reader.close()
-        self._writer.close()
+        self._db.close()
 
-    def enrol(self, folder: str, *, is_new: bool) -> LedgerSession:
-        """Give the job in `folder` its number; that of a new job is higher than all before.
+    # The jobs.
 
-        A new job may have the folder of one that was removed. A job that began before there was a
-        ledger has number 0: every job that is enrolled began later.
+    def jobs(self) -> list[LedgerJob]:
+        """Return all jobs that it has ever known, by number."""
+        with self._explained():
+            return [_job(row) for row in self._db.execute(_JOBS)]
+
+    def note_jobs(self, jobs: Iterable[JobRecord], *, synced: bool = False) -> None:
+        """Note where the jobs stand: their folders, states and runs."""
+        within = sqlite_file.synced if synced else sqlite_file.transaction
+        with self._explained(), within(self._db):
+            self._db.executemany(
+                "INSERT INTO job (number, id, folder, state, last_run) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT (number) DO UPDATE SET id = excluded.id, folder = excluded.folder, "
+                "state = excluded.state, last_run = max(last_run, excluded.last_run)",
+                [(job.number, job.id or None, job.name, job.state, job.last_run) for job in jobs],
+            )
+
+    def note_run(self, number: int, run: int) -> None:
+        """Note, durably, that a run is at work on the job: it has more than was taken in."""
+        with self._explained(), sqlite_file.synced(self._db):
+            self._db.execute(
+                "UPDATE job SET last_run = ?, complete = 0 WHERE number = ?", (run, number)
+            )
+
+    @property
+    def floor(self) -> int:
+        """The number at or below which nothing is sure (docs/reference.md, A15)."""
+        return self._state("floor")
+
+    @property
+    def quiet_run(self) -> int:
+        """The run of which, like of those before it, no request takes effect any more."""
+        return self._state("quiet_run")
+
+    def raise_to(self, *, floor: int = 0, quiet_run: int = 0) -> None:
+        """Raise the floor, or the number of the latest quiet run; neither ever sinks."""
+        with self._explained(), sqlite_file.transaction(self._db):
+            self._db.executemany(
+                "UPDATE state SET value = max(value, ?) WHERE name = ?",
+                [(floor, "floor"), (quiet_run, "quiet_run")],
+            )
+
+    def _state(self, name: str) -> int:
+        with self._explained():
+            row = self._db.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
+        return int(row[0])
+
+    # The conversations.
+
+    def take_in(
+        self, job: JobRecord, known: int, doubts: Sequence[Doubt], *, synced: bool = False
+    ) -> None:
+        """Take in the job's journal beyond its first `known` entries, and its `doubts` anew.
+
+        The journal is synced. With `synced` the ledger is as well, afterwards.
         """
         with self._explained():
-            if is_new:
-                self._writer.execute("INSERT OR REPLACE INTO job (folder) VALUES (?)", (folder,))
-            found = self._writer.execute(
-                "SELECT number FROM job WHERE folder = ?", (folder,)
-            ).fetchone()
-        return LedgerSession(self, int(found[0]) if found is not None else 0)
+            take_in(self._db, job, known, doubts, synced=synced)
 
-    def applied(self, conversation_id: str) -> Applied | None:
-        """Return the line on a conversation, None if no job has sent anything for it."""
+    def lines(self, part: int) -> Iterator[Line]:
+        """Yield the conversations whose keys begin with the byte `part`, by key."""
+        after = bytes([part + 1]) if part < 255 else b"\xff" * 17
         with self._explained():
-            row = self._reader.execute(
-                "SELECT digest, job, at FROM sent WHERE conversation = ?",
-                (uuid_bytes(conversation_id),),
-            ).fetchone()
-        return row and Applied(*row)
+            yield from map(
+                _line,
+                self._db.execute(
+                    f"{_LINE} WHERE key >= ? AND key < ? ORDER BY key", (bytes([part]), after)
+                ),
+            )
 
-    def left_overs(self) -> Iterator[tuple[str, Meaning | None, str | None]]:
-        """Yield conversation, rating and comment of what was left over."""
+    def look_up(self, keys: Iterable[bytes]) -> dict[bytes, Line]:
+        """Return the lines of those of the conversations that have one."""
+        wanted = list(keys)
+        found = {}
         with self._explained():
-            for conversation, rating, comment in self._reader.execute(
-                "SELECT conversation, rating, comment FROM left_over ORDER BY job, conversation"
+            for start in range(0, len(wanted), _AT_ONCE):
+                some = wanted[start : start + _AT_ONCE]
+                for row in self._db.execute(
+                    f"{_LINE} WHERE key IN ({', '.join('?' * len(some))})", some
+                ):
+                    found[row[0]] = _line(row)
+        return found
+
+    def conversations(self) -> int:
+        """Return how many conversations there are."""
+        with self._explained():
+            (number,) = self._db.execute("SELECT count(*) FROM conversation").fetchone()
+        return int(number)
+
+    def left_overs(self) -> Iterator[LeftOver]:
+        """Yield what is left over, by key; the rows have no number yet (0)."""
+        with self._explained():
+            for key, rank, rating, comment, ask_status in self._db.execute(
+                "SELECT key, rank, rating, comment, ask_status FROM left_over ORDER BY key"
             ):
-                yield uuid_text(conversation), rating and Meaning(rating), comment
+                yield LeftOver(
+                    key,
+                    CarriedRow(
+                        0, conversation_of(key), rank_of(rank), rating and Meaning(rating), comment,
+                        bool(ask_status),
+                    ),
+                )  # fmt: skip
 
-    def quiet_at(self) -> float:
-        """Return when all requests made so far will have taken effect, in Unix seconds."""
+    def doubts(self) -> Iterator[tuple[bytes, int, int, int, bool]]:
+        """Yield key, job, rank (as a number), run, and whether it is in doubt, of each open row."""
         with self._explained():
-            (quiet_at,) = self._reader.execute("SELECT quiet_at FROM state").fetchone()
-        return float(quiet_at)
+            for key, job, rank, run, in_doubt in self._db.execute(
+                "SELECT key, job, rank, run, in_doubt FROM doubt ORDER BY key"
+            ):
+                yield key, job, rank, run, bool(in_doubt)
 
-    def end_run(self, quiet_at: float) -> None:
-        """Note when the last request of a run that ended cleanly will have taken effect."""
-        with self._explained():
-            self._writer.execute("UPDATE state SET quiet_at = ?", (quiet_at,))
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        remedy = "Free some disk space or fix the folder, and run the same command again"
+        with sqlite_file.explained(f"the ledger {self.path}", remedy):
+            try:
+                yield
+            except sqlite_file.Error as error:
+                if not sqlite_file.is_damage(error):
+                    raise
+                self.path.replace(self.path.with_name(f"{self.path.name}.damaged"))
+                raise JournalError(
+                    f"the ledger {self.path} was damaged ({error}) and is set aside: run the same "
+                    "command again, and it is made anew from the journals of the jobs"
+                ) from None
 
-    def write(self, job: int, entry: Entry) -> None:
-        """Take in what happened to conversations: all of it or, if that fails, nothing."""
-        with self._explained(), sqlite_file.transaction(self._writer):
-            self._take_in(job, entry)
 
-    def _take_in(self, job: int, entry: Entry) -> None:
-        write = self._writer.executemany
-        write(
-            _SENT,
-            [(uuid_bytes(conversation), None, job, entry.at) for conversation in entry.forgotten],
+def known_jobs(path: Path) -> tuple[list[LedgerJob], int]:
+    """Return the jobs that the ledger at `path` knows, and its floor, without holding anything.
+
+    There are none if there is no ledger, or none that can be used.
+    """
+    try:
+        with closing(sqlite_file.connect(path, read_only=True)) as db:
+            jobs = [_job(row) for row in db.execute(_JOBS)]
+            (floor,) = db.execute("SELECT value FROM state WHERE name = 'floor'").fetchone()
+    except sqlite_file.Error:
+        return [], 0
+    return jobs, floor
+
+
+def _job(row: Sequence[Any]) -> LedgerJob:
+    number, job_id, folder, state, entries, complete, last_run = row
+    return LedgerJob(number, job_id, folder, JobState(state), entries, bool(complete), last_run)
+
+
+def _line(row: Sequence[object]) -> Line:
+    key, rank, body, at, run = row
+    assert isinstance(key, bytes)  # noqa: S101 -- the columns' types are the schema's
+    assert isinstance(rank, int)  # noqa: S101
+    assert isinstance(body, int | None)  # noqa: S101
+    assert isinstance(at, float)  # noqa: S101
+    assert isinstance(run, int)  # noqa: S101
+    return Line(key, rank_of(rank), unsigned(body), at, run)
+
+
+def _opened(path: Path) -> sqlite_file.Connection | None:
+    """Return the ledger if it is there, whole and of this format, else None."""
+    if not path.exists():
+        return None
+    db = sqlite_file.connect(path)
+    try:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version == _FORMAT:
+            _prepare(db, path)
+            db.execute("SELECT count(*) FROM job").fetchone()
+            return db
+    except sqlite_file.Error as error:
+        db.close()
+        if sqlite_file.is_damage(error):
+            return None
+        raise
+    db.close()
+    if version > _FORMAT:
+        raise JournalError(
+            f"{path} has ledger format {version}, and this version reads format {_FORMAT}: use "
+            "the version that wrote it"
         )
-        write(
-            _SENT,
-            [(uuid_bytes(f.conversation_id), digest, job, entry.at) for f, digest in entry.applied],
-        )
-        write(
-            "DELETE FROM left_over WHERE conversation = ?",
-            [(uuid_bytes(conversation),) for conversation in entry.done_with],
-        )
-        write(
-            _LEFT_OVER,
-            [(uuid_bytes(f.conversation_id), f.rating, f.comment, job) for f in entry.left_over],
-        )
-        self._writer.execute("UPDATE state SET quiet_at = ?", (entry.quiet_at,))
-
-    def _explained(self) -> AbstractContextManager[None]:
-        return sqlite_file.explained(
-            f"the ledger {self.path}",
-            "Free some disk space or fix the folder. Without the file every row is sent again, "
-            "which is harmless",
-        )
+    return None
 
 
-def _create(path: Path) -> None:
+def _anew(path: Path) -> sqlite_file.Connection:
+    for suffix in _SIDE_FILES:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
     with sqlite_file.creating(path, "ledger.sql") as db:
         db.execute(f"PRAGMA user_version = {_FORMAT}")
+    db = sqlite_file.connect(path)
+    _prepare(db, path)
+    return db
+
+
+def _prepare(db: sqlite_file.Connection, path: Path) -> None:
+    # A network file system may take away what is mapped.
+    if sqlite_file.journal_safely(db, path) is JournalMode.WAL:
+        db.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")

@@ -1,4 +1,4 @@
-"""One run at a time works on a job, and on a product that has a ledger."""
+"""One run at a time works on the jobs of a product (docs/reference.md, A1)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def hold(jobs_dir: Path, name: str) -> Iterator[None]:
         except OSError:
             who = "another process"
         raise JobHeldError(
-            f"the job {name} is being worked on by {who}: wait for it to end, or stop it"
+            f"a job of this product is being worked on by {who}: wait for it to end (with "
+            "--wait-for-lock 1h, for example), or stop it"
         ) from None
     except OSError as error:
         raise SettingsError(f"--jobs-dir {jobs_dir} cannot be written: {error.strerror}") from None
@@ -43,10 +44,10 @@ def hold(jobs_dir: Path, name: str) -> Iterator[None]:
         lock.release()
 
 
-def is_held(folder: Path) -> bool:
-    """Return whether a run is working on the job in `folder` right now."""
+def is_held(jobs_dir: Path, name: str) -> bool:
+    """Return whether another process holds the lock of that name right now."""
     try:
-        with _lock(folder.parent, folder.name.rpartition("-")[0]).acquire(timeout=0):
+        with _lock(jobs_dir, name).acquire(timeout=0):
             return False
     except Timeout:
         return True

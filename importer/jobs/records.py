@@ -1,23 +1,31 @@
-"""What a journal takes in and gives back."""
+"""What journals and the ledger take in and give back."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from importer.common.row_set import RowSet
 from importer.model import (
     Attempt,
     Deferral,
     Feedback,
+    Meaning,
     Moment,
     Outcome,
     OutcomeKind,
+    Rank,
     Reason,
     RunEnd,
     Warn,
 )
+
+#: What stands for the name of a file where rows were carried over from earlier jobs.
+CARRIED_OVER = "carried over"
 
 
 class InputFile(NamedTuple):
@@ -26,55 +34,172 @@ class InputFile(NamedTuple):
     path: str
     #: In bytes.
     size: int
+    #: When it was modified, in nanoseconds since 1970.
+    modified: int
     #: Of its content.
     digest: str
+    #: How many rows it holds.
+    rows: int
+    #: The number of its first row in the job.
+    first_seq: int
+    #: 16 bytes for each of its blocks, in order.
+    blocks: bytes = b""
 
-    def line(self) -> tuple[str | bytes, int, str]:
+    def line(self) -> tuple[object, ...]:
         """Return it as a database takes it: a path that is not UTF-8 as bytes."""
         raw = os.fsencode(self.path)
         try:
             path: str | bytes = raw.decode("utf-8")
         except UnicodeDecodeError:
             path = raw
-        return path, self.size, self.digest
+        return path, *self[1:]
 
     @classmethod
-    def of_line(cls, path: str | bytes, size: int, digest: str) -> InputFile:
+    def of_line(cls, path: str | bytes, *more: Any) -> InputFile:
         """Return what `line` made a line of."""
-        return cls(os.fsdecode(path), size, digest)
+        return cls(os.fsdecode(path), *more)
+
+
+class CarriedRow(NamedTuple):
+    """A row that a job takes over from an earlier one, with what it sends."""
+
+    #: Its number in the job that takes it over, from 1.
+    seq: int
+    #: A UUID in its canonical form.
+    conversation_id: str
+    rank: Rank
+    rating: Meaning | None
+    comment: str | None
+    #: The conversation was not completed: its status is asked for before the row is sent.
+    ask_status: bool
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    #: It may have rows to send.
+    UNFINISHED = "unfinished"
+    #: Each row has an outcome.
+    ENDED = "ended"
+    #: It is not resumed: its rows without an outcome are given up.
+    GIVEN_UP = "given_up"
+    #: The same, and a later job has taken its rows over.
+    REPLACED = "replaced"
+    #: Its folder was removed after all of it was taken in by the ledger.
+    PRUNED = "pruned"
+    #: Its journal is not there, and not all of it is known.
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job of a product, as the others see it."""
+
+    #: In the order in which the product's jobs began, from 1.
+    number: int
+    #: Empty if nothing but the number is known.
+    id: str
+    #: The name of its folder; empty if it is not known.
+    name: str
+    #: None if its journal is not there.
+    folder: Path | None
+    state: JobState
+    #: Whether a request may have been made.
+    sent_anything: bool = False
+    #: The number of its latest run through the product, 0 without one.
+    last_run: int = 0
+    #: How many transactions of outcomes its journal holds.
+    entries: int = 0
+    #: Whether a row of its journal may be open or in doubt.
+    has_doubts: bool = False
+    #: Whether the bodies of all its rows are in its journal (`--carry-over`).
+    keeps_bodies: bool = False
+    #: When its latest run ended, in Unix seconds; None if it is running, was killed, or never was.
+    ended_at: float | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its journal is there."""
+        return self.folder is not None
+
+
+@dataclass(slots=True)
+class NewJob:
+    """All that a job begins with; it is written in one piece."""
+
+    inputs: Sequence[InputFile]
+    #: What describes the job: no secrets.
+    facts: Mapping[str, str]
+    #: All its rows, carried-over ones included.
+    rows: int
+    #: The findings of the survey, as JSON.
+    survey: str = "{}"
+    #: The rows that are not sent, by why.
+    not_sent: Mapping[Reason, RowSet] = field(default_factory=dict)
+    #: The rows of the inputs whose rank is not that of the job, with it.
+    ranked: Iterable[tuple[int, Rank]] = ()
+    #: The rows that it takes over: numbered from 1, before those of the inputs.
+    carried: Iterable[CarriedRow] = ()
+    #: With `--carry-over`, the rows of the inputs that are to be sent.
+    kept: Iterable[Feedback] | None = None
+    #: The unfinished job that it replaces.
+    replaces: JobRecord | None = None
 
 
 @dataclass(slots=True)
 class Entry:
-    """What is recorded in one transaction: by the journal and, if there is one, by the ledger."""
+    """What a journal records in one transaction."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     deferrals: list[Deferral] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     moment: Moment | None = None
-    #: For the ledger: the conversations of which it shall forget what is stored.
-    forgotten: list[str] = field(default_factory=list)
-    #: For the ledger: the feedback that was stored, with the digest of its body.
-    applied: list[tuple[Feedback, bytes]] = field(default_factory=list)
-    #: For the ledger: the feedback that may succeed in a later job.
+    #: By seq, what the service holds after these outcomes (`feedback/body.py`); None: not known.
+    bodies: dict[int, int | None] = field(default_factory=dict)
+    #: The rows of which a request had no definite answer, by seq, with their conversations.
+    opened: list[tuple[int, str]] = field(default_factory=list)
+    #: Those of the outcomes that may succeed in a later job, with what they would send.
     left_over: list[Feedback] = field(default_factory=list)
-    #: For the ledger: the conversations of which nothing is left over.
-    done_with: list[str] = field(default_factory=list)
-    #: Where the rows of inputs begin, by the input's position.
-    first_seqs: dict[int, int] = field(default_factory=dict)
-    #: How many rows this run has read so far.
-    rows_read: int = 0
     #: When the entry is recorded, in Unix seconds.
     at: float = 0.0
-    #: When the last request made so far will have taken effect, in Unix seconds.
-    quiet_at: float = 0.0
+
+
+class Line(NamedTuple):
+    """A conversation in the ledger: of its settled rows the one that ranks highest."""
+
+    #: The conversation's id, reversed (`keys.key_of`).
+    key: bytes
+    rank: Rank
+    #: What the service holds after it (`feedback/body.py`); None if it is not set, or not known.
+    body: int | None
+    #: When that was stored, in Unix seconds; 0 if it is not known.
+    at: float
+    #: The number of its run through the product.
+    run: int
+
+
+class Unsure(NamedTuple):
+    """A row that is open or in doubt."""
+
+    #: The conversation's id, reversed.
+    key: bytes
+    rank: Rank
+    #: The number of its job.
+    job: int
+    #: The number of the run that made the request.
+    run: int
+    in_doubt: bool
+    #: The request may still take effect.
+    open: bool
+    #: Its job is unfinished, so it may be sent again.
+    unfinished: bool
 
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """How the latest run of a job ended. Times are Unix seconds."""
+    """How a run of a job ended. Times are Unix seconds."""
 
-    #: From 1.
+    #: Through the product, from 1.
     number: int
     started_at: float
     #: None if it is running or was killed.
@@ -83,8 +208,6 @@ class LastRun:
     end: RunEnd | None
     #: Why it ended early, in words; empty if it did not.
     message: str
-    #: None of its requests takes effect after this.
-    quiet_at: float
 
 
 @dataclass(frozen=True, slots=True)

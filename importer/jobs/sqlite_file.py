@@ -6,6 +6,7 @@ a time. Outside of `transaction` each statement lasts by itself.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -13,34 +14,47 @@ from importlib.resources import files
 from pathlib import Path
 
 from importer.common.file_system import JournalMode, journal_mode
-from importer.common.files import atomic_write
+from importer.common.files import atomic_write, sync_folder
 from importer.errors import JournalError
 
 Connection = sqlite3.Connection
 #: Raised for a line whose key is in the table already.
 DuplicateError = sqlite3.IntegrityError
+#: What SQLite raises.
+Error = sqlite3.Error
 
 
 @contextmanager
 def creating(path: Path, schema: str) -> Iterator[Connection]:
     """Make the file at `path`, to be filled in the block; it is there whole or not at all.
 
-    `schema` names the file of its tables, which stands beside this module.
+    Afterwards it lasts, also after a power cut. `schema` names the file of its tables, which stands
+    beside this module.
     """
     # SQLite gives its side files the permissions of the main one.
-    with atomic_write(path) as temporary, closing(sqlite3.connect(temporary)) as db:
-        db.executescript(files("importer.jobs").joinpath(schema).read_text("utf-8"))
-        yield db
-        db.commit()
+    with atomic_write(path) as temporary:
+        with closing(sqlite3.connect(temporary)) as db:
+            # Until it has its name the file is worth nothing: it is synced once, when it is whole.
+            db.execute("PRAGMA journal_mode = OFF")
+            db.execute("PRAGMA synchronous = OFF")
+            db.executescript(files("importer.jobs").joinpath(schema).read_text("utf-8"))
+            yield db
+            db.commit()
+        with temporary.open("rb") as whole:
+            os.fsync(whole.fileno())
+    sync_folder(path.parent)
 
 
 def connect(path: Path, *, read_only: bool = False) -> Connection:
     """Open the file at `path`, which must be there."""
-    mode = "ro" if read_only else "rw"
     return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
-        uri=True, isolation_level=None, check_same_thread=False,
-    )  # fmt: skip
+        uri(path, read_only=read_only), uri=True, isolation_level=None, check_same_thread=False
+    )
+
+
+def uri(path: Path, *, read_only: bool = True) -> str:
+    """Return how SQLite is told of a file that must be there, to open or attach it."""
+    return f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
 
 
 def journal_safely(db: Connection, path: Path) -> JournalMode:
@@ -70,6 +84,22 @@ def transaction(db: Connection) -> Iterator[None]:
 
 
 @contextmanager
+def synced(db: Connection) -> Iterator[None]:
+    """Let all that is written in the block last, also after a power cut, once it is left.
+
+    The sync carries every earlier transaction of the file with it. After an exception nothing of
+    the block lasts.
+    """
+    (usual,) = db.execute("PRAGMA synchronous").fetchone()
+    db.execute("PRAGMA synchronous = FULL")
+    try:
+        with transaction(db):
+            yield
+    finally:
+        db.execute(f"PRAGMA synchronous = {usual}")
+
+
+@contextmanager
 def explained(what: str, remedy: str) -> Iterator[None]:
     """Turn what SQLite and the file system raise into a message for a person: a `JournalError`.
 
@@ -79,6 +109,13 @@ def explained(what: str, remedy: str) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         raise JournalError(f"{what} cannot be used: {error}. {remedy}") from None
+
+
+def is_damage(error: BaseException) -> bool:
+    """Return whether the error says that the file is no database, or none that is whole."""
+    return getattr(error, "sqlite_errorcode", None) in (
+        sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB
+    )  # fmt: skip
 
 
 def insert(table: str, columns: Sequence[str], *, rows: int = 1, replace: bool = False) -> str:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from importer.common.uuids import canonical_uuid
 from importer.errors import InputError
-from importer.jobs.carry_over import CARRIED_OVER
-from importer.jobs.journal import Journal
+from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.model import Attempt, Deferral, Outcome, OutcomeKind, Reason, Row, RunEnd
 from importer.reporting.wording import WHY
 from importer.settings import ImportSettings
-from importer.sources.registry import open_carried_over, open_source
+from importer.sources.registry import open_source
 
 _ROWS_AT_ONCE = 500
 
@@ -53,25 +52,21 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
     `JournalError`.
     """
     with ExitStack() as stack:
-        journal = Journal(folder)
-        stack.callback(journal.close)
         history = stack.enter_context(JournalReader(folder))
-        starts = [first for first in journal.first_seqs() if first is not None]
-        files = [file.path for file in journal.inputs()]
+        files, starts = zip(*history.places(), strict=True)
         outcomes = {outcome.seq: outcome for outcome in history.outcomes_of(conversation_id)}
         rows: dict[int, Row] = {}
         runs = history.runs()
         remark = ""
         try:
-            _check_unchanged(journal)
+            _check_unchanged(history)
             if runs:
                 settings = ImportSettings.of(**{**runs[-1].settings, "ca_file": None})
-                rows = {row.seq: row for row in _rows_of(conversation_id, files, settings)}
+                rows = {row.seq: row for row in _rows_of(conversation_id, history, settings)}
         except InputError as error:
             remark = f"{error}. What follows is from the journal alone"
         stories = []
-        read = journal.totals().rows
-        for seq in sorted({*outcomes, *(seq for seq in rows if seq <= read)}):
+        for seq in sorted({*outcomes, *rows}):
             position = sum(start <= seq for start in starts) - 1
             stories.append(
                 RowStory(
@@ -87,6 +82,16 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
     return Story(conversation_id, stories, runs[-1].run.end if runs else None, remark)
 
 
+def may_tell(folder: Path, conversation_id: str) -> bool:
+    """Return whether the job in `folder` may have a row of the conversation, by its journal alone.
+
+    Raises `JournalError`.
+    """
+    with JournalReader(folder) as history:
+        pending = history.totals().outcomes[OutcomeKind.PENDING] > 0
+        return pending or bool(history.outcomes_of(conversation_id))
+
+
 def why(outcome: Outcome) -> str:
     """Return in words why a row ended as it did, with the service's own words if it said any."""
     if outcome.kind is OutcomeKind.SUCCEEDED:
@@ -96,7 +101,7 @@ def why(outcome: Outcome) -> str:
     return f"{reason}: {outcome.detail}" if said else reason
 
 
-def _check_unchanged(journal: Journal) -> None:
+def _check_unchanged(journal: JournalFile) -> None:
     for file in journal.inputs():
         try:
             size = Path(file.path).stat().st_size
@@ -106,16 +111,14 @@ def _check_unchanged(journal: Journal) -> None:
             raise InputError(f"{file.path} has changed since the job began")
 
 
-def _rows_of(conversation_id: str, files: Sequence[str], settings: ImportSettings) -> Iterator[Row]:
-    """Yield the rows of the conversation from the inputs. Raises `InputError`."""
-    seq = 0
-    with ExitStack() as stack:
-        for path in map(Path, files):
-            opens = open_carried_over if path.name == CARRIED_OVER else open_source
-            source = opens(path, settings)
-            stack.callback(source.close)
-            for batch in source.batches(seq + 1, _ROWS_AT_ONCE):
-                seq = batch[-1].seq
-                for row in batch:
-                    if canonical_uuid(row.conversation_id) == conversation_id:
-                        yield row
+def _rows_of(conversation_id: str, journal: JournalFile, settings: ImportSettings) -> Iterator[Row]:
+    """Yield the rows of the conversation, from the journal and the inputs. Raises `InputError`."""
+    for carried in journal.carried():
+        if carried.conversation_id == conversation_id:
+            yield Row(carried.seq, conversation_id, carried.rating or "", carried.comment or "")
+    for file in journal.inputs():
+        with closing(open_source(Path(file.path), settings)) as source:
+            for batch in source.batches(file.first_seq, _ROWS_AT_ONCE):
+                yield from (
+                    row for row in batch if canonical_uuid(row.conversation_id) == conversation_id
+                )

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from importer.common.files import atomic_write
 from importer.errors import JournalError
-from importer.jobs.carry_over import CARRIED_OVER
-from importer.jobs.journal import Journal
+from importer.jobs.journal_file import JournalFile
+from importer.jobs.records import CARRIED_OVER
 from importer.model import Outcome, OutcomeKind
 from importer.sources.base import Original, RowSource
 from importer.sources.csv_records import KEEP_BYTES
@@ -41,7 +41,7 @@ class _Layout(NamedTuple):
 
 
 def write_left_over_files(
-    folder: Path, journal: Journal, sources: Sequence[RowSource]
+    folder: Path, journal: JournalFile, sources: Sequence[RowSource]
 ) -> list[Path]:
     """Write the file of each kind of left-over row into `folder`; return those that hold rows.
 
@@ -67,7 +67,9 @@ def write_left_over_files(
     return written
 
 
-def _write(path: Path, journal: Journal, kind: OutcomeKind, sources: Sequence[RowSource]) -> None:
+def _write(
+    path: Path, journal: JournalFile, kind: OutcomeKind, sources: Sequence[RowSource]
+) -> None:
     layout = _lay_out(sources)
     overtaken = journal.overtaken(kind)
     first = next((s for s in sources if s.path.name != CARRIED_OVER), sources[0])
@@ -133,17 +135,15 @@ def _lay_out(sources: Sequence[RowSource]) -> _Layout:
 
 
 def _left_over_rows(
-    journal: Journal, kind: OutcomeKind, sources: Sequence[RowSource]
+    journal: JournalFile, kind: OutcomeKind, sources: Sequence[RowSource]
 ) -> Iterator[tuple[int, Original, Outcome]]:
     """Yield the rows of `kind` with the position of their input and their original cells.
 
     Both streams are ordered by row: they are walked side by side, and neither is kept in memory.
     """
-    starts = journal.first_seqs()
+    starts = [first for _, first in journal.places()]
     for position, source in enumerate(sources):
         start = starts[position]
-        if start is None:
-            return  # the run ended before this input was reached
         after = starts[position + 1] if position + 1 < len(starts) else None
         rows, again = tee(journal.outcomes(kind, start, None if after is None else after - 1))
         originals = source.originals(row.seq - start + 1 for row in rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -12,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 from importer.common.files import atomic_write
 from importer.common.text import printable
 from importer.errors import SettingsError
-from importer.jobs.journal import Journal
+from importer.jobs.journal_reader import JournalReader
 from importer.model import Outcome
 
 if TYPE_CHECKING:
@@ -100,9 +99,9 @@ def _frames(folder: Path) -> Iterator[pd.DataFrame]:
     """Yield the outcomes in frames of a bounded size, at least one."""
     import pandas as pd  # noqa: PLC0415
 
-    with closing(Journal(folder)) as journal:
-        inputs = [printable(file.path) for file in journal.inputs()]
-        starts = [first for first in journal.first_seqs() if first is not None]
+    with JournalReader(folder) as journal:
+        paths, starts = zip(*journal.places(), strict=True)
+        inputs = [printable(path) for path in paths]
         outcomes = journal.outcomes()
         first = True
         while (chunk := list(islice(outcomes, _ROWS_AT_ONCE))) or first:

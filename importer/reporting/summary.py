@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from importer.common.files import atomic_write
 from importer.common.histogram import percentile
 from importer.errors import ExitCode, JournalError
-from importer.jobs.journal import Journal
+from importer.jobs.journal_file import JournalFile
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, exit_code
 from importer.pacing import Limit
 from importer.reporting.left_overs import SUMMARY_NAME
@@ -122,7 +122,7 @@ class Summary:
 
 def summarise(
     folder: Path,
-    journal: Journal,
+    journal: JournalFile,
     end: RunEnd,
     message: str,
     files: Sequence[Path],
@@ -149,7 +149,7 @@ def summarise(
         reasons=totals.reasons,
         warnings=totals.warnings,
         puts=totals.puts,
-        runs=run.number if run else 0,
+        runs=journal.run_count(),
         started_at=run.started_at if run else now,
         ended_at=now,
         product_id=facts["product_id"],

@@ -30,15 +30,21 @@ WHY = {
     Reason.UNKNOWN_RATING: "its rating is not in the rating table",
     Reason.COMMENT_TOO_LONG: "its comment is too long",
     Reason.NOTHING_TO_SEND: "it holds neither rating nor comment",
+    Reason.BAD_NEWEST_BY: "its value of the --newest-by column cannot be compared",
     Reason.RATING_SKIPPED: "its rating is mapped to SKIP",
     Reason.LATER_ROW: "a later row of this conversation took its place",
     Reason.LATER_JOB: "a later job has set this conversation since",
+    Reason.SET_BY_JOB: "another job has set this very row (--carry-over)",
+    Reason.LATER_JOB_MISSING: "a later job is missing, and may have set this conversation "
+    "(--restart sends it with a new rank)",
+    Reason.LATER_JOB_IN_DOUBT: "a later job may have set this conversation, and has not ended",
     Reason.SAME_AS_STORED: "the same feedback was the last that was stored (--skip-unchanged)",
     Reason.REFUSED: "the service refused it for good",
     Reason.RETRIES_EXHAUSTED: "every attempt failed, and there are no more (--max-attempts)",
     Reason.DEFERRAL_DEADLINE: "its conversation was not completed in time (--defer-for)",
     Reason.STORED_DIFFERS: "the service stored something else than was sent",
     Reason.CONVERSATION_ERROR: "its conversation ended in ERROR and takes no feedback",
+    Reason.STORED_DIFFERS: "the service stored something else than was sent",
 }
 
 #: What to do about rows that would be rejected; the ratings have a step of their own.
@@ -49,6 +55,8 @@ HOW_TO_FIX = {
     "--column conversation_id=NAME",
     Reason.COMMENT_TOO_LONG: "shorten these comments, or let them be cut: --long-comments truncate",
     Reason.NOTHING_TO_SEND: "fill in a rating or a comment, or leave these rows rejected",
+    Reason.BAD_NEWEST_BY: "write these values as the others of the column: numbers, or times such "
+    "as 2026-01-31T18:30:00Z; an empty one is older than all",
 }
 
 #: What a person should know of rows that were imported all the same.

@@ -4,6 +4,7 @@ from importer.settings.import_settings import SETTINGS_GROUPS, ImportSettings, d
 from importer.settings.values import (
     FIELDS,
     PRODUCTION_URL,
+    DataLimit,
     FailureLimit,
     InputFormat,
     LongComments,
@@ -15,6 +16,7 @@ __all__ = [
     "FIELDS",
     "PRODUCTION_URL",
     "SETTINGS_GROUPS",
+    "DataLimit",
     "FailureLimit",
     "ImportSettings",
     "InputFormat",

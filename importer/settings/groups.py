@@ -24,6 +24,7 @@ from importer.settings.kinds import (
 from importer.settings.option import REQUIRED, Group, option
 from importer.settings.values import (
     PRODUCTION_URL,
+    DataLimit,
     FailureLimit,
     InputFormat,
     LongComments,
@@ -93,6 +94,10 @@ class RowMapping(Group, table="mapping"):
     ratings: RatingTable = option(
         (), "What rating words mean: thumbs, stars, WORD=MEANING, or a TOML table. Repeatable; "
         "later ones win.", identity=True,
+    )  # fmt: skip
+    newest_by: str | None = option(
+        None, "Column by which the newest row of a conversation wins, not the last.",
+        unset="the last one wins", identity=True,
     )  # fmt: skip
     nulls: Annotated[Sequence[str], TEXTS] = option(
         (), "A rating or comment that is just this text is empty, such as NULL. Repeatable.",
@@ -177,6 +182,14 @@ class AbortRules(Group, table="abort_rules"):
     max_failures: FailureLimit | None = option(
         None, "End the run when so many rows have failed.", unset="never"
     )
+    max_rejected: DataLimit | None = option(
+        None, "Send nothing if more rows than that are rejected.", unset="no limit"
+    )
+    max_changes: DataLimit | None = option(
+        None, "Send nothing if more known conversations than that would change.",
+        unset="no limit",
+    )  # fmt: skip
+    accept_change: bool = option(False, "Let the job through these two limits, once.")
     canary: int | None = option(
         None, "Rows that go ahead of a new job; if all fail for the same reason, no more are sent.",
         between=(0, 100_000), unset="20 of more than 1,000; 0: none",
@@ -205,6 +218,16 @@ class JobRules(Group, table="job"):
 
     jobs_dir: Path = option(Path("clarityq-jobs"), "Folder of the jobs.")
     restart: bool = option(False, "Start over, even if an unfinished job could be resumed.")
+    replace: bool = option(
+        False, "Give up the unfinished job of the product for good, and begin this one."
+    )
+    as_new: bool = option(
+        False, "Send the rows of left-over files as new ones, whatever was sent since."
+    )
+    limit: int | None = option(
+        None, "Send at most so many conversations, and leave the others pending.",
+        between=(1, 1_000_000_000), unset="all",
+    )  # fmt: skip
     max_duration: Duration | None = option(
         None, "Stop cleanly after so long; run again to resume.", between=(0.001, _DECADE),
         unset="never",

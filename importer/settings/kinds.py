@@ -25,7 +25,7 @@ from importer.common.text import did_you_mean
 from importer.common.uuids import canonical_uuid
 from importer.errors import ExitCode
 from importer.feedback.ratings import RatingTable, parse_words
-from importer.settings.values import FIELDS, PRODUCTION_URL, FailureLimit
+from importer.settings.values import FIELDS, PRODUCTION_URL, DataLimit, FailureLimit
 
 #: The value of some option; its type is that of its field.
 Value: TypeAlias = Any
@@ -232,6 +232,10 @@ def _limit(value: object) -> FailureLimit:
     return value if isinstance(value, FailureLimit) else FailureLimit.parse(str(value))
 
 
+def _data_limit(value: object) -> DataLimit:
+    return value if isinstance(value, DataLimit) else DataLimit.parse(str(value))
+
+
 def _pairs(value: object) -> Iterable[tuple[str, str]]:
     if isinstance(value, Mapping):
         return [(str(key), _text(name)) for key, name in value.items()]
@@ -299,6 +303,7 @@ CODES = Kind(
 DELIMITER = Kind("TEXT", _delimiter, _TEXT, show=lambda text: "tab" if text == "\t" else text)
 ENCODING = Kind("TEXT", _encoding, _TEXT)
 LIMIT = Kind("N|N%", _limit, _TEXT_OR_NUMBER, write=str)
+DATA_LIMIT = Kind("N|N%", _data_limit, _TEXT_OR_NUMBER, write=str)
 INPUTS = Kind(
     "INPUT...", _paths, {"type": ["string", "array"], "items": _TEXT},
     write=lambda paths: [str(path.absolute()) for path in paths],
@@ -321,5 +326,5 @@ RATINGS = Kind(
 #: The kind of a value, by its type; the other kinds are named in the field's annotation.
 BY_TYPE: Mapping[type, Kind] = {
     bool: FLAG, str: TEXT, int: INTEGER, float: NUMBER, Path: PATH, FailureLimit: LIMIT,
-    RatingTable: RATINGS,
+    DataLimit: DATA_LIMIT, RatingTable: RATINGS,
 }  # fmt: skip

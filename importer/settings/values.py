@@ -73,8 +73,42 @@ class FailureLimit:
         return sent >= self.MIN_ROWS and failed >= (self.share or 0) * sent
 
 
+@dataclass(frozen=True, slots=True)
+class DataLimit:
+    """How much of the data may be odd: `count` of them, or a `share` of all; 0 allows none."""
+
+    count: int | None = None
+    share: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> DataLimit:
+        """Read `100` or `5%`. Raises `ValueError`."""
+        plain = text.strip()
+        try:
+            if plain.endswith("%"):
+                share = float(plain[:-1]) / 100
+                if 0 <= share <= 1:
+                    return cls(share=share)
+            elif int(plain) >= 0:
+                return cls(count=int(plain))
+        except ValueError:
+            pass
+        raise ValueError(f"{text!r} is not a limit: write a count such as 100, or 5%")
+
+    def __str__(self) -> str:
+        return f"{self.count}" if self.share is None else f"{100 * self.share:.10g}%"
+
+    def exceeded(self, number: int, total: int) -> bool:
+        """Return whether `number` of `total` are more than this allows."""
+        if self.count is not None:
+            return number > self.count
+        return number > (self.share or 0) * total
+
+
 class Retry(NamedTuple):
     """Which completed rows of a job are tried again: those of `kinds`, for `reasons` if given."""
 
     kinds: Collection[OutcomeKind] = (OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
     reasons: Collection[Reason] = ()
+    #: The name of the job's folder; without one it is the latest job of the same command.
+    folder: str = ""

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import repeat
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from importer.feedback.body import COMMENT_BITS, BodyCoder
+from importer.feedback.newest import NewestBy
 from importer.feedback.normalise import Normaliser
-from importer.feedback.ratings import RatingTable
 from importer.model import Feedback, Outcome, Row
-from importer.sources.base import DIGEST_BYTES, Survey
-from importer.sources.sifting import BLANK, MEANINGS, cells, sift, spelt_ids, texts
+from importer.sources.base import DIGEST_BYTES, PartSurvey, Questions, new_digest
+from importer.sources.sifting import MEANINGS, Bytes, Flags, cells, sift, spelt_ids, texts
+
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
+
+
+#: The columns that make feedback; then that of `Row.newest`, and that of `Row.job`.
+_FIELDS = 3
+_COMMENT, _NEWEST, _JOB = 2, 3, 4
+#: 16 bytes that are moved as one.
+_ID = np.dtype("V16")
 
 
 class ColumnBlock:
-    """Rows by column; a `ColumnPart`.
+    """Rows by column, one for each of `CELLS`; a `ColumnPart`.
 
     `text` is the block as it stands in the file, if it is text. `odd` are the rows, by place (from
     0), that were read on their own; their cells are empty. `line_of` returns the physical line of
@@ -48,8 +58,8 @@ class ColumnBlock:
         """Return the row at `place` (from 0), without its line."""
         if place in self._odd:
             return self._odd[place]
-        ids, ratings, comments = (column[place].as_py() for column in self._columns)
-        return Row(self.first_seq + place, ids, ratings, comments)
+        ids, ratings, comments, *ranking = (column[place].as_py() for column in self._columns)
+        return Row(self.first_seq + place, ids, ratings, comments, None, None, "", *ranking)
 
     def line(self, place: int) -> int | None:
         """Return the physical line on which the row at `place` starts; see `Row.line`."""
@@ -62,7 +72,7 @@ class ColumnBlock:
 
     def digest(self) -> bytes:
         """Return a digest of the block; see `ColumnPart`."""
-        digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+        digest = new_digest()
         if self._text is not None:
             digest.update(self._text)
         else:
@@ -70,24 +80,41 @@ class ColumnBlock:
                 offsets, data = cells(column)
                 digest.update((offsets - offsets[0]).tobytes())
                 digest.update(data[offsets[0] : offsets[-1]].tobytes())
-        return digest.digest()
+        return digest.digest()[:DIGEST_BYTES]
 
-    def survey(self, table: RatingTable) -> Survey:
+    def survey(self, asked: Questions) -> PartSurvey:
         """Return what can be told without the normaliser; see `ColumnPart`."""
-        sifted = sift(self._columns, table)
+        sifted = sift(self._columns[:_FIELDS], asked.ratings)
         sure = sifted.sure
-        sendable = int(np.count_nonzero(sure))
-        comment_only = int(np.count_nonzero(sure & (sifted.codes == BLANK)))
-        raw = sifted.ids.raw
+        newest = None if asked.newest is None else self._read_newest(asked.newest, sure)
+        places = np.flatnonzero(sure)
+        codes, blank, ids = sifted.codes, sifted.blank, np.frombuffer(sifted.ids.raw, _ID)
         others: list[int] = []
-        if sendable < len(sure):
-            raw = np.frombuffer(raw, "V16")[sure].tobytes()
+        if len(places) < len(sure):
+            codes, blank, ids = codes[places], blank[places], ids[places]
             others = np.flatnonzero(~sure).tolist()
-        return Survey(sendable, comment_only, sifted.long_comments, sifted.words, raw, others)
+        counts = np.bincount(codes, minlength=len(MEANINGS)).tolist()
+        return PartSurvey(
+            len(places),
+            {MEANINGS[code]: rows for code, rows in enumerate(counts) if rows},
+            int(np.count_nonzero(blank)),
+            sifted.long_comments,
+            sifted.words,
+            ids.tobytes(),
+            (places + self.first_seq).tobytes(),
+            None
+            if asked.coder is None
+            else self._bodies(asked.coder, codes, places[~blank], blank),
+            None if newest is None else (newest[0][places].tobytes(), newest[1][places].tobytes()),
+            None if asked.rank_of is None else self._ranks(asked.rank_of, places),
+            others,
+        )
 
     def feedback(self, normalise: Normaliser) -> list[Feedback | Outcome]:
         """Return what `normalise` would make of each row."""
-        sifted = sift(self._columns, normalise.ratings)
+        sifted = sift(self._columns[:_FIELDS], normalise.ratings)
+        if normalise.newest is not None:
+            self._read_newest(normalise.newest, sifted.sure)
         comments: list[str | None] = [*texts(self._columns[2])]
         for place in np.flatnonzero(sifted.blank).tolist():
             comments[place] = None
@@ -104,3 +131,35 @@ class ColumnBlock:
         for place in np.flatnonzero(~sifted.sure).tolist():
             found[place] = normalise(self.row(place))
         return found
+
+    def _read_newest(self, newest: NewestBy, sure: Flags) -> tuple[Numbers, Numbers]:
+        """Return whole units and fractions; a row whose value cannot be read is no more `sure`."""
+        place = 0
+        while newest.kind is None and place < len(self):
+            newest.learn(self.row(place).newest)
+            place += 1
+        whole, fraction = np.zeros((2, len(self)), np.int64)
+        values = texts(self._columns[_NEWEST])
+        for place in np.flatnonzero(sure).tolist():
+            try:
+                whole[place], fraction[place] = newest.read(values[place])
+            except ValueError:
+                sure[place] = False
+        return whole, fraction
+
+    def _bodies(self, coder: BodyCoder, codes: Bytes, places: Numbers, blank: Flags) -> bytes:
+        """Return the bodies of rows with these codes; those with comments are at `places`."""
+        bodies = np.array([coder(meaning, None) for meaning in MEANINGS], np.uint64)[codes]
+        offsets, data = cells(self._columns[_COMMENT])
+        begins, ends = offsets[places].tolist(), offsets[places + 1].tolist()
+        text = data.tobytes()
+        digests = coder.comments(text[a:b] for a, b in zip(begins, ends, strict=True))
+        numbers = np.frombuffer(b"".join(digests), ">u8") & np.uint64(COMMENT_BITS)
+        bodies[~blank] |= np.maximum(numbers, 1)
+        return bodies.tobytes()
+
+    def _ranks(self, rank_of: Callable[[str], int], places: Numbers) -> bytes:
+        encoded = self._columns[_JOB].dictionary_encode()
+        ranks = np.array([rank_of(job) for job in encoded.dictionary.to_pylist()], np.uint64)
+        indices = np.frombuffer(encoded.indices.buffers()[1], np.int32)[: len(self)]
+        return ranks[indices[places]].tobytes()

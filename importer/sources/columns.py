@@ -6,38 +6,52 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from importer.common.text import composed, nearest, shell_word, trimmed
+from importer.common.text import folded_name, nearest, shell_word, trimmed
 from importer.errors import InputError
 from importer.settings import FIELDS
+from importer.sources.own_columns import find_own_columns
+
+#: The cells of a row: its fields, then what decides which row of a conversation wins.
+CELLS = (*FIELDS, "newest", "job")
 
 
-def find_columns(path: Path, header: Sequence[str], names: Mapping[str, str]) -> dict[str, int]:
-    """Return the position of each field's column; fields without a column are left out.
+def find_columns(
+    path: Path, header: Sequence[str], names: Mapping[str, str], newest_by: str | None = None
+) -> dict[str, int]:
+    """Return the position of the column of each of `CELLS`, but for those without a column.
 
-    `names` maps fields to source columns where they differ. Case and surrounding space do not
-    matter. Raises `InputError`, naming the columns found, if `conversation_id` or a column that
-    was asked for is missing, if one of them appears twice, or if neither `rating` nor `comment`
-    is there.
+    `names` maps fields to source columns where they differ; `newest_by` names the column of the
+    cell `newest`. Case and surrounding space do not matter. The cell `job` is only found in files
+    of the importer's own. Raises `InputError`, naming the columns found, if `conversation_id` or
+    a column that was asked for is missing, if one of them appears twice, or if neither `rating`
+    nor `comment` is there.
     """
     folded = [folded_name(name) for name in header]
     occurrences = Counter(folded)
     found: dict[str, int] = {}
-    for field in FIELDS:
-        wanted = names.get(field, field)
+    wanted_columns = {field: names.get(field, field) for field in FIELDS}
+    if newest_by is not None:
+        wanted_columns["newest"] = newest_by
+    for field, wanted in wanted_columns.items():
         times = occurrences[folded_name(wanted)]
         if times > 1:
             raise InputError(f"{path}: column {wanted!r} is there {times} times; {_list(header)}")
         if times == 1:
             found[field] = folded.index(folded_name(wanted))
-        elif field in names or field == "conversation_id":
+        elif field in names or field in ("conversation_id", "newest"):
             meant = nearest(folded_name(wanted), folded)
             meant = _within_struct(field, folded) or meant
             hint = trimmed(header[folded.index(meant)]) if meant is not None else "NAME"
+            remedy = (
+                f"--newest-by {shell_word(hint)}"
+                if field == "newest"
+                else f"--column {shell_word(f'{field}={hint}')}"
+            )
             raise InputError(
                 f"{path}: there is no column {wanted!r}; {_list(header)}. "
-                f"If another one holds it: --column {shell_word(f'{field}={hint}')}"
+                f"If another one holds it: {remedy}"
             )
-    if len(found) == 1:
+    if not found.keys() & {"rating", "comment"}:
         names_within = (_within_struct(field, folded) or "NAME" for field in FIELDS[1:])
         options = " ".join(
             f"--column {shell_word(f'{field}={name}')}"
@@ -47,17 +61,14 @@ def find_columns(path: Path, header: Sequence[str], names: Mapping[str, str]) ->
             f"{path}: there is no column 'rating' and no column 'comment'; {_list(header)}. "
             f"If others hold them: {options}"
         )
+    if (ours := find_own_columns(header)) is not None:
+        found["job"] = ours.job
     return found
 
 
 def _within_struct(field: str, folded: Sequence[str]) -> str | None:
     """Return the column of that name within a struct, if there is one."""
     return next((name for name in folded if name.endswith(f".{field}")), None)
-
-
-def folded_name(name: str) -> str:
-    """Return a column's name without what does not matter: case, and what nobody sees around it."""
-    return composed(trimmed(name)).casefold()
 
 
 def _list(header: Sequence[str]) -> str:

@@ -37,6 +37,7 @@ class CsvSource:
         *,
         delimiter: str | None = None,
         encoding: str = "utf-8",
+        newest_by: str | None = None,
         skip_lines: int = 0,
         trust_quotes: bool = False,
         nulls: Collection[str] = (),
@@ -56,20 +57,22 @@ class CsvSource:
         self._dialect = sample.dialect(columns, delimiter, trust_quotes=trust_quotes)
         self.delimiter = self._dialect.delimiter
         try:
-            self.header, places = self._read_header(columns)
+            self.header, places = self._read_header(columns, newest_by)
         except InputError as error:
             raise InputError(f"{error}{sample.hint(columns, self._codec)}") from None
         self._shape = Shape(self.header, places, self.delimiter)
         self._make = RowMaker(self.header, places, self._codec, nulls)
 
-    def _read_header(self, columns: Mapping[str, str]) -> tuple[Sequence[str], dict[str, int]]:
+    def _read_header(
+        self, columns: Mapping[str, str], newest_by: str | None
+    ) -> tuple[Sequence[str], dict[str, int]]:
         with contextlib.closing(self._records(None)) as records:
             first = next(records, None)
         if first is None:
             raise InputError(f"{self.path} has no header: it holds nothing but blank lines")
         if first.problem is not None:
             raise InputError(f"{self.path}, line {first.line}: the header: {first.problem}")
-        return first.fields, find_columns(self.path, first.fields, columns)
+        return first.fields, find_columns(self.path, first.fields, columns, newest_by)
 
     def batches(self, first_seq: int, size: int) -> Iterator[Sequence[Row]]:
         """Yield all rows; see `RowSource`."""

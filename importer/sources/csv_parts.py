@@ -14,10 +14,10 @@ from itertools import islice
 import pyarrow as pa
 
 from importer.model import Row
-from importer.settings import FIELDS
 from importer.sources.base import Part, RowPart
 from importer.sources.blocks import Blocks
 from importer.sources.column_part import ColumnBlock
+from importer.sources.columns import CELLS
 from importer.sources.csv_records import Lines, Record, RecordReader
 from importer.sources.csv_rows import RowMaker
 from importer.sources.csv_shape import Dialect, Shape
@@ -39,9 +39,11 @@ BLOCK = 512 * 1024
 PIECE = 16 * 1024
 #: What the differential test covers.
 TRIED_DELIMITERS = frozenset(",;\t|")
-#: After so many odd pieces in a row, more than one goes to the exact reader unseen.
+#: After so many odd pieces in a row, more and more of them go to the exact reader unseen: so many
+#: at first, then twice as many each time.
 _PATIENCE = 3
-_MOST_PIECES = 16
+_FIRST_UNSEEN = 16
+_MOST_UNSEEN = 1024
 #: A block of which more than one row in so many has to be read on its own is read exactly.
 _ODD_SHARE = 8
 #: Rows of the exact reader that are handed on together.
@@ -72,10 +74,9 @@ class TwoTierReader:
         # There may be a piece of blank lines before it.
         while self._awaits_header and (block := blocks.take(piece)):
             yield from self._exactly(block)
-        size, odd_pieces = self._size, 0
+        size, odd_pieces, unseen = self._size, 0, _FIRST_UNSEEN
         while block := blocks.take(size):
-            is_unseen = odd_pieces > _PATIENCE and size > piece
-            if not is_unseen and blocks.is_whole(block):
+            if blocks.is_whole(block):
                 parsed = self._parse(block)
                 part = None if parsed is None else self._by_column(parsed, block)
                 if part is not None:
@@ -83,17 +84,24 @@ class TwoTierReader:
                     self._seq += len(part)
                     if len(part):
                         yield part
-                    size, odd_pieces = min(2 * size, self._size), 0
+                    size, odd_pieces, unseen = min(2 * size, self._size), 0, _FIRST_UNSEEN
                     continue
-            if not is_unseen and size > piece:
+            if size > piece:
                 blocks.give_back(block)  # most of it may be plain all the same
                 size = piece
                 continue
             odd_pieces += 1
             yield from self._exactly(block)
-            # Where everything is odd, looking at each piece is in vain.
-            is_tried_next = odd_pieces <= _PATIENCE or is_unseen
-            size = piece if is_tried_next else min(_MOST_PIECES * piece, self._size)
+            if odd_pieces > _PATIENCE:
+                # Where everything is odd, looking at each piece is in vain.
+                yield from self._unseen(unseen * piece)
+                unseen = min(2 * unseen, _MOST_UNSEEN)
+
+    def _unseen(self, length: int) -> Generator[Part, None, None]:
+        """Let the exact reader have so many bytes, whatever is in them."""
+        while length > 0 and (block := self._blocks.take(min(length, self._size))):
+            length -= len(block)
+            yield from self._exactly(block)
 
     def _by_column(self, parsed: Parsed, block: bytes) -> ColumnBlock | None:
         """Return the rows of a block; None if too many of them have to be read on their own."""
@@ -111,7 +119,7 @@ class TwoTierReader:
             batch.column(str(self._make.places[field]))
             if field in self._make.places
             else empty_cells(batch.num_rows)
-            for field in FIELDS
+            for field in CELLS
         ]
         odd = self._odd_places(parsed, columns[0], located)
         if len(odd) * _ODD_SHARE > batch.num_rows:
@@ -120,7 +128,7 @@ class TwoTierReader:
         if odd:
             records = [self._alone(located(), place) for place in odd]
             found = self._rows_of(odd, records)
-            for at, field in enumerate(FIELDS):
+            for at, field in enumerate(CELLS):
                 own = ["" if row is None else str(getattr(row, field)) for row in found]
                 columns[at] = with_gaps(columns[at], len(located()), miscounted, odd, own)
             gone = [place for place, row in zip(odd, found, strict=True) if row is None]
@@ -128,7 +136,7 @@ class TwoTierReader:
                 located().drop(gone)
                 columns = [without(one, gone) for one in columns]
             rows = {row.seq - self._seq: row for row in found if row is not None and row.problem}
-        columns[1:] = [emptied(one, self._make.nulls) for one in columns[1:]]
+        columns[1:3] = [emptied(one, self._make.nulls) for one in columns[1:3]]
         see_columns(self._make.noticed, columns[0], columns[2])
         if not block.endswith(b"\n"):
             last = block[block.rfind(b"\n") + 1 :]
@@ -204,19 +212,20 @@ class _Lines:
         #: What reads the lines.
         self.reader: RecordReader | None = None
         if blocks.is_whole(block):
-            self._text = blocks.decoded(block)
+            text = blocks.decoded(block)
         else:
             blocks.give_back(block)
-            self._text = blocks.text()
+            text = blocks.text()
+        self._readline = text.readline
 
     def readline(self, limit: int, /) -> str:
-        if line := self._text.readline(limit):
+        if line := self._readline(limit):
             return line
         is_within = self.reader is not None and self.reader.is_within_record
         if not is_within or self._blocks.is_at_end:
             return ""
-        self._text = self._blocks.text()
-        return self._text.readline(limit)
+        self._readline = self._blocks.text().readline
+        return self._readline(limit)
 
 
 def is_parsed_alike(delimiter: str) -> bool:

@@ -34,6 +34,8 @@ class RowMaker:
         place = self.places
         id_at = place["conversation_id"]
         rating_at, comment_at = place.get("rating"), place.get("comment")
+        newest_at, job_at = place.get("newest"), place.get("job")
+        is_ranked = newest_at is not None or job_at is not None
         nulls, see = self.nulls, self.noticed.see
         for seq, (line, fields, problem) in enumerate(records, first_seq):
             if problem is not None:
@@ -48,7 +50,13 @@ class RowMaker:
                     rating = "" if rating.strip() in nulls else rating
                     comment = "" if comment.strip() in nulls else comment
                 see(conversation, comment)
-                yield Row(seq, conversation, rating, comment, line)
+                row = Row(seq, conversation, rating, comment, line)
+                if is_ranked:
+                    row = row._replace(
+                        newest="" if newest_at is None else fields[newest_at],
+                        job="" if job_at is None else fields[job_at],
+                    )
+                yield row
 
     def _undecodable(self, fields: list[str], byte: int) -> str:
         column = next(

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
-from importer.sources.columns import folded_name
+from importer.common.text import folded_name
 from importer.sources.csv_records import kept_byte
 from importer.sources.csv_shape import Dialect
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from importer.common.text import folded_name
 from importer.common.uuids import UUID_LENGTH, canonical_uuid
-from importer.sources.columns import folded_name
 
 #: What a line must hold to have a UUID in it, whatever its spelling.
 MAY_HOLD_ID = re.compile("[0-9a-fA-F]{8}")

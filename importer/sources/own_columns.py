@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from importer.sources.columns import folded_name
+from importer.common.text import folded_name
 
 #: In this order; `file` is there only if a job has several inputs.
 OWN_COLUMNS = ("file", "job", "row", "reason", "http_status", "attempts", "detail")

@@ -10,16 +10,26 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from importer.common.text import shell_word
+from importer.common.text import folded_name, shell_word
 from importer.errors import InputError
 from importer.model import Reason, Row
 from importer.settings import FIELDS
 from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart
-from importer.sources.columns import find_columns, folded_name
+from importer.sources.columns import CELLS, find_columns
 from importer.sources.noticed import Noticed
-from importer.sources.parquet_cells import Cell, as_text, cell_text, original_text, same
+from importer.sources.parquet_cells import (
+    Cell,
+    as_text,
+    cell_text,
+    holds_moments,
+    moment_text,
+    moments,
+    original_text,
+    same,
+)
 from importer.sources.parquet_schema import column_of, column_paths, type_of
 
+_MAY_BE_NULL = ("rating", "comment")
 #: Bytes of a column that are read at a time; without a bound a whole row group's column would be.
 _BUFFER = 1 << 20
 
@@ -33,6 +43,7 @@ class ParquetSource:
         columns: Mapping[str, str],
         nulls: Collection[str] = (),
         *,
+        newest_by: str | None = None,
         delimiter: str | None = None,
         encoding: str = "utf-8",
     ) -> None:
@@ -51,7 +62,7 @@ class ParquetSource:
         self._paths = [*column_paths(schema)]
         self.header: Sequence[str] = [".".join(path) for path in self._paths]
         self._check_structs(columns)
-        self._columns = find_columns(path, self.header, columns)
+        self._columns = find_columns(path, self.header, columns, newest_by)
         self._cells = {
             field: self._cell(field, self.header[index], type_of(schema, self._paths[index]))
             for field, index in self._columns.items()
@@ -138,7 +149,7 @@ class ParquetSource:
 
     @property
     def _names(self) -> list[str]:
-        return [self.header[index] for index in self._columns.values()]
+        return [*dict.fromkeys(self.header[index] for index in self._columns.values())]
 
     def _rows(self, batch: pa.RecordBatch, first_seq: int) -> list[Row]:
         empty = [""] * batch.num_rows
@@ -147,18 +158,12 @@ class ParquetSource:
         for field, index in self._columns.items():
             values = column_of(batch, self._paths[index])
             cells[field] = self._texts(field, values, problems)
-            if self._nulls and field != "conversation_id":
+            if self._nulls and field in _MAY_BE_NULL:
                 cells[field] = ["" if one.strip() in self._nulls else one for one in cells[field]]
         rows = [
-            Row(seq, conversation, rating, comment)
-            for seq, (conversation, rating, comment) in enumerate(
-                zip(
-                    cells["conversation_id"],
-                    cells.get("rating", empty),
-                    cells.get("comment", empty),
-                    strict=True,
-                ),
-                first_seq,
+            Row(seq, conversation, rating, comment, newest=newest, job=job)
+            for seq, (conversation, rating, comment, newest, job) in enumerate(
+                zip(*(cells.get(field, empty) for field in CELLS), strict=True), first_seq
             )
         ]
         for place, problem in problems.items():
@@ -174,7 +179,7 @@ class ParquetSource:
         from importer.sources.plain import empty_cells  # noqa: PLC0415 -- as above
 
         columns: list[pa.StringArray] = []
-        for field in FIELDS:
+        for field in CELLS:
             if field not in self._columns:
                 columns.append(empty_cells(batch.num_rows))
                 continue
@@ -182,7 +187,7 @@ class ParquetSource:
             column = text_column(values, partial(self._texts, field, problems={}))
             if column is None:
                 return None
-            columns.append(column if field == "conversation_id" else emptied(column, self._nulls))
+            columns.append(emptied(column, self._nulls) if field in _MAY_BE_NULL else column)
         see_columns(self._noticed, columns[0], columns[2])
         return columns
 
@@ -202,6 +207,8 @@ class ParquetSource:
 
     def _cell(self, field: str, name: str, kind: pa.DataType) -> Cell:
         """Return the function from a cell that is not null to its text."""
+        if field == "newest" and holds_moments(kind):
+            return moment_text
         if (cell := cell_text(kind, is_id=field == "conversation_id")) is not None:
             return cell
         needed = "binary or UUID" if field == "conversation_id" else "numbers or true/false"
@@ -214,8 +221,10 @@ class ParquetSource:
             values = values.storage
         convert = self._cells[field]
         try:
+            if convert is moment_text:
+                values = moments(values)
             cells = values.to_pylist()
-            if convert is same:
+            if convert in (same, moment_text):
                 return [cell or "" for cell in cells]
             return ["" if cell is None else convert(cell) for cell in cells]
         except UnicodeDecodeError:

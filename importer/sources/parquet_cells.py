@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from importer.common.uuids import uuid_text
 from importer.sources.csv_records import KEEP_BYTES
@@ -44,6 +45,24 @@ def cell_text(kind: pa.DataType, *, is_id: bool) -> Cell | None:
 def same(cell: str) -> str:
     """Return `cell`."""
     return cell
+
+
+def holds_moments(kind: pa.DataType) -> bool:
+    """Return whether values of this type are moments or days."""
+    kind = _plain(kind)
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
+
+
+def moments(values: pa.Array) -> pa.Array:
+    """Return moments as text; Python's datetime would lose what is below a microsecond."""
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    return pc.cast(values, pa.string())
+
+
+def moment_text(cell: object) -> str:
+    """Return a moment as text."""
+    return str(cell)
 
 
 def original_text(cell: pa.Scalar, convert: Cell) -> str:

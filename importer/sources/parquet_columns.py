@@ -44,6 +44,8 @@ def text_column(values: pa.Array, convert: Convert) -> pa.StringArray | None:
             return _as_string(values)
         if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
             return _by_distinct_values(values, convert)
+        if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type):
+            return _as_string(values)
     except pa.ArrowException:
         pass  # bytes that are not valid UTF-8, for one: whoever reads row by row says where
     return None

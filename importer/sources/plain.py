@@ -42,7 +42,7 @@ class PlainParser:
     def __init__(self, dialect: Dialect, shape: Shape, places: Iterable[int], most: int) -> None:
         delimiter = dialect.delimiter
         self._holds_row = None if dialect.trust_quotes else HiddenRows(shape, delimiter)
-        wanted = [str(place) for place in places]
+        wanted = [str(place) for place in dict.fromkeys(places)]
         self._miscounted: list[int] = []
         self._read = pc.ReadOptions(
             use_threads=False,

@@ -28,13 +28,14 @@ def open_source(path: Path, settings: ImportSettings) -> RowSource:
     lacks a column.
     """
     _check_file(path)
-    if _format_of(path, settings.reading.format) is InputFormat.PARQUET:
+    if format_of(path, settings.reading.format) is InputFormat.PARQUET:
         from importer.sources.parquet import ParquetSource  # noqa: PLC0415 -- pyarrow is heavy
 
         return ParquetSource(
             path,
             settings.mapping.columns,
             settings.mapping.nulls,
+            newest_by=settings.mapping.newest_by,
             delimiter=settings.reading.delimiter,
             encoding=settings.reading.encoding,
         )
@@ -45,6 +46,7 @@ def open_source(path: Path, settings: ImportSettings) -> RowSource:
         settings.mapping.columns,
         delimiter=settings.reading.delimiter,
         encoding=settings.reading.encoding,
+        newest_by=settings.mapping.newest_by,
         skip_lines=settings.reading.skip_lines,
         trust_quotes=settings.reading.trust_quotes,
         nulls=settings.mapping.nulls,
@@ -133,7 +135,8 @@ def _inner_ending(name: str) -> str:
     return path.suffix.lower()
 
 
-def _format_of(path: Path, given: InputFormat | None) -> InputFormat:
+def format_of(path: Path, given: InputFormat | None) -> InputFormat:
+    """Return the format of a file: the one that is `given`, or by its name."""
     if given is not None:
         return given
     ending = _inner_ending(path.name)

@@ -1,7 +1,8 @@
-"""The one flow: rows are read, sent in the right order, and recorded, until nothing is left.
+"""The one flow: the job is found or begun, its rows are sent and recorded, until nothing is left.
 
-The inputs are opened and checked, the job is found or begun, a run of it reads and sends until
-it is done or stopped, and the journal is turned into what a person needs.
+A new job is surveyed and compared with the earlier ones of its product before it begins, so which
+rows are sent is known before the first request. Then a run of it reads and sends until it is done
+or stopped, and the journal is turned into what a person needs.
 """
 
 from __future__ import annotations
@@ -10,31 +11,35 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 import anyio
+import anyio.from_thread
 import anyio.to_thread
 
 from importer.clarityq.api_key import ApiKey
 from importer.clarityq.rotating_client import RotatingClient
+from importer.common.durations import format_duration
+from importer.common.text import counted
 from importer.engine.clock import Clock
 from importer.engine.control import Control
 from importer.engine.progress import Observer
-from importer.engine.reader import Input
+from importer.engine.reader import read_rows
 from importer.engine.resume import ResumeState
 from importer.engine.run import Run
-from importer.errors import AccountingError, InputError, JobHeldError, StoppedError
-from importer.feedback.normalise import Normaliser
-from importer.feedback.ratings import RatingTable
-from importer.jobs.identity import fingerprint
-from importer.jobs.open_job import Job, open_job
-from importer.jobs.records import InputFile, Totals
+from importer.errors import AccountingError, InputError, JobHeldError, StoppedError, one_error
+from importer.jobs.job import Job
+from importer.jobs.product import Product, hold_product
+from importer.jobs.records import Totals
 from importer.model import OutcomeKind, RunEnd, exit_code
 from importer.reporting.left_overs import write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Summary, summarise
-from importer.settings import ImportSettings, LongComments
+from importer.settings import ImportSettings
 from importer.sources.base import RowSource
-from importer.sources.registry import open_carried_over, open_source
+from importer.sources.registry import open_source
+from importer.survey.progress import SurveyProgress, SurveyStoppedError
+from importer.survey.survey_pass import same_content
+from importer.workflows.begin_job import Watch, begin_job, inputs_of, not_tried_again
 
-#: Seconds between two tries to get hold of a job that another run holds.
+#: Seconds between two tries to get hold of a product that another run holds.
 _LOCK_INTERVAL = 0.5
 
 
@@ -52,51 +57,32 @@ async def run_import_job(
     an `ImporterError` when the run could not start, or the journal could not be written.
     """
     control, clock = control or Control(), clock or Clock()
-    with ExitStack() as stack:
-        sources = [open_source(path, settings) for path in settings.reading.inputs]
-        for source in sources:
-            stack.callback(source.close)
-        inputs = await anyio.to_thread.run_sync(
-            fingerprint, settings.reading.inputs, control.stopped
-        )
-        if control.end is not None:
-            raise StoppedError(exit_code(control.end, {}))
-        job = await _open_job(stack, settings, inputs, control)
-        job.journal.begin_run(
-            clock.wall(), clock.wall() + settings.timeouts.late_effect, settings.as_record()
-        )
-        normalise = Normaliser(
-            settings.mapping.ratings,
-            truncate_comments=settings.mapping.long_comments is LongComments.TRUNCATE,
-        )
-        read = [Input(source, normalise) for source in sources]
-        if (carried := job.carried_over) is not None:
-            source = open_carried_over(carried, settings)
-            stack.callback(source.close)
-            sources.insert(0, source)
-            # Most of them wait for their conversation: to ask is cheaper than to try.
-            read.insert(0, Input(source, Normaliser(RatingTable()), ask_status=True))
-        resumed = await anyio.to_thread.run_sync(ResumeState.load, job.journal)
-        for observer in observers:
-            observer.started(job.folder, settings, resumed.totals.settled)
-        async with RotatingClient(settings, key, wall=clock.wall) as client:
-            run = Run(
-                settings, job.journal, resumed, read, client, control, observers, clock, job.ledger
-            )
-            if not settings.target.sandbox:  # an embedded sandbox ends with its run
-                run.wait_until_quiet(job.quiet_at)
-            await run.work()
-        return await anyio.to_thread.run_sync(_conclude, job, sources, resumed, run, clock)
+    with one_error(), ExitStack() as stack:
+        async with anyio.create_task_group() as timing:
+            timing.start_soon(_end_in_time, settings.job.max_duration, control)
+            sources = [open_source(path, settings) for path in settings.reading.inputs]
+            for source in sources:
+                stack.callback(source.close)
+            product = await _hold(stack, settings, control)
+            importing = _Importing(settings, key, sources, control, observers, clock)
+            summary = await importing.work_on(product)
+            timing.cancel_scope.cancel()
+    return summary
 
 
-async def _open_job(
-    stack: ExitStack, settings: ImportSettings, inputs: Sequence[InputFile], control: Control
-) -> Job:
-    """Open the job, and wait for another run to let go of it for as long as the user has said."""
+async def _end_in_time(longest: float | None, control: Control) -> None:
+    """Stop the run when its time box has ended."""
+    if longest is not None:
+        await anyio.sleep(longest)
+        control.stop(RunEnd.TIME_BOX, f"the time box of {format_duration(longest)} has ended")
+
+
+async def _hold(stack: ExitStack, settings: ImportSettings, control: Control) -> Product:
+    """Hold the product; wait for another run to let go of it for as long as the user has said."""
     until = anyio.current_time() + settings.job.wait_for_lock
     while True:
         try:
-            return stack.enter_context(open_job(settings, inputs))
+            return stack.enter_context(hold_product(settings))
         except JobHeldError:
             if anyio.current_time() >= until:
                 raise
@@ -105,12 +91,95 @@ async def _open_job(
             raise StoppedError(exit_code(control.end, {}))
 
 
+class _Importing:
+    """One run of a job, from where the product is held."""
+
+    def __init__(
+        self,
+        settings: ImportSettings,
+        key: ApiKey,
+        sources: Sequence[RowSource],
+        control: Control,
+        observers: Sequence[Observer],
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._key = key
+        self._sources = sources
+        self._control = control
+        self._observers = observers
+        self._clock = clock
+
+    async def work_on(self, product: Product) -> Summary:
+        """Resume the job that the settings mean, or begin it, and make one run of it."""
+        job, excess = await anyio.to_thread.run_sync(self._find_or_begin, product)
+        try:
+            return await self._run(product, job, excess)
+        finally:
+            job.close()
+
+    def _find_or_begin(self, product: Product) -> tuple[Job, str | None]:
+        """Return the job, and why nothing of it is to be sent, None if it may be."""
+        job = product.resumable(same_content(self._sources))
+        if job is not None:
+            return job, None
+        watch = Watch(lambda: self._control.end is not None, self._tell)
+        try:
+            return begin_job(product, self._settings, self._sources, watch)
+        except SurveyStoppedError as stopped:
+            raise _stopped(stopped, self._control.end or RunEnd.SIGINT) from None
+
+    def _tell(self, progress: SurveyProgress) -> None:
+        for observer in self._observers:
+            anyio.from_thread.run_sync(observer.surveying, progress)
+
+    async def _run(self, product: Product, job: Job, excess: str | None) -> Summary:
+        settings, clock, journal = self._settings, self._clock, job.journal
+        job.begin_run(clock.wall(), settings.as_record())
+        resumed = await anyio.to_thread.run_sync(ResumeState.load, journal)
+        for observer in self._observers:
+            observer.started(job.folder, settings, resumed.totals.settled)
+        inputs = inputs_of(job, product, settings, self._sources)
+        not_sent = journal.not_sent() | not_tried_again(job, product, settings, clock.wall())
+        batches = read_rows(inputs, resumed.settled, not_sent)
+        async with RotatingClient(settings, self._key, wall=clock.wall) as client:
+            run = Run(
+                settings, job, resumed, batches, client, self._control, self._observers, clock
+            )
+            try:
+                if excess is not None:
+                    self._control.stop(RunEnd.DATA_LIMIT, excess)
+                    await run.record_unsent()
+                else:
+                    if not settings.target.sandbox:  # an embedded sandbox ends with its run
+                        run.hold_back(job.held(), journal.ranked(), all_rows=job.waits_for_missing)
+                    await run.work()
+            finally:
+                batches.close()
+        read = [each.source for each in inputs]
+        return await anyio.to_thread.run_sync(_conclude, job, read, resumed, run, clock)
+
+
+def _stopped(stopped: SurveyStoppedError, end: RunEnd) -> StoppedError:
+    """Return what is raised for a survey that was told to stop."""
+    message = f"{stopped}: nothing was sent"
+    left = stopped.progress.seconds_left
+    if end is RunEnd.TIME_BOX and left is not None:
+        message += (
+            f". The survey alone needs about {format_duration(left)} more: give --max-duration more"
+        )
+    return StoppedError(exit_code(end, {}), message)
+
+
 def _conclude(
     job: Job, sources: Sequence[RowSource], resumed: ResumeState, run: Run, clock: Clock
 ) -> Summary:
     """Check the accounts, write what a person needs, and close the run in the journal."""
-    _check_accounts(job.journal.totals(), resumed.totals.settled, run)
+    totals = job.journal.totals(to_do=True)
+    _check_accounts(totals, resumed.totals.settled, run)
     end, message = run.control.end or RunEnd.FINISHED, run.control.message
+    if end is RunEnd.FINISHED and totals.outcomes[OutcomeKind.PENDING]:
+        end, message = RunEnd.LIMIT, "the conversations of --limit are done"
     try:
         files = write_left_over_files(job.folder, job.journal, sources)
     except InputError as error:
@@ -122,20 +191,18 @@ def _conclude(
     )  # fmt: skip
     summary.write()
     write_report(summary)
-    quiet_at = run.quiet_at()
-    job.journal.end_run(now, end, message, quiet_at)
-    if job.ledger is not None:
-        job.ledger.ledger.end_run(quiet_at)
+    in_doubt = ((row.feedback.seq, row.feedback.conversation_id) for row in run.in_doubt())
+    job.journal.end_run(now, end, message, in_doubt)
     return summary
 
 
 def _check_accounts(totals: Totals, settled_before: int, run: Run) -> None:
     """Raise `AccountingError` unless every row that was read is accounted for.
 
-    The journal's count, the run's own and the lanes' are taken independently of each other.
+    The journal's count, the run's own and the queue's are taken independently of each other.
     """
     pending = totals.outcomes[OutcomeKind.PENDING]
-    finished = run.control.end is None
+    finished = run.control.end is None and not run.has_reached_limit
     if (
         run.admitted != run.recorded + run.outstanding
         or totals.settled != settled_before + run.recorded
@@ -143,7 +210,7 @@ def _check_accounts(totals: Totals, settled_before: int, run: Run) -> None:
         or (finished and pending)
     ):
         raise AccountingError(
-            f"the outcomes do not add up: {totals.rows} rows read, {totals.settled} done, "
+            f"the outcomes do not add up: {counted(totals.rows, 'row')}, {totals.settled} done, "
             f"{settled_before} of them before this run, {run.admitted} admitted, {run.recorded} "
             f"recorded, {run.outstanding} outstanding. This is a defect of the importer; please "
             "report it. The journal is kept"

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from importer.api import run_import
 from importer.cli.app import cli
-from importer.errors import ExitCode
+from importer.errors import ExitCode, SettingsError
 from importer.jobs.journal_reader import JournalReader
 from importer.model import OutcomeKind, Reason
 from importer.reporting.left_overs import REPORT_NAME
@@ -106,8 +106,8 @@ async def test_the_story_of_a_conversation_has_its_rows_and_every_attempt(
     assert "the conversation is completed" in text
     assert "succeeded, after" in text
 
-    code, text = command("explain", summary.folder, conversation(999))
-    assert (code, "no row" in text) == (ExitCode.ROWS_NOT_IMPORTED, True)
+    with pytest.raises(SettingsError, match="there is no row"):
+        command("explain", summary.folder, conversation(999))
 
 
 async def test_without_its_input_a_story_comes_from_the_journal_alone(

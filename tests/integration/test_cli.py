@@ -90,7 +90,7 @@ def test_check_reviews_the_file_without_sending(messy: Path) -> None:
         "'5 stars' 1 rejected",
         "1 conversation of 1 with more than one row",
         "1 row with a comment only",
-        "At 0.5 requests/s the import takes about 4.0 s",
+        "At 0.5 requests/s the import takes about 2.0 s",
     ):
         assert text in " ".join(done.stdout.split())
 

@@ -1,5 +1,6 @@
 """Other systems are told of every run: that it has started, and how it ended."""
 
+import contextlib
 import json
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -17,7 +18,7 @@ from click.testing import CliRunner
 from importer.api import run_import
 from importer.cli.app import cli
 from importer.errors import ExitCode, ImporterError, SettingsError
-from importer.jobs.lock import hold
+from importer.jobs.product import hold_product
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
 from importer.workflows import publish
@@ -80,6 +81,8 @@ class Listener:
 
     def __init__(self) -> None:
         self.heard: list[str] = []
+
+    def surveying(self, *_: object) -> None: ...
 
     def started(self, *_: object) -> None: ...
 
@@ -168,15 +171,15 @@ async def test_a_run_that_cannot_start_is_told_with_code_and_sentence(
     }  # fmt: skip
     good = await run_import(settings_for(clean, **told), api_key="any")
     monitor.told.clear()
+    held = (
+        contextlib.nullcontext() if change != "held" else hold_product(settings_for(clean, **told))
+    )
     settings = settings_for(clean, **told)
     if change == "missing":
         settings = settings_for(tmp_path / "missing.csv", **told)
     if change == "defect":
         monkeypatch.setattr("importer.api.run_import_job", lambda *_, **__: 1 / 0)
-    with (
-        hold(tmp_path / "jobs", good.folder.name.rpartition("-")[0] if change == "held" else "-"),
-        pytest.raises((ImporterError, ZeroDivisionError)),
-    ):
+    with held, pytest.raises((ImporterError, ZeroDivisionError)):
         await run_import(settings, api_key="any")
 
     assert {"/ping/start", f"/ping/{int(code)}"} < set(monitor.places)

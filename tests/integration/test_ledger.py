@@ -11,9 +11,8 @@ import pytest
 
 from importer.api import run_import
 from importer.engine.control import Control
-from importer.errors import ExitCode, JobHeldError
-from importer.jobs.identity import fingerprint
-from importer.jobs.open_job import open_job
+from importer.errors import ExitCode, JobHeldError, UnfinishedJobError
+from importer.jobs.product import hold_product
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.sandbox.faults import FaultPicker, Faults
 from importer.settings import ImportSettings, Retry
@@ -128,7 +127,12 @@ async def test_what_a_stopped_job_may_have_sent_is_not_taken_for_unchanged(
     await anyio.sleep(0.05)
     assert nights.service.stored()[who] == ("NEGATIVE", None)
 
-    await nights.night([(who, "POSITIVE", "")], skip_unchanged=True)
+    again = [(who, "POSITIVE", "")]
+    with pytest.raises(UnfinishedJobError, match=r"(?s)Resume it first:.*night-2.*--replace"):
+        await nights.night(again, skip_unchanged=True)
+    assert await nights.night(again, skip_unchanged=True, replace=True) == {
+        OutcomeKind.SUCCEEDED: 1
+    }
     assert nights.service.stored()[who] == ("POSITIVE", None)
 
 
@@ -179,7 +183,7 @@ async def test_one_job_of_a_product_runs_at_a_time_and_another_may_wait(nights: 
     second = nights.settings(rated(range(2)), wait_for_lock=0.0)
     patient = nights.settings(rated(range(3)), wait_for_lock=30.0)
     async with anyio.create_task_group() as tasks:
-        with open_job(first, fingerprint(first.reading.inputs)):
+        with hold_product(first):
             with pytest.raises(JobHeldError, match="process"):
                 await run_import(second, api_key="any")
             tasks.start_soon(partial(run_import, patient, api_key="any"))

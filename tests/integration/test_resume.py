@@ -18,10 +18,10 @@ from importer.api import run_import
 from importer.engine.control import Control
 from importer.engine.progress import Progress
 from importer.errors import InputChangedError, JobHeldError, JournalError, SettingsError
-from importer.jobs.identity import fingerprint
-from importer.jobs.journal import FILE_NAME, Journal
+from importer.jobs.journal import Journal
+from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.open_job import open_job
+from importer.jobs.product import hold_product
 from importer.model import OutcomeKind, RunEnd
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
@@ -88,6 +88,7 @@ class StopWhen:
         self.control = control
         self.condition = condition
 
+    def surveying(self, *_: object) -> None: ...
     def started(self, *_: object) -> None: ...
     def noticed(self, message: str) -> None: ...
     def progressed(self, progress: Progress) -> None:
@@ -247,10 +248,7 @@ async def test_a_job_in_use_is_refused_within_one_process_too(
         refused = False
 
         def started(self, *_: object) -> None:
-            with (
-                pytest.raises(JobHeldError),
-                open_job(settings, fingerprint(settings.reading.inputs)),
-            ):
+            with pytest.raises(JobHeldError), hold_product(settings):
                 pass
             self.refused = True
 

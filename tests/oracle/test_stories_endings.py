@@ -180,7 +180,7 @@ def test_max_failures_end_with_3_and_the_printed_commands_lead_to_the_end(
 @promise("T12", "J17", "E1")
 @pytest.mark.parametrize(
     "left",
-    [False, pytest.param(True, marks=unkept("T12", "the rows of an aborted canary are failed"))],
+    [False, True],
 )
 def test_an_aborted_canary_ends_with_3_and_the_printed_command_resumes(
     desk: Desk, service: Service, left: bool
@@ -268,7 +268,6 @@ def test_a_second_signal_quits_at_once_and_nothing_recorded_is_lost(
 
 
 @promise("A2", "J17", "E1")
-@unkept("A2", "a job begins although another one of the product is unfinished")
 def test_another_unfinished_job_is_in_the_way_and_the_printed_commands_clear_it(
     desk: Desk, service: Service
 ) -> None:

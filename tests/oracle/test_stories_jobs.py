@@ -11,7 +11,7 @@ import pytest
 
 from tests.oracle.answers import OK, silence, slow, status
 from tests.oracle.drive import Desk, Running, conversation, rows
-from tests.oracle.marks import promise, unkept
+from tests.oracle.marks import promise
 from tests.oracle.service import Service
 
 ONE, TWO = conversation(1), conversation(2)
@@ -80,7 +80,7 @@ def test_a_killed_job_is_resumed_and_every_row_is_accounted_for(
     "stops",
     [
         0,
-        pytest.param(1, marks=unkept("A10", "a run that is stopped while it waits ends the wait")),
+        1,
     ],
 )
 def test_a_killed_request_loses_even_if_the_next_run_is_stopped_while_it_waits(
@@ -104,7 +104,6 @@ def test_a_killed_request_loses_even_if_the_next_run_is_stopped_while_it_waits(
 
 
 @promise("A2", "A9", "A10")
-@unkept("A2", "another job begins beside an unfinished one and does not wait for its requests")
 def test_a_killed_job_and_the_next_night_end_with_the_next_night(
     desk: Desk, service: Service
 ) -> None:
@@ -119,7 +118,6 @@ def test_a_killed_job_and_the_next_night_end_with_the_next_night(
 
 
 @promise("A2", "A6", "A19")
-@unkept("A2", "a job without a ledger is resumed although a newer job has set its conversations")
 def test_an_old_job_that_is_resumed_does_not_undo_a_newer_one(desk: Desk, service: Service) -> None:
     desk.write("monday.csv", rows(range(1, 61), "monday"))
     desk.write("tuesday.csv", rows(range(1, 61), "tuesday"))
@@ -133,7 +131,6 @@ def test_an_old_job_that_is_resumed_does_not_undo_a_newer_one(desk: Desk, servic
 @promise("A6", "J7")
 @pytest.mark.parametrize("how", ["retry", "same_command"])
 @pytest.mark.parametrize("newer", ["succeeded", "left_over"])
-@unkept("A6", "without a ledger an old job is tried again whatever a newer one has done")
 def test_an_old_left_over_is_not_sent_once_a_newer_job_has_its_conversation(
     desk: Desk, service: Service, newer: str, how: str
 ) -> None:
@@ -180,7 +177,6 @@ def test_the_same_command_after_a_finished_job_sends_everything_in_a_new_folder(
 
 
 @promise("J7")
-@unkept("J7", "retry acts on the latest folder of that job's name")
 def test_retry_means_the_folder_that_it_is_given(desk: Desk, service: Service) -> None:
     desk.write("night.csv", rows(range(1, 11)))
     service.script(ONE, status(422))

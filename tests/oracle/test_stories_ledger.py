@@ -10,7 +10,7 @@ import pytest
 
 from tests.oracle.answers import status
 from tests.oracle.drive import Desk, Ended, conversation, rows
-from tests.oracle.marks import promise, unkept
+from tests.oracle.marks import promise
 from tests.oracle.service import Service
 from tests.oracle.test_stories_jobs import leave
 
@@ -104,10 +104,7 @@ def test_a_job_from_before_the_ledger_does_not_undo_what_came_after(
     [
         "succeeded",
         "unchanged",
-        pytest.param(
-            "left_over",
-            marks=unkept("A6", "an old row is sent where a newer job has only left one over"),
-        ),
+        "left_over",
     ],
 )
 def test_an_old_left_over_is_not_sent_once_a_newer_job_has_its_conversation(
@@ -167,7 +164,6 @@ def test_a_refusal_and_a_conversation_in_error_are_not_carried_over(
 
 
 @promise("A4", "A5")
-@unkept("A4", "a pending row of an unfinished job does not join the next job")
 def test_a_row_that_is_carried_over_does_not_beat_a_newer_pending_one(
     desk: Desk, service: Service
 ) -> None:
@@ -185,7 +181,6 @@ def test_a_row_that_is_carried_over_does_not_beat_a_newer_pending_one(
 
 @promise("A14")
 @pytest.mark.parametrize("how", ["lost", "damaged"])
-@unkept("A14", "a ledger that is lost or damaged is not rebuilt")
 def test_unchanged_feedback_is_known_without_the_ledger(
     desk: Desk, service: Service, how: str
 ) -> None:
@@ -198,7 +193,6 @@ def test_unchanged_feedback_is_known_without_the_ledger(
 
 @promise("A14", "A6")
 @pytest.mark.parametrize("how", ["lost", "damaged"])
-@unkept("A14", "a ledger that is lost or damaged is not rebuilt")
 def test_an_old_job_does_not_undo_a_newer_one_without_the_ledger(
     desk: Desk, service: Service, how: str
 ) -> None:
@@ -213,7 +207,6 @@ def test_an_old_job_does_not_undo_a_newer_one_without_the_ledger(
 
 
 @promise("A14", "A11")
-@unkept("A14", "an older ledger is believed, though the journals know more")
 def test_a_ledger_that_was_copied_back_does_not_hide_what_came_after(
     desk: Desk, service: Service
 ) -> None:
@@ -233,7 +226,6 @@ def test_a_ledger_that_was_copied_back_does_not_hide_what_came_after(
 
 @promise("A12")
 @pytest.mark.skipif(shutil.which("faketime") is None, reason="needs faketime")
-@unkept("A12", "a time in the future does not count as long ago")
 def test_a_time_in_the_future_counts_as_long_ago(desk: Desk, service: Service) -> None:
     desk.write("monday.csv", rows(range(1, 6), "same"))
     desk.prefix = ["faketime", "-f", "+400d"]
@@ -255,7 +247,7 @@ def test_restart_sends_what_is_unchanged(desk: Desk, service: Service) -> None:
 @promise("A18", "F3")
 @pytest.mark.parametrize(
     "between",
-    [False, pytest.param(True, marks=unkept("A18", "a fix counts as a new row of its own job"))],
+    [False, True],
 )
 def test_a_fix_of_monday_that_is_passed_on_friday(
     desk: Desk, service: Service, between: bool

@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from importer.common.row_set import RowSet
-from importer.engine.reader import Input, read_rows
+from importer.engine.reader import Input, Item, read_rows
+from importer.errors import InputError
 from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
-from importer.model import Feedback, Outcome, Row
+from importer.model import Row
 from importer.settings import ImportSettings
 from importer.sources.base import RowPart
 from importer.sources.parquet import ParquetSource
@@ -97,15 +98,18 @@ def write(folder: Path, number: int) -> Path:
 
 def see(settings: ImportSettings, path: Path, from_size: int) -> tuple[object, ...]:
     rows: list[Row] = []
-    items: list[Feedback | Outcome] = []
+    items: list[Item] = []
     with patch("importer.sources.parquet.BY_COLUMN_FROM", from_size):
         source = ParquetSource(path, {})
         for part in source.parts(1, 500):
             rows += part.rows if isinstance(part, RowPart) else part.rows()
         assert source.progress() == 1
         for batch in read_rows([Input(source, Normaliser(TABLE))], RowSet()):
-            items += batch.items
-        found = check_inputs(settings)
+            items += batch
+        try:
+            found = check_inputs(settings)
+        except InputError as error:  # there is no rating column for the rating table
+            return rows, items, str(error)
     return rows, items, replace(found), list(found.words.items()), list(found.problems)
 
 

@@ -16,16 +16,17 @@ from unittest.mock import patch
 import pytest
 
 from importer.common.row_set import RowSet
-from importer.engine.reader import Input, read_rows
+from importer.engine.reader import Input, Item, read_rows
 from importer.errors import InputError
 from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
-from importer.model import Feedback, Outcome, Row
+from importer.model import Row
 from importer.settings import ImportSettings, LongComments
 from importer.sources import csv_parts
 from importer.sources.base import RowPart
 from importer.sources.csv_file import CsvSource
-from importer.workflows.check_inputs import Findings, check_inputs
+from importer.survey.findings import Findings
+from importer.workflows.check_inputs import check_inputs
 from tests.support.spoilt import Spoilt, spoilt
 
 Make = Callable[..., ImportSettings]
@@ -38,7 +39,7 @@ class Seen(NamedTuple):
     """What a reading gives: rows, what they become, what `check` finds; and why it ends early."""
 
     rows: Sequence[Row]
-    items: Sequence[Feedback | Outcome]
+    items: Sequence[Item]
     findings: object
     errors: Sequence[str]
     remarks: Sequence[str] = ()
@@ -78,7 +79,7 @@ class Differential:
         errors: list[str] = []
         remarks: Sequence[str] = ()
         rows: list[Row] = []
-        items: list[Feedback | Outcome] = []
+        items: list[Item] = []
         findings: Findings | None = None
         normalise = Normaliser(
             settings.mapping.ratings,
@@ -106,7 +107,7 @@ class Differential:
                 errors.append(str(error))
             try:
                 for batch in read_rows([Input(source, normalise)], RowSet()):
-                    items += batch.items
+                    items += batch
             except InputError as error:
                 errors.append(str(error))
             try:

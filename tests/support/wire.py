@@ -23,12 +23,14 @@ def check(verdict: Verdict, means: Means | int) -> None:
             assert verdict.updated_at == "2026-07-01T12:34:56Z"
         case Means.UNPROVEN:
             assert (verdict.kind, verdict.http_status) == (VerdictKind.TRANSIENT, 200)
+            assert not verdict.definite
         case Means.NO_ANSWER:
             assert (verdict.kind, verdict.http_status) == (VerdictKind.TRANSIENT, None)
             assert verdict.detail.startswith(("no response: ", "the answer is not valid HTTP: "))
             assert "message=" not in verdict.detail
+            assert not verdict.definite
         case Means.SPOILT:
             assert verdict.kind is VerdictKind.TRANSIENT
-            assert not verdict.late
+            assert not verdict.definite
         case int():
             assert (verdict.kind, verdict.http_status) == (kind_of(means), means)

@@ -1,4 +1,4 @@
-"""`clarityq-import explain`: the story of one conversation in a job."""
+"""`clarityq-import explain`: the story of one conversation."""
 
 from __future__ import annotations
 
@@ -11,48 +11,77 @@ import click
 from rich.console import Console
 
 from importer.cli.config_file import CONFIG
-from importer.cli.console import output
+from importer.cli.console import messages, output
 from importer.cli.help import command, examples
 from importer.cli.options import JOBS_DIR, jobs_folder
 from importer.common.durations import format_duration
 from importer.common.text import counted, shown
 from importer.common.uuids import canonical_uuid
-from importer.errors import ExitCode, SettingsError
-from importer.jobs.folders import find_job
+from importer.errors import ExitCode, JournalError, SettingsError
+from importer.jobs.folders import find_job, job_folders
 from importer.reporting.wording import CALLS, words
 
 if TYPE_CHECKING:
     from importer.reporting.conversation import RowStory, Story
 
 _COMMENT_SHOWN = 60
+_MOST_NAMES = 2
 
 
-@command(epilog=examples("explain ratings-2026 31ed7854-51a8-42bb-ad24-2f6d382c9e20"))
-@click.argument("job")
-@click.argument("conversation_id")
+@command(
+    epilog=examples(
+        "explain 31ed7854-51a8-42bb-ad24-2f6d382c9e20",
+        "explain ratings-2026 31ed7854-51a8-42bb-ad24-2f6d382c9e20",
+    )
+)
+@click.argument("names", nargs=-1, required=True, metavar="[JOB] CONVERSATION_ID")
 @JOBS_DIR
 @CONFIG
-def explain(jobs_dir: Path | None, job: str, conversation_id: str) -> ExitCode:
-    """Tell what happened to one conversation in JOB: its rows, every attempt, and why.
+def explain(jobs_dir: Path | None, names: tuple[str, ...]) -> ExitCode:
+    """Tell what happened to one conversation: its rows, every attempt, and why.
 
-    JOB is a job's folder or its name. Exit code 1: the job has no row of this conversation.
+    JOB is a job's folder or its name; without it, all jobs of the folder are looked through. Exit
+    code 2: there is no row of this conversation.
     """
-    folder = find_job(jobs_folder(jobs_dir), job)
-    conversation = canonical_uuid(conversation_id)
+    if len(names) > _MOST_NAMES:
+        raise click.UsageError(f"give a job and a conversation, not {len(names)} names")
+    job, conversation_id = names if len(names) == _MOST_NAMES else (None, names[0])
+    here = jobs_folder(jobs_dir)
+    conversation = canonical_uuid(conversation_id.strip())
     if conversation is None:
         raise SettingsError(f"{shown(conversation_id)} is not a UUID: copy it from the input")
-    from importer.reporting.conversation import tell_story  # noqa: PLC0415 -- heavy; --help does without
+    folders = job_folders(here) if job is None else [find_job(here, job)]
+    found = [folder for folder in folders if _tell(folder, conversation, alone=job is not None)]
+    if not found:
+        where = f"job {folders[0].name}" if job is not None else f"the jobs in {here}"
+        raise SettingsError(f"there is no row of conversation {conversation} in {where}")
+    return ExitCode.OK
 
-    story = tell_story(folder, conversation)
+
+def _tell(folder: Path, conversation: str, *, alone: bool) -> bool:
+    """Print the story of the conversation in the job; return whether the job has a row of it."""
+    from importer.reporting.conversation import (  # noqa: PLC0415 -- heavy; --help does without
+        may_tell,
+        tell_story,
+    )
+
+    try:
+        if not may_tell(folder, conversation):
+            return False
+        story = tell_story(folder, conversation)
+    except JournalError as error:
+        if alone:
+            raise SettingsError(str(error)) from None
+        messages().print(f"{folder.name} cannot be read: {error}", soft_wrap=True)
+        return False
     _print(story, folder, output())
-    return ExitCode.OK if story.rows else ExitCode.ROWS_NOT_IMPORTED
+    return bool(story.rows)
 
 
 def _print(story: Story, folder: Path, console: Console) -> None:
     if story.remark:
         console.print(f"{story.remark}.", soft_wrap=True)
     if not story.rows:
-        console.print(f"Job {folder.name} has no row of conversation {story.conversation_id}.")
         return
     console.print(
         f"Conversation {story.conversation_id}: {counted(len(story.rows), 'row')} "

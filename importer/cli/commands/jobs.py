@@ -1,42 +1,120 @@
-"""`clarityq-import jobs`: the jobs in the jobs folder and how they ended."""
+"""`clarityq-import jobs`: the jobs in the jobs folder, how they ended, and how to end them."""
 
 from __future__ import annotations
 
-import math
-import shutil
+import json
 import time
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 from click.core import ParameterSource
 from rich.table import Table
 
 from importer.cli.config_file import CONFIG
-from importer.cli.console import outcome_counts, output, plain
-from importer.cli.help import command_group, examples, option
+from importer.cli.console import messages, outcome_counts, output
+from importer.cli.help import command_group, examples, json_flag, option
 from importer.cli.options import JOBS_DIR, jobs_folder
-from importer.errors import SettingsError
-from importer.jobs.folders import job_folders
-from importer.jobs.journal import Journal
-from importer.jobs.lock import is_held
-from importer.model import RunEnd, exit_code
+from importer.common.text import counted
+from importer.errors import JobHeldError, JournalError, SettingsError
+from importer.jobs.commands import resume_command
+from importer.jobs.folders import find_job
+from importer.jobs.identity import ProductKey
+from importer.jobs.journal_head import read_head
+from importer.jobs.journal_reader import JournalReader
+from importer.jobs.listing import ListedJob, Listing, list_jobs, to_prune
+from importer.jobs.product_jobs import clear_removed, hold_jobs
+from importer.jobs.records import JobState
+from importer.model import OutcomeKind, exit_code
+from importer.reporting.wording import words
+
+_DAY = 86_400
+_SURVEY = "survey not finished"
 
 
 @command_group(
     invoke_without_command=True,
-    epilog=examples("jobs", "jobs prune --keep-days 30 --keep-last 5"),
+    epilog=examples("jobs", "jobs show ratings-2026", "jobs prune --keep-days 30 --keep-last 5"),
 )
+@json_flag("List them as JSON.")
 @JOBS_DIR
 @CONFIG
 @click.pass_context
-def jobs(ctx: click.Context, jobs_dir: Path | None) -> None:
-    """List the jobs with their outcomes, the oldest first; or prune them."""
+def jobs(ctx: click.Context, jobs_dir: Path | None, *, as_json: bool) -> None:
+    """List the jobs with their outcomes, the oldest first; or show, abandon or prune them."""
     ctx.obj = folder = jobs_folder(jobs_dir)
-    if ctx.invoked_subcommand is None:
-        _list(folder)
+    if ctx.invoked_subcommand is not None:
+        return
+    listing = list_jobs(folder)
+    if as_json:
+        _print_json(listing)
+        return
+    if not (listing.jobs or listing.surveys or listing.unreadable):
+        click.echo(f"There are no jobs in {folder}.")
+        return
+    table = Table("job", "started (UTC)", "state", "exit", "rows", "outcomes", box=None)
+    for path in listing.surveys:
+        table.add_row(path.name, "", _SURVEY, "", "", "")
+    for job in listing.jobs:
+        table.add_row(*_cells(job))
+    output().print(table)
+    for name, problem in listing.unreadable.items():
+        messages().print(f"{name} cannot be read: {problem}", soft_wrap=True)
+
+
+@jobs.command(epilog=examples("jobs show ratings-2026"))
+@click.argument("job")
+@JOBS_DIR
+@CONFIG
+@click.pass_context
+def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
+    """Describe JOB: what it imports, its runs, where it stands, and how to resume it."""
+    folder, found = _find(ctx, job, jobs_dir)
+    with JournalReader(folder) as history:
+        inputs, runs, doubts = history.inputs(), history.runs(), history.doubts()
+    console = output()
+
+    def tell(name: str, text: str) -> None:
+        console.print(f"{name:10} {text}", soft_wrap=True)
+
+    tell("job", f"{found.folder} (number {found.record.number} of its product)")
+    tell("product", f"{found.product.product_id} at {found.product.service}")
+    for file in inputs:
+        tell("input", f"{file.path}: {counted(file.rows, 'row')}")
+    tell("state", _state(found))
+    for past in runs:
+        end = words(past.run.end) if past.run.end is not None else "not ended, or killed"
+        tell("run", f"{_time(past.run.started_at)} UTC: {end}{_because(past.run.message)}")
+    tell("outcomes", outcome_counts(found.totals.outcomes))
+    if in_doubt := len({doubt.seq for doubt in doubts if doubt.in_doubt}):
+        tell("in doubt", f"{counted(in_doubt, 'row')} may have been sent; nobody knows")
+    if found.record.state is JobState.UNFINISHED and runs and not found.running:
+        tell("resume", resume_command(runs[-1].settings))
+
+
+@jobs.command(epilog=examples("jobs abandon ratings-2026"))
+@click.argument("job")
+@JOBS_DIR
+@CONFIG
+@click.pass_context
+def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
+    """Give JOB up for good: its rows that are pending are never sent.
+
+    What it has sent stays. Another job of the product can begin then.
+    """
+    folder, found = _find(ctx, job, jobs_dir)
+    with hold_jobs(folder.parent, found.product) as product:
+        record = next(one for one in product.jobs if one.id == found.record.id)
+        with JournalReader(folder) as history:
+            pending = history.totals().outcomes[OutcomeKind.PENDING]
+            in_doubt = len({doubt.seq for doubt in history.doubts() if doubt.in_doubt})
+        product.abandon(record, time.time())
+    click.echo(f"{folder.name} is given up: {counted(pending, 'row')} will not be sent.")
+    if in_doubt:
+        click.echo(
+            f"{counted(in_doubt, 'row')} of it may have been sent, and nobody knows which: the "
+            "service may hold their feedback or what was there before."
+        )
 
 
 @jobs.command(
@@ -63,62 +141,115 @@ def prune(
     dry_run: bool,
     jobs_dir: Path | None,
 ) -> None:
-    """Remove the folders of old jobs. Unfinished ones, and those at work, always stay.
+    """Remove the folders of old jobs that ended or were given up.
 
-    With both options a job stays that either of them keeps. The ledger is not touched.
+    Unfinished jobs, those at work, and the last job of each product always stay. With both options
+    a job stays that either of them keeps. What other jobs have to know of a job is kept in the
+    ledger of its product.
     """
     if keep_days is None and keep_last is None:
         raise SettingsError("say what to keep: --keep-days N, --keep-last N, or both")
-    # The option may stand before or after the word prune.
+    folder = _folder(ctx, jobs_dir)
+    oldest = None if keep_days is None else time.time() - _DAY * keep_days
+    for job in to_prune(list_jobs(folder).jobs, oldest=oldest, keep_last=keep_last):
+        if dry_run:
+            click.echo(f"would remove {job.folder}")
+        elif _prune(folder, job):
+            click.echo(f"removed {job.folder}")
+    if not dry_run:
+        clear_removed(folder)
+
+
+def _prune(folder: Path, job: ListedJob) -> bool:
+    """Remove the job, unless that is not safe after all; return whether it was."""
+    try:
+        with hold_jobs(folder, job.product) as product:
+            record = next(one for one in product.jobs if one.id == job.record.id)
+            if product.may_be_pruned(record):
+                product.prune(record)
+                return True
+    except JobHeldError as error:
+        click.echo(f"kept {job.folder}: {error}")
+    return False
+
+
+def _folder(ctx: click.Context, jobs_dir: Path | None) -> Path:
+    """Return the jobs folder; the option may stand before or after the word of the command."""
     here = ctx.get_parameter_source("jobs_dir") is ParameterSource.COMMANDLINE
-    folder = jobs_folder(jobs_dir) if here else ctx.obj
-    finished = sorted(
-        (ended_at, job) for job in job_folders(folder) if (ended_at := _ended_at(job)) is not None
-    )
-    oldest = math.inf if keep_days is None else time.time() - 86_400 * keep_days
-    last = [job for _, job in finished[len(finished) - (keep_last or 0) :]]
-    for ended_at, job in finished:
-        if ended_at < oldest and job not in last and not is_held(job):
-            if not dry_run:
-                shutil.rmtree(job)
-            click.echo(f"{'would remove' if dry_run else 'removed'} {job}")
+    folder: Path = jobs_folder(jobs_dir) if here else ctx.obj
+    return folder
 
 
-def _ended_at(folder: Path) -> float | None:
-    """Return when the job was finished, in Unix seconds; None if it is not, or not known."""
+def _find(ctx: click.Context, job: str, jobs_dir: Path | None) -> tuple[Path, ListedJob]:
+    folder = find_job(_folder(ctx, jobs_dir), job)
     try:
-        with closing(Journal(folder)) as journal:
-            run = journal.last_run()
-    except Exception:  # noqa: BLE001 -- whatever is wrong with it, it stays
-        return None
-    return run.ended_at if run is not None and run.end is RunEnd.FINISHED else None
+        head = read_head(folder)
+    except JournalError as error:
+        raise SettingsError(str(error)) from None
+    found = next(one for one in list_jobs(folder.parent).jobs if one.record.id == head.id)
+    assert found.product == ProductKey(head.product_id, head.service)  # noqa: S101 -- the same job
+    return folder, found
 
 
-def _list(folder: Path) -> None:
-    folders = job_folders(folder)
-    if not folders:
-        click.echo(f"There are no jobs in {folder}.")
-        return
-    table = Table("job", "started (UTC)", "state", "exit", "rows", "outcomes", box=None)
-    lines = sorted((_line(job) for job in folders), key=lambda line: line[0])
-    for _, cells in lines:
-        table.add_row(*cells)
-    output().print(table)
-
-
-def _line(folder: Path) -> tuple[float, list[Any]]:
-    try:
-        with closing(Journal(folder)) as journal:
-            run, totals = journal.last_run(), journal.totals()
-    except Exception as error:  # noqa: BLE001 -- a damaged job does not hide the others
-        words = str(error) or type(error).__name__
-        return 0.0, [folder.name, "", "unreadable", "", "", plain(words)]
+def _cells(job: ListedJob) -> list[str]:
+    run, totals = job.run, job.totals
     if run is None:
-        return 0.0, [folder.name, "", "empty", "", "", ""]
-    if run.end is not None:
-        state, code = str(run.end), str(int(exit_code(run.end, totals.outcomes)))
-    else:
-        state, code = ("running" if is_held(folder) else "interrupted"), ""
+        return [job.folder.name, "", _state(job), "", f"{totals.rows:,}", ""]
+    code = "" if run.end is None else str(int(exit_code(run.end, totals.outcomes)))
     counts = outcome_counts(totals.outcomes)
-    started = datetime.fromtimestamp(run.started_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    return run.started_at, [folder.name, started, state, code, f"{totals.rows:,}", counts]
+    return [job.folder.name, _time(run.started_at), _state(job), code, f"{totals.rows:,}", counts]
+
+
+def _state(job: ListedJob) -> str:
+    if job.running:
+        return "running"
+    if job.record.state in (JobState.GIVEN_UP, JobState.REPLACED):
+        return words(job.record.state)
+    if job.run is None:
+        return "not started"
+    return "interrupted" if job.run.end is None else words(job.run.end)
+
+
+def _print_json(listing: Listing) -> None:
+    lines: list[dict[str, object]] = [
+        {"job": path.name, "folder": str(path), "state": "survey_not_finished"}
+        for path in listing.surveys
+    ]
+    lines += [_as_json(job) for job in listing.jobs]
+    lines += [
+        {"job": name, "state": "unreadable", "problem": problem}
+        for name, problem in listing.unreadable.items()
+    ]
+    click.echo(json.dumps(lines, indent=2))
+
+
+def _as_json(job: ListedJob) -> dict[str, object]:
+    run, totals = job.run, job.totals
+    return {
+        "job": job.folder.name,
+        "folder": str(job.folder),
+        "state": "running" if job.running else job.record.state,
+        "number": job.record.number,
+        "product_id": job.product.product_id,
+        "base_url": job.product.service,
+        "started_at": None if run is None else _iso(run.started_at),
+        "ended_at": None if run is None or run.ended_at is None else _iso(run.ended_at),
+        "end": None if run is None else run.end,
+        "exit_code": (
+            None if run is None or run.end is None else int(exit_code(run.end, totals.outcomes))
+        ),
+        "rows": totals.rows,
+        "outcomes": dict(totals.outcomes),
+    }
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _because(message: str) -> str:
+    return f" ({message})" if message else ""

@@ -37,6 +37,8 @@ from importer.settings.groups import (
     Timeouts,
 )
 
+#: What the job began with, and a retry does not repeat.
+_ANEW = {"restart": False, "replace": False, "carry_over": False}
 _KINDS = (OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
 _REASONS = (
     Reason.REFUSED, Reason.RETRIES_EXHAUSTED, Reason.DEFERRAL_DEADLINE, Reason.CONVERSATION_ERROR
@@ -69,7 +71,7 @@ _REASONS = (
 @options_from(Rehearsal, only=("fault",))
 @options_from(Pacing, Retries, Deferral, Timeouts)
 @options_from(AbortRules, without=("canary",))
-@options_from(JobRules, without=("restart",))
+@options_from(JobRules, without=("restart", "replace", "as_new"))
 @options_from(Exports, Display)
 @CONFIG
 @click.pass_context
@@ -84,16 +86,16 @@ def retry(
 ) -> ExitCode:
     """Send rows of JOB again that failed or were not completed, with the job's own settings.
 
-    Rows of a conversation that a later row, or a later job with a ledger, has set stay as they are:
-    to send them now would undo the newer feedback.
+    A row whose conversation a later job has set is not sent: that would undo the newer feedback.
+    JOB is one folder; for the beginning of a name it is the latest that begins so.
     """
     with failure_told(given(options)):
         folder = find_job(jobs_folder(jobs_dir), job)
         runs = _runs(folder)
     kinds = _KINDS if only is None else (OutcomeKind(only),)
-    values = {**runs[-1].settings, **given(options), "jobs_dir": folder.parent, "restart": False}
+    values = {**runs[-1].settings, **given(options), "jobs_dir": folder.parent, **_ANEW}
     with failure_told(values):
-        request = Request.of(values, retry=Retry(kinds, tuple(map(Reason, reason))))
+        request = Request.of(values, retry=Retry(kinds, tuple(map(Reason, reason)), folder.name))
     words = [] if only is None else ["--only", only]
     words += [word for one in reason for word in ("--reason", one)]
     again = Again(["retry", job, *words, *typed(ctx)], options=None)

@@ -19,7 +19,7 @@ from click.core import ParameterSource
 
 from importer.clarityq.api_key import ApiKey
 from importer.cli.cannot_start import ToldCommand, failure_told
-from importer.cli.commands.check import review
+from importer.cli.commands.plan import preview
 from importer.cli.config_file import CONFIG, config_arguments, files_read
 from importer.cli.console import messages, output
 from importer.cli.defects import explained, folder_at_work
@@ -109,7 +109,7 @@ def perform(
         stack.enter_context(logging_to_stderr(as_json=as_json, quiet=display.quiet))
         log_configuration(files)
         if rehearsal.dry_run:
-            return review(settings), None
+            return preview(settings, as_json=as_json), None
         with failure_told(values_of(settings.groups())):
             key = _prepared(request)
         observer: Observer = LineObserver()

@@ -221,7 +221,7 @@ async def test_a_refused_connection_is_told_and_nothing_was_sent(open_client: Op
     async with open_client(f"http://127.0.0.1:{port}") as client:
         verdict = await client.put(FEEDBACK)
     assert verdict.kind is VerdictKind.TRANSIENT
-    assert (verdict.sent, verdict.requests, verdict.late) == (False, 0, False)
+    assert (verdict.sent, verdict.requests, verdict.definite) == (False, 0, True)
     assert verdict.detail == (
         f"no response: cannot connect to 127.0.0.1:{port} (Connection refused)"
     )

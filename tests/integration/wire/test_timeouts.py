@@ -60,7 +60,7 @@ async def test_silence_ends_a_call_and_its_connection_is_not_used_again(
         check(await client.put(FEEDBACK), Means.STORED)
     assert (verdict.kind, verdict.http_status) == (VerdictKind.TRANSIENT, None)
     assert verdict.detail == "timed out waiting for the response"
-    assert verdict.late
+    assert not verdict.definite
     assert (verdict.sent, verdict.requests) == (True, 1)
     assert server.used == [1, 2]
 
@@ -83,7 +83,7 @@ async def test_an_answer_that_drips_ends_with_the_total_time(
     ):
         verdict = await client.put(FEEDBACK)
     assert verdict.detail == "timed out waiting for the response"
-    assert verdict.late
+    assert not verdict.definite
 
 
 async def test_an_answer_that_is_slow_and_not_silent_is_waited_for(open_client: Open) -> None:
@@ -116,7 +116,7 @@ async def test_a_service_that_does_not_take_the_connection_ends_with_the_connect
         async with open_client(url, connect_timeout=0.1, read_timeout=30.0) as client:
             verdict = await client.put(FEEDBACK)
     assert verdict.kind is VerdictKind.TRANSIENT
-    assert (verdict.sent, verdict.requests, verdict.late) == (False, 0, False)
+    assert (verdict.sent, verdict.requests, verdict.definite) == (False, 0, True)
     assert verdict.detail == "timed out while connecting"
 
 

@@ -12,15 +12,17 @@ from importer.model import OutcomeKind
 from importer.pacing import Limit
 
 HALF_WAY = Progress(
-    rows_read=6_000,
+    rows=10_012,
     share=0.5,
     outcomes={
-        **dict.fromkeys(OutcomeKind, 0), OutcomeKind.SUCCEEDED: 5_000, OutcomeKind.REJECTED: 12
+        **dict.fromkeys(OutcomeKind, 0), OutcomeKind.SUCCEEDED: 5_000, OutcomeKind.REJECTED: 12,
+        OutcomeKind.PENDING: 5_000,
     },
     settled_now=5_012,
     in_flight=60,
     retrying=3,
     deferred=1_200,
+    held=0,
     next_due=7.0,
     only_deferred=False,
     held_by="",
@@ -42,7 +44,7 @@ def shown(width: int, **options: object) -> str:
 
 def test_the_picture_has_all_that_one_looks_for() -> None:
     text = shown(120, no_color=True)
-    for part in ("50% read", "10 s so far, 10 s left", "480 now · 501 on average",
+    for part in ("50% done", "10 s so far, 10 s left", "480 now · 501 on average",
                  "5,000 succeeded · 12 rejected",
                  "60 of 64 in flight · the service's limit, about 498/s",
                  "4 ms median · 10 ms p95", "1,200 deferred · 3 waiting for a retry",

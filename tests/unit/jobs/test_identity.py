@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from importer.errors import InputError
 from importer.feedback.ratings import RatingTable
-from importer.jobs.identity import fingerprint, job_name, ledger_path
+from importer.jobs.identity import job_name, product_key
 from importer.settings import ImportSettings, InputFormat, LongComments
 
 Make = Callable[..., ImportSettings]
@@ -69,18 +68,7 @@ def test_the_name_begins_with_that_of_the_first_input_made_safe_for_a_folder(
 
 
 def test_all_jobs_of_a_product_at_one_address_share_a_ledger(settings_for: Make) -> None:
-    one = ledger_path(settings_for(Path("one.csv")))
-    assert ledger_path(settings_for(Path("two.csv"))) == one
-    assert ledger_path(settings_for(Path("one.csv"), base_url="https://example.com")) != one
-
-
-def test_the_fingerprint_tells_changed_content_and_a_file_that_is_gone(tmp_path: Path) -> None:
-    path = tmp_path / "in.csv"
-    path.write_bytes(b"a")
-    before = fingerprint([path])
-    assert fingerprint([path]) == before
-    path.write_bytes(b"b")
-    assert fingerprint([path]) != before
-    path.unlink()
-    with pytest.raises(InputError, match="No such file"):
-        fingerprint([path])
+    one = product_key(settings_for(Path("one.csv")))
+    assert product_key(settings_for(Path("two.csv"))) == one
+    other = product_key(settings_for(Path("one.csv"), base_url="https://example.com"))
+    assert other.ledger(Path()) != one.ledger(Path())

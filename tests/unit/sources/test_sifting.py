@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.model import Feedback
+from importer.sources.base import Questions
 from importer.sources.column_part import ColumnBlock
 from importer.sources.plain import strings
 from importer.sources.sifting import texts
@@ -21,12 +22,12 @@ def agrees(part: ColumnBlock) -> bool:
     normalise = Normaliser(TABLE)
     row_by_row = [normalise(row) for row in part.rows()]
     sendable = sum(isinstance(item, Feedback) for item in row_by_row)
-    survey = part.survey(TABLE)
+    survey = part.survey(Questions(TABLE))
     others = [row_by_row[place] for place in survey.others]
     return (
         part.feedback(normalise) == row_by_row
-        and survey.sendable == sendable - sum(isinstance(item, Feedback) for item in others)
-        and len(survey.ids) == 16 * survey.sendable
+        and survey.sure == sendable - sum(isinstance(item, Feedback) for item in others)
+        and len(survey.ids) == 16 * survey.sure
     )
 
 
@@ -39,7 +40,7 @@ def test_comments_are_measured_in_code_points() -> None:
     comments = [sign * n for sign in "xé回🙏" for n in (500, 501, 1000, 1001, 1999, 2000, 2001)]
     part = block([conversation(1)] * len(comments), ["up"] * len(comments), comments)
     assert agrees(part)
-    assert part.survey(TABLE).long_comments == 4
+    assert part.survey(Questions(TABLE)).long_comments == 4
 
 
 def test_only_an_id_that_is_a_uuid_is_sure() -> None:
@@ -60,4 +61,4 @@ def test_a_part_of_a_column_is_read_as_that_part() -> None:
 def test_words_come_in_the_order_of_their_first_occurrence() -> None:
     ratings = ["up", "odd", " ", "what", "up", "", "odd"]
     part = block([conversation(1)] * 7, ratings, ["fine"] * 7)
-    assert list(part.survey(TABLE).words.items()) == [("up", 2), ("odd", 2), ("what", 1)]
+    assert list(part.survey(Questions(TABLE)).words.items()) == [("up", 2), ("odd", 2), ("what", 1)]

@@ -1,0 +1,144 @@
+"""`clarityq-import plan`: what a run would send now, and what that would change."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from importer.cli.config_file import CONFIG, files_read
+from importer.cli.console import messages, output
+from importer.cli.help import command, examples, json_flag
+from importer.cli.options import INPUTS, given, options_from, settings_of
+from importer.common.text import counted
+from importer.errors import ExitCode
+from importer.model import Reason
+from importer.reporting.wording import WHY
+from importer.settings import ImportSettings
+from importer.settings.groups import (
+    AbortRules,
+    JobRules,
+    LedgerUse,
+    Pacing,
+    Reading,
+    RowMapping,
+    Target,
+)
+
+if TYPE_CHECKING:
+    from importer.workflows.plan_import import Preview
+
+_LIMITS = ("max_rejected", "max_changes", "accept_change")
+
+
+@command(
+    epilog=examples(
+        "plan ratings.csv --product-id 7d0f…",
+        "plan ratings.csv --product-id 7d0f… --skip-unchanged --max-changes 5% --json",
+    )
+)
+@INPUTS
+@json_flag("Print the plan as JSON.")
+@options_from(Target, Reading, RowMapping)
+@options_from(AbortRules, only=_LIMITS)
+@options_from(LedgerUse, JobRules, without=("limit", "max_duration"))
+@options_from(Pacing, only=("rate",))
+@CONFIG
+@click.pass_context
+def plan(
+    ctx: click.Context, /, inputs: tuple[Path, ...], *, as_json: bool, **options: Any
+) -> ExitCode:
+    """Tell what a run would send now, and what that would change; send nothing.
+
+    It compares the inputs with the earlier jobs of the product, and begins no job. The same as
+    `run --dry-run`. Exit code 0: every row can be sent. 1: some rows would be rejected. 2: the run
+    would not begin. 7: a limit on the data would stop it.
+    """
+    settings = settings_of({**given(options), "inputs": inputs})
+    for file in files_read(ctx):
+        messages().print(f"configuration: {file}", soft_wrap=True)
+    return preview(settings, as_json=as_json)
+
+
+def preview(settings: ImportSettings, *, as_json: bool) -> ExitCode:
+    """Print what a run with these settings would do, and return the exit code of `plan`."""
+    from importer.cli.survey_view import print_json, watched_survey  # noqa: PLC0415 -- as below
+    from importer.workflows.plan_import import Resumed, plan_import  # noqa: PLC0415 -- for --help
+
+    with watched_survey() as progress:
+        found = plan_import(settings, progress)
+    if isinstance(found, Resumed):
+        if as_json:
+            print_json(ExitCode.OK, resumes=asdict(found))
+        else:
+            output().print(
+                f"This resumes the job {found.job}: {found.left:,} of "
+                f"{counted(found.rows, 'row')} are left to be done. Nothing is compared anew."
+            )
+        return ExitCode.OK
+    code = ExitCode.ROWS_NOT_IMPORTED if found.findings.rejected else ExitCode.OK
+    if found.limit is not None:
+        code = ExitCode.DATA_LIMIT
+    if as_json:
+        print_json(
+            code, found.limit, findings=found.findings.as_json(), plan=found.plan.as_json(),
+            replaces=found.replaces,
+        )  # fmt: skip
+    else:
+        _print(found, settings, output())
+    return code
+
+
+def _print(found: Preview, settings: ImportSettings, console: Console) -> None:
+    from importer.cli import findings_view  # noqa: PLC0415 -- as above
+
+    findings_view.print_findings(found.findings, settings, console)
+    if found.replaces is not None:
+        end = (
+            "replaced, and its rows are carried over" if settings.ledger.carry_over else "given up"
+        )
+        console.print(f"The unfinished job {found.replaces} would be {end}.")
+    console.print(_table(found))
+    for change, conversations in found.plan.examples.items():
+        console.print(f"{_CHANGES[change]}, for example: {', '.join(conversations)}")
+    console.print()
+    findings_view.print_durations(found.plan.to_send, settings, console)
+    if found.limit is not None:
+        console.print(
+            f"Not to be sent: {found.limit}. To let it through once: --accept-change",
+            soft_wrap=True,
+        )
+
+
+#: What is taken away from a conversation, in words.
+_CHANGES = {
+    "rating_flipped": "a rating flipped",
+    "rating_erased": "a rating erased",
+    "comment_changed": "a comment replaced or erased",
+}
+
+
+def _table(found: Preview) -> Table:
+    """Return the plan: what is sent and what that changes, then what is not sent and why."""
+    plan = found.plan
+    table = Table("plan", "rows", box=None, pad_edge=False)
+    table.columns[1].justify = "right"
+    table.add_row("to be sent", f"{plan.to_send:,}")
+    table.add_row("  for conversations never sent before", f"{plan.new:,}")
+    if plan.left_overs:
+        table.add_row("  left over from earlier jobs", f"{plan.left_overs:,}")
+    for change, number in plan.changes.items():
+        if number:
+            table.add_row(f"  {_CHANGES[change]}", f"{number:,}")
+    if found.findings.rejected:
+        table.add_row("rejected", f"{found.findings.rejected:,}")
+    if found.findings.skipped:
+        table.add_row("skipped", f"{found.findings.skipped:,}")
+    for reason, rows in plan.not_sent.items():
+        if rows.count:
+            table.add_row(f"not sent: {WHY[Reason(reason)]}", f"{rows.count:,}")
+    return table

@@ -1,0 +1,195 @@
+"""What was found in the inputs, for people: what `check` and `plan` begin with."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from importer.common.durations import format_duration
+from importer.common.text import counted, did_you_mean, shell_word, shown, trimmed
+from importer.feedback.normalise import COMMENT_LIMIT
+from importer.feedback.null_markers import is_null_marker
+from importer.feedback.ratings import PRESETS, RatingTable
+from importer.model import Reason
+from importer.reporting.wording import HOW_TO_FIX, words
+from importer.settings import ImportSettings, LongComments
+from importer.survey.findings import Findings, Understanding
+
+#: Requests per second for which the duration is told when no --rate is given.
+_RATES = (100.0, 1000.0)
+_MOST_WORDS_SHOWN = 30
+_MOST_UNKNOWN_SHOWN = 3
+
+
+def print_findings(found: Findings, settings: ImportSettings, console: Console) -> None:
+    """Print how the inputs were understood, what would be rejected, and how to fix it."""
+    for one in found.inputs:
+        _print_understanding(one, console)
+    console.print(_verdict(found))
+    console.print(
+        f"{counted(found.rows, 'row')} read: {found.valid:,} can be sent, "
+        f"{found.rejected:,} would be rejected, {found.skipped:,} skipped."
+    )
+    _print_problems(found, console)
+    _print_words(found, settings, console)
+    _print_remarks(found, settings, console)
+    _print_fixes(found, console)
+
+
+def _print_understanding(one: Understanding, console: Console) -> None:
+    """Print which column holds what, and how the file was read."""
+    holds = ", ".join(f"{field} in {shown(name)}" for field, name in one.columns.items())
+    console.print(f"{one.file}: {one.format}{_text_format(one)}; {holds}", soft_wrap=True)
+    if one.ignored:
+        names = ", ".join(map(shown, one.ignored[:_MOST_WORDS_SHOWN]))
+        console.print(f"  ignored: {names}", soft_wrap=True)
+    for remark in one.remarks:
+        console.print(f"  {remark}", soft_wrap=True)
+
+
+def _text_format(one: Understanding) -> str:
+    if one.delimiter is None:
+        return ""
+    delimiter = "tab" if one.delimiter == "\t" else shown(one.delimiter)
+    return f", {one.encoding}, delimiter {delimiter}"
+
+
+def _verdict(found: Findings) -> str:
+    if not found.rejected:
+        return "Ready: every row can be sent or is to be skipped."
+    if not found.valid:
+        return "Not ready: no row can be sent. See below what to fix."
+    return "Not quite ready: some rows would be rejected. See below what to fix."
+
+
+def _print_problems(found: Findings, console: Console) -> None:
+    if not found.problems:
+        return
+    several = len({e.file for p in found.problems.values() for e in p.examples}) > 1
+    table = Table("rejected because", "rows", "for example", box=None, pad_edge=False)
+    table.columns[1].justify = "right"
+    for reason, problem in sorted(found.problems.items(), key=lambda item: -item[1].rows):
+        for place, example in enumerate(problem.examples):
+            where = f"row {example.row:,}"
+            if example.line is not None:
+                where += f" (line {example.line:,})"
+            if several:
+                where = f"{example.file} {where}"
+            table.add_row(
+                words(reason) if not place else "",
+                f"{problem.rows:,}" if not place else "",
+                f"{where}: {example.detail}",
+            )
+    console.print()
+    console.print(table)
+
+
+def _print_words(found: Findings, settings: ImportSettings, console: Console) -> None:
+    if not found.words:
+        return
+    table = Table("rating", "rows", "becomes", box=None, pad_edge=False)
+    table.columns[1].justify = "right"
+    most = sorted(found.words.items(), key=lambda item: -item[1].rows)
+    for word, one in most[:_MOST_WORDS_SHOWN]:
+        fate = str(one.meaning) if one.meaning else f"rejected{_nearest(word, settings)}"
+        table.add_row(shown(word), f"{one.rows:,}", fate)
+    console.print()
+    console.print(table)
+    hidden = len(found.words) - _MOST_WORDS_SHOWN
+    if hidden > 0 or found.other_words:
+        console.print(f"… and {counted(max(hidden, 1), 'more word')}, or more")
+    console.print()
+
+
+def _print_remarks(found: Findings, settings: ImportSettings, console: Console) -> None:
+    if found.long_comments:
+        fate = (
+            "to be cut (--long-comments truncate)"
+            if settings.mapping.long_comments is LongComments.TRUNCATE
+            else "to be rejected (--long-comments truncate would cut instead)"
+        )
+        console.print(
+            f"{counted(found.long_comments, 'comment')} over {COMMENT_LIMIT:,} characters, {fate}."
+        )
+    if found.comment_only:
+        console.print(
+            f"{counted(found.comment_only, 'row')} with a comment only: sending one erases the "
+            "rating that the conversation may have, since feedback is replaced as a whole."
+        )
+    if found.rating_only:
+        console.print(
+            f"{counted(found.rating_only, 'row')} with a rating only: sending one erases the "
+            "comment that the conversation may have."
+        )
+    if found.repeated_conversations:
+        examples = ", ".join(
+            f"{one.conversation_id} ({one.rows:,} rows)" for one in found.repeated_examples
+        )
+        winner = "last" if settings.mapping.newest_by is None else "newest"
+        console.print(
+            f"{counted(found.repeated_conversations, 'conversation')} of {found.conversations:,} "
+            f"with more than one row. The {winner} row of each wins: "
+            f"{counted(found.superseded, 'other row')} will be superseded. "
+            f"For example: {examples}."
+        )
+    if any(
+        (found.long_comments, found.comment_only, found.rating_only, found.repeated_conversations)
+    ):
+        console.print()
+
+
+def _print_fixes(found: Findings, console: Console) -> None:
+    """Print what to do about each problem, as text that can be pasted."""
+    if not found.problems:
+        return
+    console.print("To fix:")
+    for reason, _ in sorted(found.problems.items(), key=lambda item: -item[1].rows):
+        step = _fix_ratings(found) if reason is Reason.UNKNOWN_RATING else HOW_TO_FIX[reason]
+        console.print(f"- {words(reason)}: {step}", soft_wrap=True)
+    console.print()
+
+
+def _fix_ratings(found: Findings) -> str:
+    """Return how to make unknown words known. SKIP is not proposed: it drops comments as well."""
+    unknown = [word for word, one in found.words.items() if one.meaning is None]
+    options = []
+    known = {preset: _words_known_by(preset, unknown) for preset in PRESETS}
+    preset = max(known, key=lambda name: len(known[name]))
+    if 2 * len(known[preset]) > len(unknown):
+        options.append(f"--ratings {preset}")
+        unknown = [word for word in unknown if word not in known[preset]]
+    nulls = dict.fromkeys(trimmed(word) for word in unknown if is_null_marker(word))
+    options += [f"--null {shell_word(word)}" for word in nulls]
+    unknown = [word for word in unknown if not is_null_marker(word)]
+    steps = [f"add {' '.join(options)}"] if options else []
+    if unknown:
+        more = " and others" if len(unknown) > _MOST_UNKNOWN_SHOWN else ""
+        words_shown = ", ".join(shown(trimmed(word)) for word in unknown[:_MOST_UNKNOWN_SHOWN])
+        steps.append(
+            f"give {words_shown}{more} a meaning: "
+            "--write-ratings ratings.toml drafts a table of all words (POSITIVE, NEGATIVE, CLEAR "
+            "for no rating, or SKIP, which leaves out the comments of these rows as well)"
+        )
+    return ", and ".join(steps)
+
+
+def _words_known_by(preset: str, words: list[str]) -> list[str]:
+    table = RatingTable.parse([preset])
+    return [word for word in words if table.meaning(word)]
+
+
+def _nearest(word: str, settings: ImportSettings) -> str:
+    known = [known.upper() for known in settings.mapping.ratings.words]
+    return did_you_mean(word.strip().upper(), known, cutoff=0.75)
+
+
+def print_durations(requests: int, settings: ImportSettings, console: Console) -> None:
+    """Print how long so many requests take, at the rate that is given or at usual ones."""
+    if settings.pacing.rate is not None:
+        rates: tuple[float, ...] = (settings.pacing.rate,)
+    else:
+        rates = _RATES if requests else ()
+    for rate in rates:
+        console.print(
+            f"At {rate:,g} requests/s the import takes about {format_duration(requests / rate)}."
+        )

@@ -1,0 +1,255 @@
+"""The rows of a run that are not done: which is sent next, and where each of them stands.
+
+The survey has left one row of each conversation, so the rows are independent of each other. A row
+waits its turn (`READY`), is sent, and then is done or waits again: for another attempt, for its
+conversation to complete, or until requests of other jobs can take no effect any more.
+
+`RowQueue` is sans-I/O: it awaits nothing and takes the time (`now`, seconds of any clock that does
+not run backwards) as an argument. It is the only writer of a row's state.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import chain
+from typing import NamedTuple
+
+from importer.model import Deferral, Feedback
+
+#: How long a deferred row that is due gives way to others, in seconds.
+PATIENCE = 30.0
+
+
+class RowState(IntEnum):
+    """Where a row stands. The numbers are places in a list of counts."""
+
+    READY = 0
+    IN_FLIGHT = 1
+    #: It waits for another attempt after a transient failure.
+    RETRYING = 2
+    #: It waits for its conversation to complete.
+    DEFERRED = 3
+    #: A request of another job may still take effect on its conversation.
+    HELD = 4
+    #: It has failed, and its outcome is kept back until the canary has passed.
+    WITHHELD = 5
+
+
+class Wait(NamedTuple):
+    """What a row waits for, and what is then known of it."""
+
+    state: RowState
+    seconds: float
+    #: Transient failures in a row.
+    failures: int = 0
+    #: The next request asks for the conversation's status.
+    ask_status: bool = False
+    #: When the row was first told that its conversation is not completed; None if never.
+    deferred_since: float | None = None
+
+
+class QueuedRow:
+    """A row that is not done; read by all, written by its `RowQueue`.
+
+    `attempts` counts the PUTs of all runs, `failures` the transient ones in a row, and `looks` how
+    often the row was told that its conversation is not completed. With `sent` a PUT was made in
+    this run, and with `open` one of them has no definite answer: it may still take effect.
+    `started`, `due` and `deferred_since` are seconds of the queue's clock.
+    """
+
+    __slots__ = (
+        "ask_status", "attempts", "deferred_since", "due", "failures", "feedback", "looks", "open",
+        "sent", "started", "state",
+    )  # fmt: skip
+
+    def __init__(self, feedback: Feedback) -> None:
+        self.feedback = feedback
+        self.state = RowState.READY
+        self.due = self.started = 0.0
+        self.attempts = self.failures = self.looks = 0
+        self.deferred_since: float | None = None
+        self.ask_status = self.sent = self.open = False
+
+    def __lt__(self, other: QueuedRow) -> bool:
+        """Order rows that are due at the same time by their numbers."""
+        return self.feedback.seq < other.feedback.seq
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatistics:
+    """How many rows are in each state."""
+
+    ready: int
+    in_flight: int
+    retrying: int
+    deferred: int
+    held: int
+
+
+class RowQueue:
+    """All rows that are not done: a queue of the ready ones, and the waiting ones by due time."""
+
+    def __init__(self) -> None:
+        self._ready: deque[QueuedRow] = deque()
+        self._in_flight: set[QueuedRow] = set()
+        self._retrying: list[tuple[float, QueuedRow]] = []
+        self._deferred: list[tuple[float, QueuedRow]] = []
+        self._held: deque[QueuedRow] = deque()
+        self._withheld: list[QueuedRow] = []
+        self._in_state = [0] * len(RowState)
+
+    def add(self, feedback: Feedback, *, ask_status: bool = False) -> None:
+        """Take in a row; `ask_status`: its conversation's status is asked for before the PUT."""
+        row = QueuedRow(feedback)
+        row.ask_status = ask_status
+        self._in_state[RowState.READY] += 1
+        self._ready.append(row)
+
+    def hold(self, feedback: Feedback, until: float) -> None:
+        """Take in a row that is not to be sent before `until`, the same time for all of them."""
+        row = QueuedRow(feedback)
+        row.state, row.due = RowState.HELD, until
+        self._in_state[RowState.HELD] += 1
+        self._held.append(row)
+
+    def restore(self, feedback: Feedback, deferral: Deferral) -> None:
+        """Take in a row that an earlier run had deferred; the times are on the queue's clock."""
+        row = QueuedRow(feedback)
+        row.attempts, row.looks = deferral.attempts, deferral.looks
+        row.ask_status, row.deferred_since = True, deferral.since
+        row.state, row.due = RowState.DEFERRED, deferral.due
+        self._in_state[RowState.DEFERRED] += 1
+        heapq.heappush(self._deferred, (row.due, row))
+
+    def next_ready(self, now: float) -> QueuedRow | None:
+        """Return a row that is to be sent now, or None. The row is then in flight.
+
+        A deferred row comes when nothing else is ready, or when it has been due for `PATIENCE`
+        seconds: to ask for it again is of no use to the rows that can be sent.
+        """
+        if self._retrying:
+            self._make_due_ready(self._retrying, now)
+        if self._deferred:
+            self._make_due_ready(self._deferred, now - PATIENCE)
+        while self._held and self._held[0].due <= now:
+            self._make_ready(self._held.popleft())
+        if not self._ready and not self._make_due_ready(self._deferred, now, most=1):
+            return None
+        row = self._ready.popleft()
+        self._move(row, RowState.IN_FLIGHT)
+        self._in_flight.add(row)
+        row.started = now
+        return row
+
+    def answered(self, row: QueuedRow, requests: int, *, sent: bool, definite: bool) -> None:
+        """A PUT of the row, just taken, has ended; `requests` went out for it.
+
+        `sent` says whether one was handed to a connection, `definite` whether it is known what
+        became of it.
+        """
+        row.attempts += requests
+        if sent:
+            row.sent = True
+            if not definite:
+                row.open = True
+
+    def looked(self, row: QueuedRow) -> None:
+        """The row was told that its conversation is not completed."""
+        row.looks += 1
+
+    def wait(self, row: QueuedRow, wait: Wait, now: float) -> None:
+        """Let the row, just answered, wait as it says."""
+        row.failures, row.ask_status = wait.failures, wait.ask_status
+        row.deferred_since = wait.deferred_since
+        self._in_flight.discard(row)
+        self._move(row, wait.state)
+        row.due = now + wait.seconds
+        heap = self._deferred if wait.state is RowState.DEFERRED else self._retrying
+        heapq.heappush(heap, (row.due, row))
+
+    def return_unsent(self, row: QueuedRow) -> None:
+        """The run ends: the row, just answered, stays as it was."""
+        self._in_flight.discard(row)
+        self._make_ready(row)
+
+    def withhold(self, row: QueuedRow) -> None:
+        """The row, just answered, is done as soon as the canary has passed."""
+        self._in_flight.discard(row)
+        self._move(row, RowState.WITHHELD)
+        self._withheld.append(row)
+
+    def done(self, row: QueuedRow) -> None:
+        """The row, in flight or withheld, is done."""
+        if row.state is RowState.WITHHELD:
+            self._withheld.remove(row)
+        self._in_flight.discard(row)
+        self._in_state[row.state] -= 1
+
+    def forgive(self, rows: Iterable[QueuedRow]) -> None:
+        """The latest failure of each of these rows was not its own."""
+        for row in rows:
+            row.failures = max(0, row.failures - 1)
+
+    def next_due(self) -> float | None:
+        """Return when the next waiting row is due, or None if none waits."""
+        dues = [heap[0][0] for heap in (self._retrying, self._deferred) if heap]
+        if self._held:
+            dues.append(self._held[0].due)
+        return min(dues, default=None)
+
+    def next_check(self) -> float | None:
+        """Return when the next deferred row is due, or None if none is deferred."""
+        return self._deferred[0][0] if self._deferred else None
+
+    def in_doubt(self) -> Iterator[QueuedRow]:
+        """Yield the rows of which a request may have taken effect, when the run is over."""
+        waiting = (row for heap in (self._retrying, self._deferred) for _, row in heap)
+        for row in chain(self._ready, waiting, self._withheld):
+            if row.sent:
+                yield row
+        # Cancelled: a request had begun, and its answer will never be known.
+        for row in self._in_flight:
+            if row.sent or not row.ask_status:
+                yield row
+
+    def statistics(self) -> QueueStatistics:
+        """Return the counts of this moment."""
+        n = self._in_state
+        return QueueStatistics(
+            n[RowState.READY],
+            n[RowState.IN_FLIGHT] + n[RowState.WITHHELD],
+            n[RowState.RETRYING],
+            n[RowState.DEFERRED],
+            n[RowState.HELD],
+        )
+
+    def count(self, state: RowState) -> int:
+        """Return how many rows are in `state`."""
+        return self._in_state[state]
+
+    def __len__(self) -> int:
+        """Return how many rows are not done."""
+        return sum(self._in_state)
+
+    def _make_due_ready(
+        self, heap: list[tuple[float, QueuedRow]], now: float, most: int | None = None
+    ) -> int:
+        """Make rows ready that are due, at most so many; return how many."""
+        made = 0
+        while heap and heap[0][0] <= now and made != most:
+            self._make_ready(heapq.heappop(heap)[1])
+            made += 1
+        return made
+
+    def _make_ready(self, row: QueuedRow) -> None:
+        self._move(row, RowState.READY)
+        self._ready.append(row)
+
+    def _move(self, row: QueuedRow, state: RowState) -> None:
+        self._in_state[row.state] -= 1
+        self._in_state[state] += 1
+        row.state = state

@@ -1,0 +1,30 @@
+"""Whether the inputs of a job are still those that it began with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from importer.errors import InputError
+from importer.jobs.records import InputFile
+
+
+def changed_inputs(
+    inputs: Iterable[InputFile], same_content: Callable[[InputFile], bool]
+) -> list[str]:
+    """Return the paths of the inputs that are other ones now.
+
+    Size and time of modification decide; if only the time differs, `same_content` does. Raises
+    `InputError` for a file that is not there.
+    """
+    return [file.path for file in inputs if not _is_same(file, same_content)]
+
+
+def _is_same(file: InputFile, same_content: Callable[[InputFile], bool]) -> bool:
+    try:
+        found = Path(file.path).stat()
+    except OSError as error:
+        raise InputError(f"{file.path}: {error.strerror}") from None
+    if found.st_size != file.size:
+        return False
+    return found.st_mtime_ns == file.modified or same_content(file)

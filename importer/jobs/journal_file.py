@@ -1,0 +1,236 @@
+"""The file of a journal: how it is opened, and what it says of a job."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from importer.common.row_set import RowSet
+from importer.errors import JournalError
+from importer.jobs import sqlite_file
+from importer.jobs.doubts import Doubt, doubts_of
+from importer.jobs.journal_lines import (
+    COLUMNS,
+    IS_SETTLED,
+    KIND_IDS,
+    KINDS,
+    RUN_COLUMNS,
+    outcome_of,
+    run_of,
+)
+from importer.jobs.keys import conversation_of, rank_of
+from importer.jobs.records import CARRIED_OVER, CarriedRow, InputFile, LastRun, Totals
+from importer.model import Meaning, Outcome, OutcomeKind, Rank, Reason, Warn
+
+FILE_NAME = "journal.sqlite"
+FORMAT = "4"
+
+_MOST = 2**63 - 1
+
+#: Rejected or failed rows after which a row of their conversation was sent, or gave way to one of a
+#: later job.
+_OVERTAKEN = f"""
+    SELECT DISTINCT earlier.seq
+    FROM outcome AS later JOIN temp.candidate AS earlier
+      ON earlier.conversation = later.conversation AND earlier.seq < later.seq
+    WHERE later.{IS_SETTLED} OR later.reason IN ('{Reason.LATER_JOB}', '{Reason.SET_BY_JOB}')
+"""
+
+_PENDING = """
+    SELECT conversation, seq, rating, comment, seq IN (SELECT seq FROM deferral)
+    FROM (
+        SELECT seq, conversation, rating, comment FROM kept
+        UNION SELECT seq, conversation, rating, comment FROM carried
+    )
+    WHERE seq NOT IN (SELECT seq FROM outcome)
+    ORDER BY conversation
+"""
+
+
+class JournalFile:
+    """What a journal says of its job. Its methods are called by one thread at a time.
+
+    Every method raises `JournalError` when the file cannot be read.
+    """
+
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+        """Open the journal in `folder`. Raises `JournalError` if there is none to be used."""
+        self.path = folder / FILE_NAME
+        with self._explained():
+            self._db = sqlite_file.connect(self.path, read_only=read_only)
+            try:
+                check_format(self._db, self.path)
+            except BaseException:
+                self._db.close()
+                raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    # What the job began with.
+
+    def facts(self) -> dict[str, str]:
+        """Return what describes the job."""
+        with self._explained():
+            return dict(self._db.execute("SELECT name, value FROM job"))
+
+    def inputs(self) -> list[InputFile]:
+        """Return the files that the job began with."""
+        return [
+            InputFile.of_line(*row)
+            for row in self._all(
+                sqlite_file.select("input", InputFile._fields) + " ORDER BY position"
+            )
+        ]
+
+    def places(self) -> list[tuple[str, int]]:
+        """Return where the job's rows come from, in order: the path, and the first row's number.
+
+        Those that were carried over come first, if there are any.
+        """
+        inputs = [(file.path, file.first_seq) for file in self.inputs()]
+        (some,) = self._all("SELECT EXISTS (SELECT 1 FROM carried)")[0]
+        return [(CARRIED_OVER, 1), *inputs] if some else inputs
+
+    def survey(self) -> str:
+        """Return the findings of the survey, as JSON."""
+        return self.facts()["survey"]
+
+    def not_sent(self) -> dict[Reason, RowSet]:
+        """Return the rows that are not sent, by why, as it was decided when the job began."""
+        return {
+            Reason(reason): RowSet.unpack(rows)
+            for reason, rows in self._all("SELECT reason, rows FROM not_sent")
+        }
+
+    def ranked(self) -> dict[int, Rank]:
+        """Return the rows whose rank is not that of the job, by seq, with their rank."""
+        return {seq: rank_of(rank) for seq, rank in self._all("SELECT seq, rank FROM ranked")}
+
+    def carried(self) -> Iterator[CarriedRow]:
+        """Yield the rows that the job has taken over, by seq."""
+        with self._explained():
+            for seq, key, rating, comment, ask_status, rank in self._db.execute(
+                "SELECT seq, conversation, rating, comment, ask_status, rank "
+                "FROM carried JOIN ranked USING (seq) ORDER BY seq"
+            ):
+                yield CarriedRow(
+                    seq, conversation_of(key), rank_of(rank), rating and Meaning(rating), comment,
+                    bool(ask_status),
+                )  # fmt: skip
+
+    def pending(self) -> Iterator[tuple[bytes, int, str, Meaning | None, str | None, bool]]:
+        """Yield the rows without an outcome whose bodies are here, by key.
+
+        Key, seq, conversation, rating, comment, and whether the row is deferred.
+        """
+        with self._explained():
+            for key, seq, rating, comment, deferred in self._db.execute(_PENDING):
+                yield (
+                    key, seq, conversation_of(key), rating and Meaning(rating), comment,
+                    bool(deferred),
+                )  # fmt: skip
+
+    def run_count(self) -> int:
+        """Return how often the command was started on this job."""
+        return int(self._all("SELECT count(*) FROM run")[0][0])
+
+    def last_run(self) -> LastRun | None:
+        """Return how the latest run ended, or None if there was no run yet."""
+        rows = self._all(sqlite_file.select("run", RUN_COLUMNS) + " ORDER BY number DESC LIMIT 1")
+        return run_of(rows[0]) if rows else None
+
+    def doubts(self) -> list[Doubt]:
+        """Return the rows that are open or in doubt."""
+        with self._explained():
+            return list(doubts_of(self._db))
+
+    def totals(self, *, to_do: bool = False) -> Totals:
+        """Return the job's figures.
+
+        A row that is tried again counts by the outcome that stands; with `to_do` it is pending.
+        """
+        tried_again = "WHERE seq NOT IN (SELECT seq FROM again)" if to_do else ""
+        outcomes = dict.fromkeys(OutcomeKind, 0)
+        reasons: Counter[tuple[OutcomeKind, Reason]] = Counter()
+        warnings: Counter[Warn] = Counter()
+        puts = 0
+        for kind, reason, warning, number, sent in self._all(
+            "SELECT kind, reason, warning, count(*), sum(attempts) "
+            f"FROM outcome {tried_again} "
+            "GROUP BY kind, reason, warning"
+        ):
+            outcomes[KINDS[kind]] += number
+            puts += sent
+            if reason is not None:
+                reasons[KINDS[kind], Reason(reason)] += number
+            if warning is not None:
+                warnings[Warn(warning)] += number
+        rows = int(self.facts()["rows"])
+        outcomes[OutcomeKind.PENDING] = rows - sum(outcomes.values())
+        return Totals(rows, outcomes, reasons, warnings, puts)
+
+    def outcomes(
+        self, kind: OutcomeKind | None = None, first: int = 1, last: int | None = None
+    ) -> Iterator[Outcome]:
+        """Yield the recorded outcomes from seq `first` to `last`, by seq; of one kind, if given."""
+        with self._explained():
+            for row in self._db.execute(
+                sqlite_file.select("outcome", COLUMNS)
+                + " WHERE seq BETWEEN ? AND ? AND kind = coalesce(?, kind) ORDER BY seq",
+                (first, _MOST if last is None else last, None if kind is None else KIND_IDS[kind]),
+            ):
+                yield outcome_of(row)
+
+    def overtaken(self, kind: OutcomeKind) -> set[int]:
+        """Return the rows of `kind` (by seq) after which a row of their conversation was sent."""
+        with self._explained():
+            # By conversation, so that the later rows are found in one scan.
+            self._db.execute("DROP TABLE IF EXISTS temp.candidate")
+            self._db.execute(
+                "CREATE TEMP TABLE candidate "
+                "(conversation BLOB, seq INTEGER, PRIMARY KEY (conversation, seq)) WITHOUT ROWID"
+            )
+            self._db.execute(
+                "INSERT INTO temp.candidate (conversation, seq) SELECT conversation, seq "
+                "FROM outcome WHERE kind = ? AND conversation IS NOT NULL",
+                (KIND_IDS[kind],),
+            )
+            return {seq for (seq,) in self._db.execute(_OVERTAKEN)}
+
+    def _all(self, query: str, *values: object) -> list[Any]:
+        with self._explained():
+            return self._db.execute(query, values).fetchall()
+
+    def _explained(self) -> AbstractContextManager[None]:
+        return explained(self.path)
+
+
+def check_format(db: sqlite_file.Connection, path: Path) -> None:
+    """Raise `JournalError` if the journal is not of the format that this version reads."""
+    row = db.execute("SELECT value FROM job WHERE name = 'format'").fetchone()
+    if (found := row and row[0]) != FORMAT:
+        raise JournalError(
+            f"{path} has journal format {found}, and this version reads format {FORMAT}: finish "
+            "the job with the version that began it, or start over with --restart"
+        )
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system raise into a message for a person."""
+    remedy = (
+        "Free some disk space or fix the folder, and run the same command to resume, or start over "
+        "with --restart"
+    )
+    with sqlite_file.explained(f"the journal {path}", remedy):
+        try:
+            yield
+        except sqlite_file.DuplicateError as error:
+            raise JournalError(
+                f"{path}: a row got a second outcome ({error}); please report this"
+            ) from None

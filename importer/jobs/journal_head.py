@@ -1,0 +1,92 @@
+"""What other jobs have to know of a job, read from its journal in a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from importer.errors import JournalError, SettingsError
+from importer.jobs import sqlite_file
+from importer.jobs.folders import folders_of
+from importer.jobs.journal_file import FILE_NAME, check_format, explained
+from importer.jobs.records import JobState
+from importer.model import RunEnd
+
+_SENT = """
+    SELECT EXISTS (SELECT 1 FROM doubt_window) OR EXISTS (SELECT 1 FROM doubt)
+        OR EXISTS (SELECT 1 FROM deferral) OR EXISTS (SELECT 1 FROM attempt)
+        OR EXISTS (SELECT 1 FROM outcome WHERE attempts > 0)
+"""
+_DOUBTS = """
+    SELECT EXISTS (SELECT 1 FROM doubt_window) OR EXISTS (SELECT 1 FROM doubt)
+        OR EXISTS (SELECT 1 FROM outcome WHERE open)
+"""
+_RUNS = """
+    SELECT coalesce(max(entries), 0), coalesce(max(number), 0),
+        coalesce(max(iif(lasted, number, 0)), 0), coalesce(max(ended = ?), 0)
+    FROM run
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a journal says of its job."""
+
+    folder: Path
+    #: Random, made when the job began.
+    id: str
+    #: Among the jobs of its product.
+    number: int
+    product_id: str
+    #: The address of the service, or `sandbox`.
+    service: str
+    #: How many transactions of outcomes there are.
+    entries: int
+    #: The number of its latest run through the product, 0 without one.
+    last_run: int
+    #: That of the latest run that lasted for `--late-effect`, 0 without one.
+    lasted_run: int
+    #: Each row has an outcome, and a run has ended with that.
+    finished: bool
+    given_up: bool
+    #: A request may have been made.
+    sent_anything: bool
+    #: A row may be open or in doubt.
+    has_doubts: bool
+    #: The bodies of all rows that are to be sent are in the journal.
+    keeps_bodies: bool
+    #: When the latest run ended, in Unix seconds.
+    ended_at: float | None
+    #: The jobs that ended when this one began, by id.
+    ends: Mapping[str, JobState]
+
+
+def read_head(folder: Path) -> Head:
+    """Read the head of the journal in `folder`. Raises `JournalError` if it cannot be used."""
+    path = folder / FILE_NAME
+    with explained(path), closing(sqlite_file.connect(path, read_only=True)) as db:
+        check_format(db, path)
+        facts = dict(db.execute("SELECT name, value FROM job"))
+        entries, last_run, lasted_run, finished = db.execute(_RUNS, (RunEnd.FINISHED,)).fetchone()
+        (sent,) = (1,) if finished else db.execute(_SENT).fetchone()
+        (doubts,) = db.execute(_DOUBTS).fetchone()
+        ended = db.execute("SELECT ended_at FROM run ORDER BY number DESC LIMIT 1").fetchone()
+        ends = {job: JobState(state) for job, state in db.execute("SELECT id, state FROM ends")}
+    return Head(
+        folder, facts["id"], int(facts["number"]), facts["product_id"], facts["base_url"],
+        entries, last_run, lasted_run, bool(finished), "given_up" in facts, bool(sent),
+        bool(doubts), facts["keeps_bodies"] == "1", None if ended is None else ended[0], ends,
+    )  # fmt: skip
+
+
+def check_latest(jobs_dir: Path, name: str) -> None:
+    """Raise `SettingsError` if the latest job of that name has a journal that cannot be used."""
+    folders = folders_of(jobs_dir, name)
+    latest = folders.get(max(folders, default=0))
+    if latest is not None and (latest / FILE_NAME).exists():
+        try:
+            read_head(latest)
+        except JournalError as error:
+            raise SettingsError(str(error)) from None

@@ -1,0 +1,123 @@
+"""All jobs of a jobs folder, for a person: read without holding anything, also while they run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from importer.errors import JournalError
+from importer.jobs.census import take_census
+from importer.jobs.folders import job_folders, unfinished_surveys
+from importer.jobs.identity import ProductKey
+from importer.jobs.journal_head import Head
+from importer.jobs.journal_reader import JournalReader
+from importer.jobs.ledger import known_jobs
+from importer.jobs.lock import is_held
+from importer.jobs.product_jobs import read_heads
+from importer.jobs.records import JobRecord, JobState, LastRun, Totals
+
+_AT_REST = (JobState.ENDED, JobState.GIVEN_UP, JobState.REPLACED)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedJob:
+    """A job whose journal can be read."""
+
+    record: JobRecord
+    product: ProductKey
+    folder: Path
+    totals: Totals
+    #: None if it has never run.
+    run: LastRun | None
+    #: A run is at work on it right now.
+    running: bool
+    #: It is the last job of its product.
+    is_last: bool
+
+    @property
+    def last_seen(self) -> float:
+        """When its latest run ended or, if that is not known, started, in Unix seconds."""
+        if self.run is None:
+            return 0.0
+        return self.run.started_at if self.run.ended_at is None else self.run.ended_at
+
+    @property
+    def may_be_pruned(self) -> bool:
+        """Whether its folder may be removed (docs/reference.md, A16)."""
+        return self.record.state in _AT_REST and not self.is_last and not self.running
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a jobs folder holds."""
+
+    #: The oldest run first.
+    jobs: Sequence[ListedJob] = ()
+    #: The folders of jobs whose survey was not finished.
+    surveys: Sequence[Path] = ()
+    #: Of each folder that cannot be used its name, and why.
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
+def list_jobs(jobs_dir: Path) -> Listing:
+    """Return what the jobs folder holds."""
+    heads, _ = read_heads(jobs_dir)
+    readable = {head.folder for head in heads}
+    products: dict[ProductKey, dict[int, Head]] = defaultdict(dict)
+    jobs, unreadable = [], {}
+    for head in heads:
+        numbered = products[ProductKey(head.product_id, head.service)]
+        if (other := numbered.setdefault(head.number, head)) is not head:
+            unreadable[head.folder.name] = f"it is a copy of {other.folder.name}, or in its place"
+    for key, numbered in products.items():
+        group = list(numbered.values())
+        known, floor = known_jobs(key.ledger(jobs_dir))
+        records = take_census(group, known, floor).jobs
+        held = is_held(jobs_dir, key.name)
+        newest = max(group, key=lambda head: head.last_run).folder
+        for record in records:
+            if record.folder is None:
+                continue
+            try:
+                with JournalReader(record.folder) as journal:
+                    run, totals = journal.last_run(), journal.totals()
+            except JournalError as error:
+                unreadable[record.name] = str(error)
+                continue
+            running = held and run is not None and run.end is None and record.folder == newest
+            is_last = record.number == len(records)
+            jobs.append(ListedJob(record, key, record.folder, totals, run, running, is_last))
+    for folder in job_folders(jobs_dir):
+        if folder not in readable:
+            unreadable[folder.name] = _why(folder)
+    jobs.sort(key=lambda job: (job.run.started_at if job.run is not None else 0.0, job.folder))
+    return Listing(jobs, unfinished_surveys(jobs_dir), unreadable)
+
+
+def _why(folder: Path) -> str:
+    try:
+        JournalReader(folder).close()
+    except JournalError as error:
+        return str(error)
+    return "it is incomplete"
+
+
+def to_prune(
+    jobs: Sequence[ListedJob], *, oldest: float | None, keep_last: int | None
+) -> list[ListedJob]:
+    """Return the jobs that `jobs prune` removes, the oldest first.
+
+    Those stay that were at work at `oldest` (Unix seconds) or later, and the `keep_last` that ended
+    last; so do all that may not be pruned.
+    """
+    ended = sorted(
+        (job for job in jobs if job.record.state in _AT_REST), key=lambda job: job.last_seen
+    )
+    kept = ended[len(ended) - keep_last :] if keep_last else []
+    return [
+        job
+        for job in ended
+        if job.may_be_pruned and job not in kept and (oldest is None or job.last_seen < oldest)
+    ]

@@ -1,0 +1,302 @@
+"""Finds the job that a command means, or begins it, while the product is held.
+
+Which job that is stands in docs/reference.md: J2 to J8, A2 to A4, A15.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from heapq import merge
+from operator import attrgetter
+from pathlib import Path
+
+from importer.common.file_system import journal_mode
+from importer.errors import (
+    InputChangedError,
+    SettingsError,
+    UnfinishedJobError,
+)
+from importer.feedback.body import BodyCoder
+from importer.jobs.carry_over import highest_rows, pending_rows
+from importer.jobs.commands import replacing_command, resume_command
+from importer.jobs.folders import claim_folder
+from importer.jobs.identity import job_name, product_key
+from importer.jobs.inputs import changed_inputs
+from importer.jobs.job import Job
+from importer.jobs.journal import Journal
+from importer.jobs.journal_create import create_journal
+from importer.jobs.journal_head import check_latest
+from importer.jobs.journal_reader import JournalReader
+from importer.jobs.ledger import LeftOver
+from importer.jobs.product_jobs import ProductJobs, clear_removed, holding
+from importer.jobs.records import CarriedRow, InputFile, JobRecord, JobState, NewJob
+from importer.model import OutcomeKind
+from importer.settings import ImportSettings
+
+_KEY = attrgetter("key")
+_CLOSED = (JobState.GIVEN_UP, JobState.REPLACED)
+
+
+class Product(ProductJobs):
+    """The jobs of the product that certain settings mean, for one run.
+
+    Its methods raise `JournalError` when a journal or the ledger cannot be used.
+    """
+
+    def __init__(self, settings: ImportSettings) -> None:
+        super().__init__(settings.job.jobs_dir, product_key(settings))
+        self._settings = settings
+        self._name = job_name(settings)
+        #: Makes the numbers of the bodies that are sent.
+        self.coder = BodyCoder(*self.key)
+
+    # The job to resume.
+
+    def resumable(self, same_content: Callable[[InputFile], bool] = lambda _: False) -> Job | None:
+        """Open the job that the settings mean, if it has something left to do.
+
+        `same_content` is asked of an input of which only the time of modification has changed.
+        Raises `InputChangedError` if the job is unfinished and an input is another now,
+        `UnfinishedJobError` if another job is in the way, and `SettingsError` if the rows that are
+        to be tried again cannot be.
+        """
+        job = self._meant()
+        if self._settings.retry is not None:
+            return self._retried(job, same_content)
+        if self._settings.job.restart:
+            return None
+        check_latest(self.jobs_dir, self._name)
+        if job is None or job.folder is None:
+            return None
+        if job.state is JobState.UNFINISHED:
+            return self._unfinished(job, same_content)
+        if job.state is JobState.ENDED and self._unfinished_other_than(job) is None:
+            return self._not_completed(job, same_content)
+        return None
+
+    def _meant(self) -> JobRecord | None:
+        retry = self._settings.retry
+        if retry is not None and retry.folder:
+            return next((job for job in self.jobs if job.name == retry.folder), None)
+        same = (job for job in reversed(self.jobs) if job.name.rpartition("-")[0] == self._name)
+        return next(same, None)
+
+    def _unfinished(self, job: JobRecord, same_content: Callable[[InputFile], bool]) -> Job | None:
+        journal = self._journal(job)
+        with _closed_after_error(journal):
+            changed = changed_inputs(journal.inputs(), same_content)
+            if not changed:
+                return self._opened(job, journal)
+        journal.close()
+        if self._settings.ledger.carry_over or self._settings.job.replace or not job.sent_anything:
+            return None
+        raise InputChangedError(
+            f"{', '.join(changed)} changed since the unfinished job {job.folder} began: its rows "
+            "cannot be told apart any more. Bring the old content back to resume; or give the job "
+            "up with --restart, and import the new content from its first row; or take its rows "
+            "over with --carry-over"
+        )
+
+    def _not_completed(
+        self, job: JobRecord, same_content: Callable[[InputFile], bool]
+    ) -> Job | None:
+        """Return the job if there are rows that wait for their conversation: just those again."""
+        if job.number < self.floor:
+            return None
+        journal = self._journal(job)
+        with _closed_after_error(journal):
+            if (
+                journal.totals().outcomes[OutcomeKind.NOT_COMPLETED]
+                and not changed_inputs(journal.inputs(), same_content)
+                and journal.try_again([OutcomeKind.NOT_COMPLETED])
+            ):
+                return self._opened(job, journal)
+        journal.close()
+        return None
+
+    def _retried(self, job: JobRecord | None, same_content: Callable[[InputFile], bool]) -> Job:
+        retry = self._settings.retry
+        assert retry is not None  # noqa: S101 -- only then is this asked
+        if job is None or job.folder is None:
+            raise SettingsError(f"there is no job to retry for these inputs in {self.jobs_dir}")
+        if job.state in _CLOSED:
+            raise SettingsError(
+                f"the job {job.name} was given up or replaced: its rows are not tried again. "
+                "Import its failed.csv or not_completed.csv instead"
+            )
+        if job.number < self.floor:
+            raise SettingsError(
+                f"the job {job.name} cannot be retried: the later job {self.floor} of this product "
+                "is missing, and may have set the same conversations. To send its rows all the "
+                "same, run its own command with --restart"
+            )
+        if (other := self._unfinished_other_than(job)) is not None:
+            raise self._in_the_way(other)
+        journal = self._journal(job)
+        with _closed_after_error(journal):
+            if changed := changed_inputs(journal.inputs(), same_content):
+                raise InputChangedError(
+                    f"{', '.join(changed)} changed since the job {job.folder} began: bring the old "
+                    "content back to retry, or import the new content with clarityq-import run"
+                )
+            chosen = journal.try_again(retry.kinds, retry.reasons)
+            if not chosen and job.state is JobState.ENDED:
+                raise SettingsError(
+                    f"the job {job.name} has no such rows that could be tried again"
+                )
+            return self._opened(job, journal)
+
+    def _opened(self, job: JobRecord, journal: Journal) -> Job:
+        if job.number < len(self.jobs):
+            self.catch_up()
+        if self.floor > int(journal.facts()["floor"]):
+            journal.know_floor(self.floor)
+        return self._job(job, journal)
+
+    def _job(self, job: JobRecord, journal: Journal) -> Job:
+        assert job.folder is not None  # noqa: S101 -- its journal is open
+        quiet = self._ledger.quiet_run
+        return Job(
+            job, journal, self._ledger, folder=job.folder, body_of=self.coder,
+            next_run=self.next_run, waits_for_missing=self.waits_for_missing,
+            unsure=lambda: list(self.unsure(after_run=quiet)),
+        )  # fmt: skip
+
+    def _journal(self, job: JobRecord) -> Journal:
+        assert job.folder is not None  # noqa: S101 -- its journal is there
+        return Journal(job.folder)
+
+    # Rule 0: at most the last job of a product is unfinished.
+
+    def check_sequence(self) -> JobRecord | None:
+        """Return the unfinished job that a new one replaces, None if there is none.
+
+        Raises `UnfinishedJobError` if there is one, and the settings do not say that it is to be
+        replaced (docs/reference.md, A2 to A4). One that has sent nothing yet is in nobody's way.
+        """
+        job = self._unfinished_other_than(None)
+        if job is None or self._may_replace(job):
+            return job
+        raise self._in_the_way(job)
+
+    def _may_replace(self, job: JobRecord) -> bool:
+        rules = self._settings.job
+        same = job.name.rpartition("-")[0] == self._name
+        return self._settings.ledger.carry_over or rules.replace or (rules.restart and same)
+
+    def _unfinished_other_than(self, job: JobRecord | None) -> JobRecord | None:
+        return next(
+            (
+                other
+                for other in self.jobs
+                if other.state is JobState.UNFINISHED
+                and other.sent_anything
+                and (job is None or other.number != job.number)
+            ),
+            None,
+        )
+
+    def _in_the_way(self, job: JobRecord) -> UnfinishedJobError:
+        return UnfinishedJobError(
+            f"the job {job.name} of this product is not finished, and only one may be at a time. "
+            f"Resume it first:\n  {self._how_to_resume(job)}\n"
+            f"or give it up for good, and begin this one:\n  {replacing_command(self._settings)}"
+        )
+
+    def _how_to_resume(self, job: JobRecord) -> str:
+        assert job.folder is not None  # noqa: S101 -- its journal is there
+        with JournalReader(job.folder) as history:
+            return resume_command(history.runs()[-1].settings)
+
+    # A new job.
+
+    def claim_folder(self) -> Path:
+        """Return the folder of the job that is to begin; it is there, and has no journal yet.
+
+        Raises `SettingsError` if a job of this name has lost its journal, or the jobs folder cannot
+        be written.
+        """
+        try:
+            restart = self._settings.job.restart
+            taken = {job.name for job in self.jobs}
+            return claim_folder(self.jobs_dir, self._name, restart=restart, taken=taken)
+        except OSError as error:
+            raise SettingsError(f"--jobs-dir {self.jobs_dir}: {error.strerror}") from None
+
+    def begin(self, new: NewJob) -> Job:
+        """Begin a job: its journal is written whole, and lasts, before it is known to others.
+
+        The job that it replaces, and those that have sent nothing, end in the same moment. Raises
+        `SettingsError` if the folder cannot be made.
+        """
+        carries = self._settings.ledger.carry_over
+        ends = [job for job in self.jobs if job.state is JobState.UNFINISHED]
+        states = {job.number: JobState.GIVEN_UP for job in ends}
+        if new.replaces is not None:
+            states[new.replaces.number] = JobState.REPLACED if carries else JobState.GIVEN_UP
+        for job in ends:
+            if job.sent_anything and (new.replaces is None or job.number != new.replaces.number):
+                raise self._in_the_way(job)
+        record = self._created(new, {job.id: states[job.number] for job in ends})
+        self._replace(
+            *(replace(job, state=states[job.number]) for job in ends), record, synced=True
+        )
+        assert record.folder is not None  # noqa: S101 -- it was just made
+        return self._job(record, Journal(record.folder))
+
+    def _created(self, new: NewJob, ends: dict[str, JobState]) -> JobRecord:
+        new.facts = {**new.facts, "product_id": self.key.product_id, "base_url": self.key.service}
+        folder = self.claim_folder()
+        job_id = secrets.token_hex(16)
+        create_journal(
+            folder, new, number=self.next_number, job_id=job_id, floor=self.floor, ends=ends
+        ).close()
+        return JobRecord(
+            self.next_number, job_id, folder.name, folder, JobState.UNFINISHED,
+            keeps_bodies=new.kept is not None,
+        )  # fmt: skip
+
+    def left_overs(self) -> Iterator[CarriedRow]:
+        """Yield the rows that a new job takes over (docs/reference.md, A4, A5), by key.
+
+        They are numbered from 1, and of each conversation only the highest-ranked one is there:
+        what earlier jobs have left over, if it ranks above the floor, and the rows of the job that
+        is replaced that have no outcome yet, as far as their bodies are known (`keeps_bodies`).
+        """
+        self.catch_up()
+        replaced = self.check_sequence()
+        pending: Iterator[LeftOver] = iter(())
+        if replaced is not None and replaced.folder is not None and replaced.keeps_bodies:
+            pending = pending_rows(replaced.folder, replaced.number)
+        return highest_rows(merge(self._ledger.left_overs(), pending, key=_KEY), self.floor)
+
+
+@contextmanager
+def hold_product(settings: ImportSettings) -> Iterator[Product]:
+    """Hold the product that the settings mean, from before the survey to the end of the run.
+
+    Raises `JobHeldError` if another run holds it, and `SettingsError` if the jobs folder, the
+    ledger, or two of the journals cannot be used.
+    """
+    jobs_dir = settings.job.jobs_dir
+    try:
+        jobs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"--jobs-dir {jobs_dir}: {error.strerror}") from None
+    journal_mode(jobs_dir)  # before it is locked, where locks may not work
+    key = product_key(settings)
+    with holding(jobs_dir, key, lambda: Product(settings)) as product:
+        clear_removed(jobs_dir)
+        yield product
+
+
+@contextmanager
+def _closed_after_error(journal: Journal) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        journal.close()
+        raise

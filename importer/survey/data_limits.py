@@ -1,0 +1,33 @@
+"""Whether a job is stopped before its first request because of its data.
+
+The promises are V8 and V9 of docs/reference.md. Sans-I/O.
+"""
+
+from __future__ import annotations
+
+from importer.common.text import counted
+from importer.settings.groups import AbortRules
+from importer.survey.findings import Findings
+from importer.survey.plan import Plan
+
+
+def exceeded_limit(rules: AbortRules, findings: Findings, plan: Plan | None = None) -> str | None:
+    """Return why the job is not to be sent, in words; None if it may be.
+
+    Without a `plan`, what the job would change is not known and not looked at.
+    """
+    if rules.accept_change:
+        return None
+    rejected, most = findings.rejected, rules.max_rejected
+    if most is not None and most.exceeded(rejected, findings.rows):
+        return (
+            f"{rejected:,} of {counted(findings.rows, 'row')} are rejected, more than "
+            f"--max-rejected {most} allows"
+        )
+    most = rules.max_changes
+    if plan is not None and most is not None and most.exceeded(plan.changed, plan.known):
+        return (
+            f"{plan.changed:,} of {counted(plan.known, 'conversation')} whose feedback is known "
+            f"would lose some of it, more than --max-changes {most} allows"
+        )
+    return None

@@ -1,0 +1,142 @@
+"""Which row of each conversation wins, of very many rows: by column, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from importer.common.row_set import RowSet
+from importer.survey.spill import KEY, PARTS, Column, Columns, Spill
+from importer.survey.superseded import EXAMPLES, NEW, Repetitions, Winner
+
+if TYPE_CHECKING:
+    from importer.sources.base import PartSurvey
+    from importer.survey.superseded import Asked, Candidate
+
+_UINT, _INT = np.dtype(np.uint64), np.dtype(np.int64)
+
+
+class ManyRows:
+    """The rows of a `Contest` that are too many to be dealt with one by one."""
+
+    def __init__(self, scratch: Path, asked: Asked) -> None:
+        self._kinds: dict[str, np.dtype[Any]] = {"key": KEY, "seq": _INT}
+        if asked.ranks:
+            self._kinds["rank"] = _UINT
+        if asked.newest:
+            self._kinds |= {"whole": _INT, "fraction": _INT}
+        if asked.bodies:
+            self._kinds["body"] = _UINT
+        self._spill = Spill(scratch, self._kinds)
+        self._bits: Column = np.zeros(0, np.uint8)
+
+    def close(self) -> None:
+        """Give back the disk space."""
+        self._spill.close()
+
+    def add(self, rows: Sequence[Candidate], share: float) -> None:
+        """Take rows; see `Contest`."""
+        keys, ranks, newest, seqs, bodies = zip(*rows, strict=True)
+        whole, fraction = zip(*newest, strict=True)
+        given = {"seq": seqs, "rank": ranks, "whole": whole, "fraction": fraction, "body": bodies}
+        columns = {
+            name: np.array(given[name], kind) for name, kind in self._kinds.items() if name != "key"
+        }
+        self._spill.add({**columns, "key": np.frombuffer(b"".join(keys), KEY)}, share)
+
+    def add_part(self, part: PartSurvey, share: float) -> None:
+        """Take the sure rows of a part; see `Contest`."""
+        ids = np.frombuffer(part.ids, np.uint8).reshape(-1, KEY.itemsize)
+        columns = {"key": np.ascontiguousarray(ids[:, ::-1]).view(KEY).reshape(-1)}
+        packed: dict[str, bytes | None] = {
+            "seq": part.seqs,
+            "rank": part.ranks,
+            "body": part.bodies,
+        }
+        if part.newest is not None:
+            packed["whole"], packed["fraction"] = part.newest
+        for name, kind in self._kinds.items():
+            if (raw := packed.get(name)) is not None:
+                columns[name] = np.frombuffer(raw, kind)
+        self._spill.add(columns, share)
+
+    def decide(self, rows: int, tell: Callable[[float], None]) -> tuple[RowSet, Repetitions]:
+        """Return the rows that do not win, and how often conversations occur."""
+        found = Repetitions()
+        count = 0
+        self._bits = np.zeros((rows >> 3) + 1, np.uint8)
+        for number in range(PARTS):
+            columns = self._spill.part(number)
+            found.conversations += len(columns["key"])
+            again = _that_may_repeat(columns)
+            if len(again["key"]):
+                losers = self._note_repeated(again, found)
+                found.conversations -= len(losers)
+                count += len(losers)
+                np.bitwise_or.at(self._bits, losers >> 3, (1 << (losers & 7)).astype(np.uint8))
+            tell((number + 1) / PARTS)
+        return RowSet.from_bits(bytearray(self._bits.tobytes()), count), found
+
+    def winners(self) -> Iterator[tuple[int, Iterable[Winner]]]:
+        """Yield the number of each part and its winners by key."""
+        for number in range(PARTS):
+            columns = self._spill.part(number)
+            seqs = columns["seq"]
+            wins = np.flatnonzero((self._bits[seqs >> 3] >> (seqs & 7).astype(np.uint8)) & 1 == 0)
+            order = wins[_by_key(columns["key"][wins])]
+            length = len(order)
+            raw = columns["key"][order].tobytes()
+            keys = [raw[at : at + KEY.itemsize] for at in range(0, len(raw), KEY.itemsize)]
+            ranks = columns["rank"][order].tolist() if "rank" in columns else [NEW] * length
+            bodies = columns["body"][order].tolist() if "body" in columns else [0] * length
+            yield number, map(Winner, keys, seqs[order].tolist(), ranks, bodies)
+
+    def _note_repeated(self, columns: Columns, found: Repetitions) -> Column:
+        """Return the numbers of the rows that do not win."""
+        high, low = _halves(columns["key"])
+        names = ("rank", "whole", "fraction")
+        deciding = [columns["seq"], *(columns[name] for name in reversed(names) if name in columns)]
+        order = np.lexsort((*deciding, low, high))
+        high, low = high[order], low[order]
+        is_last = np.append((high[1:] != high[:-1]) | (low[1:] != low[:-1]), True)
+        ends = np.flatnonzero(is_last)
+        counts = np.diff(ends, prepend=-1)
+        found.repeated += int(np.count_nonzero(counts > 1))
+        most = np.argsort(counts, kind="stable")[-EXAMPLES:]
+        keys = columns["key"][order]
+        found.note((keys[ends[at]].tobytes(), int(counts[at])) for at in most if counts[at] > 1)
+        losers: Column = columns["seq"][order][~is_last]
+        return losers
+
+
+def _halves(keys: Column) -> tuple[Column, Column]:
+    """Return the first and the last 8 bytes of keys, as numbers in the order of the bytes."""
+    halves = keys.view(">u8").reshape(-1, 2).astype(np.uint64)
+    return halves[:, 0], halves[:, 1]
+
+
+def _that_may_repeat(columns: Columns) -> Columns:
+    """Return all rows whose key occurs more than once, and hardly any others.
+
+    The first half of the keys alone is sorted four times as fast as the keys are.
+    """
+    high = columns["key"].view(">u8")[::2].astype(np.uint64)
+    ordered = np.sort(high)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(twice):
+        return {name: column[:0] for name, column in columns.items()}
+    again = np.isin(high, twice)
+    return {name: column[again] for name, column in columns.items()}
+
+
+def _by_key(keys: Column) -> Column:
+    """Return the places of distinct keys in their order."""
+    high, low = _halves(keys)
+    order: Column = np.argsort(high)
+    first = high[order]
+    if (first[1:] == first[:-1]).any():
+        order = np.lexsort((low, high))
+    return order

@@ -1,0 +1,77 @@
+"""What a job would send, and what that would change: the result of comparing it with others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from importer.common.row_set import RowSet
+from importer.model import Reason
+from importer.survey.changes import Change
+
+#: Conversations that are named for each kind of change.
+MOST_EXAMPLES = 5
+
+
+@dataclass(slots=True)
+class Plan:
+    """Which rows are sent. The other figures are 0 if the job was not compared with others."""
+
+    #: The rows that are not sent, by why.
+    not_sent: dict[Reason, RowSet]
+    is_compared: bool
+    #: Rows that are sent, carried-over ones included.
+    to_send: int = 0
+    #: Of these, the ones that were carried over.
+    left_overs: int = 0
+    #: Of these, the ones for whose conversation nothing was sent before.
+    new: int = 0
+    #: Conversations of the job of which it is known what is stored.
+    known: int = 0
+    #: Of these, the ones of which the job would take something away.
+    changed: int = 0
+    #: The same by what it is; of one conversation it may be two things.
+    changes: dict[Change, int] = field(default_factory=lambda: dict.fromkeys(Change, 0))
+    #: Some of these conversations.
+    examples: dict[Change, list[str]] = field(default_factory=dict)
+
+    @property
+    def unchanged(self) -> int:
+        """Return how many rows are not sent because the same is stored."""
+        return self._not_sent(Reason.SAME_AS_STORED)
+
+    @property
+    def superseded_by_other_jobs(self) -> int:
+        """Return how many rows are not sent because another job has set their conversation."""
+        return self._not_sent(Reason.LATER_JOB) + self._not_sent(Reason.SET_BY_JOB)
+
+    @property
+    def may_not_be_sent(self) -> int:
+        """Return how many rows may not be sent because a later job is missing."""
+        return self._not_sent(Reason.LATER_JOB_MISSING)
+
+    def note_changes(self, found: list[Change], conversation_id: str) -> None:
+        """Count a conversation of which something is taken away."""
+        self.changed += 1
+        for change in found:
+            self.changes[change] += 1
+            examples = self.examples.setdefault(change, [])
+            if len(examples) < MOST_EXAMPLES:
+                examples.append(conversation_id)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the plan as JSON can hold it (docs/check.schema.json)."""
+        return {
+            "to_send": self.to_send,
+            "left_overs": self.left_overs,
+            "new": self.new,
+            "known": self.known,
+            "changed": self.changed,
+            **{str(change): number for change, number in self.changes.items()},
+            "examples": self.examples,
+            "not_sent": {reason: rows.count for reason, rows in self.not_sent.items()},
+        }
+
+    def _not_sent(self, reason: Reason) -> int:
+        rows = self.not_sent.get(reason)
+        return 0 if rows is None else rows.count

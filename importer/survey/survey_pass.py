@@ -1,0 +1,287 @@
+"""The survey: one pass over all inputs that finds all that can be known before the first request.
+
+Nothing is sent, and memory does not grow with the inputs but for a bit and a few bytes a row
+(docs/reference.md, V1 to V7).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+from importer.common.row_set import RowSet
+from importer.errors import InputError
+from importer.feedback.body import BodyCoder
+from importer.feedback.newest import OLDEST, NewestBy
+from importer.feedback.normalise import COMMENT_LIMIT, Normaliser
+from importer.feedback.ratings import RatingTable
+from importer.jobs.keys import key_of, rank_number
+from importer.jobs.records import CarriedRow, InputFile
+from importer.model import Feedback, OutcomeKind, Reason, Row
+from importer.settings import ImportSettings, LongComments
+from importer.sources.base import (
+    BATCH_ROWS,
+    DIGEST_BYTES,
+    ColumnPart,
+    Questions,
+    RowPart,
+    RowSource,
+    new_digest,
+)
+from importer.survey.findings import MOST_EXAMPLES, Example, Findings, Repeated, Understanding
+from importer.survey.progress import SurveyProgress, Teller
+from importer.survey.superseded import NEW, Asked, Candidate, Contest
+from importer.survey.survey import Survey, left_over_rank
+from importer.survey.understanding import understood
+
+#: The share of the work that is reading; the rest is to find the winners.
+_READING = 0.95
+
+
+def normaliser_of(settings: ImportSettings, newest: NewestBy | None) -> Normaliser:
+    """Return what makes feedback of the rows of a job's inputs."""
+    return Normaliser(
+        settings.mapping.ratings,
+        truncate_comments=settings.mapping.long_comments is LongComments.TRUNCATE,
+        newest=newest,
+    )
+
+
+def survey_inputs(
+    sources: Sequence[RowSource],
+    settings: ImportSettings,
+    scratch: Path,
+    *,
+    coder: BodyCoder | None = None,
+    carried: Sequence[CarriedRow] = (),
+    number_of: Callable[[str], int | None] = lambda _: None,
+    stopped: Callable[[], bool] = lambda: False,
+    progress: Callable[[SurveyProgress], None] = lambda _: None,
+) -> Survey:
+    """Read all inputs, and return what was found.
+
+    `scratch` is a folder for a temporary file. With `coder` the bodies of winners are known.
+    `carried` are rows of earlier jobs, numbered from 1; the rows of the inputs follow. `number_of`
+    returns the number of the job that a cell `job` of a left-over file names, None if it is not
+    known. `stopped` is asked many times a second, `progress` told a few times.
+
+    Raises `InputError` if an input cannot be read or changes meanwhile, `ScratchError` if there is
+    not enough room in `scratch`, and `SurveyStoppedError`.
+    """
+    inputs = [(source, understood(source, settings)) for source in sources]
+    _check_ratings(inputs, settings)
+    newest_by = settings.mapping.newest_by
+    left_over = any("job" in one.columns for _, one in inputs) and not settings.job.as_new
+    is_ranked = left_over or bool(carried)
+    asked = Questions(
+        settings.mapping.ratings,
+        coder,
+        None if newest_by is None else NewestBy(newest_by),
+        (lambda job: left_over_rank(number_of(job)) if job and left_over else NEW)
+        if is_ranked
+        else None,
+    )
+    contest = Contest(scratch, Asked(is_ranked, newest_by is not None, coder is not None))
+    total = sum(_mark(source.path)[0] for source in sources)
+    survey = _Pass(settings, asked, contest, total, len(carried), Teller(stopped, progress))
+    try:
+        survey.carry(carried)
+        for source, understanding in inputs:
+            survey.read(source, understanding)
+        survey.conclude()
+    except BaseException:
+        contest.close()
+        raise
+    return Survey(
+        survey.inputs, survey.found, survey.superseded, survey.found.rows, len(carried), is_ranked,
+        coder is not None, contest,
+    )  # fmt: skip
+
+
+def same_content(sources: Iterable[RowSource]) -> Callable[[InputFile], bool]:
+    """Return what tells whether an input has the content still that a survey has found in it.
+
+    Raises `InputError` if it cannot be read.
+    """
+    by_path = {str(source.path.absolute()): source for source in sources}
+
+    def is_same(file: InputFile) -> bool:
+        parts = by_path[file.path].parts(1, BATCH_ROWS)
+        return _folded(b"".join(part.digest() for part in parts)) == file.digest
+
+    return is_same
+
+
+def _folded(blocks: bytes | bytearray) -> str:
+    return new_digest(blocks).digest()[:DIGEST_BYTES].hex()
+
+
+def _check_ratings(
+    inputs: Sequence[tuple[RowSource, Understanding]], settings: ImportSettings
+) -> None:
+    """Raise `InputError` if a rating table is given and there is nothing to look up in it."""
+    is_given = settings.mapping.ratings != RatingTable()
+    if is_given and not any("rating" in one.columns for _, one in inputs):
+        source, first = inputs[0]
+        names = ", ".join(repr(name) for name in first.ignored[:30]) or "none"
+        raise InputError(
+            f"--ratings is given, and {source.path} has no column 'rating'; the columns that are "
+            f"not used are {names}. If one of them holds it: --column rating=NAME"
+        )
+
+
+class _Pass:
+    """A survey under way.
+
+    The first `carried` numbers are those of carried-over rows; `total` is the size of all inputs.
+    """
+
+    def __init__(
+        self,
+        settings: ImportSettings,
+        asked: Questions,
+        contest: Contest,
+        total: int,
+        carried: int,
+        teller: Teller,
+    ) -> None:
+        self.inputs: list[InputFile] = []
+        self.found = Findings()
+        self.superseded = RowSet()
+        self._asked = asked
+        self._normalise = normaliser_of(settings, asked.newest)
+        self._contest = contest
+        self._total = max(1, total)
+        self._teller = teller
+        self._carried = carried
+        self._seq = carried
+        #: Bytes of the inputs that are done, and the share of all that is.
+        self._done = 0
+        self._share = 0.0
+
+    def carry(self, rows: Iterable[CarriedRow]) -> None:
+        """Take rows of earlier jobs."""
+        coder = self._asked.coder
+        for row in rows:
+            body = 0 if coder is None else coder(row.rating, row.comment)
+            self._contest.add(
+                Candidate(
+                    key_of(row.conversation_id), rank_number(row.rank), OLDEST, row.seq, body
+                ),
+                self._share,
+            )
+
+    def read(self, source: RowSource, understanding: Understanding) -> None:
+        """Take the rows of an input."""
+        size, modified = before = _mark(source.path)
+        first_seq = self._seq + 1
+        blocks = bytearray()
+        for part in source.parts(first_seq, BATCH_ROWS):
+            self._share = (self._done + size * source.progress()) / self._total
+            blocks += part.digest()
+            if isinstance(part, RowPart):
+                self._seq += len(part.rows)
+                self._take_rows(part.rows, first_seq, source.path)
+            else:
+                self._seq += len(part)
+                self._take_columns(part, first_seq, source.path)
+            self._teller.tell(_READING * self._share, self._seq - self._carried)
+        if _mark(source.path) != before:
+            raise InputError(
+                f"{source.path} was changed while it was being read: import it again when it is "
+                "complete"
+            )
+        self._done += size
+        understanding.rows = self._seq + 1 - first_seq
+        understanding.remarks += source.remarks()
+        self.found.inputs.append(understanding)
+        self.inputs.append(
+            InputFile(
+                path=str(source.path.absolute()),
+                size=size,
+                modified=modified,
+                digest=_folded(blocks),
+                rows=understanding.rows,
+                first_seq=first_seq,
+                blocks=bytes(blocks),
+            )
+        )
+
+    def conclude(self) -> None:
+        """Find the winners."""
+        found = self.found
+        found.rows = self._seq - self._carried
+        self.superseded, repetitions = self._contest.decide(
+            self._seq,
+            lambda share: self._teller.tell(_READING + (1 - _READING) * share, found.rows),
+        )
+        found.carried = self._carried
+        found.carried_superseded = sum(
+            seq in self.superseded for seq in range(1, self._carried + 1)
+        )
+        found.superseded = self.superseded.count - found.carried_superseded
+        found.conversations = repetitions.conversations
+        found.repeated_conversations = repetitions.repeated
+        found.repeated_examples = [Repeated(*one) for one in repetitions.examples]
+        found.newest_kind = None if self._asked.newest is None else self._asked.newest.kind
+
+    def _take_columns(self, part: ColumnPart, first_seq: int, path: Path) -> None:
+        found, survey = self.found, part.survey(self._asked)
+        found.long_comments += survey.long_comments
+        found.rating_only += survey.without_comment
+        found.note_meanings(survey.meanings)
+        for word, times in survey.words.items():
+            found.note_word(word, self._asked.ratings.meaning(word), times)
+        self._contest.add_part(survey, self._share)
+        for place in survey.others:
+            # Where a line starts is looked for only if it is shown.
+            self._take(part.row(place), first_seq, path, partial(part.line, place))
+
+    def _take_rows(self, rows: Sequence[Row], first_seq: int, path: Path) -> None:
+        found = self.found
+        for word, times in Counter([row.rating for row in rows]).items():
+            if word and not word.isspace():
+                found.note_word(word, self._asked.ratings.meaning(word), times)
+        for row in rows:
+            found.long_comments += len(row.comment) > COMMENT_LIMIT
+            self._take(row, first_seq, path, None)
+
+    def _take(
+        self, row: Row, first_seq: int, path: Path, line: Callable[[], int | None] | None
+    ) -> None:
+        result = self._normalise(row)
+        if isinstance(result, Feedback):
+            self._take_feedback(result, row)
+        elif result.kind is OutcomeKind.SKIPPED:
+            self.found.skipped += 1
+        else:
+            problem = self.found.note_problem(result.reason or Reason.MALFORMED)
+            if len(problem.examples) < MOST_EXAMPLES:
+                at = row.line if line is None else line()
+                number = row.seq + 1 - first_seq
+                problem.examples.append(Example(str(path), number, at, result.detail))
+
+    def _take_feedback(self, feedback: Feedback, row: Row) -> None:
+        found, (_, coder, newest, rank_of) = self.found, self._asked
+        found.note_meaning(feedback.rating)
+        found.rating_only += feedback.comment is None
+        found.truncated += feedback.truncated
+        candidate = Candidate(
+            key_of(feedback.conversation_id),
+            NEW if rank_of is None else rank_of(row.job),
+            OLDEST if newest is None else newest.read(row.newest),
+            feedback.seq,
+            0 if coder is None else coder.of(feedback),
+        )
+        self._contest.add(candidate, self._share)
+
+
+def _mark(path: Path) -> tuple[int, int]:
+    """Return size and time of modification (in nanoseconds)."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    return found.st_size, found.st_mtime_ns

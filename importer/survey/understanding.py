@@ -1,0 +1,38 @@
+"""How an input was understood: what `check` begins with."""
+
+from __future__ import annotations
+
+from importer.common.text import trimmed
+from importer.settings import ImportSettings, InputFormat
+from importer.sources.base import RowSource
+from importer.sources.columns import find_columns
+from importer.sources.registry import format_of
+from importer.survey.findings import Understanding
+
+
+def understood(source: RowSource, settings: ImportSettings) -> Understanding:
+    """Return how `source` is read."""
+    mapping = settings.mapping
+    places = find_columns(source.path, source.header, mapping.columns, mapping.newest_by)
+    is_text = format_of(source.path, settings.reading.format) is InputFormat.CSV
+    used = set(places.values())
+    one = Understanding(
+        str(source.path),
+        "csv" if is_text else "parquet",
+        source.delimiter if is_text else None,
+        source.encoding.removesuffix("-sig") if is_text else None,
+        {field: trimmed(source.header[place]) for field, place in places.items()},
+        [trimmed(name) for place, name in enumerate(source.header) if place not in used],
+    )
+    if "job" in places:
+        one.remarks.append(
+            "rows left over from earlier jobs: they are sent as new ones (--as-new)"
+            if settings.job.as_new
+            else "rows left over from earlier jobs: they give way to what later jobs have set "
+            "(--as-new sends them all the same)"
+        )
+    if "rating" not in places:
+        one.remarks.append("no column 'rating': every row erases the rating of its conversation")
+    if "comment" not in places:
+        one.remarks.append("no column 'comment': every row erases the comment of its conversation")
+    return one

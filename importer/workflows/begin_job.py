@@ -1,0 +1,211 @@
+"""How a job begins: its inputs are surveyed and compared with the earlier jobs of the product.
+
+Nothing is sent here, and all of it is the same for a run and for a plan of one.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from importer.common.row_set import RowSet
+from importer.engine.reader import Input, read_rows
+from importer.feedback.body import BodyCoder
+from importer.feedback.normalise import Normaliser
+from importer.feedback.ratings import RatingTable
+from importer.jobs.job import Job
+from importer.jobs.journal_file import JournalFile
+from importer.jobs.product import Product
+from importer.jobs.records import CARRIED_OVER, CarriedRow, InputFile, JobRecord, NewJob, Unsure
+from importer.model import Feedback, Rank, Reason, Row
+from importer.settings import ImportSettings
+from importer.sources.base import RowSource
+from importer.sources.carried_rows import CarriedRows
+from importer.survey.data_limits import exceeded_limit
+from importer.survey.ledger_diff import Others, needs_bodies, plan_job
+from importer.survey.plan import Plan
+from importer.survey.progress import SurveyProgress
+from importer.survey.standing import Rules, why_not_sent
+from importer.survey.survey import Survey
+from importer.survey.survey_pass import normaliser_of, survey_inputs
+
+
+class Earlier(Others, Protocol):
+    """What is asked of the earlier jobs of a product."""
+
+    @property
+    def coder(self) -> BodyCoder:
+        """Makes the numbers of the bodies that are sent."""
+        ...
+
+    def number_of(self, name: str) -> int | None:
+        """Return the number of the job with this name."""
+        ...
+
+    def check_sequence(self) -> JobRecord | None:
+        """Return the unfinished job that the new one replaces."""
+        ...
+
+    def left_overs(self) -> Iterator[CarriedRow]:
+        """Yield the rows that the new job takes over."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What is asked, and told, while the inputs are surveyed."""
+
+    stopped: Callable[[], bool] = lambda: False
+    progress: Callable[[SurveyProgress], None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """A job that could begin."""
+
+    survey: Survey
+    plan: Plan
+    carried: Sequence[CarriedRow]
+    replaces: JobRecord | None
+    #: Why nothing is to be sent, in words; None if it may be.
+    limit: str | None
+
+
+@contextmanager
+def prospect(
+    earlier: Earlier,
+    settings: ImportSettings,
+    sources: Sequence[RowSource],
+    scratch: Path,
+    watch: Watch,
+    *,
+    in_full: bool = False,
+) -> Iterator[Prospect]:
+    """Survey the inputs, and compare them with the `earlier` jobs of the product.
+
+    `in_full`, all figures of the plan are found, also those that a run can do without. Raises
+    `InputError`, `JournalError`, `ScratchError`, `SurveyStoppedError` and `UnfinishedJobError`.
+    """
+    replaces = earlier.check_sequence()
+    carried = [*earlier.left_overs()] if settings.ledger.carry_over else []
+    with survey_inputs(
+        sources, settings, scratch,
+        coder=earlier.coder if in_full or needs_bodies(settings) else None,
+        carried=carried, number_of=earlier.number_of,
+        stopped=watch.stopped, progress=watch.progress,
+    ) as survey:  # fmt: skip
+        plan = plan_job(
+            survey, earlier, settings, time.time(), stopped=watch.stopped, in_full=in_full
+        )
+        limit = exceeded_limit(settings.abort_rules, survey.findings, plan)
+        yield Prospect(survey, plan, carried, replaces, limit)
+
+
+def begin_job(
+    product: Product, settings: ImportSettings, sources: Sequence[RowSource], watch: Watch
+) -> tuple[Job, str | None]:
+    """Begin a job; return it, and why nothing of it is to be sent, None if it may be.
+
+    Raises what `prospect` raises, and `SettingsError` if its folder cannot be made.
+    """
+    product.claim_folder()
+    with prospect(product, settings, sources, settings.job.jobs_dir, watch) as found:
+        survey, plan = found.survey, found.plan
+        kept = None
+        if settings.ledger.carry_over:
+            kept = _to_be_sent(sources, settings, survey.inputs, plan)
+        new = NewJob(
+            inputs=survey.inputs,
+            facts={},
+            rows=survey.last_seq,
+            survey=json.dumps(survey.findings.as_json()),
+            not_sent=plan.not_sent,
+            ranked=survey.ranked(product.next_number),
+            carried=found.carried,
+            kept=kept,
+            replaces=found.replaces,
+        )
+        return product.begin(new), found.limit
+
+
+def _to_be_sent(
+    sources: Sequence[RowSource],
+    settings: ImportSettings,
+    files: Sequence[InputFile],
+    plan: Plan,
+) -> Iterator[Feedback]:
+    """Yield the rows of the inputs that are to be sent."""
+    for batch in read_rows(_surveyed(sources, settings, files), RowSet(), plan.not_sent):
+        yield from (item for item in batch if isinstance(item, Feedback))
+
+
+def inputs_of(
+    job: Job, product: Product, settings: ImportSettings, sources: Sequence[RowSource]
+) -> list[Input]:
+    """Return what a run of the job reads: the rows that it has carried over, then its inputs."""
+    files = job.journal.inputs()
+    inputs = _surveyed(sources, settings, files)
+    if not files or files[0].first_seq == 1:
+        return inputs
+
+    def rows() -> Iterable[Row]:
+        journal = JournalFile(job.folder, read_only=True)
+        try:
+            for row in journal.carried():
+                origin = product.name_of(row.rank.first)
+                yield Row(
+                    row.seq, row.conversation_id, row.rating or "", row.comment or "", job=origin
+                )
+        finally:
+            journal.close()
+
+    carried = CarriedRows(Path(CARRIED_OVER), rows)
+    return [Input(carried, Normaliser(RatingTable())), *inputs]
+
+
+def _surveyed(
+    sources: Sequence[RowSource], settings: ImportSettings, files: Sequence[InputFile]
+) -> list[Input]:
+    normalise = normaliser_of(settings, None)
+    return [
+        Input(source, normalise, file.first_seq, file.blocks)
+        for source, file in zip(sources, files, strict=True)
+    ]
+
+
+def not_tried_again(
+    job: Job, product: Product, settings: ImportSettings, now: float
+) -> dict[Reason, RowSet]:
+    """Return the rows that were to be tried again, and that other jobs have overtaken since.
+
+    `now` is in Unix seconds. Raises `JournalError`.
+    """
+    found: dict[Reason, RowSet] = {}
+    rows = job.journal.tried_again()
+    if not rows:
+        return found
+    lines = product.look_up(key for _, key in rows)
+    unsure: dict[bytes, list[Unsure]] = {key: [] for _, key in rows}
+    for each in product.unsure():
+        if each.key in unsure:
+            unsure[each.key].append(each)
+    rules = Rules.of(settings, product.floor, now)
+    ranks, own = job.journal.ranked(), job.journal.run_numbers()
+    for seq, key in rows:
+        line = lines.get(key)
+        reason = why_not_sent(
+            ranks.get(seq, Rank(job.number, job.number)),
+            None,
+            line,
+            unsure[key],
+            rules,
+            is_own=line is not None and line.run in own,
+        )
+        if reason is not None:
+            found.setdefault(reason, RowSet()).add(seq)
+    return found

@@ -1,0 +1,153 @@
+"""What a run would do now, without doing it: `clarityq-import plan` and `run --dry-run`.
+
+It is the run's own survey and comparison, under the same lock; no job is begun and nothing is sent
+(docs/reference.md, V4).
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from importer.errors import JobHeldError
+from importer.feedback.body import BodyCoder
+from importer.jobs.identity import job_name, product_key
+from importer.jobs.inputs import changed_inputs
+from importer.jobs.journal_reader import JournalReader
+from importer.jobs.product import Product, hold_product
+from importer.jobs.records import CarriedRow, JobRecord, JobState, Line, Unsure
+from importer.model import OutcomeKind
+from importer.settings import ImportSettings
+from importer.sources.base import RowSource
+from importer.sources.registry import open_source
+from importer.survey.findings import Findings
+from importer.survey.plan import Plan
+from importer.survey.progress import SurveyProgress
+from importer.survey.survey_pass import same_content
+from importer.workflows.begin_job import Earlier, Watch, prospect
+
+#: Seconds between two tries to get hold of a product that another run holds.
+_LOCK_INTERVAL = 0.5
+_Tell = Callable[[SurveyProgress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The job that a run would resume: it is surveyed already, and not compared anew."""
+
+    job: str
+    rows: int
+    #: Those that the run would still work on.
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a run would begin with."""
+
+    findings: Findings
+    plan: Plan
+    #: Why nothing would be sent, in words; None if it would.
+    limit: str | None
+    #: The unfinished job that would end.
+    replaces: str | None
+
+
+def plan_import(settings: ImportSettings, progress: _Tell = lambda _: None) -> Preview | Resumed:
+    """Return what a run with these settings would do.
+
+    Raises an `ImporterError` where the run would not begin: `InputError`, `UnfinishedJobError`,
+    `JobHeldError` and others.
+    """
+    with ExitStack() as stack:
+        sources = [open_source(path, settings) for path in settings.reading.inputs]
+        for source in sources:
+            stack.callback(source.close)
+        if not settings.job.jobs_dir.exists():
+            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="clarityq-plan-"))
+            return _preview(settings, sources, _NoJobs(settings), Path(scratch), progress)
+        product = _held(stack, settings)
+        if (resumed := _resumed(product, settings, sources)) is not None:
+            return resumed
+        return _preview(settings, sources, product, settings.job.jobs_dir, progress)
+
+
+class _NoJobs:
+    """A product of which there is no job yet, so that nothing is left behind where nothing was."""
+
+    floor = 0
+    next_number = 1
+
+    def __init__(self, settings: ImportSettings) -> None:
+        self.coder = BodyCoder(*product_key(settings))
+
+    def lines(self, part: int) -> Iterator[Line]:  # noqa: ARG002 -- as a product has it
+        return iter(())
+
+    def look_up(self, keys: Iterable[bytes]) -> dict[bytes, Line]:  # noqa: ARG002
+        return {}
+
+    def unsure(self) -> Iterator[Unsure]:
+        return iter(())
+
+    def number_of(self, name: str) -> int | None:  # noqa: ARG002
+        return None
+
+    def check_sequence(self) -> JobRecord | None:
+        return None
+
+    def left_overs(self) -> Iterator[CarriedRow]:
+        return iter(())
+
+
+def _held(stack: ExitStack, settings: ImportSettings) -> Product:
+    """Hold the product, and wait for another run to let go of it as long as the user has said."""
+    until = time.monotonic() + settings.job.wait_for_lock
+    while True:
+        try:
+            return stack.enter_context(hold_product(settings))
+        except JobHeldError:
+            if time.monotonic() >= until:
+                raise
+        time.sleep(_LOCK_INTERVAL)
+
+
+def _preview(
+    settings: ImportSettings,
+    sources: list[RowSource],
+    earlier: Earlier,
+    scratch: Path,
+    progress: _Tell,
+) -> Preview:
+    watch = Watch(progress=progress)
+    with prospect(earlier, settings, sources, scratch, watch, in_full=True) as found:
+        replaces = None if found.replaces is None else found.replaces.name
+        return Preview(found.survey.findings, found.plan, found.limit, replaces)
+
+
+def _resumed(
+    product: Product, settings: ImportSettings, sources: list[RowSource]
+) -> Resumed | None:
+    """Return the job that a run would resume; None if it would begin one."""
+    name = job_name(settings)
+    same = (job for job in reversed(product.jobs) if job.name.rpartition("-")[0] == name)
+    job = next(same, None)
+    if job is None or job.folder is None or settings.job.restart:
+        return None
+    with JournalReader(job.folder) as journal:
+        left = _left(job, journal)
+        if not left or changed_inputs(journal.inputs(), same_content(sources)):
+            return None
+        return Resumed(job.name, journal.totals().rows, left)
+
+
+def _left(job: JobRecord, journal: JournalReader) -> int:
+    """Return how many rows of the job a run would still work on."""
+    outcomes = journal.totals().outcomes
+    if job.state is JobState.UNFINISHED:
+        return outcomes[OutcomeKind.PENDING]
+    return outcomes[OutcomeKind.NOT_COMPLETED] if job.state is JobState.ENDED else 0

@@ -1,0 +1,115 @@
+"""`jobs` and its commands, and `explain` (docs/reference.md, J11 to J13)."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from importer.cli.commands.explain import explain
+from importer.cli.commands.jobs import jobs
+from importer.errors import SettingsError
+from importer.model import RunEnd
+from tests.support.data import conversation, write_csv
+from tests.support.jobs import EXHAUSTED, SUCCEEDED, Desk, answer, finish, mark
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    rows = [(conversation(number), "POSITIVE", "") for number in (1, 2, 3)]
+    write_csv(tmp_path / "a.csv", rows)
+    return Desk(tmp_path)
+
+
+def call(desk: Desk, command: Any, *words: str) -> Result:
+    result = CliRunner().invoke(
+        command, [*words, "--jobs-dir", str(desk.jobs_dir)], catch_exceptions=False,
+        standalone_mode=False,
+    )  # fmt: skip
+    assert result.exception is None
+    return result
+
+
+def stop(desk: Desk) -> str:
+    with desk.run() as job:
+        mark(job, 1, 2)
+        answer(job, {1: SUCCEEDED})
+        finish(job, RunEnd.SIGINT, sent=[2])
+        return job.folder.name
+
+
+def test_jobs_are_listed_for_people_and_for_programs(desk: Desk) -> None:
+    ended, stopped = desk.night([SUCCEEDED, EXHAUSTED, SUCCEEDED]), stop(desk)
+    lines = call(desk, jobs).stdout.splitlines()
+    assert any(ended in line and "finished" in line and "1 failed" in line for line in lines)
+    assert any(stopped in line and "sigint" in line for line in lines)
+    found = json.loads(call(desk, jobs, "--json").stdout)
+    assert {one["job"]: (one["state"], one["exit_code"]) for one in found} == {
+        ended: ("ended", 1), stopped: ("unfinished", 130)
+    }  # fmt: skip
+    assert found[0]["outcomes"]["pending"] == 0
+
+
+def test_a_job_is_described_with_the_command_that_resumes_it(desk: Desk) -> None:
+    name = stop(desk)
+    told = call(desk, jobs, "show", name).stdout
+    assert "1 row may have been sent" in told
+    assert f"clarityq-import run {desk.folder / 'a.csv'}" in told
+    assert "3 rows" in told
+
+
+def test_giving_up_says_what_is_given_up(desk: Desk) -> None:
+    name = stop(desk)
+    told = call(desk, jobs, "abandon", name).stdout
+    assert f"{name} is given up: 2 rows will not be sent." in told
+    assert "1 row of it may have been sent" in told
+    assert "given up" in call(desk, jobs).stdout
+    assert "resume" not in call(desk, jobs, "show", name).stdout
+    with pytest.raises(SettingsError, match="has ended already"):
+        call(desk, jobs, "abandon", name)
+
+
+def test_what_does_not_exist_is_an_error(desk: Desk) -> None:
+    for words in (["show", "nothing"], ["abandon", "nothing"]):
+        with pytest.raises(SettingsError, match="there is no job 'nothing'"):
+            call(desk, jobs, *words)
+    with pytest.raises(SettingsError, match="there is no job"):
+        call(desk, explain, "nothing", conversation(1))
+
+
+def test_old_jobs_are_pruned_and_the_last_one_stays(desk: Desk) -> None:
+    first, second = desk.night([SUCCEEDED] * 3), desk.night([SUCCEEDED] * 3)
+    assert call(desk, jobs, "prune", "--keep-last", "0", "--dry-run").stdout.splitlines() == [
+        f"would remove {desk.jobs_dir / first}"
+    ]
+    assert (desk.jobs_dir / first).exists()
+    told = call(desk, jobs, "prune", "--keep-last", "0").stdout
+    assert told.splitlines() == [f"removed {desk.jobs_dir / first}"]
+    assert not (desk.jobs_dir / first).exists()
+    assert (desk.jobs_dir / second).exists()
+    with desk.hold() as product:
+        assert product.floor == 0
+
+
+def test_a_job_whose_product_is_held_is_kept(desk: Desk) -> None:
+    first = desk.night([SUCCEEDED] * 3)
+    desk.night([SUCCEEDED] * 3)
+    with desk.hold():
+        told = call(desk, jobs, "prune", "--keep-last", "0").stdout
+    assert told.startswith(f"kept {desk.jobs_dir / first}: ")
+    assert (desk.jobs_dir / first).exists()
+
+
+def test_a_conversation_is_explained_through_all_jobs_or_one(desk: Desk) -> None:
+    first, second = desk.night([SUCCEEDED, EXHAUSTED, SUCCEEDED]), stop(desk)
+    told = call(desk, explain, conversation(2)).stdout
+    assert first in told
+    assert second in told
+    told = call(desk, explain, first, conversation(2)).stdout
+    assert first in told
+    assert second not in told
+    with pytest.raises(SettingsError, match="there is no row of conversation"):
+        call(desk, explain, conversation(7))
+    with pytest.raises(SettingsError, match=f"in job {first}"):
+        call(desk, explain, first, conversation(7))

@@ -1,0 +1,567 @@
+"""Which job a command means, and what it may begin (docs/reference.md, J2 to J8, A1 to A4, A15)."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from importer.common.row_set import RowSet
+from importer.errors import (
+    InputChangedError,
+    InputError,
+    JobHeldError,
+    SettingsError,
+    UnfinishedJobError,
+)
+from importer.jobs import product as product_module
+from importer.jobs.identity import product_key
+from importer.jobs.journal_file import FILE_NAME
+from importer.jobs.keys import key_of
+from importer.jobs.ledger import Ledger
+from importer.jobs.product_jobs import clear_removed, hold_jobs
+from importer.jobs.records import InputFile, JobState
+from importer.model import Feedback, Meaning, Rank, Reason, RunEnd
+from importer.settings import Retry
+from tests.support.data import conversation
+from tests.support.jobs import (
+    EXHAUSTED,
+    REFUSED,
+    SUCCEEDED,
+    WAITING,
+    Desk,
+    answer,
+    finish,
+    mark,
+)
+
+
+class KilledError(BaseException):
+    """Stands for kill -9."""
+
+
+def killed(*_: object, **__: object) -> None:
+    raise KilledError
+
+
+def stop(desk: Desk, name: str = "a", **options: Any) -> Path:
+    """Let a job stop after some requests; return its folder."""
+    with desk.run(name, **options) as job:
+        mark(job, 1, 2)
+        answer(job, {1: SUCCEEDED})
+        finish(job, RunEnd.SIGINT, sent=[2])
+        return job.folder
+
+
+def states(desk: Desk, **options: Any) -> list[JobState]:
+    with desk.hold(**options) as product:
+        return [job.state for job in product.jobs]
+
+
+# Resuming.
+
+
+def test_the_same_command_resumes_its_unfinished_job(desk: Desk) -> None:
+    folder = stop(desk)
+    with desk.run() as job:
+        assert job.folder == folder
+        assert job.number == 1
+        assert list(job.journal.settled()) == [1]
+        assert job.journal.last_run().number == 2  # type: ignore[union-attr]
+
+
+def test_an_ended_job_is_run_again_as_a_new_one(desk: Desk) -> None:
+    first = desk.night([SUCCEEDED, REFUSED])
+    with desk.run() as job:
+        assert job.number == 2
+        assert job.folder.name != first
+
+
+def test_rows_that_were_not_completed_are_tried_again_alone(desk: Desk) -> None:
+    name = desk.night([WAITING, EXHAUSTED, SUCCEEDED])
+    with desk.run() as job:
+        assert job.folder.name == name
+        assert list(job.journal.again()) == [1]
+
+
+def test_not_if_another_job_is_unfinished(desk: Desk) -> None:
+    desk.night([WAITING])
+    stop(desk, "b")
+    with desk.hold() as product:
+        assert product.resumable() is None
+        with pytest.raises(UnfinishedJobError):
+            product.check_sequence()
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_content_decides_if_only_the_time_of_an_input_has_changed(desk: Desk, same: bool) -> None:
+    stop(desk)
+    path = desk.folder / "a.csv"
+    os.utime(path, ns=(1, 1))
+    asked: list[str] = []
+
+    def same_content(file: InputFile) -> bool:
+        asked.append(file.path)
+        return same
+
+    with desk.hold() as product:
+        if same:
+            job = product.resumable(same_content)
+            assert job is not None
+            job.close()
+        else:
+            with pytest.raises(InputChangedError, match=r"a\.csv changed since"):
+                product.resumable(same_content)
+    assert asked == [str(path)]
+
+
+def test_changed_input_of_an_unfinished_job_is_refused_unless_it_is_replaced(desk: Desk) -> None:
+    stop(desk)
+    (desk.folder / "a.csv").write_text("other")
+    with desk.hold() as product, pytest.raises(InputChangedError, match="--carry-over"):
+        product.resumable()
+    with desk.hold(carry_over=True) as product:
+        assert product.resumable() is None
+        record = product.check_sequence()
+        assert record is not None
+        assert record.number == 1
+
+
+def test_an_input_that_is_gone_is_named(desk: Desk) -> None:
+    stop(desk)
+    settings = desk.settings()
+    (desk.folder / "a.csv").unlink()
+    with (
+        product_module.hold_product(settings) as product,
+        pytest.raises(InputError, match=r"a\.csv"),
+    ):
+        product.resumable()
+
+
+# Rule 0.
+
+
+def test_another_job_does_not_begin_beside_an_unfinished_one(desk: Desk) -> None:
+    folder = stop(desk, concurrency=7)
+    with desk.hold("b", rate=5.0) as product:
+        assert product.resumable() is None
+        with pytest.raises(UnfinishedJobError) as caught:
+            product.check_sequence()
+    lines = str(caught.value).splitlines()
+    assert folder.name in lines[0]
+    assert lines[1].startswith(f"  clarityq-import run {desk.folder / 'a.csv'} --product-id")
+    assert "--concurrency 7" in lines[1]
+    assert "--replace" not in lines[1]
+    assert f"{desk.folder / 'b.csv'}" in lines[3]
+    assert "--rate 5" in lines[3]
+    assert lines[3].endswith("--replace")
+
+
+@pytest.mark.parametrize(
+    ("options", "state"),
+    [
+        ({"replace": True}, JobState.GIVEN_UP),
+        ({"carry_over": True}, JobState.REPLACED),
+    ],
+)
+def test_it_does_if_it_takes_the_other_ones_place(
+    desk: Desk, options: dict[str, Any], state: JobState
+) -> None:
+    stop(desk)
+    with desk.run("b", **options) as job:
+        assert job.number == 2
+    assert states(desk) == [state, JobState.UNFINISHED]
+
+
+def test_restart_gives_up_the_job_of_the_same_command_only(desk: Desk) -> None:
+    stop(desk)
+    with desk.hold("b", restart=True) as product, pytest.raises(UnfinishedJobError):
+        product.check_sequence()
+    with desk.run(restart=True) as job:
+        assert job.number == 2
+        assert job.folder.name.endswith("-2")
+    assert states(desk) == [JobState.GIVEN_UP, JobState.UNFINISHED]
+
+
+def test_a_job_that_has_sent_nothing_is_in_nobodys_way(desk: Desk) -> None:
+    with desk.run() as job:
+        mark(job, 1)
+        finish(job, RunEnd.DATA_LIMIT)
+    with desk.run("b") as job:
+        assert job.number == 2
+    assert states(desk) == [JobState.GIVEN_UP, JobState.UNFINISHED]
+
+
+def test_a_new_job_is_never_begun_beside_an_unfinished_one(desk: Desk) -> None:
+    stop(desk)
+    with desk.hold("b") as product, pytest.raises(UnfinishedJobError):
+        product.begin(desk.new("b"))
+    assert len(states(desk)) == 1
+
+
+def test_pending_rows_of_a_replaced_job_are_carried_over_with_their_rank(desk: Desk) -> None:
+    desk.night([EXHAUSTED, SUCCEEDED, WAITING])
+    kept = [Feedback(seq, conversation(seq), Meaning.CLEAR, f"new {seq}") for seq in (1, 2, 4, 5)]
+    begun = {"kept": kept, "not_sent": {Reason.LATER_JOB: RowSet([5])}}
+    with desk.run("b", rows=5, begun=begun, carry_over=True) as job:
+        mark(job, 1, 2)
+        answer(job, {2: SUCCEEDED})
+    with desk.hold("a", carry_over=True, restart=True) as product:
+        rows = {row.conversation_id: (row.rank, row.comment) for row in product.left_overs()}
+    assert rows == {
+        conversation(1): (Rank(2, 2), "new 1"),
+        conversation(3): (Rank(1, 1), "1-3"),
+        conversation(4): (Rank(2, 2), "new 4"),
+    }
+
+
+def test_rows_that_were_carried_over_and_never_sent_are_carried_on(desk: Desk) -> None:
+    desk.night([WAITING])
+    with desk.hold("b", carry_over=True) as product:
+        product.resumable()
+        carried = list(product.left_overs())
+        job = product.begin(desk.new("b", 1, carried=carried, kept=[]))
+        job.begin_run(0.0, desk.settings("b").as_record())
+        mark(job, 1)
+        job.close()
+    with desk.hold("c", carry_over=True) as product:
+        assert [(row.rank, row.ask_status) for row in product.left_overs()] == [
+            (Rank(1, 1), True)
+        ]  # fmt: skip
+
+
+# Retrying.
+
+
+def retry(desk: Desk, folder: str, name: str = "a") -> Any:
+    return desk.hold(name, retry=Retry(folder=folder))
+
+
+def test_retry_means_exactly_that_folder(desk: Desk) -> None:
+    first = desk.night([EXHAUSTED, SUCCEEDED])
+    second = desk.night([SUCCEEDED, WAITING])
+    with retry(desk, first) as product:
+        job = product.resumable()
+        assert job is not None
+        assert job.folder.name == first
+        assert list(job.journal.again()) == [1]
+        job.close()
+        assert product.jobs[0].state is JobState.ENDED
+    with retry(desk, second) as product:
+        job = product.resumable()
+        assert job is not None
+        assert list(job.journal.again()) == [2]
+        job.close()
+
+
+def test_retry_says_why_it_cannot(desk: Desk) -> None:
+    folders = [desk.night([SUCCEEDED]), desk.night([EXHAUSTED], "b")]
+    with retry(desk, folders[0]) as product, pytest.raises(SettingsError, match="no such rows"):
+        product.resumable()
+    with retry(desk, "nothing-00000000-1") as product, pytest.raises(SettingsError, match="no job"):
+        product.resumable()
+    stopped = stop(desk)
+    with retry(desk, folders[1], "b") as product, pytest.raises(UnfinishedJobError):
+        product.resumable()
+    with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as jobs:
+        jobs.abandon(jobs.jobs[-1], 1.0)
+    with retry(desk, stopped.name) as product, pytest.raises(SettingsError, match="was given up"):
+        product.resumable()
+    (desk.folder / "b.csv").write_text("other")
+    with retry(desk, folders[1], "b") as product, pytest.raises(InputChangedError):
+        product.resumable()
+
+
+# Missing jobs and the floor: A15.
+
+
+def test_a_folder_that_was_removed_raises_the_floor_and_is_named(desk: Desk) -> None:
+    names = [desk.night([WAITING, SUCCEEDED]) for _ in range(3)]
+    shutil.rmtree(desk.jobs_dir / names[1])
+    with desk.hold() as product:
+        assert product.floor == 2
+        assert product.waits_for_missing
+        assert len(product.remarks) == 1
+        assert names[1] in product.remarks[0]
+    with (
+        retry(desk, names[0]) as product,
+        pytest.raises(SettingsError, match="later job 2 "),
+    ):
+        product.resumable()
+    with desk.run() as job:
+        assert job.waits_for_missing
+        job.lasted()
+    with desk.hold() as product:
+        assert product.floor == 2
+        assert product.remarks == [], "it is told once"
+        assert not product.waits_for_missing
+
+
+def test_left_overs_below_the_floor_are_not_carried_over(desk: Desk) -> None:
+    desk.night([WAITING])
+    removed = desk.night([SUCCEEDED, SUCCEEDED])
+    desk.night([SUCCEEDED, SUCCEEDED, SUCCEEDED, WAITING])
+    shutil.rmtree(desk.jobs_dir / removed)
+    with desk.hold(restart=True) as product:
+        assert [row.conversation_id for row in product.left_overs()] == [conversation(4)]
+
+
+def test_a_job_whose_floor_has_risen_sends_what_was_to_be_unchanged(desk: Desk) -> None:
+    removed = desk.night([SUCCEEDED])
+    sets = {Reason.SAME_AS_STORED: RowSet([1]), Reason.LATER_ROW: RowSet([2])}
+    with desk.run("b", begun={"not_sent": sets}) as job:
+        assert set(job.journal.not_sent()) == set(sets)
+        mark(job, 3)
+    shutil.rmtree(desk.jobs_dir / removed)
+    with desk.run("b") as job:
+        assert set(job.journal.not_sent()) == {Reason.LATER_ROW}
+
+
+def test_a_job_that_was_taken_in_to_its_end_is_not_missed(desk: Desk) -> None:
+    first, _ = desk.night([SUCCEEDED]), desk.night([SUCCEEDED])
+    with desk.hold() as product:
+        product.catch_up()
+    shutil.rmtree(desk.jobs_dir / first)
+    with desk.hold() as product:
+        assert product.floor == 0
+        assert product.jobs[0].state is JobState.PRUNED
+        assert product.number_of(first) == 1
+
+
+# Numbers, names and folders.
+
+
+def test_the_folder_of_an_unfinished_survey_is_used_again(desk: Desk) -> None:
+    with desk.hold() as product:
+        folder = product.claim_folder()
+    with desk.hold() as product:
+        assert product.claim_folder() == folder
+        assert product.jobs == []
+        job = desk.begin(product)
+        assert job.folder == folder
+        job.close()
+
+
+def test_a_job_that_lost_its_journal_is_not_begun_anew_unasked(desk: Desk) -> None:
+    folder = stop(desk)
+    (folder / FILE_NAME).unlink()
+    (folder / "summary.json").write_text("{}")
+    with (
+        desk.hold() as product,
+        pytest.raises(SettingsError, match="has lost its journal"),
+    ):
+        product.claim_folder()
+    with desk.hold(restart=True) as product:
+        assert product.claim_folder() != folder
+
+
+def test_the_name_of_a_job_that_is_gone_is_not_used_again(desk: Desk) -> None:
+    name = desk.night([SUCCEEDED])
+    shutil.rmtree(desk.jobs_dir / name)
+    assert desk.night([SUCCEEDED]) != name
+
+
+def test_a_jobs_folder_may_be_moved_and_renamed(desk: Desk, tmp_path: Path) -> None:
+    desk.night([SUCCEEDED])
+    stop(desk)
+    moved = tmp_path / "elsewhere"
+    shutil.move(desk.jobs_dir, moved)
+    desk.jobs_dir = moved
+    with desk.run() as job:
+        assert job.number == 2
+        assert job.folder.parent == moved
+
+
+def test_a_copy_of_a_job_beside_it_is_refused(desk: Desk) -> None:
+    name = desk.night([SUCCEEDED])
+    shutil.copytree(desk.jobs_dir / name, desk.jobs_dir / f"{name}0")
+    with pytest.raises(SettingsError, match="move the copy out"):
+        desk.hold().__enter__()
+
+
+def test_journals_that_cannot_be_read_hide_no_others(desk: Desk) -> None:
+    stop(desk)
+    for name, content in (("other-0123abcd-1", b"no database" * 999), ("older-0123abcd-1", b"")):
+        (desk.jobs_dir / name).mkdir()
+        (desk.jobs_dir / name / FILE_NAME).write_bytes(content)
+    with desk.hold() as product:
+        assert len(product.remarks) == 2
+        assert not any("\n" in remark for remark in product.remarks)
+        job = product.resumable()
+        assert job is not None
+        job.close()
+
+
+def test_a_job_that_cannot_be_read_is_not_begun_anew_unasked(desk: Desk) -> None:
+    folder = stop(desk)
+    (folder / FILE_NAME).write_bytes(b"no database" * 999)
+    with desk.hold() as product, pytest.raises(SettingsError, match="start over with --restart"):
+        product.resumable()
+    with desk.run(restart=True) as job:
+        assert job.number == 2
+
+
+def test_products_and_addresses_know_nothing_of_each_other(desk: Desk) -> None:
+    stop(desk)
+    with desk.run("b", sandbox=True) as job:
+        assert job.number == 1
+
+
+def test_a_second_run_is_told_who_holds_the_product(desk: Desk) -> None:
+    with desk.hold(), pytest.raises(JobHeldError, match=f"process {os.getpid()} on "):
+        desk.hold("b").__enter__()
+
+
+def test_runs_are_numbered_through_the_product(desk: Desk) -> None:
+    desk.night([SUCCEEDED])
+    stop(desk)
+    with desk.run() as job:
+        run = job.journal.last_run()
+        assert run is not None
+        assert run.number == 3
+        assert job.journal.run_count() == 2
+
+
+# Rows that wait for another job's request: A9, A10.
+
+
+def test_rows_wait_for_open_requests_of_other_jobs_until_a_run_has_lasted(desk: Desk) -> None:
+    desk.night([SUCCEEDED, EXHAUSTED, SUCCEEDED], opened=[2, 3])
+    with desk.run() as job:
+        assert job.held() == {conversation(2): {Rank(1, 1)}, conversation(3): {Rank(1, 1)}}
+        mark(job, 1)
+        finish(job, RunEnd.SIGINT, sent=[1])
+    with desk.run() as job:
+        assert set(job.held()) == {conversation(2), conversation(3)}, "it did not last"
+        job.lasted()
+    with desk.run() as job:
+        assert job.held() == {}
+    with desk.run("b", replace=True) as job:
+        assert job.held() == {}, "what was sent before the run that lasted"
+
+
+def test_that_a_run_has_lasted_survives_the_ledger(desk: Desk) -> None:
+    desk.night([EXHAUSTED], opened=[1])
+    with desk.run() as job:
+        job.lasted()
+        finish(job, RunEnd.SIGINT)
+    product_key(desk.settings()).ledger(desk.jobs_dir).unlink()
+    with desk.hold() as product:
+        assert [(row.in_doubt, row.open) for row in product.unsure()] == [(True, False)]
+        assert list(product.unsure(after_run=1)) == []
+
+
+def test_doubts_of_a_pruned_job_are_known(desk: Desk) -> None:
+    name = desk.night([EXHAUSTED, SUCCEEDED], opened=[1, 2], begun={"ranked": [(2, Rank(1, 1))]})
+    desk.night([SUCCEEDED])
+    with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as product:
+        before = sorted(product.unsure())
+        product.prune(product.jobs[0])
+        assert sorted(product.unsure()) == before
+    assert not (desk.jobs_dir / name).exists()
+    assert [row.in_doubt for row in before] == [
+        row.key == key_of(conversation(1)) for row in before
+    ]
+    with desk.run() as job:
+        assert set(job.held()) == {conversation(1), conversation(2)}
+
+
+# Giving up and pruning: A16, A17.
+
+
+def test_only_jobs_at_rest_are_pruned_and_never_the_last_one(desk: Desk) -> None:
+    desk.night([SUCCEEDED])
+    stop(desk)
+    with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as product:
+        assert [product.may_be_pruned(job) for job in product.jobs] == [True, False]
+        product.abandon(product.jobs[1], 1.0)
+        assert [product.may_be_pruned(job) for job in product.jobs] == [True, False]
+        with pytest.raises(SettingsError, match="has ended already"):
+            product.abandon(product.jobs[1], 1.0)
+    desk.night([SUCCEEDED])
+    with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as product:
+        assert [product.may_be_pruned(job) for job in product.jobs] == [True, True, False]
+
+
+def test_a_job_that_is_given_up_stays_so_without_the_ledger(desk: Desk) -> None:
+    stop(desk)
+    with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as product:
+        product.abandon(product.jobs[0], 1.0)
+    stop(desk, "b")
+    with desk.run("c", carry_over=True):
+        pass
+    product_key(desk.settings()).ledger(desk.jobs_dir).unlink()
+    assert states(desk) == [JobState.GIVEN_UP, JobState.REPLACED, JobState.UNFINISHED]
+
+
+# Kills between the commits.
+
+
+@pytest.mark.parametrize(
+    ("where", "what", "jobs"),
+    [
+        (product_module, "claim_folder", 1),
+        (product_module, "create_journal", 1),
+        (Ledger, "note_jobs", 2),
+    ],
+)
+def test_a_kill_while_a_job_begins_leaves_it_whole_or_not_at_all(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, where: Any, what: str, jobs: int
+) -> None:
+    stop(desk)
+    with desk.hold("b", replace=True) as product, monkeypatch.context() as patched:
+        assert product.resumable() is None
+        patched.setattr(where, what, killed)
+        with pytest.raises(KilledError):
+            desk.begin(product, "b")
+    begun = jobs == 2
+    first = JobState.GIVEN_UP if begun else JobState.UNFINISHED
+    assert states(desk) == [first] + [JobState.UNFINISHED] * begun
+    with desk.run("b", replace=True) as job:
+        assert job.number == 2
+
+
+def test_a_kill_before_the_run_is_in_the_journal_skips_its_number(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.night([WAITING])
+    with desk.hold() as product, monkeypatch.context() as patched:
+        product.catch_up()
+        job = product.resumable()
+        assert job is not None
+        patched.setattr(job.journal, "begin_run", killed)
+        with pytest.raises(KilledError):
+            job.begin_run(0.0, {})
+        job.close()
+    with desk.run() as job:
+        run = job.journal.last_run()
+        assert run is not None
+        assert run.number == 3
+
+
+def test_a_kill_during_prune_loses_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = desk.night([WAITING, SUCCEEDED])
+    desk.night([REFUSED, REFUSED, SUCCEEDED])
+    with desk.hold() as product:
+        before = list(product.lines(key_byte(3)))
+    for where, what in ((Path, "rename"), (shutil, "rmtree")):
+        with (
+            hold_jobs(desk.jobs_dir, product_key(desk.settings())) as product,
+            monkeypatch.context() as patched,
+        ):
+            patched.setattr(where, what, killed)
+            with pytest.raises(KilledError):
+                product.prune(product.jobs[0])
+    assert not (desk.jobs_dir / name).exists()
+    assert (desk.jobs_dir / f".removed-{name}").exists()
+    with desk.hold() as product:
+        assert product.floor == 0
+        assert product.jobs[0].state is JobState.PRUNED
+        assert list(product.lines(key_byte(3))) == before
+    clear_removed(desk.jobs_dir)
+    assert not (desk.jobs_dir / f".removed-{name}").exists()
+
+
+def key_byte(number: int) -> int:
+    return key_of(conversation(number))[0]

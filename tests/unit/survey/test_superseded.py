@@ -1,0 +1,110 @@
+"""Which row of a conversation wins, against a model of ten lines: in memory and spilled."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from importer.model import Reason
+from importer.settings import ImportSettings
+from importer.sources.registry import open_source
+from importer.survey import superseded
+from importer.survey.progress import SurveyProgress, SurveyStoppedError
+from importer.survey.spill import Spill
+from importer.survey.survey import Survey
+from importer.survey.survey_pass import survey_inputs
+from tests.support.data import conversation
+
+Make = Callable[..., ImportSettings]
+Rows = list[tuple[str, str, str]]
+
+
+def write(path: Path, rows: Rows) -> Path:
+    lines = ["conversation_id,rating,day", *(",".join(row) for row in rows)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def surveyed(settings: ImportSettings, scratch: Path, **more: Callable[..., object]) -> Survey:
+    sources = [open_source(path, settings) for path in settings.reading.inputs]
+    with survey_inputs(sources, settings, scratch, **more) as survey:  # type: ignore[arg-type]
+        return survey
+
+
+def expected(rows: Rows, *, newest: bool) -> set[int]:
+    """Return the superseded rows, by number from 1."""
+    best: dict[str, tuple[str, int]] = {}
+    valid = [(seq, row) for seq, row in enumerate(rows, 1) if row[1] != "meh"]
+    for seq, (who, _, day) in valid:
+        best[who] = max(best.get(who, ("", 0)), (day if newest else "", seq))
+    return {seq for seq, (who, _, _) in valid if best[who][1] != seq}
+
+
+@pytest.mark.parametrize("few", [50, 1_000_000], ids=["spilled", "in memory"])
+@pytest.mark.parametrize("by_column", [True, False])
+@pytest.mark.parametrize("newest", [True, False])
+def test_the_last_or_newest_valid_row_of_each_conversation_wins(
+    tmp_path: Path,
+    settings_for: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    few: int,
+    by_column: bool,
+    newest: bool,
+) -> None:
+    monkeypatch.setattr(superseded, "FEW", few)
+    monkeypatch.setattr(Spill, "MOST", few)
+    limit = 0 if by_column else 1 << 60
+    monkeypatch.setattr("importer.sources.csv_file.BY_COLUMN_FROM", limit)
+    dice = random.Random(few)
+    rows = [
+        (
+            conversation(dice.randrange(400)),
+            dice.choice(["POSITIVE", "NEGATIVE", "meh"]),
+            dice.choice(["", "2026-01-01", "2026-01-02", "2025-12-31"]),
+        )
+        for _ in range(1500)
+    ]
+    files = [write(tmp_path / "a.csv", rows[:700]), write(tmp_path / "b.csv", rows[700:])]
+    settings = settings_for(*files, newest_by="day" if newest else None)
+    found = surveyed(settings, tmp_path)
+    assert set(found.superseded) == expected(rows, newest=newest)
+    assert found.findings.superseded == len(set(found.superseded))
+    assert [file.first_seq for file in found.inputs] == [1, 701]
+    assert found.findings.conversations == len({who for who, word, _ in rows if word != "meh"})
+
+
+def test_a_value_that_cannot_be_compared_rejects_its_row_and_an_empty_one_is_the_oldest(
+    tmp_path: Path, settings_for: Make
+) -> None:
+    one = conversation(1)
+    rows = [(one, "POSITIVE", "2026-01-01"), (one, "NEGATIVE", ""), (one, "POSITIVE", "soon")]
+    path = write(tmp_path / "in.csv", rows)
+    found = surveyed(settings_for(path, newest_by="day"), tmp_path)
+    assert set(found.superseded) == {2}
+    assert found.findings.problems[Reason.BAD_NEWEST_BY].rows == 1
+
+
+def test_the_same_content_has_the_same_digest_and_a_changed_block_another(
+    tmp_path: Path, settings_for: Make
+) -> None:
+    rows = [(conversation(n), "POSITIVE", "") for n in range(1200)]
+    path = write(tmp_path / "in.csv", rows)
+    settings = settings_for(path)
+    before, again = (surveyed(settings, tmp_path).inputs[0] for _ in range(2))
+    assert before.digest == again.digest
+    rows[-1] = (conversation(7), "NEGATIVE", "")
+    write(path, rows)
+    after = surveyed(settings, tmp_path).inputs[0]
+    assert before.digest != after.digest
+    assert before.blocks[:16] == after.blocks[:16], "the first rows are the same"
+
+
+def test_a_survey_that_is_told_to_stop_says_how_far_it_has_come(
+    tmp_path: Path, settings_for: Make
+) -> None:
+    path = write(tmp_path / "in.csv", [(conversation(n), "POSITIVE", "") for n in range(1200)])
+    told: list[SurveyProgress] = []
+    with pytest.raises(SurveyStoppedError, match="rows of the survey"):
+        surveyed(settings_for(path), tmp_path, stopped=lambda: True, progress=told.append)
+    assert not list(tmp_path.glob("tmp*")), "its file has no name"
