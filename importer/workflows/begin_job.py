@@ -16,6 +16,7 @@ from typing import Protocol
 from importer.common.row_set import RowSet
 from importer.engine.reader import Input, read_rows
 from importer.feedback.body import BodyCoder
+from importer.feedback.newest import NewestBy
 from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.jobs.job import Job
@@ -27,6 +28,7 @@ from importer.settings import ImportSettings
 from importer.sources.base import RowSource
 from importer.sources.carried_rows import CarriedRows
 from importer.survey.data_limits import exceeded_limit
+from importer.survey.findings import Findings
 from importer.survey.ledger_diff import Others, needs_bodies, plan_job
 from importer.survey.plan import Plan
 from importer.survey.progress import SurveyProgress
@@ -118,7 +120,8 @@ def begin_job(
         survey, plan = found.survey, found.plan
         kept = None
         if settings.ledger.carry_over:
-            kept = _to_be_sent(sources, settings, survey.inputs, plan)
+            inputs = _surveyed(sources, settings, survey.inputs, survey.findings)
+            kept = _to_be_sent(inputs, plan)
         new = NewJob(
             inputs=survey.inputs,
             facts={},
@@ -133,14 +136,9 @@ def begin_job(
         return product.begin(new), found.limit
 
 
-def _to_be_sent(
-    sources: Sequence[RowSource],
-    settings: ImportSettings,
-    files: Sequence[InputFile],
-    plan: Plan,
-) -> Iterator[Feedback]:
+def _to_be_sent(inputs: Sequence[Input], plan: Plan) -> Iterator[Feedback]:
     """Yield the rows of the inputs that are to be sent."""
-    for batch in read_rows(_surveyed(sources, settings, files), RowSet(), plan.not_sent):
+    for batch in read_rows(inputs, RowSet(), plan.not_sent):
         yield from (item for item in batch if isinstance(item, Feedback))
 
 
@@ -149,7 +147,7 @@ def inputs_of(
 ) -> list[Input]:
     """Return what a run of the job reads: the rows that it has carried over, then its inputs."""
     files = job.journal.inputs()
-    inputs = _surveyed(sources, settings, files)
+    inputs = _surveyed(sources, settings, files, Findings.of_json(job.journal.survey()))
     if not files or files[0].first_seq == 1:
         return inputs
 
@@ -169,9 +167,14 @@ def inputs_of(
 
 
 def _surveyed(
-    sources: Sequence[RowSource], settings: ImportSettings, files: Sequence[InputFile]
+    sources: Sequence[RowSource],
+    settings: ImportSettings,
+    files: Sequence[InputFile],
+    findings: Findings,
 ) -> list[Input]:
-    normalise = normaliser_of(settings, None)
+    newest_by = settings.mapping.newest_by
+    newest = None if newest_by is None else NewestBy(newest_by, findings.newest_kind)
+    normalise = normaliser_of(settings, newest)
     return [
         Input(source, normalise, file.first_seq, file.blocks)
         for source, file in zip(sources, files, strict=True)
