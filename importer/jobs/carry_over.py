@@ -9,6 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from importer.jobs.journal_file import JournalFile
+from importer.jobs.keys import key_of
 from importer.jobs.ledger import LeftOver
 from importer.jobs.records import CarriedRow
 from importer.model import Rank
@@ -21,21 +22,25 @@ def pending_rows(folder: Path, number: int) -> Iterator[LeftOver]:
     """
     with closing(JournalFile(folder, read_only=True)) as journal:
         ranked, not_sent = journal.ranked(), journal.not_sent().values()
-        for key, seq, conversation_id, rating, comment, deferred in journal.pending():
+        for key, seq, conversation_id, rating, comment, ask_status in journal.pending():
             if not any(seq in rows for rows in not_sent):
                 rank = ranked.get(seq, Rank(number, number))
-                yield LeftOver(key, CarriedRow(0, conversation_id, rank, rating, comment, deferred))
+                row = CarriedRow(0, conversation_id, rank, rating, comment, ask_status)
+                yield LeftOver(key, row)
 
 
-def highest_rows(rows: Iterator[LeftOver], floor: int) -> Iterator[CarriedRow]:
-    """Yield of each conversation the row that ranks highest, numbered from 1.
+def carried_rows(folder: Path) -> list[LeftOver]:
+    """Return the rows that the job in `folder` has taken over itself, by key.
 
-    `rows` come by key. Those that rank below the `floor` are left where they are: a missing job may
-    have set their conversation.
+    All of them: what it has decided on them rests on rows of its own, too. Raises `JournalError`.
     """
-    seq = 0
-    for _, same in groupby(rows, attrgetter("key")):
+    with closing(JournalFile(folder, read_only=True)) as journal:
+        rows = [LeftOver(key_of(row.conversation_id), row) for row in journal.carried()]
+    return sorted(rows, key=attrgetter("key"))
+
+
+def highest_rows(rows: Iterator[LeftOver]) -> Iterator[CarriedRow]:
+    """Yield of each conversation the row that ranks highest, from number 1; `rows` come by key."""
+    for seq, (_, same) in enumerate(groupby(rows, attrgetter("key")), 1):
         row: CarriedRow = max((each.row for each in same), key=attrgetter("rank"))
-        if row.rank.first >= floor:
-            seq += 1
-            yield row._replace(seq=seq)
+        yield row._replace(seq=seq)

@@ -2,14 +2,48 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from importer.errors import UnfinishedJobError
+from importer.jobs.journal_reader import JournalReader
+from importer.jobs.records import JobRecord
 from importer.settings import SETTINGS_GROUPS, ImportSettings
 from importer.settings.derive import arguments
 
 #: Options that say how a job begins, not what it is.
 _BEGINNING = ("restart", "replace", "accept_change", "as_new")
+
+
+def in_the_way(job: JobRecord, settings: ImportSettings) -> UnfinishedJobError:
+    """Return what is raised where `job` is unfinished, and these settings would begin another.
+
+    It holds two commands (docs/reference.md, A2). Raises `JournalError` if its journal cannot be
+    read.
+    """
+    assert job.folder is not None  # noqa: S101 -- its journal is there
+    why_not = ""
+    if settings.ledger.carry_over and not job.keeps_bodies:
+        why_not = (
+            "Its rows cannot be carried over: it began without --carry-over, and what they would "
+            "send is not kept. "
+        )
+    return UnfinishedJobError(
+        f"the job {job.name} of this product is not finished, and only one may be at a time. "
+        f"{why_not}Resume it first:\n  {how_to_resume(job.folder)}\n"
+        f"or give it up for good, and begin this one:\n  {replacing_command(settings)}"
+    )
+
+
+def how_to_resume(folder: Path) -> str:
+    """Return the command that resumes the job in `folder`. Raises `JournalError`."""
+    with JournalReader(folder) as journal:
+        runs = journal.runs()
+        return resume_command(
+            runs[-1].settings if runs else json.loads(journal.facts()["settings"])
+        )
 
 
 def resume_command(record: Mapping[str, object]) -> str:

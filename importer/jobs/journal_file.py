@@ -40,10 +40,10 @@ _OVERTAKEN = f"""
 """
 
 _PENDING = """
-    SELECT conversation, seq, rating, comment, seq IN (SELECT seq FROM deferral)
+    SELECT conversation, seq, rating, comment, ask_status OR seq IN (SELECT seq FROM deferral)
     FROM (
-        SELECT seq, conversation, rating, comment FROM kept
-        UNION SELECT seq, conversation, rating, comment FROM carried
+        SELECT seq, conversation, rating, comment, 0 AS ask_status FROM kept
+        UNION ALL SELECT seq, conversation, rating, comment, ask_status FROM carried
     )
     WHERE seq NOT IN (SELECT seq FROM outcome)
     ORDER BY conversation
@@ -126,13 +126,13 @@ class JournalFile:
     def pending(self) -> Iterator[tuple[bytes, int, str, Meaning | None, str | None, bool]]:
         """Yield the rows without an outcome whose bodies are here, by key.
 
-        Key, seq, conversation, rating, comment, and whether the row is deferred.
+        Key, seq, conversation, rating, comment, and whether its status is asked for first.
         """
         with self._explained():
-            for key, seq, rating, comment, deferred in self._db.execute(_PENDING):
+            for key, seq, rating, comment, ask_status in self._db.execute(_PENDING):
                 yield (
                     key, seq, conversation_of(key), rating and Meaning(rating), comment,
-                    bool(deferred),
+                    bool(ask_status),
                 )  # fmt: skip
 
     def run_count(self) -> int:

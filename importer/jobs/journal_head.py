@@ -23,6 +23,7 @@ _DOUBTS = """
     SELECT EXISTS (SELECT 1 FROM doubt_window) OR EXISTS (SELECT 1 FROM doubt)
         OR EXISTS (SELECT 1 FROM outcome WHERE open)
 """
+_CARRIED = "SELECT EXISTS (SELECT 1 FROM carried)"
 _RUNS = """
     SELECT coalesce(max(entries), 0), coalesce(max(number), 0),
         coalesce(max(iif(lasted, number, 0)), 0), coalesce(max(ended = ?), 0)
@@ -57,6 +58,8 @@ class Head:
     has_doubts: bool
     #: The bodies of all rows that are to be sent are in the journal.
     keeps_bodies: bool
+    #: It has taken over rows of earlier jobs.
+    holds_carried: bool
     #: When the latest run ended, in Unix seconds.
     ended_at: float | None
     #: The jobs that ended when this one began, by id.
@@ -72,12 +75,14 @@ def read_head(folder: Path) -> Head:
         entries, last_run, lasted_run, finished = db.execute(_RUNS, (RunEnd.FINISHED,)).fetchone()
         (sent,) = (1,) if finished else db.execute(_SENT).fetchone()
         (doubts,) = db.execute(_DOUBTS).fetchone()
+        (carried,) = db.execute(_CARRIED).fetchone()
         ended = db.execute("SELECT ended_at FROM run ORDER BY number DESC LIMIT 1").fetchone()
         ends = {job: JobState(state) for job, state in db.execute("SELECT id, state FROM ends")}
     return Head(
         folder, facts["id"], int(facts["number"]), facts["product_id"], facts["base_url"],
         entries, last_run, lasted_run, bool(finished), "given_up" in facts, bool(sent),
-        bool(doubts), facts["keeps_bodies"] == "1", None if ended is None else ended[0], ends,
+        bool(doubts), facts["keeps_bodies"] == "1", bool(carried),
+        None if ended is None else ended[0], ends,
     )  # fmt: skip
 
 

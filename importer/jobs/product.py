@@ -5,8 +5,9 @@ Which job that is stands in docs/reference.md: J2 to J8, A2 to A4, A15.
 
 from __future__ import annotations
 
+import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from heapq import merge
@@ -14,14 +15,10 @@ from operator import attrgetter
 from pathlib import Path
 
 from importer.common.file_system import journal_mode
-from importer.errors import (
-    InputChangedError,
-    SettingsError,
-    UnfinishedJobError,
-)
+from importer.errors import InputChangedError, SettingsError
 from importer.feedback.body import BodyCoder
-from importer.jobs.carry_over import highest_rows, pending_rows
-from importer.jobs.commands import replacing_command, resume_command
+from importer.jobs.carry_over import carried_rows, highest_rows, pending_rows
+from importer.jobs.commands import how_to_resume, in_the_way
 from importer.jobs.folders import claim_folder
 from importer.jobs.identity import job_name, product_key
 from importer.jobs.inputs import changed_inputs
@@ -29,7 +26,6 @@ from importer.jobs.job import Job
 from importer.jobs.journal import Journal
 from importer.jobs.journal_create import create_journal
 from importer.jobs.journal_head import check_latest
-from importer.jobs.journal_reader import JournalReader
 from importer.jobs.ledger import LeftOver
 from importer.jobs.product_jobs import ProductJobs, clear_removed, holding
 from importer.jobs.records import CarriedRow, InputFile, JobRecord, JobState, NewJob
@@ -72,7 +68,8 @@ class Product(ProductJobs):
         if job is None or job.folder is None:
             return None
         if job.state is JobState.UNFINISHED:
-            return self._unfinished(job, same_content)
+            # What has sent nothing is begun anew: today's settings decide what may be sent.
+            return self._unfinished(job, same_content) if job.sent_anything else None
         if job.state is JobState.ENDED and self._unfinished_other_than(job) is None:
             return self._not_completed(job, same_content)
         return None
@@ -91,13 +88,13 @@ class Product(ProductJobs):
             if not changed:
                 return self._opened(job, journal)
         journal.close()
-        if self._settings.ledger.carry_over or self._settings.job.replace or not job.sent_anything:
+        if self._may_replace(job):
             return None
+        takes_over = "; or take its rows over with --carry-over" if job.keeps_bodies else ""
         raise InputChangedError(
             f"{', '.join(changed)} changed since the unfinished job {job.folder} began: its rows "
             "cannot be told apart any more. Bring the old content back to resume; or give the job "
-            "up with --restart, and import the new content from its first row; or take its rows "
-            "over with --carry-over"
+            f"up with --restart, and import the new content from its first row{takes_over}"
         )
 
     def _not_completed(
@@ -134,7 +131,12 @@ class Product(ProductJobs):
                 "same, run its own command with --restart"
             )
         if (other := self._unfinished_other_than(job)) is not None:
-            raise self._in_the_way(other)
+            raise in_the_way(other, self._settings)
+        if job.state is JobState.UNFINISHED and not job.sent_anything:
+            raise SettingsError(
+                f"the job {job.name} has sent nothing yet, so no row of it can be tried again: run "
+                f"its own command\n  {how_to_resume(job.folder)}"
+            )
         journal = self._journal(job)
         with _closed_after_error(journal):
             if changed := changed_inputs(journal.inputs(), same_content):
@@ -175,41 +177,25 @@ class Product(ProductJobs):
         """Return the unfinished job that a new one replaces, None if there is none.
 
         Raises `UnfinishedJobError` if there is one, and the settings do not say that it is to be
-        replaced (docs/reference.md, A2 to A4). One that has sent nothing yet is in nobody's way.
+        replaced (docs/reference.md, A2 to A4). One that has sent nothing yet is in nobody's way,
+        unless it has taken over rows of earlier jobs.
         """
         job = self._unfinished_other_than(None)
         if job is None or self._may_replace(job):
             return job
-        raise self._in_the_way(job)
+        raise in_the_way(job, self._settings)
 
     def _may_replace(self, job: JobRecord) -> bool:
         rules = self._settings.job
         same = job.name.rpartition("-")[0] == self._name
-        return self._settings.ledger.carry_over or rules.replace or (rules.restart and same)
+        return self._takes_over(job) or rules.replace or (rules.restart and same)
+
+    def _takes_over(self, job: JobRecord) -> bool:
+        return self._settings.ledger.carry_over and job.keeps_bodies
 
     def _unfinished_other_than(self, job: JobRecord | None) -> JobRecord | None:
-        return next(
-            (
-                other
-                for other in self.jobs
-                if other.state is JobState.UNFINISHED
-                and other.sent_anything
-                and (job is None or other.number != job.number)
-            ),
-            None,
-        )
-
-    def _in_the_way(self, job: JobRecord) -> UnfinishedJobError:
-        return UnfinishedJobError(
-            f"the job {job.name} of this product is not finished, and only one may be at a time. "
-            f"Resume it first:\n  {self._how_to_resume(job)}\n"
-            f"or give it up for good, and begin this one:\n  {replacing_command(self._settings)}"
-        )
-
-    def _how_to_resume(self, job: JobRecord) -> str:
-        assert job.folder is not None  # noqa: S101 -- its journal is there
-        with JournalReader(job.folder) as history:
-            return resume_command(history.runs()[-1].settings)
+        others = (other for other in self.jobs if job is None or other.number != job.number)
+        return next((other for other in others if other.is_in_the_way), None)
 
     # A new job.
 
@@ -229,17 +215,16 @@ class Product(ProductJobs):
     def begin(self, new: NewJob) -> Job:
         """Begin a job: its journal is written whole, and lasts, before it is known to others.
 
-        The job that it replaces, and those that have sent nothing, end in the same moment. Raises
+        The job that it replaces, and those in nobody's way, end in the same moment. Raises
         `SettingsError` if the folder cannot be made.
         """
-        carries = self._settings.ledger.carry_over
         ends = [job for job in self.jobs if job.state is JobState.UNFINISHED]
         states = {job.number: JobState.GIVEN_UP for job in ends}
-        if new.replaces is not None:
-            states[new.replaces.number] = JobState.REPLACED if carries else JobState.GIVEN_UP
+        if new.replaces is not None and self._takes_over(new.replaces):
+            states[new.replaces.number] = JobState.REPLACED
         for job in ends:
-            if job.sent_anything and (new.replaces is None or job.number != new.replaces.number):
-                raise self._in_the_way(job)
+            if job.is_in_the_way and (new.replaces is None or job.number != new.replaces.number):
+                raise in_the_way(job, self._settings)
         record = self._created(new, {job.id: states[job.number] for job in ends})
         self._replace(
             *(replace(job, state=states[job.number]) for job in ends), record, synced=True
@@ -248,7 +233,10 @@ class Product(ProductJobs):
         return self._job(record, Journal(record.folder))
 
     def _created(self, new: NewJob, ends: dict[str, JobState]) -> JobRecord:
-        new.facts = {**new.facts, "product_id": self.key.product_id, "base_url": self.key.service}
+        new.facts = {
+            **new.facts, "product_id": self.key.product_id, "base_url": self.key.service,
+            "settings": json.dumps(self._settings.as_record()),
+        }  # fmt: skip
         folder = self.claim_folder()
         job_id = secrets.token_hex(16)
         create_journal(
@@ -256,7 +244,7 @@ class Product(ProductJobs):
         ).close()
         return JobRecord(
             self.next_number, job_id, folder.name, folder, JobState.UNFINISHED,
-            keeps_bodies=new.kept is not None,
+            keeps_bodies=new.kept is not None, holds_carried=bool(new.carried),
         )  # fmt: skip
 
     def left_overs(self) -> Iterator[CarriedRow]:
@@ -264,14 +252,20 @@ class Product(ProductJobs):
 
         They are numbered from 1, and of each conversation only the highest-ranked one is there:
         what earlier jobs have left over, if it ranks above the floor, and the rows of the job that
-        is replaced that have no outcome yet, as far as their bodies are known (`keeps_bodies`).
+        is replaced that have no outcome yet. If that has sent nothing, they are only those that it
+        has taken over itself: its own may be what a limit has stopped.
         """
         self.catch_up()
-        replaced = self.check_sequence()
-        pending: Iterator[LeftOver] = iter(())
-        if replaced is not None and replaced.folder is not None and replaced.keeps_bodies:
-            pending = pending_rows(replaced.folder, replaced.number)
-        return highest_rows(merge(self._ledger.left_overs(), pending, key=_KEY), self.floor)
+        left_over = (one for one in self._ledger.left_overs() if one.row.rank.first >= self.floor)
+        job = self.check_sequence()
+        pending: Iterable[LeftOver] = ()
+        if job is not None and job.folder is not None and self._takes_over(job):
+            # Below the floor, too: the new job accounts for those that may not be sent any more.
+            if job.sent_anything:
+                pending = pending_rows(job.folder, job.number)
+            else:
+                pending = carried_rows(job.folder)
+        return highest_rows(merge(left_over, pending, key=_KEY))
 
 
 @contextmanager

@@ -114,6 +114,8 @@ class JobRecord:
     has_doubts: bool = False
     #: Whether the bodies of all its rows are in its journal (`--carry-over`).
     keeps_bodies: bool = False
+    #: Whether it has taken over rows of earlier jobs.
+    holds_carried: bool = False
     #: When its latest run ended, in Unix seconds; None if it is running, was killed, or never was.
     ended_at: float | None = None
 
@@ -121,6 +123,12 @@ class JobRecord:
     def is_here(self) -> bool:
         """Whether its journal is there."""
         return self.folder is not None
+
+    @property
+    def is_in_the_way(self) -> bool:
+        """Whether another job would pass over its rows (docs/reference.md, A2)."""
+        unfinished = self.state is JobState.UNFINISHED
+        return unfinished and (self.sent_anything or self.holds_carried)
 
 
 @dataclass(slots=True)
@@ -139,7 +147,7 @@ class NewJob:
     #: The rows of the inputs whose rank is not that of the job, with it.
     ranked: Iterable[tuple[int, Rank]] = ()
     #: The rows that it takes over: numbered from 1, before those of the inputs.
-    carried: Iterable[CarriedRow] = ()
+    carried: Sequence[CarriedRow] = ()
     #: With `--carry-over`, the rows of the inputs that are to be sent.
     kept: Iterable[Feedback] | None = None
     #: The unfinished job that it replaces.

@@ -148,6 +148,6 @@ def _resumed(
 def _left(job: JobRecord, journal: JournalReader) -> int:
     """Return how many rows of the job a run would still work on."""
     outcomes = journal.totals().outcomes
-    if job.state is JobState.UNFINISHED:
-        return outcomes[OutcomeKind.PENDING]
+    if job.state is JobState.UNFINISHED:  # one that has sent nothing is begun anew
+        return outcomes[OutcomeKind.PENDING] if job.sent_anything else 0
     return outcomes[OutcomeKind.NOT_COMPLETED] if job.state is JobState.ENDED else 0

@@ -159,6 +159,29 @@ async def test_left_overs_come_back_before_the_new_rows(nights: Nights) -> None:
     assert len(nights.service.puts) == before + 1, "nothing is left over any more"
 
 
+async def test_pending_rows_outlast_a_night_that_a_limit_has_stopped(nights: Nights) -> None:
+    control = Control()
+    nights.service.on_put = lambda _: control.stop(RunEnd.SIGTERM)
+    cut_off = nights.settings(rated(range(1, 41)), carry_over=True, concurrency=1)
+    summary = await run_import(cut_off, api_key="any", control=control)
+    nights.service.on_put = lambda _: None
+    assert summary.outcomes[OutcomeKind.PENDING]
+
+    # Conversation 1 is in its input as well, but of that nothing is sent.
+    spoilt = [(conversation(1), "NEGATIVE", ""), (conversation(99), "what?", "")]
+    stopped = nights.settings(spoilt, carry_over=True, max_rejected="0")
+    for _ in range(2):
+        summary = await run_import(stopped, api_key="any")
+        assert summary.exit_code is ExitCode.DATA_LIMIT, "also when it is given again"
+
+    with pytest.raises(UnfinishedJobError, match=r"(?s)Resume it first:.*night-2.*--carry-over"):
+        await nights.night(rated(range(50, 51)))
+    await nights.night(rated(range(51, 52)), carry_over=True)
+    assert nights.service.stored() == {
+        conversation(number): ("POSITIVE", None) for number in [*range(1, 41), 51]
+    }
+
+
 @pytest.mark.parametrize("with_ledger", [True, False])
 async def test_a_retry_does_not_undo_what_a_later_job_has_set(
     nights: Nights, with_ledger: bool

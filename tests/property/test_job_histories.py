@@ -208,8 +208,11 @@ class HistoriesOfJobs(RuleBasedStateMachine):
         ended = job.journal.finished or job.closed or job.journal.given_up
         return job.here and not ended and job.number >= self.ledger.model.floor
 
-    def sent(self, job: ModelJob) -> bool:
-        return any(row.doubts or row.marked or row.ended for row in job.journal.rows.values())
+    def in_the_way(self) -> list[ModelJob]:
+        return [
+            job for job in self.jobs
+            if self.is_unfinished(job) and (job.journal.has_sent or job.journal.carried)
+        ]  # fmt: skip
 
     def check_ledger(self, product: Product) -> None:
         """R8, R9: the ledger says what the journals say."""
@@ -235,24 +238,15 @@ class HistoriesOfJobs(RuleBasedStateMachine):
         left_over = {
             conversation_id: (rank, row.comment)
             for conversation_id, (rank, ended, row) in expected.items()
-            if ended.is_left_over
+            if ended.is_left_over and rank.first >= self.ledger.model.floor
         }
-        replaced = self.replaced(product)
-        if replaced is not None:
-            for row in replaced.rows.values():
+        for job in self.in_the_way() if product._settings.ledger.carry_over else ():
+            for row in job.journal.taken_over:
                 other = left_over.get(row.conversation)
-                if row.ended is None and (other is None or row.rank > other[0]):
+                if other is None or row.rank > other[0]:
                     left_over[row.conversation] = row.rank, row.comment
-        floor = self.ledger.model.floor
-        assert {row.conversation_id: (row.rank, row.comment) for row in product.left_overs()} == {
-            key: value for key, value in left_over.items() if value[0].first >= floor
-        }
-
-    def replaced(self, product: Product) -> ModelJournal | None:
-        record = product.check_sequence()
-        if record is None or not record.keeps_bodies:
-            return None
-        return self.jobs[record.number - 1].journal
+        taken = {row.conversation_id: (row.rank, row.comment) for row in product.left_overs()}
+        assert taken == left_over
 
     def check_doubts(self, product: Product) -> None:
         """R4 to R7: what is open or in doubt is known, as long as the journal or the ledger is."""
@@ -271,33 +265,44 @@ class HistoriesOfJobs(RuleBasedStateMachine):
         name=st.sampled_from("ab"),
         option=st.sampled_from(["", "", "", "carry_over", "carry_over", "replace", "restart"]),
         looks=st.booleans(),
+        dies=st.sampled_from([False, False, False, True]),
     )
-    def start(self, data: st.DataObject, name: str, option: str, *, looks: bool) -> None:
+    def start(
+        self, data: st.DataObject, name: str, option: str, *, looks: bool, dies: bool = False
+    ) -> None:
         """The command is given: it resumes a job, begins one, or says what is in the way."""
         self.command = name
         settings_ = self.settings(name, **({option: True} if option else {}))
         product = self.hold(settings_)
-        unfinished = [job for job in self.jobs if self.is_unfinished(job) and self.sent(job)]
+        unfinished = self.in_the_way()
+        assert len(unfinished) <= 1
+        lets_go = option == "replace" or (
+            option == "carry_over" and all(job.journal.keeps_bodies for job in unfinished)
+        )
         try:
             job = product.resumable()
         except InputChangedError:
-            self.end_refused(bool(unfinished) and option in ("", "restart"))
+            self.end_refused(bool(unfinished) and not lets_go)
             return
         if job is not None:
             self.resume(job)
             if unfinished:
                 assert [one.number for one in unfinished] == [job.number]
+                assert unfinished[0].journal.has_sent
         else:
             try:
                 record = product.check_sequence()
             except UnfinishedJobError:
-                self.end_refused(len(unfinished) == 1 and option in ("", "restart"))
+                self.end_refused(bool(unfinished) and not lets_go)
                 return
             assert [one.number for one in unfinished] == ([] if record is None else [record.number])
             if looks or option == "carry_over":
                 self.check_doubts(product)
                 self.check_ledger(product)
             self.begin(product, option, data)
+            if dies:
+                self._leave()
+                return
         self.begin_run(settings_)
 
     @precondition(lambda self: self.held is None and self.command)
@@ -318,10 +323,7 @@ class HistoriesOfJobs(RuleBasedStateMachine):
         settings_ = self.settings(folder[0], retry=Retry(folder=folder))
         product = self.hold(settings_)
         assert self.ledger is not None
-        others = [
-            job for job in self.jobs
-            if job is not model and self.is_unfinished(job) and self.sent(job)
-        ]  # fmt: skip
+        others = [job for job in self.in_the_way() if job is not model]
         again = [
             row for row in model.journal.rows.values()
             if row.ended is not None
@@ -330,7 +332,9 @@ class HistoriesOfJobs(RuleBasedStateMachine):
         try:
             job = product.resumable()
         except (SettingsError, UnfinishedJobError, InputChangedError):
-            is_open = self.is_unfinished(model) or (model.here and model.journal.finished)
+            is_open = (self.is_unfinished(model) and model.journal.has_sent) or (
+                model.here and model.journal.finished
+            )
             below = model.number < self.ledger.model.floor
             is_same = self.inputs[folder[0]].stat().st_size == self.sizes[model.number]
             self.end_refused(bool(others) or not is_open or below or not again or not is_same)
@@ -395,7 +399,8 @@ class HistoriesOfJobs(RuleBasedStateMachine):
         for job in self.jobs:
             if self.is_unfinished(job):
                 job.closed = True
-        self.jobs.append(ModelJob(number, ModelJournal(rows)))
+        journal = ModelJournal(rows, keeps_bodies=option == "carry_over", carried=len(carried))
+        self.jobs.append(ModelJob(number, journal))
         assert self.ledger is not None
         self.ledger.model.known.add(number)
         self.ledger.changed(synced=True)
@@ -607,7 +612,7 @@ class HistoriesOfJobs(RuleBasedStateMachine):
     @rule()
     def look(self) -> None:
         """What a run would find is what there is, by doubts and by lines."""
-        product = self.hold(self.settings("a", replace=True))
+        product = self.hold(self.settings("a", carry_over=True, replace=True))
         self.check_doubts(product)
         self.check_ledger(product)
         self.check_doubts(product)

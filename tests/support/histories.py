@@ -62,6 +62,23 @@ class ModelJournal:
     finished: bool = False
     given_up: bool = False
     last_run: int = 0
+    #: It began with --carry-over.
+    keeps_bodies: bool = False
+    #: How many rows it has taken over; they are numbered from 1.
+    carried: int = 0
+
+    @property
+    def has_sent(self) -> bool:
+        return any(row.doubts or row.marked or row.ended for row in self.rows.values())
+
+    @property
+    def taken_over(self) -> list[ModelRow]:
+        """What --carry-over takes over when it replaces the job (A4)."""
+        if not self.keeps_bodies:
+            return []
+        if self.has_sent:
+            return [row for row in self.rows.values() if row.ended is None]
+        return [self.rows[seq] for seq in range(1, self.carried + 1)]
 
     def all_doubts(self) -> set[tuple[int, int, bool]]:
         """Return seq, run and in doubt; what is marked right now counts."""

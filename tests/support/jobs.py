@@ -21,6 +21,9 @@ WAITING = (OutcomeKind.NOT_COMPLETED, Reason.DEFERRAL_DEADLINE)
 DIFFERS = (OutcomeKind.FAILED, Reason.STORED_DIFFERS)
 UNCHANGED = (OutcomeKind.UNCHANGED, Reason.SAME_AS_STORED)
 
+#: How a job begins with `--carry-over`, as if none of its own rows were to be sent.
+KEEPING: dict[str, Any] = {"begun": {"kept": []}, "carry_over": True}
+
 
 class Desk:
     """A folder with inputs and jobs. The row of number n is of conversation n."""

@@ -6,7 +6,7 @@ from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.listing import ListedJob, list_jobs, to_prune
 from importer.jobs.records import JobState
 from importer.model import OutcomeKind
-from tests.support.jobs import EXHAUSTED, SUCCEEDED, Desk, answer, mark
+from tests.support.jobs import EXHAUSTED, KEEPING, SUCCEEDED, Desk, answer, mark
 
 
 def names(jobs: list[ListedJob]) -> list[str]:
@@ -15,7 +15,7 @@ def names(jobs: list[ListedJob]) -> list[str]:
 
 def test_jobs_are_listed_with_where_they_stand(desk: Desk) -> None:
     first = desk.night([SUCCEEDED, EXHAUSTED])
-    with desk.run("b") as job:
+    with desk.run("b", **KEEPING) as job:
         mark(job, 1)
         answer(job, {1: SUCCEEDED})
         (running,) = [one for one in list_jobs(desk.jobs_dir).jobs if one.running]

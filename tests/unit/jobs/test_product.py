@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,13 @@ from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.keys import key_of
 from importer.jobs.ledger import Ledger
 from importer.jobs.product_jobs import clear_removed, hold_jobs
-from importer.jobs.records import InputFile, JobState
-from importer.model import Feedback, Meaning, Rank, Reason, RunEnd
+from importer.jobs.records import CarriedRow, Entry, InputFile, JobState
+from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Rank, Reason, RunEnd
 from importer.settings import Retry
 from tests.support.data import conversation
 from tests.support.jobs import (
     EXHAUSTED,
+    KEEPING,
     REFUSED,
     SUCCEEDED,
     WAITING,
@@ -116,8 +118,21 @@ def test_content_decides_if_only_the_time_of_an_input_has_changed(desk: Desk, sa
     assert asked == [str(path)]
 
 
+def test_a_job_that_has_sent_nothing_is_begun_anew_by_its_command(desk: Desk) -> None:
+    with desk.run() as job:
+        mark(job, 1)
+        finish(job, RunEnd.DATA_LIMIT)
+        folder = job.folder.name
+    with retry(desk, folder) as product, pytest.raises(SettingsError, match="has sent nothing"):
+        product.resumable()
+    with desk.run() as job:
+        assert job.number == 2
+        assert list(job.journal.settled()) == []
+    assert states(desk) == [JobState.GIVEN_UP, JobState.UNFINISHED]
+
+
 def test_changed_input_of_an_unfinished_job_is_refused_unless_it_is_replaced(desk: Desk) -> None:
-    stop(desk)
+    stop(desk, **KEEPING)
     (desk.folder / "a.csv").write_text("other")
     with desk.hold() as product, pytest.raises(InputChangedError, match="--carry-over"):
         product.resumable()
@@ -168,10 +183,35 @@ def test_another_job_does_not_begin_beside_an_unfinished_one(desk: Desk) -> None
 def test_it_does_if_it_takes_the_other_ones_place(
     desk: Desk, options: dict[str, Any], state: JobState
 ) -> None:
-    stop(desk)
+    stop(desk, **KEEPING)
     with desk.run("b", **options) as job:
         assert job.number == 2
     assert states(desk) == [state, JobState.UNFINISHED]
+
+
+def test_rows_whose_bodies_are_not_kept_are_not_lost_by_carrying_over(desk: Desk) -> None:
+    stop(desk)
+    with desk.hold("b", carry_over=True) as product:
+        assert product.resumable() is None
+        with pytest.raises(UnfinishedJobError, match=r"began without --carry-over") as caught:
+            product.check_sequence()
+    commands = [line for line in str(caught.value).splitlines() if line.startswith("  ")]
+    assert "a.csv" in commands[0]
+    assert "b.csv" in commands[1]
+    assert "--carry-over" in commands[1]
+    assert commands[1].endswith("--replace")
+    with desk.run("b", carry_over=True, replace=True):
+        pass
+    assert states(desk) == [JobState.GIVEN_UP, JobState.UNFINISHED]
+
+
+def test_nor_if_its_input_has_changed(desk: Desk) -> None:
+    stop(desk)
+    (desk.folder / "a.csv").write_text("other")
+    with desk.hold(carry_over=True) as product, pytest.raises(InputChangedError) as caught:
+        product.resumable()
+    assert "--restart" in str(caught.value)
+    assert "--carry-over" not in str(caught.value), "it would not help"
 
 
 def test_restart_gives_up_the_job_of_the_same_command_only(desk: Desk) -> None:
@@ -229,6 +269,85 @@ def test_rows_that_were_carried_over_and_never_sent_are_carried_on(desk: Desk) -
         assert [(row.rank, row.ask_status) for row in product.left_overs()] == [
             (Rank(1, 1), True)
         ]  # fmt: skip
+
+
+CARRIED = CarriedRow(1, conversation(1), Rank(1, 1), Meaning.CLEAR, "taken over", ask_status=True)
+
+
+def test_a_row_that_was_taken_over_and_not_looked_at_is_still_asked_for(desk: Desk) -> None:
+    desk.night([REFUSED])
+    begun = {"carried": [CARRIED], "kept": []}
+    with desk.run("b", rows=2, begun=begun, carry_over=True) as job:
+        mark(job, 2)
+        answer(job, {2: SUCCEEDED})
+    with desk.hold("c", carry_over=True) as product:
+        assert list(product.left_overs()) == [CARRIED]
+
+
+def test_a_pending_row_below_the_floor_is_taken_over_to_be_accounted_for(desk: Desk) -> None:
+    left = desk.night([EXHAUSTED])
+    missing = desk.night([SUCCEEDED], "b")
+    begun = {"carried": [CARRIED], "kept": []}
+    with desk.run("c", rows=2, begun=begun, carry_over=True) as job:
+        mark(job, 2)
+        answer(job, {2: SUCCEEDED})
+    shutil.rmtree(desk.jobs_dir / missing)
+    product_key(desk.settings()).ledger(desk.jobs_dir).unlink()
+    with desk.hold("d", carry_over=True) as product:
+        assert product.floor == 2
+        assert list(product.left_overs()) == [CARRIED]
+        assert product.jobs[0].name == left
+
+
+# Rows that were taken over by a job that then sent nothing.
+
+
+def take_over(desk: Desk, name: str, *, killed: bool, **options: Any) -> None:
+    """Let a job take over what there is, with a newer row for it, and stop before it sends."""
+    own = Feedback(2, conversation(1), Meaning.CLEAR, f"of {name}")
+    with desk.hold(name, carry_over=True, **options) as product:
+        assert product.resumable() is None
+        new = desk.new(
+            name, 2, carried=list(product.left_overs()), replaces=product.check_sequence(),
+            kept=[own], not_sent={Reason.LATER_ROW: RowSet([1])},
+        )  # fmt: skip
+        with closing(product.begin(new)) as job:
+            if not killed:
+                job.begin_run(0.0, desk.settings(name, carry_over=True, **options).as_record())
+                later = Outcome(1, OutcomeKind.SUPERSEDED, conversation(1), Reason.LATER_ROW)
+                job.journal.write(Entry([later]))
+                finish(job, RunEnd.DATA_LIMIT)
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_job_that_has_taken_over_rows_is_in_the_way(desk: Desk, killed: bool) -> None:
+    with desk.run(begun={"carried": [CARRIED], "kept": []}, carry_over=True) as job:
+        mark(job, 2)
+    take_over(desk, "b", killed=killed, concurrency=7)
+    for name in ("b", "c"):
+        with desk.hold(name) as product:
+            assert product.resumable() is None
+            with pytest.raises(UnfinishedJobError) as caught:
+                product.check_sequence()
+        lines = str(caught.value).splitlines()
+        assert f"{desk.folder / 'b.csv'} " in lines[1]
+        assert "--carry-over" in lines[1]
+        assert "--concurrency 7" in lines[1]
+        assert f"{desk.folder / name}.csv " in lines[3]
+        assert lines[3].endswith("--replace")
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_rows_are_taken_over_through_any_number_of_such_jobs(desk: Desk, killed: bool) -> None:
+    with desk.run(begun={"carried": [CARRIED], "kept": []}, carry_over=True) as job:
+        mark(job, 2)
+    for name in "bccb":
+        take_over(desk, name, killed=killed)
+        (desk.folder / f"{name}.csv").write_text(f"{name} has changed")
+    with desk.hold("c", carry_over=True) as product:
+        rows = list(product.left_overs())
+    assert rows == [CARRIED], "and none of those that a limit may have stopped"
+    assert states(desk) == [JobState.REPLACED] * 4 + [JobState.UNFINISHED]
 
 
 # Retrying.
@@ -488,7 +607,7 @@ def test_a_job_that_is_given_up_stays_so_without_the_ledger(desk: Desk) -> None:
     stop(desk)
     with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as product:
         product.abandon(product.jobs[0], 1.0)
-    stop(desk, "b")
+    stop(desk, "b", **KEEPING)
     with desk.run("c", carry_over=True):
         pass
     product_key(desk.settings()).ledger(desk.jobs_dir).unlink()
@@ -519,7 +638,7 @@ def test_a_kill_while_a_job_begins_leaves_it_whole_or_not_at_all(
     first = JobState.GIVEN_UP if begun else JobState.UNFINISHED
     assert states(desk) == [first] + [JobState.UNFINISHED] * begun
     with desk.run("b", replace=True) as job:
-        assert job.number == 2
+        assert job.number == jobs + 1
 
 
 def test_a_kill_before_the_run_is_in_the_journal_skips_its_number(
