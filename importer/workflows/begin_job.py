@@ -181,14 +181,15 @@ def _surveyed(
     ]
 
 
-def not_tried_again(
+def rows_not_sent(
     job: Job, product: Product, settings: ImportSettings, now: float
 ) -> dict[Reason, RowSet]:
-    """Return the rows that were to be tried again, and that other jobs have overtaken since.
+    """Return the rows that are not sent, by why.
 
-    `now` is in Unix seconds. Raises `JournalError`.
+    It was decided when the job began, but for the rows that are tried again: those other jobs may
+    have overtaken since. `now` is in Unix seconds. Raises `JournalError`.
     """
-    found: dict[Reason, RowSet] = {}
+    found = job.journal.not_sent()
     rows = job.journal.tried_again()
     if not rows:
         return found

@@ -37,7 +37,7 @@ from importer.sources.base import RowSource
 from importer.sources.registry import open_source
 from importer.survey.progress import SurveyProgress, SurveyStoppedError
 from importer.survey.survey_pass import same_content
-from importer.workflows.begin_job import Watch, begin_job, inputs_of, not_tried_again
+from importer.workflows.begin_job import Watch, begin_job, inputs_of, rows_not_sent
 
 #: Seconds between two tries to get hold of a product that another run holds.
 _LOCK_INTERVAL = 0.5
@@ -140,7 +140,7 @@ class _Importing:
         for observer in self._observers:
             observer.started(job.folder, settings, resumed.totals.settled)
         inputs = inputs_of(job, product, settings, self._sources)
-        not_sent = journal.not_sent() | not_tried_again(job, product, settings, clock.wall())
+        not_sent = rows_not_sent(job, product, settings, clock.wall())
         batches = read_rows(inputs, resumed.settled, not_sent)
         async with RotatingClient(settings, self._key, wall=clock.wall) as client:
             run = Run(

@@ -16,6 +16,7 @@ from importer.jobs.product import hold_product
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.sandbox.faults import FaultPicker, Faults
 from importer.settings import ImportSettings, Retry
+from importer.workflows.plan_import import Preview, plan_import
 from tests.support.data import conversation, write_csv
 from tests.support.watched import WatchedSandbox
 
@@ -173,6 +174,9 @@ async def test_pending_rows_outlast_a_night_that_a_limit_has_stopped(nights: Nig
     for _ in range(2):
         summary = await run_import(stopped, api_key="any")
         assert summary.exit_code is ExitCode.DATA_LIMIT, "also when it is given again"
+        preview = await anyio.to_thread.run_sync(plan_import, stopped)
+        assert isinstance(preview, Preview)
+        assert preview.limit is not None
 
     with pytest.raises(UnfinishedJobError, match=r"(?s)Resume it first:.*night-2.*--carry-over"):
         await nights.night(rated(range(50, 51)))
