@@ -21,15 +21,21 @@ from importer.reporting.wording import WARNINGS, next_steps, words
 _LONG_ENOUGH = 5.0
 
 
+#: Options that are meant once: the command that goes on does without.
+ONCE = ("restart", "replace", "accept_change")
 #: Options that concern the inputs and not the left-over files made of them.
-NOT_OF_LEFT_OVERS = ("restart", "format", "skip_lines", "inputs")
+NOT_OF_LEFT_OVERS = ("format", "skip_lines", "inputs", "limit", *ONCE)
 
 
 class Again(NamedTuple):
-    """What one types next: to resume, and with which options to import a file, if that is known."""
+    """What one types next."""
 
+    #: To go on with the same job, or to begin it again.
     resume: Sequence[str]
+    #: With which options a left-over file is imported; None if that is not known.
     options: Sequence[str] | None
+    #: The options for `retry`, which has the others from the job.
+    of_retry: Sequence[str] = ()
 
     def import_file(self, path: Path) -> str:
         """Return how to import a left-over file as the inputs were."""
@@ -92,6 +98,7 @@ def _verdict(summary: Summary) -> str:
 def _next_steps(summary: Summary, again: Again) -> list[str]:
     """Return what to do now, as commands to type."""
     return next_steps(
-        summary.end, summary.outcomes, summary.files,
+        summary.end, summary.outcomes, summary.reasons, summary.files,
         same=command_line(again.resume), of_file=again.import_file,
+        retry=command_line(["retry", str(summary.folder), *again.of_retry]),
     )  # fmt: skip

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from importer.common.durations import format_duration
 from importer.common.files import atomic_write
-from importer.common.text import counted, escaped
+from importer.common.text import counted, escaped, shell_word
 from importer.errors import JournalError
 from importer.jobs.journal_reader import JournalReader
 from importer.model import Moment, OutcomeKind, RunEnd
@@ -97,9 +97,11 @@ def _steps(summary: Summary) -> list[str]:
     return next_steps(
         summary.end,
         summary.outcomes,
+        summary.reasons,
         summary.files,
         same="run the same command again",
         of_file=lambda _: "import that file with clarityq-import run",
+        retry=f"clarityq-import retry {shell_word(str(summary.folder))}",
     )
 
 

@@ -93,27 +93,35 @@ def limit_in_words(limit: Limit, rate: float | None, latency: float | None) -> s
 def next_steps(
     end: RunEnd,
     outcomes: Mapping[OutcomeKind, int],
+    reasons: Mapping[tuple[OutcomeKind, Reason], int],
     left_overs: Sequence[Path],
     *,
     same: str,
     of_file: Callable[[Path], str],
+    retry: str,
 ) -> list[str]:
     """Return what a person does after a run, one line for each step; empty if there is none.
 
-    `same` is the run's own command, and `of_file` returns the one that imports a left-over file: as
-    text to type, or in words.
+    `same` is the run's own command, `retry` the one that tries rows again, and `of_file` returns
+    the one that imports a left-over file: as text to type, or in words.
     """
-    if end is RunEnd.CANARY:
-        return [f"When the cause is fixed, start over, with --restart: {same}"]
+    if end is RunEnd.DATA_LIMIT:
+        return [
+            f"Nothing was sent. With other data, or another limit: {same}",
+            f"To send this all the same, once: {same} --accept-change",
+        ]
     if end is not RunEnd.FINISHED:
         return [f"To resume: {same}"]
     steps = []
+    again = reasons.get((OutcomeKind.FAILED, Reason.RETRIES_EXHAUSTED), 0)
+    if again:
+        steps.append(f"To try the {counted(again, 'row')} again whose attempts ran out: {retry}")
     for path in left_overs:
         kind = OutcomeKind(path.stem)
         rows = counted(outcomes[kind], "row")
         if kind is OutcomeKind.NOT_COMPLETED:
             steps.append(f"To try the {rows} not completed again later: {same}")
-        else:
+        elif kind is not OutcomeKind.FAILED or again < outcomes[kind]:
             steps.append(f"To import the {rows} {kind}: fix {path}, then {of_file(path)}")
     return steps
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.oracle.answers import OK, slow, status
 from tests.oracle.drive import Desk, Ended, conversation, rows
-from tests.oracle.marks import promise, unkept
+from tests.oracle.marks import promise
 from tests.oracle.service import Service
 
 ONE, TWO = conversation(1), conversation(2)
@@ -85,7 +85,6 @@ def test_rows_whose_attempts_ran_out_are_stored_by_the_printed_command(
 
 
 @promise("J17")
-@unkept("J17", "the next step after attempts that ran out is to fix the file, not retry")
 def test_the_next_step_after_attempts_that_ran_out_is_retry(desk: Desk, service: Service) -> None:
     service.script(ONE, *[status(503)] * 3)
     desk.write(NAME, rows(range(1, 11)))

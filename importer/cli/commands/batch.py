@@ -88,7 +88,8 @@ def _run(entry: Entry, resume: list[str], files: list[Path]) -> _Ended:
         with failure_told(entry.options):
             request = Request.of(entry.options)
         options = {k: v for k, v in entry.options.items() if k not in NOT_OF_LEFT_OVERS}
-        again = Again(resume, arguments(options, RUN_GROUPS))
+        of_retry = arguments(entry.options, (KeySource,))
+        again = Again(resume, arguments(options, RUN_GROUPS), of_retry)
         code, summary = perform(request, again, files)
     except ImporterError as error:
         return _failed(entry, error)

@@ -28,13 +28,14 @@ from importer.cli.log_view import LineObserver, log_configuration, logging_to_st
 from importer.cli.options import (
     INPUTS,
     RUN_GROUPS,
+    KeySource,
     LogFormat,
     Request,
     find_key,
     given,
     options_from,
 )
-from importer.cli.summary_view import NOT_OF_LEFT_OVERS, Again, command_line, print_summary
+from importer.cli.summary_view import NOT_OF_LEFT_OVERS, ONCE, Again, command_line, print_summary
 from importer.common.durations import format_duration
 from importer.engine.control import Control
 from importer.engine.progress import Observer
@@ -45,6 +46,7 @@ from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
 from importer.settings import ImportSettings
 from importer.settings.derive import arguments, values_of
+from importer.settings.option import Group
 
 
 @command(
@@ -68,8 +70,9 @@ def run(ctx: click.Context, /, inputs: tuple[Path, ...], **options: Any) -> Exit
     with failure_told(values):
         request = Request.of(values)
     again = Again(
-        ["run", *map(str, inputs), *typed(ctx, without=("restart",))],
+        ["run", *map(str, inputs), *typed(ctx, without=ONCE)],
         [*typed(ctx, without=NOT_OF_LEFT_OVERS), *_for_left_overs(ctx)],
+        typed(ctx, groups=(KeySource,)),
     )
     code, _ = perform(request, again, files_read(ctx))
     return code
@@ -85,14 +88,22 @@ def _for_left_overs(ctx: click.Context) -> list[str]:
     return words
 
 
-def typed(ctx: click.Context, *, without: Collection[str] = ()) -> list[str]:
-    """Return the options that were given to a command as arguments, but for those `without`."""
+def typed(
+    ctx: click.Context,
+    *,
+    without: Collection[str] = (),
+    groups: Sequence[type[Group]] = RUN_GROUPS,
+) -> list[str]:
+    """Return the options of `groups` that were given to a command as arguments, but some `without`.
+
+    The configuration file that was named is among them.
+    """
     values = {
         name: value
         for name, value in ctx.params.items()
         if name not in without and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
     }
-    return [*arguments(values, RUN_GROUPS), *config_arguments(ctx)]
+    return [*arguments(values, groups), *config_arguments(ctx)]
 
 
 def perform(

@@ -1,0 +1,101 @@
+"""A run knows the whole job before its first request: limits, the newest row, slices, plans."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from importer.api import run_import
+from importer.errors import ExitCode
+from importer.model import OutcomeKind, Reason, RunEnd
+from importer.sandbox.server import Sandbox
+from importer.settings import ImportSettings
+from importer.workflows.plan_import import Preview, plan_import
+from tests.support.data import conversation, write_csv
+
+pytestmark = pytest.mark.anyio
+Make = Callable[..., ImportSettings]
+
+
+async def test_a_limit_on_the_data_stops_every_run_until_it_is_accepted(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    rows = [(conversation(n), "POSITIVE" if n else "meh", "") for n in range(10)]
+    settings = settings_for(
+        write_csv(tmp_path / "in.csv", rows), base_url=sandbox.url, max_rejected="5%"
+    )
+    for _ in range(2):
+        stopped = await run_import(settings, api_key="any")
+        assert (stopped.end, stopped.exit_code) == (RunEnd.DATA_LIMIT, ExitCode.DATA_LIMIT)
+        assert "1 of 10 rows" in stopped.message
+        assert stopped.outcomes[OutcomeKind.PENDING] == 9
+        assert [path.name for path in stopped.files] == ["rejected.csv"]
+    assert not sandbox.feedback
+
+    accepted = await run_import(settings.replace(accept_change=True), api_key="any")
+    assert accepted.outcomes[OutcomeKind.SUCCEEDED] == len(sandbox.feedback) == 9
+
+
+async def test_the_newest_row_is_sent_and_one_that_cannot_be_compared_is_rejected(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text(
+        "conversation_id,rating,comment,at\n"
+        f"{conversation(1)},POSITIVE,newest,2026-01-02\n"
+        f"{conversation(1)},NEGATIVE,not a time,yesterday\n"
+        f"{conversation(1)},NEGATIVE,old,2026-01-01\n"
+        f"{conversation(2)},POSITIVE,without,\n"
+        f"{conversation(2)},POSITIVE,tie,2026-01-01\n"
+        f"{conversation(2)},POSITIVE,later,2026-01-01\n"
+    )
+    settings = settings_for(path, base_url=sandbox.url, newest_by="at")
+    summary = await run_import(settings, api_key="any")
+    assert {row: body.comment for row, body in sandbox.feedback.items()} == {
+        conversation(1): "newest", conversation(2): "later",
+    }  # fmt: skip
+    assert summary.reasons == {
+        (OutcomeKind.REJECTED, Reason.BAD_NEWEST_BY): 1,
+        (OutcomeKind.SUPERSEDED, Reason.LATER_ROW): 3,
+    }
+
+
+async def test_a_slice_is_sent_and_the_same_command_goes_on(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    rows = [(conversation(n), "POSITIVE", "") for n in range(10)]
+    path = write_csv(tmp_path / "in.csv", [*rows, ("bad", "", ""), *rows])
+    settings = settings_for(path, base_url=sandbox.url, limit=4)
+    found = []
+    for _ in range(3):
+        summary = await run_import(settings, api_key="any")
+        found.append((summary.end, summary.exit_code, len(sandbox.feedback)))
+    assert found == [
+        (RunEnd.LIMIT, ExitCode.TIME_BOX, 4),
+        (RunEnd.LIMIT, ExitCode.TIME_BOX, 8),
+        (RunEnd.FINISHED, ExitCode.ROWS_NOT_IMPORTED, 10),
+    ]
+    assert summary.outcomes[OutcomeKind.SUPERSEDED] == 10
+
+
+async def test_a_plan_agrees_with_the_run_to_the_row(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    def night(name: str, rows: dict[int, str]) -> ImportSettings:
+        cells = [(conversation(n), *cell.split(":")) for n, cell in rows.items()]
+        path = write_csv(tmp_path / name, [(who, rating, text) for who, rating, text in cells])
+        return settings_for(path, base_url=sandbox.url, skip_unchanged=True)
+
+    first = dict.fromkeys(range(6), "POSITIVE:fine")
+    await run_import(night("a.csv", first), api_key="any")
+    settings = night(
+        "b.csv", {**first, 1: "NEGATIVE:fine", 2: ":fine", 3: "POSITIVE:", 9: "POSITIVE:"}
+    )
+    preview = plan_import(settings)
+    assert isinstance(preview, Preview)
+    plan = preview.plan
+    assert (plan.to_send, plan.new, plan.unchanged, plan.known, plan.changed) == (4, 1, 3, 6, 3)
+    assert plan.changes == {"rating_flipped": 1, "rating_erased": 1, "comment_changed": 1}
+    summary = await run_import(settings, api_key="any")
+    assert summary.outcomes[OutcomeKind.SUCCEEDED] == plan.to_send
+    assert summary.outcomes[OutcomeKind.UNCHANGED] == plan.unchanged
