@@ -152,6 +152,7 @@ class HistoriesOfJobs(RuleBasedStateMachine):
         self.ledger: Versions | None = None
         #: All runs but those after the latest that lasted are quiet.
         self.lasted = 0
+        #: The number of the latest run that anybody can know of.
         self.runs = 0
         self.held: ExitStack | None = None
         self.product: Product | None = None
@@ -185,6 +186,9 @@ class HistoriesOfJobs(RuleBasedStateMachine):
         if self.ledger is None:
             path = product_key(self.settings("a")).ledger(self.jobs_dir)
             self.ledger = Versions(path, ModelLedger(), self.syncs)
+            # Nothing that is left knows of the runs of jobs that are gone.
+            self.runs = max((job.journal.last_run for job in self.jobs if job.here), default=0)
+            self.lasted = min(self.lasted, self.runs)
         notice(self.jobs, self.ledger.model)
         self.ledger.changed(synced=False)
 
