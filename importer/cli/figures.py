@@ -36,8 +36,12 @@ class Speed:
 def start_line(folder: Path, settings: ImportSettings, already_settled: int) -> str:
     """Return what a run begins with: what it does, and that it is a rehearsal if it is one."""
     does = "REHEARSAL in the sandbox: importing" if settings.target.sandbox else "importing"
-    resumed = f"; {counted(already_settled, 'row')} already done" if already_settled else ""
-    return f"{does} into product {settings.target.product_id}, job {folder}{resumed}"
+    note = ""
+    if already_settled:
+        note = f"; {counted(already_settled, 'row')} already done"
+    elif folder.name.rpartition("-")[2] != "1" and not settings.ledger.skip_unchanged:
+        note = ": a new one, since the last one of this command is over; all rows are sent again"
+    return f"{does} into product {settings.target.product_id}, job {folder}{note}"
 
 
 def survey_line(progress: SurveyProgress) -> str:

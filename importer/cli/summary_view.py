@@ -12,7 +12,7 @@ from importer.cli.console import output
 from importer.common.durations import format_duration
 from importer.common.text import counted, shell_word
 from importer.errors import ExitCode
-from importer.model import OutcomeKind, RunEnd
+from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.left_overs import REPORT_NAME
 from importer.reporting.summary import Summary
 from importer.reporting.wording import WARNINGS, next_steps, words
@@ -57,10 +57,12 @@ def print_summary(summary: Summary, again: Again) -> None:
         reasons = ", ".join(
             f"{number:,} {words(reason)}"
             for (of, reason), number in sorted(summary.reasons.items())
-            if of is kind and kind not in (OutcomeKind.SUPERSEDED, OutcomeKind.SKIPPED)
+            if of is kind and reason not in (Reason.LATER_ROW, Reason.RATING_SKIPPED)
         )
         table.add_row(str(kind), f"{summary.outcomes[kind]:,}", reasons)
     table.add_row("total", f"{summary.rows:,}")
+    if summary.carried_over:
+        table.add_row("  carried over", f"{summary.carried_over:,}", "from earlier jobs")
     console = output()
     console.print()
     console.print(table)
@@ -87,8 +89,10 @@ def _verdict(summary: Summary) -> str:
             return "Done, but for conversations that are not completed."
         case RunEnd.FINISHED:
             return "Done, but some rows were not imported."
-        case RunEnd.TIME_BOX:
+        case RunEnd.TIME_BOX | RunEnd.LIMIT:
             return f"Stopped: {summary.message}. Every response so far is recorded."
+        case RunEnd.DATA_LIMIT:
+            return f"Not sent: {summary.message}."
         case RunEnd.SIGHUP | RunEnd.SIGINT | RunEnd.SIGTERM:
             return "Stopped. Every response so far is recorded."
         case _:

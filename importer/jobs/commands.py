@@ -30,10 +30,13 @@ def in_the_way(job: JobRecord, settings: ImportSettings) -> UnfinishedJobError:
             "Its rows cannot be carried over: it began without --carry-over, and what they would "
             "send is not kept. "
         )
+    instead = f"or give it up for good, and begin this one:\n  {replacing_command(settings)}"
+    if settings.retry is not None:
+        abandon = shlex.join(["clarityq-import", "jobs", "abandon", str(job.folder)])
+        instead = f"or give it up for good, then retry:\n  {abandon}"
     return UnfinishedJobError(
         f"the job {job.name} of this product is not finished, and only one may be at a time. "
-        f"{why_not}Resume it first:\n  {how_to_resume(job.folder)}\n"
-        f"or give it up for good, and begin this one:\n  {replacing_command(settings)}"
+        f"{why_not}Resume it first:\n  {how_to_resume(job.folder)}\n{instead}"
     )
 
 

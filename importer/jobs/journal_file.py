@@ -111,6 +111,10 @@ class JournalFile:
         """Return the rows whose rank is not that of the job, by seq, with their rank."""
         return {seq: rank_of(rank) for seq, rank in self._all("SELECT seq, rank FROM ranked")}
 
+    def carried_count(self) -> int:
+        """Return how many rows the job has taken over."""
+        return int(self._all("SELECT count(*) FROM carried")[0][0])
+
     def carried(self) -> Iterator[CarriedRow]:
         """Yield the rows that the job has taken over, by seq."""
         with self._explained():

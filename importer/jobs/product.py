@@ -15,6 +15,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from importer.common.file_system import journal_mode
+from importer.common.text import counted
 from importer.errors import InputChangedError, SettingsError
 from importer.feedback.body import BodyCoder
 from importer.jobs.carry_over import carried_rows, highest_rows, pending_rows
@@ -70,9 +71,7 @@ class Product(ProductJobs):
         if job.state is JobState.UNFINISHED:
             # What has sent nothing is begun anew: today's settings decide what may be sent.
             return self._unfinished(job, same_content) if job.sent_anything else None
-        if job.state is JobState.ENDED and self._unfinished_other_than(job) is None:
-            return self._not_completed(job, same_content)
-        return None
+        return self._not_completed(job, same_content) if job.state is JobState.ENDED else None
 
     def _meant(self) -> JobRecord | None:
         retry = self._settings.retry
@@ -100,19 +99,26 @@ class Product(ProductJobs):
     def _not_completed(
         self, job: JobRecord, same_content: Callable[[InputFile], bool]
     ) -> Job | None:
-        """Return the job if there are rows that wait for their conversation: just those again."""
-        if job.number < self.floor:
+        """Return the job if there are rows that wait for their conversation: just those again.
+
+        To begin it anew beside an unfinished one would send all its rows over what is newer.
+        """
+        other = self._unfinished_other_than(job)
+        if other is not None and self._settings.job.replace:
             return None
         journal = self._journal(job)
         with _closed_after_error(journal):
-            if (
-                journal.totals().outcomes[OutcomeKind.NOT_COMPLETED]
-                and not changed_inputs(journal.inputs(), same_content)
-                and journal.try_again([OutcomeKind.NOT_COMPLETED])
+            if not journal.totals().outcomes[OutcomeKind.NOT_COMPLETED] or changed_inputs(
+                journal.inputs(), same_content
             ):
-                return self._opened(job, journal)
-        journal.close()
-        return None
+                journal.close()
+                return None
+            if other is not None:
+                raise in_the_way(other, self._settings)
+            if job.number < self.floor:
+                raise self._below_floor(job)
+            journal.try_again([OutcomeKind.NOT_COMPLETED])
+            return self._opened(job, journal)
 
     def _retried(self, job: JobRecord | None, same_content: Callable[[InputFile], bool]) -> Job:
         retry = self._settings.retry
@@ -125,11 +131,7 @@ class Product(ProductJobs):
                 "Import its failed.csv or not_completed.csv instead"
             )
         if job.number < self.floor:
-            raise SettingsError(
-                f"the job {job.name} cannot be retried: the later job {self.floor} of this product "
-                "is missing, and may have set the same conversations. To send its rows all the "
-                "same, run its own command with --restart"
-            )
+            raise self._below_floor(job)
         if (other := self._unfinished_other_than(job)) is not None:
             raise in_the_way(other, self._settings)
         if job.state is JobState.UNFINISHED and not job.sent_anything:
@@ -150,6 +152,13 @@ class Product(ProductJobs):
                     f"the job {job.name} has no such rows that could be tried again"
                 )
             return self._opened(job, journal)
+
+    def _below_floor(self, job: JobRecord) -> SettingsError:
+        return SettingsError(
+            f"rows of the job {job.name} cannot be tried again: the later job {self.floor} of this "
+            "product is missing, and may have set the same conversations. To send all rows of the "
+            "job all the same, run its own command with --restart"
+        )
 
     def _opened(self, job: JobRecord, journal: Journal) -> Job:
         if job.number < len(self.jobs):
@@ -256,7 +265,14 @@ class Product(ProductJobs):
         has taken over itself: its own may be what a limit has stopped.
         """
         self.catch_up()
-        left_over = (one for one in self._ledger.left_overs() if one.row.rank.first >= self.floor)
+        every = list(self._ledger.left_overs())
+        left_over = [one for one in every if one.row.rank.first >= self.floor]
+        if lost := len(every) - len(left_over):
+            self.remarks.append(
+                f"{counted(lost, 'row')} left over from jobs before the missing job {self.floor} "
+                "may be overtaken, and are not carried over: their own commands bring them back "
+                "with --restart"
+            )
         job = self.check_sequence()
         pending: Iterable[LeftOver] = ()
         if job is not None and job.folder is not None and self._takes_over(job):

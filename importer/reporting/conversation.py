@@ -115,7 +115,9 @@ def _rows_of(conversation_id: str, journal: JournalFile, settings: ImportSetting
     """Yield the rows of the conversation, from the journal and the inputs. Raises `InputError`."""
     for carried in journal.carried():
         if carried.conversation_id == conversation_id:
-            yield Row(carried.seq, conversation_id, carried.rating or "", carried.comment or "")
+            yield Row(
+                carried.seq, conversation_id, str(carried.rating or ""), carried.comment or ""
+            )
     for file in journal.inputs():
         with closing(open_source(Path(file.path), settings)) as source:
             for batch in source.batches(file.first_seq, _ROWS_AT_ONCE):

@@ -92,7 +92,8 @@ def _write(
                 # A row that is imported again keeps the job that first brought it.
                 original.cells[job_at] if job_at is not None and len(original.cells) > job_at
                 else path.parent.name,
-                original.number,
+                # In its own job it was another row.
+                "" if sources[position].path.name == CARRIED_OVER else original.number,
                 outcome.reason,
                 outcome.http_status,
                 outcome.attempts,

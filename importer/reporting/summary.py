@@ -37,6 +37,8 @@ class Summary:
     message: str
     #: Rows read so far.
     rows: int
+    #: Of these, rows that were carried over from earlier jobs.
+    carried_over: int
     #: Rows by outcome. All eight kinds are there, and they add up to `rows`.
     outcomes: Mapping[OutcomeKind, int]
     #: Rows by outcome and reason.
@@ -84,6 +86,7 @@ class Summary:
             "exit_code": self.exit_code,
             "message": self.message,
             "rows": self.rows,
+            "carried_over": self.carried_over,
             "outcomes": {kind: self.outcomes[kind] for kind in OutcomeKind},
             "reasons": [
                 {"outcome": kind, "reason": reason, "rows": number}
@@ -145,6 +148,7 @@ def summarise(
         end=end,
         message=message,
         rows=totals.rows,
+        carried_over=journal.carried_count(),
         outcomes=totals.outcomes,
         reasons=totals.reasons,
         warnings=totals.warnings,

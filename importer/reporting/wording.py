@@ -119,9 +119,17 @@ def next_steps(
     for path in left_overs:
         kind = OutcomeKind(path.stem)
         rows = counted(outcomes[kind], "row")
-        if kind is OutcomeKind.NOT_COMPLETED:
+        overtaken = reasons.get((kind, Reason.LATER_JOB_MISSING), 0)
+        if overtaken:
+            steps.append(
+                f"To send the {counted(overtaken, 'row')} all the same whose conversations a "
+                f"missing job may have set: {of_file(path)} --as-new"
+            )
+        if kind is OutcomeKind.NOT_COMPLETED and overtaken < outcomes[kind]:
             steps.append(f"To try the {rows} not completed again later: {same}")
-        elif kind is not OutcomeKind.FAILED or again < outcomes[kind]:
+        elif kind is OutcomeKind.REJECTED or (
+            kind is OutcomeKind.FAILED and again < outcomes[kind]
+        ):
             steps.append(f"To import the {rows} {kind}: fix {path}, then {of_file(path)}")
     return steps
 

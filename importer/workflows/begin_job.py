@@ -115,6 +115,7 @@ def begin_job(
 
     Raises what `prospect` raises, and `SettingsError` if its folder cannot be made.
     """
+    product.check_sequence()  # a job that may not begin leaves nothing behind
     product.claim_folder()
     with prospect(product, settings, sources, settings.job.jobs_dir, watch) as found:
         survey, plan = found.survey, found.plan
@@ -157,7 +158,11 @@ def inputs_of(
             for row in journal.carried():
                 origin = product.name_of(row.rank.first)
                 yield Row(
-                    row.seq, row.conversation_id, row.rating or "", row.comment or "", job=origin
+                    row.seq,
+                    row.conversation_id,
+                    str(row.rating or ""),
+                    row.comment or "",
+                    job=origin,
                 )
         finally:
             journal.close()

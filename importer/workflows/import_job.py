@@ -120,6 +120,9 @@ class _Importing:
 
     def _find_or_begin(self, product: Product) -> tuple[Job, str | None]:
         """Return the job, and why nothing of it is to be sent, None if it may be."""
+        for remark in product.remarks:
+            self._notice(remark)
+        told = len(product.remarks)
         job = product.resumable(same_content(self._sources))
         if job is not None:
             return job, None
@@ -128,6 +131,13 @@ class _Importing:
             return begin_job(product, self._settings, self._sources, watch)
         except SurveyStoppedError as stopped:
             raise _stopped(stopped, self._control.end or RunEnd.SIGINT) from None
+        finally:
+            for remark in product.remarks[told:]:
+                self._notice(remark)
+
+    def _notice(self, message: str) -> None:
+        for observer in self._observers:
+            anyio.from_thread.run_sync(observer.noticed, message)
 
     def _tell(self, progress: SurveyProgress) -> None:
         for observer in self._observers:
