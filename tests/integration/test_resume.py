@@ -147,6 +147,7 @@ def test_a_second_signal_stops_at_once_and_keeps_what_was_recorded(tmp_path: Pat
         process = start(server, write_csv(tmp_path / "in.csv", rows))
         while not settled(tmp_path / "clarityq-jobs"):
             time.sleep(0.02)
+        time.sleep(0.5)  # requests go out as soon as the rows are marked
         process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         assert process.poll() is None, "the first one waits for what is in flight"

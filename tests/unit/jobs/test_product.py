@@ -90,9 +90,8 @@ def test_rows_that_were_not_completed_are_tried_again_alone(desk: Desk) -> None:
 def test_not_if_another_job_is_unfinished(desk: Desk) -> None:
     desk.night([WAITING])
     stop(desk, "b")
-    with desk.hold() as product:
-        with pytest.raises(UnfinishedJobError):
-            product.resumable()
+    with desk.hold() as product, pytest.raises(UnfinishedJobError):
+        product.resumable()
 
 
 @pytest.mark.parametrize("same", [True, False])
