@@ -107,6 +107,12 @@ def test_a_validation_error_is_told_in_words() -> None:
     assert describe(409, b'{"detail": "not yet"}') == "409: not yet"
 
 
+def test_a_page_is_told_by_its_title_and_another_success_by_what_it_lacks() -> None:
+    page = b"<html><style>b{}</style><Title lang='en'>Web &amp;\n firewall</title><body>x"
+    assert describe(403, page) == "403: Web & firewall"
+    assert describe(204, b"") == "204: only a 200 confirms that feedback was stored."
+
+
 def test_foreign_text_is_made_harmless_and_short() -> None:
     said = describe(500, b"\x1b[31mred\x07\n\n" + b"x" * 10_000)
     assert said.isprintable()
