@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from importer.cli.app import cli
 from importer.cli.options import RUN_GROUPS
 from importer.errors import SettingsError
-from tests.support.data import conversation, write_csv
+from tests.support.data import PRODUCT, conversation, write_csv
 
 
 @pytest.fixture(autouse=True)
@@ -138,3 +138,15 @@ def test_every_option_has_a_name_of_its_own() -> None:
                 kinds.setdefault(parameter.name, set()).add(f"{parameter.type!r:.20}")
     assert {name: kind for name, kind in kinds.items() if len(kind) > 1} == {}
     assert not kinds.keys() & {group.table for group in RUN_GROUPS}
+
+
+@pytest.mark.parametrize(
+    "variable", ["PRODUCT_ID", "BASE_URL", "RATINGS", "CA_FILE", "COLUMN", "CONFIG", "APIKEY"]
+)
+def test_a_key_that_was_put_into_another_variable_is_not_shown(variable: str) -> None:
+    arguments = ["run", "in.csv", "--sandbox", "--product-id", PRODUCT][
+        : 3 if "ID" in variable else 5
+    ]
+    done = CliRunner().invoke(cli, arguments, env={f"CLARITYQ_{variable}": "moon-water-12"})
+    assert isinstance(done.exception, SettingsError)
+    assert "moon" not in str(done.exception)
