@@ -166,7 +166,21 @@ def spoil_half(journal: Path) -> None:
     journal.write_bytes(content[:4096] + os.urandom(len(content) - 4096))
 
 
-@pytest.mark.parametrize("spoil", [spoil_with_text, spoil_half, Path.unlink])
+def hide(journal: Path) -> None:
+    journal.parent.chmod(0)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        spoil_with_text,
+        spoil_half,
+        Path.unlink,
+        pytest.param(
+            hide, marks=pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+        ),
+    ],
+)
 def test_a_damaged_job_does_not_hide_the_others(spoil: Callable[[Path], None]) -> None:
     write_csv(Path("b.csv"), [(conversation(1), "POSITIVE", "")])
     for name in ("отзывы.csv", "b.csv"):
@@ -177,6 +191,19 @@ def test_a_damaged_job_does_not_hide_the_others(spoil: Callable[[Path], None]) -
     assert done.returncode == 0
     assert "3 succeeded" in done.stdout.decode()
     assert b"Traceback" not in done.stderr
+
+
+def test_jobs_can_be_read_where_nothing_may_be_written() -> None:
+    shell(f"importer run отзывы.csv {REHEARSAL}")
+    (folder,) = Path("clarityq-jobs").glob("отзывы-*")
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with patch("importer.jobs.sqlite_file.may_write", return_value=False):
+        for command in (["jobs"], ["explain", str(folder), conversation(1)],
+                        ["outcomes", str(folder), "-o", "out.csv"]):  # fmt: skip
+            done = CliRunner().invoke(cli, command, standalone_mode=False)
+            assert done.exception is None
+            assert "succeeded" in done.output or Path("out.csv").exists()
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == files
 
 
 def test_ctrl_c_at_any_moment_of_the_start_leaves_no_traceback() -> None:
