@@ -21,11 +21,15 @@ from typing import Any, TypeAlias
 from yarl import URL
 
 from importer.common.durations import parse_duration, write_duration
+from importer.common.hosts import is_host
 from importer.common.text import did_you_mean
 from importer.common.uuids import canonical_uuid
 from importer.errors import ExitCode
 from importer.feedback.ratings import RatingTable, parse_words
 from importer.settings.values import FIELDS, PRODUCTION_URL, DataLimit, FailureLimit
+
+#: Codecs that Python counts among those of texts, and that cannot go on after an error.
+_CODECS_OF_HOSTS = ("idna", "punycode")
 
 #: The value of some option; its type is that of its field.
 Value: TypeAlias = Any
@@ -152,15 +156,18 @@ def _url(value: object) -> str:
     """
     if not value:
         raise ValueError("is empty: name an address or leave it out")
+    text = _text(value)
     try:
-        url = URL(_text(value))
+        url = URL(text)
+        is_usable = url.scheme in ("https", "http") and is_host(url.raw_host or "")
+        host = url.host or ""
     except ValueError:
-        url = URL()
-    if url.scheme not in ("https", "http") or not url.host:
+        is_usable = False
+    if not is_usable or not text.isprintable():
         raise ValueError(f"{value!r} is not an address such as {PRODUCTION_URL}")
     if url.user or url.password or url.query_string or url.fragment:
         raise ValueError("must not hold a user name, password, query or fragment")
-    if url.scheme == "http" and not _is_loopback(url.host):
+    if url.scheme == "http" and not _is_loopback(host):
         raise ValueError(
             f"{value!r} would be sent data unencrypted: use https:// "
             "(http:// is for loopback addresses only)"
@@ -221,10 +228,12 @@ def _delimiter(value: object) -> str:
 def _encoding(value: object) -> str:
     name = _text(value)
     try:
-        codecs.lookup(name)
         "".encode(name)
+        is_known = codecs.lookup(name).name not in _CODECS_OF_HOSTS
     except (LookupError, ValueError):
-        raise ValueError(f"{name!r} is not known to Python: try utf-8, cp1252 or utf-16") from None
+        is_known = False
+    if not is_known:
+        raise ValueError(f"{name!r} is no encoding that Python knows: try utf-8, cp1252 or utf-16")
     return name
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import lzma
 import sys
@@ -55,7 +56,8 @@ _NOT_READ = {
     FileKind.JSON: "JSON: convert it to CSV or Parquet",
 }
 _WORKBOOK_PARTS = ("xl/", "[Content_Types].xml", "mimetype")
-_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_WIDE = ("utf-16", "utf-32")
+_WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
 
 def kind_of(path: Path) -> FileKind:
@@ -107,15 +109,21 @@ def check_is_text(path: Path, start: bytes, encoding: str) -> None:
     kind = next((k for k in _NOT_READ if start.startswith(k.value)), None)
     if kind is not None:
         raise InputError(f"{path} is not CSV, it is {_NOT_READ[kind]}")
-    if encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
-        return
-    if start.startswith(_WIDE_MARKS):
-        raise InputError(f"{path} is not UTF-8, it is UTF-16: give --encoding utf-16")
-    # In a comment a NUL is odd but harmless; no header has one.
+    given = encoding.removesuffix("-sig")
+    # In a comment a NUL is odd but harmless; no header has one, but for the wide encodings.
     header = start.partition(b"\n")[0]
-    if b"\x00" in header:
-        if (wide := _wide_encoding(header)) is not None:
-            raise InputError(f"{path} is not UTF-8, it seems to be UTF-16: give --encoding {wide}")
+    meant = _wide_encoding(header)
+    if (codec := codecs.lookup(encoding).name).startswith(_WIDE):
+        if b"\x00" not in start:
+            raise InputError(f"{path} is not {given}: leave out --encoding, or give the right one")
+        if codec in _WIDE and not start.startswith(_WIDE_MARKS):
+            meant = meant or f"{given}-le or {given}-be"
+            raise InputError(f"{path} has no byte order mark: give --encoding {meant}")
+    elif start.startswith(_WIDE_MARKS):
+        raise InputError(f"{path} is not {given}, it is UTF-16: give --encoding utf-16")
+    elif meant is not None:
+        raise InputError(f"{path} is not {given}, it seems to be UTF-16: give --encoding {meant}")
+    elif b"\x00" in header:
         raise InputError(
             f"{path} is not text: its header holds NUL bytes. Export it as CSV or Parquet, or if "
             "it is compressed, decompress it"

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from importer.errors import InputError
+from importer.errors import InputError, SettingsError
 from importer.settings import ImportSettings
 from importer.sources.registry import open_source
 from tests.support.data import conversation
@@ -172,3 +172,35 @@ def test_utf8_that_is_read_in_another_encoding_is_told(
         source = open_source(path, settings_for(path, encoding="cp1252"))
         assert len(list(source.batches(1, 100))) == 1
         assert any("valid UTF-8" in remark for remark in source.remarks()) is is_told
+
+
+@pytest.mark.parametrize(
+    ("codec", "given", "message"),
+    [
+        ("utf-16-le", "utf-16", "no byte order mark: give --encoding utf-16-le"),
+        ("utf-16-be", "utf_16", "no byte order mark: give --encoding utf-16-be"),
+        ("utf-32-le", "utf-32", "give --encoding utf-32-le or utf-32-be"),
+        ("utf-8", "utf-16", "is not utf-16: leave out --encoding"),
+        ("utf-8", "utf-16-be", "is not utf-16-be: leave out --encoding"),
+        ("utf-16", "cp1252", "is not cp1252, it is UTF-16: give --encoding utf-16"),
+    ],
+)
+def test_a_wrong_encoding_is_told_with_the_right_one(
+    tmp_path: Path,
+    settings_for: Callable[..., ImportSettings],
+    codec: str,
+    given: str,
+    message: str,
+) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(TEXT.decode().encode(codec))
+    with pytest.raises(InputError, match=message):
+        open_source(path, settings_for(path, encoding=given))
+
+
+@pytest.mark.parametrize("codec", ["idna", "punycode", "rot13", "hex", "undefined"])
+def test_a_codec_that_is_no_encoding_of_texts_is_refused(
+    settings_for: Callable[..., ImportSettings], codec: str
+) -> None:
+    with pytest.raises(SettingsError, match="is no encoding that Python knows"):
+        settings_for(Path("in.csv"), encoding=codec)
