@@ -233,7 +233,7 @@ def _encoding(value: object) -> str:
     except (LookupError, ValueError):
         is_known = False
     if not is_known:
-        raise ValueError(f"{name!r} is no encoding that Python knows: try utf-8, cp1252 or utf-16")
+        raise ValueError(f"{name!r} is not known to Python: try utf-8, cp1252 or utf-16")
     return name
 
 

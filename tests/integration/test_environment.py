@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from importer.cli.app import cli
 from importer.cli.commands import run as run_module
-from importer.errors import DefectError, ExitCode
+from importer.errors import DefectError, ExitCode, JournalError
 from tests.support.data import PRODUCT, conversation, write_csv
 
 COMMAND = f"{shlex.quote(sys.executable)} -m importer"
@@ -134,6 +134,29 @@ def test_a_defect_is_explained_and_its_details_are_kept_without_the_key(tmp_path
     assert "Traceback" in details.read_text()
     assert key not in details.read_text() + told
     assert details.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("can't start new thread"),
+     ImportError("lib.so.26: failed to map segment from shared object")],
+)  # fmt: skip
+def test_a_lack_of_memory_is_no_defect(error: Exception) -> None:
+    with patch("importer.engine.run.Run.work", side_effect=error):
+        done = CliRunner().invoke(cli, ["run", "отзывы.csv", *REHEARSAL.split()])
+    assert isinstance(done.exception, JournalError)
+    assert "not enough memory" in str(done.exception)
+    assert "To resume: clarityq-import run" in str(done.exception)
+
+
+def test_a_defect_of_which_no_details_can_be_kept_tells_its_place() -> None:
+    with (
+        patch("importer.engine.run.Run.work", side_effect=KeyError("what")),
+        patch("importer.cli.defects.open", side_effect=OSError, create=True),
+    ):
+        done = CliRunner().invoke(cli, ["run", "отзывы.csv", *REHEARSAL.split()])
+    assert "KeyError: 'what'" in str(done.exception)
+    assert "it was raised in mock.py, line" in str(done.exception)
 
 
 def test_a_batch_goes_on_after_a_defect() -> None:

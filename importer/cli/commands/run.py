@@ -122,7 +122,7 @@ def perform(
                 _run, settings, key, rehearsal.fault, observer,
                 backend_options={"use_uvloop": _has_uvloop()},
             )  # fmt: skip
-        except (ImporterError, MemoryError):
+        except ImporterError:
             raise
         except Exception as error:  # noqa: BLE001 -- no exception without words
             raise explained(

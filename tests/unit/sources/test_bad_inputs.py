@@ -202,5 +202,5 @@ def test_a_wrong_encoding_is_told_with_the_right_one(
 def test_a_codec_that_is_no_encoding_of_texts_is_refused(
     settings_for: Callable[..., ImportSettings], codec: str
 ) -> None:
-    with pytest.raises(SettingsError, match="is no encoding that Python knows"):
+    with pytest.raises(SettingsError, match="is not known to Python"):
         settings_for(Path("in.csv"), encoding=codec)
