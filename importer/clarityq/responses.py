@@ -109,6 +109,8 @@ _echo = msgspec.json.Decoder(_Echo)
 _status = msgspec.json.Decoder(_Status)
 _invalid = msgspec.json.Decoder(_Invalid)
 _problem = msgspec.json.Decoder(_Problem)
+#: What they raise for a body that is something else, or nested without end.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def kind_of(status: int) -> VerdictKind:
@@ -141,7 +143,7 @@ def judge_feedback(feedback: Feedback, status: int, body: bytes | None) -> Verdi
         return Verdict(kind, describe(status, body), status, definite=is_definite(status))
     try:
         echo = _echo.decode(body or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         # Something in between answered, such as a proxy's page: not proof that it was stored.
         return Verdict(
             VerdictKind.TRANSIENT, "200, but not with the stored feedback as its body", status,
@@ -180,7 +182,7 @@ def judge_status(status: int, body: bytes | None) -> Verdict:
         return Verdict(kind, describe(status, body), status)
     try:
         told = _status.decode(body or b"").status if status == 200 else ""
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         told = ""
     match told:
         case "IN_PROGRESS":
@@ -199,10 +201,10 @@ def describe(status: int, body: bytes | None) -> str:
             f"{'.'.join(map(str, entry.loc))}: {entry.msg}"
             for entry in _invalid.decode(body or b"").detail
         )
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         try:
             said = _problem.decode(body or b"").detail
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except _UNREADABLE:
             said = (body or b"")[:_LOOKED_AT].decode("utf-8", "replace")
             if title := _TITLE.search(said):
                 said = unescape(title[1])

@@ -69,6 +69,14 @@ def test_an_echo_for_another_conversation_proves_nothing() -> None:
     assert judged(conversation_id=FEEDBACK.conversation_id.upper()).kind is VerdictKind.APPLIED
 
 
+def test_a_body_that_is_nested_without_end_is_no_defect() -> None:
+    deep = b"[" * 30_000 + b"]" * 30_000
+    body = json.dumps(STORED)[:-1].encode() + b', "more": ' + deep + b"}"
+    assert judge_feedback(FEEDBACK, 200, body).kind is VerdictKind.TRANSIENT
+    assert judge_status(200, b'{"status": ' + deep + b"}").kind is VerdictKind.COMPLETED
+    assert describe(422, b'{"detail": ' + deep + b"}").startswith("422: ")
+
+
 def test_a_cleared_rating_is_echoed_as_null() -> None:
     feedback = FEEDBACK._replace(rating=Meaning.CLEAR)
     body = json.dumps({**STORED, "rating": None}).encode()
