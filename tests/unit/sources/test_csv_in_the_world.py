@@ -51,6 +51,7 @@ def remarks(path: Path, content: str | bytes, **options: Any) -> str:
         [f'{A},"UP,good', "and more", f'{B},UP,5"'],
         [f'"{A},UP,x', f'{{{B.upper()}}},UP,y"', f"{C},UP,"],
         [f'{A},UP,"good', f"{B},UP,bad,,", f'{C},UP,5"'],
+        [f'{A},UP,"good', f"{B},UP", f'{C},UP,5"'],
     ],
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -65,8 +66,8 @@ def test_rows_that_a_stray_quote_would_swallow_are_read(
 
 
 def test_quoted_text_is_trusted_unless_a_line_of_it_reads_like_a_row(path: Path) -> None:
-    honest = f'{A},UP,"see {B},\n{B}\nor {B}, UP, x"\n'
-    assert cells(read(path, f"{H}\n{honest}")) == [(A, "UP", f"see {B},\n{B}\nor {B}, UP, x")]
+    text = f"see {B},\n{B}\nor {B}, UP, x\n{B}, I think"
+    assert cells(read(path, f'{H}\n{A},UP,"{text}"\n')) == [(A, "UP", text)]
     quoting = f'{A},UP,"it said:\n{B},UP,x"\n'
     assert [row.comment for row in read(path, f"{H}\n{quoting}", trust_quotes=True)] == [
         f"it said:\n{B},UP,x"
