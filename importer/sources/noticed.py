@@ -47,7 +47,7 @@ class Noticed:
         """Return what was noticed as sentences; `rows` are the rows of the file."""
         found = []
         if not rows:
-            found.append(f"{path} has a header and no rows: there is nothing to import from it.")
+            found.append(f"{path} holds no rows: there is nothing to import from it.")
         if self.repeated_headers:
             lines = counted(self.repeated_headers, "line")
             found.append(f"{path}: passed over {lines} that held the header once more.")
