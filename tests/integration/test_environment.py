@@ -109,6 +109,19 @@ def test_outcomes_that_fail_at_the_end_change_nothing(monkeypatch: pytest.Monkey
     assert "nothing is left to do" in done.output
 
 
+def test_a_report_that_cannot_be_written_is_told_and_changes_nothing() -> None:
+    shell(f"importer run отзывы.csv {REHEARSAL} --max-duration 1ms")
+    (folder,) = Path("clarityq-jobs").glob("отзывы-*")
+    (folder / "report.html").unlink()
+    (folder / "report.html").mkdir()
+    (folder / "report.html" / "in the way").touch()
+    done = shell(f"importer run отзывы.csv {REHEARSAL}")
+    assert done.returncode == 0
+    assert "report.html cannot be written" in done.stderr.decode()
+    assert "nothing is left to do" in done.stdout.decode()
+    assert "finished" in shell("importer jobs").stdout.decode()
+
+
 @pytest.mark.parametrize("value", ["127.0.0.1:9", "socks5://h:1", "http://", "http://h:x"])
 def test_a_proxy_that_cannot_be_used_is_told_at_once(value: str) -> None:
     command = f"importer run отзывы.csv --product-id {PRODUCT} --trust-env"
