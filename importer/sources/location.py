@@ -130,13 +130,19 @@ def check_is_text(path: Path, start: bytes, encoding: str) -> None:
         )
 
 
-def check_is_known(path: Path) -> None:
-    """Raise `InputError`, with what the file is, if it is neither CSV nor Parquet."""
+def name_within(path: Path) -> str:
+    """Return the name of the one file in the archive at `path`; nothing if it is no archive.
+
+    Raises `InputError`, with what the file is, if it is neither CSV nor Parquet.
+    """
     kind = kind_of(path)
     if kind is FileKind.ZIP:
-        open_binary(path)[1].close()
-    elif kind in _NOT_READ and kind is not FileKind.PARQUET:
+        stream, raw = open_binary(path)
+        with raw, stream:
+            return stream.name
+    if kind in _NOT_READ and kind is not FileKind.PARQUET:
         raise InputError(f"{path} is not CSV, it is {_NOT_READ[kind]}")
+    return ""
 
 
 def _wide_encoding(header: bytes) -> str | None:

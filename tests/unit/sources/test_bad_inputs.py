@@ -153,6 +153,17 @@ def test_how_a_file_is_compressed_is_told_by_its_first_bytes(
     assert source.progress() == 1
 
 
+def test_the_name_in_an_archive_tells_the_format(
+    tmp_path: Path, settings_for: Callable[..., ImportSettings]
+) -> None:
+    path = tmp_path / "export.zip"
+    path.write_bytes(zipped({"a/Feedback.CSV": TEXT}))
+    assert sum(map(len, open_source(path, settings_for(path)).batches(1, 100))) == 2000
+    path.write_bytes(zipped({"data": TEXT}))
+    with pytest.raises(InputError, match="add --format csv"):
+        open_source(path, settings_for(path))
+
+
 def test_parquet_is_known_without_its_name(
     tmp_path: Path, settings_for: Callable[..., ImportSettings]
 ) -> None:
