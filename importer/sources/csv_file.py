@@ -134,8 +134,8 @@ class CsvSource:
         remarks = noticed.remarks(self.path, self._rows)
         if self._may_be_cut(noticed.unended):
             remarks.append(
-                f"{self.path}: its last line has no line end. If the file was cut off there, the "
-                "comment of the last row is not whole."
+                f"{self.path}: its last line has no line end. If the file was cut off there, its "
+                "last row is not whole."
             )
         if self._rows and self._may_be_utf8():
             remarks.append(
@@ -153,10 +153,12 @@ class CsvSource:
             return is_beyond_ascii_utf8(iter(partial(stream.read, _SAMPLE), b""))
 
     def _may_be_cut(self, line: str) -> bool:
-        """Return whether the last `line`, which has no line end, ends within a comment."""
-        comment_at = self._make.places.get("comment")
+        """Return whether the last `line`, which has no line end, is short or ends in a comment."""
         fields = next(csv.reader([line], delimiter=self.delimiter), [])
-        return len(fields) - 1 == comment_at and bool(fields[-1]) and not line.endswith('"')
+        if not fields or line.endswith('"'):
+            return False
+        ends_in_comment = len(fields) - 1 == self._make.places.get("comment") and bool(fields[-1])
+        return len(fields) < len(self.header) or ends_in_comment
 
     def close(self) -> None:
         """Nothing stays open between two readings."""

@@ -56,8 +56,8 @@ class Noticed:
             found.append(f"{path}: passed over {lines} of nothing but delimiters.")
         if self.padded_ids:
             found.append(
-                f"{path}: {counted(self.padded_ids, 'conversation_id')} with white space or "
-                "invisible characters around them; they are read without."
+                f"{path}: {self.padded_ids:,} × conversation_id with white space or invisible "
+                "characters around it, which is read without."
             )
         if self.null_comments:
             found.append(self._null_remark(path))
@@ -65,12 +65,12 @@ class Noticed:
 
     def _null_remark(self, path: Path) -> str:
         most = self.null_comments.most_common(_MOST_MARKERS)
-        cells = ", ".join(f"{shown(cell)} ({number:,})" for cell, number in most)
+        cells = ", ".join(f"{number:,} × {shown(cell)}" for cell, number in most)
         options = " ".join(
             f"--null {shell_word(word)}"
             for word in dict.fromkeys(trimmed(cell) for cell, _ in most)
         )
         return (
-            f"{path}: {counted(self.null_comments.total(), 'comment')} that look like no value at "
-            f"all would be sent as they are: {cells}. To leave them out: {options}"
+            f"{path}: comments that look like no value at all would be sent as they are: {cells}. "
+            f"To leave them out: {options}"
         )

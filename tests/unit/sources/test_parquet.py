@@ -148,7 +148,7 @@ def test_null_markers_are_named_and_can_be_emptied(path: Path) -> None:
         with patch("importer.sources.parquet.BY_COLUMN_FROM", by_column_from):
             source = ParquetSource(path, {})
             list(source.parts(1, 10))
-            assert "2 comments that look like no value" in "".join(source.remarks())
+            assert "1 × ' NULL ', 1 × 'nan'" in "".join(source.remarks())
             (part,) = ParquetSource(path, {}, ["NULL", "nan"]).parts(1, 10)
             rows = part.rows if isinstance(part, RowPart) else part.rows()
             assert [row.comment for row in rows] == ["", "None of it", ""]
