@@ -35,7 +35,13 @@ class Again(NamedTuple):
         """Return how to import a left-over file as the inputs were."""
         if self.options is None:
             return "import that file with clarityq-import run"
-        return command_line(["run", str(path), *self.options])
+        return command_line(["run", path_argument(path), *self.options])
+
+
+def path_argument(path: Path) -> str:
+    """Return a path as an argument; one that begins as an option does is named from its folder."""
+    text = str(path)
+    return f"./{text}" if text.startswith("-") else text
 
 
 def command_line(words: Sequence[str]) -> str:

@@ -76,6 +76,15 @@ def test_a_name_that_is_not_utf8_is_kept_byte_by_byte() -> None:
     assert shell(f"importer {os.fsdecode(again.partition(b'clarityq-import ')[2])}").returncode == 1
 
 
+def test_a_name_that_begins_as_an_option_does_can_be_pasted() -> None:
+    write_csv(Path("-in.csv"), [(conversation(1), "odd", ""), (conversation(2), "POSITIVE", "")])
+    done = shell(f"importer run ./-in.csv {REHEARSAL} --jobs-dir -jobs --max-duration 1ms")
+    for _ in range(2):
+        line = next(li for li in done.stdout.decode().splitlines() if "To " in li)
+        done = shell(f"importer {line.partition('clarityq-import ')[2]}")
+        assert done.returncode in (1, 6), done.stderr
+
+
 def test_variables_of_service_links_are_passed_over_and_others_are_not() -> None:
     links = {
         "CLARITYQ_SERVICE_HOST": "10.0.0.1", "CLARITYQ_SERVICE_PORT": "80",

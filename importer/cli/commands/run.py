@@ -34,7 +34,13 @@ from importer.cli.options import (
     given,
     options_from,
 )
-from importer.cli.summary_view import NOT_OF_LEFT_OVERS, Again, command_line, print_summary
+from importer.cli.summary_view import (
+    NOT_OF_LEFT_OVERS,
+    Again,
+    command_line,
+    path_argument,
+    print_summary,
+)
 from importer.common.durations import format_duration
 from importer.engine.control import Control
 from importer.engine.progress import Observer
@@ -68,7 +74,7 @@ def run(ctx: click.Context, /, inputs: tuple[Path, ...], **options: Any) -> Exit
     with failure_told(values):
         request = Request.of(values)
     again = Again(
-        ["run", *map(str, inputs), *typed(ctx, without=("restart",))],
+        ["run", *map(path_argument, inputs), *typed(ctx, without=("restart",))],
         [*typed(ctx, without=NOT_OF_LEFT_OVERS), *_for_left_overs(ctx)],
     )
     code, _ = perform(request, again, files_read(ctx))
