@@ -50,7 +50,8 @@ def explained(
     words = redact(str(error)).strip().splitlines() or [""]
     if isinstance(error, MemoryError) or any(map(words[0].endswith, _LACK_OF_MEMORY)):
         return JournalError(f"there is not enough memory for this{kept}")
-    text = f"a defect of the importer: {type(error).__name__}: {words[0][:_MOST_SHOWN]}{kept}"
+    what = ": ".join(filter(None, [type(error).__name__, words[0][:_MOST_SHOWN]]))
+    text = f"a defect of the importer: {what}{kept}"
     path = _written(details, folder)
     if path is None:
         (*_, frame) = traceback.extract_tb(error.__traceback__) or [None]

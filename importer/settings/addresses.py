@@ -55,7 +55,7 @@ def read_hook(value: object) -> str:
     try:
         text = str(value).strip()
         url = URL(text, encoded=True)
-        port = url.port  # raises for one that is no number
+        host, port = url.host or "", url.port  # which raise for what is none
     except ValueError:
         raise ValueError(_NO_HOOK) from None
     if url.scheme not in _SCHEMES or not port or not text.isascii():
@@ -69,7 +69,7 @@ def read_hook(value: object) -> str:
             "must not hold a user name, password or fragment: a token may stand in its path or "
             "query"
         )
-    if url.scheme == "http" and not _is_loopback(url.host or ""):
+    if url.scheme == "http" and not _is_loopback(host):
         raise ValueError("would be sent unencrypted: use https:// (http:// is for loopback only)")
     return text
 
