@@ -1,7 +1,9 @@
 """How Parquet files are read."""
 
 import decimal
+import re
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
 
@@ -152,3 +154,14 @@ def test_null_markers_are_named_and_can_be_emptied(path: Path) -> None:
             (part,) = ParquetSource(path, {}, ["NULL", "nan"]).parts(1, 10)
             rows = part.rows if isinstance(part, RowPart) else part.rows()
             assert [row.comment for row in rows] == ["", "None of it", ""]
+
+
+def test_names_that_were_damaged_are_damage(path: Path) -> None:
+    columns = {"conversation_id": pa.array(IDS), "rating": pa.array(["UP"] * 3)}
+    pq.write_table(pa.table(columns), path)
+    whole = path.read_bytes()
+    places = [match.start() for match in re.finditer(b"rating|conversation_id", whole)]
+    for place in places:
+        path.write_bytes(whole[:place] + b"\xa1" + whole[place + 1 :])
+        with patch("importer.sources.parquet.BY_COLUMN_FROM", 0), suppress(InputError):
+            list(ParquetSource(path, {}).parts(1, 10))
