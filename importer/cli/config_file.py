@@ -98,7 +98,7 @@ def config_arguments(ctx: click.Context) -> list[str]:
 def read_toml(path: Path, given_by: str = "") -> dict[str, Any]:
     """Return what the file holds. Raises `SettingsError`, with the option that named it, if any."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise SettingsError(f"{given_by}{path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:

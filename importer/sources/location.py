@@ -28,11 +28,14 @@ DAMAGED = (
 
 
 class FileKind(Enum):
-    """What a file is, by its first bytes; the value is how they begin."""
+    """What a file is, by its first bytes; the value is how they begin.
+
+    What is text may have a mark and white space before it, and is in lower case here.
+    """
 
     GZIP = (b"\x1f\x8b",)
     ZSTD = (b"\x28\xb5\x2f\xfd",)
-    BZIP2 = (b"BZh",)
+    BZIP2 = (*(b"BZh%d1AY&SY" % level for level in range(1, 10)), b"BZh9\x17rE8P\x90")
     XZ = (b"\xfd7zXZ\x00",)
     ZIP = (b"PK\x03\x04", b"PK\x05\x06")
     PARQUET = (b"PAR1", b"PARE")
@@ -40,9 +43,24 @@ class FileKind(Enum):
     SQLITE = (b"SQLite format 3\x00",)
     ORC = (b"ORC",)
     AVRO = (b"Obj\x01",)
-    ARROW = (b"ARROW1",)
-    JSON = (b"{", b"[{", b'\xef\xbb\xbf{"')
+    ARROW = (b"ARROW1\x00",)
+    ARCHIVE = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a", b"\x04\x22\x4d\x18", b"\x1f\x9d")
+    PDF = (b"%PDF-",)
+    JSON = (b"{", b"[{", b"[\n", b"[\r", b"[ ")
+    HTML = (b"<!doctype html", b"<html")
+    XML = (b"<?xml",)
     OTHER = ()
+
+    @classmethod
+    def of(cls, start: bytes) -> FileKind:
+        """Return the kind of a file that begins so."""
+        text = start.removeprefix(codecs.BOM_UTF8).lstrip().lower()
+        for kind in cls:
+            if kind.value and (start.startswith(kind.value) or text.startswith(kind.value)):
+                # A header may begin as well with these letters.
+                is_header = kind is cls.ORC and start[3:4].isalnum()
+                return cls.OTHER if is_header else kind
+        return cls.OTHER
 
 
 #: What to do with the kinds that are neither CSV nor Parquet.
@@ -53,7 +71,12 @@ _NOT_READ = {
     FileKind.ORC: "an ORC file: convert it to Parquet or CSV",
     FileKind.AVRO: "an Avro file: convert it to Parquet or CSV",
     FileKind.ARROW: "an Arrow (Feather) file: convert it to Parquet or CSV",
+    FileKind.ARCHIVE: "compressed (7z, RAR, LZ4 or .Z): decompress it",
+    FileKind.PDF: "a PDF: export the table as CSV",
     FileKind.JSON: "JSON: convert it to CSV or Parquet",
+    FileKind.HTML: "a page of HTML, perhaps a log-in page: look at it in a browser, and save a "
+    "table as CSV with a spreadsheet program",
+    FileKind.XML: "XML: convert it to CSV or Parquet",
 }
 _WORKBOOK_PARTS = ("xl/", "[Content_Types].xml", "mimetype")
 _WIDE = ("utf-16", "utf-32")
@@ -64,11 +87,9 @@ def kind_of(path: Path) -> FileKind:
     """Return what kind of file it is. Raises `InputError` if it cannot be read."""
     try:
         with path.open("rb") as file:
-            start = file.read(16)
+            return FileKind.of(file.read(64))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
-    return next((kind for kind in FileKind if kind.value and start.startswith(kind.value)),
-                FileKind.OTHER)  # fmt: skip
 
 
 def open_binary(path: Path) -> tuple[BinaryIO, BinaryIO]:
@@ -106,8 +127,7 @@ def check_is_text(path: Path, start: bytes, encoding: str) -> None:
 
     `encoding` is the one that was given for it.
     """
-    kind = next((k for k in _NOT_READ if start.startswith(k.value)), None)
-    if kind is not None:
+    if (kind := FileKind.of(start[:64])) in _NOT_READ:
         raise InputError(f"{path} is not CSV, it is {_NOT_READ[kind]}")
     given = encoding.removesuffix("-sig")
     # In a comment a NUL is odd but harmless; no header has one, but for the wide encodings.
