@@ -131,16 +131,16 @@ class CsvSource:
     def remarks(self) -> Sequence[str]:
         """Return what the latest reading noticed; see `RowSource`."""
         noticed = self._make.noticed
-        remarks = noticed.remarks(self.path, self._rows)
+        remarks = noticed.remarks(self._rows)
         if self._may_be_cut(noticed.unended):
             remarks.append(
-                f"{self.path}: its last line has no line end. If the file was cut off there, its "
-                "last row is not whole."
+                "the last line has no line end: if the file was cut off there, the last row is not "
+                "whole"
             )
         if self._rows and self._may_be_utf8():
             remarks.append(
-                f"{self.path}: all of it is valid UTF-8, with letters beyond ASCII. Is --encoding "
-                f"{self.encoding} right? It would turn them into others, such as ü into Ã¼."
+                "all of it is valid UTF-8, with letters beyond ASCII: is --encoding "
+                f"{self.encoding} right? It would turn them into others, such as ü into Ã¼"
             )
         return remarks
 

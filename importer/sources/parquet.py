@@ -128,7 +128,7 @@ class ParquetSource:
 
     def remarks(self) -> Sequence[str]:
         """Return what the latest reading noticed; see `RowSource`."""
-        return self._noticed.remarks(self.path, self._total)
+        return self._noticed.remarks(self._total)
 
     def close(self) -> None:
         """Nothing stays open between two readings."""

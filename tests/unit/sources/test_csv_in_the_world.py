@@ -154,7 +154,7 @@ def test_null_markers_are_named_and_can_be_emptied(path: Path) -> None:
 def test_a_header_alone_is_no_rows_and_a_remark(path: Path) -> None:
     for content in (H, f"{H}\n", f"\ufeff{H}\r\n\r\n,,\r\n"):
         assert read(path, content) == []
-        assert "holds no rows" in remarks(path, content)
+        assert "no rows: there is nothing" in remarks(path, content)
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_columns_within_structs_have_dotted_names(path: Path) -> None:
 def test_a_file_of_no_rows_is_no_rows_and_a_remark(path: Path) -> None:
     assert read(path, {"conversation_id": pa.array(IDS[:0]), "rating": pa.array(IDS[:0])}) == []
     (remark,) = ParquetSource(path, {}).remarks()
-    assert "holds no rows" in remark
+    assert "no rows: there is nothing" in remark
 
 
 def test_null_markers_are_named_and_can_be_emptied(path: Path) -> None:
