@@ -21,8 +21,10 @@ from importer.reporting.wording import WARNINGS, next_steps, words
 _LONG_ENOUGH = 5.0
 
 
+#: Options that are meant for one time only: no command that is printed repeats them.
+ONCE = ("restart", "replace", "accept_change")
 #: Options that concern the inputs and not the left-over files made of them.
-NOT_OF_LEFT_OVERS = ("restart", "format", "skip_lines", "inputs")
+NOT_OF_LEFT_OVERS = (*ONCE, "as_new", "limit", "format", "skip_lines", "inputs")
 
 
 class Again(NamedTuple):

@@ -76,13 +76,31 @@ def test_a_name_that_is_not_utf8_is_kept_byte_by_byte() -> None:
     assert shell(f"importer {os.fsdecode(again.partition(b'clarityq-import ')[2])}").returncode == 1
 
 
+def told(done: subprocess.CompletedProcess[bytes], beginning: str) -> str:
+    """Return the command of a line that a run has printed."""
+    lines = done.stdout.decode().splitlines()
+    line = next(line for line in lines if line.startswith(beginning))
+    return line.partition("clarityq-import ")[2]
+
+
 def test_a_name_that_begins_as_an_option_does_can_be_pasted() -> None:
-    write_csv(Path("-in.csv"), [(conversation(1), "odd", ""), (conversation(2), "POSITIVE", "")])
-    done = shell(f"importer run ./-in.csv {REHEARSAL} --jobs-dir -jobs --max-duration 1ms")
-    for _ in range(2):
-        line = next(li for li in done.stdout.decode().splitlines() if "To " in li)
-        done = shell(f"importer {line.partition('clarityq-import ')[2]}")
-        assert done.returncode in (1, 6), done.stderr
+    words = ["odd", "POSITIVE", "NEGATIVE"]
+    write_csv(Path("-in.csv"), [(conversation(n), word, "") for n, word in enumerate(words)])
+    done = shell(f"importer run ./-in.csv {REHEARSAL} --jobs-dir -jobs --limit 1")
+    done = shell(f"importer {told(done, 'To resume: ').replace(' --limit 1', '')}")
+    assert done.returncode == 1, done.stderr
+    done = shell(f"importer {told(done, 'To import the 1 row rejected: ')}")
+    assert done.returncode == 1, done.stderr
+
+
+def test_what_was_meant_once_is_in_no_command_that_is_printed() -> None:
+    words = ["odd", "POSITIVE", "NEGATIVE"]
+    write_csv(Path("in.csv"), [(conversation(n), word, "") for n, word in enumerate(words)])
+    once = {"--replace", "--accept-change", "--restart"}
+    done = shell(f"importer run in.csv {REHEARSAL} {' '.join(once)} --as-new --limit 1")
+    assert not once & set(told(done, "To resume: ").split())
+    done = shell(f"importer run in.csv {REHEARSAL} {' '.join(once)} --as-new --limit 9")
+    assert not {*once, "--as-new", "--limit"} & set(told(done, "To import ").split())
 
 
 def test_variables_of_service_links_are_passed_over_and_others_are_not() -> None:

@@ -36,6 +36,7 @@ from importer.cli.options import (
 )
 from importer.cli.summary_view import (
     NOT_OF_LEFT_OVERS,
+    ONCE,
     Again,
     command_line,
     path_argument,
@@ -74,7 +75,7 @@ def run(ctx: click.Context, /, inputs: tuple[Path, ...], **options: Any) -> Exit
     with failure_told(values):
         request = Request.of(values)
     again = Again(
-        ["run", *map(path_argument, inputs), *typed(ctx, without=("restart",))],
+        ["run", *map(path_argument, inputs), *typed(ctx, without=ONCE)],
         [*typed(ctx, without=NOT_OF_LEFT_OVERS), *_for_left_overs(ctx)],
     )
     code, _ = perform(request, again, files_read(ctx))
