@@ -8,6 +8,8 @@ from typing import AnyStr
 from importer.errors import ImporterError, SettingsError
 
 _QUOTES = "\"'`"
+#: What a line of a file for the environment begins with, which is no part of the key.
+_NAMES = ("CLARITYQ_API_KEY", "API_KEY", "X-API-KEY")
 
 
 class ApiKey:
@@ -23,6 +25,10 @@ class ApiKey:
         text = text.strip()
         if not text:
             raise SettingsError("the API key is empty")
+        if text.partition("=")[0].upper() in _NAMES:
+            raise SettingsError(
+                "the API key begins with the name of a variable: what follows the = is the key"
+            )
         if text[0] in _QUOTES and text[-1] == text[0]:
             raise SettingsError(
                 "the API key stands in quotes, which would be sent with it: take them away"

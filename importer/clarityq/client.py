@@ -26,12 +26,15 @@ from importer.clarityq.responses import (
     judge_feedback,
     judge_status,
     parse_retry_after,
+    printable,
 )
 from importer.clarityq.self_check import direct_path_is_usable
 from importer.clarityq.session_path import SessionPath
 from importer.model import Feedback
 from importer.settings import ImportSettings
 
+#: The longest `updated_at` that is kept, in code points.
+_MOMENT_LIMIT = 64
 _USER_AGENT = "clarityq-importer"
 
 
@@ -126,6 +129,11 @@ class FeedbackClient:
             if seconds is not None:
                 seconds = min(seconds, self._settings.retries.after_max)
             verdict = verdict._replace(retry_after=seconds)
+        if verdict.kind is VerdictKind.TURNED_AWAY and (place := _place(answer.location)):
+            verdict = verdict._replace(detail=f"{verdict.detail}, to {place}")
+        if verdict.updated_at is not None:
+            moment = printable(self._key.redact(verdict.updated_at))[:_MOMENT_LIMIT]
+            verdict = verdict._replace(updated_at=moment)
         if verdict.detail:
             verdict = verdict._replace(detail=self._key.redact(verdict.detail))
         return verdict
@@ -135,6 +143,15 @@ async def _fastest(endpoint: Endpoint) -> type[ServicePath]:
     if endpoint.proxy is None and await direct_path_is_usable(endpoint):
         return DirectPath
     return SessionPath
+
+
+def _place(location: str | None) -> str:
+    """Return the address without what may be secret or is long: user, query, fragment."""
+    try:
+        url = URL(location or "").with_user(None).with_query(None).with_fragment(None)
+    except ValueError:
+        return ""
+    return printable(str(url))
 
 
 def _tls_context(settings: ImportSettings) -> ssl.SSLContext | None:

@@ -35,11 +35,12 @@ class Endpoint(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came back: the status, the whole body (None if there is none), and `Retry-After`."""
+    """What came back: the status, the whole body (None if there is none), and two headers."""
 
     status: int
     body: bytes | None
     retry_after: str | None = None
+    location: str | None = None
 
 
 class NoAnswerError(Exception):
@@ -76,7 +77,7 @@ def answer_of(status: int, body: bytes | None, headers: CIMultiDictProxy[str]) -
     """Return the answer; the headers of a 200 tell nothing."""
     if status == 200:
         return Answer(status, body)
-    return Answer(status, body, headers.get("Retry-After"))
+    return Answer(status, body, headers.get("Retry-After"), headers.get("Location"))
 
 
 async def read_body(payload: aiohttp.StreamReader, heard: Callable[[], None]) -> bytes | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from html import unescape
 from typing import NamedTuple
 
 import msgspec
@@ -18,6 +19,10 @@ from importer.model import Feedback, Meaning, Warn, Word
 
 #: How much of the service's own words a message quotes, in code points.
 _QUOTE_LIMIT = 300
+#: How much of a response is looked at for them, in bytes.
+_LOOKED_AT = 4096
+#: The title of a page of HTML: the rest of it is for browsers.
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 
 
 class VerdictKind(Word):
@@ -52,7 +57,7 @@ class Verdict(NamedTuple):
     detail: str = ""
     #: None if no response came.
     http_status: int | None = None
-    #: When the service stored the feedback, in its own words.
+    #: When the service stored the feedback, in its own words, which may be anything.
     updated_at: str | None = None
     #: What a person should know of feedback that was stored all the same.
     warning: Warn | None = None
@@ -104,6 +109,8 @@ _echo = msgspec.json.Decoder(_Echo)
 _status = msgspec.json.Decoder(_Status)
 _invalid = msgspec.json.Decoder(_Invalid)
 _problem = msgspec.json.Decoder(_Problem)
+#: What they raise for a body that is something else, or nested without end.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def kind_of(status: int) -> VerdictKind:
@@ -136,7 +143,7 @@ def judge_feedback(feedback: Feedback, status: int, body: bytes | None) -> Verdi
         return Verdict(kind, describe(status, body), status, definite=is_definite(status))
     try:
         echo = _echo.decode(body or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         # Something in between answered, such as a proxy's page: not proof that it was stored.
         return Verdict(
             VerdictKind.TRANSIENT, "200, but not with the stored feedback as its body", status,
@@ -152,7 +159,7 @@ def judge_feedback(feedback: Feedback, status: int, body: bytes | None) -> Verdi
             definite=False,
         )
     sent = None if feedback.rating is Meaning.CLEAR else feedback.rating
-    updated_at = printable(echo.updated_at[:64])
+    updated_at = echo.updated_at
     if echo.rating == sent and echo.comment == feedback.comment:
         return Verdict(kind, "", status, updated_at)
     stored = Stored(_RATINGS.get(echo.rating or ""), echo.comment)
@@ -175,7 +182,7 @@ def judge_status(status: int, body: bytes | None) -> Verdict:
         return Verdict(kind, describe(status, body), status)
     try:
         told = _status.decode(body or b"").status if status == 200 else ""
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         told = ""
     match told:
         case "IN_PROGRESS":
@@ -194,11 +201,15 @@ def describe(status: int, body: bytes | None) -> str:
             f"{'.'.join(map(str, entry.loc))}: {entry.msg}"
             for entry in _invalid.decode(body or b"").detail
         )
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         try:
             said = _problem.decode(body or b"").detail
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            said = (body or b"")[: 4 * _QUOTE_LIMIT].decode("utf-8", "replace")
+        except _UNREADABLE:
+            said = (body or b"")[:_LOOKED_AT].decode("utf-8", "replace")
+            if title := _TITLE.search(said):
+                said = unescape(title[1])
+    if 200 < status < 300:
+        said = f"only a 200 confirms that feedback was stored. {said}"
     said = printable(said)
     return f"{status}: {said}" if said else str(status)
 

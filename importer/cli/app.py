@@ -13,7 +13,7 @@ import click
 
 from importer.cli.streams import Streams
 from importer.common.text import nearest
-from importer.errors import ExitCode, ImporterError, JournalError, SettingsError
+from importer.errors import ExitCode, ImporterError, SettingsError
 
 #: New objects between two passes of the garbage collector. What start-up makes stays, and a run
 #: makes hardly any cycles.
@@ -98,10 +98,6 @@ def _run_command() -> int:
         return ExitCode.SIGINT
     except ImporterError as error:
         return _fail(error)
-    except MemoryError:
-        return _fail(
-            JournalError("there is not enough memory. What was recorded is kept; run again")
-        )
     except OSError as error:
         if error.filename is not None:
             return _fail(SettingsError(f"{os.fsdecode(error.filename)}: {error.strerror}"))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from importer.cli import help as command_help
 from importer.cli.options import RUN_GROUPS
@@ -33,6 +34,10 @@ _SERVICE_LINK = re.compile(
 )
 _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 
+#: Characters of the shortest text that may be a key.
+_SHORTEST_KEY = 8
+_NOT_SHOWN = "(not shown, in case it is the key)"
+
 #: Variables that are not options.
 _OTHER_VARIABLES = {"CLARITYQ_API_KEY", "CLARITYQ_CONFIG", "CLARITYQ_IMPORT_COMPLETE"}
 
@@ -53,6 +58,8 @@ def _load_defaults(ctx: click.Context, _: click.Parameter, path: Path | None) ->
     try:
         if path is not None or DEFAULT_FILE.exists():
             file = path or DEFAULT_FILE
+            if ctx.get_parameter_source("config") is ParameterSource.ENVIRONMENT:
+                _check_named_by_variable(file)
             ctx.meta[_FILES] = [file]
             table = read_toml(file, "--config " if path is not None else "")
             values |= _from_table(file, table, known, own, found=path is None)
@@ -61,6 +68,11 @@ def _load_defaults(ctx: click.Context, _: click.Parameter, path: Path | None) ->
         ctx.default_map = _readable(table, known, found=path is None)
         raise
     ctx.default_map = ctx.meta[_DEFAULTS] = values
+
+
+def _check_named_by_variable(file: Path) -> None:
+    if not file.exists():
+        raise SettingsError(f"CLARITYQ_CONFIG {_NOT_SHOWN} names no file")
 
 
 CONFIG = command_help.option(
@@ -78,7 +90,7 @@ def files_read(ctx: click.Context) -> list[Path]:
 
 def config_arguments(ctx: click.Context) -> list[str]:
     """Return the arguments with which a command was given its configuration file, if it was."""
-    if ctx.get_parameter_source("config") is not click.core.ParameterSource.COMMANDLINE:
+    if ctx.get_parameter_source("config") is not ParameterSource.COMMANDLINE:
         return []
     return [word for file in files_read(ctx) for word in ("--config", str(file))]
 
@@ -86,7 +98,7 @@ def config_arguments(ctx: click.Context) -> list[str]:
 def read_toml(path: Path, given_by: str = "") -> dict[str, Any]:
     """Return what the file holds. Raises `SettingsError`, with the option that named it, if any."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise SettingsError(f"{given_by}{path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
@@ -140,7 +152,7 @@ def _from_environment(known: Mapping[str, click.Option], own: set[str]) -> dict[
         if text:
             values[name] = text.split(",") if known[name].multiple else text
             if name in own:
-                _check(variable, name, values[name])
+                _check_variable(variable, name, values[name])
     return values
 
 
@@ -166,6 +178,18 @@ def _readable(
         for name, value in values.items()
         if name in known
     }
+
+
+def _check_variable(variable: str, name: str, value: object) -> None:
+    """Raise `SettingsError` as `_check` does, without the value if that may be a key."""
+    try:
+        _check(variable, name, value)
+    except SettingsError as error:
+        text = str(error)
+        for word in words_of(value):
+            if len(word) >= _SHORTEST_KEY:
+                text = text.replace(repr(word), _NOT_SHOWN).replace(word, _NOT_SHOWN)
+        raise SettingsError(text) from None
 
 
 def _check(label: str, name: str, value: object) -> None:

@@ -13,11 +13,15 @@ from pathlib import Path
 
 from importer.common.files import private_opener
 from importer.common.text import shell_word
-from importer.errors import DefectError
+from importer.errors import DefectError, ImporterError, JournalError
 from importer.jobs.identity import job_name
 from importer.settings import ImportSettings
 
 _NAME = "defect-{}.txt"
+#: How exceptions end that others than Python raise when there is not enough memory.
+_LACK_OF_MEMORY = (
+    "can't start new thread", "failed to map segment from shared object", "Cannot allocate memory",
+)  # fmt: skip
 #: Characters of the exception's own words that are shown.
 _MOST_SHOWN = 300
 
@@ -28,8 +32,8 @@ def explained(
     *,
     keys: Iterable[str],
     resume: str = "",
-) -> DefectError:
-    """Return `error` as a message, and write its details down.
+) -> ImporterError:
+    """Return `error` as a message, and write its details down if it is a defect.
 
     They are in a file in `folder`, or in one for temporary files. `keys` are secrets that
     appear nowhere, and `resume` is the command that resumes what was interrupted.
@@ -42,14 +46,18 @@ def explained(
     details = redact("".join(traceback.format_exception(error)))
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    kind = type(error).__name__
-    words = redact(str(error)).strip().splitlines()
-    text = f"a defect of the importer: {kind}{f': {words[0][:_MOST_SHOWN]}' if words else ''}"
-    if resume:
-        text += f". What was recorded is kept. To resume: {resume}"
+    kept = f". What was recorded is kept. To resume: {resume}" if resume else ""
+    words = redact(str(error)).strip().splitlines() or [""]
+    if isinstance(error, MemoryError) or any(map(words[0].endswith, _LACK_OF_MEMORY)):
+        return JournalError(f"there is not enough memory for this{kept}")
+    what = ": ".join(filter(None, [type(error).__name__, words[0][:_MOST_SHOWN]]))
+    text = f"a defect of the importer: {what}{kept}"
     path = _written(details, folder)
-    where = f"; the details are in {shell_word(str(path))}" if path else f":\n{details}"
-    return DefectError(f"{text}. Please report it{where}")
+    if path is None:
+        (*_, frame) = traceback.extract_tb(error.__traceback__) or [None]
+        where = "" if frame is None else f" in {Path(frame.filename).name}, line {frame.lineno}"
+        return DefectError(f"{text}. Please report it (it was raised{where})")
+    return DefectError(f"{text}. Please report it; the details are in {shell_word(str(path))}")
 
 
 def folder_at_work(settings: ImportSettings) -> Path | None:

@@ -85,6 +85,8 @@ def what_holds(progress: Progress) -> str:
     """Return what keeps the run from being faster, in words; or nothing."""
     if progress.held_by:
         return progress.held_by
+    if progress.in_flight and progress.latencies[0] is None:
+        return f"no response to {counted(progress.in_flight, 'request')} in flight"
     return limit_in_words(progress.limit, progress.service_rate, progress.latencies[0])
 
 

@@ -21,10 +21,10 @@ from importer.reporting.wording import WARNINGS, next_steps, words
 _LONG_ENOUGH = 5.0
 
 
-#: Options that are meant once: the command that goes on does without.
+#: Options that are meant for one time only: no command that is printed repeats them.
 ONCE = ("restart", "replace", "accept_change")
 #: Options that concern the inputs and not the left-over files made of them.
-NOT_OF_LEFT_OVERS = ("format", "skip_lines", "inputs", "limit", *ONCE)
+NOT_OF_LEFT_OVERS = (*ONCE, "as_new", "limit", "format", "skip_lines", "inputs")
 
 
 class Again(NamedTuple):
@@ -41,7 +41,13 @@ class Again(NamedTuple):
         """Return how to import a left-over file as the inputs were."""
         if self.options is None:
             return "import that file with clarityq-import run"
-        return command_line(["run", str(path), *self.options])
+        return command_line(["run", path_argument(path), *self.options])
+
+
+def path_argument(path: Path) -> str:
+    """Return a path as an argument; one that begins as an option does is named from its folder."""
+    text = str(path)
+    return f"./{text}" if text.startswith("-") else text
 
 
 def command_line(words: Sequence[str]) -> str:

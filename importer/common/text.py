@@ -43,10 +43,17 @@ def shell_word(text: str) -> str:
     parts = (
         c.translate(shown_as)
         if c.isprintable()
-        else "".join(f"\\x{byte:02x}" for byte in os.fsencode(c))
+        else "".join(f"\\x{byte:02x}" for byte in _bytes_of(c))
         for c in text
     )
     return f"$'{''.join(parts)}'"
+
+
+def _bytes_of(character: str) -> bytes:
+    try:
+        return os.fsencode(character)
+    except UnicodeEncodeError:  # a lone surrogate that stands for no byte of a file's name
+        return character.encode("utf-8", "surrogatepass")
 
 
 def escaped(text: str, *, keep: str = "") -> str:

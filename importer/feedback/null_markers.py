@@ -7,7 +7,8 @@ from importer.common.text import trimmed
 _MARKERS = frozenset(
     [
         "null", "(null)", "<null>", "[null]", "\\n", "na", "n/a", "#n/a", "<na>", "nan", "-nan",
-        "nat", "none", "nil", "undefined", "(none)", "<none>", "<nil>",
+        "nat", "none", "nil", "undefined", "(none)", "<none>", "<nil>", "n.a.", "-", "--", "#null!",
+        "#value!", "#ref!", "#name?", "#div/0!", "#num!",
     ]
 )  # fmt: skip
 #: Characters of the longest one.

@@ -117,7 +117,7 @@ def _read_toml(path: Path) -> dict[str, Meaning]:
             "or the path of a .toml table"
         )
     try:
-        return parse_words(tomllib.loads(path.read_text(encoding="utf-8")))
+        return parse_words(tomllib.loads(path.read_text("utf-8-sig")))
     except OSError as error:
         raise SettingsError(f"rating table {path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:

@@ -16,7 +16,7 @@ _NUMBER = (
 )
 _PLAIN = re.compile(_NUMBER)
 #: The number of stars, and what says that they are stars, of five.
-_COUNTED = re.compile(rf"({_NUMBER})\s*(?:/\s*5|out of 5|[- ]?stars?|[★⭐])")
+_COUNTED = re.compile(rf"({_NUMBER})\s*(?:(?:/\s*|out of )5(?: stars)?|[- ]?stars?|[★⭐])")
 _FILLED, _HOLLOW = "★⭐🌟", "☆"
 _DRAWN = re.compile(f"([{_FILLED}]+)([{_HOLLOW}]*)")
 _SCALE = 5

@@ -23,9 +23,17 @@ def job_folders(jobs_dir: Path) -> list[Path]:
     found = []
     for folder in jobs_dir.iterdir() if jobs_dir.is_dir() else ():
         match = _FOLDER.fullmatch(folder.name)
-        if match and (folder / FILE_NAME).is_file():
+        if match and _has_journal(folder):
             found.append((match["name"], int(match["number"]), folder))
     return [folder for _, _, folder in sorted(found)]
+
+
+def _has_journal(folder: Path) -> bool:
+    """Return whether it has one, as far as that may be known."""
+    try:
+        return (folder / FILE_NAME).is_file()
+    except PermissionError:
+        return True
 
 
 def folders_of(jobs_dir: Path, name: str) -> dict[int, Path]:
@@ -71,7 +79,7 @@ def unfinished_surveys(jobs_dir: Path) -> list[Path]:
         for folder in (jobs_dir.iterdir() if jobs_dir.is_dir() else ())
         if _FOLDER.fullmatch(folder.name)
         and folder.is_dir()
-        and not (folder / FILE_NAME).exists()
+        and not _has_journal(folder)
         and not (folder / "summary.json").exists()
     )
 

@@ -54,7 +54,10 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
 
 def uri(path: Path, *, read_only: bool = True) -> str:
     """Return how SQLite is told of a file that must be there, to open or attach it."""
-    return f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
+    mode = "ro" if read_only else "rw"
+    if read_only and not may_write(path) and not path.with_name(f"{path.name}-wal").exists():
+        mode += "&immutable=1"  # else SQLite would make a side file
+    return f"{path.absolute().as_uri()}?mode={mode}"
 
 
 def journal_safely(db: Connection, path: Path) -> JournalMode:
@@ -68,6 +71,11 @@ def journal_safely(db: Connection, path: Path) -> JournalMode:
     # A rollback journal that was not synced could leave a damaged file behind.
     db.execute(f"PRAGMA synchronous = {'NORMAL' if mode is JournalMode.WAL else 'FULL'}")
     return mode
+
+
+def may_write(path: Path) -> bool:
+    """Return whether the file at `path`, and others beside it, may be written."""
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
 @contextmanager
@@ -108,6 +116,8 @@ def explained(what: str, remedy: str) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            remedy = "Another program has it open: close that one, and run the same command again"
         raise JournalError(f"{what} cannot be used: {error}. {remedy}") from None
 
 

@@ -8,7 +8,6 @@ it, too.
 from __future__ import annotations
 
 import codecs
-import ipaddress
 import os
 import ssl
 from collections.abc import Callable, Iterable, Mapping
@@ -18,14 +17,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from yarl import URL
-
 from importer.common.durations import parse_duration, write_duration
 from importer.common.text import did_you_mean
 from importer.common.uuids import canonical_uuid
 from importer.errors import ExitCode
 from importer.feedback.ratings import RatingTable, parse_words
-from importer.settings.values import FIELDS, PRODUCTION_URL, DataLimit, FailureLimit
+from importer.settings.addresses import read_address, read_hook
+from importer.settings.values import FIELDS, DataLimit, FailureLimit
+
+#: Codecs that Python counts among those of texts, and that cannot go on after an error.
+_CODECS_OF_HOSTS = ("idna", "punycode")
 
 #: The value of some option; its type is that of its field.
 Value: TypeAlias = Any
@@ -145,51 +146,6 @@ def _product(value: object) -> str:
     return product
 
 
-def _url(value: object) -> str:
-    """Return an address without a trailing slash.
-
-    `http://` would send the key or the summary in clear text, so it is for this machine only.
-    """
-    if not value:
-        raise ValueError("is empty: name an address or leave it out")
-    try:
-        url = URL(_text(value))
-    except ValueError:
-        url = URL()
-    if url.scheme not in ("https", "http") or not url.host:
-        raise ValueError(f"{value!r} is not an address such as {PRODUCTION_URL}")
-    if url.user or url.password or url.query_string or url.fragment:
-        raise ValueError("must not hold a user name, password, query or fragment")
-    if url.scheme == "http" and not _is_loopback(url.host):
-        raise ValueError(
-            f"{value!r} would be sent data unencrypted: use https:// "
-            "(http:// is for loopback addresses only)"
-        )
-    return str(url).rstrip("/")
-
-
-def _hook(value: object) -> str:
-    """Return an address that may hold a token in its path or query, as it was written."""
-    if not value:
-        raise ValueError("is empty: name an address or leave it out")
-    try:
-        text = _text(value).strip()
-        url = URL(text, encoded=True)
-        port = url.port  # raises for one that is no number
-    except ValueError:
-        raise ValueError("is not an address such as https://host/path?token=…") from None
-    if url.scheme not in ("https", "http") or not url.host or not port or not text.isascii():
-        raise ValueError("is not an address such as https://host/path?token=…")
-    if not text.isprintable() or " " in text:
-        raise ValueError("holds a space or a line break: check that it was copied whole")
-    if url.user or url.password or url.fragment:
-        raise ValueError("must not hold a user name, password or fragment: a token may stand in "
-                         "its path or query")  # fmt: skip
-    if url.scheme == "http" and not _is_loopback(url.host):
-        raise ValueError("would be sent unencrypted: use https:// (http:// is for loopback only)")
-    return text
-
-
 def _codes(value: object) -> frozenset[ExitCode]:
     """Return exit codes, which are written as `0,1,5`, a number, or a list."""
     several = isinstance(value, Iterable) and not isinstance(value, str)
@@ -204,13 +160,6 @@ def _codes(value: object) -> frozenset[ExitCode]:
     return codes
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _delimiter(value: object) -> str:
     text = "\t" if value in ("tab", "\\t") else value
     if not isinstance(text, str) or len(text) != 1 or text in '"\r\n':
@@ -221,10 +170,12 @@ def _delimiter(value: object) -> str:
 def _encoding(value: object) -> str:
     name = _text(value)
     try:
-        codecs.lookup(name)
         "".encode(name)
+        is_known = codecs.lookup(name).name not in _CODECS_OF_HOSTS
     except (LookupError, ValueError):
-        raise ValueError(f"{name!r} is not known to Python: try utf-8, cp1252 or utf-16") from None
+        is_known = False
+    if not is_known:
+        raise ValueError(f"{name!r} is not known to Python: try utf-8, cp1252 or utf-16")
     return name
 
 
@@ -293,8 +244,8 @@ DURATION = Kind("DURATION", _duration, _TEXT_OR_NUMBER, show=write_duration)
 PATH = Kind("PATH", _path, _TEXT, write=str)
 CA_FILE = Kind("PATH", _ca_file, _TEXT, write=str)
 PRODUCT = Kind("UUID", _product, _TEXT)
-ADDRESS = Kind("URL", _url, {"type": "string", "format": "uri"})
-HOOK = Kind("URL", _hook, {"type": "string", "format": "uri"})
+ADDRESS = Kind("URL", read_address, {"type": "string", "format": "uri"})
+HOOK = Kind("URL", read_hook, {"type": "string", "format": "uri"})
 CODES = Kind(
     "CODES", _codes, {"type": ["string", "integer", "array"], "items": {"type": "integer"}},
     write=lambda codes: sorted(map(int, codes)),

@@ -52,10 +52,11 @@ def find_columns(
                 f"If another one holds it: {remedy}"
             )
     if not found.keys() & {"rating", "comment"}:
-        names_within = (_within_struct(field, folded) or "NAME" for field in FIELDS[1:])
+        meant_by = {field: _within_struct(field, folded) for field in FIELDS[1:]}
+        likely = {field: name for field, name in meant_by.items() if name is not None}
         options = " ".join(
             f"--column {shell_word(f'{field}={name}')}"
-            for field, name in zip(FIELDS[1:], names_within, strict=True)
+            for field, name in (likely or dict.fromkeys(FIELDS[1:], "NAME")).items()
         )
         raise InputError(
             f"{path}: there is no column 'rating' and no column 'comment'; {_list(header)}. "

@@ -131,16 +131,16 @@ class CsvSource:
     def remarks(self) -> Sequence[str]:
         """Return what the latest reading noticed; see `RowSource`."""
         noticed = self._make.noticed
-        remarks = noticed.remarks(self.path, self._rows)
+        remarks = noticed.remarks(self._rows)
         if self._may_be_cut(noticed.unended):
             remarks.append(
-                f"{self.path}: its last line has no line end. If the file was cut off there, the "
-                "comment of the last row is not whole."
+                "the last line has no line end: if the file was cut off there, the last row is not "
+                "whole"
             )
         if self._rows and self._may_be_utf8():
             remarks.append(
-                f"{self.path}: all of it is valid UTF-8, with letters beyond ASCII. Is --encoding "
-                f"{self.encoding} right? It would turn them into others, such as ü into Ã¼."
+                "all of it is valid UTF-8, with letters beyond ASCII: is --encoding "
+                f"{self.encoding} right? It would turn them into others, such as ü into Ã¼"
             )
         return remarks
 
@@ -153,10 +153,12 @@ class CsvSource:
             return is_beyond_ascii_utf8(iter(partial(stream.read, _SAMPLE), b""))
 
     def _may_be_cut(self, line: str) -> bool:
-        """Return whether the last `line`, which has no line end, ends within a comment."""
-        comment_at = self._make.places.get("comment")
+        """Return whether the last `line`, which has no line end, is short or ends in a comment."""
         fields = next(csv.reader([line], delimiter=self.delimiter), [])
-        return len(fields) - 1 == comment_at and bool(fields[-1]) and not line.endswith('"')
+        if not fields or line.endswith('"'):
+            return False
+        ends_in_comment = len(fields) - 1 == self._make.places.get("comment") and bool(fields[-1])
+        return len(fields) < len(self.header) or ends_in_comment
 
     def close(self) -> None:
         """Nothing stays open between two readings."""

@@ -71,13 +71,18 @@ class Shape:
         return self.is_named(fields[self.id_at]) and self._names == [*map(folded_name, fields)]
 
     def reads_like_row(self, line: str) -> bool:
-        """Return whether a line of quoted text might be a row: as many cells, and a UUID as id."""
+        """Return whether a line of quoted text might be a row: its cells fit, and its id is a UUID.
+
+        One with cells missing at its end might be text that begins with an id: then words follow.
+        """
         if MAY_HOLD_ID.search(line) is None:
             return False
         try:
             fields = next(csv.reader([line], delimiter=self._delimiter), [])
         except csv.Error:
             return False
-        if len(fields) < self.width or self.fit(fields) is None:
+        if self.fit(fields) is None:
+            return False
+        if len(fields) < self.width and any(cell[:1].isspace() for cell in fields):
             return False
         return canonical_uuid(fields[self.id_at]) is not None

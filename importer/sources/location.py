@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import lzma
 import sys
@@ -27,11 +28,14 @@ DAMAGED = (
 
 
 class FileKind(Enum):
-    """What a file is, by its first bytes; the value is how they begin."""
+    """What a file is, by its first bytes; the value is how they begin.
+
+    What is text may have a mark and white space before it, and is in lower case here.
+    """
 
     GZIP = (b"\x1f\x8b",)
     ZSTD = (b"\x28\xb5\x2f\xfd",)
-    BZIP2 = (b"BZh",)
+    BZIP2 = (*(b"BZh%d1AY&SY" % level for level in range(1, 10)), b"BZh9\x17rE8P\x90")
     XZ = (b"\xfd7zXZ\x00",)
     ZIP = (b"PK\x03\x04", b"PK\x05\x06")
     PARQUET = (b"PAR1", b"PARE")
@@ -39,9 +43,24 @@ class FileKind(Enum):
     SQLITE = (b"SQLite format 3\x00",)
     ORC = (b"ORC",)
     AVRO = (b"Obj\x01",)
-    ARROW = (b"ARROW1",)
-    JSON = (b"{", b"[{", b'\xef\xbb\xbf{"')
+    ARROW = (b"ARROW1\x00",)
+    ARCHIVE = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a", b"\x04\x22\x4d\x18", b"\x1f\x9d")
+    PDF = (b"%PDF-",)
+    JSON = (b"{", b"[{", b"[\n", b"[\r", b"[ ")
+    HTML = (b"<!doctype html", b"<html")
+    XML = (b"<?xml",)
     OTHER = ()
+
+    @classmethod
+    def of(cls, start: bytes) -> FileKind:
+        """Return the kind of a file that begins so."""
+        text = start.removeprefix(codecs.BOM_UTF8).lstrip().lower()
+        for kind in cls:
+            if kind.value and (start.startswith(kind.value) or text.startswith(kind.value)):
+                # A header may begin as well with these letters.
+                is_header = kind is cls.ORC and start[3:4].isalnum()
+                return cls.OTHER if is_header else kind
+        return cls.OTHER
 
 
 #: What to do with the kinds that are neither CSV nor Parquet.
@@ -52,21 +71,25 @@ _NOT_READ = {
     FileKind.ORC: "an ORC file: convert it to Parquet or CSV",
     FileKind.AVRO: "an Avro file: convert it to Parquet or CSV",
     FileKind.ARROW: "an Arrow (Feather) file: convert it to Parquet or CSV",
+    FileKind.ARCHIVE: "compressed (7z, RAR, LZ4 or .Z): decompress it",
+    FileKind.PDF: "a PDF: export the table as CSV",
     FileKind.JSON: "JSON: convert it to CSV or Parquet",
+    FileKind.HTML: "a page of HTML, perhaps a log-in page: look at it in a browser, and save a "
+    "table as CSV with a spreadsheet program",
+    FileKind.XML: "XML: convert it to CSV or Parquet",
 }
 _WORKBOOK_PARTS = ("xl/", "[Content_Types].xml", "mimetype")
-_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_WIDE = ("utf-16", "utf-32")
+_WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
 
 def kind_of(path: Path) -> FileKind:
     """Return what kind of file it is. Raises `InputError` if it cannot be read."""
     try:
         with path.open("rb") as file:
-            start = file.read(16)
+            return FileKind.of(file.read(64))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
-    return next((kind for kind in FileKind if kind.value and start.startswith(kind.value)),
-                FileKind.OTHER)  # fmt: skip
 
 
 def open_binary(path: Path) -> tuple[BinaryIO, BinaryIO]:
@@ -104,31 +127,42 @@ def check_is_text(path: Path, start: bytes, encoding: str) -> None:
 
     `encoding` is the one that was given for it.
     """
-    kind = next((k for k in _NOT_READ if start.startswith(k.value)), None)
-    if kind is not None:
+    if (kind := FileKind.of(start[:64])) in _NOT_READ:
         raise InputError(f"{path} is not CSV, it is {_NOT_READ[kind]}")
-    if encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
-        return
-    if start.startswith(_WIDE_MARKS):
-        raise InputError(f"{path} is not UTF-8, it is UTF-16: give --encoding utf-16")
-    # In a comment a NUL is odd but harmless; no header has one.
+    given = encoding.removesuffix("-sig")
+    # In a comment a NUL is odd but harmless; no header has one, but for the wide encodings.
     header = start.partition(b"\n")[0]
-    if b"\x00" in header:
-        if (wide := _wide_encoding(header)) is not None:
-            raise InputError(f"{path} is not UTF-8, it seems to be UTF-16: give --encoding {wide}")
+    meant = _wide_encoding(header)
+    if (codec := codecs.lookup(encoding).name).startswith(_WIDE):
+        if b"\x00" not in start:
+            raise InputError(f"{path} is not {given}: leave out --encoding, or give the right one")
+        if codec in _WIDE and not start.startswith(_WIDE_MARKS):
+            meant = meant or f"{given}-le or {given}-be"
+            raise InputError(f"{path} has no byte order mark: give --encoding {meant}")
+    elif start.startswith(_WIDE_MARKS):
+        raise InputError(f"{path} is not {given}, it is UTF-16: give --encoding utf-16")
+    elif meant is not None:
+        raise InputError(f"{path} is not {given}, it seems to be UTF-16: give --encoding {meant}")
+    elif b"\x00" in header:
         raise InputError(
             f"{path} is not text: its header holds NUL bytes. Export it as CSV or Parquet, or if "
             "it is compressed, decompress it"
         )
 
 
-def check_is_known(path: Path) -> None:
-    """Raise `InputError`, with what the file is, if it is neither CSV nor Parquet."""
+def name_within(path: Path) -> str:
+    """Return the name of the one file in the archive at `path`; nothing if it is no archive.
+
+    Raises `InputError`, with what the file is, if it is neither CSV nor Parquet.
+    """
     kind = kind_of(path)
     if kind is FileKind.ZIP:
-        open_binary(path)[1].close()
-    elif kind in _NOT_READ and kind is not FileKind.PARQUET:
+        stream, raw = open_binary(path)
+        with raw, stream:
+            return stream.name
+    if kind in _NOT_READ and kind is not FileKind.PARQUET:
         raise InputError(f"{path} is not CSV, it is {_NOT_READ[kind]}")
+    return ""
 
 
 def _wide_encoding(header: bytes) -> str | None:

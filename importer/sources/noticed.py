@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 from importer.common.text import counted, shell_word, shown, trimmed
 from importer.common.uuids import LAST_HYPHEN, UUID_LENGTH, canonical_uuid
@@ -43,34 +42,34 @@ class Noticed:
         if len(cell) <= LONGEST_NULL_CELL and is_null_marker(cell):
             self.null_comments[cell] += 1
 
-    def remarks(self, path: Path, rows: int) -> list[str]:
+    def remarks(self, rows: int) -> list[str]:
         """Return what was noticed as sentences; `rows` are the rows of the file."""
         found = []
         if not rows:
-            found.append(f"{path} has a header and no rows: there is nothing to import from it.")
+            found.append("no rows: there is nothing to import from it")
         if self.repeated_headers:
             lines = counted(self.repeated_headers, "line")
-            found.append(f"{path}: passed over {lines} that held the header once more.")
+            found.append(f"passed over {lines} that held the header once more")
         if self.hollow:
             lines = counted(self.hollow, "line")
-            found.append(f"{path}: passed over {lines} of nothing but delimiters.")
+            found.append(f"passed over {lines} of nothing but delimiters")
         if self.padded_ids:
             found.append(
-                f"{path}: {counted(self.padded_ids, 'conversation_id')} with white space or "
-                "invisible characters around them; they are read without."
+                f"{self.padded_ids:,} × conversation_id with white space or invisible characters "
+                "around it, which is read without"
             )
         if self.null_comments:
-            found.append(self._null_remark(path))
+            found.append(self._null_remark())
         return found
 
-    def _null_remark(self, path: Path) -> str:
+    def _null_remark(self) -> str:
         most = self.null_comments.most_common(_MOST_MARKERS)
-        cells = ", ".join(f"{shown(cell)} ({number:,})" for cell, number in most)
+        cells = ", ".join(f"{number:,} × {shown(cell)}" for cell, number in most)
         options = " ".join(
             f"--null {shell_word(word)}"
             for word in dict.fromkeys(trimmed(cell) for cell, _ in most)
         )
         return (
-            f"{path}: {counted(self.null_comments.total(), 'comment')} that look like no value at "
-            f"all would be sent as they are: {cells}. To leave them out: {options}"
+            f"comments that look like no value at all would be sent as they are: {cells}. "
+            f"To leave them out: {options}"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -56,7 +57,7 @@ class ParquetSource:
         self._noticed = Noticed()
         self._total = 0
         self._read = 0
-        with self._open() as file:
+        with self._open() as file, self._explained():
             schema = file.schema_arrow
             self._total = file.metadata.num_rows
         self._paths = [*column_paths(schema)]
@@ -84,7 +85,7 @@ class ParquetSource:
         from importer.sources.column_part import ColumnBlock  # noqa: PLC0415 -- loads numpy
         from importer.sources.parquet_columns import rows_at_a_time  # noqa: PLC0415 -- as above
 
-        with self._open() as file:
+        with self._open() as file, self._explained():
             size = rows_at_a_time(file.metadata, self._names, size)
         self._read, self._noticed = 0, Noticed()
         for batch in self._arrow_batches(size, self._names):
@@ -127,7 +128,7 @@ class ParquetSource:
 
     def remarks(self) -> Sequence[str]:
         """Return what the latest reading noticed; see `RowSource`."""
-        return self._noticed.remarks(self.path, self._total)
+        return self._noticed.remarks(self._total)
 
     def close(self) -> None:
         """Nothing stays open between two readings."""
@@ -141,11 +142,8 @@ class ParquetSource:
             ) from None
 
     def _arrow_batches(self, size: int, names: list[str] | None) -> Iterator[pa.RecordBatch]:
-        with self._open() as file:
-            try:
-                yield from file.iter_batches(size, columns=names, use_threads=False)
-            except (pa.ArrowException, OSError, ValueError) as error:
-                raise self._damaged(error) from None
+        with self._open() as file, self._explained():
+            yield from file.iter_batches(size, columns=names, use_threads=False)
 
     @property
     def _names(self) -> list[str]:
@@ -191,8 +189,13 @@ class ParquetSource:
         see_columns(self._noticed, columns[0], columns[2])
         return columns
 
-    def _damaged(self, error: Exception) -> InputError:
-        return InputError(f"{self.path} is damaged: {_brief(error)}")
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what pyarrow raises into `InputError`."""
+        try:
+            yield
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise InputError(f"{self.path} is damaged: {_brief(error)}") from None
 
     def _check_structs(self, columns: Mapping[str, str]) -> None:
         """Raise `InputError` if the column of a field is a struct: one within it is meant."""
@@ -220,17 +223,18 @@ class ParquetSource:
         if isinstance(values.type, pa.BaseExtensionType):
             values = values.storage
         convert = self._cells[field]
-        try:
-            if convert is moment_text:
-                values = moments(values)
-            cells = values.to_pylist()
-            if convert in (same, moment_text):
-                return [cell or "" for cell in cells]
-            return ["" if cell is None else convert(cell) for cell in cells]
-        except UnicodeDecodeError:
-            return [self._text_or_problem(field, v, at, problems) for at, v in enumerate(values)]
-        except pa.ArrowException as error:
-            raise self._damaged(error) from None
+        with self._explained():
+            try:
+                if convert is moment_text:
+                    values = moments(values)
+                cells = values.to_pylist()
+                if convert in (same, moment_text):
+                    return [cell or "" for cell in cells]
+                return ["" if cell is None else convert(cell) for cell in cells]
+            except UnicodeDecodeError:
+                return [
+                    self._text_or_problem(field, v, at, problems) for at, v in enumerate(values)
+                ]
 
     def _text_or_problem(
         self, field: str, value: pa.Scalar, at: int, problems: dict[int, str]

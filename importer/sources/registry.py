@@ -12,7 +12,7 @@ from importer.common.text import composed, nearest, shell_word
 from importer.errors import InputError
 from importer.settings import ImportSettings, InputFormat
 from importer.sources.base import RowSource
-from importer.sources.location import FileKind, check_is_known, kind_of
+from importer.sources.location import FileKind, kind_of, name_within
 
 _CSV_ENDINGS = {".csv", ".tsv", ".tab", ".psv", ".txt"}
 _PARQUET_ENDINGS = {".parquet", ".pq"}
@@ -144,7 +144,8 @@ def format_of(path: Path, given: InputFormat | None) -> InputFormat:
         return InputFormat.CSV
     if ending in _PARQUET_ENDINGS or kind_of(path) is FileKind.PARQUET:
         return InputFormat.PARQUET
-    check_is_known(path)
+    if _inner_ending(name_within(path)) in _CSV_ENDINGS:
+        return InputFormat.CSV
     raise InputError(
         f"{path}: its name does not tell the format. If it is CSV (with any delimiter), add "
         "--format csv"

@@ -24,7 +24,14 @@ from importer.engine.progress import Observer
 from importer.engine.reader import read_rows
 from importer.engine.resume import ResumeState
 from importer.engine.run import Run
-from importer.errors import AccountingError, InputError, JobHeldError, StoppedError, one_error
+from importer.errors import (
+    AccountingError,
+    ImporterError,
+    InputError,
+    JobHeldError,
+    StoppedError,
+    one_error,
+)
 from importer.jobs.job import Job
 from importer.jobs.product import Product, hold_product
 from importer.jobs.records import Totals
@@ -167,7 +174,10 @@ class _Importing:
             finally:
                 batches.close()
         read = [each.source for each in inputs]
-        return await anyio.to_thread.run_sync(_conclude, job, read, resumed, run, clock)
+        summary, problem = await anyio.to_thread.run_sync(_conclude, job, read, resumed, run, clock)
+        for observer in self._observers if problem else ():
+            observer.noticed(problem)
+        return summary
 
 
 def _stopped(stopped: SurveyStoppedError, end: RunEnd) -> StoppedError:
@@ -183,8 +193,11 @@ def _stopped(stopped: SurveyStoppedError, end: RunEnd) -> StoppedError:
 
 def _conclude(
     job: Job, sources: Sequence[RowSource], resumed: ResumeState, run: Run, clock: Clock
-) -> Summary:
-    """Check the accounts, write what a person needs, and close the run in the journal."""
+) -> tuple[Summary, str]:
+    """Check the accounts, write what a person needs, and close the run in the journal.
+
+    Returns the summary, and what is wrong with the report, which does not change how a run ends.
+    """
     totals = job.journal.totals(to_do=True)
     _check_accounts(totals, resumed.totals.settled, run)
     end, message = run.control.end or RunEnd.FINISHED, run.control.message
@@ -200,10 +213,14 @@ def _conclude(
         limited_by=run.limit, service_rate=run.service_rate, latencies=run.latencies,
     )  # fmt: skip
     summary.write()
-    write_report(summary)
+    problem = ""
+    try:
+        write_report(summary)
+    except ImporterError as error:
+        problem = str(error)
     in_doubt = ((row.feedback.seq, row.feedback.conversation_id) for row in run.in_doubt())
     job.journal.end_run(now, end, message, in_doubt)
-    return summary
+    return summary, problem
 
 
 def _check_accounts(totals: Totals, settled_before: int, run: Run) -> None:

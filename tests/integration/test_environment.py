@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from importer.cli.app import cli
 from importer.cli.commands import run as run_module
-from importer.errors import DefectError, ExitCode
+from importer.errors import DefectError, ExitCode, JournalError
 from tests.support.data import PRODUCT, conversation, write_csv
 
 COMMAND = f"{shlex.quote(sys.executable)} -m importer"
@@ -76,6 +76,33 @@ def test_a_name_that_is_not_utf8_is_kept_byte_by_byte() -> None:
     assert shell(f"importer {os.fsdecode(again.partition(b'clarityq-import ')[2])}").returncode == 1
 
 
+def told(done: subprocess.CompletedProcess[bytes], beginning: str) -> str:
+    """Return the command of a line that a run has printed."""
+    lines = done.stdout.decode().splitlines()
+    line = next(line for line in lines if line.startswith(beginning))
+    return line.partition("clarityq-import ")[2]
+
+
+def test_a_name_that_begins_as_an_option_does_can_be_pasted() -> None:
+    words = ["odd", "POSITIVE", "NEGATIVE"]
+    write_csv(Path("-in.csv"), [(conversation(n), word, "") for n, word in enumerate(words)])
+    done = shell(f"importer run ./-in.csv {REHEARSAL} --jobs-dir -jobs --limit 1")
+    done = shell(f"importer {told(done, 'To resume: ').replace(' --limit 1', '')}")
+    assert done.returncode == 1, done.stderr
+    done = shell(f"importer {told(done, 'To import the 1 row rejected: ')}")
+    assert done.returncode == 1, done.stderr
+
+
+def test_what_was_meant_once_is_in_no_command_that_is_printed() -> None:
+    words = ["odd", "POSITIVE", "NEGATIVE"]
+    write_csv(Path("in.csv"), [(conversation(n), word, "") for n, word in enumerate(words)])
+    once = {"--replace", "--accept-change", "--restart"}
+    done = shell(f"importer run in.csv {REHEARSAL} {' '.join(once)} --as-new --limit 1")
+    assert not once & set(told(done, "To resume: ").split())
+    done = shell(f"importer run in.csv {REHEARSAL} {' '.join(once)} --as-new --limit 9")
+    assert not {*once, "--as-new", "--limit"} & set(told(done, "To import ").split())
+
+
 def test_variables_of_service_links_are_passed_over_and_others_are_not() -> None:
     links = {
         "CLARITYQ_SERVICE_HOST": "10.0.0.1", "CLARITYQ_SERVICE_PORT": "80",
@@ -109,6 +136,19 @@ def test_outcomes_that_fail_at_the_end_change_nothing(monkeypatch: pytest.Monkey
     assert "nothing is left to do" in done.output
 
 
+def test_a_report_that_cannot_be_written_is_told_and_changes_nothing() -> None:
+    shell(f"importer run отзывы.csv {REHEARSAL} --max-duration 1ms")
+    (folder,) = Path("clarityq-jobs").glob("отзывы-*")
+    (folder / "report.html").unlink()
+    (folder / "report.html").mkdir()
+    (folder / "report.html" / "in the way").touch()
+    done = shell(f"importer run отзывы.csv {REHEARSAL}")
+    assert done.returncode == 0
+    assert "report.html cannot be written" in done.stderr.decode()
+    assert "nothing is left to do" in done.stdout.decode()
+    assert "finished" in shell("importer jobs").stdout.decode()
+
+
 @pytest.mark.parametrize("value", ["127.0.0.1:9", "socks5://h:1", "http://", "http://h:x"])
 def test_a_proxy_that_cannot_be_used_is_told_at_once(value: str) -> None:
     command = f"importer run отзывы.csv --product-id {PRODUCT} --trust-env"
@@ -134,6 +174,29 @@ def test_a_defect_is_explained_and_its_details_are_kept_without_the_key(tmp_path
     assert "Traceback" in details.read_text()
     assert key not in details.read_text() + told
     assert details.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("can't start new thread"),
+     ImportError("lib.so.26: failed to map segment from shared object")],
+)  # fmt: skip
+def test_a_lack_of_memory_is_no_defect(error: Exception) -> None:
+    with patch("importer.engine.run.Run.work", side_effect=error):
+        done = CliRunner().invoke(cli, ["run", "отзывы.csv", *REHEARSAL.split()])
+    assert isinstance(done.exception, JournalError)
+    assert "not enough memory" in str(done.exception)
+    assert "To resume: clarityq-import run" in str(done.exception)
+
+
+def test_a_defect_of_which_no_details_can_be_kept_tells_its_place() -> None:
+    with (
+        patch("importer.engine.run.Run.work", side_effect=KeyError("what")),
+        patch("importer.cli.defects.open", side_effect=OSError, create=True),
+    ):
+        done = CliRunner().invoke(cli, ["run", "отзывы.csv", *REHEARSAL.split()])
+    assert "KeyError: 'what'" in str(done.exception)
+    assert "it was raised in mock.py, line" in str(done.exception)
 
 
 def test_a_batch_goes_on_after_a_defect() -> None:
@@ -166,7 +229,21 @@ def spoil_half(journal: Path) -> None:
     journal.write_bytes(content[:4096] + os.urandom(len(content) - 4096))
 
 
-@pytest.mark.parametrize("spoil", [spoil_with_text, spoil_half, Path.unlink])
+def hide(journal: Path) -> None:
+    journal.parent.chmod(0)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        spoil_with_text,
+        spoil_half,
+        Path.unlink,
+        pytest.param(
+            hide, marks=pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+        ),
+    ],
+)
 def test_a_damaged_job_does_not_hide_the_others(spoil: Callable[[Path], None]) -> None:
     write_csv(Path("b.csv"), [(conversation(1), "POSITIVE", "")])
     for name in ("отзывы.csv", "b.csv"):
@@ -177,6 +254,19 @@ def test_a_damaged_job_does_not_hide_the_others(spoil: Callable[[Path], None]) -
     assert done.returncode == 0
     assert "3 succeeded" in done.stdout.decode()
     assert b"Traceback" not in done.stderr
+
+
+def test_jobs_can_be_read_where_nothing_may_be_written() -> None:
+    shell(f"importer run отзывы.csv {REHEARSAL}")
+    (folder,) = Path("clarityq-jobs").glob("отзывы-*")
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with patch("importer.jobs.sqlite_file.may_write", return_value=False):
+        for command in (["jobs"], ["explain", str(folder), conversation(1)],
+                        ["outcomes", str(folder), "-o", "out.csv"]):  # fmt: skip
+            done = CliRunner().invoke(cli, command, standalone_mode=False)
+            assert done.exception is None
+            assert "succeeded" in done.output or Path("out.csv").exists()
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == files
 
 
 def test_ctrl_c_at_any_moment_of_the_start_leaves_no_traceback() -> None:

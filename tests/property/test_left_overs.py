@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
+import codecs
+import csv
+import gzip
+import io
 import random
+import re
+import shlex
+import zipfile
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -12,12 +20,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from aiohttp import web
+from click.testing import CliRunner
 
 from importer.api import run_import
+from importer.cli.app import cli
+from importer.errors import ExitCode
 from importer.model import OutcomeKind
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
-from tests.support.data import conversation
+from tests.support.data import PRODUCT, conversation
 from tests.support.server import serve
 
 Make = Callable[..., ImportSettings]
@@ -139,3 +150,116 @@ async def test_what_failed_can_be_imported_as_it_is(
         last = await run_import(settings(again.folder / "failed.csv", around.url), api_key="any")
         assert last.outcomes[OutcomeKind.SUCCEEDED] == sent
     assert stored(around) == stored(direct)
+
+
+ID, RATING, COMMENT = "Conv ID", "reason", "comment"
+NAMES = ["--column", f"conversation_id={ID}", "--column", f"rating={RATING}"]
+#: Of each preset a word that it knows and one that it does not, for columns of text and of numbers.
+WORDS = {"stars": ("5", "3"), "thumbs": ("1", "2"), "3=CLEAR": ("3", "4")}
+
+
+def text_of(cut_by: str, above: str = "") -> str:
+    """Return a table of which rows 2 and 4 are rejected, in words that fit every preset."""
+    lines = [
+        [ID, RATING, COMMENT], [conversation(1), "good", "one"], [conversation(2), "odd", "té two"],
+        [conversation(3), "good", ""], ["x" + conversation(4), "good", f'"four{cut_by}\n4"'],
+    ]  # fmt: skip
+    return above + "\n".join(cut_by.join(line) for line in lines) + "\n"
+
+
+def zipped(content: bytes) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a.csv", content)
+    return archive.getvalue()
+
+
+def parquet(words: Mapping[str, str], kind: pa.DataType, *, nested: bool = False) -> bytes:
+    table = {
+        ID: pa.array([conversation(1), conversation(2), conversation(3), "x" + conversation(4)]),
+        RATING: pa.array([words[word] for word in ("good", "odd", "good", "good")]).cast(kind),
+        COMMENT: pa.array(["one", "té two", None, "four,\n4"]),
+    }
+    if nested:
+        inner = pa.StructArray.from_arrays([table.pop(RATING), table[COMMENT]], [RATING, "c"])
+        table["f"] = inner
+    file = io.BytesIO()
+    pq.write_table(pa.table(table), file)
+    return file.getvalue()
+
+
+def sources(words: Mapping[str, str]) -> dict[str, tuple[str, bytes, list[str], str]]:
+    """Return name, content, further options and configuration of inputs of every kind."""
+
+    def csv_of(cut_by: str = ",", above: str = "") -> str:
+        text = text_of(cut_by, above)
+        for word, own in words.items():
+            text = text.replace(f"{cut_by}{word}{cut_by}", f"{cut_by}{own}{cut_by}")
+        return text
+
+    plain = csv_of().encode()
+    wide = parquet(words, pa.float64() if words["good"].isdigit() else pa.string())
+    inner = parquet(words, pa.string(), nested=True)
+    dotted = ["--column", f"rating=f.{RATING}", "--column", "comment=f.c"]
+    return {
+        "csv": ("a.csv", plain, [], ""),
+        "gzip": ("a.csv.gz", gzip.compress(plain), [], ""),
+        "bzip2, without a name": ("a", bz2.compress(plain), ["--format", "csv"], ""),
+        "zip": ("it's a.zip", zipped(plain), ["--format", "csv"], ""),
+        "semicolons, cp1252": ("a.csv", csv_of(";").encode("cp1252"), ["--encoding", "cp1252"], ""),
+        "a mark, and another encoding": (
+            "a.csv", csv_of().encode("utf-8-sig"), ["--encoding", "cp1252"], "",
+        ),
+        "UTF-16": ("a.txt", csv_of("\t").encode("utf-16"), ["--encoding", "utf-16"], ""),
+        "a line for Excel": ("a.csv", csv_of("|", "sep=|\n").encode(), [], ""),
+        "a title": ("a.csv", csv_of(",", "Title\n\n").encode(), ["--skip-lines", "2"], ""),
+        "a title, configured": (
+            "a", csv_of("^", "Title\n").encode(), [],
+            'skip_lines = 1\nformat = "csv"\ndelimiter = "^"',
+        ),
+        "parquet": ("a.parquet", wide, [], ""),
+        "parquet, configured": ("a", wide, [], 'format = "parquet"\nencoding = "cp1252"'),
+        "parquet, nested": ("a.parquet", inner, dotted, ""),
+    }  # fmt: skip
+
+
+def fix(path: Path, rating: str, good: str) -> None:
+    """Mend the rows of a rejected.csv as a person would."""
+    start = path.read_bytes()
+    wide = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encoding = "utf-16" if wide else "utf-8-sig" if b"\xc3\xa9" in start else "cp1252"
+    with path.open(encoding=encoding, newline="") as file:
+        head = file.readline()
+        file.seek(0)
+        cut_by = next(c for c in "^|;\t," if c in head)
+        rows = list(csv.DictReader(file, delimiter=cut_by))
+    with path.open("w", encoding=encoding, newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter=cut_by)
+        writer.writeheader()
+        for row in rows:
+            fixed = {ID: row[ID].removeprefix("x"), rating: good}
+            writer.writerow({**row, **fixed})
+
+
+@pytest.mark.parametrize("preset", [None, *WORDS])
+@pytest.mark.parametrize("kind", sources({"good": "", "odd": ""}))
+def test_what_is_rejected_can_be_fixed_and_imported_with_the_printed_command(
+    kind: str, preset: str | None
+) -> None:
+    good, odd = ("POSITIVE", "meh") if preset is None else WORDS[preset]
+    name, content, options, configured = sources({"good": good, "odd": odd})[kind]
+    Path(name).write_bytes(content)
+    Path("clarityq-import.toml").write_text(configured)
+    if preset is not None:
+        options = ["--ratings", preset, *options]
+    names = NAMES[:2] if "nested" in kind else NAMES
+    first = CliRunner().invoke(
+        cli, ["run", name, "--product-id", PRODUCT, "--sandbox", *names, *options]
+    )
+    assert "succeeded         2" in first.output, first.output
+    line = next(line for line in first.output.splitlines() if line.startswith("To import the 2 "))
+    path, command = re.fullmatch(r".*: fix (.*), then clarityq-import (.*)", line).groups()  # type: ignore[union-attr]
+    fix(Path(path), f"f.{RATING}" if "nested" in kind else RATING, good)
+    second = CliRunner().invoke(cli, shlex.split(command), standalone_mode=False)
+    assert second.return_value is ExitCode.OK, second.output
+    assert "succeeded         2" in second.output

@@ -20,7 +20,7 @@ from importer.cli.options import (
     jobs_folder,
     options_from,
 )
-from importer.cli.summary_view import Again
+from importer.cli.summary_view import ONCE, Again
 from importer.errors import ExitCode, JournalError, SettingsError
 from importer.jobs.folders import find_job
 from importer.jobs.journal_reader import JournalReader, PastRun
@@ -98,7 +98,7 @@ def retry(
         request = Request.of(values, retry=Retry(kinds, tuple(map(Reason, reason)), folder.name))
     words = [] if only is None else ["--only", only]
     words += [word for one in reason for word in ("--reason", one)]
-    again = Again(["retry", job, *words, *typed(ctx)], options=None)
+    again = Again(["retry", job, *words, *typed(ctx, without=ONCE)], options=None)
     code, _ = perform(request, again, files_read(ctx))
     return code
 

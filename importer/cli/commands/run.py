@@ -35,7 +35,14 @@ from importer.cli.options import (
     given,
     options_from,
 )
-from importer.cli.summary_view import NOT_OF_LEFT_OVERS, ONCE, Again, command_line, print_summary
+from importer.cli.summary_view import (
+    NOT_OF_LEFT_OVERS,
+    ONCE,
+    Again,
+    command_line,
+    path_argument,
+    print_summary,
+)
 from importer.common.durations import format_duration
 from importer.engine.control import Control
 from importer.engine.progress import Observer
@@ -70,7 +77,7 @@ def run(ctx: click.Context, /, inputs: tuple[Path, ...], **options: Any) -> Exit
     with failure_told(values):
         request = Request.of(values)
     again = Again(
-        ["run", *map(str, inputs), *typed(ctx, without=ONCE)],
+        ["run", *map(path_argument, inputs), *typed(ctx, without=ONCE)],
         [*typed(ctx, without=NOT_OF_LEFT_OVERS), *_for_left_overs(ctx)],
         typed(ctx, groups=(KeySource,)),
     )
@@ -133,7 +140,7 @@ def perform(
                 _run, settings, key, rehearsal.fault, observer,
                 backend_options={"use_uvloop": _has_uvloop()},
             )  # fmt: skip
-        except (ImporterError, MemoryError):
+        except ImporterError:
             raise
         except Exception as error:  # noqa: BLE001 -- no exception without words
             raise explained(

@@ -48,6 +48,27 @@ async def test_an_answer_has_its_verdict_and_its_connection_is_used_again_only_i
         assert server.used == [1, 1 if case.reused else 2]
 
 
+async def test_what_the_service_says_is_printable_and_without_the_key(open_client: Open) -> None:
+    location = f"Location: https://{KEY}:x@new.example/b/a?key={KEY}#f"
+    stored = {**json.loads(STORED), "updated_at": "a\x1b[31m\n" + "x" * 60 + KEY}
+    answers = [
+        answer(200, json.dumps(stored).encode()),
+        answer(308, b"", location),
+        answer(307, b"", "Location: //[bad"),
+    ]
+
+    async def behave(connection: RawConnection) -> None:
+        for data in answers:
+            await connection.request()
+            await connection.send(data)
+
+    async with raw_server(behave) as server, open_client(server.url) as client:
+        kept, moved, odd = [await client.put(FEEDBACK) for _ in answers]
+    assert kept.updated_at == "a\N{REPLACEMENT CHARACTER}[31m " + "x" * 57
+    assert moved.detail == "308, to https://new.example/b/a"
+    assert odd.detail == "307"
+
+
 @pytest.mark.parametrize("step", [1, 7, 100])
 async def test_an_answer_may_come_in_pieces(step: int, open_client: Open) -> None:
     async def behave(connection: RawConnection) -> None:

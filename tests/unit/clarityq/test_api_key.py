@@ -14,8 +14,10 @@ def test_the_key_is_not_shown_by_accident() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "two words", "two\nlines", "schlüssel", "nul\x00", "'quoted'", '"q"']
-)
+    "text",
+    ["", " ", "two words", "two\nlines", "schlüssel", "nul\x00", "'quoted'", '"q"',
+     "CLARITYQ_API_KEY=abc"],
+)  # fmt: skip
 def test_a_key_that_cannot_be_one_is_refused_without_showing_it(text: str) -> None:
     with pytest.raises(SettingsError) as raised:
         ApiKey(text)

@@ -69,6 +69,14 @@ def test_an_echo_for_another_conversation_proves_nothing() -> None:
     assert judged(conversation_id=FEEDBACK.conversation_id.upper()).kind is VerdictKind.APPLIED
 
 
+def test_a_body_that_is_nested_without_end_is_no_defect() -> None:
+    deep = b"[" * 30_000 + b"]" * 30_000
+    body = json.dumps(STORED)[:-1].encode() + b', "more": ' + deep + b"}"
+    assert judge_feedback(FEEDBACK, 200, body).kind is VerdictKind.TRANSIENT
+    assert judge_status(200, b'{"status": ' + deep + b"}").kind is VerdictKind.COMPLETED
+    assert describe(422, b'{"detail": ' + deep + b"}").startswith("422: ")
+
+
 def test_a_cleared_rating_is_echoed_as_null() -> None:
     feedback = FEEDBACK._replace(rating=Meaning.CLEAR)
     body = json.dumps({**STORED, "rating": None}).encode()
@@ -105,6 +113,12 @@ def test_a_validation_error_is_told_in_words() -> None:
     body = {"detail": [{"loc": ["body", "comment", 0], "msg": "too long", "type": "x"}]}
     assert describe(422, json.dumps(body).encode()) == "422: body.comment.0: too long"
     assert describe(409, b'{"detail": "not yet"}') == "409: not yet"
+
+
+def test_a_page_is_told_by_its_title_and_another_success_by_what_it_lacks() -> None:
+    page = b"<html><style>b{}</style><Title lang='en'>Web &amp;\n firewall</title><body>x"
+    assert describe(403, page) == "403: Web & firewall"
+    assert describe(204, b"") == "204: only a 200 confirms that feedback was stored."
 
 
 def test_foreign_text_is_made_harmless_and_short() -> None:

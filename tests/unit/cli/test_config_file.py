@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from importer.cli.app import cli
 from importer.cli.options import RUN_GROUPS
 from importer.errors import SettingsError
-from tests.support.data import conversation, write_csv
+from tests.support.data import PRODUCT, conversation, write_csv
 
 
 @pytest.fixture(autouse=True)
@@ -25,8 +25,8 @@ def check(*arguments: str, environment: dict[str, str] | None = None) -> str:
     return done.output
 
 
-def configure(*lines: str, name: str = "clarityq-import.toml") -> None:
-    Path(name).write_text("\n".join(lines))
+def configure(*lines: str, name: str = "clarityq-import.toml", mark: str = "") -> None:
+    Path(name).write_text(mark + "\n".join(lines), encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,14 @@ def test_arguments_win_over_the_environment_and_that_over_the_file() -> None:
 def test_a_file_can_be_named_and_serves_all_commands() -> None:
     configure("rate = 7.0", 'defer-first = "5s"', "concurrency = 3", name="other.toml")
     assert "At 7 requests/s" in check("--config", "other.toml")
+
+
+def test_a_byte_order_mark_in_a_file_does_not_matter() -> None:
+    configure("rate = 7.0", mark="\ufeff")
+    configure('5 = "POSITIVE"', name="ratings.toml", mark="\ufeff")
+    told = check("--ratings", "ratings.toml")
+    assert "At 7 requests/s" in told
+    assert "1 can be sent" in told
 
 
 def test_lists_in_the_environment_are_separated_by_commas() -> None:
@@ -138,3 +146,15 @@ def test_every_option_has_a_name_of_its_own() -> None:
                 kinds.setdefault(parameter.name, set()).add(f"{parameter.type!r:.20}")
     assert {name: kind for name, kind in kinds.items() if len(kind) > 1} == {}
     assert not kinds.keys() & {group.table for group in RUN_GROUPS}
+
+
+@pytest.mark.parametrize(
+    "variable", ["PRODUCT_ID", "BASE_URL", "RATINGS", "CA_FILE", "COLUMN", "CONFIG", "APIKEY"]
+)
+def test_a_key_that_was_put_into_another_variable_is_not_shown(variable: str) -> None:
+    arguments = ["run", "in.csv", "--sandbox", "--product-id", PRODUCT][
+        : 3 if "ID" in variable else 5
+    ]
+    done = CliRunner().invoke(cli, arguments, env={f"CLARITYQ_{variable}": "moon-water-12"})
+    assert isinstance(done.exception, SettingsError)
+    assert "moon" not in str(done.exception)

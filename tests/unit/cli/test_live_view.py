@@ -1,11 +1,13 @@
 """What a person sees on the terminal while a run lasts."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from importer.cli.live_view import LiveObserver, picture
+from importer.cli.log_view import describe
 from importer.engine.progress import Progress
 from importer.engine.statistics import Problem
 from importer.model import OutcomeKind
@@ -51,6 +53,11 @@ def test_the_picture_has_all_that_one_looks_for() -> None:
                  "the next is due at", "12 × rating", "3 × 503: no"):  # fmt: skip
         assert part in text
     assert "\x1b[31m" not in text, "the input steers no terminal"
+
+
+def test_a_service_that_does_not_respond_is_told_long_before_it_is_given_up() -> None:
+    silent = replace(HALF_WAY, latencies=(None, None))
+    assert "no response to 60 requests in flight" in describe(silent, 0.0)
 
 
 @pytest.mark.parametrize("width", [20, 40, 80])

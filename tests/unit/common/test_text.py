@@ -48,3 +48,4 @@ def test_a_word_can_be_pasted_whatever_it_holds() -> None:
             ["/bin/bash", "-c", f"printf %s {shell_word(word)}"], capture_output=True, check=True
         )
         assert echoed.stdout.decode(errors="surrogateescape") == word
+    assert shell_word("a\udc63") == "$'a\\xed\\xb1\\xa3'", "no byte of any name"

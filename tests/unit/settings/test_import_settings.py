@@ -127,7 +127,13 @@ def test_options_are_given_as_a_person_would_write_them(
         ({"ratings": 5}, "--ratings must be a text"),
         ({"max_failures": "many"}, "--max-failures 'many' is not a limit"),
         ({"encoding": 5}, "--encoding must be a text"),
-        ({"base_url": 5}, "--base-url must be a text|--base-url 5 is not an address"),
+        ({"base_url": 5}, "--base-url must be a text"),
+        ({"base_url": "https://a..b"}, "--base-url 'https://a..b' is not an address"),
+        ({"base_url": "https://a b"}, "is not an address"),
+        ({"base_url": "https://a\nb"}, "is not an address"),
+        ({"base_url": "https://xn--a"}, "is not an address"),
+        ({"base_url": f"https://{'a' * 64}.de"}, "is not an address"),
+        ({"base_url": f"https://{'a.' * 130}de"}, "is not an address"),
     ],
 )
 def test_anything_else_is_refused_in_words(change: dict[str, Any], message: str) -> None:

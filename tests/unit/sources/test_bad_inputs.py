@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from importer.errors import InputError
+from importer.errors import InputError, SettingsError
 from importer.settings import ImportSettings
 from importer.sources.registry import open_source
 from tests.support.data import conversation
@@ -58,6 +58,15 @@ def read_all(path: Path, settings_for: Callable[..., ImportSettings]) -> None:
         ("in.zip", zipped({"a.csv": TEXT, "b.csv": TEXT}), "archive of 2 files: .*unzip .*in.zip"),
         ("in.jsonl", b'{"conversation_id": 1}\n', "it is JSON: convert"),
         ("in.csv", b'[{"conversation_id": 1}]\n', "it is JSON: convert"),
+        ("in.csv", b'\xef\xbb\xbf[\r\n  {"conversation_id": 1}\r\n]', "it is JSON: convert"),
+        ("in.csv", b"\n<!DOCTYPE HTML><html>Log in</html>", "a page of HTML, perhaps a log-in"),
+        ("in.xls", b"<html xmlns:x='urn:schemas-microsoft-com'><table>", "it is a page of HTML,"),
+        ("in.txt", b"<?xml version='1.0'?><r/>", "it is XML"),
+        ("in.csv", b"%PDF-1.7\n", "it is a PDF"),
+        ("in.csv.7z", b"7z\xbc\xaf\x27\x1c\0\4", "decompress it"),
+        ("in.csv", b"ORC\n\x0b\0", "an ORC file"),
+        ("in.csv", b"ORCID,rating\n", "the columns are 'ORCID', 'rating'"),
+        ("in.csv", b"BZh,rating\n", "the columns are 'BZh', 'rating'"),
         ("in.csv", "Gespräch,rating\n".encode("cp1252"), "--encoding cp1252$"),
         ("in.csv", bytes(range(1, 256)), "no column 'conversation_id'"),
         ("in.csv.bz2", bz2.compress(TEXT)[:-20], "cut off"),
@@ -153,6 +162,17 @@ def test_how_a_file_is_compressed_is_told_by_its_first_bytes(
     assert source.progress() == 1
 
 
+def test_the_name_in_an_archive_tells_the_format(
+    tmp_path: Path, settings_for: Callable[..., ImportSettings]
+) -> None:
+    path = tmp_path / "export.zip"
+    path.write_bytes(zipped({"a/Feedback.CSV": TEXT}))
+    assert sum(map(len, open_source(path, settings_for(path)).batches(1, 100))) == 2000
+    path.write_bytes(zipped({"data": TEXT}))
+    with pytest.raises(InputError, match="add --format csv"):
+        open_source(path, settings_for(path))
+
+
 def test_parquet_is_known_without_its_name(
     tmp_path: Path, settings_for: Callable[..., ImportSettings]
 ) -> None:
@@ -172,3 +192,35 @@ def test_utf8_that_is_read_in_another_encoding_is_told(
         source = open_source(path, settings_for(path, encoding="cp1252"))
         assert len(list(source.batches(1, 100))) == 1
         assert any("valid UTF-8" in remark for remark in source.remarks()) is is_told
+
+
+@pytest.mark.parametrize(
+    ("codec", "given", "message"),
+    [
+        ("utf-16-le", "utf-16", "no byte order mark: give --encoding utf-16-le"),
+        ("utf-16-be", "utf_16", "no byte order mark: give --encoding utf-16-be"),
+        ("utf-32-le", "utf-32", "give --encoding utf-32-le or utf-32-be"),
+        ("utf-8", "utf-16", "is not utf-16: leave out --encoding"),
+        ("utf-8", "utf-16-be", "is not utf-16-be: leave out --encoding"),
+        ("utf-16", "cp1252", "is not cp1252, it is UTF-16: give --encoding utf-16"),
+    ],
+)
+def test_a_wrong_encoding_is_told_with_the_right_one(
+    tmp_path: Path,
+    settings_for: Callable[..., ImportSettings],
+    codec: str,
+    given: str,
+    message: str,
+) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(TEXT.decode().encode(codec))
+    with pytest.raises(InputError, match=message):
+        open_source(path, settings_for(path, encoding=given))
+
+
+@pytest.mark.parametrize("codec", ["idna", "punycode", "rot13", "hex", "undefined"])
+def test_a_codec_that_is_no_encoding_of_texts_is_refused(
+    settings_for: Callable[..., ImportSettings], codec: str
+) -> None:
+    with pytest.raises(SettingsError, match="is not known to Python"):
+        settings_for(Path("in.csv"), encoding=codec)

@@ -51,6 +51,7 @@ def remarks(path: Path, content: str | bytes, **options: Any) -> str:
         [f'{A},"UP,good', "and more", f'{B},UP,5"'],
         [f'"{A},UP,x', f'{{{B.upper()}}},UP,y"', f"{C},UP,"],
         [f'{A},UP,"good', f"{B},UP,bad,,", f'{C},UP,5"'],
+        [f'{A},UP,"good', f"{B},UP", f'{C},UP,5"'],
     ],
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -65,8 +66,8 @@ def test_rows_that_a_stray_quote_would_swallow_are_read(
 
 
 def test_quoted_text_is_trusted_unless_a_line_of_it_reads_like_a_row(path: Path) -> None:
-    honest = f'{A},UP,"see {B},\n{B}\nor {B}, UP, x"\n'
-    assert cells(read(path, f"{H}\n{honest}")) == [(A, "UP", f"see {B},\n{B}\nor {B}, UP, x")]
+    text = f"see {B},\n{B}\nor {B}, UP, x\n{B}, I think"
+    assert cells(read(path, f'{H}\n{A},UP,"{text}"\n')) == [(A, "UP", text)]
     quoting = f'{A},UP,"it said:\n{B},UP,x"\n'
     assert [row.comment for row in read(path, f"{H}\n{quoting}", trust_quotes=True)] == [
         f"it said:\n{B},UP,x"
@@ -143,7 +144,7 @@ def test_byte_order_marks_never_hide_the_header(path: Path, mark: str, encoding:
 def test_null_markers_are_named_and_can_be_emptied(path: Path) -> None:
     content = f"{H}\n{A},UP,NULL\n{B},N/A, nan \n{C},UP,None of it\n{D},UP,\\N\n"
     told = remarks(path, content)
-    assert "3 comments that look like no value" in told
+    assert "1 × 'NULL', 1 × ' nan ', 1 × " in told
     assert r"--null NULL --null nan --null '\N'" in told
     rows = read(path, content, nulls=["NULL", "N/A", "nan", "\\N"])
     assert cells(rows) == [(A, "UP", ""), (B, "", ""), (C, "UP", "None of it"), (D, "UP", "")]
@@ -153,7 +154,7 @@ def test_null_markers_are_named_and_can_be_emptied(path: Path) -> None:
 def test_a_header_alone_is_no_rows_and_a_remark(path: Path) -> None:
     for content in (H, f"{H}\n", f"\ufeff{H}\r\n\r\n,,\r\n"):
         assert read(path, content) == []
-        assert "a header and no rows" in remarks(path, content)
+        assert "no rows: there is nothing" in remarks(path, content)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +164,8 @@ def test_a_header_alone_is_no_rows_and_a_remark(path: Path) -> None:
         (f"{B},UP,This is a gre\n", False),
         (f'{B},UP,"whole"', False),
         (f"{B},UP,", False),
-        (f"{B},UP", False),
+        (f"{B},UP", True),
+        (f"{B},", True),
     ],
 )
 def test_a_comment_that_may_be_cut_off_is_told(path: Path, last: str, is_told: bool) -> None:
@@ -172,4 +174,4 @@ def test_a_comment_that_may_be_cut_off_is_told(path: Path, last: str, is_told: b
 
 def test_ids_with_something_invisible_around_them_are_counted(path: Path) -> None:
     content = f"{H}\n {A},UP,\n{B}\u200b,UP,\n\ufeff{C},UP,\n{{{D}}},UP,\n x,UP,\n"
-    assert "3 conversation_ids with white space or invisible" in remarks(path, content)
+    assert "3 × conversation_id with white space or invisible" in remarks(path, content)

@@ -1,7 +1,9 @@
 """How Parquet files are read."""
 
 import decimal
+import re
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
 
@@ -138,7 +140,7 @@ def test_columns_within_structs_have_dotted_names(path: Path) -> None:
 def test_a_file_of_no_rows_is_no_rows_and_a_remark(path: Path) -> None:
     assert read(path, {"conversation_id": pa.array(IDS[:0]), "rating": pa.array(IDS[:0])}) == []
     (remark,) = ParquetSource(path, {}).remarks()
-    assert "a header and no rows" in remark
+    assert "no rows: there is nothing" in remark
 
 
 def test_null_markers_are_named_and_can_be_emptied(path: Path) -> None:
@@ -148,7 +150,18 @@ def test_null_markers_are_named_and_can_be_emptied(path: Path) -> None:
         with patch("importer.sources.parquet.BY_COLUMN_FROM", by_column_from):
             source = ParquetSource(path, {})
             list(source.parts(1, 10))
-            assert "2 comments that look like no value" in "".join(source.remarks())
+            assert "1 × ' NULL ', 1 × 'nan'" in "".join(source.remarks())
             (part,) = ParquetSource(path, {}, ["NULL", "nan"]).parts(1, 10)
             rows = part.rows if isinstance(part, RowPart) else part.rows()
             assert [row.comment for row in rows] == ["", "None of it", ""]
+
+
+def test_names_that_were_damaged_are_damage(path: Path) -> None:
+    columns = {"conversation_id": pa.array(IDS), "rating": pa.array(["UP"] * 3)}
+    pq.write_table(pa.table(columns), path)
+    whole = path.read_bytes()
+    places = [match.start() for match in re.finditer(b"rating|conversation_id", whole)]
+    for place in places:
+        path.write_bytes(whole[:place] + b"\xa1" + whole[place + 1 :])
+        with patch("importer.sources.parquet.BY_COLUMN_FROM", 0), suppress(InputError):
+            list(ParquetSource(path, {}).parts(1, 10))
