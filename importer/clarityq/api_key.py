@@ -13,13 +13,16 @@ _QUOTES = "\"'`"
 class ApiKey:
     """Holds a key. Its text is given only by `reveal`, never by `str`, `repr`, or a traceback.
 
-    `read_again` returns the text of the key as its source holds it now. Raises `SettingsError` for
-    a text that cannot be a header value, without showing it.
+    `source` says where it is from, in words, and `read_again` returns the text of the key as that
+    holds it now. Raises `SettingsError` for a text that cannot be a header value, without showing
+    it.
     """
 
-    __slots__ = ("_read_again", "_texts")
+    __slots__ = ("_read_again", "_texts", "source")
 
-    def __init__(self, text: str, read_again: Callable[[], str] | None = None) -> None:
+    def __init__(
+        self, text: str, source: str = "", read_again: Callable[[], str] | None = None
+    ) -> None:
         text = text.strip()
         if not text:
             raise SettingsError("the API key is empty")
@@ -35,6 +38,7 @@ class ApiKey:
         #: The key, and then those that it has replaced.
         self._texts: tuple[str, ...] = (text,)
         self._read_again = read_again
+        self.source = source
 
     def reveal(self) -> str:
         """Return the key itself."""
@@ -49,7 +53,7 @@ class ApiKey:
         if self._read_again is None:
             return None
         try:
-            new = ApiKey(self._read_again(), self._read_again)
+            new = ApiKey(self._read_again(), self.source, self._read_again)
         except ImporterError:
             return None  # the run ends with the refusal, which is what a person has to know
         if new.reveal() == self.reveal():

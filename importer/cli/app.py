@@ -24,7 +24,10 @@ _NOTABLE = ("aiohttp", "anyio", "pandas", "pyarrow", "tenacity")
 class _LazyGroup(click.Group):
     """Imports a command's module when it is used, so that `--help` stays quick."""
 
-    _commands = ("check", "plan", "run", "retry", "batch", "jobs", "explain", "outcomes", "sandbox")
+    _commands = (
+        "check", "plan", "run", "retry", "batch", "jobs", "explain", "outcomes", "doctor",
+        "sandbox",
+    )  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         return list(self._commands)
