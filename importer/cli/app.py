@@ -25,7 +25,7 @@ class _LazyGroup(click.Group):
     """Imports a command's module when it is used, so that `--help` stays quick."""
 
     _commands = (
-        "check", "plan", "run", "retry", "batch", "jobs", "explain", "outcomes", "doctor",
+        "init", "check", "plan", "run", "retry", "batch", "jobs", "explain", "outcomes", "doctor",
         "sandbox",
     )  # fmt: skip
 

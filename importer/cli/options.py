@@ -202,6 +202,19 @@ def given(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value not in (None, ())}
 
 
+def written(options: Mapping[str, Any]) -> dict[str, object]:
+    """Return the declared options that have a value, as a TOML file would hold them."""
+    declared = options_of(RUN_GROUPS)
+    values: dict[str, object] = {}
+    for name, value in given(options).items():
+        if name == "column":
+            values[name] = dict(text.split("=", 1) for text in value)
+        elif name in declared:
+            option = declared[name]
+            values[name] = list(value) if option.kind.many else option.write(option.read(value))
+    return values
+
+
 def jobs_folder(jobs_dir: Path | None) -> Path:
     """Return the folder of the jobs: the one that was given, or the usual one."""
     return JobRules().jobs_dir if jobs_dir is None else jobs_dir
