@@ -76,6 +76,11 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command and leave with its exit code."""
+    if platform.system() == "Windows":
+        click.echo(
+            "Error: this is for Linux and macOS; on Windows use WSL or a container", err=True
+        )
+        sys.exit(ExitCode.USAGE)
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     streams = Streams.take_over()
