@@ -18,7 +18,7 @@ class ApiKey:
     it.
     """
 
-    __slots__ = ("_read_again", "_texts", "source")
+    __slots__ = ("_known", "_read_again", "_text", "source")
 
     def __init__(
         self, text: str, source: str = "", read_again: Callable[[], str] | None = None
@@ -35,20 +35,25 @@ class ApiKey:
                 "the API key holds a space, a line break or a character that is not ASCII: "
                 "check that nothing but the key was copied"
             )
-        #: The key, and then those that it has replaced.
-        self._texts: tuple[str, ...] = (text,)
+        self._text = text
+        #: Shared with the keys that it was renewed from or to: none of them may be shown.
+        self._known = [text]
         self._read_again = read_again
         self.source = source
 
     def reveal(self) -> str:
         """Return the key itself."""
-        return self._texts[0]
+        return self._text
+
+    def all_known(self) -> list[str]:
+        """Return the key and all that it was renewed from or to."""
+        return list(self._known)
 
     def renewed(self) -> ApiKey | None:
         """Return the key that its source holds now, or None if that is no other one.
 
         For a key that was rotated while a run lasts. It may take as long as the source does, up to
-        30 s. The new key redacts this one as well.
+        30 s. Each of them redacts the other one as well.
         """
         if self._read_again is None:
             return None
@@ -58,12 +63,13 @@ class ApiKey:
             return None  # the run ends with the refusal, which is what a person has to know
         if new.reveal() == self.reveal():
             return None
-        new._texts += self._texts
+        self._known.append(new._text)
+        new._known = self._known
         return new
 
     def redact(self, text: AnyStr) -> AnyStr:
-        """Return `text` with every occurrence of the key, and of those before it, blotted out."""
-        for key in self._texts:
+        """Return `text` with every occurrence of a key that is known here blotted out."""
+        for key in self._known:
             if isinstance(text, bytes):
                 text = text.replace(key.encode(), b"[API key]")
             else:

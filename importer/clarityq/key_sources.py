@@ -93,8 +93,6 @@ def _read(path: Path, what: str) -> str:
         raise SettingsError(f"{what} cannot be read: {why}{shown}") from None
     if not text:
         raise SettingsError(f"{what} is empty: write the key into it, and nothing else")
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`":
-        raise SettingsError(f"{what} holds the key in quotes: it is to hold the key alone")
     if _ASSIGNMENT.match(text):
         raise SettingsError(f"{what} holds an assignment (NAME=key): it is to hold the key alone")
     return text

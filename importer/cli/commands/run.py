@@ -128,7 +128,7 @@ def perform(
         except Exception as error:  # noqa: BLE001 -- no exception without words
             raise explained(
                 error, folder_at_work(settings), resume=command_line(again.resume),
-                keys=[] if key is None else [key.reveal()],
+                keys=[] if key is None else key.all_known(),
             ) from None  # fmt: skip
     if display.outcomes is not None:
         try:
