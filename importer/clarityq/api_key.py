@@ -15,13 +15,16 @@ _NAMES = ("CLARITYQ_API_KEY", "API_KEY", "X-API-KEY")
 class ApiKey:
     """Holds a key. Its text is given only by `reveal`, never by `str`, `repr`, or a traceback.
 
-    `read_again` returns the text of the key as its source holds it now. Raises `SettingsError` for
-    a text that cannot be a header value, without showing it.
+    `source` says where it is from, in words, and `read_again` returns the text of the key as that
+    holds it now. Raises `SettingsError` for a text that cannot be a header value, without showing
+    it.
     """
 
-    __slots__ = ("_read_again", "_texts")
+    __slots__ = ("_known", "_read_again", "_text", "source")
 
-    def __init__(self, text: str, read_again: Callable[[], str] | None = None) -> None:
+    def __init__(
+        self, text: str, source: str = "", read_again: Callable[[], str] | None = None
+    ) -> None:
         text = text.strip()
         if not text:
             raise SettingsError("the API key is empty")
@@ -38,34 +41,41 @@ class ApiKey:
                 "the API key holds a space, a line break or a character that is not ASCII: "
                 "check that nothing but the key was copied"
             )
-        #: The key, and then those that it has replaced.
-        self._texts: tuple[str, ...] = (text,)
+        self._text = text
+        #: Shared with the keys that it was renewed from or to: none of them may be shown.
+        self._known = [text]
         self._read_again = read_again
+        self.source = source
 
     def reveal(self) -> str:
         """Return the key itself."""
-        return self._texts[0]
+        return self._text
+
+    def all_known(self) -> list[str]:
+        """Return the key and all that it was renewed from or to."""
+        return list(self._known)
 
     def renewed(self) -> ApiKey | None:
         """Return the key that its source holds now, or None if that is no other one.
 
         For a key that was rotated while a run lasts. It may take as long as the source does, up to
-        30 s. The new key redacts this one as well.
+        30 s. Each of them redacts the other one as well.
         """
         if self._read_again is None:
             return None
         try:
-            new = ApiKey(self._read_again(), self._read_again)
+            new = ApiKey(self._read_again(), self.source, self._read_again)
         except ImporterError:
             return None  # the run ends with the refusal, which is what a person has to know
         if new.reveal() == self.reveal():
             return None
-        new._texts += self._texts
+        self._known.append(new._text)
+        new._known = self._known
         return new
 
     def redact(self, text: AnyStr) -> AnyStr:
-        """Return `text` with every occurrence of the key, and of those before it, blotted out."""
-        for key in self._texts:
+        """Return `text` with every occurrence of a key that is known here blotted out."""
+        for key in self._known:
             if isinstance(text, bytes):
                 text = text.replace(key.encode(), b"[API key]")
             else:

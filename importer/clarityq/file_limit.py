@@ -7,7 +7,7 @@ import sys
 from importer.errors import SettingsError
 
 #: What a run opens beside its connections: libraries, journal, ledger, inputs.
-_OTHERS = 40
+OTHER_FILES = 40
 
 
 def allow_connections(number: int) -> None:
@@ -20,14 +20,14 @@ def allow_connections(number: int) -> None:
     import resource  # noqa: PLC0415 -- not on Windows
 
     allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = number + _OTHERS
+    needed = number + OTHER_FILES
     if allowed == resource.RLIM_INFINITY or allowed >= needed:
         return
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, most))
     except (ValueError, OSError) as error:
         most = max(allowed, most)
-        fitting = most - _OTHERS
+        fitting = most - OTHER_FILES
         lower = f", or give --concurrency {fitting}" if fitting > 0 else ""
         raise SettingsError(
             f"this process may open {most} files, too few for {number} requests in flight: "

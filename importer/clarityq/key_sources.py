@@ -36,12 +36,12 @@ _ASSIGNMENT = re.compile(r"(export\s+)?[A-Z][A-Z0-9_]*(KEY|TOKEN)\s*=\s*\S", re.
 
 def key_from_file(path: Path) -> ApiKey:
     """Return the key that `--api-key-file` names. Raises `SettingsError`."""
-    return _key(lambda: _read(path, "the file that --api-key-file names"))
+    return _key("--api-key-file", lambda: _read(path, "the file that --api-key-file names"))
 
 
 def key_from_command(command: str) -> ApiKey:
     """Return the key that `--api-key-command` prints. Raises `SettingsError`."""
-    return _key(lambda: _output(command))
+    return _key("--api-key-command", lambda: _output(command))
 
 
 def key_of_the_surroundings() -> ApiKey | None:
@@ -50,10 +50,10 @@ def key_of_the_surroundings() -> ApiKey | None:
     Raises `SettingsError` if there is one that cannot be read.
     """
     if text := os.environ.get(VARIABLE):
-        return ApiKey(text)
-    for path in secret_files():
-        return _key(lambda path=path: _read(path, f"the secret {path}"))  # type: ignore[misc]
-    return None
+        return ApiKey(text, VARIABLE)
+    if (path := next(secret_files(), None)) is None:
+        return None
+    return _key(f"the secret {path}", lambda: _read(path, f"the secret {path}"))
 
 
 def secret_files() -> Iterator[Path]:
@@ -78,8 +78,8 @@ def is_open_to_others(path: Path) -> bool:
     return stat.S_ISREG(mode) and bool(mode & (stat.S_IRGRP | stat.S_IROTH))
 
 
-def _key(read: Callable[[], str]) -> ApiKey:
-    return ApiKey(read(), read)
+def _key(source: str, read: Callable[[], str]) -> ApiKey:
+    return ApiKey(read(), source, read)
 
 
 def _read(path: Path, what: str) -> str:
@@ -93,8 +93,6 @@ def _read(path: Path, what: str) -> str:
         raise SettingsError(f"{what} cannot be read: {why}{shown}") from None
     if not text:
         raise SettingsError(f"{what} is empty: write the key into it, and nothing else")
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`":
-        raise SettingsError(f"{what} holds the key in quotes: it is to hold the key alone")
     if _ASSIGNMENT.match(text):
         raise SettingsError(f"{what} holds an assignment (NAME=key): it is to hold the key alone")
     return text

@@ -24,7 +24,10 @@ _NOTABLE = ("aiohttp", "anyio", "pandas", "pyarrow", "tenacity")
 class _LazyGroup(click.Group):
     """Imports a command's module when it is used, so that `--help` stays quick."""
 
-    _commands = ("check", "plan", "run", "retry", "batch", "jobs", "explain", "outcomes", "sandbox")
+    _commands = (
+        "init", "check", "plan", "run", "retry", "batch", "jobs", "explain", "outcomes", "doctor",
+        "sandbox",
+    )  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         return list(self._commands)
@@ -73,6 +76,11 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command and leave with its exit code."""
+    if platform.system() == "Windows":
+        click.echo(
+            "Error: this is for Linux and macOS; on Windows use WSL or a container", err=True
+        )
+        sys.exit(ExitCode.USAGE)
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     streams = Streams.take_over()

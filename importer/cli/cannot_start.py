@@ -34,7 +34,9 @@ class ToldCommand(command_help.Command):
         try:
             return super().make_context(info_name, args, parent, **extra)
         except (click.UsageError, ImporterError):
-            readable = click.Context(self, parent, info_name, resilient_parsing=True)
+            readable = click.Context(
+                self, parent, info_name, resilient_parsing=True, ignore_unknown_options=True
+            )
             self.parse_args(readable, words)
             with failure_told(given(readable.params)):
                 raise

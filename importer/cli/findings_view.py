@@ -9,7 +9,7 @@ from importer.common.durations import format_duration
 from importer.common.text import counted, did_you_mean, shell_word, shown, trimmed
 from importer.feedback.normalise import COMMENT_LIMIT
 from importer.feedback.null_markers import is_null_marker
-from importer.feedback.ratings import PRESETS, RatingTable
+from importer.feedback.ratings import known_by, preset_for
 from importer.model import Reason
 from importer.reporting.wording import HOW_TO_FIX, words
 from importer.settings import ImportSettings, LongComments
@@ -153,11 +153,10 @@ def _fix_ratings(found: Findings) -> str:
     """Return how to make unknown words known. SKIP is not proposed: it drops comments as well."""
     unknown = [word for word, one in found.words.items() if one.meaning is None]
     options = []
-    known = {preset: _words_known_by(preset, unknown) for preset in PRESETS}
-    preset = max(known, key=lambda name: len(known[name]))
-    if 2 * len(known[preset]) > len(unknown):
+    if (preset := preset_for(unknown)) is not None:
         options.append(f"--ratings {preset}")
-        unknown = [word for word in unknown if word not in known[preset]]
+        known = known_by(preset, unknown)
+        unknown = [word for word in unknown if word not in known]
     nulls = dict.fromkeys(trimmed(word) for word in unknown if is_null_marker(word))
     options += [f"--null {shell_word(word)}" for word in nulls]
     unknown = [word for word in unknown if not is_null_marker(word)]
@@ -171,11 +170,6 @@ def _fix_ratings(found: Findings) -> str:
             "for no rating, or SKIP, which leaves out the comments of these rows as well)"
         )
     return ", and ".join(steps)
-
-
-def _words_known_by(preset: str, words: list[str]) -> list[str]:
-    table = RatingTable.parse([preset])
-    return [word for word in words if table.meaning(word)]
 
 
 def _nearest(word: str, settings: ImportSettings) -> str:

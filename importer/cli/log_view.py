@@ -54,6 +54,11 @@ def logging_to_stderr(*, as_json: bool, quiet: bool) -> Iterator[None]:
         _log.removeHandler(handler)
 
 
+def log_notice(text: str) -> None:
+    """Tell a person what they should know, as an observer does during a run."""
+    _log.warning("%s", text, extra={"event": "notice"})
+
+
 def log_configuration(files: Iterable[Path]) -> None:
     """Name the configuration files that were read."""
     for file in files:
@@ -136,7 +141,7 @@ class LineObserver:
 
     def noticed(self, message: str) -> None:
         """See `Observer`."""
-        _log.warning("%s", message, extra={"event": "notice"})
+        log_notice(message)
 
 
 def _rounded(value: float | None) -> float | None:

@@ -2,7 +2,6 @@
 
 # Annotations are read when the groups are made, so they are not put off.
 
-import logging
 import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -13,7 +12,6 @@ import click
 
 from importer.clarityq.api_key import ApiKey
 from importer.clarityq.key_sources import (
-    is_open_to_others,
     key_from_command,
     key_from_file,
     key_of_the_surroundings,
@@ -26,8 +24,6 @@ from importer.settings.derive import build, options_of
 from importer.settings.groups import JobRules
 from importer.settings.kinds import CA_FILE, FLAG, PATH, Kind
 from importer.settings.option import REQUIRED, Group, Option, option
-
-_log = logging.getLogger("importer")
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -151,9 +147,15 @@ class PathName(click.Path):
 
 
 def options_from(
-    *groups: type[Group], only: tuple[str, ...] = (), without: tuple[str, ...] = ()
+    *groups: type[Group],
+    only: tuple[str, ...] = (),
+    without: tuple[str, ...] = (),
+    required: bool = True,
 ) -> Callable[[_Command], _Command]:
-    """Return a decorator that gives a command the options of `groups`, or some, by flat name."""
+    """Return a decorator that gives a command the options of `groups`, or some, by flat name.
+
+    With `required`, those that have no default have to be given.
+    """
     chosen = [
         (group, declared)
         for group in groups
@@ -163,7 +165,9 @@ def options_from(
 
     def decorate(command: _Command) -> _Command:
         for group, declared in reversed(chosen):
-            add = command_help.option(declared.flag, declared.name, **_details(group, declared))
+            details = _details(group, declared)
+            details["required"] = required and declared.default is REQUIRED
+            add = command_help.option(declared.flag, declared.name, **details)
             command = add(command)
         return command
 
@@ -177,7 +181,6 @@ def _details(group: type[Group], declared: Option) -> dict[str, Any]:
         "section": command_help.title_of(group),
         "default_text": declared.default_text,
         "declared": declared,
-        "required": declared.default is REQUIRED,
     }
     if kind is FLAG:
         return {**details, "is_flag": True, "default": None}
@@ -199,6 +202,19 @@ def given(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value not in (None, ())}
 
 
+def written(options: Mapping[str, Any]) -> dict[str, object]:
+    """Return the declared options that have a value, as a TOML file would hold them."""
+    declared = options_of(RUN_GROUPS)
+    values: dict[str, object] = {}
+    for name, value in given(options).items():
+        if name == "column":
+            values[name] = dict(text.split("=", 1) for text in value)
+        elif name in declared:
+            option = declared[name]
+            values[name] = list(value) if option.kind.many else option.write(option.read(value))
+    return values
+
+
 def jobs_folder(jobs_dir: Path | None) -> Path:
     """Return the folder of the jobs: the one that was given, or the usual one."""
     return JobRules().jobs_dir if jobs_dir is None else jobs_dir
@@ -213,19 +229,13 @@ def find_key(source: KeySource) -> ApiKey:
         raise SettingsError("the API key comes from one place: leave out either --api-key-file "
                             "or --api-key-command")  # fmt: skip
     if source.file is not None:
-        key = key_from_file(source.file)
-        if is_open_to_others(source.file):
-            _log.warning(
-                "%s", "other users may read the file that --api-key-file names: chmod 600 it",
-                extra={"event": "notice"},
-            )  # fmt: skip
-        return key
+        return key_from_file(source.file)
     if source.command is not None:
         return key_from_command(source.command)
     if (found := key_of_the_surroundings()) is not None:
         return found
     if sys.stdin.isatty():
-        return ApiKey(click.prompt("API key", hide_input=True, err=True))
+        return ApiKey(click.prompt("API key", hide_input=True, err=True), "a prompt")
     raise SettingsError(
         "there is no API key: set CLARITYQ_API_KEY, or give --api-key-file or --api-key-command "
         "(or try the import with --sandbox, which needs none)"

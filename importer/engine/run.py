@@ -27,6 +27,7 @@ from importer.engine.row_queue import QueuedRow, RowQueue, RowState
 from importer.engine.wakeup import Wakeup
 from importer.errors import InputError, one_error
 from importer.jobs.job import Job
+from importer.jobs.rate_budget import budget_for
 from importer.model import Feedback, OutcomeKind, Rank, RunEnd
 from importer.pacing import CircuitBreaker, Limit, Pacer
 from importer.settings import ImportSettings
@@ -74,6 +75,7 @@ class Run:
             self._started,
             concurrency=settings.pacing.concurrency,
             rate=settings.pacing.rate,
+            budget=budget_for(settings),
             breaker=CircuitBreaker(
                 self._started, patience=min(_PATIENCE, settings.abort_rules.outage_for)
             ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -94,6 +94,19 @@ class RatingTable:
             else:
                 words.update(_read_toml(Path(part)))
         return cls(words)
+
+
+def preset_for(unknown: Sequence[str]) -> str | None:
+    """Return the preset that knows more than half of the words, if there is one."""
+    counts = {preset: len(known_by(preset, unknown)) for preset in PRESETS}
+    best = max(counts, key=lambda preset: counts[preset])
+    return best if 2 * counts[best] > len(unknown) else None
+
+
+def known_by(preset: str, words: Iterable[str]) -> list[str]:
+    """Return those of the words that a preset knows."""
+    table = RatingTable.parse([preset])
+    return [word for word in words if table.meaning(word)]
 
 
 def _parse_meaning(word: str, meaning: object) -> Meaning:

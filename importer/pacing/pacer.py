@@ -9,6 +9,7 @@ from importer.pacing.circuit_breaker import CircuitBreaker, Suspicion
 from importer.pacing.concurrency import ConcurrencyWindow, Hold
 from importer.pacing.rate import RateCap
 from importer.pacing.rate_finder import RateFinder
+from importer.pacing.shared_rate import Budget, LeasedCap
 
 
 class Limit(StrEnum):
@@ -86,6 +87,7 @@ class Pacer:
 
     Its owner asks `wait` and `has_slot` before each request, says `start` when it sends one, and
     `answered`, `refused` or `failed` afterwards. All times are seconds of one monotonic clock.
+    With a `budget`, `rate` is shared with other runs.
     """
 
     def __init__(
@@ -94,12 +96,15 @@ class Pacer:
         *,
         concurrency: int,
         rate: float | None,
+        budget: Budget | None = None,
         breaker: CircuitBreaker | None = None,
     ) -> None:
         self.breaker = breaker or CircuitBreaker(now)
         self.window = ConcurrencyWindow(now, concurrency)
         self.finder = RateFinder(now)
-        self._rate = RateCap(rate) if rate is not None else None
+        self._rate: RateCap | LeasedCap | None = None
+        if rate is not None:
+            self._rate = RateCap(rate) if budget is None else LeasedCap(rate, budget)
         self._pause = Pause()
         # Since requests were granted the last time.
         self._has_paused = False

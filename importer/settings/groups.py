@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
-from importer.errors import ExitCode
+from importer.errors import ExitCode, SettingsError
 from importer.feedback.ratings import RatingTable
 from importer.settings.kinds import (
     ADDRESS,
@@ -18,6 +18,7 @@ from importer.settings.kinds import (
     ENCODING,
     HOOK,
     INPUTS,
+    NAME,
     PRODUCT,
     TEXTS,
 )
@@ -115,6 +116,14 @@ class Pacing(Group, table="pacing"):
     rate: float | None = option(
         None, "Maximum requests per second.", between=(0.001, 1_000_000), unset="no cap"
     )
+    rate_group: Annotated[str, NAME] | None = option(
+        None, "Share --rate with all runs of this name in the jobs folder.", unset="not shared"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rate_group is not None and self.rate is None:
+            raise SettingsError("--rate-group shares --rate among runs: give --rate as well")
 
 
 class Retries(Group, table="retries"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -146,6 +147,13 @@ def _product(value: object) -> str:
     return product
 
 
+def _name(value: object) -> str:
+    name = _text(value)
+    if not re.fullmatch(r"\w[\w.-]{0,63}", name, re.ASCII):
+        raise ValueError(f"is a name of letters, digits, '-' and '.'; it is {value!r}")
+    return name
+
+
 def _codes(value: object) -> frozenset[ExitCode]:
     """Return exit codes, which are written as `0,1,5`, a number, or a list."""
     several = isinstance(value, Iterable) and not isinstance(value, str)
@@ -251,6 +259,7 @@ CODES = Kind(
     write=lambda codes: sorted(map(int, codes)),
     show=lambda codes: ",".join(str(int(code)) for code in sorted(codes)),
 )  # fmt: skip
+NAME = Kind("NAME", _name, _TEXT)
 DELIMITER = Kind("TEXT", _delimiter, _TEXT, show=lambda text: "tab" if text == "\t" else text)
 ENCODING = Kind("TEXT", _encoding, _TEXT)
 LIMIT = Kind("N|N%", _limit, _TEXT_OR_NUMBER, write=str)

@@ -27,7 +27,7 @@ def open_source(path: Path, settings: ImportSettings) -> RowSource:
     Raises `InputError` if the file is not there, cannot be read, is not what its name says, or
     lacks a column.
     """
-    _check_file(path)
+    check_file(path)
     if format_of(path, settings.reading.format) is InputFormat.PARQUET:
         from importer.sources.parquet import ParquetSource  # noqa: PLC0415 -- pyarrow is heavy
 
@@ -60,7 +60,8 @@ def open_carried_over(path: Path, settings: ImportSettings) -> RowSource:
     return CsvSource(path, settings.mapping.columns, delimiter=",", trust_quotes=True)
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """Raise `InputError`, with what may be meant, unless `path` is a file that holds something."""
     try:
         found = path.stat()
     except OSError as error:

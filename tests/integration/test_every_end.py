@@ -227,9 +227,8 @@ def test_a_command_that_does_not_come_as_far_as_a_run_is_told(
     options: list[str], words: str, clean: Path, monitor: Monitor, tmp_path: Path
 ) -> None:
     raised, printed = run_command(
-        "run", clean, "--product-id", PRODUCT, "--metrics-file", tmp_path / "import.prom",
+        "run", clean, *options, "--product-id", PRODUCT, "--metrics-file", tmp_path / "import.prom",
         "--ping-url", f"{monitor.url}/{TOKEN}", "--notify-url", f"{monitor.url}/hook?{TOKEN}",
-        *options,
     )  # fmt: skip
     assert isinstance(raised, Exception)
     assert TOKEN not in f"{raised} {printed}"

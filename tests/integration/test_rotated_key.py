@@ -73,7 +73,7 @@ def feedback(n: int) -> Feedback:
 def source(*texts: str) -> tuple[ApiKey, list[str]]:
     """Return a key that is read from these texts in turn, and those that are left."""
     left = list(texts)
-    return ApiKey(left.pop(0), lambda: left.pop(0)), left
+    return ApiKey(left.pop(0), "", lambda: left.pop(0)), left
 
 
 async def test_of_requests_that_are_refused_together_one_reads_the_key(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,11 +12,22 @@ from importer.cli.commands.ratings_draft import write_draft
 from importer.cli.config_file import CONFIG, files_read
 from importer.cli.console import messages, output
 from importer.cli.help import command, examples, json_flag, option
-from importer.cli.options import INPUTS, NO_PRODUCT, PathName, given, options_from, settings_of
+from importer.cli.options import (
+    INPUTS,
+    NO_PRODUCT,
+    PathName,
+    given,
+    options_from,
+    settings_of,
+    written,
+)
 from importer.common.text import counted, shell_word
 from importer.errors import ExitCode
 from importer.settings import ImportSettings
 from importer.settings.groups import AbortRules, Pacing, Reading, RowMapping
+
+if TYPE_CHECKING:
+    from importer.survey.findings import Findings
 
 
 @command(
@@ -32,6 +44,12 @@ from importer.settings.groups import AbortRules, Pacing, Reading, RowMapping
     metavar="FILE.toml",
     help="Draft a rating table from the words that are found.",
 )
+@option(
+    "--write-config",
+    type=PathName(),
+    metavar="FILE.toml",
+    help="Draft a file with the options that the inputs need.",
+)
 @json_flag("Print what is found as JSON.")
 @options_from(Reading, RowMapping)
 @options_from(AbortRules, only=("max_rejected",))
@@ -43,6 +61,7 @@ def check(
     /,
     inputs: tuple[Path, ...],
     write_ratings: Path | None,
+    write_config: Path | None,
     *,
     as_json: bool,
     **options: Any,
@@ -55,11 +74,26 @@ def check(
     settings = settings_of({**given(options), "inputs": inputs, "product_id": NO_PRODUCT})
     for file in files_read(ctx):
         messages().print(f"configuration: {file}", soft_wrap=True)
-    return _review(settings, write_ratings, as_json=as_json)
+    if write_config is None:
+        return _review(settings, write_ratings, None, as_json=as_json)
+    from importer.cli.commands.config_draft import draft_config  # noqa: PLC0415 -- seldom needed
+
+    console = messages() if as_json else output()
+    settings, finish = draft_config(write_config, settings, written(options), console)
+    return _review(settings, write_ratings, finish, as_json=as_json)
 
 
-def _review(settings: ImportSettings, write_ratings: Path | None, *, as_json: bool) -> ExitCode:
-    """Survey the inputs, print what was found, and draft a rating table if that is asked for."""
+def _review(
+    settings: ImportSettings,
+    write_ratings: Path | None,
+    finish: Callable[[Findings], None] | None,
+    *,
+    as_json: bool,
+) -> ExitCode:
+    """Survey the inputs, print what was found, and draft a rating table if that is asked for.
+
+    `finish` is called with what was found.
+    """
     from importer.cli import findings_view  # noqa: PLC0415 -- --help does without
     from importer.cli.survey_view import print_json, watched_survey  # noqa: PLC0415
     from importer.survey.data_limits import exceeded_limit  # noqa: PLC0415
@@ -78,6 +112,8 @@ def _review(settings: ImportSettings, write_ratings: Path | None, *, as_json: bo
         findings_view.print_durations(found.valid - found.superseded, settings, output())
         if limit is not None:
             output().print(f"Not to be sent: {limit}.")
+    if finish is not None:
+        finish(found)
     if write_ratings is not None:
         rows = {word: one.rows for word, one in found.words.items()}
         meanings = {word: one.meaning for word, one in found.words.items()}

@@ -34,19 +34,24 @@ def write_draft(
         meaning = meanings.get(word)
         if meaning is None:
             undecided += 1
-            lines.append(f'# {_quoted(key)} = "?"  # {rows:,} rows, to be decided')
+            lines.append(f'# {toml_text(key)} = "?"  # {rows:,} rows, to be decided')
         else:
-            lines.append(f'{_quoted(key)} = "{meaning}"  # {rows:,} rows')
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
-    except FileExistsError:
-        raise SettingsError(f"{path} already exists: remove it or name another file") from None
-    except OSError as error:
-        raise SettingsError(f"--write-ratings {path}: {error.strerror}") from None
+            lines.append(f'{toml_text(key)} = "{meaning}"  # {rows:,} rows')
+    write_new(path, "\n".join(lines) + "\n", "--write-ratings")
     return undecided
 
 
-def _quoted(word: str) -> str:
+def write_new(path: Path, text: str, flag: str) -> None:
+    """Write a draft to a new file, which `flag` has named. Raises `SettingsError`."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise SettingsError(f"{path} already exists: remove it or name another file") from None
+    except OSError as error:
+        raise SettingsError(f"{flag} {path}: {error.strerror}") from None
+
+
+def toml_text(word: str) -> str:
     """Return `word` as a TOML string, which is written as in JSON but for one character."""
     return json.dumps(word, ensure_ascii=False).replace("\x7f", "\\u007f")

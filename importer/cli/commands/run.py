@@ -18,13 +18,14 @@ import click
 from click.core import ParameterSource
 
 from importer.clarityq.api_key import ApiKey
+from importer.clarityq.key_sources import is_open_to_others
 from importer.cli.cannot_start import ToldCommand, failure_told
 from importer.cli.commands.plan import preview
 from importer.cli.config_file import CONFIG, config_arguments, files_read
 from importer.cli.console import messages, output
 from importer.cli.defects import explained, folder_at_work
 from importer.cli.help import command, examples
-from importer.cli.log_view import LineObserver, log_configuration, logging_to_stderr
+from importer.cli.log_view import LineObserver, log_configuration, log_notice, logging_to_stderr
 from importer.cli.options import (
     INPUTS,
     RUN_GROUPS,
@@ -145,7 +146,7 @@ def perform(
         except Exception as error:  # noqa: BLE001 -- no exception without words
             raise explained(
                 error, folder_at_work(settings), resume=command_line(again.resume),
-                keys=[] if key is None else [key.reveal()],
+                keys=[] if key is None else key.all_known(),
             ) from None  # fmt: skip
     if display.outcomes is not None:
         try:
@@ -168,7 +169,12 @@ def _prepared(request: Request) -> ApiKey | None:
         raise SettingsError("--fault is for the sandbox: add --sandbox, or leave it out")
     if display.outcomes is not None:
         check_outcomes_path(display.outcomes)
-    return None if settings.target.sandbox else find_key(key_source)
+    if settings.target.sandbox:
+        return None
+    key = find_key(key_source)
+    if key_source.file is not None and is_open_to_others(key_source.file):
+        log_notice("other users may read the file that --api-key-file names: chmod 600 it")
+    return key
 
 
 async def _run(

@@ -54,9 +54,9 @@ def test_every_option_names_its_variable_and_has_its_default_once(command: str) 
 
 def test_a_command_has_the_options_that_make_sense_for_it() -> None:
     assert options_of("check") == {
-        "inputs", "--config", "--write-ratings", "--format", "--delimiter", "--encoding",
-        "--column", "--ratings", "--long-comments", "--newest-by", "--rate", "--max-rejected",
-        "--json", "--null", "--skip-lines", "--trust-quotes",
+        "inputs", "--config", "--write-ratings", "--write-config", "--format", "--delimiter",
+        "--encoding", "--column", "--ratings", "--long-comments", "--newest-by",
+        "--rate", "--max-rejected", "--json", "--null", "--skip-lines", "--trust-quotes",
     }  # fmt: skip
     assert options_of("batch") == {
         "file", "--config", "--api-key-file", "--api-key-command", "--quiet",

@@ -1,0 +1,141 @@
+"""`clarityq-import.toml`, drafted from an input: for `check --write-config` and `init`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from importer.cli.commands.ratings_draft import toml_text, write_new
+from importer.cli.config_file import DEFAULT_FILE
+from importer.common.text import counted, shell_word, shown, trimmed
+from importer.settings import ImportSettings
+from importer.survey.findings import Findings, Word
+from importer.workflows.draft import Draft, draft_for
+
+Finish = Callable[["Findings"], None]
+
+_HEAD = """\
+# Options for clarityq-import, drafted from {inputs}.
+# Look through them; what is to be decided stands as a comment. A clarityq-import.toml is read from
+# the working directory by itself, a file of another name with --config.
+"""
+_UNKNOWN_WORDS = (
+    "    # To be decided: POSITIVE, NEGATIVE, CLEAR (no rating), or SKIP, which leaves out the",
+    "    # comments of these rows as well.",
+)
+
+
+def draft_config(
+    path: Path, settings: ImportSettings, values: Mapping[str, object], console: Console
+) -> tuple[ImportSettings, Finish]:
+    """Draft what the inputs need, and say so.
+
+    `values` are the options that were given, as a file would hold them. Returns the settings with
+    the draft in them, and what writes it to `path` when it is known what is in the inputs. If that
+    cannot be known, it is written at once.
+    """
+    draft = draft_for(settings)
+    drafted = draft.values(settings)
+    if draft.preset is not None:
+        drafted["ratings"] = [*_list(values.get("ratings")), draft.preset]
+    values = {**values, **drafted}
+    _print(draft, console)
+    if not draft.is_readable:
+        _finish(path, settings, values, draft, {}, console)
+    return settings.replace(**drafted), lambda found: _finish(
+        path, settings, values, draft, found.words, console
+    )
+
+
+def _finish(
+    path: Path,
+    settings: ImportSettings,
+    values: Mapping[str, object],
+    draft: Draft,
+    words: Mapping[str, Word],
+    console: Console,
+) -> None:
+    undecided = write_config(path, settings.reading.inputs, values, draft, words)
+    todo = f"; decide on {counted(undecided, 'thing')} in it" if undecided else ""
+    how = "it is read from here by itself"
+    if path != DEFAULT_FILE:
+        how = f"give it as --config {shell_word(str(path))}"
+    console.print(f"{path} is written{todo}, and {how}")
+
+
+def _print(draft: Draft, console: Console) -> None:
+    for field, name in draft.columns.items():
+        console.print(f"Drafted: {field} is in column {shown(name)}.")
+    for field, names in draft.candidates.items():
+        console.print(f"To be decided: which column holds {field}: {', '.join(map(shown, names))}")
+    if draft.encoding is not None:
+        console.print(f"Drafted: the encoding is {draft.encoding}, since it is not UTF-8.")
+    if draft.preset is not None:
+        console.print(f"Drafted: the ratings are {draft.preset}.")
+    if draft.nulls:
+        console.print(f"Drafted: {', '.join(map(shown, draft.nulls))} in a cell means that it is "
+                      "empty.")  # fmt: skip
+    console.print()
+
+
+def _list(value: object) -> list[object]:
+    return list(value) if isinstance(value, (list, tuple)) else []
+
+
+def write_config(
+    path: Path,
+    inputs: Sequence[Path],
+    values: Mapping[str, object],
+    draft: Draft,
+    words: Mapping[str, Word],
+) -> int:
+    """Write the options `values` (by flat name) to `path`; return how many things are undecided.
+
+    `words` are those of the rating column. Raises `SettingsError` if the file
+    exists already or cannot be written.
+    """
+    unknown = [
+        word for word, one in words.items() if one.meaning is None and word not in draft.nulls
+    ]
+    undecided = len(unknown) + len(draft.candidates)
+    lines = [_HEAD.format(inputs=", ".join(map(str, inputs)))]
+    if "product_id" not in values:
+        undecided += 1
+        lines.append('# product_id = "…"  # UUID of the product: copy it from the dashboard')
+    lines += [
+        f"{name} = {_value(value)}"
+        for name, value in values.items()
+        if name != "ratings" and not isinstance(value, Mapping)
+    ]
+    if unknown or "ratings" in values:
+        lines += ["ratings = [", *(f"    {_value(part)}," for part in _list(values.get("ratings")))]
+        lines += _UNKNOWN_WORDS if unknown else []
+        for word in unknown:
+            lines.append(f"    # {toml_text(f'{trimmed(word)}=?')},  # {words[word].rows:,} rows")
+        lines.append("]")
+    for name, table in values.items():
+        if isinstance(table, Mapping):
+            lines += ["", f"[{name}]", *(f"{_key(key)} = {_value(table[key])}" for key in table)]
+    if draft.candidates and "column" not in values:
+        lines += ["", "# [column]"]
+    for field, names in draft.candidates.items():
+        lines.append(f'# {field} = "?"  # perhaps one of: {", ".join(map(toml_text, names))}')
+    write_new(path, "\n".join(lines) + "\n", "--write-config")
+    return undecided
+
+
+def _key(name: object) -> str:
+    text = str(name)
+    return text if text.replace("_", "").isalnum() and text.isascii() else toml_text(text)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_value, value))}]"
+    return toml_text(str(value))

@@ -1,0 +1,195 @@
+"""`clarityq-import init`: ask what an import needs, and write it into `clarityq-import.toml`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from importer.cli.config_file import DEFAULT_FILE
+from importer.cli.help import command, examples, option
+from importer.cli.options import INPUTS, NO_PRODUCT, PathName
+from importer.common.text import counted, shell_word, shown, trimmed
+from importer.common.uuids import canonical_uuid
+from importer.errors import SettingsError
+from importer.feedback.ratings import PRESETS, RatingTable
+from importer.model import Meaning
+from importer.settings import FIELDS, ImportSettings
+from importer.survey.findings import Word
+
+if TYPE_CHECKING:
+    from importer.workflows.draft import Draft
+
+_NONE = "none"
+_LATER = "later"
+_MOST_WORDS = 20
+
+
+@command(epilog=examples("init ratings.csv"))
+@INPUTS
+@option(
+    "--write-config",
+    type=PathName(),
+    metavar="FILE.toml",
+    default_text=str(DEFAULT_FILE),
+    help="File to write.",
+)
+def init(inputs: tuple[Path, ...], write_config: Path | None) -> None:
+    """Ask what an import of the files needs, and write it into a file of options.
+
+    They are about product, columns, ratings and schedule. Nothing is sent, and no existing file is
+    changed. Without a terminal: check --write-config.
+    """
+    if not _is_terminal():
+        raise SettingsError(
+            "init asks questions, and there is no terminal: use check --write-config FILE.toml"
+        )
+    path = write_config or DEFAULT_FILE
+    if path.exists():
+        raise SettingsError(f"{path} already exists: remove it, or name another with "
+                            "--write-config")  # fmt: skip
+    from importer.cli.commands.config_draft import write_config as write  # noqa: PLC0415 -- heavy
+    from importer.workflows.check_inputs import check_inputs  # noqa: PLC0415
+    from importer.workflows.draft import draft_for  # noqa: PLC0415
+
+    settings = ImportSettings.of(inputs=inputs, product_id=NO_PRODUCT)
+    draft = draft_for(settings)
+    values: dict[str, object] = {"product_id": _product()}
+    if draft.encoding is not None:
+        values["encoding"] = _ask("Encoding of the file", draft.encoding, _encoding)
+    values["column"] = _columns(draft)
+    settings = settings.replace(**values)
+    click.echo("Reading the input …", err=True)
+    found = check_inputs(settings)
+    values["ratings"] = ratings = _ratings(found.words)
+    table = RatingTable.parse(ratings)
+    draft.candidates.clear()
+    draft.nulls.clear()
+    words = {word: Word(one.rows, table.meaning(word)) for word, one in found.words.items()}
+    chosen = {name: value for name, value in values.items() if value}
+    undecided = write(path, inputs, chosen, draft, words)
+    at = _ask("Every night at (HH:MM, or none)", _NONE, _time)
+    _say_what_is_next(path, inputs, undecided, at)
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _ask(question: str, default: str | None, read: Callable[[str], str]) -> str:
+    """Ask until there is an answer that can be used."""
+    answer: str = click.prompt(question, default=default, value_proc=read, err=True)
+    return answer
+
+
+def _product() -> str:
+    def read(text: str) -> str:
+        if (product := canonical_uuid(text)) is None:
+            raise click.UsageError("that is not a UUID: copy it from the dashboard")
+        return product
+
+    return _ask("Product (its UUID, from the dashboard)", None, read)
+
+
+def _encoding(text: str) -> str:
+    try:
+        "".encode(text)
+    except LookupError:
+        raise click.UsageError("that is not known: try utf-8, cp1252 or utf-16") from None
+    return text
+
+
+def _columns(draft: Draft) -> dict[str, str]:
+    """Return the source columns of the fields that have another name there."""
+    names = {name.casefold(): name for name in draft.header}
+    click.echo(f"The columns are {', '.join(map(shown, draft.header))}.", err=True)
+    columns: dict[str, str] = {}
+    for field in FIELDS:
+
+        def read(text: str, field: str = field) -> str:
+            if text == _NONE and field != "conversation_id":
+                return ""
+            if (name := names.get(trimmed(text).casefold())) is None:
+                raise click.UsageError("there is no such column")
+            return name
+
+        usual = names.get(field, draft.columns.get(field))
+        if usual is None and field != "conversation_id":
+            usual = _NONE
+        name = _ask(f"Column of the {field}", usual, read)
+        if name and name.casefold() != field:
+            columns[field] = name
+    return columns
+
+
+def _ratings(words: Mapping[str, Word]) -> list[str]:
+    """Return what the words mean, as `--ratings` takes it."""
+    unknown = [word for word, one in words.items() if one.meaning is None][:_MOST_WORDS]
+    if not unknown:
+        return []
+    counts = ", ".join(f"{shown(word)} ({words[word].rows:,})" for word in unknown)
+    click.echo(f"Rating words without a meaning, with their rows: {counts}.", err=True)
+    preset = _ask(
+        f"Do they mean {' or '.join(PRESETS)}, or {_NONE} of these",
+        _preset_for(unknown), _one_of((*PRESETS, _NONE)),
+    )  # fmt: skip
+    parts = [] if preset == _NONE else [preset]
+    table = RatingTable.parse(parts)
+    choices = (*(str(meaning) for meaning in Meaning), _LATER)
+    for word in (word for word in unknown if table.meaning(word) is None):
+        meaning = _ask(f"{shown(word)} means {', '.join(choices)}", _LATER, _one_of(choices))
+        if meaning != _LATER:
+            parts.append(f"{trimmed(word)}={meaning}")
+    return parts
+
+
+def _preset_for(unknown: Sequence[str]) -> str:
+    from importer.feedback.ratings import preset_for  # noqa: PLC0415
+
+    return preset_for(unknown) or _NONE
+
+
+def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        for choice in choices:
+            if choice.casefold() == text.strip().casefold():
+                return choice
+        raise click.UsageError(f"answer {', '.join(choices)}")
+
+    return read
+
+
+def _time(text: str) -> str:
+    if text.strip().casefold() in ("", _NONE):
+        return ""
+    if not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", text.strip(), re.ASCII):
+        raise click.UsageError("write a time such as 02:30, or none")
+    return text.strip()
+
+
+def _say_what_is_next(path: Path, inputs: Sequence[Path], undecided: int, at: str) -> None:
+    todo = f": decide on {counted(undecided, 'thing')} in it, which stand as comments" * bool(
+        undecided
+    )
+    config = "" if path == DEFAULT_FILE else f" --config {shell_word(str(path))}"
+    names = " ".join(shell_word(str(one)) for one in inputs)
+    click.echo(f"\n{path} is written{todo}. Then, from this folder:")
+    for command_line, what in (
+        (f"clarityq-import check {names}{config}", "what an import would meet"),
+        (f"clarityq-import run {names}{config} --sandbox", "a rehearsal"),
+        (f"clarityq-import doctor {names}{config}", "key, service, limits"),
+        (f"clarityq-import run {names}{config}", "the import itself"),
+    ):
+        click.echo(f"  {command_line}    # {what}")
+    if at:
+        hour, minute = at.split(":")
+        command_line = (
+            f"cd {shell_word(str(Path.cwd()))} && clarityq-import run {names}{config} "
+            "--api-key-file key --skip-unchanged --carry-over --quiet"
+        ).replace("%", "\\%")
+        click.echo("\nFor `crontab -e`, with the key in a file that only you may read:")
+        click.echo(f"{int(minute)} {int(hour)} * * * {command_line}")

@@ -1,0 +1,102 @@
+"""The beginning of an input with all its columns, before it is known which one holds what."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from importer.common.text import trimmed
+from importer.errors import InputError
+from importer.settings import InputFormat
+from importer.settings.groups import Reading
+from importer.sources.csv_records import KEEP_BYTES, RecordReader
+from importer.sources.csv_sample import Sample
+from importer.sources.location import DAMAGED, check_is_text, open_binary
+from importer.sources.registry import check_file, format_of
+
+_UTF8 = "utf-8-sig"
+#: What a file of one byte for a letter most likely is, if it is not UTF-8.
+_ONE_BYTE = "cp1252"
+_WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_PIECE = 1 << 20
+_MOST_ROWS = 1000
+
+
+class Preview(NamedTuple):
+    """The first rows of a file."""
+
+    header: Sequence[str]
+    #: As text; a row may have more or fewer cells than the header.
+    rows: Sequence[Sequence[str]]
+    #: How the file is probably encoded; None if that is as the settings say.
+    encoding: str | None
+
+
+def preview(path: Path, reading: Reading) -> Preview:
+    """Return the beginning of a file. Raises `InputError` if it cannot be read."""
+    check_file(path)
+    if format_of(path, reading.format) is InputFormat.PARQUET:
+        return _parquet(path)
+    stream, raw = open_binary(path)
+    try:
+        with raw, stream:
+            start = stream.read(_PIECE)
+            encoding = _encoding_of(start, iter(partial(stream.read, _PIECE), b""), reading)
+    except DAMAGED as error:
+        raise InputError(f"{path} is damaged or cut off: {error}") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
+    codec = encoding or reading.encoding
+    codec = _UTF8 if codecs.lookup(codec).name == "utf-8" else codec
+    check_is_text(path, start, codec)
+    if len(start) == _PIECE:  # the last line may be cut in the middle
+        start = start[: start.rfind(b"\n") + 1] or start
+    text = start.decode(codec, KEEP_BYTES)
+    dialect = Sample(text, reading.skip_lines).dialect(
+        {}, reading.delimiter, trust_quotes=reading.trust_quotes
+    )
+    records = RecordReader(io.StringIO(text, newline=dialect.newline), dialect)
+    header, *rows = [
+        record.fields for record in islice(records, 1 + _MOST_ROWS) if record.problem is None
+    ] or [[]]
+    return Preview([trimmed(name) for name in header], rows, encoding)
+
+
+def _encoding_of(start: bytes, others: Iterable[bytes], reading: Reading) -> str | None:
+    """Return the encoding that a file seems to be in, if that is another one than was said."""
+    if codecs.lookup(reading.encoding).name != "utf-8":
+        return None
+    if start.startswith(_WIDE_MARKS):
+        return "utf-16"
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        decoder.decode(start)
+        for piece in others:
+            decoder.decode(piece)
+        decoder.decode(b"", True)
+    except UnicodeDecodeError:
+        return _ONE_BYTE
+    return None
+
+
+def _parquet(path: Path) -> Preview:
+    import pyarrow as pa  # noqa: PLC0415 -- heavy, and only for these files
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    from importer.sources.parquet_cells import as_text, original_text  # noqa: PLC0415
+    from importer.sources.parquet_schema import column_of, column_paths  # noqa: PLC0415
+
+    try:
+        with pq.ParquetFile(path) as file:
+            paths = list(column_paths(file.schema_arrow))
+            batch = next(file.iter_batches(_MOST_ROWS), None)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(f"{path} is not a Parquet file, or it is damaged: {error}") from None
+    columns = [] if batch is None else [column_of(batch, path) for path in paths]
+    cells = [[original_text(cell, as_text) for cell in column] for column in columns]
+    return Preview([".".join(path) for path in paths], list(zip(*cells, strict=True)), None)

@@ -1,0 +1,112 @@
+"""Drafts how an input is to be imported: what its columns hold, its encoding, its rating words.
+
+A draft is for a person to look through. What is not clear stays undecided; nothing is guessed
+about the meaning of single words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from importer.common.text import folded_name, is_blank, trimmed
+from importer.common.uuids import canonical_uuid
+from importer.feedback.null_markers import is_null_marker
+from importer.feedback.ratings import preset_for
+from importer.settings import FIELDS, ImportSettings
+from importer.sources.preview import Preview, preview
+
+#: What the columns of a field are called elsewhere, as parts of their names.
+_NAMES: Mapping[str, Sequence[str]] = {
+    "rating": ("rating", "star", "score", "thumb", "vote", "reaction", "sentiment", "liked"),
+    "comment": ("comment", "text", "remark", "note", "verbatim", "message", "feedback", "reason"),
+}
+#: Share of the cells of a column that must be UUIDs, or known words.
+_NEARLY_ALL = 0.9
+_MOST_WORDS = 50
+
+
+@dataclass(slots=True)
+class Draft:
+    """What is proposed for an input, beyond what its settings say already."""
+
+    header: Sequence[str]
+    #: The source column of each field for which one is clear and its name is not the field's.
+    columns: dict[str, str] = field(default_factory=dict)
+    #: The columns that may be meant, of the fields for which none is clear.
+    candidates: dict[str, Sequence[str]] = field(default_factory=dict)
+    #: None if it is as the settings say.
+    encoding: str | None = None
+    #: The preset that knows most of the rating words; None if none does.
+    preset: str | None = None
+    #: Words that programs write for no value at all.
+    nulls: list[str] = field(default_factory=list)
+
+    @property
+    def is_readable(self) -> bool:
+        """Return whether all is known that is needed to read the input."""
+        return "conversation_id" not in self.candidates
+
+    def values(self, settings: ImportSettings) -> dict[str, object]:
+        """Return the options that the draft adds to `settings`, by flat name."""
+        values: dict[str, object] = {}
+        if self.encoding is not None:
+            values["encoding"] = self.encoding
+        if self.columns:
+            values["column"] = {**settings.mapping.columns, **self.columns}
+        if self.preset is not None:
+            values["ratings"] = [self.preset]
+        if self.nulls:
+            values["null"] = [*settings.mapping.nulls, *self.nulls]
+        return values
+
+
+def draft_for(settings: ImportSettings) -> Draft:
+    """Return what is proposed, from the beginning of the first input. Raises `InputError`."""
+    found = preview(settings.reading.inputs[0], settings.reading)
+    draft = Draft(found.header, encoding=found.encoding)
+    _draft_columns(draft, found, settings.mapping.columns)
+    name = draft.columns.get("rating", settings.mapping.columns.get("rating", "rating"))
+    words = [word for word in _cells(found, name) if not is_blank(word)]
+    known = settings.mapping.ratings
+    draft_words(draft, [word for word in dict.fromkeys(words) if not known.meaning(word)])
+    return draft
+
+
+def draft_words(draft: Draft, unknown: Sequence[str]) -> None:
+    """Propose a preset that knows most of the words, and the words that stand for no value."""
+    draft.nulls = list(dict.fromkeys(trimmed(word) for word in unknown if is_null_marker(word)))
+    unknown = [word for word in unknown if not is_null_marker(word)][:_MOST_WORDS]
+    draft.preset = preset_for(unknown)
+
+
+def _draft_columns(draft: Draft, found: Preview, given: Mapping[str, str]) -> None:
+    taken = {folded_name(name) for name in given.values()}
+    names = [name for name in found.header if folded_name(name) not in taken]
+    for one in FIELDS:
+        if one in given or any(folded_name(name) == one for name in found.header):
+            continue
+        if one == "conversation_id":
+            fitting = [name for name in names if _holds_ids(found, name)]
+            fitting = [n for n in fitting if "conv" in folded_name(n)] or fitting
+        else:
+            fitting = [n for n in names if any(part in folded_name(n) for part in _NAMES[one])]
+        if len(fitting) == 1:
+            draft.columns[one] = fitting[0]
+            names.remove(fitting[0])
+        elif fitting or one == "conversation_id":
+            draft.candidates[one] = fitting or names
+
+
+def _holds_ids(found: Preview, name: str) -> bool:
+    cells = [cell for cell in _cells(found, name) if not is_blank(cell)]
+    ids = sum(canonical_uuid(cell) is not None for cell in cells)
+    return bool(cells) and ids >= _NEARLY_ALL * len(cells)
+
+
+def _cells(found: Preview, name: str) -> list[str]:
+    folded = [folded_name(one) for one in found.header]
+    if folded_name(name) not in folded:
+        return []
+    place = folded.index(folded_name(name))
+    return [row[place] for row in found.rows if place < len(row)]

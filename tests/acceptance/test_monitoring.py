@@ -1,0 +1,108 @@
+"""The alerts and the dashboard are about metrics that there are, and Prometheus takes them."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from importer.errors import ExitCode
+from importer.model import OutcomeKind, RunEnd
+from importer.pacing import Limit
+from importer.reporting.exporters.prometheus import write_metrics
+from importer.reporting.notices import Ending, Start
+from importer.reporting.summary import Summary
+from tests.support.data import PRODUCT
+
+SAMPLES = Path(__file__).parents[2] / "samples/monitoring"
+needs_promtool = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="Prometheus is not installed"
+)
+
+
+def promtool(*arguments: object, folder: Path = SAMPLES) -> None:
+    """Fail, with what it says, unless Prometheus's tool is content."""
+    done = subprocess.run(
+        ["promtool", *map(str, arguments)],  # noqa: S607
+        capture_output=True, text=True, check=False, cwd=folder,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def dashboard() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((SAMPLES / "dashboard.json").read_text("utf-8"))
+    return content
+
+
+def shown() -> Iterator[str]:
+    """Yield the queries of the dashboard, its variable filled in."""
+    for panel in dashboard()["panels"]:
+        for target in panel["targets"]:
+            yield target["expr"].replace("$product", ".*")
+
+
+def alerts() -> list[dict[str, Any]]:
+    (group,) = yaml.safe_load((SAMPLES / "alerts.yaml").read_text("utf-8"))["groups"]
+    rules: list[dict[str, Any]] = group["rules"]
+    return rules
+
+
+@needs_promtool
+def test_the_alerts_come_when_they_should() -> None:
+    promtool("check", "rules", "alerts.yaml")
+    promtool("test", "rules", "alerts_test.yaml")
+
+
+@needs_promtool
+def test_prometheus_can_read_the_queries_of_the_dashboard(tmp_path: Path) -> None:
+    rules = [{"record": f"panel:{n}", "expr": expr} for n, expr in enumerate(shown())]
+    content = {"groups": [{"name": "dashboard", "rules": rules}]}
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(content), "utf-8")
+    promtool("check", "rules", "rules.yaml", folder=tmp_path)
+
+
+def test_all_that_is_asked_for_is_written(tmp_path: Path) -> None:
+    summary = Summary(
+        folder=tmp_path, end=RunEnd.FINISHED, message="", rows=0,
+        outcomes=dict.fromkeys(OutcomeKind, 0), reasons={}, warnings={}, puts=0, runs=1,
+        started_at=1.0, ended_at=2.0, product_id=PRODUCT, base_url="", inputs=[], files=[],
+        limited_by=Limit.NOTHING,
+    )  # fmt: skip
+    start = Start(PRODUCT, "", [], 1.0)
+    path = tmp_path / "import.prom"
+    write_metrics(path, Ending(start, ExitCode.OK, "", 2.0, True, summary))
+    written = set(re.findall(r"^(clarityq_import\w+)", path.read_text("utf-8"), re.MULTILINE))
+    queries = [*shown(), *(rule["expr"] for rule in alerts())]
+    asked = {name for query in queries for name in re.findall(r"clarityq_import\w+", query)}
+    assert asked - written == set()
+    words = {
+        word
+        for query in queries
+        for words in re.findall(r'outcome=~?"(.*?)"', query)
+        for word in words.split("|")
+    }
+    assert words <= set(OutcomeKind)
+
+
+def test_the_dashboard_is_whole() -> None:
+    panels = dashboard()["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    taken: set[tuple[int, int]] = set()
+    for panel in panels:
+        at = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(at["x"], at["x"] + at["w"])
+            for y in range(at["y"], at["y"] + at["h"])
+        }
+        assert not cells & taken, f"{panel['title']} is above another panel"
+        assert max(x for x, _ in cells) < 24
+        taken |= cells
+    mappings = panels[0]["fieldConfig"]["defaults"]["mappings"]
+    codes = {int(code) for mapping in mappings for code in mapping["options"]}
+    assert {int(code) for code in ExitCode} <= codes

@@ -1,0 +1,132 @@
+"""`check --write-config` and `init` write options that an import can be run with."""
+
+import gzip
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from importer.cli.app import cli
+from importer.errors import ImporterError
+from tests.support.data import PRODUCT, conversation
+
+CONFIG = Path("clarityq-import.toml")
+
+
+def command(*arguments: object, answers: str = "") -> tuple[int, str]:
+    """Run the command in the working directory; return its exit code and what it printed."""
+    result = CliRunner().invoke(cli, list(map(str, arguments)), answers, standalone_mode=False)
+    if isinstance(result.exception, ImporterError):
+        return result.exception.exit_code, f"{result.output}{result.exception}"
+    assert result.exception is None, result.exception
+    return int(result.return_value or 0), result.output
+
+
+def legacy(path: Path, *ratings: str, encoding: str = "cp1252") -> Path:
+    """Write stars under other names, with a letter that is not ASCII."""
+    rows = [f"{n};{conversation(n)};{rating};Größe" for n, rating in enumerate(ratings)]
+    path.write_text("\n".join(["Nr;Conv UUID;Stars;Free text", *rows, ""]), encoding)
+    return path
+
+
+def drafted() -> dict[str, Any]:
+    return tomllib.loads(CONFIG.read_text("utf-8"))
+
+
+COLUMNS = {"conversation_id": "Conv UUID", "rating": "Stars", "comment": "Free text"}
+
+
+def test_a_draft_is_what_the_input_needs_and_is_read_by_itself() -> None:
+    path = legacy(Path("legacy.csv"), *"5421", "N/A")
+    code, printed = command("check", path, "--write-config", CONFIG, "--long-comments", "truncate")
+    assert code == 0
+    assert "Ready: every row can be sent" in printed
+    assert "decide on 1 thing in it" in printed
+    assert drafted() == {
+        "encoding": "cp1252", "column": COLUMNS, "ratings": ["stars"], "null": ["N/A"],
+        "long_comments": "truncate",
+    }  # fmt: skip
+    assert "# product_id" in CONFIG.read_text("utf-8")
+    assert command("check", path)[0] == 0
+    assert command("run", path, "--sandbox", "--product-id", PRODUCT)[0] == 0
+
+
+def test_words_without_a_meaning_are_left_to_a_person() -> None:
+    path = legacy(Path("legacy.csv"), *"54213", 'so "so"\\')
+    code, _ = command("check", path, "--write-config", CONFIG)
+    assert code == 1
+    assert drafted()["ratings"] == ["stars"]
+    text = CONFIG.read_text("utf-8")
+    assert '# "3=?",  # 1 rows' in text
+    CONFIG.write_text(text.replace('    # "', '    "').replace("=?", "=SKIP"), "utf-8")
+    assert drafted()["ratings"] == ["stars", "3=SKIP", 'so "so"\\=SKIP']
+    assert command("check", path)[0] == 0
+
+
+def test_a_draft_changes_no_file_that_exists() -> None:
+    path = legacy(Path("legacy.csv"), "5")
+    Path("mine.toml").write_text('encoding = "cp1252"\n', "utf-8")
+    code, printed = command("check", path, "--write-config", "mine.toml")
+    assert (code, Path("mine.toml").read_text("utf-8")) == (2, 'encoding = "cp1252"\n')
+    assert "already exists" in printed
+
+
+def test_columns_that_are_not_clear_are_named_and_nothing_is_guessed() -> None:
+    path = Path("two.csv")
+    path.write_text(f"a,b,score\n{conversation(1)},{conversation(2)},5\n", "utf-8")
+    code, printed = command("check", path, "--write-config", CONFIG)
+    assert code == 2
+    assert "To be decided: which column holds conversation_id: 'a', 'b'" in printed
+    assert drafted() == {"column": {"rating": "score"}, "ratings": ["stars"]}
+    assert '# conversation_id = "?"  # perhaps one of: "a", "b"' in CONFIG.read_text("utf-8")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "utf-16", "gzip"])
+def test_inputs_of_every_kind_are_drafted_for(kind: str) -> None:
+    if kind == "parquet":
+        path = Path("in.parquet")
+        table = {"conv": [conversation(1)], "liked": [True], "n": [7]}
+        pq.write_table(pa.table(table), path)
+        expected: dict[str, Any] = {
+            "column": {"conversation_id": "conv", "rating": "liked"}, "ratings": ["thumbs"],
+        }  # fmt: skip
+    else:
+        path = legacy(Path("in.csv"), *"5421", encoding="utf-16" if kind == "utf-16" else "utf-8")
+        expected = {"column": COLUMNS, "ratings": ["stars"]}
+        if kind == "utf-16":
+            expected["encoding"] = "utf-16"
+        else:
+            content = path.read_bytes()
+            path = Path("in.csv.gz")
+            path.write_bytes(gzip.compress(content))
+    assert command("check", path, "--write-config", CONFIG)[0] == 0
+    assert drafted() == expected
+
+
+def test_init_asks_until_the_answers_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importer.cli.commands.init._is_terminal", lambda: True)
+    path = legacy(Path("50% legacy.csv"), *"54213", "odd")
+    answers = ["no uuid", PRODUCT, "", "", "no column", "stars", "none", "", "skip", "perhaps",
+               "later", "25:00", "2:05"]  # fmt: skip
+    code, printed = command("init", path, answers="\n".join(answers) + "\n")
+    assert code == 0
+    assert drafted() == {
+        "product_id": PRODUCT, "encoding": "cp1252", "ratings": ["stars", "3=SKIP"],
+        "column": {"conversation_id": "Conv UUID", "rating": "Stars"},
+    }  # fmt: skip
+    assert '# "odd=?",  # 1 rows' in CONFIG.read_text("utf-8")
+    assert "decide on 1 thing in it" in printed
+    assert "\n5 2 * * * cd " in printed
+    assert r"'50\% legacy.csv' --api-key-file key" in printed
+    assert command("init", path)[0] == 2, "it exists now"
+
+
+def test_init_needs_a_terminal() -> None:
+    code, printed = command("init", legacy(Path("legacy.csv"), "5"))
+    assert code == 2
+    assert "check --write-config" in printed
+    assert not CONFIG.exists()
