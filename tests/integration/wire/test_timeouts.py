@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import ExitStack, suppress
+from typing import NoReturn
 
+import aiohttp
 import pytest
 
 from importer.clarityq.responses import VerdictKind
@@ -118,6 +120,19 @@ async def test_a_service_that_does_not_take_the_connection_ends_with_the_connect
     assert verdict.kind is VerdictKind.TRANSIENT
     assert (verdict.sent, verdict.requests, verdict.definite) == (False, 0, True)
     assert verdict.detail == "timed out while connecting"
+
+
+async def test_a_name_that_is_not_resolved_ends_with_the_connect_time_out(
+    open_client: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def resolve(*_: object, **__: object) -> NoReturn:
+        await asyncio.sleep(30)
+        raise AssertionError
+
+    monkeypatch.setattr(aiohttp.DefaultResolver, "resolve", resolve)
+    async with open_client("https://service.invalid", connect_timeout=0.1) as client:
+        verdict = await client.put(FEEDBACK)
+    assert (verdict.sent, verdict.detail) == (False, "timed out while connecting")
 
 
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200", answer()[:-5]])
