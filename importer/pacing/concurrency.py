@@ -37,6 +37,8 @@ class ConcurrencyWindow:
     #: Latency, as a multiple of the lowest, above which the window shrinks.
     _SLOW = 2.0
     _BUSY = 0.9
+    #: A turn adds one, or this part of the size: ones take long to make up for hundreds.
+    _PART = 32
     _AFTER_FAILURES = 0.6
     _AFTER_SLOWNESS = 0.85
     #: For how many seconds the lowest latency is remembered.
@@ -98,7 +100,7 @@ class ConcurrencyWindow:
         elif self._full:
             # Once the window has shrunk, its growth is but a cautious look at the limit.
             self.hold = Hold.SERVICE if self.hold is Hold.SERVICE else Hold.NONE
-            more = self.size if self._starting else 1
+            more = self.size if self._starting else max(1, self.size // self._PART)
             self.size = min(self.size + more, self._bound)
 
     def _shrink(self, factor: float) -> None:

@@ -150,6 +150,25 @@ async def test_a_proxy_that_does_not_connect_answers_itself(
     assert b"key" not in proxy.requests[0]
 
 
+async def test_a_proxy_that_says_nothing_ends_with_the_connect_time_out(
+    settings_for: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def behave(connection: RawConnection) -> None:
+        await connection.request()
+        await connection.request()
+
+    async with raw_server(behave) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        settings = settings_for(
+            Path("unused.csv"), base_url="https://service.invalid", trust_env=True,
+            connect_timeout=0.1, read_timeout=30.0,
+        )  # fmt: skip
+        async with FeedbackClient(settings, ApiKey("key")) as client:
+            verdict = await client.put(FEEDBACK)
+    assert (verdict.sent, verdict.requests) == (False, 0)
+    assert verdict.detail == "timed out while connecting"
+
+
 @pytest.mark.parametrize(
     "value", ["127.0.0.1:9", "socks5://user:secret@127.0.0.1:9", "http://", "http://[::1"]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from importer.clarityq.client import FeedbackClient
@@ -11,6 +12,12 @@ from tests.support.answers import Means
 #: Makes a client for a URL, with further settings.
 Open = Callable[..., FeedbackClient]
 KEY = "key-that-must-not-leak"
+
+
+async def arrival(turns: int = 10) -> None:
+    """Let all arrive that either side has sent: turns of the loop, for time may stand still."""
+    for _ in range(turns):
+        await asyncio.sleep(0.001)
 
 
 def check(verdict: Verdict, means: Means | int) -> None:

@@ -19,7 +19,7 @@ from tests.support.answers import (
 )
 from tests.support.data import PRODUCT
 from tests.support.raw_server import RawConnection, raw_server
-from tests.support.wire import KEY, Open, check
+from tests.support.wire import KEY, Open, arrival, check
 
 pytestmark = pytest.mark.anyio
 
@@ -41,8 +41,8 @@ async def test_an_answer_has_its_verdict_and_its_connection_is_used_again_only_i
 
     async with raw_server(behave) as server, open_client(server.url, read_timeout=2.0) as client:
         check(await client.put(FEEDBACK), case.means)
-        # What belongs to the first answer has arrived by then.
-        await asyncio.sleep(0.02)
+        # All that belongs to the first answer.
+        await arrival()
         check(await client.put(FEEDBACK), Means.STORED)
     if case.reused is not None:
         assert server.used == [1, 1 if case.reused else 2]
@@ -150,7 +150,7 @@ async def test_the_key_is_in_no_verdict(open_client: Open) -> None:
             verdict = await client.put(FEEDBACK)
             assert KEY not in repr(verdict)
             assert KEY[:12] not in verdict.detail
-            await asyncio.sleep(0.01)
+            await arrival()
     assert server.connections == len(answers)
 
 

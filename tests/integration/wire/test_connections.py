@@ -25,22 +25,22 @@ from tests.support.answers import (
 )
 from tests.support.data import conversation
 from tests.support.raw_server import RawConnection, raw_server
-from tests.support.wire import KEY, Open, check
+from tests.support.wire import KEY, Open, arrival, check
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize("surplus", UNASKED.values(), ids=UNASKED)
-@pytest.mark.parametrize("pause", [0.0, 0.01])
+@pytest.mark.parametrize("later", [False, True])
 async def test_a_connection_with_something_unasked_is_not_used_again(
-    surplus: bytes, pause: float, open_client: Open
+    surplus: bytes, *, later: bool, open_client: Open
 ) -> None:
     async def behave(connection: RawConnection) -> None:
         await connection.request()
         if connection.number == 1:
-            if pause:
+            if later:
                 await connection.send(answer())
-                await asyncio.sleep(pause)
+                await arrival()
                 await connection.send(surplus)
             else:
                 await connection.send(answer() + surplus)
@@ -50,8 +50,8 @@ async def test_a_connection_with_something_unasked_is_not_used_again(
     async with raw_server(behave) as server, open_client(server.url) as client:
         first = await client.put(FEEDBACK)
         # Rubbish in the same packet spoils the answer before it, and it is asked for again.
-        assert first.kind is VerdictKind.APPLIED or (not pause and first.http_status is None)
-        await asyncio.sleep(0.03)
+        assert first.kind is VerdictKind.APPLIED or (not later and first.http_status is None)
+        await arrival(30)
         check(await client.put(FEEDBACK), Means.STORED)
     assert server.used == [1, 2]
 
@@ -64,14 +64,14 @@ async def test_an_unasked_answer_in_two_halves_is_not_taken_for_the_next_one(
     async def behave(connection: RawConnection) -> None:
         await connection.request()
         await connection.send(answer())
-        await asyncio.sleep(0.01)
+        await arrival()
         await connection.send(unasked[:12])
         await connection.request()
         await connection.send(unasked[12:] + answer())
 
     async with raw_server(behave) as server, open_client(server.url) as client:
         check(await client.put(FEEDBACK), Means.STORED)
-        await asyncio.sleep(0.03)
+        await arrival(30)
         check(await client.put(FEEDBACK), Means.NO_ANSWER)
 
 
@@ -138,7 +138,7 @@ async def test_connections_that_the_other_side_closed_while_idle_cost_no_request
             verdicts = await asyncio.gather(*(client.put(FEEDBACK) for _ in range(5)))
             for verdict in verdicts:
                 check(verdict, Means.STORED)
-            await asyncio.sleep(0.02)
+            await arrival()
     assert server.connections == len(server.requests) == 10
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import ExitStack, suppress
+from typing import NoReturn
 
+import aiohttp
 import pytest
 
 from importer.clarityq.responses import VerdictKind
@@ -18,7 +20,7 @@ from tests.support.answers import (
     head,
 )
 from tests.support.raw_server import RawConnection, raw_server
-from tests.support.wire import Open, check
+from tests.support.wire import Open, arrival, check
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +32,7 @@ async def test_a_body_that_is_spoilt_later_is_no_answer(spoilt: bytes, open_clie
     async def behave(connection: RawConnection) -> None:
         await connection.request()
         await connection.send(chunked(STORED[:9], end=b""))
-        await asyncio.sleep(0.05)
+        await arrival()
         await connection.send(spoilt)
         await connection.request()
 
@@ -55,7 +57,7 @@ async def test_silence_ends_a_call_and_its_connection_is_not_used_again(
             await connection.request()
         await connection.send(answer())
 
-    async with raw_server(behave) as server, open_client(server.url, read_timeout=0.1) as client:
+    async with raw_server(behave) as server, open_client(server.url, read_timeout=0.5) as client:
         verdict = await client.put(FEEDBACK)
         check(await client.put(FEEDBACK), Means.STORED)
     assert (verdict.kind, verdict.http_status) == (VerdictKind.TRANSIENT, None)
@@ -91,10 +93,10 @@ async def test_an_answer_that_is_slow_and_not_silent_is_waited_for(open_client: 
         await connection.request()
         await connection.send(head("HTTP/1.1 200 OK", f"Content-Length: {len(STORED)}"))
         for start in range(0, len(STORED), 30):
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.3)
             await connection.send(STORED[start : start + 30])
 
-    async with raw_server(behave) as server, open_client(server.url, read_timeout=0.4) as client:
+    async with raw_server(behave) as server, open_client(server.url, read_timeout=1.2) as client:
         check(await client.put(FEEDBACK), Means.STORED)
 
 
@@ -120,6 +122,19 @@ async def test_a_service_that_does_not_take_the_connection_ends_with_the_connect
     assert verdict.detail == "timed out while connecting"
 
 
+async def test_a_name_that_is_not_resolved_ends_with_the_connect_time_out(
+    open_client: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def resolve(*_: object, **__: object) -> NoReturn:
+        await asyncio.sleep(30)
+        raise AssertionError
+
+    monkeypatch.setattr(aiohttp.DefaultResolver, "resolve", resolve)
+    async with open_client("https://service.invalid", connect_timeout=0.1) as client:
+        verdict = await client.put(FEEDBACK)
+    assert (verdict.sent, verdict.detail) == (False, "timed out while connecting")
+
+
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200", answer()[:-5]])
 async def test_a_cancelled_call_leaves_no_connection_behind(sent: bytes, open_client: Open) -> None:
     async def behave(connection: RawConnection) -> None:
@@ -131,7 +146,7 @@ async def test_a_cancelled_call_leaves_no_connection_behind(sent: bytes, open_cl
 
     async with raw_server(behave) as server, open_client(server.url) as client:
         call = asyncio.create_task(client.put(FEEDBACK))
-        await asyncio.sleep(0.05)
+        await arrival(20)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call

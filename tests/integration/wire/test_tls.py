@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from tests.support.answers import (
     answer,
 )
 from tests.support.raw_server import RawConnection, raw_server
-from tests.support.wire import Open, check
+from tests.support.wire import Open, arrival, check
 
 pytestmark = pytest.mark.anyio
 
@@ -79,7 +78,7 @@ async def test_an_answer_that_ends_early_is_the_same_with_tls(
         open_client(server.url, ca_file=ca_file) as client,
     ):
         check(await client.put(FEEDBACK), case.means)
-        await asyncio.sleep(0.02)
+        await arrival()
         check(await client.put(FEEDBACK), Means.STORED)
 
 

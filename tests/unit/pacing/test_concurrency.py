@@ -37,6 +37,18 @@ def test_more_in_flight_than_a_service_has_workers_is_only_a_queue() -> None:
     assert pacer.limit(60, 60) is Limit.SERVICE
 
 
+class Hiccup(Service):
+    """A service that is slow once, for half a second."""
+
+    def answer(self, now: float) -> tuple[int, float, float | None]:
+        return 200, 0.2 if 3 < now < 3.5 else 0.05, None
+
+
+def test_a_large_window_that_shrank_for_a_moment_is_large_again_soon() -> None:
+    play = Play(Pacer(0, concurrency=1000, rate=None), Hiccup(), 12)
+    assert play.rate(8) >= 0.95 * 1000 / 0.05
+
+
 def test_a_busy_machine_gets_no_more_in_flight() -> None:
     play = Play(Pacer(0, concurrency=1000, rate=None), Service(latency=0.001), 5, busy=0.99)
     assert play.most_in_flight <= 64

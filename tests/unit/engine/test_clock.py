@@ -1,0 +1,22 @@
+"""What a run's clocks read."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from importer.engine import clock
+
+
+def test_a_wait_for_a_cpu_counts_as_cpu_and_is_not_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduling = tmp_path / "schedstat"
+    monkeypatch.setattr(clock, "_SCHEDULING", scheduling)
+    assert clock.cpu_wanted() <= time.process_time()
+    for text in ("", "1", "1 x 3"):
+        scheduling.write_text(text)
+        assert clock.cpu_wanted() <= time.process_time()
+    scheduling.write_text("5000000000 3000000000 7\n")
+    used = time.process_time()
+    assert 3 <= clock.cpu_wanted() - used < 4
