@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -161,4 +162,5 @@ class Findings:
     @classmethod
     def of_json(cls, text: str | bytes) -> Self:
         """Return the findings that `as_json` has made this of."""
-        return msgspec.json.decode(text, type=cls)
+        # The names of files may hold bytes that are not UTF-8, which msgspec's own reader refuses.
+        return msgspec.convert(json.loads(text), type=cls)
