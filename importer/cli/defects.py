@@ -66,9 +66,15 @@ def folder_at_work(settings: ImportSettings) -> Path | None:
     return max(folders, key=lambda folder: folder.stat().st_mtime, default=None)
 
 
+def _temporary_folder() -> Path | None:
+    with suppress(OSError):  # there is none where something can be written
+        return Path(tempfile.gettempdir())
+    return None
+
+
 def _written(details: str, folder: Path | None) -> Path | None:
     """Write the details to a private file and return its path; None if that is not possible."""
-    for place in (folder, Path(tempfile.gettempdir())):
+    for place in (folder, _temporary_folder()):
         if place is not None:
             path = place / _NAME.format(f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}")
             with (

@@ -107,8 +107,11 @@ def _verdict(summary: Summary) -> str:
 
 def _next_steps(summary: Summary, again: Again) -> list[str]:
     """Return what to do now, as commands to type."""
+    same = command_line(again.resume)
+    retry = command_line(["retry", path_argument(summary.folder), *again.of_retry])
     return next_steps(
         summary.end, summary.outcomes, summary.reasons, summary.files,
-        same=command_line(again.resume), of_file=again.import_file,
-        retry=command_line(["retry", str(summary.folder), *again.of_retry]),
+        # A retry may be of other rows only.
+        same=same, later=retry if again.resume[0] == "retry" else same, of_file=again.import_file,
+        retry=retry,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from importer.errors import UnfinishedJobError
@@ -51,23 +51,31 @@ def how_to_resume(folder: Path) -> str:
 
 def resume_command(record: Mapping[str, object]) -> str:
     """Return the command that resumes the job whose latest run had these settings."""
-    kept = {name: value for name, value in record.items() if name not in _BEGINNING}
-    return _command(kept)
+    return _command(record)
 
 
 def replacing_command(settings: ImportSettings) -> str:
     """Return the command of these settings with `--replace`."""
-    return _command({**settings.as_record(), "replace": True})
+    return _command(settings.as_record(), "--replace")
 
 
-def _command(record: Mapping[str, object]) -> str:
-    inputs = record["inputs"]
-    assert isinstance(inputs, Sequence)  # noqa: S101 -- a record holds a list of paths
-    plain = ImportSettings.of(inputs=inputs, product_id=record["product_id"]).as_record()
+def options_told(record: Mapping[str, object], without: Collection[str] = ()) -> list[str]:
+    """Return the options, as arguments, by which the settings of a run differ from the usual ones.
+
+    Those that only say how a job begins are left out, and those `without`.
+    """
+    plain = ImportSettings.of(inputs=record["inputs"], product_id=record["product_id"]).as_record()
     told = {
         name: value
         for name, value in record.items()
-        if name == "product_id" or value != plain.get(name)
+        if name not in (*_BEGINNING, *without)
+        and (name == "product_id" or value != plain.get(name))
     }
+    return arguments(told, SETTINGS_GROUPS.values())
+
+
+def _command(record: Mapping[str, object], *more: str) -> str:
+    inputs = record["inputs"]
+    assert isinstance(inputs, Sequence)  # noqa: S101 -- a record holds a list of paths
     words = ["clarityq-import", "run", *map(str, inputs)]
-    return shlex.join([*words, *arguments(told, SETTINGS_GROUPS.values())])
+    return shlex.join([*words, *options_told(record), *more])

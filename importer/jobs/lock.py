@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -36,7 +36,10 @@ def hold(jobs_dir: Path, name: str) -> Iterator[None]:
     except OSError as error:
         raise SettingsError(f"--jobs-dir {jobs_dir} cannot be written: {error.strerror}") from None
     try:
-        with open(holder, "w", encoding="utf-8", opener=private_opener) as file:
+        with (
+            suppress(OSError),  # who holds it is a help for others, and no more
+            open(holder, "w", encoding="utf-8", opener=private_opener) as file,
+        ):
             file.write(f"process {os.getpid()} on {socket.gethostname()}")
         yield
     finally:

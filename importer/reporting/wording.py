@@ -97,13 +97,15 @@ def next_steps(
     left_overs: Sequence[Path],
     *,
     same: str,
+    later: str,
     of_file: Callable[[Path], str],
     retry: str,
 ) -> list[str]:
     """Return what a person does after a run, one line for each step; empty if there is none.
 
-    `same` is the run's own command, `retry` the one that tries rows again, and `of_file` returns
-    the one that imports a left-over file: as text to type, or in words.
+    `same` is the run's own command, `later` the one for rows that are not completed, `retry` the
+    one that tries rows again, and `of_file` returns the one that imports a left-over file: as text
+    to type, or in words.
     """
     if end is RunEnd.DATA_LIMIT:
         return [
@@ -126,7 +128,7 @@ def next_steps(
                 f"missing job may have set: {of_file(path)} --as-new"
             )
         if kind is OutcomeKind.NOT_COMPLETED and overtaken < outcomes[kind]:
-            steps.append(f"To try the {rows} not completed again later: {same}")
+            steps.append(f"To try the {rows} not completed again later: {later}")
         elif kind is OutcomeKind.REJECTED or (
             kind is OutcomeKind.FAILED and again < outcomes[kind]
         ):

@@ -79,7 +79,7 @@ def why_not_sent(
         and known.body == body
         and known.rank > rules.floor
         and _is_recent(known.at, rules)
-        and not any(row.in_doubt and row.rank >= known.rank for row in unsure)
+        and not any(row.in_doubt and row.rank > known.rank for row in unsure)
     )
     return Reason.SAME_AS_STORED if is_unchanged else None
 

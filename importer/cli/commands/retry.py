@@ -20,8 +20,9 @@ from importer.cli.options import (
     jobs_folder,
     options_from,
 )
-from importer.cli.summary_view import ONCE, Again
+from importer.cli.summary_view import NOT_OF_LEFT_OVERS, ONCE, Again, path_argument
 from importer.errors import ExitCode, JournalError, SettingsError
+from importer.jobs.commands import options_told
 from importer.jobs.folders import find_job
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.model import OutcomeKind, Reason
@@ -98,7 +99,13 @@ def retry(
         request = Request.of(values, retry=Retry(kinds, tuple(map(Reason, reason)), folder.name))
     words = [] if only is None else ["--only", only]
     words += [word for one in reason for word in ("--reason", one)]
-    again = Again(["retry", job, *words, *typed(ctx, without=ONCE)], options=None)
+    keys = typed(ctx, groups=(KeySource,))
+    # Another abbreviation of its name may come to mean another job.
+    again = Again(
+        ["retry", path_argument(folder), *words, *typed(ctx, without=ONCE)],
+        [*options_told(runs[-1].settings, without=NOT_OF_LEFT_OVERS), *keys],
+        keys,
+    )
     code, _ = perform(request, again, files_read(ctx))
     return code
 
