@@ -4,10 +4,12 @@ import json
 import os
 import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from unittest.mock import patch
 
@@ -229,6 +231,12 @@ def spoil_half(journal: Path) -> None:
     journal.write_bytes(content[:4096] + os.urandom(len(content) - 4096))
 
 
+def spoil_content(journal: Path) -> None:
+    with closing(sqlite3.connect(journal)) as db:
+        db.execute("UPDATE outcome SET kind = 99")
+        db.commit()
+
+
 def hide(journal: Path) -> None:
     journal.parent.chmod(0)
 
@@ -238,6 +246,7 @@ def hide(journal: Path) -> None:
     [
         spoil_with_text,
         spoil_half,
+        spoil_content,
         Path.unlink,
         pytest.param(
             hide, marks=pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
