@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from importer.cli.app import cli
 from importer.cli.commands import run as run_module
-from importer.errors import DefectError, ExitCode, JournalError
+from importer.errors import DefectError, ExitCode, JournalError, StoppedError
 from tests.support.data import PRODUCT, conversation, write_csv
 from tests.support.shell import REHEARSAL, shell
 
@@ -160,6 +160,16 @@ def test_ctrl_c_at_any_moment_of_the_start_leaves_no_traceback() -> None:
         _, errors = process.communicate(timeout=20)
         assert process.returncode in (130, -signal.SIGINT), errors
         assert b"Traceback" not in errors
+
+
+def test_ctrl_c_that_python_has_wrapped_is_no_defect() -> None:
+    wrapped = RuntimeError("Error calling __set_name__ on 'Field' instance")
+    wrapped.__cause__ = KeyboardInterrupt()
+    with patch("importer.engine.run.Run.work", side_effect=wrapped):
+        done = CliRunner().invoke(cli, ["run", "отзывы.csv", *REHEARSAL.split()])
+    assert isinstance(done.exception, StoppedError)
+    assert done.exception.exit_code is ExitCode.SIGINT
+    assert "To resume: clarityq-import run" in str(done.exception)
 
 
 @pytest.mark.parametrize("deep", ["a = " + "[" * 100_000, "a" + ".a" * 2000 + " = 1"])
