@@ -13,7 +13,7 @@ from pathlib import Path
 
 from importer.common.files import private_opener
 from importer.common.text import shell_word
-from importer.errors import DefectError, ImporterError, JournalError
+from importer.errors import DefectError, ExitCode, ImporterError, JournalError, StoppedError
 from importer.jobs.identity import job_name
 from importer.settings import ImportSettings
 
@@ -47,6 +47,8 @@ def explained(
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     kept = f". What was recorded is kept. To resume: {resume}" if resume else ""
+    if _is_ctrl_c(error):
+        return StoppedError(ExitCode.SIGINT, f"stopped{kept}")
     words = redact(str(error)).strip().splitlines() or [""]
     if isinstance(error, MemoryError) or any(map(words[0].endswith, _LACK_OF_MEMORY)):
         return JournalError(f"there is not enough memory for this{kept}")
@@ -58,6 +60,13 @@ def explained(
         where = "" if frame is None else f" in {Path(frame.filename).name}, line {frame.lineno}"
         return DefectError(f"{text}. Please report it (it was raised{where})")
     return DefectError(f"{text}. Please report it; the details are in {shell_word(str(path))}")
+
+
+def _is_ctrl_c(error: BaseException | None) -> bool:
+    """Return whether Ctrl-C is the cause: Python wraps it while it makes a class."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__
+    return error is not None
 
 
 def folder_at_work(settings: ImportSettings) -> Path | None:

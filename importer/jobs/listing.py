@@ -86,6 +86,9 @@ def list_jobs(jobs_dir: Path) -> Listing:
             except JournalError as error:
                 unreadable[record.name] = str(error)
                 continue
+            except (ValueError, LookupError) as error:
+                unreadable[record.name] = f"its journal holds what cannot be ({error})"
+                continue
             running = held and run is not None and run.end is None and record.folder == newest
             is_last = record.number == len(records)
             jobs.append(ListedJob(record, key, record.folder, totals, run, running, is_last))
