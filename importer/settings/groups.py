@@ -177,7 +177,7 @@ class Timeouts(Group, table="timeouts"):
         flag="--total-timeout",
     )  # fmt: skip
     late_effect: Duration = option(
-        30.0, "How long a timed-out request may still take effect.", between=(0.0, _MONTH)
+        30.0, "How long a request without an answer may still take effect.", between=(0.0, _MONTH)
     )
     grace: Duration = option(
         30.0, "How long requests in flight may take when the run is stopped.",
@@ -212,21 +212,19 @@ class AbortRules(Group, table="abort_rules"):
 class LedgerUse(Group, table="ledger"):
     """What is kept of the product from job to job."""
 
-    skip_unchanged: bool = option(
-        False, "Send only what differs from what was last stored; keeps a ledger."
-    )
+    skip_unchanged: bool = option(False, "Send only what differs from what was last stored.")
     refresh_after: Duration | None = option(
         None, "Send unchanged rows again that were stored so long ago.", between=(0.0, _DECADE),
         unset="never",
     )  # fmt: skip
-    carry_over: bool = option(False, "First send what earlier jobs have left over; keeps a ledger.")
+    carry_over: bool = option(False, "Also send what earlier jobs have left over or not finished.")
 
 
 class JobRules(Group, table="job"):
     """Where jobs are kept, and how a run treats its job."""
 
     jobs_dir: Path = option(Path("clarityq-jobs"), "Folder of the jobs.")
-    restart: bool = option(False, "Start over, even if an unfinished job could be resumed.")
+    restart: bool = option(False, "Start over, and give up the unfinished job of this command.")
     replace: bool = option(
         False, "Give up the unfinished job of the product for good, and begin this one."
     )
@@ -242,7 +240,7 @@ class JobRules(Group, table="job"):
         unset="never",
     )  # fmt: skip
     wait_for_lock: Duration = option(
-        0.0, "How long to wait for another run of the same job or product to end.",
+        0.0, "How long to wait for another run of the product to end.",
         between=(0.0, _MONTH),
     )  # fmt: skip
 

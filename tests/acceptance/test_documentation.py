@@ -1,5 +1,6 @@
 """The commands that the documentation shows do what it shows."""
 
+import json
 import os
 import re
 import shutil
@@ -7,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from importer.cli.reference import options_page, schema_page
 from importer.errors import ExitCode
 from importer.model import OutcomeKind, RunEnd, Warn
 from importer.sandbox.faults import FAULT_NAMES
+from tests.support.data import PRODUCT
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs/reference.md").read_text("utf-8")
@@ -59,7 +62,31 @@ def test_the_page_of_options_is_what_the_commands_have() -> None:
     assert schema == schema_page(), "python -m importer.cli.reference docs"
 
 
+@pytest.mark.parametrize(
+    "command", [["check"], ["plan", "--sandbox", "--product-id", PRODUCT, "--max-rejected", "0"]]
+)
+def test_the_json_of_check_and_plan_has_the_keys_of_its_schema(command: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "importer", *command, str(ROOT / "samples/messy.csv"), "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    printed = json.loads(done.stdout)
+    schema = json.loads((ROOT / "docs/check.schema.json").read_text("utf-8"))
+    jsonschema.validate(printed, schema, format_checker=jsonschema.FormatChecker())
+    assert printed["exit_code"] == done.returncode
+    assert set(printed) == set(schema["required"])
+    for part in ("findings", "plan"):
+        assert set(printed[part] or ()) <= set(schema["$defs"][part]["required"])
+
+
+def test_the_schema_of_the_summary_has_every_end() -> None:
+    schema = json.loads((ROOT / "docs/summary.schema.json").read_text("utf-8"))
+    assert set(schema["properties"]["end"]["enum"]) == set(RunEnd)
+
+
 def test_the_reference_names_everything_that_has_a_name() -> None:
     names = [*OutcomeKind, *RunEnd, *Warn, *FAULT_NAMES]
-    assert [name for name in names if f"`{name}" not in REFERENCE] == []
+    assert [name for name in names if not re.search(f"`{name}[`=]", REFERENCE)] == []
     assert [code for code in ExitCode if str(int(code)) not in REFERENCE] == []
