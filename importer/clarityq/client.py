@@ -133,7 +133,8 @@ class FeedbackClient:
             verdict = verdict._replace(detail=f"{verdict.detail}, to {place}")
         if verdict.updated_at is not None:
             moment = printable(self._key.redact(verdict.updated_at))[:_MOMENT_LIMIT]
-            verdict = verdict._replace(updated_at=moment)
+            if moment != verdict.updated_at:
+                verdict = verdict._replace(updated_at=moment)
         if verdict.detail:
             verdict = verdict._replace(detail=self._key.redact(verdict.detail))
         return verdict

@@ -216,8 +216,11 @@ def describe(status: int, body: bytes | None) -> str:
 
 def printable(text: str) -> str:
     """Return foreign `text` on one line, without control characters, cut to a bound."""
-    line = re.sub(r"\s+", " ", text).strip()
-    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    line = text
+    if not line.isprintable() or "  " in line:
+        line = re.sub(r"\s+", " ", line)
+        line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    line = line.strip()
     return line if len(line) <= _QUOTE_LIMIT else line[: _QUOTE_LIMIT - 1] + "…"
 
 

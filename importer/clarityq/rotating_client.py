@@ -59,7 +59,7 @@ class RotatingClient:
         """Set the feedback of one conversation."""
         client = self._client
         verdict = await client.put(feedback)
-        if await self._is_to_be_repeated(client, verdict):
+        if self._is_refused(client, verdict) and await self._has_another_key(client):
             verdict = await self._client.put(feedback)
         return verdict
 
@@ -67,15 +67,17 @@ class RotatingClient:
         """Ask whether a conversation is completed."""
         client = self._client
         verdict = await client.status(conversation_id)
-        if await self._is_to_be_repeated(client, verdict):
+        if self._is_refused(client, verdict) and await self._has_another_key(client):
             verdict = await self._client.status(conversation_id)
         return verdict
 
-    async def _is_to_be_repeated(self, client: FeedbackClient, verdict: Verdict) -> bool:
-        if verdict.kind is not VerdictKind.KEY_REFUSED:
-            if verdict.kind in _ACCEPTED:
-                self._accepted = client
-            return False
+    def _is_refused(self, client: FeedbackClient, verdict: Verdict) -> bool:
+        if verdict.kind in _ACCEPTED:
+            self._accepted = client
+        return verdict.kind is VerdictKind.KEY_REFUSED
+
+    async def _has_another_key(self, client: FeedbackClient) -> bool:
+        """Return whether the key is another one by now than that of the client; look if need be."""
         async with self._lock:
             # Of the requests that are refused together, only the first one reads the key.
             if client is self._client and client is self._accepted:
