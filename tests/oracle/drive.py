@@ -107,7 +107,15 @@ class Ended:
     def steps(self) -> list[list[str]]:
         """The commands that were printed as next steps, split as a shell does."""
         found = [_STEP.search(line.rstrip()) for line in self.text.splitlines()]
-        return [shlex.split(match[1].rstrip("`'.")) for match in found if match]
+        return [_words(match[1]) for match in found if match]
+
+
+def _words(command: str) -> list[str]:
+    """Take a command apart as a shell does; a sentence or quotes may end behind it."""
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return shlex.split(command.rstrip("`'."))
 
 
 class Running:
@@ -146,11 +154,8 @@ class Desk:
         self.prefix: list[str] = []
         """A command that runs the command, such as one that shifts its clock."""
         self.printed: list[str] = []
-
-    @property
-    def jobs_folder(self) -> Path:
-        """The default jobs folder."""
-        return self.folder / "clarityq-jobs"
+        self.jobs_folder = folder / "clarityq-jobs"
+        """The default jobs folder, unless a story moves it."""
 
     def write(self, name: str, lines: Iterable[Row]) -> Path:
         """Write an input with the usual three columns."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
 
 from tests.oracle.answers import Feedback
 from tests.oracle.requests import Request
@@ -22,6 +23,7 @@ ENDS = {
     "redirected": 3,
     "proxy_refused": 3,
     "time_box": 6,
+    "data_limit": 7,
     "sigint": 130,
     "sigterm": 143,
     "sighup": 129,
@@ -37,42 +39,46 @@ def exit_code(end: str, outcomes: Mapping[str, int]) -> int:
     return 5 if outcomes.get("not_completed") else 0
 
 
-@dataclass(frozen=True)
+Rank = tuple[int, int]
+"""The job that first brought the row, and the job that brought this version of it."""
+
+
+@dataclass
 class Brought:
     """One row as a job brought it, and what the job says has become of it."""
 
-    rank: tuple[int, int]
-    """The job that first brought the row, and the job that brought this version of it."""
-
+    rank: Rank
     position: int
     """Its place in the job: of several rows of a conversation, the last valid one counts."""
 
     conversation: str
     feedback: Feedback
-    outcome: str
+    outcome: str = "pending"
+    reason: str = ""
+    sent: list[Request] = field(default_factory=list)
+    """The requests that carried it in this job."""
+
+    given_up: bool = False
+    """Whether its job was given up, so that nobody promises to settle it."""
 
     @property
     def place(self) -> tuple[int, int, int]:
         """What rows of one conversation are compared by."""
         return (*self.rank, self.position)
 
+    @property
+    def may_have_taken_effect(self) -> bool:
+        """Tell whether some request for the row was stored, or had no definite answer."""
+        return any(put.answered == "200" or not put.definite for put in self.sent)
+
 
 class Model:
     """Judges the service's state from what was brought and from what the service saw."""
 
-    def __init__(self, brought: Iterable[Brought], log: Sequence[Request]) -> None:
+    def __init__(self, brought: Iterable[Brought]) -> None:
         self._rows: dict[str, list[Brought]] = {}
         for row in sorted(brought, key=lambda row: row.place, reverse=True):
             self._rows.setdefault(row.conversation, []).append(row)
-        self._puts: dict[tuple[str, Feedback], list[Request]] = {}
-        for put in log:
-            if put.method == "PUT":
-                self._puts.setdefault((put.conversation, put.feedback), []).append(put)
-
-    def may_have_taken_effect(self, row: Brought) -> bool:
-        """Tell whether some request for the row was stored, or had no definite answer."""
-        puts = self._puts.get((row.conversation, row.feedback), [])
-        return any(put.answered == "200" or not put.definite for put in puts)
 
     def allowed(self, conversation: str) -> set[Feedback]:
         """Return what the conversation may hold when nothing can take effect any more.
@@ -83,29 +89,37 @@ class Model:
         for row in self._rows.get(conversation, []):
             if row.outcome in SET:
                 return states | {row.feedback}
-            if self.may_have_taken_effect(row):
+            if row.may_have_taken_effect:
                 states.add(row.feedback)
         return states | {NOTHING}
 
-    def complaints(self, state: Mapping[str, Feedback], *, all_ended: bool = True) -> list[str]:
+    def complaints(self, state: Mapping[str, Feedback], *, all_ended: bool = True) -> Iterator[str]:
         """Compare a quiescent service with the promises, and say in words what is wrong."""
-        found = []
         for conversation, rows in sorted(self._rows.items()):
             holds, allowed = state.get(conversation, NOTHING), self.allowed(conversation)
             if holds not in allowed:
-                found.append(
-                    f"{conversation} holds {holds}, allowed is {sorted(map(str, allowed))}"
-                )
-            if all_ended and rows[0].outcome not in SETTLED:
-                found.append(f"{conversation}: its last row is {rows[0].outcome}")
-            found.extend(self._unfounded(row) for row in rows if self._unfounded(row))
-        return found
+                yield f"{conversation} holds {holds}, allowed is {sorted(map(str, allowed))}"
+            if all_ended:
+                yield from _unsettled(rows)
+            yield from (claim for row in rows for claim in _unfounded(row))
 
-    def _unfounded(self, row: Brought) -> str:
-        """Say so if the service never gave the answer that an outcome claims."""
-        answers = [p.answered for p in self._puts.get((row.conversation, row.feedback), [])]
-        if row.outcome == "succeeded" and "200" not in answers:
-            return f"{row} succeeded, but the answers were {answers}"
-        if row.outcome == "failed" and not answers:
-            return f"{row} failed, but was never sent"
-        return ""
+
+def _unsettled(rows: list[Brought]) -> Iterator[str]:
+    """Complain if the highest-ranked row that was not given up never came to its end."""
+    for _, same in groupby(rows, lambda row: row.place):
+        # A row that was carried over is in two jobs, and one of them settles it.
+        brought = list(same)
+        if any(row.outcome in SETTLED for row in brought):
+            return
+        if not any(row.given_up for row in brought):
+            yield f"{brought[0].conversation}: its last row is {brought[0].outcome}"
+            return
+
+
+def _unfounded(row: Brought) -> Iterator[str]:
+    """Complain if the service never gave the answer that an outcome claims."""
+    answers = [put.answered for put in row.sent]
+    if row.outcome == "succeeded" and "200" not in answers:
+        yield f"{row.conversation}: {row.feedback} succeeded, but the answers were {answers}"
+    if row.outcome == "failed" and not answers:
+        yield f"{row.conversation}: {row.feedback} failed, but was never sent"

@@ -25,6 +25,9 @@ class Request:
     answered: str = ""
     """The status, or how the connection ended; empty while the request is in flight."""
 
+    def __str__(self) -> str:
+        return f"request {self.number} for {self.conversation}: {self.feedback}, {self.answered}"
+
     @property
     def feedback(self) -> Feedback:
         """What the service holds once this request has taken effect."""

@@ -29,10 +29,26 @@ Rule = Callable[[Request], Answer | None]
 """Decides about a PUT, or leaves it to the next rule."""
 
 
+@dataclass(frozen=True)
+class Effect:
+    """What a conversation held from then on."""
+
+    after: int
+    """How many requests had come by then."""
+
+    conversation: str
+    feedback: Feedback
+
+
 @dataclass
 class _Late:
     request: Request
     timer: asyncio.TimerHandle
+
+    @property
+    def overdue(self) -> bool:
+        """Tell whether its window is over, and only this busy machine has not noticed yet."""
+        return self.timer.when() < asyncio.get_running_loop().time()
 
 
 class Service:
@@ -41,6 +57,7 @@ class Service:
     def __init__(self) -> None:
         self.state: dict[str, Feedback] = {}
         self.log: list[Request] = []
+        self.effects: list[Effect] = []
         self.overlaps: list[tuple[Request, Request]] = []
         self.statuses: dict[str, list[str]] = {}
         self.looks: dict[str, int] = defaultdict(int)
@@ -252,13 +269,18 @@ class Service:
 
     def _store(self, request: Request) -> None:
         with self._changed:
-            self.state[request.conversation] = request.feedback
+            self._hold(request)
             for late in list(self._late):
                 if request.differs_from(late.request):
                     late.timer.cancel()
                     self._late.remove(late)
-                    self.state[request.conversation] = late.request.feedback
+                    if not late.overdue:
+                        self._hold(late.request)
             self._changed.notify_all()
+
+    def _hold(self, request: Request) -> None:
+        self.state[request.conversation] = request.feedback
+        self.effects.append(Effect(len(self.log), request.conversation, request.feedback))
 
     async def _send(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.oracle.answers import Feedback
 from tests.oracle.drive import conversation
 from tests.oracle.model import NOTHING, Brought, Model, exit_code
 from tests.oracle.requests import Request
@@ -18,16 +19,24 @@ def put(feedback: tuple[str, str], answered: str) -> Request:
     return Request(0, 0.0, 1, "PUT", "", "", ONE, body, 1, answered)
 
 
-def model(old: str, new: str, *log: Request) -> Model:
+def model(old: str, new: str, *log: Request, given_up: bool = False) -> Model:
     """Return a model of two jobs, with the outcomes that they gave to their rows."""
-    return Model([Brought((1, 1), 1, ONE, OLD, old), Brought((2, 2), 1, ONE, NEW, new)], log)
+    rows = [Brought((1, 1), 1, ONE, OLD, old), Brought((2, 2), 1, ONE, NEW, new, given_up=given_up)]
+    for row in rows:
+        row.sent = [put for put in log if put.feedback == row.feedback]
+    return Model(rows)
+
+
+def complaints(judge: Model, holds: Feedback, *, all_ended: bool = True) -> list[str]:
+    """Return what the model says of a service that holds this for the conversation."""
+    return list(judge.complaints({ONE: holds}, all_ended=all_ended))
 
 
 def test_only_the_highest_row_that_is_set_is_allowed() -> None:
     judge = model("succeeded", "succeeded", put(OLD, "200"), put(NEW, "200"))
     assert judge.allowed(ONE) == {NEW}
-    assert judge.complaints({ONE: OLD})
-    assert judge.complaints({ONE: NEW}) == []
+    assert complaints(judge, OLD)
+    assert complaints(judge, NEW) == []
 
 
 def test_a_refused_row_leaves_the_one_before_and_nothing_else() -> None:
@@ -49,13 +58,27 @@ def test_a_row_in_doubt_below_the_one_that_is_set_is_not_allowed() -> None:
 def test_what_nobody_set_holds_nothing_and_claims_need_an_answer() -> None:
     assert model("failed", "failed", put(OLD, "422")).allowed(ONE) == {NOTHING}
     claims = model("superseded", "succeeded", put(NEW, "422"))
-    assert any("succeeded, but" in complaint for complaint in claims.complaints({ONE: NEW}))
+    assert any("succeeded, but" in complaint for complaint in complaints(claims, NEW))
 
 
 def test_rows_that_are_not_settled_are_complained_about_once_all_jobs_have_ended() -> None:
     judge = model("succeeded", "superseded", put(OLD, "200"))
-    assert judge.complaints({ONE: OLD})
-    assert judge.complaints({ONE: OLD}, all_ended=False) == []
+    assert complaints(judge, OLD)
+    assert complaints(judge, OLD, all_ended=False) == []
+
+
+def test_a_row_that_was_given_up_need_not_be_settled_but_may_have_got_further() -> None:
+    assert complaints(model("succeeded", "pending", put(OLD, "200"), given_up=True), OLD) == []
+    sent = model("succeeded", "pending", put(OLD, "200"), put(NEW, "reset"), given_up=True)
+    assert sent.allowed(ONE) == {OLD, NEW}
+    assert complaints(model("pending", "pending", given_up=True), NOTHING)
+
+
+def test_a_row_that_was_carried_over_is_settled_by_the_job_that_took_it() -> None:
+    left = Brought((1, 1), 1, ONE, OLD, "pending")
+    taken = Brought((1, 1), 1, ONE, OLD, "succeeded", sent=[put(OLD, "200")])
+    assert complaints(Model([left, taken]), OLD) == []
+    assert complaints(Model([left]), NOTHING)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,302 @@
+"""Plays a history as a person and a cron job would, and writes down what happened."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+from collections.abc import Sequence
+
+from tests.oracle.drive import Desk, Ended, Job
+from tests.oracle.judge import Judge
+from tests.oracle.model import Brought, Rank
+from tests.oracle.nights import History, Step
+from tests.oracle.operator import LATE_EFFECT, PACE, Operator
+from tests.oracle.record import OVER, UNFINISHED, Begun, Command, Fate, Left, own_rows
+
+MOST = 8
+"""Commands that it may take to end a job once nothing interrupts it; a bound, not a promise."""
+
+LEFT_OVERS = ("not_completed", "failed", "rejected")
+
+
+class Player:
+    """Plays one history on one desk, and hands all that happened to the judge."""
+
+    def __init__(self, desk: Desk, history: History) -> None:
+        self.desk = desk
+        self.operator = Operator(desk, history)
+        self.jobs: list[Begun] = []
+        self.complaints = self.operator.complaints
+        self._service = desk.service
+        self._history = history
+
+    def play(self) -> list[str]:
+        """Do every step, then what is left to do; return all complaints."""
+        for step in self._history.steps:
+            self._do(step)
+            if self._history.kind.waits:
+                self._service.quiescent()
+        for _ in range(MOST):
+            job = self._unfinished()
+            if job is not None:
+                self._go_on(Step("finish", job.night), job)
+        ended = self._unfinished() is None
+        if not ended:
+            self.complaints.append("J2: the last job does not come to its end")
+        state = self._service.quiescent()
+        for job in self.jobs:
+            self._export(job)
+        judge = Judge(self.jobs, self._service, LATE_EFFECT)
+        return self.complaints + judge.complaints(state, all_ended=ended)
+
+    # The steps.
+
+    def _do(self, step: Step) -> None:
+        self.operator.not_completed(step.unready)
+        {
+            "night": self._night,
+            "again": self._again,
+            "fix": self._fix,
+            "prune": self._prune,
+            "move": self._move,
+            "lose ledger": self._lose_ledger,
+            "lose job": self._lose_job,
+        }[step.what](step)
+
+    def _night(self, step: Step) -> None:
+        name = f"night{step.night}.csv"
+        self.desk.write(name, self._history.nights[step.night])
+        number = len(self.jobs) + 1
+        lines = self._history.nights[step.night]
+        self._begin(step, self._line(name, step), own_rows(lines, [(number, number)] * len(lines)))
+
+    def _again(self, step: Step) -> None:
+        """Give the same command for the latest job of a night, or retry it."""
+        found = [job for job in self.jobs if job.night == step.night and job.here]
+        if not found:
+            return
+        job = found[-1]
+        if job.fate in {Fate.GIVEN_UP, Fate.REPLACED}:
+            return
+        outcomes = self._job(job).outcomes if job.fate is Fate.ENDED else {}
+        if outcomes.get("failed") and not outcomes.get("not_completed"):
+            self._retry(step, job)
+        elif job.fate is Fate.UNFINISHED or outcomes.get("not_completed"):
+            self._go_on(step, job)
+        else:
+            self._begin(step, list(job.line), self._anew(job))
+
+    def _fix(self, step: Step) -> None:
+        """Fix a left-over file of a job that has ended, and pass it on."""
+        found = [job for job in self.jobs if job.night == step.night and job.here]
+        found = [job for job in found if job.fate is not Fate.UNFINISHED]
+        for job in found:
+            for name in LEFT_OVERS:
+                left = self._job(job).left(name)
+                if left:
+                    self._pass_on(step, left)
+                    return
+
+    def _pass_on(self, step: Step, left: list[dict[str, str]]) -> None:
+        number = len(self.jobs) + 1
+        for line in left:
+            line["comment"] = f"fix {number} of {line['comment']}"
+            if line["rating"] == "dunno":
+                line["rating"] = "POSITIVE"
+        name = f"fixed{number}.csv"
+        with (self.desk.folder / name).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, left[0].keys())
+            writer.writeheader()
+            writer.writerows(left)
+        origins = {known.folder: known.number for known in self.jobs}
+        ranks: list[Rank] = [(origins[line["job"]], number) for line in left]
+        lines = [(line["conversation_id"], line["rating"], line["comment"]) for line in left]
+        self._begin(step, self._line(name, step), own_rows(lines, ranks))
+
+    def _prune(self, step: Step) -> None:
+        for job in self.jobs:
+            self._export(job)
+        ended = self.operator.tell(step, ["jobs", "prune", "--keep-last", str(step.night % 3 + 1)])
+        assert ended.code == 0, ended.text
+        here = self._folders()
+        for job in self.jobs:
+            if job.here and job.folder not in here:
+                job.here = False
+                if job.fate is Fate.UNFINISHED and job.sent_anything:
+                    self.complaints.append(f"J11: an unfinished job was pruned: {job.folder}")
+
+    def _move(self, step: Step) -> None:
+        if self.desk.jobs_folder.exists():
+            where = self.desk.folder / f"moved {step.night} {len(self.operator.diary)}"
+            shutil.move(self.desk.jobs_folder, where)
+            self.desk.jobs_folder = where
+            self.operator.diary.append(f"{step}: to {where.name}")
+
+    def _lose_ledger(self, step: Step) -> None:
+        for path in self.desk.jobs_folder.glob("ledger-*.sqlite*"):
+            if step.night % 2 and path.suffix == ".sqlite":
+                path.write_bytes(b"no database " * 1000)
+            else:
+                path.unlink()
+        self.operator.diary.append(str(step))
+
+    def _lose_job(self, step: Step) -> None:
+        """Lose the folder of a job that has ended, and the ledger that knew of it."""
+        found = [
+            job for job in self.jobs[:-1] if job.night == step.night and job.here
+            and job.fate is not Fate.UNFINISHED
+        ]  # fmt: skip
+        if found:
+            job = found[-1]
+            self._export(job)
+            shutil.rmtree(self.desk.jobs_folder / job.folder)
+            job.here = False
+            job.lost_at = len(self._service.log)
+            self._lose_ledger(step)
+
+    # The commands.
+
+    def _line(self, name: str, step: Step) -> list[str]:
+        return self.desk.run_line(name, options=step.options, **PACE)
+
+    def _go_on(self, step: Step, job: Begun) -> None:
+        """Give the same command for a job that is unfinished, or not completed."""
+        before = self._folders()
+        ended, command = self._in_order(step, [*job.line], job)
+        if self._folders() - before:
+            self.complaints.append(f"J4: not the same job, but a new one: {command.words}")
+            self._register(step, job.line, self._anew(job), before, [command])
+            job = self.jobs[-1]
+        self._noted(job, ended, command)
+
+    def _retry(self, step: Step, job: Begun) -> None:
+        line = ["retry", str(self.desk.jobs_folder / job.folder), *_flags(self._line("x", step))]
+        ended, command = self._in_order(step, line, job)
+        # Nothing that may be tried again is left, or other jobs forbid it: that is an end as well.
+        if ended.code == 2 and not ended.steps and command.first == command.last:
+            return
+        self._noted(job, ended, command)
+
+    def _begin(self, step: Step, line: list[str], rows: list[Brought]) -> None:
+        """Begin a job, in whose way another may be."""
+        before = self._folders()
+        ended, command = self._in_order(step, line, None)
+        if ended.code == 2 and ended.steps:
+            return
+        commands = [command]
+        # What is broken off before its first request is done again at once.
+        while ended.code in UNFINISHED and command.first == command.last and len(commands) < 4:
+            if not self._folders() - before:
+                commands.clear()
+            ended, command = self._in_order(Step("at once", step.night, way=step.way), line, None)
+            commands.append(command)
+        if ended.code == 2 and ended.steps:
+            return
+        if not self._folders() - before:
+            self.complaints.append(f"J4: no new job: {commands[-1].words}: {ended.text}")
+            return
+        self._register(step, line, rows, before, commands)
+        self._noted(self.jobs[-1], ended, command)
+
+    def _anew(self, job: Begun) -> list[Brought]:
+        """Return the rows of a job as its command brings them once more."""
+        number = len(self.jobs) + 1
+        return [Brought((number, number), r.position, r.conversation, r.feedback) for r in job.rows]
+
+    def _register(
+        self,
+        step: Step,
+        line: Sequence[str],
+        rows: list[Brought],
+        before: set[str],
+        commands: list[Command],
+    ) -> None:
+        """Enter the job whose folder is new; the last of the commands is entered when noted."""
+        unfinished, new = self._unfinished(), self._folders() - before
+        folder = max(new, key=lambda name: (self.desk.jobs_folder / name).stat().st_ctime_ns)
+        carries, skips = "--carry-over" in line, "--skip-unchanged" in line
+        job = Begun(len(self.jobs) + 1, step.night, folder, tuple(line), rows, carries, skips)
+        job.commands = commands[:-1]
+        self.jobs.append(job)
+        if unfinished is not None:
+            unfinished.fate, unfinished.over_at = Fate.REPLACED, commands[0].first
+            if not carries and unfinished.sent_anything:
+                self.complaints.append(f"A2: {unfinished.folder} was unfinished: {commands[0]}")
+
+    def _in_order(self, step: Step, line: list[str], job: Begun | None) -> tuple[Ended, Command]:
+        """Do a command; where an unfinished job is in the way, do about it what the step says."""
+        ended, command = self.operator.command(step, line)
+        unfinished = self._unfinished()
+        if ended.code != 2 or unfinished is None or unfinished is job:
+            return ended, command
+        if command.last > command.first:
+            self.complaints.append(f"A2: exit 2, but requests were sent: {command.words}")
+        resume = [s for s in ended.steps if "--replace" not in s]
+        replace = [s for s in ended.steps if "--replace" in s]
+        if not (resume and replace):
+            if line[0] == "run":
+                self.complaints.append(f"A2: not two commands: {command.words}: {ended.text}")
+            return ended, command
+        if step.way == "resume":
+            for _ in range(MOST):
+                if unfinished.fate is Fate.UNFINISHED:
+                    self._noted(unfinished, *self.operator.command(Step("resume"), resume[0][1:]))
+        elif step.way == "abandon":
+            folder = str(self.desk.jobs_folder / unfinished.folder)
+            done = self.operator.tell(Step("abandon"), ["jobs", "abandon", folder])
+            assert done.code == 0, done.text
+            self._give_up(unfinished)
+        elif step.way == "replace" and line[0] == "run" and job is None:
+            self._give_up(unfinished)
+            line = replace[0][1:]
+        else:
+            return ended, command
+        return self.operator.command(step, line)
+
+    def _give_up(self, job: Begun) -> None:
+        job.fate = Fate.GIVEN_UP
+        job.over_at = len(self._service.log)
+
+    # What is known of the jobs.
+
+    def _noted(self, job: Begun, ended: Ended, command: Command) -> None:
+        job.commands.append(command)
+        if ended.code == 2 and command.first == command.last:
+            # Another job forbids it; what the job is stays.
+            return
+        if ended.code not in UNFINISHED | OVER:
+            self.complaints.append(f"E1: {command.words}: {ended.text}")
+        if ended.code in OVER and job.fate is Fate.UNFINISHED:
+            job.fate, job.over_at = Fate.ENDED, command.last
+        folder = self._job(job)
+        left = {line["conversation_id"] for line in folder.left("not_completed")}
+        left |= {
+            line["conversation_id"]
+            for line in folder.left("failed")
+            if line["reason"] == "retries_exhausted"
+        }
+        if ended.code in OVER:
+            job.lefts.append(Left(command.last, frozenset(left)))
+
+    def _unfinished(self) -> Begun | None:
+        found = [job for job in self.jobs if job.fate is Fate.UNFINISHED]
+        return found[-1] if found else None
+
+    def _folders(self) -> set[str]:
+        found = {p.parent.name for p in self.desk.jobs_folder.glob("*/journal.sqlite")}
+        return {name for name in found if not re.match(r"empty-", name)}
+
+    def _job(self, job: Begun) -> Job:
+        return Job(self.desk.jobs_folder / job.folder)
+
+    def _export(self, job: Begun) -> None:
+        """Remember the outcomes of all rows, as long as the job can tell them."""
+        if job.here:
+            job.exported = self.desk.outcomes(self._job(job))
+
+
+def _flags(line: list[str]) -> list[str]:
+    """Return the options of a command that decide its pace, which `retry` takes as well."""
+    at = line.index("--base-url") + 2
+    return [part for part in line[at:] if part not in {"--skip-unchanged", "--carry-over"}]

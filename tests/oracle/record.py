@@ -1,0 +1,116 @@
+"""What is known of the jobs of a history: what they brought, and what was done to them when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from tests.oracle.model import Brought, Rank
+
+UNFINISHED = {3, 6, 129, 130, 143, -9, -15}
+OVER = {0, 1, 5}
+VALID = {"POSITIVE", "NEGATIVE"}
+
+
+class Fate(Enum):
+    """What has become of a job."""
+
+    UNFINISHED = auto()
+    ENDED = auto()
+    GIVEN_UP = auto()
+    REPLACED = auto()
+
+
+@dataclass
+class Command:
+    """One command at work on a job: the requests that came meanwhile, and when it was."""
+
+    words: str
+    first: int
+    last: int
+    """From the first to before the last of the service's log."""
+
+    began: float
+    ended: float
+    code: int
+    broken_off: bool
+    """Answers may be lost: it was killed, or the service was."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """The left-overs of a job as its files showed them from then on."""
+
+    after: int
+    conversations: frozenset[str]
+
+
+@dataclass
+class Begun:
+    """One job of a history."""
+
+    number: int
+    night: int
+    folder: str
+    line: tuple[str, ...]
+    """The command that resumes it."""
+
+    rows: list[Brought]
+    carries: bool = False
+    skips: bool = False
+    carried: list[Brought] = field(default_factory=list)
+    """Rows of earlier jobs that it took over, as far as they can be told."""
+
+    listed: set[str] = field(default_factory=set)
+    """The conversations of all rows that it took over."""
+
+    commands: list[Command] = field(default_factory=list)
+    lefts: list[Left] = field(default_factory=list)
+    fate: Fate = Fate.UNFINISHED
+    over_at: int = -1
+    """How many requests had come when it ended or was given up; -1 before."""
+
+    lost_at: int = -1
+    """How many requests had come when its folder and the ledger were lost; -1 before."""
+
+    here: bool = True
+    exported: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def began_at(self) -> int:
+        """How many requests had come when it began."""
+        return self.commands[0].first
+
+    @property
+    def sent_anything(self) -> bool:
+        """Tell whether requests came while it was at work."""
+        return any(command.last > command.first for command in self.commands)
+
+    def over_by(self, count: int) -> bool:
+        """Tell whether it had ended, one way or the other, when so many requests had come."""
+        return -1 < self.over_at <= count
+
+    def winners(self) -> dict[str, Brought]:
+        """Return the row of each conversation that the job promises to bring."""
+        return {row.conversation: row for row in self.rows if row.feedback[0] in VALID}
+
+    def brought(self) -> Iterator[Brought]:
+        """Return the rows that may be sent, those taken over included."""
+        yield from self.winners().values()
+        yield from self.carried
+
+    def left_by(self, count: int) -> frozenset[str]:
+        """Return the conversations that its files named as left over at that time."""
+        known = [left.conversations for left in self.lefts if left.after <= count]
+        return known[-1] if known else frozenset()
+
+
+def own_rows(lines: list[tuple[str, str, str]], ranks: list[Rank]) -> list[Brought]:
+    """Return the rows of a file, with the ranks that they have."""
+    return [
+        Brought(rank, position, conversation, (rating, comment))
+        for position, ((conversation, rating, comment), rank) in enumerate(
+            zip(lines, ranks, strict=True), 1
+        )
+    ]
