@@ -67,6 +67,7 @@ def print_summary(summary: Summary, again: Again) -> None:
         )
         table.add_row(str(kind), f"{summary.outcomes[kind]:,}", reasons)
     table.add_row("total", f"{summary.rows:,}")
+    table.add_row("conversations", f"{summary.conversations:,}")
     if summary.carried_over:
         table.add_row("  carried over", f"{summary.carried_over:,}", "from earlier jobs")
     console = output()

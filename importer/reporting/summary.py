@@ -18,6 +18,7 @@ from importer.pacing import Limit
 from importer.reporting.left_overs import SUMMARY_NAME
 from importer.reporting.outcomes_table import outcomes_frame
 from importer.reporting.wording import limit_in_words
+from importer.survey.findings import Findings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +40,8 @@ class Summary:
     rows: int
     #: Of these, rows that were carried over from earlier jobs.
     carried_over: int
+    #: How many conversations the rows that can be sent are of.
+    conversations: int
     #: Rows by outcome. All eight kinds are there, and they add up to `rows`.
     outcomes: Mapping[OutcomeKind, int]
     #: Rows by outcome and reason.
@@ -87,6 +90,7 @@ class Summary:
             "message": self.message,
             "rows": self.rows,
             "carried_over": self.carried_over,
+            "conversations": self.conversations,
             "outcomes": {kind: self.outcomes[kind] for kind in OutcomeKind},
             "reasons": [
                 {"outcome": kind, "reason": reason, "rows": number}
@@ -149,6 +153,7 @@ def summarise(
         message=message,
         rows=totals.rows,
         carried_over=journal.carried_count(),
+        conversations=Findings.of_json(journal.survey()).conversations,
         outcomes=totals.outcomes,
         reasons=totals.reasons,
         warnings=totals.warnings,

@@ -133,7 +133,7 @@ class _Importing:
         job = product.resumable(same_content(self._sources))
         if job is not None:
             return job, None
-        watch = Watch(lambda: self._control.end is not None, self._tell)
+        watch = Watch(self._is_to_stop, self._tell)
         try:
             return begin_job(product, self._settings, self._sources, watch)
         except SurveyStoppedError as stopped:
@@ -141,6 +141,11 @@ class _Importing:
         finally:
             for remark in product.remarks[told:]:
                 self._notice(remark)
+
+    def _is_to_stop(self) -> bool:
+        """Return whether the survey is to stop; raises if whoever waits for it is cancelled."""
+        anyio.from_thread.check_cancelled()
+        return self._control.end is not None
 
     def _notice(self, message: str) -> None:
         for observer in self._observers:

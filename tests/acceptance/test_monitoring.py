@@ -70,7 +70,8 @@ def test_all_that_is_asked_for_is_written(tmp_path: Path) -> None:
     summary = Summary(
         folder=tmp_path, end=RunEnd.FINISHED, message="", rows=0,
         outcomes=dict.fromkeys(OutcomeKind, 0), reasons={}, warnings={}, puts=0, runs=1,
-        started_at=1.0, ended_at=2.0, carried_over=0, product_id=PRODUCT, base_url="", inputs=[],
+        started_at=1.0, ended_at=2.0, carried_over=0, conversations=0, product_id=PRODUCT,
+        base_url="", inputs=[],
         files=[], limited_by=Limit.NOTHING,
     )  # fmt: skip
     start = Start(PRODUCT, "", [], 1.0)

@@ -159,6 +159,20 @@ def test_a_batch_runs_all_imports_and_ends_with_the_worst_exit_code(
         command("batch", file)
 
 
+def test_a_limit_on_the_data_stops_only_its_own_import_of_a_batch(
+    clean: Path, tmp_path: Path
+) -> None:
+    bad = write_csv(tmp_path / "bad.csv", [("nobody", "POSITIVE", "")])
+    file = tmp_path / "batch.toml"
+    file.write_text(
+        f'product-id = "{PRODUCT}"\nsandbox = true\nmax-rejected = "0"\n'
+        f'[[import]]\ninput = "{bad}"\n[[import]]\ninput = "{clean}"\n'
+    )
+    code, text = command("batch", file)
+    assert code == ExitCode.DATA_LIMIT
+    assert "2 0 5 succeeded" in " ".join(text.split())
+
+
 def test_a_batch_takes_the_environment_and_files_and_tells_what_to_type(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, messy: Path, clean: Path
 ) -> None:

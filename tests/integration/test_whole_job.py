@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import anyio
 import pytest
 
 from importer.api import run_import
@@ -99,3 +100,14 @@ async def test_a_plan_agrees_with_the_run_to_the_row(
     summary = await run_import(settings, api_key="any")
     assert summary.outcomes[OutcomeKind.SUCCEEDED] == plan.to_send
     assert summary.outcomes[OutcomeKind.UNCHANGED] == plan.unchanged
+
+
+async def test_a_survey_ends_with_the_task_that_waits_for_it(
+    settings_for: Make, tmp_path: Path
+) -> None:
+    rows = [(conversation(n), "POSITIVE", "") for n in range(200_000)]
+    settings = settings_for(write_csv(tmp_path / "in.csv", rows), base_url="http://127.0.0.1:9")
+    with anyio.move_on_after(0) as scope:
+        await run_import(settings, api_key="any")
+    assert scope.cancelled_caught
+    assert not list(tmp_path.glob("jobs/*/journal.sqlite"))  # noqa: ASYNC240 -- the run is over

@@ -27,7 +27,7 @@ from importer.settings.derive import arguments, flat, options_of
 #: From bad to good: the first that occurs is the exit code of all.
 _WORST_FIRST = (
     ExitCode.SIGINT, ExitCode.SIGTERM, ExitCode.SIGHUP, ExitCode.DEFECT, ExitCode.ABORTED,
-    ExitCode.USAGE, ExitCode.JOB_HELD, ExitCode.TIME_BOX,
+    ExitCode.USAGE, ExitCode.DATA_LIMIT, ExitCode.JOB_HELD, ExitCode.TIME_BOX,
     ExitCode.ROWS_NOT_IMPORTED, ExitCode.NOT_COMPLETED, ExitCode.OK,
 )  # fmt: skip
 
