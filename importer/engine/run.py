@@ -19,26 +19,19 @@ from importer.engine.alarm import Alarm
 from importer.engine.answers import Answers, canary_for
 from importer.engine.clock import Clock
 from importer.engine.control import Control
+from importer.engine.intake import Intake
 from importer.engine.journal_writer import JournalWriter
 from importer.engine.progress import Observer, ProgressReporter
-from importer.engine.reader import Batch, Unsent
-from importer.engine.resume import ResumeState, restored
+from importer.engine.reader import Batch
+from importer.engine.resume import ResumeState
 from importer.engine.row_queue import QueuedRow, RowQueue, RowState
-from importer.engine.wakeup import Wakeup
-from importer.errors import InputError, one_error
+from importer.errors import one_error
 from importer.jobs.job import Job
 from importer.jobs.rate_budget import budget_for
-from importer.model import Feedback, OutcomeKind, Rank, RunEnd
+from importer.model import Rank
 from importer.pacing import CircuitBreaker, Limit, Pacer
 from importer.settings import ImportSettings
 
-#: Rows that may be sent next are marked as such together: those of so many seconds, within bounds.
-_WINDOW_SECONDS = 2.0
-_FEWEST_MARKED = 500
-_MOST_MARKED = 20_000
-#: The reader stops while so many rows wait for a retry, are held back, or are deferred.
-_MOST_RETRYING = 20_000
-_MOST_DEFERRED = 1_000_000
 #: Waits below this, in seconds, have to be exact.
 _SHORT = 0.02
 #: Seconds in which nothing but failures came until the service counts as unavailable.
@@ -89,22 +82,17 @@ class Run:
             settings, resumed.totals, self._queue, self._pacer, self._canary, self._writer,
             self._reporter, control, clock,
         )  # fmt: skip
-        self._resumed = resumed
-        self._batches = batches
-        self._held: Mapping[str, Collection[Rank]] = {}
-        self._ranks: Mapping[int, Rank] = {}
-        self._admitted = 0
-        self._left_to_send = math.inf if settings.job.limit is None else settings.job.limit
-        self._all_read = False
-        self._room = Wakeup()
-        self._reader_waits = False
+        self._intake = Intake(
+            settings, resumed, batches, self._queue, self._writer, self._reporter.statistics,
+            control, clock,
+        )  # fmt: skip
         self._turnstile = anyio.Lock()
         self._alarm: Alarm | None = None
 
     @property
     def admitted(self) -> int:
         """Return how many rows this run has taken in, those settled earlier left out."""
-        return self._admitted
+        return self._intake.admitted
 
     @property
     def recorded(self) -> int:
@@ -134,7 +122,7 @@ class Run:
     @property
     def has_reached_limit(self) -> bool:
         """Whether as many rows were taken in as `--limit` allows."""
-        return self._left_to_send <= 0
+        return self._intake.has_reached_limit
 
     def in_doubt(self) -> Iterator[QueuedRow]:
         """Yield the rows that are not done and may have taken effect, when the run is over."""
@@ -150,7 +138,7 @@ class Run:
         and need not wait. `ranks` are those of rows that an earlier job has brought. With
         `all_rows`, nothing is known of a job that is missing, and every row waits (A15).
         """
-        self._held, self._ranks = held, ranks
+        self._intake.hold_back(held, ranks, self._job.number)
         if all_rows:
             wait = self._settings.timeouts.late_effect
             self._pacer.hold_back(self._started + wait)
@@ -186,85 +174,14 @@ class Run:
 
     async def record_unsent(self) -> None:
         """Record the rows that would not be sent, and leave all others pending."""
-        while batch := await anyio.to_thread.run_sync(next, self._batches, None):
-            self._take_in(batch)
-            await self._writer.write()
+        await self._intake.record_unsent()
 
     async def _read(self) -> None:
-        """Pull rows from the inputs while there is room for them, and queue them by windows."""
-        rows: list[Feedback] = []
         try:
-            while self.control.end is None and not self.has_reached_limit:
-                batch = await anyio.to_thread.run_sync(next, self._batches, None)
-                if batch is None:
-                    break
-                rows += self._take_in(batch)
-                if len(rows) >= self._window():
-                    await self._admit(rows)
-                while not self._has_room() and self.control.end is None:
-                    self._reader_waits = True
-                    await self._room.wait()
-                    self._reader_waits = False
-            if self.control.end is None:
-                await self._admit(rows)
-        except InputError as error:
-            self.control.stop(RunEnd.INPUT_FAILED, str(error))
+            await self._intake.work()
         finally:
-            self._all_read = True
             self._answers.all_read()
             self.control.changed.notify()
-
-    def _take_in(self, batch: Batch) -> list[Feedback]:
-        """Record the rows of a batch that are not sent, and return the others."""
-        rows = []
-        for item in batch:
-            if self.has_reached_limit:
-                break
-            if isinstance(item, Feedback):
-                rows.append(item)
-                self._left_to_send -= 1
-                continue
-            self._admitted += 1
-            if isinstance(item, Unsent):
-                self._writer.settle_unsent(item.outcome, item.feedback)
-            else:
-                self._writer.settle_unsent(item)
-                if item.kind is OutcomeKind.REJECTED:
-                    self._reporter.statistics.met(f"rejected: {item.reason}", item.detail)
-        return rows
-
-    async def _admit(self, rows: list[Feedback]) -> None:
-        """Mark the rows as in doubt, then queue them."""
-        if rows:
-            await self._writer.mark(rows)
-        self._admitted += len(rows)
-        for feedback in rows:
-            deferral = self._resumed.deferrals.pop(feedback.seq, None)
-            if deferral is not None:
-                longest = self._settings.deferral.max
-                self._queue.restore(feedback, restored(deferral, self._clock, longest))
-            elif self._held and self._has_to_wait(feedback):
-                late_effect = self._settings.timeouts.late_effect
-                self._queue.hold(feedback, self._started + late_effect)
-            else:
-                # Cheaper than to try, where it was not completed the last time.
-                ask_status = feedback.conversation_id in self._resumed.not_completed
-                self._queue.add(feedback, ask_status=ask_status)
-        rows.clear()
-        self.control.changed.notify()
-
-    def _has_to_wait(self, feedback: Feedback) -> bool:
-        ranks = self._held.get(feedback.conversation_id)
-        if not ranks:
-            return False
-        own = self._ranks.get(feedback.seq, Rank(self._job.number, self._job.number))
-        return any(rank != own for rank in ranks)
-
-    def _window(self) -> int:
-        """Return how many rows are marked together: about those of the next seconds."""
-        elapsed = max(1.0, self._clock.monotonic() - self._started)
-        expected = _WINDOW_SECONDS * self._writer.counts.total() / elapsed
-        return int(min(max(expected, _FEWEST_MARKED), _MOST_MARKED))
 
     async def _send(self) -> None:
         """Be a worker: take the next row, send it, act on the answer."""
@@ -299,7 +216,7 @@ class Run:
         await self.control.changed.wait(seconds)
 
     def _is_over(self) -> bool:
-        return self.control.end is not None or (self._all_read and not len(self._queue))
+        return self.control.end is not None or (self._intake.is_over and not len(self._queue))
 
     def _take(self) -> QueuedRow | None:
         now = self._clock.monotonic()
@@ -309,22 +226,12 @@ class Run:
         if row is not None:
             self._pacer.start(now)
             self._canary.start()
-        if self._reader_waits and self._has_room():
-            self._room.notify()
+        self._intake.room_may_be()
         return row
 
     def _has_slot(self) -> bool:
         in_flight = self._queue.count(RowState.IN_FLIGHT)
         return not self._canary.is_full and self._pacer.has_slot(in_flight)
-
-    def _has_room(self) -> bool:
-        count = self._queue.count
-        return (
-            count(RowState.READY) < self._window()
-            and count(RowState.RETRYING) < _MOST_RETRYING
-            and count(RowState.DEFERRED) + count(RowState.HELD) < _MOST_DEFERRED
-            and self._writer.has_room
-        )
 
     def _seconds_to_wait(self) -> float:
         if not self._has_slot():
@@ -340,8 +247,8 @@ class Run:
         self._answers.stop_if_hopeless()
         # Whoever waits at the turnstile may do so for a slot that a smaller window has taken.
         self.control.changed.notify()
-        self._room.notify()
+        self._intake.room_may_be()
         self._report()
 
     def _report(self, *, last: bool = False) -> None:
-        self._reporter.report(all_read=self._all_read, last=last)
+        self._reporter.report(all_read=self._intake.is_over, last=last)
