@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -35,7 +36,7 @@ _MOST = 2**63 - 1
 _OVERTAKEN = f"""
     SELECT DISTINCT earlier.seq
     FROM outcome AS later JOIN temp.candidate AS earlier
-      ON earlier.conversation = later.conversation AND earlier.seq < later.seq
+      ON earlier.conversation = later.conversation AND earlier.seq < later.seq + :everywhere
     WHERE later.{IS_SETTLED} OR later.reason IN ('{Reason.LATER_JOB}', '{Reason.SET_BY_JOB}')
 """
 
@@ -77,6 +78,11 @@ class JournalFile:
         """Return what describes the job."""
         with self._explained():
             return dict(self._db.execute("SELECT name, value FROM job"))
+
+    def newest_by(self) -> str | None:
+        """Return the column that tells the newest row; None if the last one wins."""
+        found: str | None = json.loads(self.facts().get("settings", "{}")).get("newest_by")
+        return found
 
     def inputs(self) -> list[InputFile]:
         """Return the files that the job began with."""
@@ -190,8 +196,11 @@ class JournalFile:
             ):
                 yield outcome_of(row)
 
-    def overtaken(self, kind: OutcomeKind) -> set[int]:
-        """Return the rows of `kind` (by seq) after which a row of their conversation was sent."""
+    def overtaken(self, kind: OutcomeKind, *, everywhere: bool = False) -> set[int]:
+        """Return the rows of `kind` (by seq) after which a row of their conversation was sent.
+
+        With `everywhere` it may stand before them: the last row need not be the newest.
+        """
         with self._explained():
             # By conversation, so that the later rows are found in one scan.
             self._db.execute("DROP TABLE IF EXISTS temp.candidate")
@@ -204,7 +213,8 @@ class JournalFile:
                 "FROM outcome WHERE kind = ? AND conversation IS NOT NULL",
                 (KIND_IDS[kind],),
             )
-            return {seq for (seq,) in self._db.execute(_OVERTAKEN)}
+            values = {"everywhere": _MOST // 2 if everywhere else 0}
+            return {seq for (seq,) in self._db.execute(_OVERTAKEN, values)}
 
     def _all(self, query: str, *values: object) -> list[Any]:
         with self._explained():

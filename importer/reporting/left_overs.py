@@ -26,7 +26,7 @@ _FILES = {
     OutcomeKind.FAILED: "failed.csv",
     OutcomeKind.NOT_COMPLETED: "not_completed.csv",
 }
-_OVERTAKEN = "a later row of this conversation was sent: to import this one would undo it"
+_OVERTAKEN = "row of this conversation was sent: to import this one would undo it"
 
 
 class _Layout(NamedTuple):
@@ -71,7 +71,9 @@ def _write(
     path: Path, journal: JournalFile, kind: OutcomeKind, sources: Sequence[RowSource]
 ) -> None:
     layout = _lay_out(sources)
-    overtaken = journal.overtaken(kind)
+    by_newest = journal.newest_by() is not None
+    overtaken = journal.overtaken(kind, everywhere=by_newest)
+    why = f"{'another' if by_newest else 'a later'} {_OVERTAKEN}"
     first = next((s for s in sources if s.path.name != CARRIED_OVER), sources[0])
     encoding = first.encoding
     with (
@@ -97,7 +99,7 @@ def _write(
                 outcome.reason,
                 outcome.http_status,
                 outcome.attempts,
-                outcome.detail + (f"; {_OVERTAKEN}" if outcome.seq in overtaken else ""),
+                outcome.detail + (f"; {why}" if outcome.seq in overtaken else ""),
             ]  # fmt: skip
             writer.writerow([*cells, *own[-len(layout.own) :]])
 

@@ -59,6 +59,8 @@ async def test_the_newest_row_is_sent_and_one_that_cannot_be_compared_is_rejecte
         (OutcomeKind.REJECTED, Reason.BAD_NEWEST_BY): 1,
         (OutcomeKind.SUPERSEDED, Reason.LATER_ROW): 3,
     }
+    (left_over,) = summary.files
+    assert "another row of this conversation was sent" in left_over.read_text()
 
 
 async def test_a_slice_is_sent_and_the_same_command_goes_on(

@@ -47,7 +47,14 @@ from importer.cli.summary_view import (
 from importer.common.durations import format_duration
 from importer.engine.control import Control
 from importer.engine.progress import Observer
-from importer.errors import ExitCode, ImporterError, JournalError, SettingsError, one_error
+from importer.errors import (
+    ExitCode,
+    ImporterError,
+    JournalError,
+    SettingsError,
+    StoppedError,
+    one_error,
+)
 from importer.model import RunEnd
 from importer.reporting.outcomes_table import check_outcomes_path, write_outcomes
 from importer.reporting.summary import Summary
@@ -141,6 +148,9 @@ def perform(
                 _run, settings, key, rehearsal.fault, observer,
                 backend_options={"use_uvloop": _has_uvloop()},
             )  # fmt: skip
+        except StoppedError as error:
+            resume = command_line(again.resume)
+            raise StoppedError(error.exit_code, f"{error}\nTo begin again: {resume}") from None
         except JournalError as error:
             raise JournalError(f"{error}\nTo resume: {command_line(again.resume)}") from None
         except ImporterError:
