@@ -40,7 +40,7 @@ def start_line(folder: Path, settings: ImportSettings, already_settled: int) -> 
     if already_settled:
         note = f"; {counted(already_settled, 'row')} already done"
     elif folder.name.rpartition("-")[2] != "1" and not settings.ledger.skip_unchanged:
-        note = ": a new one, since the last one of this command is over; all rows are sent again"
+        note = ", a new one of this command: all its rows are sent"
     return f"{does} into product {settings.target.product_id}, job {folder}{note}"
 
 

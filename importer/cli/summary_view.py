@@ -67,9 +67,9 @@ def print_summary(summary: Summary, again: Again) -> None:
         )
         table.add_row(str(kind), f"{summary.outcomes[kind]:,}", reasons)
     table.add_row("total", f"{summary.rows:,}")
-    table.add_row("conversations", f"{summary.conversations:,}")
     if summary.carried_over:
         table.add_row("  carried over", f"{summary.carried_over:,}", "from earlier jobs")
+    table.add_row("conversations", f"{summary.conversations:,}")
     console = output()
     console.print()
     console.print(table)
@@ -106,13 +106,22 @@ def _verdict(summary: Summary) -> str:
             return f"Aborted: {summary.message}."
 
 
+def _accepting(again: Again) -> str:
+    """Return how one lets the data through."""
+    command = command_line(again.resume)
+    if again.resume[0] == "batch":  # which has no options of its imports
+        return f"write accept-change = true for this import, then {command}"
+    return f"{command} --accept-change"
+
+
 def _next_steps(summary: Summary, again: Again) -> list[str]:
     """Return what to do now, as commands to type."""
     same = command_line(again.resume)
     retry = command_line(["retry", path_argument(summary.folder), *again.of_retry])
     return next_steps(
         summary.end, summary.outcomes, summary.reasons, summary.files,
+        same=same, accepting=_accepting(again),
         # A retry may be of other rows only.
-        same=same, later=retry if again.resume[0] == "retry" else same, of_file=again.import_file,
-        retry=retry,
+        later=retry if again.resume[0] == "retry" else same,
+        of_file=again.import_file, retry=retry,
     )  # fmt: skip

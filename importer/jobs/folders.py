@@ -18,6 +18,11 @@ from importer.jobs.journal_file import FILE_NAME
 _FOLDER = re.compile(r"(?P<name>[^.].*-[0-9a-f]{8})-(?P<number>\d+)")
 
 
+def is_job_name(text: str) -> bool:
+    """Return whether `text` could be the name of a job's folder."""
+    return _FOLDER.fullmatch(text) is not None
+
+
 def job_folders(jobs_dir: Path) -> list[Path]:
     """Return the folders of all jobs, by name and number."""
     found = []

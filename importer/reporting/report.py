@@ -100,6 +100,7 @@ def _steps(summary: Summary) -> list[str]:
         summary.reasons,
         summary.files,
         same="run the same command again",
+        accepting="run the same command again, with --accept-change",
         later="run the same command again",
         of_file=lambda _: "import that file with clarityq-import run",
         retry=f"clarityq-import retry {shell_word(str(summary.folder))}",

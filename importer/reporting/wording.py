@@ -97,20 +97,21 @@ def next_steps(
     left_overs: Sequence[Path],
     *,
     same: str,
+    accepting: str,
     later: str,
     of_file: Callable[[Path], str],
     retry: str,
 ) -> list[str]:
     """Return what a person does after a run, one line for each step; empty if there is none.
 
-    `same` is the run's own command, `later` the one for rows that are not completed, `retry` the
-    one that tries rows again, and `of_file` returns the one that imports a left-over file: as text
-    to type, or in words.
+    `same` is the run's own command, `accepting` the one that lets its data through, `later` the one
+    for rows that are not completed, `retry` the one that tries rows again, and `of_file` returns
+    the one that imports a left-over file: as text to type, or in words.
     """
     if end is RunEnd.DATA_LIMIT:
         return [
             f"Nothing was sent. With other data, or another limit: {same}",
-            f"To send this all the same, once: {same} --accept-change",
+            f"To send this all the same, once: {accepting}",
         ]
     if end is not RunEnd.FINISHED:
         return [f"To resume: {same}"]

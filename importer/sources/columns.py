@@ -9,7 +9,7 @@ from pathlib import Path
 from importer.common.text import folded_name, nearest, shell_word, trimmed
 from importer.errors import InputError
 from importer.settings import FIELDS
-from importer.sources.own_columns import find_own_columns
+from importer.sources.own_columns import find_job_column
 
 #: The cells of a row: its fields, then what decides which row of a conversation wins.
 CELLS = (*FIELDS, "newest", "job")
@@ -21,8 +21,8 @@ def find_columns(
     """Return the position of the column of each of `CELLS`, but for those without a column.
 
     `names` maps fields to source columns where they differ; `newest_by` names the column of the
-    cell `newest`. Case and surrounding space do not matter. The cell `job` is only found in files
-    of the importer's own. Raises `InputError`, naming the columns found, if `conversation_id` or
+    cell `newest`. Case and surrounding space do not matter. The cell `job` may be in any file: the
+    importer's own have it. Raises `InputError`, naming the columns found, if `conversation_id` or
     a column that was asked for is missing, if one of them appears twice, or if neither `rating`
     nor `comment` is there.
     """
@@ -62,8 +62,8 @@ def find_columns(
             f"{path}: there is no column 'rating' and no column 'comment'; {_list(header)}. "
             f"If others hold them: {options}"
         )
-    if (ours := find_own_columns(header)) is not None:
-        found["job"] = ours.job
+    if (job := find_job_column(header)) is not None:
+        found["job"] = job
     return found
 
 

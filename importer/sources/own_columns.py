@@ -37,6 +37,12 @@ def find_own_columns(header: Sequence[str]) -> OwnColumns | None:
     return None
 
 
+def find_job_column(header: Sequence[str]) -> int | None:
+    """Return the place of the column that may name jobs, also where others of ours are gone."""
+    places = [place for place, name in enumerate(header) if _is_ours(name, "job")]
+    return places[-1] if places else None
+
+
 def _free(name: str, used: Collection[str]) -> str:
     if name not in used:
         return name

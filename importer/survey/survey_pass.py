@@ -17,6 +17,7 @@ from importer.feedback.body import BodyCoder
 from importer.feedback.newest import OLDEST, NewestBy
 from importer.feedback.normalise import COMMENT_LIMIT, Normaliser
 from importer.feedback.ratings import RatingTable
+from importer.jobs.folders import is_job_name
 from importer.jobs.keys import key_of, rank_number
 from importer.jobs.records import CarriedRow, InputFile
 from importer.model import Feedback, OutcomeKind, Reason, Row
@@ -30,6 +31,7 @@ from importer.sources.base import (
     RowSource,
     new_digest,
 )
+from importer.sources.own_columns import find_job_column
 from importer.survey.findings import MOST_EXAMPLES, Example, Findings, Repeated, Understanding
 from importer.survey.progress import SurveyProgress, Teller
 from importer.survey.superseded import NEW, Asked, Candidate, Contest
@@ -73,13 +75,15 @@ def survey_inputs(
     inputs = [(source, understood(source, settings)) for source in sources]
     _check_ratings(inputs, settings)
     newest_by = settings.mapping.newest_by
-    left_over = any("job" in one.columns for _, one in inputs) and not settings.job.as_new
+    left_over = not settings.job.as_new and any(
+        find_job_column(source.header) is not None for source in sources
+    )
     is_ranked = left_over or bool(carried)
     asked = Questions(
         settings.mapping.ratings,
         coder,
         None if newest_by is None else NewestBy(newest_by),
-        (lambda job: left_over_rank(number_of(job)) if job and left_over else NEW)
+        (lambda job: left_over_rank(number_of(job)) if left_over and is_job_name(job) else NEW)
         if is_ranked
         else None,
     )

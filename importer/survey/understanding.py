@@ -6,6 +6,7 @@ from importer.common.text import trimmed
 from importer.settings import ImportSettings, InputFormat
 from importer.sources.base import RowSource
 from importer.sources.columns import find_columns
+from importer.sources.own_columns import find_own_columns
 from importer.sources.registry import format_of
 from importer.survey.findings import Understanding
 
@@ -14,6 +15,9 @@ def understood(source: RowSource, settings: ImportSettings) -> Understanding:
     """Return how `source` is read."""
     mapping = settings.mapping
     places = find_columns(source.path, source.header, mapping.columns, mapping.newest_by)
+    is_left_over = find_own_columns(source.header) is not None
+    if not is_left_over:
+        places.pop("job", None)  # it may be of anything
     is_text = format_of(source.path, settings.reading.format) is InputFormat.CSV
     used = set(places.values())
     one = Understanding(
@@ -24,7 +28,7 @@ def understood(source: RowSource, settings: ImportSettings) -> Understanding:
         {field: trimmed(source.header[place]) for field, place in places.items()},
         [trimmed(name) for place, name in enumerate(source.header) if place not in used],
     )
-    if "job" in places:
+    if is_left_over:
         one.remarks.append(
             "rows left over from earlier jobs: they are sent as new ones (--as-new)"
             if settings.job.as_new

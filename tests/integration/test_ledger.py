@@ -221,7 +221,7 @@ async def test_one_job_of_a_product_runs_at_a_time_and_another_may_wait(nights: 
 
 async def test_a_time_box_ends_the_run_in_good_order(nights: Nights) -> None:
     nights.picker.in_progress = {conversation(1)}
-    settings = nights.settings(rated(range(3)), max_duration=0.3, defer_for=60.0)
+    settings = nights.settings(rated(range(3)), max_duration=2.0, defer_for=60.0)
     summary = await run_import(settings, api_key="any")
     assert (summary.end, summary.exit_code) == (RunEnd.TIME_BOX, ExitCode.TIME_BOX)
     assert summary.outcomes[OutcomeKind.PENDING] == 1

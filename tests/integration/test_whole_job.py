@@ -113,3 +113,23 @@ async def test_a_survey_ends_with_the_task_that_waits_for_it(
         await run_import(settings, api_key="any")
     assert scope.cancelled_caught
     assert not list(tmp_path.glob("jobs/*/journal.sqlite"))  # noqa: ASYNC240 -- the run is over
+
+
+async def test_a_left_over_row_gives_way_also_in_a_file_that_has_lost_some_of_its_columns(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    monday = write_csv(tmp_path / "mon.csv", [(conversation(1), "meh", "monday")])
+    job = (await run_import(settings_for(monday, base_url=sandbox.url), api_key="any")).folder
+    tuesday = write_csv(tmp_path / "tue.csv", [(conversation(1), "NEGATIVE", "tuesday")])
+    await run_import(settings_for(tuesday, base_url=sandbox.url), api_key="any")
+
+    fixed = tmp_path / "fixed.csv"
+    fixed.write_text(
+        "conversation_id,rating,comment,job,note\n"
+        f"{conversation(1)},POSITIVE,monday,{job.name},fixed\n"
+        f"{conversation(2)},POSITIVE,of no job,gardener,\n"
+    )
+    summary = await run_import(settings_for(fixed, base_url=sandbox.url), api_key="any")
+    assert summary.reasons == {(OutcomeKind.SUPERSEDED, Reason.LATER_JOB): 1}
+    assert sandbox.feedback[conversation(1)].comment == "tuesday"
+    assert sandbox.feedback[conversation(2)].comment == "of no job"

@@ -118,12 +118,13 @@ def test_a_killed_job_and_the_next_night_end_with_the_next_night(
 
 
 @promise("A2", "A6", "A19")
-def test_an_old_job_that_is_resumed_does_not_undo_a_newer_one(desk: Desk, service: Service) -> None:
+def test_a_job_that_was_left_is_brought_to_its_end_before_a_newer_one(
+    desk: Desk, service: Service
+) -> None:
     desk.write("monday.csv", rows(range(1, 61), "monday"))
     desk.write("tuesday.csv", rows(range(1, 61), "tuesday"))
     leave(desk, service, "monday.csv", 5)
     desk.insist(*desk.run_line("tuesday.csv"))
-    desk.run("monday.csv")
     kept = {feedback[1] for feedback in service.quiescent().values()}
     assert {str(comment).split()[0] for comment in kept} == {"tuesday"}
 
