@@ -43,6 +43,11 @@ def feedback_with_odd_lines(folder: Path, rows: int, share: float) -> Path:
     return _made(folder / f"odd-{round(1 / share)}-{rows}.csv", rows)
 
 
+def feedback_repeated(folder: Path, rows: int) -> Path:
+    """Return the same where 3 rows in 10 repeat a conversation, far apart, with another rating."""
+    return _made(folder / f"repeated-{rows}.csv", rows)
+
+
 def ratings_only(folder: Path, rows: int) -> Path:
     """Return a CSV file of ids and ratings without a column of comments."""
     return _made(folder / f"bare-{rows}.csv", rows)
@@ -99,6 +104,17 @@ def _write_odd(path: Path, rows: int, odd_every: int) -> None:
             file.write(f"{who},{rating}".encode() + end + b"\n")
 
 
+def _write_repeated(path: Path, rows: int) -> None:
+    with path.open("w") as file:
+        file.write(",".join(COLUMNS) + "\n")
+        first = rows * 7 // 10
+        for number in (first, rows - first):
+            file.writelines(
+                f'{who},{"POSITIVE" if number == first else "NEGATIVE"},"{comment}"\n'
+                for who, _, comment in _rows(number)
+            )
+
+
 def _write_bare(path: Path, rows: int) -> None:
     with path.open("w") as file:
         file.write(",".join(COLUMNS[:2]) + "\n")
@@ -146,6 +162,8 @@ def _main(path: Path, rows: int) -> None:
             _write_feedback(path, rows)
         case "odd", _:
             _write_odd(path, rows, int(path.name.split("-")[1]))
+        case "repeated", _:
+            _write_repeated(path, rows)
         case "bare", _:
             _write_bare(path, rows)
         case _:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from benchmarks import data
 from benchmarks.bench import PRODUCT, Bench, Table
 from benchmarks.measure import Usage, python, run
+from benchmarks.nights import repeated, resuming, survey, unchanged
 from benchmarks.pace import pace
 from benchmarks.reading import checking, reading
 from benchmarks.servers import nginx, reset, sink, statistics
@@ -159,27 +159,6 @@ def million_deferred(bench: Bench) -> Table:
     ]
 
 
-def unchanged(bench: Bench) -> Table:
-    """A nightly dump of which one row in a hundred has changed, with `--skip-unchanged`."""
-    rows = 5_000_000 if bench.large else 500_000
-    before = data.ratings(bench.folder, rows)
-    after = data.ratings_changed(bench.folder, rows)
-    table: Table = [("night", "rows", "PUTs", "CPU \u00b5s per row", "peak MB", "ledger MB")]
-    with nginx() as url:
-        folder = bench.folder / "nights"
-        for night, path in (("first", before), ("second", after)):
-            options = ["--jobs-dir", folder, "--skip-unchanged"]
-            used = bench.importer(path, url, *options)
-            (ledger,) = folder.glob("ledger-*.sqlite")
-            job = max(folder.glob("*/summary.json"), key=lambda path: path.stat().st_mtime)
-            puts = json.loads(job.read_text())["puts"]
-            table.append(
-                (night, f"{rows:,}", f"{puts:,}", f"{1e6 * used.cpu / rows:.1f}",
-                 f"{used.peak:.0f}", f"{ledger.stat().st_size / 1e6:.0f}")
-            )  # fmt: skip
-    return table
-
-
 def startup(bench: Bench) -> Table:
     """What `--help` costs."""
     (used,) = bench.repeat(lambda: run(python("importer", "--help")))
@@ -200,7 +179,8 @@ SCENARIOS: dict[str, Callable[[Bench], Table]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         sending, wire, wire_256, wire_tls, wire_newest, latency, limited, failing, deferring,
-        checking, reading, memory, million_deferred, unchanged, startup, pace,
+        checking, reading, memory, million_deferred, survey, unchanged, repeated, resuming, startup,
+        pace,
     )
 }  # fmt: skip
 

@@ -15,12 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
+import msgspec
 import uvloop
 
-FEEDBACK = (
-    b'{"conversation_id":"%s","rating":"POSITIVE","comment":null,'
-    b'"updated_at":"2026-01-02T03:04:05.678901Z"}'
-)
+UPDATED_AT = "2026-01-02T03:04:05.678901Z"
 REASONS = {200: b"OK", 409: b"Conflict", 429: b"Too Many Requests", 503: b"Service Unavailable"}
 
 
@@ -62,8 +60,8 @@ class Behaviour:
         self._filled_at = time.monotonic()
         self._first_seen: dict[bytes, float] = {}
 
-    def answer(self, method: bytes, path: bytes) -> tuple[int, bytes]:
-        """Return the status and the body for a request."""
+    def answer(self, method: bytes, path: bytes, sent: bytes) -> tuple[int, bytes]:
+        """Return the status and the body for a request; what was sent comes back."""
         if path == b"/statistics":
             seconds = self._last - self._first if self._first else 0.0
             told = {**self.statuses, "seconds": seconds, "timeline": self._seconds}
@@ -82,7 +80,10 @@ class Behaviour:
             return 200, b'{"status":"%s"}' % (b"COMPLETED" if ready else b"IN_PROGRESS")
         self._last = time.monotonic()
         self._first = self._first or self._last
-        return 200, FEEDBACK % conversation
+        feedback = {"rating": None, "comment": None, **msgspec.json.decode(sent)}
+        return 200, msgspec.json.encode(
+            {"conversation_id": conversation.decode(), **feedback, "updated_at": UPDATED_AT}
+        )
 
     def _note(self, *, refused: bool) -> None:
         second = int(time.monotonic() - self._began)
@@ -165,7 +166,7 @@ class Connection(asyncio.Protocol):
                 return
             self._buffer = rest[length:]
             method, path, _ = head.split(b" ", 2)
-            status, body = self._behaviour.answer(method, path)
+            status, body = self._behaviour.answer(method, path, rest[:length])
             options = self._behaviour.options
             after = b""
             if status == 429 and options.retry_after:
