@@ -51,6 +51,17 @@ class Request:
         return self.conversation == other.conversation and self.feedback != other.feedback
 
 
+@dataclass(frozen=True)
+class Effect:
+    """What a conversation held from then on."""
+
+    after: int
+    """How many requests had come by then."""
+
+    conversation: str
+    feedback: Feedback
+
+
 def bodies(requests: Iterable[Request]) -> list[Feedback]:
     """Return what the requests carried, in order."""
     return [r.feedback for r in requests]

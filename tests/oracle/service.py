@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.oracle.answers import NOW, OK, Answer, Feedback, echo, status
-from tests.oracle.requests import Request
+from tests.oracle.requests import Effect, Request
 
 KEY = "oracle-key-5f0c1d7e"
 HANG = 60.0
@@ -27,17 +27,6 @@ _PATH = re.compile(r"^/api/v1/products/([^/]+)/conversations/([^/]+)/(feedback|s
 
 Rule = Callable[[Request], Answer | None]
 """Decides about a PUT, or leaves it to the next rule."""
-
-
-@dataclass(frozen=True)
-class Effect:
-    """What a conversation held from then on."""
-
-    after: int
-    """How many requests had come by then."""
-
-    conversation: str
-    feedback: Feedback
 
 
 @dataclass
@@ -58,6 +47,9 @@ class Service:
         self.state: dict[str, Feedback] = {}
         self.log: list[Request] = []
         self.effects: list[Effect] = []
+        self.count = 0
+        """How many PUTs came."""
+
         self.overlaps: list[tuple[Request, Request]] = []
         self.statuses: dict[str, list[str]] = {}
         self.looks: dict[str, int] = defaultdict(int)
@@ -119,7 +111,7 @@ class Service:
     def reached(self, puts: int, within: float = 0.1) -> bool:
         """Wait a moment for the log to hold so many PUTs, and tell whether it does."""
         with self._changed:
-            return self._changed.wait_for(lambda: len(self.puts) >= puts, within)
+            return self._changed.wait_for(lambda: self.count >= puts, within)
 
     def quiescent(self) -> dict[str, Feedback]:
         """Wait until nothing can take effect any more, and return what is stored."""
@@ -220,6 +212,7 @@ class Service:
         """Enter the request in the log, and choose the answer."""
         with self._changed:
             if call == "feedback" and request.method == "PUT":
+                self.count += 1
                 self._attempts[request.conversation] += 1
                 request.attempt = self._attempts[request.conversation]
                 self._note_overlap(request)

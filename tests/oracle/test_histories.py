@@ -19,11 +19,12 @@ SEEDS = range(int(os.environ.get("ORACLE_SEEDS", "1")))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @promise("S1", "S4", "J2", "J3", "J4", "A1", "A2", "A5", "A6", "A7", "A11", "A13", "A19", "A20")
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_nights_that_are_left_resumed_and_retried(tmp_path: Path, kind: str, seed: int) -> None:
     """A failure tells the whole history, and of few conversations all that happened."""
-    small = replace(KINDS[kind], nights=(4, 6), pool=(20, 40))
+    small = replace(KINDS[kind], nights=(3, 4), pool=(15, 30))
     wrong = play(tmp_path, small, seed)
     assert not wrong, wrong

@@ -10,6 +10,7 @@ from tests.oracle.answers import NOW, reset, silence, status
 from tests.oracle.drive import Desk, Ended, conversation, rows
 from tests.oracle.marks import promise, unkept
 from tests.oracle.service import Service
+from tests.oracle.test_stories_endings import fix
 from tests.oracle.test_stories_jobs import begin, leave
 from tests.oracle.test_stories_ledger import CARRY, SKIP, forget, night, sent
 
@@ -69,6 +70,22 @@ def test_a_left_over_below_a_job_that_is_missing_is_not_sent(desk: Desk, service
     ended = desk.retry(desk.job("monday.csv"))
     assert ended.code in {1, 2, 5}, ended.text
     assert sent(service, before) == []
+    assert service.quiescent()[ONE] == ("POSITIVE", "tuesday 1")
+
+
+@promise("A6", "A15", "A18")
+def test_a_fixed_row_below_a_job_that_is_missing_is_not_sent(desk: Desk, service: Service) -> None:
+    service.script(ONE, status(422))
+    assert night(desk, "monday.csv", "monday").code == 1
+    assert night(desk, "tuesday.csv", "tuesday").code == 0
+    desk.write("wednesday.csv", rows(range(6, 11), "wednesday"))
+    assert desk.run("wednesday.csv").code == 0
+    lose(desk, "tuesday.csv")
+    left = desk.job("monday.csv").folder / "failed.csv"
+    fix(left, "monday 1", "fixed 1")
+    ended = desk.run(str(left))
+    assert ended.code == 5, ended.text
+    assert desk.job("failed.csv").reasons == {("not_completed", "later_job_missing"): 1}
     assert service.quiescent()[ONE] == ("POSITIVE", "tuesday 1")
 
 
@@ -284,6 +301,20 @@ def test_an_unfinished_job_is_replaced_and_its_input_is_not_needed(
     assert len(service.state) == 60
     assert words == {"monday", "tuesday"}
     assert all(service.state[conversation(n)][1] == f"tuesday {n}" for n in range(1, 6))
+
+
+@promise("A4")
+@pytest.mark.parametrize("option", [(), SKIP], ids=["plain", "skip"])
+@unkept("A4", "the rows of a job that was begun without --carry-over are lost")
+def test_no_row_is_lost_when_a_job_that_did_not_carry_over_is_replaced(
+    desk: Desk, service: Service, option: tuple[str, ...]
+) -> None:
+    desk.write("monday.csv", rows(range(1, 61), "monday"))
+    leave(desk, service, "monday.csv", 5, options=option)
+    desk.write("tuesday.csv", rows(range(1, 6), "tuesday"))
+    ended = desk.run("tuesday.csv", options=CARRY)
+    # Its rows are taken over, or the new job does not begin.
+    assert (ended.code, len(service.state)) == (0, 60) or ended.code == 2, ended.text
 
 
 @promise("A18")
