@@ -29,6 +29,8 @@ from tests.support.product import FakeProduct
 Make = Callable[..., ImportSettings]
 CODER = BodyCoder(PRODUCT, "somewhere")
 NUMBER, FLOOR, NOW = 9, 2, 1000.0
+#: The number of a job that is not in the jobs folder.
+UNKNOWN = "9"
 OWN = ("job", "row", "reason", "http_status", "attempts", "detail")
 WORDS = {"POSITIVE": Meaning.POSITIVE, "NEGATIVE": Meaning.NEGATIVE, "CLEAR": Meaning.CLEAR}
 DAYS = ["", "2026-01-01", "2026-01-01T12:00:00.5", "2025-12-31 23:00"]
@@ -94,16 +96,17 @@ class Job:
             day, comment, job = (
                 dice.choice(DAYS),
                 dice.choice(COMMENTS),
-                dice.choice(["", *"1357x"]),
+                dice.choice(["", "1", "3", "5", "7", UNKNOWN]),
             )
+            name = f"in-0000000a-{job}" if job else ""
             rows.append(
-                (who, word, comment, day, *((job, "", "", "", "", "") if is_left_over else ()))
+                (who, word, comment, day, *((name, "", "", "", "", "") if is_left_over else ()))
             )
             if word == "meh" or not (word or comment):
                 continue
             rank = Rank(NUMBER, NUMBER)
             if is_left_over and job:
-                rank = Rank(int(job) if job.isdigit() else 0, NUMBER)
+                rank = Rank(0 if job == UNKNOWN else int(job), NUMBER)
             newest = day.replace(" ", "T") if self.newest_by else ""
             body = CODER(WORDS.get(word), comment or None)
             self._note(who, Known(self.seq, rank, newest, body))
@@ -177,7 +180,7 @@ def test_plans_are_those_of_the_model(
             patch("importer.sources.csv_file.BY_COLUMN_FROM", 0 if by_column else 1 << 60),
             survey_inputs(
                 sources, settings, tmp_path, coder=CODER, carried=job.carried,
-                number_of=lambda name: int(name) if name.isdigit() else None,
+                number_of=lambda name: None if name.endswith(UNKNOWN) else int(name[-1]),
             ) as survey,
         ):  # fmt: skip
             plan = plan_job(survey, product, settings, NOW, in_full=True)
