@@ -202,7 +202,12 @@ class Player:
     def _anew(self, job: Begun) -> list[Brought]:
         """Return the rows of a job as its command brings them once more."""
         number = len(self.jobs) + 1
-        return [Brought((number, number), r.position, r.conversation, r.feedback) for r in job.rows]
+        # A fixed row keeps its origin, however often its file is passed.
+        origins = [number if r.rank == (job.number, job.number) else r.rank[0] for r in job.rows]
+        return [
+            Brought((origin, number), r.position, r.conversation, r.feedback)
+            for origin, r in zip(origins, job.rows, strict=True)
+        ]
 
     def _register(
         self,
