@@ -30,8 +30,11 @@ class Judge:
         """Return all that is wrong, in words, each with the promise that is broken."""
         found = [f"S3: in flight at once: {a} {b}" for a, b in self._service.overlaps]
         found += self._attribute()
-        for job in self._jobs:
-            _enter_outcomes(job)
+        given_up = False
+        for job in reversed(self._jobs):
+            # What a job took over is given up with it: the next job is the one that replaced it.
+            given_up = job.fate is Fate.GIVEN_UP or (job.fate is Fate.REPLACED and given_up)
+            _enter_outcomes(job, given_up=given_up)
         everything = [row for job in self._jobs for row in (*job.brought(),)]
         found += [f"A19: {c}" for c in Model(everything).complaints(state, all_ended=all_ended)]
         for put, row, job, command in self._sent:
@@ -218,12 +221,12 @@ class Judge:
                     yield f"A5: {left} {conversation} was left over and not carried over"
 
 
-def _enter_outcomes(job: Begun) -> None:
+def _enter_outcomes(job: Begun, *, given_up: bool) -> None:
     """Give each row of a job the outcome that the job says it has."""
     rows = {row.position: row for row in job.rows}
     carried = {row.conversation: row for row in job.carried}
     for row in job.brought():
-        row.given_up = job.fate is Fate.GIVEN_UP
+        row.given_up = given_up
     for line in job.exported:
         if line["file"] == "carried over":
             row_ = carried.get(line["conversation_id"])
