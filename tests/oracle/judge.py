@@ -30,8 +30,11 @@ class Judge:
         """Return all that is wrong, in words, each with the promise that is broken."""
         found = [f"S3: in flight at once: {a} {b}" for a, b in self._service.overlaps]
         found += self._attribute()
-        for job in self._jobs:
-            _enter_outcomes(job)
+        given_up = False
+        for job in reversed(self._jobs):
+            # What a job took over is given up with it: the next job is the one that replaced it.
+            given_up = job.fate is Fate.GIVEN_UP or (job.fate is Fate.REPLACED and given_up)
+            _enter_outcomes(job, given_up=given_up)
         everything = [row for job in self._jobs for row in (*job.brought(),)]
         found += [f"A19: {c}" for c in Model(everything).complaints(state, all_ended=all_ended)]
         for put, row, job, command in self._sent:
@@ -93,16 +96,17 @@ class Judge:
             conversation = line["conversation_id"]
             if line["file"] == "carried over":
                 job.listed.add(conversation)
-                if conversation not in known and line["outcome"] == "not_completed":
+                if conversation not in known and line["outcome"] in {"not_completed", "unchanged"}:
                     row = self._earlier(job, conversation)
                     if row is not None:
                         job.carried.append(row)
 
     def _gives_way(self, put: Request, row: Brought, job: Begun, command: Command) -> Iterator[str]:
         """A6 1 and 2: what ranks below a settled row, or below a job that is missing."""
+        floor = self._floor(command.first)
+        if row.rank[0] < floor:
+            yield f"A6.2: {row.rank} below the floor {floor} was sent: {put}"
         for other in self._jobs:
-            if -1 < other.lost_at <= command.first and row.rank[0] < other.number:
-                yield f"A6.2: {row.rank} below the floor {other.number} was sent: {put}"
             missing = -1 < other.lost_at <= command.first
             if other is job or missing or not other.over_by(command.first):
                 continue
@@ -159,15 +163,20 @@ class Judge:
             for after, feedback in self._effects[row.conversation]:
                 if job.began_at < after <= until and feedback != row.feedback:
                     yield f"A11: {row.rank} {row.feedback} unchanged, then took effect {feedback}"
-            for other in self._jobs:
-                if -1 < other.lost_at <= job.began_at:
-                    setters = [
-                        r.rank[0]
-                        for _, r, j, _ in self._sent
-                        if r.conversation == row.conversation and j.number < job.number
-                    ]
-                    if setters and max(setters) <= other.number:
-                        yield f"A15: {row.rank} is unchanged by what is below the floor"
+            floor = self._floor(job.began_at)
+            setters = [
+                known.rank[0]
+                for earlier in self._jobs
+                if earlier.number < job.number
+                for known in earlier.brought()
+                if known.conversation == row.conversation and known.outcome in SET
+            ]
+            if floor and max(setters, default=floor + 1) <= floor:
+                yield f"A15: {row.conversation} {row.rank} is unchanged by what is below the floor"
+
+    def _floor(self, count: int) -> int:
+        """Return the number of the latest job that was missing when so many requests had come."""
+        return max((job.number for job in self._jobs if -1 < job.lost_at <= count), default=0)
 
     def _sent_again(self, job: Begun) -> Iterator[str]:
         """A11: what was set for certain, and highest, is not sent again."""
@@ -195,7 +204,7 @@ class Judge:
             return
         start = job.began_at
         earlier = [other for other in self._jobs if other.number < job.number]
-        floor = max((o.number for o in earlier if -1 < o.lost_at <= start), default=0)
+        floor = self._floor(start)
         for other in earlier:
             for conversation in other.left_by(start) - job.listed:
                 rows = [r for r in other.brought() if r.conversation == conversation]
@@ -212,12 +221,12 @@ class Judge:
                     yield f"A5: {left} {conversation} was left over and not carried over"
 
 
-def _enter_outcomes(job: Begun) -> None:
+def _enter_outcomes(job: Begun, *, given_up: bool) -> None:
     """Give each row of a job the outcome that the job says it has."""
     rows = {row.position: row for row in job.rows}
     carried = {row.conversation: row for row in job.carried}
     for row in job.brought():
-        row.given_up = job.fate is Fate.GIVEN_UP
+        row.given_up = given_up
     for line in job.exported:
         if line["file"] == "carried over":
             row_ = carried.get(line["conversation_id"])

@@ -202,7 +202,12 @@ class Player:
     def _anew(self, job: Begun) -> list[Brought]:
         """Return the rows of a job as its command brings them once more."""
         number = len(self.jobs) + 1
-        return [Brought((number, number), r.position, r.conversation, r.feedback) for r in job.rows]
+        # A fixed row keeps its origin, however often its file is passed.
+        origins = [number if r.rank == (job.number, job.number) else r.rank[0] for r in job.rows]
+        return [
+            Brought((origin, number), r.position, r.conversation, r.feedback)
+            for origin, r in zip(origins, job.rows, strict=True)
+        ]
 
     def _register(
         self,
@@ -234,9 +239,9 @@ class Player:
             self.complaints.append(f"A2: exit 2, but requests were sent: {command.words}")
         resume = [s for s in ended.steps if "--replace" not in s]
         replace = [s for s in ended.steps if "--replace" in s]
-        if not (resume and replace):
-            if line[0] == "run":
-                self.complaints.append(f"A2: not two commands: {command.words}: {ended.text}")
+        # A retry is no new job: its second command gives the other one up, and is not followed.
+        if not resume or (line[0] == "run" and not replace):
+            self.complaints.append(f"A2: not two commands: {command.words}: {ended.text}")
             return ended, command
         if step.way == "resume":
             for _ in range(MOST):

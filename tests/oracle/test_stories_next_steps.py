@@ -6,7 +6,7 @@ import pytest
 
 from tests.oracle.answers import OK, slow, status
 from tests.oracle.drive import Desk, conversation, rows
-from tests.oracle.marks import promise, unkept
+from tests.oracle.marks import promise
 from tests.oracle.service import Service
 from tests.oracle.test_stories_endings import fix, goes_on
 from tests.oracle.test_stories_jobs import begin, leave
@@ -16,11 +16,8 @@ ONE, TWO = conversation(1), conversation(2)
 NAME = "this night's ratings.csv"
 """A name that a shell would take apart."""
 
-LACKING = "the printed command lacks --accept-change"
-
 
 @promise("V8", "V9", "E1", "J17")
-@unkept("J17", LACKING)
 def test_too_many_rejected_rows_stop_the_job_and_the_printed_command_lets_it_through(
     desk: Desk, service: Service
 ) -> None:
@@ -43,7 +40,6 @@ def test_too_many_rejected_rows_stop_the_job_and_the_printed_command_lets_it_thr
 
 
 @promise("V8", "V9", "J17")
-@unkept("J17", LACKING)
 def test_too_many_changes_stop_the_job_and_the_printed_command_lets_it_through(
     desk: Desk, service: Service
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.oracle.answers import OK, slow
 from tests.oracle.drive import Desk, Ended, rows
-from tests.oracle.marks import promise, unkept
+from tests.oracle.marks import promise
 from tests.oracle.service import Service
 from tests.oracle.test_stories_jobs import begin, leave
 from tests.oracle.test_stories_ledger import SKIP, ledger, sent
@@ -96,7 +96,7 @@ def small_disk(folder: Path) -> Iterator[None]:
 @pytest.mark.parametrize(
     "kilobytes",
     [
-        pytest.param(0, marks=unkept("E1", "the lock's file cannot be written: a defect")),
+        0,
         12,
         40,
         100,
@@ -123,7 +123,6 @@ def test_a_disk_that_is_full_at_some_point_of_a_run(
 
 
 @promise("J17")
-@unkept("J17", "the message says to run the same command again, and prints none")
 def test_after_a_full_disk_the_command_that_resumes_is_printed(desk: Desk) -> None:
     with small_disk(desk.jobs_folder):
         two_nights(desk)
@@ -217,7 +216,6 @@ def test_a_run_with_a_read_only_jobs_folder_sends_nothing(desk: Desk, service: S
 
 
 @promise("J11", "J12", "J13", "J14", "E3")
-@unkept("J14", "a journal with a write-ahead log cannot be opened there")
 def test_a_read_only_jobs_folder_can_be_looked_at(desk: Desk) -> None:
     desk.write("night.csv", rows(range(1, 11)))
     assert desk.run("night.csv").code == 0
