@@ -58,8 +58,9 @@ def _load_defaults(ctx: click.Context, _: click.Parameter, path: Path | None) ->
     try:
         if path is not None or DEFAULT_FILE.exists():
             file = path or DEFAULT_FILE
-            if ctx.get_parameter_source("config") is ParameterSource.ENVIRONMENT:
-                _check_named_by_variable(file)
+            # Where the value is from, not every version of click knows yet.
+            if path is not None and str(path) == os.environ.get("CLARITYQ_CONFIG"):
+                _check_named_by_variable(path)
             ctx.meta[_FILES] = [file]
             table = read_toml(file, "--config " if path is not None else "")
             values |= _from_table(file, table, known, own, found=path is None)
