@@ -12,6 +12,7 @@ from importer.cli.console import output
 from importer.common.durations import format_duration
 from importer.common.text import counted, shell_word
 from importer.errors import ExitCode
+from importer.jobs.commands import ONCE
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.left_overs import REPORT_NAME
 from importer.reporting.summary import Summary
@@ -21,8 +22,6 @@ from importer.reporting.wording import WARNINGS, next_steps, words
 _LONG_ENOUGH = 5.0
 
 
-#: Options that are meant for one time only: no command that is printed repeats them.
-ONCE = ("restart", "replace", "accept_change")
 #: Options that concern the inputs and not the left-over files made of them.
 NOT_OF_LEFT_OVERS = (*ONCE, "as_new", "limit", "format", "skip_lines", "inputs")
 

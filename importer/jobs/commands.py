@@ -13,8 +13,8 @@ from importer.jobs.records import JobRecord
 from importer.settings import SETTINGS_GROUPS, ImportSettings
 from importer.settings.derive import arguments
 
-#: Options that say how a job begins, not what it is.
-_BEGINNING = ("restart", "replace", "accept_change", "as_new")
+#: Options that are meant for one time only: no command that is printed repeats them.
+ONCE = ("restart", "replace", "accept_change")
 
 
 def in_the_way(job: JobRecord, settings: ImportSettings) -> UnfinishedJobError:
@@ -51,31 +51,30 @@ def how_to_resume(folder: Path) -> str:
 
 def resume_command(record: Mapping[str, object]) -> str:
     """Return the command that resumes the job whose latest run had these settings."""
-    return _command(record)
+    return _command(record, without=ONCE)
 
 
 def replacing_command(settings: ImportSettings) -> str:
-    """Return the command of these settings with `--replace`."""
-    return _command(settings.as_record(), "--replace")
+    """Return the command of these settings, with `--replace`."""
+    return _command(settings.as_record(), without=("replace",)) + " --replace"
 
 
-def options_told(record: Mapping[str, object], without: Collection[str] = ()) -> list[str]:
+def options_told(record: Mapping[str, object], without: Collection[str]) -> list[str]:
     """Return the options, as arguments, by which the settings of a run differ from the usual ones.
 
-    Those that only say how a job begins are left out, and those `without`.
+    Those in `without` are left out.
     """
     plain = ImportSettings.of(inputs=record["inputs"], product_id=record["product_id"]).as_record()
     told = {
         name: value
         for name, value in record.items()
-        if name not in (*_BEGINNING, *without)
-        and (name == "product_id" or value != plain.get(name))
+        if name not in without and (name == "product_id" or value != plain.get(name))
     }
     return arguments(told, SETTINGS_GROUPS.values())
 
 
-def _command(record: Mapping[str, object], *more: str) -> str:
+def _command(record: Mapping[str, object], without: Collection[str]) -> str:
     inputs = record["inputs"]
     assert isinstance(inputs, Sequence)  # noqa: S101 -- a record holds a list of paths
     words = ["clarityq-import", "run", *map(str, inputs)]
-    return shlex.join([*words, *options_told(record), *more])
+    return shlex.join([*words, *options_told(record, without)])

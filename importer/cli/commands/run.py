@@ -38,7 +38,6 @@ from importer.cli.options import (
 )
 from importer.cli.summary_view import (
     NOT_OF_LEFT_OVERS,
-    ONCE,
     Again,
     command_line,
     path_argument,
@@ -55,6 +54,7 @@ from importer.errors import (
     StoppedError,
     one_error,
 )
+from importer.jobs.commands import ONCE
 from importer.model import RunEnd
 from importer.reporting.outcomes_table import check_outcomes_path, write_outcomes
 from importer.reporting.summary import Summary
