@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 from importer.model import OutcomeKind, Reason
 
@@ -37,32 +38,47 @@ class NotifyFormat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class FailureLimit:
-    """When failed rows end the run: `count` of them, or a `share` of the rows sent so far."""
+class _Limit:
+    """A limit: `count` of what is counted, or a `share` of all of it."""
 
     count: int | None = None
     share: float | None = None
 
-    #: A share says nothing before this many rows have been answered.
-    MIN_ROWS = 100
+    #: Whether 0 is a limit: then none is allowed.
+    ZERO: ClassVar[bool]
 
     @classmethod
-    def parse(cls, text: str) -> FailureLimit:
+    def parse(cls, text: str) -> Self:
         """Read `100` or `5%`. Raises `ValueError`."""
         plain = text.strip()
         try:
             if plain.endswith("%"):
-                share = float(plain[:-1]) / 100
-                if 0 < share <= 1:
-                    return cls(share=share)
-            elif int(plain) > 0:
-                return cls(count=int(plain))
+                limit = cls(share=float(plain[:-1]) / 100)
+            else:
+                limit = cls(count=int(plain))
         except ValueError:
-            pass
+            limit = cls()
+        if limit._is_possible():
+            return limit
         raise ValueError(f"{text!r} is not a limit: write a count such as 100, or 5%")
+
+    def _is_possible(self) -> bool:
+        value = self.count if self.share is None else self.share
+        if value is None or (value == 0 and not self.ZERO):
+            return False
+        return 0 <= value <= (math.inf if self.share is None else 1)
 
     def __str__(self) -> str:
         return f"{self.count}" if self.share is None else f"{100 * self.share:.10g}%"
+
+
+@dataclass(frozen=True, slots=True)
+class FailureLimit(_Limit):
+    """When failed rows end the run: `count` of them, or a `share` of the rows sent so far."""
+
+    ZERO = False
+    #: A share says nothing before this many rows have been answered.
+    MIN_ROWS = 100
 
     def reached(self, outcomes: Mapping[OutcomeKind, int]) -> bool:
         """Return whether the run is to end, given the counts of this run so far."""
@@ -74,29 +90,10 @@ class FailureLimit:
 
 
 @dataclass(frozen=True, slots=True)
-class DataLimit:
+class DataLimit(_Limit):
     """How much of the data may be odd: `count` of them, or a `share` of all; 0 allows none."""
 
-    count: int | None = None
-    share: float | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> DataLimit:
-        """Read `100` or `5%`. Raises `ValueError`."""
-        plain = text.strip()
-        try:
-            if plain.endswith("%"):
-                share = float(plain[:-1]) / 100
-                if 0 <= share <= 1:
-                    return cls(share=share)
-            elif int(plain) >= 0:
-                return cls(count=int(plain))
-        except ValueError:
-            pass
-        raise ValueError(f"{text!r} is not a limit: write a count such as 100, or 5%")
-
-    def __str__(self) -> str:
-        return f"{self.count}" if self.share is None else f"{100 * self.share:.10g}%"
+    ZERO = True
 
     def exceeded(self, number: int, total: int) -> bool:
         """Return whether `number` of `total` are more than this allows."""
