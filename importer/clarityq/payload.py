@@ -1,8 +1,6 @@
-"""What is sent for a row: the request's body, and its digest."""
+"""What is sent for a row: the request's body."""
 
 from __future__ import annotations
-
-import hashlib
 
 import msgspec
 
@@ -23,8 +21,3 @@ def encode_body(feedback: Feedback) -> bytes:
     if feedback.comment is not None:
         keys.append(b'"comment":' + msgspec.json.encode(feedback.comment))
     return b"{" + b",".join(keys) + b"}"
-
-
-def body_digest(feedback: Feedback) -> bytes:
-    """Return 16 bytes that differ, for all purposes, for bodies that differ."""
-    return hashlib.blake2b(encode_body(feedback), digest_size=16).digest()

@@ -201,10 +201,6 @@ class RowQueue:
             dues.append(self._held[0].due)
         return min(dues, default=None)
 
-    def next_check(self) -> float | None:
-        """Return when the next deferred row is due, or None if none is deferred."""
-        return self._deferred[0][0] if self._deferred else None
-
     def in_doubt(self) -> Iterator[QueuedRow]:
         """Yield the rows of which a request may have taken effect, when the run is over."""
         waiting = (row for heap in (self._retrying, self._deferred) for _, row in heap)

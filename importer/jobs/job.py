@@ -29,10 +29,7 @@ class Job:
         unsure: Callable[[], list[Unsure]],
     ) -> None:
         self.number = record.number
-        self.id = record.id
         self.folder = folder
-        #: A request of an earlier run may have been made.
-        self.sent_anything = record.sent_anything
         self.journal = journal
         #: Makes the numbers of the bodies that are sent.
         self.body_of = body_of

@@ -53,13 +53,6 @@ def open_source(path: Path, settings: ImportSettings) -> RowSource:
     )
 
 
-def open_carried_over(path: Path, settings: ImportSettings) -> RowSource:
-    """Open the rows that earlier jobs have left over, a file of the importer's own."""
-    from importer.sources.csv_file import CsvSource  # noqa: PLC0415
-
-    return CsvSource(path, settings.mapping.columns, delimiter=",", trust_quotes=True)
-
-
 def check_file(path: Path) -> None:
     """Raise `InputError`, with what may be meant, unless `path` is a file that holds something."""
     try:

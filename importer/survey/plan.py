@@ -38,17 +38,8 @@ class Plan:
     @property
     def unchanged(self) -> int:
         """Return how many rows are not sent because the same is stored."""
-        return self._not_sent(Reason.SAME_AS_STORED)
-
-    @property
-    def superseded_by_other_jobs(self) -> int:
-        """Return how many rows are not sent because another job has set their conversation."""
-        return self._not_sent(Reason.LATER_JOB) + self._not_sent(Reason.SET_BY_JOB)
-
-    @property
-    def may_not_be_sent(self) -> int:
-        """Return how many rows may not be sent because a later job is missing."""
-        return self._not_sent(Reason.LATER_JOB_MISSING)
+        rows = self.not_sent.get(Reason.SAME_AS_STORED)
+        return 0 if rows is None else rows.count
 
     def note_changes(self, found: list[Change], conversation_id: str) -> None:
         """Count a conversation of which something is taken away."""
@@ -71,7 +62,3 @@ class Plan:
             "examples": self.examples,
             "not_sent": {reason: rows.count for reason, rows in self.not_sent.items()},
         }
-
-    def _not_sent(self, reason: Reason) -> int:
-        rows = self.not_sent.get(reason)
-        return 0 if rows is None else rows.count

@@ -75,7 +75,7 @@ def test_a_deferred_row_comes_at_once_when_nothing_else_is_ready() -> None:
 def test_a_row_that_was_deferred_by_an_earlier_run_goes_on_where_it_was() -> None:
     queue = RowQueue()
     queue.restore(feedback(1), Deferral(1, attempts=3, since=-20.0, due=4.0, looks=2, looked_at=0))
-    assert queue.next_check() == 4.0
+    assert queue.next_due() == 4.0
     row = taken(queue, 4.0)
     assert (row.attempts, row.looks, row.deferred_since, row.ask_status) == (3, 2, -20.0, True)
 
