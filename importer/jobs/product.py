@@ -60,7 +60,7 @@ class Product(ProductJobs):
         `UnfinishedJobError` if another job is in the way, and `SettingsError` if the rows that are
         to be tried again cannot be.
         """
-        job = self._meant()
+        job = self.meant()
         if self._settings.retry is not None:
             return self._retried(job, same_content)
         if self._settings.job.restart:
@@ -73,7 +73,8 @@ class Product(ProductJobs):
             return self._unfinished(job, same_content) if job.sent_anything else None
         return self._not_completed(job, same_content) if job.state is JobState.ENDED else None
 
-    def _meant(self) -> JobRecord | None:
+    def meant(self) -> JobRecord | None:
+        """Return the latest job of the settings' name; None if there is none."""
         retry = self._settings.retry
         if retry is not None and retry.folder:
             return next((job for job in self.jobs if job.name == retry.folder), None)
@@ -243,7 +244,7 @@ class Product(ProductJobs):
 
     def _created(self, new: NewJob, ends: dict[str, JobState]) -> JobRecord:
         new.facts = {
-            **new.facts, "product_id": self.key.product_id, "base_url": self.key.service,
+            "product_id": self.key.product_id, "base_url": self.key.service,
             "settings": json.dumps(self._settings.as_record()),
         }  # fmt: skip
         folder = self.claim_folder()

@@ -136,10 +136,10 @@ class NewJob:
     """All that a job begins with; it is written in one piece."""
 
     inputs: Sequence[InputFile]
-    #: What describes the job: no secrets.
-    facts: Mapping[str, str]
     #: All its rows, carried-over ones included.
     rows: int
+    #: What describes the job: no secrets.
+    facts: Mapping[str, str] = field(default_factory=dict)
     #: The findings of the survey, as JSON.
     survey: str = "{}"
     #: The rows that are not sent, by why.

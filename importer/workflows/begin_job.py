@@ -125,7 +125,6 @@ def begin_job(
             kept = _to_be_sent(inputs, plan)
         new = NewJob(
             inputs=survey.inputs,
-            facts={},
             rows=survey.last_seq,
             survey=json.dumps(survey.findings.as_json()),
             not_sent=plan.not_sent,

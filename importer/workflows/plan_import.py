@@ -15,7 +15,7 @@ from pathlib import Path
 
 from importer.errors import JobHeldError
 from importer.feedback.body import BodyCoder
-from importer.jobs.identity import job_name, product_key
+from importer.jobs.identity import product_key
 from importer.jobs.inputs import changed_inputs
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import Product, hold_product
@@ -133,9 +133,7 @@ def _resumed(
     product: Product, settings: ImportSettings, sources: list[RowSource]
 ) -> Resumed | None:
     """Return the job that a run would resume; None if it would begin one."""
-    name = job_name(settings)
-    same = (job for job in reversed(product.jobs) if job.name.rpartition("-")[0] == name)
-    job = next(same, None)
+    job = product.meant()
     if job is None or job.folder is None or settings.job.restart:
         return None
     with JournalReader(job.folder) as journal:

@@ -396,7 +396,7 @@ class HistoriesOfJobs(RuleBasedStateMachine):
         record = product.check_sequence()
         self.job = product.begin(
             NewJob(
-                [file], {}, len(rows), ranked=ranked, carried=carried, replaces=record,
+                [file], len(rows), ranked=ranked, carried=carried, replaces=record,
                 kept=kept if option == "carry_over" else None,
             )
         )  # fmt: skip

@@ -49,7 +49,7 @@ class Desk:
         path = self.folder / f"{name}.csv"
         found = path.stat()
         file = InputFile(str(path), found.st_size, found.st_mtime_ns, "", rows, 1)
-        return NewJob([file], {}, rows, **details)
+        return NewJob([file], rows, **details)
 
     @contextmanager
     def run(

@@ -54,7 +54,7 @@ def test_what_a_job_begins_with_comes_back(desk: Desk, tmp_path: Path) -> None:
     carried = CarriedRow(1, conversation(9), Rank(1, 2), Meaning.CLEAR, "old", ask_status=True)
     file = InputFile("/in.csv", 5, 123_456_789_012_345_678, "ab", 2, 2, b"0123456789abcdef")
     new = NewJob(
-        [file], {"product_id": "p", "base_url": "b"}, 3, survey='{"rows": 2}',
+        [file], 3, {"product_id": "p", "base_url": "b"}, survey='{"rows": 2}',
         not_sent={Reason.LATER_ROW: RowSet([2]), Reason.LATER_JOB: RowSet()},
         ranked=[(3, Rank(1, 4))], carried=[carried],
         kept=[Feedback(3, conversation(3), None, "text")],
@@ -247,7 +247,7 @@ def test_what_must_last_is_synced_and_outcomes_are_not(
 def test_a_journal_that_was_not_made_whole_is_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    new = NewJob([], {"product_id": "p", "base_url": "b"}, 0)
+    new = NewJob([], 0, {"product_id": "p", "base_url": "b"})
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
