@@ -15,7 +15,7 @@ import anyio.to_thread
 from importer.engine.clock import Clock
 from importer.engine.control import Control
 from importer.engine.journal_writer import JournalWriter
-from importer.engine.reader import Batch, Unsent
+from importer.engine.reader import Batch
 from importer.engine.resume import ResumeState, restored
 from importer.engine.row_queue import RowQueue, RowState
 from importer.engine.statistics import Statistics
@@ -132,12 +132,9 @@ class Intake:
                 self._left_to_send -= 1
                 continue
             self.admitted += 1
-            if isinstance(item, Unsent):
-                self._writer.settle_unsent(item.outcome, item.feedback)
-            else:
-                self._writer.settle_unsent(item)
-                if item.kind is OutcomeKind.REJECTED:
-                    self._statistics.met(f"rejected: {item.reason}", item.detail)
+            self._writer.settle_unsent(item)
+            if item.kind is OutcomeKind.REJECTED:
+                self._statistics.met(f"rejected: {item.reason}", item.detail)
         return rows
 
     async def _admit(self, rows: list[Feedback]) -> None:

@@ -51,12 +51,10 @@ class JournalWriter:
         self._wake = Wakeup()
         self._one_at_a_time = anyio.Lock()
 
-    def settle_unsent(self, outcome: Outcome, feedback: Feedback | None = None) -> None:
-        """Record the outcome of a row that is not sent; of an unchanged one also what is stored."""
+    def settle_unsent(self, outcome: Outcome) -> None:
+        """Record the outcome of a row that is not sent."""
         self.counts[outcome.kind] += 1
         self._entry.outcomes.append(outcome)
-        if outcome.kind is OutcomeKind.UNCHANGED and feedback is not None:
-            self._entry.bodies[outcome.seq] = self._body_of.of(feedback)
         if len(self._entry.outcomes) >= _BATCH:
             self._wake.notify()
 

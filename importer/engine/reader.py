@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from importer.common.row_set import RowSet
 from importer.errors import InputError
@@ -28,17 +28,8 @@ _KINDS = {
 }
 
 
-class Unsent(NamedTuple):
-    """A valid row that is not sent, and its outcome."""
-
-    outcome: Outcome
-    feedback: Feedback
-
-
 #: What a row becomes: feedback that is sent, or the outcome of one that is not.
-Item = Feedback | Outcome | Unsent
-
-
+Item = Feedback | Outcome
 #: Some rows in input order, without those that were done already.
 Batch = Sequence[Item]
 
@@ -113,8 +104,7 @@ def _judged(items: Sequence[Feedback | Outcome], not_sent: Mapping[Reason, RowSe
         if items and rows.any_between(items[0].seq, items[-1].seq):
             for place, item in enumerate(items):
                 if isinstance(item, Feedback) and item.seq in rows:
-                    outcome = Outcome(item.seq, _KINDS[reason], item.conversation_id, reason)
-                    judged[place] = Unsent(outcome, item)
+                    judged[place] = Outcome(item.seq, _KINDS[reason], item.conversation_id, reason)
     return judged
 
 

@@ -18,7 +18,8 @@ _AT_REST = (JobState.ENDED, JobState.GIVEN_UP, JobState.REPLACED)
 
 _NEWER = "excluded.rank > rank OR (excluded.rank = rank AND excluded.run >= run)"
 
-# Sorted, or each row would touch another page. An `unchanged` row was stored when it was last sent.
+# Sorted, or each row would touch another page. An `unchanged` row leaves what is stored, and since
+# when, as it was: the line that told that it is unchanged says so still.
 _CONVERSATIONS = f"""
     INSERT INTO conversation (key, rank, run, body, at)
     SELECT conversation, {{rank}}, :run, iif({IS_SET}, body, NULL),
@@ -27,8 +28,8 @@ _CONVERSATIONS = f"""
     WHERE entry BETWEEN :first AND :last AND {IS_SETTLED}
     ORDER BY conversation
     ON CONFLICT (key) DO UPDATE SET
-        rank = excluded.rank, run = excluded.run, body = excluded.body,
-        at = coalesce(excluded.at, at)
+        rank = excluded.rank, run = excluded.run,
+        body = iif(excluded.at IS NULL, body, excluded.body), at = coalesce(excluded.at, at)
     WHERE {_NEWER}
 """
 _LEFT_OVERS = f"""

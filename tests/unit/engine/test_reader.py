@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from importer.common.row_set import RowSet
-from importer.engine.reader import Batch, Input, Unsent, read_rows
+from importer.engine.reader import Batch, Input, read_rows
 from importer.errors import InputError
 from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
@@ -41,11 +41,7 @@ def read(*inputs: Input, settled: RowSet | None = None, **not_sent: RowSet) -> I
 
 
 def seqs(batches: Iterator[Batch]) -> list[int]:
-    return [
-        item.outcome.seq if isinstance(item, Unsent) else item.seq
-        for batch in batches
-        for item in batch
-    ]
+    return [item.seq for batch in batches for item in batch]
 
 
 def test_rows_are_numbered_through_all_inputs(opened: Open) -> None:
@@ -69,12 +65,10 @@ def test_a_row_that_is_known_not_to_be_sent_gets_its_outcome_and_a_rejected_one_
         opened("a.csv", 3), later_row=RowSet([1]), same_as_stored=RowSet([2]), later_job=RowSet([3])
     )
     first, second, third = batch
-    assert isinstance(first, Unsent)
-    assert (first.outcome.kind, first.outcome.reason) == (
-        OutcomeKind.SUPERSEDED, Reason.LATER_ROW,
-    )  # fmt: skip
-    assert isinstance(second, Unsent)
-    assert (second.outcome.kind, second.feedback.seq) == (OutcomeKind.UNCHANGED, 2)
+    assert isinstance(first, Outcome)
+    assert (first.kind, first.reason) == (OutcomeKind.SUPERSEDED, Reason.LATER_ROW)
+    assert isinstance(second, Outcome)
+    assert (second.kind, second.seq) == (OutcomeKind.UNCHANGED, 2)
     assert isinstance(third, Outcome)
     assert third.kind is OutcomeKind.REJECTED
 
