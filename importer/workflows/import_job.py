@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import NamedTuple
 
 import anyio
 import anyio.from_thread
@@ -17,11 +18,12 @@ import anyio.to_thread
 from importer.clarityq.api_key import ApiKey
 from importer.clarityq.rotating_client import RotatingClient
 from importer.common.durations import format_duration
+from importer.common.row_set import RowSet
 from importer.common.text import counted
 from importer.engine.clock import Clock
 from importer.engine.control import Control
 from importer.engine.progress import Observer
-from importer.engine.reader import read_rows
+from importer.engine.reader import Input, read_rows
 from importer.engine.resume import ResumeState
 from importer.engine.run import Run
 from importer.errors import (
@@ -35,7 +37,7 @@ from importer.errors import (
 from importer.jobs.job import Job
 from importer.jobs.product import Product, hold_product
 from importer.jobs.records import Totals
-from importer.model import OutcomeKind, RunEnd, exit_code
+from importer.model import OutcomeKind, Rank, Reason, RunEnd, exit_code
 from importer.reporting.left_overs import write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Summary, summarise
@@ -98,6 +100,18 @@ async def _hold(stack: ExitStack, settings: ImportSettings, control: Control) ->
             raise StoppedError(exit_code(control.end, {}))
 
 
+class _Begun(NamedTuple):
+    """What a run goes on from."""
+
+    resumed: ResumeState
+    inputs: list[Input]
+    not_sent: dict[Reason, RowSet]
+    #: The ranks of other jobs' rows whose requests may still take effect, by conversation.
+    held: dict[str, set[Rank]]
+    #: The rows that an earlier job brought first, by seq.
+    ranks: dict[int, Rank]
+
+
 class _Importing:
     """One run of a job, from where the product is held."""
 
@@ -156,14 +170,12 @@ class _Importing:
             anyio.from_thread.run_sync(observer.surveying, progress)
 
     async def _run(self, product: Product, job: Job, excess: str | None) -> Summary:
-        settings, clock, journal = self._settings, self._clock, job.journal
-        job.begin_run(clock.wall(), settings.as_record())
-        resumed = await anyio.to_thread.run_sync(ResumeState.load, journal)
+        settings, clock = self._settings, self._clock
+        begun = await anyio.to_thread.run_sync(self._begin_run, product, job)
+        resumed = begun.resumed
         for observer in self._observers:
             observer.started(job.folder, settings, resumed.totals.settled)
-        inputs = inputs_of(job, product, settings, self._sources)
-        not_sent = rows_not_sent(job, product, settings, clock.wall())
-        batches = read_rows(inputs, resumed.settled, not_sent)
+        batches = read_rows(begun.inputs, resumed.settled, begun.not_sent)
         async with RotatingClient(settings, self._key, wall=clock.wall) as client:
             run = Run(
                 settings, job, resumed, batches, client, self._control, self._observers, clock
@@ -174,15 +186,30 @@ class _Importing:
                     await run.record_unsent()
                 else:
                     if not settings.target.sandbox:  # an embedded sandbox ends with its run
-                        run.hold_back(job.held(), journal.ranked(), all_rows=job.waits_for_missing)
+                        run.hold_back(begun.held, begun.ranks, all_rows=job.waits_for_missing)
                     await run.work()
             finally:
                 batches.close()
-        read = [each.source for each in inputs]
+        read = [each.source for each in begun.inputs]
         summary, problem = await anyio.to_thread.run_sync(_conclude, job, read, resumed, run, clock)
         for observer in self._observers if problem else ():
             observer.noticed(problem)
         return summary
+
+    def _begin_run(self, product: Product, job: Job) -> _Begun:
+        """Note that the run begins, and read what it goes on from; of a large job that takes long.
+
+        Raises `JournalError`.
+        """
+        now = self._clock.wall()
+        job.begin_run(now, self._settings.as_record())
+        return _Begun(
+            ResumeState.load(job.journal),
+            inputs_of(job, product, self._settings, self._sources),
+            rows_not_sent(job, product, self._settings, now),
+            job.held(),
+            job.journal.ranked(),
+        )
 
 
 def _stopped(stopped: SurveyStoppedError, end: RunEnd) -> StoppedError:
