@@ -152,6 +152,15 @@ def overtaken(row: ModelRow, number: int, ledger: ModelLedger) -> Reason | None:
     return Reason.SET_BY_JOB if rank == row.rank and ended.is_set and not is_own else None
 
 
+def stored_before(row: ModelRow, ledger: ModelLedger) -> int | None:
+    """Return the body that is known to be stored before the row, with which it may be unchanged."""
+    known = [ModelJob(job, journal) for job, journal in ledger.taken.items()]
+    best = claims(known, ledger).get(row.conversation)
+    if best is None or best[0] >= row.rank or not best[1].is_set:
+        return None
+    return best[1].body
+
+
 def doubts(jobs: list[ModelJob], ledger: ModelLedger) -> set[tuple[str, Rank, int, int, bool]]:
     """Return conversation, rank, job, run and in doubt of every row that is open or in doubt."""
     return {
