@@ -17,7 +17,7 @@ from rich.console import Console
 
 from importer import ImportSettings, run_import_blocking
 from importer.cli.figures import Speed
-from importer.cli.live_view import picture
+from importer.cli.live_view import Picture
 from importer.engine.progress import Progress
 from importer.reporting.left_overs import REPORT_NAME
 from importer.sandbox.faults import Faults
@@ -44,7 +44,7 @@ class _Keeper:
         speed = self._speed.update(progress)
         if not self._kept and progress.share > 0.6:
             self._kept = True
-            self.console.print(picture(progress, speed))
+            self.console.print(Picture(progress, speed))
 
     def noticed(self, message: str) -> None: ...
 

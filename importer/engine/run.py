@@ -76,8 +76,9 @@ class Run:
         self._canary = canary_for(settings, resumed.totals)
         self._writer = JournalWriter(job.journal, self._written, job.body_of, clock.wall)
         self._reporter = ProgressReporter(
-            self._queue, self._pacer, self._writer, resumed.totals, observers, clock
-        )
+            self._queue, self._pacer, self._writer, resumed.totals, observers, clock,
+            settings.deferral.deadline,
+        )  # fmt: skip
         self._answers = Answers(
             settings, resumed.totals, self._queue, self._pacer, self._canary, self._writer,
             self._reporter, control, clock,
