@@ -217,14 +217,22 @@ class RowQueue:
 
     def in_doubt(self) -> Iterator[QueuedRow]:
         """Yield the rows of which a request may have taken effect, when the run is over."""
-        waiting = (row for heap in (self._retrying, self._deferred) for _, row in heap)
-        for row in chain(self._ready, waiting, self._withheld):
+        for row in self._answered():
             if row.sent:
                 yield row
         # Cancelled: a request had begun, and its answer will never be known.
         for row in self._in_flight:
             if row.sent or not row.ask_status:
                 yield row
+
+    def begun(self) -> int:
+        """Return how many rows a request was made for, earlier runs of the job included."""
+        return sum(row.attempts > 0 for row in self._answered()) + len(self._in_flight)
+
+    def _answered(self) -> Iterator[QueuedRow]:
+        """Yield the rows of which an answer may have come."""
+        waiting = (row for heap in (self._retrying, self._deferred) for _, row in heap)
+        return chain(self._ready, waiting, self._withheld)
 
     def statistics(self) -> QueueStatistics:
         """Return the counts of this moment."""

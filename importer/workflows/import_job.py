@@ -216,6 +216,8 @@ def _conclude(
     summary = summarise(
         job.folder, job.journal, end, message, files, now,
         limited_by=run.limit, service_rate=run.service_rate, latencies=run.latencies,
+        # Of the deferred rows of earlier runs there are left those that this one did not take in.
+        not_begun=totals.outcomes[OutcomeKind.PENDING] - run.begun - len(resumed.deferrals),
     )  # fmt: skip
     summary.write()
     problem = ""
