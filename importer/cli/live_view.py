@@ -17,7 +17,12 @@ from rich.segment import ControlType, Segment
 from rich.text import Text
 
 from importer.cli.console import messages, plain
-from importer.cli.figures import (
+from importer.common.durations import format_duration
+from importer.engine.progress import Progress
+from importer.model import OutcomeKind
+from importer.settings import ImportSettings
+from importer.survey.progress import SurveyProgress
+from importer.workflows.figures import (
     Speed,
     average_speed,
     deferred_rows,
@@ -30,11 +35,6 @@ from importer.cli.figures import (
     waiting_rows,
     what_holds,
 )
-from importer.common.durations import format_duration
-from importer.engine.progress import Progress
-from importer.model import OutcomeKind
-from importer.settings import ImportSettings
-from importer.survey.progress import SurveyProgress
 
 #: Seconds between two views: to draw one costs about as much as to send fifty rows.
 _INTERVAL = 0.5

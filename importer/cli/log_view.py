@@ -11,7 +11,11 @@ from pathlib import Path
 
 from pythonjsonlogger.json import JsonFormatter
 
-from importer.cli.figures import (
+from importer.common.durations import format_duration
+from importer.engine.progress import Progress
+from importer.settings import ImportSettings
+from importer.survey.progress import SurveyProgress
+from importer.workflows.figures import (
     Speed,
     average_speed,
     deferred_rows,
@@ -24,10 +28,6 @@ from importer.cli.figures import (
     waiting_rows,
     what_holds,
 )
-from importer.common.durations import format_duration
-from importer.engine.progress import Progress
-from importer.settings import ImportSettings
-from importer.survey.progress import SurveyProgress
 
 _log = logging.getLogger("importer")
 

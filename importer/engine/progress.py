@@ -61,6 +61,10 @@ class Progress:
     latencies: tuple[float | None, float | None]
     #: Those met so far, the latest last.
     problems: Mapping[str, Problem]
+    #: The responses of this run by HTTP status, 0 for none, up to a second ago.
+    statuses: Mapping[int, int]
+    #: How many of them fell into each of `common.histogram.BUCKETS`.
+    buckets: Sequence[int]
 
 
 class Observer(Protocol):
@@ -170,6 +174,8 @@ class ProgressReporter:
             elapsed=now - self._started,
             latencies=self.statistics.latencies(),
             problems=self.statistics.problems,
+            statuses=self.statistics.all_statuses,
+            buckets=self.statistics.all_answers,
         )
 
     def _note_moment(self, progress: Progress, *, last: bool) -> None:

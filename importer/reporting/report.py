@@ -5,15 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from functools import partial
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from importer.common.durations import format_duration
 from importer.common.files import atomic_write
-from importer.common.text import counted, escaped, shell_word
+from importer.common.text import shell_word
 from importer.errors import JournalError
 from importer.jobs.journal_reader import JournalReader
 from importer.model import Moment, OutcomeKind, RunEnd
@@ -25,8 +21,9 @@ from importer.reporting.charts import (
     responses_over_time,
 )
 from importer.reporting.left_overs import REPORT_NAME
+from importer.reporting.pages import page_of
 from importer.reporting.summary import Summary
-from importer.reporting.wording import MEANINGS, WHY, next_steps, words
+from importer.reporting.wording import MEANINGS, WHY, next_steps
 from importer.settings import described_settings
 
 _MOST_CAUSES = 50
@@ -40,32 +37,13 @@ def write_report(summary: Summary) -> None:
     """Write the report of the job into its folder. Raises `JournalError`."""
     path = summary.folder / REPORT_NAME
     with JournalReader(summary.folder) as history:
-        page = _environment().get_template("report.html.j2").render(_facts(summary, history))
+        page = page_of("report.html.j2", _facts(summary, history))
     try:
         # A lone surrogate cannot be written as UTF-8: it is shown escaped.
         with atomic_write(path) as temporary:
             temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise JournalError(f"{path} cannot be written: {error.strerror}") from None
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("importer.reporting", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "duration": format_duration,
-        "moment": _moment,
-        "number": lambda number: f"{number:,}",
-        "rows": partial(counted, noun="row"),
-        "words": words,
-        "visible": escaped,
-    }
-    return environment
 
 
 def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
@@ -152,9 +130,3 @@ def _status(code: int) -> str:
 
 def _milliseconds(seconds: float | None) -> float | None:
     return None if seconds is None else 1000 * seconds
-
-
-def _moment(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

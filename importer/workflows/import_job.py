@@ -45,6 +45,7 @@ from importer.sources.registry import open_source
 from importer.survey.progress import SurveyProgress, SurveyStoppedError
 from importer.survey.survey_pass import same_content
 from importer.workflows.begin_job import Watch, begin_job, inputs_of, rows_not_sent
+from importer.workflows.status import status_served
 
 #: Seconds between two tries to get hold of a product that another run holds.
 _LOCK_INTERVAL = 0.5
@@ -67,12 +68,13 @@ async def run_import_job(
     with one_error(), ExitStack() as stack:
         async with anyio.create_task_group() as timing:
             timing.start_soon(_end_in_time, settings.job.max_duration, control)
-            sources = [open_source(path, settings) for path in settings.reading.inputs]
-            for source in sources:
-                stack.callback(source.close)
-            product = await _hold(stack, settings, control)
-            importing = _Importing(settings, key, sources, control, observers, clock)
-            summary = await importing.work_on(product)
+            async with status_served(settings, control, clock, observers) as all_observers:
+                sources = [open_source(path, settings) for path in settings.reading.inputs]
+                for source in sources:
+                    stack.callback(source.close)
+                product = await _hold(stack, settings, control)
+                importing = _Importing(settings, key, sources, control, all_observers, clock)
+                summary = await importing.work_on(product)
             timing.cancel_scope.cancel()
     return summary
 

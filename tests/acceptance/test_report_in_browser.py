@@ -12,6 +12,7 @@ from importer.reporting.left_overs import REPORT_NAME
 from importer.sandbox.faults import Faults
 from importer.settings import ImportSettings
 from tests.support.data import conversation, write_csv
+from tests.support.status import STANDING, served
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
@@ -63,4 +64,29 @@ def test_the_report_shows_itself_without_errors_and_without_the_network(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
     assert dark == (theme == "dark")
+    page.close()
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1000), ("dark", 390)])
+def test_the_page_of_a_run_that_lasts_shows_itself_and_asks_for_nothing_else(
+    browser: Browser, theme: str, width: int
+) -> None:
+    page = browser.new_page(
+        viewport={"width": width, "height": 900},
+        color_scheme=theme,  # type: ignore[arg-type]
+    )
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("request", lambda request: asked.append(request.url))
+    with served(STANDING) as address:
+        page.goto(f"http://{address}/")
+        assert (said, asked) == ([], [f"http://{address}/"])
+        assert page.inner_text(".verdict") == "Working"
+        assert page.locator(".bar i").count() == 3
+        assert page.locator("figure svg").count() == 2
+        assert page.locator("code b").count() == 0, "what the input is called is text"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        with page.expect_request(f"http://{address}/", timeout=20_000):
+            pass  # it shows itself anew
     page.close()
