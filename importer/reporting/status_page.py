@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from importer.model import Moment
-from importer.reporting.charts import Chart, over_time
+from importer.reporting.charts import FEWEST_MOMENTS, Chart, over_time
 from importer.reporting.pages import page_of
 from importer.reporting.standing import Standing
 from importer.reporting.wording import MEANINGS
-
-#: Fewer moments than that make no line.
-_FEWEST_MOMENTS = 3
 
 
 def status_page(standing: Standing, *, seconds: int) -> str:
@@ -22,7 +19,7 @@ def status_page(standing: Standing, *, seconds: int) -> str:
             "standing": standing,
             "figures": figures,
             "meanings": MEANINGS,
-            "charts": _charts(moments) if len(moments) >= _FEWEST_MOMENTS else [],
+            "charts": _charts(moments) if len(moments) >= FEWEST_MOMENTS else [],
             "seconds": seconds,
         },
     )
