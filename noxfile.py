@@ -19,7 +19,7 @@ nox.options.sessions = ["lint", "quick"]
 #: Where the tools of that environment are, also when it is not activated.
 TOOLS = Path(sys.executable).parent
 #: What the unit tests need beside the package itself.
-UNIT_TESTS = ["pytest", "pytest-timeout", "hypothesis", "jsonschema", "trustme"]
+UNIT_TESTS = ["pytest", "pytest-timeout", "hypothesis", "jsonschema", "pyte", "trustme"]
 #: What is run with other versions: the units, and both paths to the service over real sockets.
 WITH_OTHER_VERSIONS = [
     "tests/unit",

@@ -16,11 +16,12 @@ from playwright.sync_api import sync_playwright
 from rich.console import Console
 
 from importer import ImportSettings, run_import_blocking
-from importer.cli.figures import Speed
-from importer.cli.live_view import picture
+from importer.cli.live_view import Picture
 from importer.engine.progress import Progress
 from importer.reporting.left_overs import REPORT_NAME
 from importer.sandbox.faults import Faults
+from importer.survey.progress import SurveyProgress
+from importer.workflows.figures import Speed, start_line
 
 _HERE = Path(__file__).parent
 _ROWS = 40_000
@@ -31,20 +32,22 @@ class _Keeper:
     """An observer that keeps the picture of the middle of the run."""
 
     def __init__(self) -> None:
-        self.console = Console(record=True, width=84, file=io.StringIO(), force_terminal=True)
+        self.console = Console(
+            record=True, width=84, file=io.StringIO(), force_terminal=True, highlight=False
+        )
         self._speed = Speed()
         self._kept = False
 
+    def surveying(self, progress: SurveyProgress) -> None: ...
+
     def started(self, folder: Path, settings: ImportSettings, already_settled: int) -> None:
-        self.console.print(
-            f"Importing into product {settings.target.product_id}, job {folder.name}."
-        )
+        self.console.print(f"{start_line(Path(folder.name), settings, already_settled)}.")
 
     def progressed(self, progress: Progress) -> None:
         speed = self._speed.update(progress)
         if not self._kept and progress.share > 0.6:
             self._kept = True
-            self.console.print(picture(progress, speed))
+            self.console.print(Picture(progress, speed))
 
     def noticed(self, message: str) -> None: ...
 
@@ -76,7 +79,9 @@ def main() -> None:
         keeper.console.save_svg(str(_HERE / "run.svg"), title="clarityq-import run")
         report = shutil.copy(summary.folder / REPORT_NAME, folder / REPORT_NAME)
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+            )
             for theme, width in (("light", 900), ("dark", 900), ("light", 390)):
                 page = browser.new_page(
                     viewport={"width": width, "height": 1100},

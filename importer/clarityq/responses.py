@@ -23,6 +23,10 @@ _QUOTE_LIMIT = 300
 _LOOKED_AT = 4096
 #: The title of a page of HTML: the rest of it is for browsers.
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+#: What is left out of a page that has none.
+_MARKUP = re.compile(
+    r"<(script|style)\b.*?(</\1\s*>|$)|<!--.*?(-->|$)|<[^>]*(>|$)", re.IGNORECASE | re.DOTALL
+)
 
 
 class VerdictKind(Word):
@@ -206,8 +210,10 @@ def describe(status: int, body: bytes | None) -> str:
             said = _problem.decode(body or b"").detail
         except _UNREADABLE:
             said = (body or b"")[:_LOOKED_AT].decode("utf-8", "replace")
-            if title := _TITLE.search(said):
+            if (title := _TITLE.search(said)) and title[1].strip():
                 said = unescape(title[1])
+            elif said.lstrip().startswith("<"):
+                said = unescape(_MARKUP.sub(" ", said))
     if 200 < status < 300:
         said = f"only a 200 confirms that feedback was stored. {said}"
     said = printable(said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -44,5 +45,17 @@ def messages() -> Console:
 
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else _WIDTH_ELSEWHERE
-    return _PlainConsole(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+    is_terminal = stream.isatty()
+    return _PlainConsole(
+        stderr=stderr, width=None if is_terminal else _WIDTH_ELSEWHERE,
+        highlight=False, markup=False, emoji=False,
+        _environ=_without_size(os.environ) if is_terminal else os.environ,
+    )  # fmt: skip
+
+
+def _without_size(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Return `environment` without the size that rich would take to be that of the terminal.
+
+    A shell that exports COLUMNS does not change it for a program that runs.
+    """
+    return {name: it for name, it in environment.items() if name not in ("COLUMNS", "LINES")}

@@ -11,20 +11,23 @@ from pathlib import Path
 
 from pythonjsonlogger.json import JsonFormatter
 
-from importer.cli.figures import (
+from importer.common.durations import format_duration
+from importer.engine.progress import Progress
+from importer.settings import ImportSettings
+from importer.survey.progress import SurveyProgress
+from importer.workflows.figures import (
     Speed,
     average_speed,
+    deferred_rows,
+    given_up_at,
     outcomes_so_far,
+    share_done,
     start_line,
     survey_line,
     time_left,
     waiting_rows,
     what_holds,
 )
-from importer.common.durations import format_duration
-from importer.engine.progress import Progress
-from importer.settings import ImportSettings
-from importer.survey.progress import SurveyProgress
 
 _log = logging.getLogger("importer")
 
@@ -68,13 +71,14 @@ def log_configuration(files: Iterable[Path]) -> None:
 def describe(progress: Progress, speed: float) -> str:
     """Return the figures of a run in one line."""
     parts = [outcomes_so_far(progress), f"{speed:,.0f} rows/s", waiting_rows(progress)]
-    held = what_holds(progress)
+    if deferred := deferred_rows(progress):
+        parts.append(f"deferred: {deferred}, {given_up_at(progress)}")
     if progress.only_deferred:
         parts.append("only deferred rows are left")
-    elif held:
-        parts.append(held)
-    if not progress.held_by and (left := time_left(progress, speed)) is not None:
-        parts.append(f"{format_duration(left)} left")
+    else:
+        parts.append(what_holds(progress))
+        left = time_left(progress, speed)
+        parts.append("" if left is None else f"{format_duration(left)} left")
     return " · ".join(filter(None, parts))
 
 
@@ -117,7 +121,7 @@ class LineObserver:
             return
         if self._next:
             _log.info(
-                "%.0f %% done · %s", 100 * progress.share, describe(progress, speed),
+                "%s · %s", share_done(progress), describe(progress, speed),
                 extra={
                     "event": "progress",
                     "share": round(progress.share, 4),
@@ -129,6 +133,8 @@ class LineObserver:
                     "latency_p95": _rounded(progress.latencies[1]),
                     "deferred": progress.deferred,
                     "next_due": _rounded(progress.next_due),
+                    "next_check": _rounded(progress.next_check),
+                    "gives_up": _rounded(progress.gives_up),
                     "retrying": progress.retrying,
                     "held_by": progress.held_by,
                     "limited_by": progress.limit,

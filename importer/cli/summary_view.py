@@ -65,6 +65,8 @@ def print_summary(summary: Summary, again: Again) -> None:
             if of is kind and reason not in (Reason.LATER_ROW, Reason.RATING_SKIPPED)
         )
         table.add_row(str(kind), f"{summary.outcomes[kind]:,}", reasons)
+    if summary.not_begun and summary.end is not RunEnd.DATA_LIMIT:
+        table.add_row("  not begun", f"{summary.not_begun:,}", "no request was made for them yet")
     table.add_row("total", f"{summary.rows:,}")
     if summary.carried_over:
         table.add_row("  carried over", f"{summary.carried_over:,}", "from earlier jobs")

@@ -41,6 +41,12 @@ class Progress:
     #: Seconds until the next waiting row is due; None if none waits.
     next_due: float | None
     only_deferred: bool
+    #: Seconds until the next status check of a deferred row; None if none is deferred.
+    next_check: float | None
+    #: Seconds until the last of the deferred rows is given up, at the latest; None as above.
+    gives_up: float | None
+    #: Seconds that a pause still lasts, which the service has asked for; 0 without one.
+    paused_for: float
     #: What holds all requests back, in words; or empty.
     held_by: str
     #: What keeps the run from being faster.
@@ -55,6 +61,10 @@ class Progress:
     latencies: tuple[float | None, float | None]
     #: Those met so far, the latest last.
     problems: Mapping[str, Problem]
+    #: The responses of this run by HTTP status, 0 for none, up to a second ago.
+    statuses: Mapping[int, int]
+    #: How many of them fell into each of `common.histogram.BUCKETS`.
+    buckets: Sequence[int]
 
 
 class Observer(Protocol):
@@ -80,7 +90,8 @@ class Observer(Protocol):
 class ProgressReporter:
     """Looks at the parts of a run, changes none of them, and tells the observers.
 
-    `before` are the job's figures before this run.
+    `before` are the job's figures before this run, and `defer_for` is how long a conversation is
+    waited for, in seconds.
     """
 
     def __init__(
@@ -91,6 +102,7 @@ class ProgressReporter:
         before: Totals,
         observers: Sequence[Observer],
         clock: Clock,
+        defer_for: float,
     ) -> None:
         self._queue = queue
         self._pacer = pacer
@@ -98,6 +110,7 @@ class ProgressReporter:
         self._before = before
         self._observers = observers
         self._clock = clock
+        self._defer_for = defer_for
         self._started = clock.monotonic()
         self._limits: Counter[Limit] = Counter()
         self.statistics = Statistics(self._started)
@@ -133,11 +146,12 @@ class ProgressReporter:
         outcomes[OutcomeKind.PENDING] = 0
         settled = sum(outcomes.values())
         outcomes[OutcomeKind.PENDING] = rows - settled
-        due = self._queue.next_due()
+        newest = self._queue.newest_deferral()
+        pause = self._pacer.paused_for(now)
         held = ""
         if self._pacer.breaker.is_open:
             held = "the service is unavailable"
-        elif (pause := self._pacer.paused_for(now)) > 0:
+        elif pause > 0:
             held = f"paused for {format_duration(pause)}"
         return Progress(
             rows=rows,
@@ -148,8 +162,11 @@ class ProgressReporter:
             retrying=queue.retrying,
             deferred=queue.deferred,
             held=queue.held,
-            next_due=None if due is None else max(0.0, due - now),
+            next_due=_seconds_until(self._queue.next_due(), now),
             only_deferred=all_read and queue.deferred == len(self._queue) > 0,
+            next_check=_seconds_until(self._queue.next_check(), now),
+            gives_up=None if newest is None else _seconds_until(newest + self._defer_for, now),
+            paused_for=pause,
             held_by=held,
             limit=self._pacer.limit(now, queue.in_flight),
             service_rate=self._pacer.service_rate,
@@ -157,6 +174,8 @@ class ProgressReporter:
             elapsed=now - self._started,
             latencies=self.statistics.latencies(),
             problems=self.statistics.problems,
+            statuses=self.statistics.all_statuses,
+            buckets=self.statistics.all_answers,
         )
 
     def _note_moment(self, progress: Progress, *, last: bool) -> None:
@@ -180,3 +199,7 @@ class ProgressReporter:
                 interval.statuses,
             )
         )
+
+
+def _seconds_until(time: float | None, now: float) -> float | None:
+    return None if time is None else max(0.0, time - now)

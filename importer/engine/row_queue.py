@@ -11,6 +11,7 @@ not run backwards) as an argument. It is the only writer of a row's state.
 from __future__ import annotations
 
 import heapq
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -100,6 +101,7 @@ class RowQueue:
         self._deferred: list[tuple[float, QueuedRow]] = []
         self._held: deque[QueuedRow] = deque()
         self._withheld: list[QueuedRow] = []
+        self._newest_deferral = -math.inf  # means something only while rows are deferred
         self._in_state = [0] * len(RowState)
 
     def add(self, feedback: Feedback, *, ask_status: bool = False) -> None:
@@ -123,6 +125,7 @@ class RowQueue:
         row.ask_status, row.deferred_since = True, deferral.since
         row.state, row.due = RowState.DEFERRED, deferral.due
         self._in_state[RowState.DEFERRED] += 1
+        self._note_deferral(row)
         heapq.heappush(self._deferred, (row.due, row))
 
     def next_ready(self, now: float) -> QueuedRow | None:
@@ -168,7 +171,10 @@ class RowQueue:
         self._in_flight.discard(row)
         self._move(row, wait.state)
         row.due = now + wait.seconds
-        heap = self._deferred if wait.state is RowState.DEFERRED else self._retrying
+        heap = self._retrying
+        if wait.state is RowState.DEFERRED:
+            heap = self._deferred
+            self._note_deferral(row)
         heapq.heappush(heap, (row.due, row))
 
     def return_unsent(self, row: QueuedRow) -> None:
@@ -201,16 +207,32 @@ class RowQueue:
             dues.append(self._held[0].due)
         return min(dues, default=None)
 
+    def next_check(self) -> float | None:
+        """Return when the next deferred row is due, or None if none is deferred."""
+        return self._deferred[0][0] if self._deferred else None
+
+    def newest_deferral(self) -> float | None:
+        """Return since when, at the latest, each deferred row waits; None if none is deferred."""
+        return self._newest_deferral if self._deferred else None
+
     def in_doubt(self) -> Iterator[QueuedRow]:
         """Yield the rows of which a request may have taken effect, when the run is over."""
-        waiting = (row for heap in (self._retrying, self._deferred) for _, row in heap)
-        for row in chain(self._ready, waiting, self._withheld):
+        for row in self._answered():
             if row.sent:
                 yield row
         # Cancelled: a request had begun, and its answer will never be known.
         for row in self._in_flight:
             if row.sent or not row.ask_status:
                 yield row
+
+    def begun(self) -> int:
+        """Return how many rows a request was made for, earlier runs of the job included."""
+        return sum(row.attempts > 0 for row in self._answered()) + len(self._in_flight)
+
+    def _answered(self) -> Iterator[QueuedRow]:
+        """Yield the rows of which an answer may have come."""
+        waiting = (row for heap in (self._retrying, self._deferred) for _, row in heap)
+        return chain(self._ready, waiting, self._withheld)
 
     def statistics(self) -> QueueStatistics:
         """Return the counts of this moment."""
@@ -240,6 +262,10 @@ class RowQueue:
             self._make_ready(heapq.heappop(heap)[1])
             made += 1
         return made
+
+    def _note_deferral(self, row: QueuedRow) -> None:
+        since = -math.inf if row.deferred_since is None else row.deferred_since
+        self._newest_deferral = max(self._newest_deferral, since) if self._deferred else since
 
     def _make_ready(self, row: QueuedRow) -> None:
         self._move(row, RowState.READY)

@@ -76,8 +76,9 @@ class Run:
         self._canary = canary_for(settings, resumed.totals)
         self._writer = JournalWriter(job.journal, self._written, job.body_of, clock.wall)
         self._reporter = ProgressReporter(
-            self._queue, self._pacer, self._writer, resumed.totals, observers, clock
-        )
+            self._queue, self._pacer, self._writer, resumed.totals, observers, clock,
+            settings.deferral.deadline,
+        )  # fmt: skip
         self._answers = Answers(
             settings, resumed.totals, self._queue, self._pacer, self._canary, self._writer,
             self._reporter, control, clock,
@@ -103,6 +104,11 @@ class Run:
     def outstanding(self) -> int:
         """Return how many rows were taken in and are not done."""
         return len(self._queue)
+
+    @property
+    def begun(self) -> int:
+        """Return for how many of these a request was made."""
+        return self._queue.begun()
 
     @property
     def limit(self) -> Limit:

@@ -38,8 +38,9 @@ class Statistics:
 
     def __init__(self, now: float) -> None:
         self.problems: dict[str, Problem] = {}
-        #: The responses of all ended intervals, by bucket.
+        #: The responses of all ended intervals, by bucket, and by HTTP status (0: none came).
         self.all_answers = empty_buckets()
+        self.all_statuses: Counter[int] = Counter()
         self._started = now
         self._interval = Interval(now, 0)
         self._before = self._interval
@@ -73,6 +74,7 @@ class Statistics:
         self._before, self._interval = interval, Interval(now, settled)
         both = zip(self.all_answers, interval.buckets, strict=True)
         self.all_answers = [before + more for before, more in both]
+        self.all_statuses.update(interval.statuses)
         return interval, length, settled - interval.settled_before
 
     def latencies(self) -> tuple[float | None, float | None]:

@@ -6,11 +6,13 @@ Only reads, also while a run is writing.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from importer.feedback.body import COMMENT_BITS, RATINGS
 from importer.jobs import sqlite_file
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_lines import (
@@ -23,7 +25,7 @@ from importer.jobs.journal_lines import (
 )
 from importer.jobs.keys import key_of
 from importer.jobs.records import LastRun
-from importer.model import Attempt, Call, Deferral, Moment, Outcome, OutcomeKind, Reason
+from importer.model import Attempt, Call, Deferral, Meaning, Moment, Outcome, OutcomeKind, Reason
 
 #: Kinds of outcome that somebody may have to do something about.
 _TROUBLES = (OutcomeKind.REJECTED, OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
@@ -37,6 +39,17 @@ class Cause(NamedTuple):
     http_status: int | None
     rows: int
     example: Outcome
+
+
+class Imported(NamedTuple):
+    """What the feedback of succeeded rows says. Figures are in rows, so in conversations."""
+
+    positive: int
+    negative: int
+    #: Their rating was cleared.
+    cleared: int
+    #: They have a comment.
+    comments: int
 
 
 class PastRun(NamedTuple):
@@ -104,6 +117,21 @@ class JournalReader(JournalFile):
             moment_of(row)
             for row in self._all(sqlite_file.select("moment", Moment._fields) + " ORDER BY at")
         ]
+
+    def imported(self) -> Imported:
+        """Return what was imported, as far as it is known what the service holds of it."""
+        counts: Counter[Meaning | None] = Counter()
+        comments = 0
+        for rating, has_comment, rows in self._all(
+            "SELECT body >> 62 & 3, body & ? <> 0, count(*) FROM outcome "
+            "WHERE kind = ? AND body IS NOT NULL GROUP BY 1, 2",
+            COMMENT_BITS, KIND_IDS[OutcomeKind.SUCCEEDED],
+        ):  # fmt: skip
+            counts[RATINGS[rating]] += rows
+            comments += rows if has_comment else 0
+        return Imported(
+            counts[Meaning.POSITIVE], counts[Meaning.NEGATIVE], counts[Meaning.CLEAR], comments
+        )
 
     def causes(self, most: int) -> list[Cause]:
         """Return why rows were not imported, the largest groups first."""

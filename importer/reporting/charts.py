@@ -14,6 +14,9 @@ from importer.model import Moment
 #: The colours that the page has.
 MOST_SERIES = 8
 
+#: With fewer there is no course to be seen.
+FEWEST_MOMENTS = 3
+
 _MOST_POINTS = 120
 _MOST_BARS = 40
 _DAY = 86400

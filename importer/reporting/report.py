@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from functools import partial
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from typing import Any, NamedTuple
 
 from importer.common.durations import format_duration
 from importer.common.files import atomic_write
-from importer.common.text import counted, escaped, shell_word
+from importer.common.text import shell_word
 from importer.errors import JournalError
-from importer.jobs.journal_reader import JournalReader
+from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.model import Moment, OutcomeKind, RunEnd
 from importer.reporting.charts import (
+    FEWEST_MOMENTS,
     MOST_SERIES,
     Chart,
     histogram,
@@ -25,9 +23,10 @@ from importer.reporting.charts import (
     responses_over_time,
 )
 from importer.reporting.left_overs import REPORT_NAME
+from importer.reporting.pages import page_of
 from importer.reporting.summary import Summary
-from importer.reporting.wording import MEANINGS, WHY, next_steps, words
-from importer.settings import described_settings
+from importer.reporting.wording import ENDS, MEANINGS, WARNINGS, WHY, next_steps
+from importer.settings import described_settings, settings_by_default
 
 _MOST_CAUSES = 50
 _MOST_WARNINGS = 20
@@ -40,7 +39,7 @@ def write_report(summary: Summary) -> None:
     """Write the report of the job into its folder. Raises `JournalError`."""
     path = summary.folder / REPORT_NAME
     with JournalReader(summary.folder) as history:
-        page = _environment().get_template("report.html.j2").render(_facts(summary, history))
+        page = page_of("report.html.j2", _facts(summary, history))
     try:
         # A lone surrogate cannot be written as UTF-8: it is shown escaped.
         with atomic_write(path) as temporary:
@@ -49,47 +48,74 @@ def write_report(summary: Summary) -> None:
         raise JournalError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("importer.reporting", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "duration": format_duration,
-        "moment": _moment,
-        "number": lambda number: f"{number:,}",
-        "rows": partial(counted, noun="row"),
-        "words": words,
-        "visible": escaped,
-    }
-    return environment
+class RunFigures(NamedTuple):
+    """One run of the job. Times are Unix seconds, durations seconds."""
+
+    started_at: float
+    #: None if it was killed.
+    seconds: float | None
+    end: RunEnd | None
+    #: Rows that were done in it.
+    rows: int
+    #: Responses of the service in it.
+    responses: int
+
+    @property
+    def speed(self) -> float:
+        """The rows that were done in a second; 0 if that is not known."""
+        return self.rows / self.seconds if self.seconds else 0.0
 
 
 def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
     moments = history.moments()
-    runs = history.runs()
+    records = history.runs()
     statuses: Counter[int] = Counter()
     for moment in moments:
         statuses.update(moment.statuses)
+    runs = _runs(summary, records, moments)
+    settings = records[-1].settings if records else {}
     return {
         "summary": summary,
         "good": sum(summary.outcomes[kind] for kind in _GOOD),
+        "imported": history.imported(),
         "steps": _steps(summary),
         "meanings": MEANINGS,
-        "trouble": [kind for kind in OutcomeKind if kind not in _GOOD],
         "causes": history.causes(_MOST_CAUSES),
         "why": WHY,
         "warned": history.with_warning(_MOST_WARNINGS),
+        "warnings": WARNINGS,
         "statuses": [(_status(code), number) for code, number in statuses.most_common()],
         "charts": _charts(moments, statuses, history),
-        "runs": [record.run for record in runs],
-        "settings": described_settings(runs[-1].settings) if runs else [],
-        "active": sum(moment.interval for moment in moments),
+        "runs": runs,
+        "ends": ENDS,
+        "inputs": history.inputs(),
+        "settings": described_settings(settings),
+        "by_default": settings_by_default(settings),
         "RunEnd": RunEnd,
     }
+
+
+def _runs(
+    summary: Summary, records: Sequence[PastRun], moments: Sequence[Moment]
+) -> list[RunFigures]:
+    """Return the figures of each run, the oldest first. The latest is not closed yet."""
+    runs = []
+    starts = [record.run.started_at for record in records]
+    for number, (run, _) in enumerate(records):
+        last = number == len(records) - 1
+        end, ended_at = (summary.end, summary.ended_at) if last else (run.end, run.ended_at)
+        until = math.inf if last else starts[number + 1]
+        own = [moment for moment in moments if run.started_at <= moment.at < until]
+        runs.append(
+            RunFigures(
+                run.started_at,
+                None if ended_at is None else max(0.0, ended_at - run.started_at),
+                end,
+                sum(moment.settled for moment in own),
+                sum(sum(moment.statuses.values()) for moment in own),
+            )
+        )
+    return runs
 
 
 def _steps(summary: Summary) -> list[str]:
@@ -112,7 +138,7 @@ def _charts(
 ) -> list[Chart]:
     """Return the charts there is something to draw in."""
     found: list[Chart] = []
-    if moments:
+    if len(moments) >= FEWEST_MOMENTS:
         found += [
             over_time("Rows per second", "Rows that were completed, over time.", "rows/s", moments,
                       {"rows/s": lambda m: m.settled / m.interval}),
@@ -125,7 +151,7 @@ def _charts(
                       {"allowed": lambda m: m.concurrency, "in flight": lambda m: m.in_flight}),
         ]  # fmt: skip
     others = Counter({code: number for code, number in statuses.items() if code != 200})
-    if others:
+    if others and len(moments) >= FEWEST_MOMENTS:
         names = {code: _status(code) for code, _ in others.most_common(MOST_SERIES)}
         note = "HTTP responses other than 200, over time."
         found.append(responses_over_time("Other responses", note, moments, names))
@@ -152,9 +178,3 @@ def _status(code: int) -> str:
 
 def _milliseconds(seconds: float | None) -> float | None:
     return None if seconds is None else 1000 * seconds
-
-
-def _moment(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -69,6 +69,8 @@ class Summary:
     service_rate: float | None = None
     #: How many responses of the latest run fell into each of `common.histogram.BUCKETS`.
     latencies: Sequence[int] = ()
+    #: Of the rows that are pending, those that no request was made for.
+    not_begun: int = 0
 
     @property
     def exit_code(self) -> ExitCode:
@@ -91,6 +93,7 @@ class Summary:
             "rows": self.rows,
             "carried_over": self.carried_over,
             "conversations": self.conversations,
+            "not_begun": self.not_begun,
             "outcomes": {kind: self.outcomes[kind] for kind in OutcomeKind},
             "reasons": [
                 {"outcome": kind, "reason": reason, "rows": number}
@@ -137,12 +140,13 @@ def summarise(
     limited_by: Limit,
     service_rate: float | None = None,
     latencies: Sequence[int] = (),
+    not_begun: int = 0,
 ) -> Summary:
     """Return the job's summary for a run that ends `now` (Unix seconds).
 
     `limited_by` is what kept the run from being faster, most of its time, and `service_rate` the
     limit of the service, in requests per second, if one was found; `latencies` counts its responses
-    by `common.histogram.BUCKETS`.
+    by `common.histogram.BUCKETS`; `not_begun` are the pending rows without any.
     """
     totals = journal.totals()
     facts = journal.facts()
@@ -168,6 +172,8 @@ def summarise(
         limited_by=limited_by,
         service_rate=service_rate,
         latencies=latencies,
+        # What is tried again keeps its outcome until it has a new one.
+        not_begun=min(not_begun, totals.outcomes[OutcomeKind.PENDING]),
     )
 
 

@@ -65,6 +65,26 @@ WARNINGS = {
     Warn.COMMENT_TRUNCATED: "sent with the comment cut to 2,000 characters",
 }
 
+#: How a run ended, in words, for who knows no signals.
+ENDS = {
+    RunEnd.FINISHED: "finished",
+    RunEnd.KEY_REFUSED: "the service refused the API key",
+    RunEnd.UNTRUSTED: "the service's certificate is not trusted",
+    RunEnd.REDIRECTED: "the service redirects every request",
+    RunEnd.PROXY_REFUSED: "the proxy asks for credentials",
+    RunEnd.SERVICE_DOWN: "the service was unavailable for too long",
+    RunEnd.MAX_FAILURES: "more rows failed than --max-failures allows",
+    RunEnd.CANARY: "the first rows failed, so no more were sent",
+    RunEnd.TIME_BOX: "its time box ended",
+    RunEnd.INPUT_FAILED: "an input could not be read to its end",
+    RunEnd.LIMIT: "the conversations of --limit are done",
+    RunEnd.DATA_LIMIT: "the data is over a limit, so nothing was sent",
+    RunEnd.SIGHUP: "stopped: its terminal was closed (SIGHUP)",
+    RunEnd.SIGINT: "stopped by hand (Ctrl-C)",
+    RunEnd.SIGTERM: "stopped by the system (SIGTERM)",
+    None: "killed, or still running",
+}
+
 #: What keeps a run from being faster, in words; see `limit_in_words`.
 _LIMITS = {
     Limit.CONCURRENCY: "--concurrency: latency is {latency}, raise it",

@@ -1,6 +1,11 @@
 """What a job is to do: options that are declared once, and checked once."""
 
-from importer.settings.import_settings import SETTINGS_GROUPS, ImportSettings, described_settings
+from importer.settings.import_settings import (
+    SETTINGS_GROUPS,
+    ImportSettings,
+    described_settings,
+    settings_by_default,
+)
 from importer.settings.values import (
     FIELDS,
     PRODUCTION_URL,
@@ -24,4 +29,5 @@ __all__ = [
     "NotifyFormat",
     "Retry",
     "described_settings",
+    "settings_by_default",
 ]

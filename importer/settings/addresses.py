@@ -1,4 +1,4 @@
-"""Addresses as a person writes them: of the service, and of what is told how a run ended."""
+"""Addresses as a person writes them: of services, of those that are told, and to listen at."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _LABEL = r"[a-z0-9_-]{1,63}"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?", re.IGNORECASE | re.ASCII)
 #: Characters of the longest name of a machine.
 _LONGEST_HOST = 253
+_HIGHEST_PORT = 65_535
 _SCHEMES = ("https", "http")
 _EMPTY = "is empty: name an address or leave it out"
 _NO_HOOK = "is not an address such as https://host/path?token=…"
@@ -72,6 +73,24 @@ def read_hook(value: object) -> str:
     if url.scheme == "http" and not _is_loopback(host):
         raise ValueError("would be sent unencrypted: use https:// (http:// is for loopback only)")
     return text
+
+
+def read_listen(value: object) -> str:
+    """Return an address to listen at, `HOST:PORT`, as it was written. Raises `ValueError`."""
+    host, _, port = str(value).rpartition(":")
+    is_port = port.isascii() and port.isdigit() and int(port) <= _HIGHEST_PORT
+    bare = host.removeprefix("[").removesuffix("]") if ":" in host else host
+    if not is_port or not _is_host(bare) or (":" in host and host[0] + host[-1] != "[]"):
+        raise ValueError(
+            f"must be HOST:PORT, such as 127.0.0.1:9464 or [::1]:9464; it is {value!r}"
+        )
+    return str(value)
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Return the two parts of what `read_listen` returned."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
 
 
 def _is_host(text: str) -> bool:

@@ -100,6 +100,17 @@ def described(record: Mapping[str, object], groups: Groups) -> list[tuple[str, s
     ]
 
 
+def defaults_among(record: Mapping[str, object], groups: Groups) -> list[str]:
+    """Return the labels of the options that a record holds as they are by default."""
+    return [
+        option.label
+        for name, option in options_of(groups).items()
+        if (value := record.get(name)) is not None
+        and option.default not in (None, REQUIRED)
+        and _in_words(option, value) == _in_words(option, option.default)
+    ]
+
+
 def _in_words(option: Option, recorded: object) -> str:
     try:
         return option.kind.show(option.read(recorded))

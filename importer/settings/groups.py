@@ -18,6 +18,7 @@ from importer.settings.kinds import (
     ENCODING,
     HOOK,
     INPUTS,
+    LISTEN,
     NAME,
     PRODUCT,
     TEXTS,
@@ -261,6 +262,9 @@ class Exports(Group, table="exports"):
     )  # fmt: skip
     success_codes: Annotated[Collection[ExitCode], CODES] = option(
         frozenset({ExitCode.OK}), "Exit codes that count as success for these systems."
+    )
+    status_listen: Annotated[str, LISTEN] | None = option(
+        None, "Serve there, while the run lasts, how it stands: /, /metrics and /healthz."
     )
     telemetry: bool = option(
         False, "Export a trace and metrics with OpenTelemetry (needs the extra otel)."

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from importer.errors import SettingsError
-from importer.settings.derive import build, described, flat, options_of, record_of, values_of
+from importer.settings.derive import (
+    build,
+    defaults_among,
+    described,
+    flat,
+    options_of,
+    record_of,
+    values_of,
+)
 from importer.settings.groups import (
     AbortRules,
     Deferral,
@@ -103,3 +111,8 @@ def _flat(options: Mapping[str, object]) -> dict[str, object]:
 def described_settings(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the options of a record (see `as_record`), as flag and value, for people."""
     return described(record, SETTINGS_GROUPS.values())
+
+
+def settings_by_default(record: Mapping[str, Any]) -> list[str]:
+    """Return the flags of the options of a record (see `as_record`) that are as by default."""
+    return defaults_among(record, SETTINGS_GROUPS.values())

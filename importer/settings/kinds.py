@@ -23,7 +23,7 @@ from importer.common.text import did_you_mean
 from importer.common.uuids import canonical_uuid
 from importer.errors import ExitCode
 from importer.feedback.ratings import RatingTable, parse_words
-from importer.settings.addresses import read_address, read_hook
+from importer.settings.addresses import read_address, read_hook, read_listen
 from importer.settings.values import FIELDS, DataLimit, FailureLimit
 
 #: Codecs that Python counts among those of texts, and that cannot go on after an error.
@@ -254,6 +254,7 @@ CA_FILE = Kind("PATH", _ca_file, _TEXT, write=str)
 PRODUCT = Kind("UUID", _product, _TEXT)
 ADDRESS = Kind("URL", read_address, {"type": "string", "format": "uri"})
 HOOK = Kind("URL", read_hook, {"type": "string", "format": "uri"})
+LISTEN = Kind("HOST:PORT", read_listen, _TEXT)
 CODES = Kind(
     "CODES", _codes, {"type": ["string", "integer", "array"], "items": {"type": "integer"}},
     write=lambda codes: sorted(map(int, codes)),

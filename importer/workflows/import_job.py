@@ -47,6 +47,7 @@ from importer.sources.registry import open_source
 from importer.survey.progress import SurveyProgress, SurveyStoppedError
 from importer.survey.survey_pass import same_content
 from importer.workflows.begin_job import Watch, begin_job, inputs_of, rows_not_sent
+from importer.workflows.status import status_served
 
 #: Seconds between two tries to get hold of a product that another run holds.
 _LOCK_INTERVAL = 0.5
@@ -69,12 +70,13 @@ async def run_import_job(
     with one_error(), ExitStack() as stack:
         async with anyio.create_task_group() as timing:
             timing.start_soon(_end_in_time, settings.job.max_duration, control)
-            sources = [open_source(path, settings) for path in settings.reading.inputs]
-            for source in sources:
-                stack.callback(source.close)
-            product = await _hold(stack, settings, control)
-            importing = _Importing(settings, key, sources, control, observers, clock)
-            summary = await importing.work_on(product)
+            async with status_served(settings, control, clock, observers) as all_observers:
+                sources = [open_source(path, settings) for path in settings.reading.inputs]
+                for source in sources:
+                    stack.callback(source.close)
+                product = await _hold(stack, settings, control)
+                importing = _Importing(settings, key, sources, control, all_observers, clock)
+                summary = await importing.work_on(product)
             timing.cancel_scope.cancel()
     return summary
 
@@ -243,6 +245,8 @@ def _conclude(
     summary = summarise(
         job.folder, job.journal, end, message, files, now,
         limited_by=run.limit, service_rate=run.service_rate, latencies=run.latencies,
+        # Of the deferred rows of earlier runs there are left those that this one did not take in.
+        not_begun=totals.outcomes[OutcomeKind.PENDING] - run.begun - len(resumed.deferrals),
     )  # fmt: skip
     summary.write()
     problem = ""

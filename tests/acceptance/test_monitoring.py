@@ -3,8 +3,12 @@
 import json
 import re
 import shutil
+import socket
 import subprocess
+import time
+import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +19,11 @@ from importer.errors import ExitCode
 from importer.model import OutcomeKind, RunEnd
 from importer.pacing import Limit
 from importer.reporting.exporters.prometheus import write_metrics
+from importer.reporting.exporters.run_metrics import run_metrics
 from importer.reporting.notices import Ending, Start
 from importer.reporting.summary import Summary
 from tests.support.data import PRODUCT
+from tests.support.status import STANDING, served
 
 SAMPLES = Path(__file__).parents[2] / "samples/monitoring"
 needs_promtool = pytest.mark.skipif(
@@ -88,6 +94,47 @@ def test_all_that_is_asked_for_is_written(tmp_path: Path) -> None:
         for word in words.split("|")
     }
     assert words <= set(OutcomeKind)
+
+
+def test_prometheus_has_nothing_to_say_against_what_a_run_serves() -> None:
+    if shutil.which("promtool") is None:
+        pytest.skip("Prometheus is not installed")
+    done = subprocess.run(
+        ["promtool", "check", "metrics"],  # noqa: S607
+        input=run_metrics(STANDING), capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("prometheus") is None, reason="Prometheus is not installed")
+def test_prometheus_scrapes_a_run_while_it_lasts(tmp_path: Path) -> None:
+    with served(STANDING) as address, socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+        free.close()
+        scrape = {"job_name": "imports", "static_configs": [{"targets": [address]}]}
+        content = {"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]}
+        (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(content), "utf-8")
+        process = subprocess.Popen(
+            ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data",  # noqa: S607
+             f"--web.listen-address=127.0.0.1:{port}"],
+            cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            query = f"http://127.0.0.1:{port}/api/v1/query?query=clarityq_import_rows>0"
+            rows: dict[str, str] = {}
+            while not rows:  # the test's time-out ends it
+                assert process.poll() is None
+                time.sleep(0.2)
+                with suppress(OSError), urllib.request.urlopen(query) as answer:
+                    rows = {
+                        found["metric"]["outcome"]: found["value"][1]
+                        for found in json.load(answer)["data"]["result"]
+                    }
+        finally:
+            process.terminate()
+            process.wait()
+    assert rows == {"succeeded": "5000", "rejected": "12", "pending": "5000"}
 
 
 def test_the_dashboard_is_whole() -> None:

@@ -12,6 +12,8 @@ from importer.reporting.left_overs import REPORT_NAME
 from importer.sandbox.faults import Faults
 from importer.settings import ImportSettings
 from tests.support.data import conversation, write_csv
+from tests.support.reports import lengthened
+from tests.support.status import STANDING, served
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
@@ -41,6 +43,7 @@ def test_the_report_shows_itself_without_errors_and_without_the_network(
     faults = Faults(not_completed=0.2, completes_after=0.1, server_error=0.1, latency=0.002)
     settings = settings_for(write_csv(tmp_path / "in.csv", rows), sandbox=True)
     summary = run_import_blocking(settings, faults=faults)
+    lengthened(summary)
 
     page = browser.new_page(
         viewport={"width": width, "height": 900},
@@ -56,11 +59,43 @@ def test_the_report_shows_itself_without_errors_and_without_the_network(
 
     assert said == []
     assert asked == [report]
-    assert "299 of 300 rows are done" in page.inner_text("h1 + p")
+    assert "299 of 300 rows are done" in page.inner_text(".verdict")
+    assert page.locator(".bar i").count() == 2
     assert page.locator("figure svg").count() >= 5
     assert page.locator("td b").count() == 0, "what the input says is text"
     # Neither the page nor a chart is wider than the screen; tables scroll by themselves.
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
     assert dark == (theme == "dark")
+    page.emulate_media(media="print")
+    kept_whole = "[...document.querySelectorAll('section')].every("
+    kept_whole += "part => getComputedStyle(part).breakInside == 'avoid')"
+    assert page.evaluate(kept_whole), "no heading is alone at the foot of a sheet of paper"
+    background = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(background) == "rgb(255, 255, 255)"
+    page.close()
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1000), ("dark", 390)])
+def test_the_page_of_a_run_that_lasts_shows_itself_and_asks_for_nothing_else(
+    browser: Browser, theme: str, width: int
+) -> None:
+    page = browser.new_page(
+        viewport={"width": width, "height": 900},
+        color_scheme=theme,  # type: ignore[arg-type]
+    )
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("request", lambda request: asked.append(request.url))
+    with served(STANDING) as address:
+        page.goto(f"http://{address}/")
+        assert (said, asked) == ([], [f"http://{address}/"])
+        assert page.inner_text(".verdict") == "Working"
+        assert page.locator(".bar i").count() == 3
+        assert page.locator("figure svg").count() == 2
+        assert page.locator("code b").count() == 0, "what the input is called is text"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        with page.expect_request(f"http://{address}/", timeout=20_000):
+            pass  # it shows itself anew
     page.close()

@@ -21,6 +21,7 @@ from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
 from tests.support.data import conversation, write_csv
+from tests.support.reports import lengthened
 
 pytestmark = pytest.mark.anyio
 Make = Callable[..., ImportSettings]
@@ -44,7 +45,7 @@ class Page(HTMLParser):
         self.links += [value or "" for name, value in attrs if name in ("src", "href")]
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        self.text += f"{data} "
 
 
 async def imported(sandbox: Sandbox, settings_for: Make, path: Path) -> Summary:
@@ -67,6 +68,7 @@ async def test_the_report_tells_all_and_needs_nothing_but_itself(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:
     summary = await imported(sandbox, settings_for, tmp_path)
+    lengthened(summary)
     page = Page(summary.folder / REPORT_NAME)
 
     assert "101 of 102 rows are done; 1 were not imported" in " ".join(page.text.split())
@@ -76,11 +78,39 @@ async def test_the_report_tells_all_and_needs_nothing_but_itself(
     assert "\u202e" not in page.text
     assert all(link.startswith(("data:", "#")) for link in page.links)
     assert "svg" in page.tags
-    for heading in ("Outcomes", "Why rows were not imported", "Rows per second", "Latency",
-                    "Other responses", "PUTs for a row", "Deferral", "Runs",
-                    "Settings"):  # fmt: skip
+    for heading in ("What was imported", "Outcomes", "Why rows were not imported", "The run",
+                    "Rows per second", "Latency", "Other responses", "PUTs for a row", "Deferral",
+                    "HTTP responses", "Inputs", "Settings"):  # fmt: skip
         assert heading in page.text
+    assert str(summary.folder) in page.text
     assert (summary.folder / REPORT_NAME).stat().st_mode & 0o077 == 0
+
+
+async def test_the_report_says_what_was_imported_and_of_which_run_a_figure_is(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    rows = [(conversation(n), "POSITIVE", "fine") for n in range(30)]
+    rows += [(conversation(n), "NEGATIVE", "") for n in range(30, 40)]
+    rows += [(conversation(40), "CLEAR", ""), (conversation(41), "", "only a comment")]
+    settings = settings_for(write_csv(tmp_path / "in.csv", rows), base_url=sandbox.url)
+    first = await run_import(settings.replace(limit=12), api_key="any")
+    text = " ".join(Page(first.folder / REPORT_NAME).text.split())
+    assert "12 conversations with new feedback 12 positive, 100 % of the ratings" in text
+    assert "pending 30 71.4 %" in text
+    summary = await run_import(settings, api_key="any")
+    text = " ".join(Page(summary.folder / REPORT_NAME).text.split())
+    assert "42 conversations with new feedback" in text
+    assert "30 positive, 75.0 % of the ratings 10 negative, 25.0 %" in text
+    assert "1 with their rating cleared" in text
+    assert "31 comments" in text
+    assert "30 rows were done in it" in text
+    assert "the conversations of --limit are done" in text
+    assert "All runs of the job" in text
+    with JournalReader(summary.folder) as history:
+        assert history.inputs()[0].digest in text
+    assert "Rows per second" not in text, "there is no course to be seen"
+    for word in ("time_box", "False", "None", "3600"):
+        assert word not in text
 
 
 @pytest.mark.parametrize("sandbox", [BAD_DAY], indirect=True)

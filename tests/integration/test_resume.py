@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -138,6 +139,8 @@ def test_a_signal_stops_in_good_order_and_says_how_to_go_on(
     summary = json.loads(summary_file.read_text())
     assert summary["outcomes"]["pending"] > 0
     assert summary["rows"] == sum(summary["outcomes"].values())
+    assert 0 < summary["not_begun"] <= summary["outcomes"]["pending"]
+    assert re.search(f"  not begun +{summary['not_begun']:,} ", output)
 
 
 def test_a_second_signal_stops_at_once_and_keeps_what_was_recorded(tmp_path: Path) -> None:

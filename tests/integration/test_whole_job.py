@@ -73,12 +73,13 @@ async def test_a_slice_is_sent_and_the_same_command_goes_on(
     for _ in range(3):
         summary = await run_import(settings, api_key="any")
         found.append((summary.end, summary.exit_code, len(sandbox.feedback)))
+        assert summary.not_begun == summary.outcomes[OutcomeKind.PENDING]
     assert found == [
         (RunEnd.LIMIT, ExitCode.TIME_BOX, 4),
         (RunEnd.LIMIT, ExitCode.TIME_BOX, 8),
         (RunEnd.FINISHED, ExitCode.ROWS_NOT_IMPORTED, 10),
     ]
-    assert summary.outcomes[OutcomeKind.SUPERSEDED] == 10
+    assert (summary.outcomes[OutcomeKind.SUPERSEDED], summary.not_begun) == (10, 0)
 
 
 async def test_a_plan_agrees_with_the_run_to_the_row(

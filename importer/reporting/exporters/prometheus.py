@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from importer.common.histogram import BUCKETS
 from importer.errors import SettingsError
 from importer.model import OutcomeKind
 from importer.reporting.notices import Ending
-from importer.reporting.summary import Summary
 
-_PREFIX = "clarityq_import"
-_SUCCESS = f"{_PREFIX}_last_success_timestamp_seconds"
+#: How the names of the metrics begin.
+PREFIX = "clarityq_import"
+_SUCCESS = f"{PREFIX}_last_success_timestamp_seconds"
 #: Upper bounds of the latency histogram, in seconds.
 _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
@@ -47,15 +47,15 @@ class _Figures(Collector):
         ending, summary = self._ending, self._ending.summary
         labels = ["product_id"]
         if summary is not None:
-            yield self._rows(summary, labels)
+            yield rows(summary.product_id, summary.outcomes)
         figures: dict[str, tuple[str, float | None]] = {
-            f"{_PREFIX}_puts": (
+            f"{PREFIX}_puts": (
                 "PUTs sent for rows that have an outcome",
                 None if summary is None else summary.puts,
             ),
-            f"{_PREFIX}_exit_code": ("Exit code of the latest run", ending.exit_code),
-            f"{_PREFIX}_duration_seconds": ("How long the latest run took", ending.duration),
-            f"{_PREFIX}_end_timestamp_seconds": ("When the latest run ended", ending.ended_at),
+            f"{PREFIX}_exit_code": ("Exit code of the latest run", ending.exit_code),
+            f"{PREFIX}_duration_seconds": ("How long the latest run took", ending.duration),
+            f"{PREFIX}_end_timestamp_seconds": ("When the latest run ended", ending.ended_at),
             _SUCCESS: (
                 "When a run last ended with an exit code of --success-codes", self._last_success
             ),
@@ -66,30 +66,34 @@ class _Figures(Collector):
                 gauge.add_metric([ending.start.product_id], value)
                 yield gauge
         if summary is not None:
-            yield self._latencies(summary, labels)
+            yield latencies(summary.product_id, summary.latencies)
 
-    def _rows(self, summary: Summary, labels: list[str]) -> GaugeMetricFamily:
-        rows = GaugeMetricFamily(
-            f"{_PREFIX}_rows", "Rows of the latest job by outcome", labels=[*labels, "outcome"]
-        )
-        for kind in OutcomeKind:
-            rows.add_metric([summary.product_id, kind], summary.outcomes[kind])
-        return rows
 
-    def _latencies(self, summary: Summary, labels: list[str]) -> HistogramMetricFamily:
-        counts = summary.latencies
-        below = list(accumulate(counts))
-        buckets = [
-            (str(bound), sum(n for edge, n in zip(BUCKETS, counts, strict=False) if edge <= bound))
-            for bound in _BOUNDS
-        ]
-        buckets.append(("+Inf", below[-1] if below else 0))
-        total = sum(edge * n for edge, n in zip((*BUCKETS, BUCKETS[-1]), counts, strict=False))
-        histogram = HistogramMetricFamily(
-            f"{_PREFIX}_latency_seconds", "How long responses took in the latest run", labels=labels
-        )
-        histogram.add_metric([summary.product_id], buckets, sum_value=total)
-        return histogram
+def rows(product_id: str, outcomes: Mapping[OutcomeKind, int]) -> GaugeMetricFamily:
+    """Return the metric of the rows by outcome."""
+    family = GaugeMetricFamily(
+        f"{PREFIX}_rows", "Rows of the latest job by outcome", labels=["product_id", "outcome"]
+    )
+    for kind in OutcomeKind:
+        family.add_metric([product_id, kind], outcomes[kind])
+    return family
+
+
+def latencies(product_id: str, counts: Sequence[int]) -> HistogramMetricFamily:
+    """Return the metric of the latencies, of which so many fell into each of `BUCKETS`."""
+    below = list(accumulate(counts))
+    buckets = [
+        (str(bound), sum(n for edge, n in zip(BUCKETS, counts, strict=False) if edge <= bound))
+        for bound in _BOUNDS
+    ]
+    buckets.append(("+Inf", below[-1] if below else 0))
+    total = sum(edge * n for edge, n in zip((*BUCKETS, BUCKETS[-1]), counts, strict=False))
+    histogram = HistogramMetricFamily(
+        f"{PREFIX}_latency_seconds", "How long responses took in the latest run",
+        labels=["product_id"],
+    )  # fmt: skip
+    histogram.add_metric([product_id], buckets, sum_value=total)
+    return histogram
 
 
 def _last_success(path: Path, ending: Ending) -> float | None:

@@ -118,6 +118,8 @@ def test_a_validation_error_is_told_in_words() -> None:
 def test_a_page_is_told_by_its_title_and_another_success_by_what_it_lacks() -> None:
     page = b"<html><style>b{}</style><Title lang='en'>Web &amp;\n firewall</title><body>x"
     assert describe(403, page) == "403: Web & firewall"
+    without = b"<!doctype html><style>b{}</style><h1>Not&nbsp;now</h1><p>Come <!-- x --> later</p"
+    assert describe(503, without) == "503: Not now Come later"
     assert describe(204, b"") == "204: only a 200 confirms that feedback was stored."
 
 

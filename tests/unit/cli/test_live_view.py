@@ -1,58 +1,57 @@
 """What a person sees on the terminal while a run lasts."""
 
-import io
+import re
 from dataclasses import replace
 
 import pytest
-from rich.console import Console
 
-from importer.cli.live_view import LiveObserver, picture
+from importer.cli.live_view import LiveObserver, Picture
 from importer.cli.log_view import describe
 from importer.engine.progress import Progress
-from importer.engine.statistics import Problem
-from importer.model import OutcomeKind
-from importer.pacing import Limit
+from importer.workflows.figures import Speed, time_left
+from tests.support.progress import HALF_WAY
+from tests.support.terminal import Terminal
 
-HALF_WAY = Progress(
-    rows=10_012,
-    share=0.5,
-    outcomes={
-        **dict.fromkeys(OutcomeKind, 0), OutcomeKind.SUCCEEDED: 5_000, OutcomeKind.REJECTED: 12,
-        OutcomeKind.PENDING: 5_000,
-    },
-    settled_now=5_012,
-    in_flight=60,
-    retrying=3,
-    deferred=1_200,
-    held=0,
-    next_due=7.0,
-    only_deferred=False,
-    held_by="",
-    limit=Limit.SERVICE_LIMIT,
-    service_rate=498.2,
-    concurrency=64,
-    elapsed=10.0,
-    latencies=(0.0041, 0.0098),
-    problems={"503": Problem(3, "503: no"), "rejected": Problem(12, "rating \x1b[31m'meh'")},
-)  # fmt: skip
+TIME = r"\d\d:\d\d(:\d\d)?( on \d+ \w+)?"
+LABELS = ["rows", "outcomes", "requests", "latency", "waiting", "deferred", "problems"]
 
 
-def shown(width: int, **options: object) -> str:
-    console = Console(file=io.StringIO(), width=width, force_terminal=True, **options)  # type: ignore[arg-type]
-    console.print(picture(HALF_WAY, 480.0))
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+def shown(width: int, progress: Progress = HALF_WAY, speed: float = 480.0) -> list[str]:
+    terminal = Terminal(width)
+    terminal.console.print(Picture(progress, speed))
+    return terminal.rows
 
 
 def test_the_picture_has_all_that_one_looks_for() -> None:
-    text = shown(120, no_color=True)
-    for part in ("50% done", "10 s so far, 10 s left", "480 now · 501 on average",
-                 "5,000 succeeded · 12 rejected",
-                 "60 of 64 in flight · the service's limit, about 498/s",
-                 "4 ms median · 10 ms p95", "1,200 deferred · 3 waiting for a retry",
-                 "the next is due at", "12 × rating", "3 × 503: no"):  # fmt: skip
-        assert part in text
-    assert "\x1b[31m" not in text, "the input steers no terminal"
+    head, *lines, _ = shown(100)
+    assert re.fullmatch(r"[━╺╸]+ 50% done, 10 s left, 10 s so far", head)
+    figures = {line[:10].strip(): line[10:] for line in lines}
+    assert figures["rows"] == "5,012 of 10,012 · 480/s now · 501/s on average"
+    assert figures["outcomes"] == "5,000 succeeded · 12 rejected"
+    assert figures["requests"] == "60 of 64 in flight · the service's limit, about 498/s"
+    assert figures["latency"] == "4 ms median · 10 ms p95"
+    assert re.fullmatch(f"3 waiting for a retry · the next is due at {TIME}", figures["waiting"])
+    assert re.fullmatch(f"200, next check at {TIME}", figures["deferred"])
+    text = f"gives up at {TIME}; Ctrl-C is safe, the same command resumes"
+    assert re.fullmatch(text, figures[""])
+    assert figures["problems"] == r"12 × rating \x1b[31m'meh'", "the input steers no terminal"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 132])
+def test_labels_are_whole_in_a_terminal_of_any_width(width: int) -> None:
+    rows = shown(width)
+    labels = [row[:10].strip() for row in rows]
+    assert [label for label in labels if label in LABELS] == LABELS
+    assert rows[-1].endswith("…"), "what does not fit is cut"
+    assert "50% done, 10 s left" in rows[0]
+    said = " ".join(row[10:].strip() for row in rows)
+    assert "Ctrl-C is safe, the same command resumes" in said, "but not how one gets out"
+
+
+def test_a_run_that_only_waits_says_until_when() -> None:
+    waits = replace(HALF_WAY, share=0.9999, only_deferred=True)
+    assert "99% done, only deferred rows are left, 10 s so far" in shown(80, waits)[0]
+    assert re.search(f"deferred: 200, next check at {TIME}, gives up at {TIME}", describe(waits, 1))
 
 
 def test_a_service_that_does_not_respond_is_told_long_before_it_is_given_up() -> None:
@@ -60,18 +59,56 @@ def test_a_service_that_does_not_respond_is_told_long_before_it_is_given_up() ->
     assert "no response to 60 requests in flight" in describe(silent, 0.0)
 
 
-@pytest.mark.parametrize("width", [20, 40, 80])
-def test_a_narrow_terminal_cuts_lines_and_wraps_none(width: int) -> None:
-    lines = shown(width, no_color=True, color_system=None).splitlines()
-    assert len(lines) == len(shown(200, no_color=True).splitlines())
-    assert all(len(line) <= width for line in lines)
+def test_the_time_left_is_that_of_the_rows_to_send_at_the_present_speed() -> None:
+    resumed = replace(HALF_WAY, settled_now=12, deferred=0, next_check=None, gives_up=None)
+    assert time_left(resumed, 50.0) == 100.0, "whatever earlier runs have done"
+    assert time_left(HALF_WAY, 480.0) == 10.0
+    assert time_left(replace(HALF_WAY, next_check=60.0), 480.0) == 60.0
+    assert time_left(replace(HALF_WAY, paused_for=27.0, held_by="paused"), 480.0) == 37.0
+    assert time_left(replace(HALF_WAY, held_by="the service is unavailable"), 480.0) is None
 
 
-def test_nothing_of_the_picture_stays_behind() -> None:
-    console = Console(file=io.StringIO(), width=80, force_terminal=True)
-    with LiveObserver(console) as observer:
-        observer.progressed(HALF_WAY)
-        observer.noticed("the service asks for a pause of 2 s")
-    assert isinstance(console.file, io.StringIO)
-    assert "the service asks for a pause" in console.file.getvalue()
-    assert console.file.getvalue().rstrip().endswith("\x1b[2K"), "the lines are wiped"
+def test_the_speed_is_that_of_the_last_seconds_and_a_pause_does_not_lower_it() -> None:
+    speed, settled = Speed(), 0
+    for second in range(60):
+        settled += 100 if second < 30 else 20
+        now = speed.update(replace(HALF_WAY, elapsed=float(second), settled_now=settled))
+    assert now == pytest.approx(20)
+    for second in range(60, 90):
+        paused = replace(HALF_WAY, elapsed=float(second), settled_now=settled, held_by="paused")
+        assert speed.update(paused) == pytest.approx(20)
+
+
+def test_a_slow_run_has_a_speed_too() -> None:
+    speed = Speed()
+    for second in range(300):
+        now = speed.update(replace(HALF_WAY, elapsed=float(second), settled_now=second // 20))
+    assert now == pytest.approx(1 / 20, rel=0.1)
+
+
+@pytest.mark.parametrize("wraps_again", [False, True])
+def test_nothing_of_the_view_stays_behind_when_the_terminal_is_resized(
+    monkeypatch: pytest.MonkeyPatch, wraps_again: bool
+) -> None:
+    for name in ("TMUX", "STY", "XTERM_VERSION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color" if wraps_again else "linux")
+    monkeypatch.setattr("importer.cli.live_view._INTERVAL", 0.0)
+    terminal = Terminal(100, 50, wraps_again=wraps_again)
+    terminal.console.print("$ clarityq-import run ratings.csv")
+    with LiveObserver(terminal.console) as view:
+        for number, width in enumerate((100, 63, 40, 120, 80, 41, 34)):
+            terminal.resize(width)
+            if number % 2:
+                view.noticed(f"notice {number}")
+            view.progressed(HALF_WAY)
+            text = "\n".join(terminal.rows)
+            assert text.startswith("$ clarityq-import run ratings.")
+            assert text.count("% done") == text.count("problems") == 1
+            assert text.count("notice") == (number + 1) // 2
+    assert terminal.rows == [
+        "$ clarityq-import run ratings.csv",
+        "notice 1",
+        "notice 3",
+        "notice 5",
+    ]

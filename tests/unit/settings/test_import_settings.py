@@ -130,6 +130,19 @@ def test_options_are_given_as_a_person_would_write_them(
         ({"base_url": 5}, "--base-url must be a text"),
         ({"base_url": "https://a..b"}, "--base-url 'https://a..b' is not an address"),
         ({"base_url": "https://a b"}, "is not an address"),
+        *(
+            ({"status_listen": address}, "--status-listen must be HOST:PORT")
+            for address in (
+                "9464",
+                ":9464",
+                "here:",
+                "here:70000",
+                "::1:9464",
+                "a b:1",
+                "[a]:1",
+                80,
+            )
+        ),
         ({"base_url": "https://a\nb"}, "is not an address"),
         ({"base_url": "https://xn--a"}, "is not an address"),
         ({"base_url": f"https://{'a' * 64}.de"}, "is not an address"),

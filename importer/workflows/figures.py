@@ -1,0 +1,149 @@
+"""The figures of a run that every view of it shows, in words."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import datetime, timedelta
+from math import floor
+from pathlib import Path
+
+from importer.common.durations import format_duration
+from importer.common.text import counted
+from importer.engine.progress import Progress
+from importer.model import OutcomeKind
+from importer.reporting.wording import limit_in_words, words
+from importer.settings import ImportSettings
+from importer.survey.progress import SurveyProgress
+
+#: The speed is that of the last seconds: so many, and more until so many rows were done in them.
+_RATE_WINDOW = 10.0
+_FEWEST_ROWS = 10
+#: Seconds between two points, and the number of them that is kept.
+_RATE_STEP = 0.2
+_MOST_POINTS = 3000
+
+
+class Speed:
+    """Rows done per second, lately, while nothing holds the run back."""
+
+    def __init__(self) -> None:
+        self._points: deque[tuple[float, int]] = deque(maxlen=_MOST_POINTS)
+        self._held = 0.0
+        self._seen = 0.0
+
+    def update(self, progress: Progress) -> float:
+        """Take in how the run stands now; return rows per second.
+
+        The time of a pause does not count: it tells nothing of what comes after it.
+        """
+        if progress.held_by:
+            self._held += progress.elapsed - self._seen
+        self._seen = progress.elapsed
+        points, now = self._points, progress.elapsed - self._held
+        if not points or now - points[-1][0] >= _RATE_STEP:
+            points.append((now, progress.settled_now))
+        while (
+            len(points) > 2
+            and points[-1][0] - points[1][0] >= _RATE_WINDOW
+            and points[-1][1] - points[1][1] >= _FEWEST_ROWS
+        ):
+            points.popleft()
+        (start, before), (end, after) = points[0], points[-1]
+        return (after - before) / (end - start) if end > start else 0.0
+
+
+def start_line(folder: Path, settings: ImportSettings, already_settled: int) -> str:
+    """Return what a run begins with: what it does, and that it is a rehearsal if it is one."""
+    does = "REHEARSAL in the sandbox: importing" if settings.target.sandbox else "importing"
+    note = ""
+    if already_settled:
+        note = f"; {counted(already_settled, 'row')} already done"
+    elif folder.name.rpartition("-")[2] != "1" and not settings.ledger.skip_unchanged:
+        note = ", a new one of this command: all its rows are sent"
+    return f"{does} into product {settings.target.product_id}, job {folder}{note}"
+
+
+def survey_line(progress: SurveyProgress) -> str:
+    """Return how far the survey has come."""
+    left = progress.seconds_left
+    more = "" if left is None else f", {format_duration(left)} left"
+    rows = counted(progress.rows, "row")
+    return f"surveying the inputs: {progress.share:.0%}, {rows}{more}; nothing is sent yet"
+
+
+def outcomes_so_far(progress: Progress) -> str:
+    """Return the outcomes that there are, in words."""
+    done = progress.outcomes
+    parts = [f"{done[OutcomeKind.SUCCEEDED]:,} succeeded"]
+    parts += [
+        f"{done[kind]:,} {words(kind)}"
+        for kind in OutcomeKind
+        if done[kind] and kind not in (OutcomeKind.SUCCEEDED, OutcomeKind.PENDING)
+    ]
+    return " · ".join(parts)
+
+
+def share_done(progress: Progress) -> str:
+    """Return how much of the job is done; all of it only when nothing is left."""
+    return f"{floor(100 * progress.share)}% done"
+
+
+def waiting_rows(progress: Progress) -> str:
+    """Return how many rows wait for a retry or for requests of other jobs; or nothing."""
+    parts = []
+    if progress.retrying:
+        parts.append(f"{progress.retrying:,} waiting for a retry")
+    if progress.held:
+        parts.append(
+            f"{progress.held:,} held back: requests of an earlier run may still take effect"
+        )
+    if parts and progress.next_due is not None:
+        parts.append(f"the next is due at {_time_of_day(progress.next_due, seconds_too=True)}")
+    return " · ".join(parts)
+
+
+def deferred_rows(progress: Progress) -> str:
+    """Return how many rows wait for their conversations, and when the next is checked."""
+    if not progress.deferred or progress.next_check is None:
+        return f"{progress.deferred:,}" if progress.deferred else ""
+    check = _time_of_day(progress.next_check, seconds_too=True)
+    return f"{progress.deferred:,}, next check at {check}"
+
+
+def given_up_at(progress: Progress) -> str:
+    """Return when the last of the deferred rows is given up; or nothing."""
+    return "" if progress.gives_up is None else f"gives up at {_time_of_day(progress.gives_up)}"
+
+
+def what_holds(progress: Progress) -> str:
+    """Return what keeps the run from being faster, in words; or nothing."""
+    if progress.held_by:
+        return progress.held_by
+    if progress.in_flight and progress.latencies[0] is None:
+        return f"no response to {counted(progress.in_flight, 'request')} in flight"
+    return limit_in_words(progress.limit, progress.service_rate, progress.latencies[0])
+
+
+def average_speed(progress: Progress) -> float:
+    """Return the rows done per second since the run began."""
+    return progress.settled_now / progress.elapsed if progress.elapsed > 0 else 0.0
+
+
+def time_left(progress: Progress, speed: float) -> float | None:
+    """Return the seconds until all rows are done at `speed` (rows per second); None if unknown.
+
+    Deferred rows are not done before the first of them is checked.
+    """
+    unknown = progress.held_by and not progress.paused_for
+    if progress.elapsed < 2 or speed <= 0 or progress.share >= 1 or unknown:
+        return None
+    to_send = progress.outcomes[OutcomeKind.PENDING] - progress.deferred
+    return max(progress.paused_for + to_send / speed, progress.next_check or 0.0)
+
+
+def _time_of_day(seconds: float, *, seconds_too: bool = False) -> str:
+    """Return the time of day in so many seconds, with the date if that is not today."""
+    now = datetime.now().astimezone()
+    time = now + timedelta(seconds=seconds)
+    text = f"{time:%H:%M:%S}" if seconds_too else f"{time:%H:%M}"
+    return text if time.date() == now.date() else f"{text} on {time.day} {time:%b}"
