@@ -9,6 +9,7 @@ The public names, for programs and notebooks::
 They are loaded when they are first used, so that the command line starts quickly.
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,14 @@ __all__ = [
     "run_import",
     "run_import_blocking",
 ]
+
+
+# As libraries do: a program that wants the log gives "importer" or the root a handler.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def __getattr__(name: str) -> object:

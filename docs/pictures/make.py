@@ -16,11 +16,11 @@ from playwright.sync_api import sync_playwright
 from rich.console import Console
 
 from importer import ImportSettings, run_import_blocking
-from importer.cli.figures import Speed
 from importer.cli.live_view import picture
 from importer.engine.progress import Progress
 from importer.reporting.left_overs import REPORT_NAME
 from importer.sandbox.faults import Faults
+from importer.workflows.figures import Speed
 
 _HERE = Path(__file__).parent
 _ROWS = 40_000

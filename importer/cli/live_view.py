@@ -14,7 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from importer.cli.console import messages, plain
-from importer.cli.figures import (
+from importer.common.durations import format_duration
+from importer.engine.progress import Progress
+from importer.settings import ImportSettings
+from importer.survey.progress import SurveyProgress
+from importer.workflows.figures import (
     Speed,
     average_speed,
     outcomes_so_far,
@@ -24,10 +28,6 @@ from importer.cli.figures import (
     waiting_rows,
     what_holds,
 )
-from importer.common.durations import format_duration
-from importer.engine.progress import Progress
-from importer.settings import ImportSettings
-from importer.survey.progress import SurveyProgress
 
 #: Seconds between two views: to draw one costs about as much as to send fifty rows.
 _INTERVAL = 0.5

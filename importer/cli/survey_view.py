@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from importer.cli.console import messages
-from importer.cli.figures import survey_line
 from importer.errors import ExitCode
 from importer.survey.progress import SurveyProgress
+from importer.workflows.figures import survey_line
 
 _SCHEMA = 1
 

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from importer.common.durations import format_duration
 from importer.common.files import atomic_write
-from importer.common.text import counted, escaped, shell_word
+from importer.common.text import counted, escaped
 from importer.errors import JournalError
 from importer.jobs.journal_reader import JournalReader
 from importer.model import Moment, OutcomeKind, RunEnd
@@ -26,7 +26,7 @@ from importer.reporting.charts import (
 )
 from importer.reporting.left_overs import REPORT_NAME
 from importer.reporting.summary import Summary
-from importer.reporting.wording import MEANINGS, WHY, next_steps, words
+from importer.reporting.wording import MEANINGS, WHY, words
 from importer.settings import described_settings
 
 _MOST_CAUSES = 50
@@ -77,7 +77,7 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
     return {
         "summary": summary,
         "good": sum(summary.outcomes[kind] for kind in _GOOD),
-        "steps": _steps(summary),
+        "steps": summary.next_steps,
         "meanings": MEANINGS,
         "trouble": [kind for kind in OutcomeKind if kind not in _GOOD],
         "causes": history.causes(_MOST_CAUSES),
@@ -90,21 +90,6 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "active": sum(moment.interval for moment in moments),
         "RunEnd": RunEnd,
     }
-
-
-def _steps(summary: Summary) -> list[str]:
-    """Return what a person does now. The report does not know the command that was given."""
-    return next_steps(
-        summary.end,
-        summary.outcomes,
-        summary.reasons,
-        summary.files,
-        same="run the same command again",
-        accepting="run the same command again, with --accept-change",
-        later="run the same command again",
-        of_file=lambda _: "import that file with clarityq-import run",
-        retry=f"clarityq-import retry {shell_word(str(summary.folder))}",
-    )
 
 
 def _charts(

@@ -15,9 +15,11 @@ from importer.errors import ExitCode, JournalError
 from importer.jobs.journal_file import JournalFile
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, exit_code
 from importer.pacing import Limit
+from importer.reporting.endings import REHEARSAL, Step, verdict
 from importer.reporting.left_overs import SUMMARY_NAME
 from importer.reporting.outcomes_table import outcomes_frame
 from importer.reporting.wording import limit_in_words
+from importer.settings import SANDBOX
 from importer.survey.findings import Findings
 
 if TYPE_CHECKING:
@@ -69,6 +71,19 @@ class Summary:
     service_rate: float | None = None
     #: How many responses of the latest run fell into each of `common.histogram.BUCKETS`.
     latencies: Sequence[int] = ()
+    #: What a person does now, in this order; empty if there is nothing to do.
+    next_steps: Sequence[Step] = ()
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Return whether all of it was sent to a mock server inside the run."""
+        return self.base_url == SANDBOX
+
+    @property
+    def verdict(self) -> str:
+        """Return how the latest run ended, in words; a rehearsal says so."""
+        text = verdict(self.end, self.outcomes, self.message)
+        return f"{REHEARSAL}{text}" if self.is_rehearsal else text
 
     @property
     def exit_code(self) -> ExitCode:
@@ -88,6 +103,9 @@ class Summary:
             "end": self.end,
             "exit_code": self.exit_code,
             "message": self.message,
+            "verdict": self.verdict,
+            "next_steps": [step.as_json() for step in self.next_steps],
+            "rehearsal": self.is_rehearsal,
             "rows": self.rows,
             "carried_over": self.carried_over,
             "conversations": self.conversations,
@@ -134,6 +152,7 @@ def summarise(
     message: str,
     files: Sequence[Path],
     now: float,
+    next_steps: Sequence[Step],
     limited_by: Limit,
     service_rate: float | None = None,
     latencies: Sequence[int] = (),
@@ -168,6 +187,7 @@ def summarise(
         limited_by=limited_by,
         service_rate=service_rate,
         latencies=latencies,
+        next_steps=next_steps,
     )
 
 

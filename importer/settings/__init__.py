@@ -4,6 +4,7 @@ from importer.settings.import_settings import SETTINGS_GROUPS, ImportSettings, d
 from importer.settings.values import (
     FIELDS,
     PRODUCTION_URL,
+    SANDBOX,
     DataLimit,
     FailureLimit,
     InputFormat,
@@ -15,6 +16,7 @@ from importer.settings.values import (
 __all__ = [
     "FIELDS",
     "PRODUCTION_URL",
+    "SANDBOX",
     "SETTINGS_GROUPS",
     "DataLimit",
     "FailureLimit",

@@ -10,6 +10,8 @@ from typing import ClassVar, NamedTuple, Self
 
 from importer.model import OutcomeKind, Reason
 
+#: What stands for the address of the service in a rehearsal.
+SANDBOX = "sandbox"
 PRODUCTION_URL = "https://api.clarityq.ai"
 
 #: The fields that a row consists of, in the order in which they are looked for.

@@ -32,10 +32,12 @@ from importer.errors import (
     StoppedError,
     one_error,
 )
+from importer.jobs.commands import Again
 from importer.jobs.job import Job
 from importer.jobs.product import Product, hold_product
 from importer.jobs.records import Totals
 from importer.model import OutcomeKind, RunEnd, exit_code
+from importer.reporting.endings import next_steps
 from importer.reporting.left_overs import write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Summary, summarise
@@ -56,12 +58,14 @@ async def run_import_job(
     *,
     control: Control | None = None,
     observers: Sequence[Observer] = (),
+    again: Again | None = None,
     clock: Clock | None = None,
 ) -> Summary:
     """Import the inputs of `settings`, or resume the job that an earlier run began.
 
     Returns the job's summary, also when the run was stopped or aborted: its `end` tells. Raises
-    an `ImporterError` when the run could not start, or the journal could not be written.
+    an `ImporterError` when the run could not start, or the journal could not be written. `again`
+    are the commands that the summary names; without it, those that mean the same as `settings`.
     """
     control, clock = control or Control(), clock or Clock()
     with one_error(), ExitStack() as stack:
@@ -71,7 +75,9 @@ async def run_import_job(
             for source in sources:
                 stack.callback(source.close)
             product = await _hold(stack, settings, control)
-            importing = _Importing(settings, key, sources, control, observers, clock)
+            importing = _Importing(
+                settings, key, sources, control, observers, again or Again.of(settings), clock
+            )
             summary = await importing.work_on(product)
             timing.cancel_scope.cancel()
     return summary
@@ -108,6 +114,7 @@ class _Importing:
         sources: Sequence[RowSource],
         control: Control,
         observers: Sequence[Observer],
+        again: Again,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -115,6 +122,7 @@ class _Importing:
         self._sources = sources
         self._control = control
         self._observers = observers
+        self._again = again
         self._clock = clock
 
     async def work_on(self, product: Product) -> Summary:
@@ -179,7 +187,9 @@ class _Importing:
             finally:
                 batches.close()
         read = [each.source for each in inputs]
-        summary, problem = await anyio.to_thread.run_sync(_conclude, job, read, resumed, run, clock)
+        summary, problem = await anyio.to_thread.run_sync(
+            _conclude, settings, self._again, job, read, resumed, run, clock
+        )
         for observer in self._observers if problem else ():
             observer.noticed(problem)
         return summary
@@ -197,7 +207,13 @@ def _stopped(stopped: SurveyStoppedError, end: RunEnd) -> StoppedError:
 
 
 def _conclude(
-    job: Job, sources: Sequence[RowSource], resumed: ResumeState, run: Run, clock: Clock
+    settings: ImportSettings,
+    again: Again,
+    job: Job,
+    sources: Sequence[RowSource],
+    resumed: ResumeState,
+    run: Run,
+    clock: Clock,
 ) -> tuple[Summary, str]:
     """Check the accounts, write what a person needs, and close the run in the journal.
 
@@ -213,8 +229,12 @@ def _conclude(
     except InputError as error:
         files, end, message = [], RunEnd.INPUT_FAILED, str(error)
     now = clock.wall()
+    steps = next_steps(
+        end, totals.outcomes, totals.reasons, job.folder, files, again,
+        carries_over=settings.ledger.carry_over,
+    )  # fmt: skip
     summary = summarise(
-        job.folder, job.journal, end, message, files, now,
+        job.folder, job.journal, end, message, files, now, steps,
         limited_by=run.limit, service_rate=run.service_rate, latencies=run.latencies,
     )  # fmt: skip
     summary.write()

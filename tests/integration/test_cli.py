@@ -181,7 +181,7 @@ def test_a_run_names_its_configuration_and_a_found_one_gets_no_key(clean: Path) 
 def test_json_output_is_one_object_a_line(clean: Path) -> None:
     done = run("run", str(clean), "--product-id", PRODUCT, "--sandbox", "--log-format", "json")
     events = [json.loads(line) for line in done.stderr.splitlines()]
-    assert [event["event"] for event in events] == ["started"]
+    assert [event["event"] for event in events] == ["started", "ended"]
     summary = json.loads(done.stdout)
     assert (summary["event"], summary["outcomes"]["succeeded"]) == ("summary", 1)
 

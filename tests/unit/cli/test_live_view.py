@@ -7,11 +7,11 @@ import pytest
 from rich.console import Console
 
 from importer.cli.live_view import LiveObserver, picture
-from importer.cli.log_view import describe
 from importer.engine.progress import Progress
 from importer.engine.statistics import Problem
 from importer.model import OutcomeKind
 from importer.pacing import Limit
+from importer.workflows.log_observer import describe
 
 HALF_WAY = Progress(
     rows=10_012,
