@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 from anyio.from_thread import start_blocking_portal
 
@@ -16,9 +17,13 @@ from importer.jobs.commands import Again
 from importer.model import RunEnd
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
-from importer.settings import ImportSettings
+from importer.settings import NO_PRODUCT, ImportSettings
+from importer.survey.findings import Findings
+from importer.survey.progress import SurveyProgress
+from importer.workflows.check_inputs import check_inputs as survey
 from importer.workflows.import_job import run_import_job
 from importer.workflows.log_observer import LogObserver, log_end
+from importer.workflows.plan_import import Preview, Resumed, plan_import
 from importer.workflows.publish import every_end_told
 
 Tell = Callable[[Progress], None]
@@ -114,6 +119,46 @@ def run_import_blocking(
             raise
 
 
+def check_inputs(
+    inputs: ImportSettings | str | Path | Sequence[str | Path],
+    *,
+    progress: Callable[[SurveyProgress], None] | None = None,
+    **options: object,
+) -> Findings:
+    """Read the inputs as an import would, and return what it would meet; send nothing.
+
+    `inputs` are files, with the `options` of `ImportSettings.of` (no product is needed), or the
+    settings of an import, of which the `options` change some. `progress` is told how far it is.
+
+    Raises an `ImporterError` if an input cannot be read, or an option cannot be used.
+    """
+    if isinstance(inputs, ImportSettings):
+        settings = inputs.replace(**options)
+    else:
+        options.setdefault("product_id", NO_PRODUCT)
+        settings = ImportSettings.of(inputs=inputs, retry=None, **options)
+    return survey(settings, progress or _nobody)
+
+
+def plan(
+    settings: ImportSettings, *, progress: Callable[[SurveyProgress], None] | None = None
+) -> Preview | Resumed:
+    """Return what a run with these settings would send now, and what that would change.
+
+    The inputs are compared with the earlier jobs of the product. No job begins, nothing is sent and
+    no key is needed. Where a run would resume a job, that is returned instead.
+
+    Raises an `ImporterError` where the run would not begin.
+    """
+    if not isinstance(settings, ImportSettings):
+        raise _wrong("settings", _SETTINGS, settings)
+    return plan_import(settings, progress or _nobody)
+
+
+def _nobody(_: SurveyProgress) -> None:
+    """Is told, and does nothing."""
+
+
 class _Told(Observer):
     """Passes on how a run stands."""
 
@@ -133,26 +178,27 @@ def _check(
     faults: object,
 ) -> None:
     """Raise `SettingsError` for an argument of another type, without its value."""
-    made = "ImportSettings.of(inputs=…, product_id=…) makes one"
-    kinds: dict[str, tuple[object, type | tuple[type, ...], str]] = {
-        "settings": (settings, ImportSettings, f"an ImportSettings: {made}"),
-        "api_key": (api_key, (str, ApiKey, type(None)), "a text"),
-        "observers": (observers, Sequence, "a list of observers"),
-        "control": (control, (Control, type(None)), "a Control"),
-        "faults": (faults, (Faults, type(None)), "Faults: Faults.parse(['5xx=1%']) makes some"),
-    }
-    for name, (value, kind, what) in kinds.items():
-        if not isinstance(value, kind):
-            raise SettingsError(f"{name} must be {what}; it is of type {type(value).__name__}")
+    if not isinstance(settings, ImportSettings):
+        raise _wrong("settings", _SETTINGS, settings)
+    if not isinstance(api_key, str | ApiKey | None):
+        raise _wrong("api_key", "a text", api_key)
     if progress is not None and not callable(progress):
-        raise SettingsError(
-            f"progress must be a function of one argument; it is of type {type(progress).__name__}"
-        )
-    for observer in observers if isinstance(observers, Sequence) else ():
+        raise _wrong("progress", "a function of one argument", progress)
+    if not isinstance(observers, Sequence):
+        raise _wrong("observers", "a list", observers)
+    for observer in observers:
         if not isinstance(observer, Observer):
-            raise SettingsError(
-                f"observers must derive from importer.Observer, or have its methods; one is of "
-                f"type {type(observer).__name__}"
-            )
-    if faults not in (None, Faults()) and not settings.target.sandbox:  # type: ignore[attr-defined]
+            raise _wrong("each of the observers", "a class derived from Observer", observer)
+    if not isinstance(control, Control | None):
+        raise _wrong("control", "a Control", control)
+    if not isinstance(faults, Faults | None):
+        raise _wrong("faults", "made by Faults.parse(['5xx=1%'])", faults)
+    if faults not in (None, Faults()) and not settings.target.sandbox:
         raise SettingsError("faults are of the sandbox: give sandbox=True, or leave them out")
+
+
+_SETTINGS = "made by ImportSettings.of(inputs=…, product_id=…)"
+
+
+def _wrong(name: str, what: str, value: object) -> SettingsError:
+    return SettingsError(f"{name} must be {what}; it is of type {type(value).__name__}")

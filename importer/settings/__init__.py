@@ -3,6 +3,7 @@
 from importer.settings.import_settings import SETTINGS_GROUPS, ImportSettings, described_settings
 from importer.settings.values import (
     FIELDS,
+    NO_PRODUCT,
     PRODUCTION_URL,
     SANDBOX,
     DataLimit,
@@ -15,6 +16,7 @@ from importer.settings.values import (
 
 __all__ = [
     "FIELDS",
+    "NO_PRODUCT",
     "PRODUCTION_URL",
     "SANDBOX",
     "SETTINGS_GROUPS",

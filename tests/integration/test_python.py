@@ -13,7 +13,17 @@ from typing import Any
 import pytest
 
 import importer
-from importer import ImporterError, ImportSettings, Observer, Progress, run_import_blocking
+from importer import (
+    ExitCode,
+    ImporterError,
+    ImportSettings,
+    Observer,
+    Preview,
+    Progress,
+    check_inputs,
+    plan,
+    run_import_blocking,
+)
 from importer.model import RunEnd
 from importer.sandbox.faults import Faults
 from tests.support.data import PRODUCT, conversation, write_csv
@@ -94,11 +104,14 @@ def test_an_interrupt_stops_cleanly_before_it_is_raised(settings_for: Make, tmp_
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"settings": {"inputs": "in.csv"}}, "settings must be an ImportSettings: .* type dict"),
+        (
+            {"settings": {"inputs": "in.csv"}},
+            "settings must be made by .* type dict",
+        ),
         ({"api_key": 4711}, "api_key must be a text; it is of type int"),
-        ({"progress": "yes"}, "progress must be a function of one argument; .* type str"),
-        ({"observers": [object()]}, "observers must derive from importer.Observer, .* type object"),
-        ({"faults": ["429=1%"]}, "faults must be Faults: .* type list"),
+        ({"progress": "yes"}, "progress must be a function of one argument; it is of type str"),
+        ({"observers": [object()]}, "derived from Observer; it is of type object"),
+        ({"faults": ["429=1%"]}, "faults must be made by Faults.parse.* type list"),
     ],
 )
 def test_a_wrong_argument_is_named_and_its_value_is_not_shown(
@@ -107,6 +120,22 @@ def test_a_wrong_argument_is_named_and_its_value_is_not_shown(
     with pytest.raises(ImporterError, match=message) as raised:
         run_import_blocking(**{"settings": rehearsal, **arguments})
     assert "4711" not in str(raised.value)
+
+
+def test_inputs_are_checked_and_planned_without_a_key(rehearsal: ImportSettings) -> None:
+    found = check_inputs(rehearsal.reading.inputs[0], ratings="odd=SKIP")
+    assert repr(found) == "<Findings: 2 rows: 1 can be sent, 0 would be rejected, 1 skipped>"
+    assert check_inputs(rehearsal).rejected == 1
+
+    preview = plan(rehearsal.replace(max_rejected="0"))
+    assert isinstance(preview, Preview)
+    assert (preview.plan.to_send, preview.exit_code) == (1, ExitCode.DATA_LIMIT)
+    assert not rehearsal.job.jobs_dir.exists()
+
+    with pytest.raises(ImporterError, match="settings must be made by"):
+        plan("in.csv")  # type: ignore[arg-type]
+    with pytest.raises(ImporterError, match="the option 'rating' is not known; did you mean"):
+        check_inputs("in.csv", rating="thumbs")
 
 
 def test_faults_without_the_sandbox_are_a_mistake(settings_for: Make) -> None:
