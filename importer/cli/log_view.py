@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pythonjsonlogger.json import JsonFormatter
 
+from importer.errors import ImporterError
 from importer.workflows.log_observer import RUN_LOG
 
 _log = logging.getLogger("importer")
@@ -48,6 +49,12 @@ def run_not_logged() -> Iterator[None]:
         yield
     finally:
         RUN_LOG.disabled = False
+
+
+def log_failure(error: ImporterError) -> None:
+    """Log, as JSON, why a command has failed before it could say so itself."""
+    with logging_to_stderr(as_json=True, quiet=True):
+        _log.error("%s", error, extra={"event": "error", "exit_code": int(error.exit_code)})
 
 
 def log_configuration(files: Iterable[Path]) -> None:
