@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from airflow.exceptions import AirflowException, AirflowSkipException
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import dag, task
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 PRODUCT = "00000000-0000-4000-8000-000000000001"
 JOBS_DIR = "/var/lib/clarityq-jobs"

@@ -193,7 +193,7 @@ def dags(folder: Path, *more: tuple[str, str]) -> tuple[dict[str, Any], Callable
         "airflow.providers.standard.operators": {},
         "airflow.providers.standard.operators.bash": {"BashOperator": operator},
         "airflow.sdk": {"dag": dag, "task": task},
-        "airflow.exceptions": {
+        "airflow.sdk.exceptions": {
             "AirflowException": RuntimeError,
             "AirflowSkipException": type("AirflowSkipException", (Exception,), {}),
         },
