@@ -6,14 +6,16 @@ The public names, for programs and notebooks::
 
     summary = await run_import(ImportSettings.of(inputs="feedback.csv", product_id="…"))
 
-They are loaded when they are first used, so that the command line starts quickly.
+docs/python.md shows more. They are loaded when they are first used, so that the command line starts
+quickly.
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from importer.api import run_import, run_import_blocking
+    from importer.api import check_inputs, plan, run_import, run_import_blocking
     from importer.engine.control import Control
     from importer.engine.progress import Observer, Progress
     from importer.errors import ExitCode, ImporterError
@@ -24,9 +26,12 @@ if TYPE_CHECKING:
     from importer.sandbox.faults import Faults
     from importer.sandbox.server import Sandbox
     from importer.settings import FailureLimit, ImportSettings, InputFormat, LongComments, Retry
+    from importer.survey.findings import Findings
+    from importer.survey.progress import SurveyProgress
+    from importer.workflows.plan_import import Preview, Resumed
 
 _HOMES = {
-    "importer.api": ("run_import", "run_import_blocking"),
+    "importer.api": ("check_inputs", "plan", "run_import", "run_import_blocking"),
     "importer.engine.control": ("Control",),
     "importer.engine.progress": ("Observer", "Progress"),
     "importer.errors": ("ExitCode", "ImporterError"),
@@ -36,6 +41,9 @@ _HOMES = {
     "importer.reporting.summary": ("Summary",),
     "importer.sandbox.faults": ("Faults",),
     "importer.sandbox.server": ("Sandbox",),
+    "importer.survey.findings": ("Findings",),
+    "importer.survey.progress": ("SurveyProgress",),
+    "importer.workflows.plan_import": ("Preview", "Resumed"),
     "importer.settings": (
         "FailureLimit",
         "ImportSettings",
@@ -51,6 +59,7 @@ __all__ = [
     "ExitCode",
     "FailureLimit",
     "Faults",
+    "Findings",
     "ImportSettings",
     "ImporterError",
     "InputFormat",
@@ -58,18 +67,31 @@ __all__ = [
     "Meaning",
     "Observer",
     "OutcomeKind",
+    "Preview",
     "Progress",
     "RatingTable",
     "Reason",
+    "Resumed",
     "Retry",
     "RunEnd",
     "Sandbox",
     "Summary",
+    "SurveyProgress",
     "Warn",
+    "check_inputs",
     "outcomes_frame",
+    "plan",
     "run_import",
     "run_import_blocking",
 ]
+
+
+# As libraries do: a program that wants the log gives "importer" or the root a handler.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def __getattr__(name: str) -> object:

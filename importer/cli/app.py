@@ -8,6 +8,7 @@ import platform
 import signal
 import sys
 from importlib import import_module
+from itertools import pairwise
 
 import click
 
@@ -101,6 +102,8 @@ def _run_command() -> int:
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.ClickException as error:
+        if _logs_json():
+            return _fail(SettingsError(error.format_message()))
         error.show()
         return ExitCode.USAGE
     except (KeyboardInterrupt, click.Abort):
@@ -117,10 +120,22 @@ def _run_command() -> int:
 
 
 def _fail(error: ImporterError) -> int:
+    if _logs_json():
+        from importer.cli.log_view import log_failure  # noqa: PLC0415 -- heavy, seldom needed
+
+        log_failure(error)
+        return error.exit_code
     from importer.cli.console import plain  # noqa: PLC0415 -- heavy, and --help does without
 
     click.echo(f"Error: {plain(str(error))}", err=True)
     return error.exit_code
+
+
+def _logs_json() -> bool:
+    """Return whether the log is to be JSON, also where the options could not be read."""
+    words = " ".join(sys.argv[1:]).replace("=", " ").split()
+    asked = [after for word, after in pairwise(words) if word == "--log-format"]
+    return (asked or [os.environ.get("CLARITYQ_LOG_FORMAT", "")])[-1] == "json"
 
 
 def _defect(error: Exception) -> ImporterError:

@@ -27,9 +27,6 @@ from importer.settings.option import REQUIRED, Group, Option, option
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-#: A product for commands that need none to do their work.
-NO_PRODUCT = "00000000-0000-0000-0000-000000000000"
-
 
 class LogFormat(StrEnum):
     """The form of what a run tells."""
@@ -109,7 +106,7 @@ def settings_of(values: Mapping[str, object], retry: Retry | None = None) -> Imp
     """Return the settings among the values, by flat name. Raises `SettingsError`."""
     names = options_of(SETTINGS_GROUPS.values())
     chosen = {name: value for name, value in values.items() if name in names}
-    return ImportSettings.of(retry=retry, **chosen)
+    return ImportSettings.read(chosen, retry)
 
 
 class _Declared(click.ParamType[Any]):

@@ -1,12 +1,14 @@
 """What there is to see of a run: its figures for the observers, and its moments for the journal."""
 
+# ruff: noqa: ARG002 -- the methods of an observer do nothing, unless they are written anew
+
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from importer.common.durations import format_duration
 from importer.common.histogram import percentile
@@ -67,24 +69,28 @@ class Progress:
     buckets: Sequence[int]
 
 
+@runtime_checkable
 class Observer(Protocol):
-    """Is told how a run goes. Its methods are called on the run's event loop and must be quick."""
+    """Is told how a run goes. Its methods are called on the run's event loop and must be quick.
+
+    A class that derives from it need only have those that it wants. What they raise ends the run.
+    """
 
     def surveying(self, progress: SurveyProgress) -> None:
         """The inputs are read, before anything is sent; called several times a second."""
-        ...
+        return
 
     def started(self, folder: Path, settings: ImportSettings, already_settled: int) -> None:
         """The job is open; `already_settled` rows were done by earlier runs."""
-        ...
+        return
 
     def progressed(self, progress: Progress) -> None:
         """Called several times a second."""
-        ...
+        return
 
     def noticed(self, message: str) -> None:
         """Something happened that a person may want to know, such as a pause."""
-        ...
+        return
 
 
 class ProgressReporter:

@@ -6,7 +6,9 @@ import json
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple, Self
 
+from importer.common.text import shell_word
 from importer.errors import UnfinishedJobError
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import JobRecord
@@ -15,6 +17,72 @@ from importer.settings.derive import arguments
 
 #: Options that are meant for one time only: no command that is printed repeats them.
 ONCE = ("restart", "replace", "accept_change")
+#: Options that concern the inputs and not the left-over files made of them.
+NOT_OF_LEFT_OVERS = (*ONCE, "as_new", "limit", "format", "skip_lines", "inputs")
+
+
+class Again(NamedTuple):
+    """What one types after a run, as words; the same words stand wherever it is told."""
+
+    #: To go on with the same job, or to begin it again.
+    resume: Sequence[str]
+    #: With which options a left-over file is imported.
+    options: Sequence[str]
+    #: The options for `retry`, which has the others from the job.
+    of_retry: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, settings: ImportSettings) -> Self:
+        """Return the commands that mean the same as `settings`, of a run that no command began."""
+        record = settings.as_record()
+        inputs = [path_argument(path) for path in settings.reading.inputs]
+        return cls(
+            ["run", *inputs, *options_told(record, without=("inputs",))],
+            options_told(record, without=NOT_OF_LEFT_OVERS),
+        )
+
+    def same(self) -> str:
+        """Return the command that resumes the job, or begins it again."""
+        return command_line(self.resume)
+
+    def rest(self) -> str:
+        """Return the command that resumes the job without its `--limit`."""
+        words = list(self.resume)
+        if "--limit" in words:
+            at = words.index("--limit")
+            del words[at : at + 2]
+        return command_line(words)
+
+    def accepting(self) -> str:
+        """Return how one lets the data through."""
+        if self.resume[0] == "batch":  # which has no options of its imports
+            return f"write accept-change = true for this import, then {self.same()}"
+        return f"{self.same()} --accept-change"
+
+    def retry(self, folder: Path) -> str:
+        """Return the command that tries rows of the job in `folder` again."""
+        return command_line(["retry", path_argument(folder), *self.of_retry])
+
+    def later(self, folder: Path) -> str:
+        """Return the command that tries again, later, what was not completed."""
+        # A retry may be of other rows only.
+        return self.retry(folder) if self.resume[0] == "retry" else self.same()
+
+    def of_file(self, path: Path) -> str:
+        """Return the command that imports a left-over file as the inputs were."""
+        return command_line(["run", path_argument(path), *self.options])
+
+
+def path_argument(path: Path) -> str:
+    """Return a path as an argument; one that begins as an option does is named from its folder."""
+    text = str(path)
+    return f"./{text}" if text.startswith("-") else text
+
+
+def command_line(words: Sequence[str]) -> str:
+    """Return what one types in a shell; `$CLARITYQ_…` stays a variable."""
+    quoted = (f'"{word}"' if word.startswith("$CLARITYQ_") else shell_word(word) for word in words)
+    return " ".join(["clarityq-import", *quoted])
 
 
 def in_the_way(job: JobRecord, settings: ImportSettings) -> UnfinishedJobError:

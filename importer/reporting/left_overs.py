@@ -67,6 +67,23 @@ def write_left_over_files(
     return written
 
 
+def rejected_line(folder: Path, conversation_id: str) -> tuple[Path, int] | None:
+    """Return the first line of the job's rejected rows that holds this id, wherever in the line.
+
+    It may be a line that could not be split into fields, so that no conversation is known of it.
+    """
+    path = folder / _FILES[OutcomeKind.REJECTED]
+    spellings = (conversation_id.encode(), conversation_id.replace("-", "").encode())
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if any(spelling in line.lower() for spelling in spellings):
+                    return path, number
+    except OSError:
+        pass
+    return None
+
+
 def _write(
     path: Path, journal: JournalFile, kind: OutcomeKind, sources: Sequence[RowSource]
 ) -> None:

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from importer.common.durations import format_duration
 from importer.common.files import atomic_write
-from importer.common.text import shell_word
 from importer.errors import JournalError
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.model import Moment, OutcomeKind, RunEnd
@@ -25,7 +24,7 @@ from importer.reporting.charts import (
 from importer.reporting.left_overs import REPORT_NAME
 from importer.reporting.pages import page_of
 from importer.reporting.summary import Summary
-from importer.reporting.wording import ENDS, MEANINGS, WARNINGS, WHY, next_steps
+from importer.reporting.wording import ENDS, MEANINGS, WARNINGS, WHY
 from importer.settings import described_settings, settings_by_default
 
 _MOST_CAUSES = 50
@@ -78,7 +77,7 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "summary": summary,
         "good": sum(summary.outcomes[kind] for kind in _GOOD),
         "imported": history.imported(),
-        "steps": _steps(summary),
+        "steps": summary.next_steps,
         "meanings": MEANINGS,
         "causes": history.causes(_MOST_CAUSES),
         "why": WHY,
@@ -116,21 +115,6 @@ def _runs(
             )
         )
     return runs
-
-
-def _steps(summary: Summary) -> list[str]:
-    """Return what a person does now. The report does not know the command that was given."""
-    return next_steps(
-        summary.end,
-        summary.outcomes,
-        summary.reasons,
-        summary.files,
-        same="run the same command again",
-        accepting="run the same command again, with --accept-change",
-        later="run the same command again",
-        of_file=lambda _: "import that file with clarityq-import run",
-        retry=f"clarityq-import retry {shell_word(str(summary.folder))}",
-    )
 
 
 def _charts(

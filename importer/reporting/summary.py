@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from importer.common.files import atomic_write
 from importer.common.histogram import percentile
+from importer.common.text import counted, escaped
 from importer.errors import ExitCode, JournalError
 from importer.jobs.journal_file import JournalFile
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, exit_code
 from importer.pacing import Limit
-from importer.reporting.left_overs import SUMMARY_NAME
+from importer.reporting.endings import REHEARSAL, Step, verdict
+from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME
 from importer.reporting.outcomes_table import outcomes_frame
-from importer.reporting.wording import limit_in_words
+from importer.reporting.wording import MEANINGS, limit_in_words, words
+from importer.settings import SANDBOX
 from importer.survey.findings import Findings
 
 if TYPE_CHECKING:
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 _SCHEMA = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Summary:
     """How a job stands after its latest run."""
 
@@ -71,6 +75,19 @@ class Summary:
     latencies: Sequence[int] = ()
     #: Of the rows that are pending, those that no request was made for.
     not_begun: int = 0
+    #: What a person does now, in this order; empty if there is nothing to do.
+    next_steps: Sequence[Step] = ()
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Return whether all of it was sent to a mock server inside the run."""
+        return self.base_url == SANDBOX
+
+    @property
+    def verdict(self) -> str:
+        """Return how the latest run ended, in words; a rehearsal says so."""
+        text = verdict(self.end, self.outcomes, self.message)
+        return f"{REHEARSAL}{text}" if self.is_rehearsal else text
 
     @property
     def exit_code(self) -> ExitCode:
@@ -82,6 +99,33 @@ class Summary:
         """Return what kept the latest run from being faster, in words; or nothing."""
         return limit_in_words(self.limited_by, self.service_rate, percentile(self.latencies, 0.5))
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{self.outcomes[kind]:,} {kind}" for kind in self._occurring())
+        told = f"{counted(self.rows, 'row')}{f' ({counts})' if counts else ''}"
+        return f"<Summary of {self.folder}: exit code {int(self.exit_code)}, {told}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the verdict, the outcomes, the next steps, the report."""
+        rows = "".join(
+            f"<tr><th>{words(kind)}</th><td>{self.outcomes[kind]:,}</td>"
+            f'<td style="text-align: left">{MEANINGS[kind]}</td></tr>'
+            for kind in self._occurring()
+        )
+        steps = "".join(
+            f"<li>{_html(step.purpose)} <code>{_html(step.command)}</code></li>"
+            for step in self.next_steps
+        )
+        report = self.folder / REPORT_NAME
+        return (
+            f"<p><strong>{_html(self.verdict)}</strong></p>"
+            f"<table><tr><th>total</th><td>{self.rows:,}</td><td></td></tr>{rows}</table>"
+            f"{f'<ul>{steps}</ul>' if steps else ''}"
+            f"<p>{_html(str(report))}</p>"
+        )
+
+    def _occurring(self) -> list[OutcomeKind]:
+        return [kind for kind in OutcomeKind if self.outcomes[kind]]
+
     def as_json(self) -> dict[str, Any]:
         """Return what `summary.json` holds; its keys are documented in docs/reference.md."""
         return {
@@ -90,6 +134,9 @@ class Summary:
             "end": self.end,
             "exit_code": self.exit_code,
             "message": self.message,
+            "verdict": self.verdict,
+            "next_steps": [step.as_json() for step in self.next_steps],
+            "rehearsal": self.is_rehearsal,
             "rows": self.rows,
             "carried_over": self.carried_over,
             "conversations": self.conversations,
@@ -137,6 +184,7 @@ def summarise(
     message: str,
     files: Sequence[Path],
     now: float,
+    next_steps: Sequence[Step],
     limited_by: Limit,
     service_rate: float | None = None,
     latencies: Sequence[int] = (),
@@ -174,7 +222,12 @@ def summarise(
         latencies=latencies,
         # What is tried again keeps its outcome until it has a new one.
         not_begun=min(not_begun, totals.outcomes[OutcomeKind.PENDING]),
+        next_steps=next_steps,
     )
+
+
+def _html(text: str) -> str:
+    return html.escape(escaped(text))
 
 
 def _iso(seconds: float) -> str:

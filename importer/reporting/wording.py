@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-
 from importer.common.durations import format_duration
-from importer.common.text import counted
 from importer.model import Call, OutcomeKind, Reason, RunEnd, Warn
 from importer.pacing import Limit
 
@@ -44,7 +40,23 @@ WHY = {
     Reason.DEFERRAL_DEADLINE: "its conversation was not completed in time (--defer-for)",
     Reason.STORED_DIFFERS: "the service stored something else than was sent",
     Reason.CONVERSATION_ERROR: "its conversation ended in ERROR and takes no feedback",
-    Reason.STORED_DIFFERS: "the service stored something else than was sent",
+}
+
+#: What a run that did not finish asks for: each of these goes before the command that resumes.
+TO_RESUME = {
+    RunEnd.KEY_REFUSED: "To resume with the right key",
+    RunEnd.UNTRUSTED: "To resume when the certificate is trusted",
+    RunEnd.REDIRECTED: "With the right --base-url",
+    RunEnd.PROXY_REFUSED: "To resume when the proxy lets it through",
+    RunEnd.SERVICE_DOWN: "To resume when the service is available again",
+    RunEnd.MAX_FAILURES: "To resume when the cause is gone",
+    RunEnd.CANARY: "To send them when the cause is gone",
+    RunEnd.INPUT_FAILED: "To resume when the input can be read as it was",
+    RunEnd.TIME_BOX: "To resume",
+    RunEnd.LIMIT: "To send the rest",
+    RunEnd.SIGHUP: "To resume",
+    RunEnd.SIGINT: "To resume",
+    RunEnd.SIGTERM: "To resume",
 }
 
 #: What to do about rows that would be rejected; the ratings have a step of their own.
@@ -108,53 +120,6 @@ def limit_in_words(limit: Limit, rate: float | None, latency: float | None) -> s
     if limit is Limit.SERVICE_LIMIT and rate is None:
         return "the service's limit"
     return _LIMITS[limit].format(rate=f"{rate or 0:,.3g}", latency=format_duration(latency or 0.0))
-
-
-def next_steps(
-    end: RunEnd,
-    outcomes: Mapping[OutcomeKind, int],
-    reasons: Mapping[tuple[OutcomeKind, Reason], int],
-    left_overs: Sequence[Path],
-    *,
-    same: str,
-    accepting: str,
-    later: str,
-    of_file: Callable[[Path], str],
-    retry: str,
-) -> list[str]:
-    """Return what a person does after a run, one line for each step; empty if there is none.
-
-    `same` is the run's own command, `accepting` the one that lets its data through, `later` the one
-    for rows that are not completed, `retry` the one that tries rows again, and `of_file` returns
-    the one that imports a left-over file: as text to type, or in words.
-    """
-    if end is RunEnd.DATA_LIMIT:
-        return [
-            f"Nothing was sent. With other data, or another limit: {same}",
-            f"To send this all the same, once: {accepting}",
-        ]
-    if end is not RunEnd.FINISHED:
-        return [f"To resume: {same}"]
-    steps = []
-    again = reasons.get((OutcomeKind.FAILED, Reason.RETRIES_EXHAUSTED), 0)
-    if again:
-        steps.append(f"To try the {counted(again, 'row')} again whose attempts ran out: {retry}")
-    for path in left_overs:
-        kind = OutcomeKind(path.stem)
-        rows = counted(outcomes[kind], "row")
-        overtaken = reasons.get((kind, Reason.LATER_JOB_MISSING), 0)
-        if overtaken:
-            steps.append(
-                f"To send the {counted(overtaken, 'row')} all the same whose conversations a "
-                f"missing job may have set: {of_file(path)} --as-new"
-            )
-        if kind is OutcomeKind.NOT_COMPLETED and overtaken < outcomes[kind]:
-            steps.append(f"To try the {rows} not completed again later: {later}")
-        elif kind is OutcomeKind.REJECTED or (
-            kind is OutcomeKind.FAILED and again < outcomes[kind]
-        ):
-            steps.append(f"To import the {rows} {kind}: fix {path}, then {of_file(path)}")
-    return steps
 
 
 def words(name: str) -> str:

@@ -8,7 +8,9 @@ from importer.settings.import_settings import (
 )
 from importer.settings.values import (
     FIELDS,
+    NO_PRODUCT,
     PRODUCTION_URL,
+    SANDBOX,
     DataLimit,
     FailureLimit,
     InputFormat,
@@ -19,7 +21,9 @@ from importer.settings.values import (
 
 __all__ = [
     "FIELDS",
+    "NO_PRODUCT",
     "PRODUCTION_URL",
+    "SANDBOX",
     "SETTINGS_GROUPS",
     "DataLimit",
     "FailureLimit",

@@ -26,6 +26,7 @@ from importer.settings.kinds import (
 from importer.settings.option import REQUIRED, Group, option
 from importer.settings.values import (
     PRODUCTION_URL,
+    SANDBOX,
     DataLimit,
     FailureLimit,
     InputFormat,
@@ -61,7 +62,7 @@ class Target(Group, table="target"):
     @property
     def service(self) -> str:
         """The address that requests go to; `sandbox` for one that each run has anew."""
-        return "sandbox" if self.sandbox else self.base_url
+        return SANDBOX if self.sandbox else self.base_url
 
 
 class Reading(Group, table="reading"):

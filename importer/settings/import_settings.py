@@ -30,7 +30,7 @@ from importer.settings.groups import (
     Target,
     Timeouts,
 )
-from importer.settings.option import Group
+from importer.settings.option import Group, OptionError
 from importer.settings.values import Retry
 
 
@@ -62,8 +62,17 @@ class ImportSettings:
         table of its group (`retries={"first": …}`). It takes what a person would write: `"3s"` or
         seconds, `"thumbs"`, `"5%"`, one path or several. docs/options.md lists all.
 
-        Raises `SettingsError` for a name that is not known or a value that cannot be used.
+        Raises `SettingsError` for a name that is not known or a value that cannot be used, which it
+        begins with.
         """
+        try:
+            return cls.read(options, retry)
+        except OptionError as error:
+            raise SettingsError(f"{error.option.name} {error.why}") from None
+
+    @classmethod
+    def read(cls, options: Mapping[str, object], retry: Retry | None = None) -> Self:
+        """Return the same as `of`; messages name an option as the command line does."""
         if not isinstance(retry, Retry | None):
             raise SettingsError(
                 f"the option 'retry' is a Retry; it is {retry!r}. The table of options is 'retries'"

@@ -142,11 +142,20 @@ class Option:
         return None if value is None else self.kind.write(value)
 
 
+class OptionError(SettingsError):
+    """The value of one option cannot be used; `why` are words that follow the option's name."""
+
+    def __init__(self, option: Option, why: str) -> None:
+        super().__init__(f"{option.label} {why}")
+        self.option = option
+        self.why = why
+
+
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class Group:
     """Options that belong together; frozen. Takes for each what a person would write.
 
-    `table` is its name in TOML files and its title in the help. Raises `SettingsError` for a value
+    `table` is its name in TOML files and its title in the help. Raises `OptionError` for a value
     that cannot be used.
     """
 
@@ -166,7 +175,7 @@ class Group:
             try:
                 value = one.read(getattr(self, one.field))
             except ValueError as error:
-                raise SettingsError(f"{one.label} {error}") from None
+                raise OptionError(one, str(error)) from None
             object.__setattr__(self, one.field, value)
 
 

@@ -10,6 +10,10 @@ from typing import ClassVar, NamedTuple, Self
 
 from importer.model import OutcomeKind, Reason
 
+#: A product for what needs none to do its work.
+NO_PRODUCT = "00000000-0000-0000-0000-000000000000"
+#: What stands for the address of the service in a rehearsal.
+SANDBOX = "sandbox"
 PRODUCTION_URL = "https://api.clarityq.ai"
 
 #: The fields that a row consists of, in the order in which they are looked for.

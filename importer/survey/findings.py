@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import msgspec
 
+from importer.common.text import counted
 from importer.feedback.newest import NewestKind
 from importer.model import Meaning, Reason
 
@@ -75,7 +76,7 @@ class Repeated:
     rows: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Findings:
     """What an import of the inputs would meet. Figures are in rows, if nothing else is said."""
 
@@ -114,6 +115,12 @@ class Findings:
     carried_superseded: int = 0
     #: What the values of the `--newest-by` column are.
     newest_kind: NewestKind | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"<Findings: {counted(self.rows, 'row')}: {self.valid:,} can be sent, "
+            f"{self.rejected:,} would be rejected, {self.skipped:,} skipped>"
+        )
 
     @property
     def rejected(self) -> int:

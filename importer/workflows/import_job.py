@@ -34,10 +34,12 @@ from importer.errors import (
     StoppedError,
     one_error,
 )
+from importer.jobs.commands import Again
 from importer.jobs.job import Job
 from importer.jobs.product import Product, hold_product
 from importer.jobs.records import Totals
 from importer.model import OutcomeKind, Rank, Reason, RunEnd, exit_code
+from importer.reporting.endings import next_steps
 from importer.reporting.left_overs import write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Summary, summarise
@@ -59,12 +61,14 @@ async def run_import_job(
     *,
     control: Control | None = None,
     observers: Sequence[Observer] = (),
+    again: Again | None = None,
     clock: Clock | None = None,
 ) -> Summary:
     """Import the inputs of `settings`, or resume the job that an earlier run began.
 
     Returns the job's summary, also when the run was stopped or aborted: its `end` tells. Raises
-    an `ImporterError` when the run could not start, or the journal could not be written.
+    an `ImporterError` when the run could not start, or the journal could not be written. `again`
+    are the commands that the summary names; without it, those that mean the same as `settings`.
     """
     control, clock = control or Control(), clock or Clock()
     with one_error(), ExitStack() as stack:
@@ -75,7 +79,10 @@ async def run_import_job(
                 for source in sources:
                     stack.callback(source.close)
                 product = await _hold(stack, settings, control)
-                importing = _Importing(settings, key, sources, control, all_observers, clock)
+                importing = _Importing(
+                    settings, key, sources, control, all_observers, again or Again.of(settings),
+                    clock,
+                )  # fmt: skip
                 summary = await importing.work_on(product)
             timing.cancel_scope.cancel()
     return summary
@@ -124,6 +131,7 @@ class _Importing:
         sources: Sequence[RowSource],
         control: Control,
         observers: Sequence[Observer],
+        again: Again,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -131,6 +139,7 @@ class _Importing:
         self._sources = sources
         self._control = control
         self._observers = observers
+        self._again = again
         self._clock = clock
 
     async def work_on(self, product: Product) -> Summary:
@@ -193,7 +202,9 @@ class _Importing:
             finally:
                 batches.close()
         read = [each.source for each in begun.inputs]
-        summary, problem = await anyio.to_thread.run_sync(_conclude, job, read, resumed, run, clock)
+        summary, problem = await anyio.to_thread.run_sync(
+            _conclude, settings, self._again, job, read, resumed, run, clock
+        )
         for observer in self._observers if problem else ():
             observer.noticed(problem)
         return summary
@@ -226,7 +237,13 @@ def _stopped(stopped: SurveyStoppedError, end: RunEnd) -> StoppedError:
 
 
 def _conclude(
-    job: Job, sources: Sequence[RowSource], resumed: ResumeState, run: Run, clock: Clock
+    settings: ImportSettings,
+    again: Again,
+    job: Job,
+    sources: Sequence[RowSource],
+    resumed: ResumeState,
+    run: Run,
+    clock: Clock,
 ) -> tuple[Summary, str]:
     """Check the accounts, write what a person needs, and close the run in the journal.
 
@@ -242,8 +259,12 @@ def _conclude(
     except InputError as error:
         files, end, message = [], RunEnd.INPUT_FAILED, str(error)
     now = clock.wall()
+    steps = next_steps(
+        end, totals.outcomes, totals.reasons, job.folder, files, again,
+        carries_over=settings.ledger.carry_over,
+    )  # fmt: skip
     summary = summarise(
-        job.folder, job.journal, end, message, files, now,
+        job.folder, job.journal, end, message, files, now, steps,
         limited_by=run.limit, service_rate=run.service_rate, latencies=run.latencies,
         # Of the deferred rows of earlier runs there are left those that this one did not take in.
         not_begun=totals.outcomes[OutcomeKind.PENDING] - run.begun - len(resumed.deferrals),

@@ -13,7 +13,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from importer.errors import JobHeldError
+from importer.common.text import counted
+from importer.errors import ExitCode, JobHeldError
 from importer.feedback.body import BodyCoder
 from importer.jobs.identity import product_key
 from importer.jobs.inputs import changed_inputs
@@ -44,10 +45,15 @@ class Resumed:
     #: Those that the run would still work on.
     left: int
 
+    @property
+    def exit_code(self) -> ExitCode:
+        """Return the exit code of `plan`."""
+        return ExitCode.OK
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Preview:
-    """What a run would begin with."""
+    """What a run would begin with. Nothing of it would be sent if there is a `limit`."""
 
     findings: Findings
     plan: Plan
@@ -55,6 +61,17 @@ class Preview:
     limit: str | None
     #: The unfinished job that would end.
     replaces: str | None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Return the exit code of `plan`."""
+        if self.limit is not None:
+            return ExitCode.DATA_LIMIT
+        return ExitCode.ROWS_NOT_IMPORTED if self.findings.rejected else ExitCode.OK
+
+    def __repr__(self) -> str:
+        told = f"{self.plan.to_send:,} of {counted(self.findings.rows, 'row')} would be sent"
+        return f"<Preview: {self.limit or told}>"
 
 
 def plan_import(settings: ImportSettings, progress: _Tell = lambda _: None) -> Preview | Resumed:

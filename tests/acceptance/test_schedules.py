@@ -34,11 +34,12 @@ def parses(arguments: list[str]) -> None:
 
 
 def test_the_crontab_starts_a_command_that_there_is_every_night() -> None:
-    (line,) = [
+    *variables, line = [
         line
         for line in (SAMPLES / "crontab").read_text("utf-8").splitlines()
         if line and not line.startswith("#")
     ]
+    assert all(re.match("[A-Z]+=", variable) for variable in variables)
     *schedule, command = line.split(maxsplit=5)
     nights = list(islice(CronSim(" ".join(schedule), datetime(2026, 1, 1, tzinfo=UTC)), 2))
     assert (nights[1] - nights[0]).days == 1
@@ -69,7 +70,11 @@ def test_the_kubernetes_job_runs_without_rights_and_one_at_a_time() -> None:
     pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert container["securityContext"]["readOnlyRootFilesystem"]
-    parses(container["args"][1:])
+    assert container["command"] == ["/bin/sh", "-c"]
+    parses(options_of(*container["args"]))
+    # A policy for failed pods is only for those that are not started anew in their place.
+    assert job["spec"]["jobTemplate"]["spec"]["podFailurePolicy"]
+    assert pod["restartPolicy"] == "Never"
     mounted = {mount["name"] for mount in container["volumeMounts"]}
     assert mounted == {volume["name"] for volume in pod["volumes"]}
 
@@ -77,8 +82,8 @@ def test_the_kubernetes_job_runs_without_rights_and_one_at_a_time() -> None:
 def test_the_airflow_dag_is_python_and_its_command_exists() -> None:
     source = (SAMPLES / "airflow_dag.py").read_text("utf-8")
     compile(source, "airflow_dag.py", "exec")
-    (command,) = re.findall(r'"(clarityq-import run .*?)"\n\s+f"(.*?)"', source)
-    parses(options_of(" ".join(command)))
+    (command,) = re.findall(r'"exec (clarityq-import run .*?)"\n\s+f"(.*?)"\n\s+"(.*?)"', source)
+    parses(options_of("".join(command)))
 
 
 def test_the_image_is_small_in_rights_and_copies_what_there_is() -> None:

@@ -140,6 +140,20 @@ async def test_the_story_of_a_conversation_has_its_rows_and_every_attempt(
         command("explain", summary.folder, conversation(999))
 
 
+async def test_a_line_that_could_not_be_read_is_found_by_the_id_in_it(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "POSITIVE", "")])
+    with path.open("a") as file:
+        file.write(f"{conversation(2).upper()},POSITIVE,too,many,fields\n")
+    summary = await run_import(settings_for(path, base_url=sandbox.url), api_key="any")
+
+    code, text = command("explain", summary.folder, conversation(2))
+    assert code == ExitCode.OK
+    assert "line 2 of" in text
+    assert "rejected.csv, which says why" in text
+
+
 async def test_without_its_input_a_story_comes_from_the_journal_alone(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:

@@ -181,9 +181,17 @@ def test_a_run_names_its_configuration_and_a_found_one_gets_no_key(clean: Path) 
 def test_json_output_is_one_object_a_line(clean: Path) -> None:
     done = run("run", str(clean), "--product-id", PRODUCT, "--sandbox", "--log-format", "json")
     events = [json.loads(line) for line in done.stderr.splitlines()]
-    assert [event["event"] for event in events] == ["started"]
+    assert [event["event"] for event in events] == ["started", "ended"]
     summary = json.loads(done.stdout)
     assert (summary["event"], summary["outcomes"]["succeeded"]) == ("summary", 1)
+
+
+@pytest.mark.parametrize("wrong", [["none.csv"], ["none.csv", "--rate", "fast"], []])
+def test_a_run_that_cannot_start_says_so_in_json_too(wrong: list[str]) -> None:
+    done = run("run", *wrong, "--product-id", PRODUCT, "--sandbox", "--log-format=json")
+    (event,) = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (event["event"], event["level"], event["exit_code"]) == ("error", "ERROR", 2)
+    assert done.returncode == 2
 
 
 def test_quiet_says_nothing_when_all_is_well(clean: Path, messy: Path) -> None:

@@ -71,7 +71,7 @@ def test_a_name_that_begins_as_an_option_does_can_be_pasted() -> None:
     words = ["odd", "POSITIVE", "NEGATIVE"]
     write_csv(Path("-in.csv"), [(conversation(n), word, "") for n, word in enumerate(words)])
     done = shell(f"importer run ./-in.csv {REHEARSAL} --jobs-dir -jobs --limit 1")
-    done = shell(f"importer {told(done, 'To resume: ').replace(' --limit 1', '')}")
+    done = shell(f"importer {told(done, 'To send the rest: ')}")
     assert done.returncode == 1, done.stderr
     done = shell(f"importer {told(done, 'To import the 1 row rejected: ')}")
     assert done.returncode == 1, done.stderr
@@ -82,7 +82,7 @@ def test_what_was_meant_once_is_in_no_command_that_is_printed() -> None:
     write_csv(Path("in.csv"), [(conversation(n), word, "") for n, word in enumerate(words)])
     once = {"--replace", "--accept-change", "--restart"}
     done = shell(f"importer run in.csv {REHEARSAL} {' '.join(once)} --as-new --limit 1")
-    assert not once & set(told(done, "To resume: ").split())
+    assert not {*once, "--limit"} & set(told(done, "To send the rest: ").split())
     done = shell(f"importer run in.csv {REHEARSAL} {' '.join(once)} --as-new --limit 9")
     assert not {*once, "--as-new", "--limit"} & set(told(done, "To import ").split())
 

@@ -73,7 +73,7 @@ async def test_the_metrics_tell_the_latest_run_and_the_last_success(
 
 
 def test_the_summary_goes_nowhere_unencrypted(settings_for: Make, clean: Path) -> None:
-    with pytest.raises(SettingsError, match="--notify-url"):
+    with pytest.raises(SettingsError, match="notify_url"):
         settings_for(clean, notify_url="http://example.com/hook")
 
 

@@ -19,8 +19,8 @@ from importer.cli.console import messages, outcome_counts, output, plain
 from importer.cli.defects import explained
 from importer.cli.help import command, examples
 from importer.cli.options import RUN_GROUPS, Display, KeySource, PathName, Request, options_from
-from importer.cli.summary_view import NOT_OF_LEFT_OVERS, Again
 from importer.errors import ExitCode, ImporterError, SettingsError
+from importer.jobs.commands import NOT_OF_LEFT_OVERS, Again
 from importer.reporting.summary import Summary
 from importer.settings.derive import arguments, flat, options_of
 

@@ -14,7 +14,6 @@ from importer.cli.console import messages, output
 from importer.cli.help import command, examples, json_flag, option
 from importer.cli.options import (
     INPUTS,
-    NO_PRODUCT,
     PathName,
     given,
     options_from,
@@ -23,7 +22,7 @@ from importer.cli.options import (
 )
 from importer.common.text import counted, shell_word
 from importer.errors import ExitCode
-from importer.settings import ImportSettings
+from importer.settings import NO_PRODUCT, ImportSettings
 from importer.settings.groups import AbortRules, Pacing, Reading, RowMapping
 
 if TYPE_CHECKING:

@@ -15,13 +15,13 @@ from importer.cli.config_file import CONFIG, files_read
 from importer.cli.console import output, plain
 from importer.cli.help import command, examples, option
 from importer.cli.options import (
-    NO_PRODUCT,
     KeySource,
     PathName,
     find_key,
     given,
     options_from,
 )
+from importer.settings import NO_PRODUCT
 from importer.settings.derive import build
 from importer.settings.groups import Exports, JobRules, Pacing, Target
 from importer.settings.option import PREFIX

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -52,10 +53,24 @@ def explain(jobs_dir: Path | None, names: tuple[str, ...]) -> ExitCode:
         raise SettingsError(f"{shown(conversation_id)} is not a UUID: copy it from the input")
     folders = job_folders(here) if job is None else [find_job(here, job)]
     found = [folder for folder in folders if _tell(folder, conversation, alone=job is not None)]
-    if not found:
+    if not found and not _tell_rejected(folders, conversation):
         where = f"job {folders[0].name}" if job is not None else f"the jobs in {here}"
         raise SettingsError(f"there is no row of conversation {conversation} in {where}")
     return ExitCode.OK
+
+
+def _tell_rejected(folders: Sequence[Path], conversation: str) -> bool:
+    """Print which rejected lines hold the id, if there are any; return whether there are."""
+    from importer.reporting.left_overs import rejected_line  # noqa: PLC0415 -- seldom needed
+
+    found = [line for folder in folders if (line := rejected_line(folder, conversation))]
+    for path, number in found:
+        output().print(
+            f"No row of conversation {conversation} could be read in job {path.parent.name}, but a "
+            f"rejected line holds the id: line {number:,} of {path}, which says why.",
+            soft_wrap=True,
+        )
+    return bool(found)
 
 
 def _tell(folder: Path, conversation: str, *, alone: bool) -> bool:

@@ -12,13 +12,13 @@ import click
 
 from importer.cli.config_file import DEFAULT_FILE
 from importer.cli.help import command, examples, option
-from importer.cli.options import INPUTS, NO_PRODUCT, PathName
+from importer.cli.options import INPUTS, PathName
 from importer.common.text import counted, shell_word, shown, trimmed
 from importer.common.uuids import canonical_uuid
 from importer.errors import SettingsError
 from importer.feedback.ratings import PRESETS, RatingTable
 from importer.model import Meaning
-from importer.settings import FIELDS, ImportSettings
+from importer.settings import FIELDS, NO_PRODUCT, ImportSettings
 from importer.survey.findings import Word
 
 if TYPE_CHECKING:

@@ -73,24 +73,21 @@ def preview(settings: ImportSettings, *, as_json: bool) -> ExitCode:
         found = plan_import(settings, progress)
     if isinstance(found, Resumed):
         if as_json:
-            print_json(ExitCode.OK, resumes=asdict(found))
+            print_json(found.exit_code, resumes=asdict(found))
         else:
             output().print(
                 f"This resumes the job {found.job}: {found.left:,} of "
                 f"{counted(found.rows, 'row')} are left to be done. Nothing is compared anew."
             )
-        return ExitCode.OK
-    code = ExitCode.ROWS_NOT_IMPORTED if found.findings.rejected else ExitCode.OK
-    if found.limit is not None:
-        code = ExitCode.DATA_LIMIT
+        return found.exit_code
     if as_json:
         print_json(
-            code, found.limit, findings=found.findings.as_json(), plan=found.plan.as_json(),
-            replaces=found.replaces,
+            found.exit_code, found.limit, findings=found.findings.as_json(),
+            plan=found.plan.as_json(), replaces=found.replaces,
         )  # fmt: skip
     else:
         _print(found, settings, output())
-    return code
+    return found.exit_code
 
 
 def _print(found: Preview, settings: ImportSettings, console: Console) -> None:

@@ -20,9 +20,8 @@ from importer.cli.options import (
     jobs_folder,
     options_from,
 )
-from importer.cli.summary_view import NOT_OF_LEFT_OVERS, Again, path_argument
 from importer.errors import ExitCode, JournalError, SettingsError
-from importer.jobs.commands import ONCE, options_told
+from importer.jobs.commands import NOT_OF_LEFT_OVERS, ONCE, Again, options_told, path_argument
 from importer.jobs.folders import find_job
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.model import OutcomeKind, Reason

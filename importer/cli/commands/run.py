@@ -7,10 +7,10 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.abc
@@ -25,7 +25,7 @@ from importer.cli.config_file import CONFIG, config_arguments, files_read
 from importer.cli.console import messages, output
 from importer.cli.defects import explained, folder_at_work
 from importer.cli.help import command, examples
-from importer.cli.log_view import LineObserver, log_configuration, log_notice, logging_to_stderr
+from importer.cli.log_view import log_configuration, logging_to_stderr, run_not_logged
 from importer.cli.options import (
     INPUTS,
     RUN_GROUPS,
@@ -36,16 +36,9 @@ from importer.cli.options import (
     given,
     options_from,
 )
-from importer.cli.summary_view import (
-    NOT_OF_LEFT_OVERS,
-    Again,
-    command_line,
-    path_argument,
-    print_summary,
-)
+from importer.cli.summary_view import print_summary
 from importer.common.durations import format_duration
 from importer.engine.control import Control
-from importer.engine.progress import Observer
 from importer.errors import (
     ExitCode,
     ImporterError,
@@ -54,7 +47,7 @@ from importer.errors import (
     StoppedError,
     one_error,
 )
-from importer.jobs.commands import ONCE
+from importer.jobs.commands import NOT_OF_LEFT_OVERS, ONCE, Again, path_argument
 from importer.model import RunEnd
 from importer.reporting.outcomes_table import check_outcomes_path, write_outcomes
 from importer.reporting.summary import Summary
@@ -62,6 +55,10 @@ from importer.sandbox.faults import Faults
 from importer.settings import ImportSettings
 from importer.settings.derive import arguments, values_of
 from importer.settings.option import Group
+from importer.workflows.log_observer import log_notice
+
+if TYPE_CHECKING:
+    from importer.cli.live_view import LiveObserver
 
 
 @command(
@@ -138,26 +135,28 @@ def perform(
             return preview(settings, as_json=as_json), None
         with failure_told(values_of(settings.groups())):
             key = _prepared(request)
-        observer: Observer = LineObserver()
+        live: LiveObserver | None = None
         if _is_terminal() and not display.quiet and not as_json:
             from importer.cli.live_view import LiveObserver  # noqa: PLC0415 -- for terminals only
 
-            observer = stack.enter_context(LiveObserver())
+            stack.enter_context(run_not_logged())
+            live = stack.enter_context(LiveObserver())
         try:
             summary = anyio.run(
-                _run, settings, key, rehearsal.fault, observer,
+                _run, settings, key, rehearsal.fault, again, live,
                 backend_options={"use_uvloop": _has_uvloop()},
             )  # fmt: skip
         except StoppedError as error:
-            resume = command_line(again.resume)
-            raise StoppedError(error.exit_code, f"{error}\nTo begin again: {resume}") from None
+            raise StoppedError(
+                error.exit_code, f"{error}\nTo begin again: {again.same()}"
+            ) from None
         except JournalError as error:
-            raise JournalError(f"{error}\nTo resume: {command_line(again.resume)}") from None
+            raise JournalError(f"{error}\nTo resume: {again.same()}") from None
         except ImporterError:
             raise
         except Exception as error:  # noqa: BLE001 -- no exception without words
             raise explained(
-                error, folder_at_work(settings), resume=command_line(again.resume),
+                error, folder_at_work(settings), resume=again.same(),
                 keys=[] if key is None else key.all_known(),
             ) from None  # fmt: skip
     if display.outcomes is not None:
@@ -170,7 +169,7 @@ def perform(
         line = json.dumps({"event": "summary", **summary.as_json()})
         output().print(line, soft_wrap=True)
     elif not display.quiet or summary.exit_code is not ExitCode.OK:
-        print_summary(summary, again)
+        print_summary(summary)
     return summary.exit_code, summary
 
 
@@ -190,18 +189,29 @@ def _prepared(request: Request) -> ApiKey | None:
 
 
 async def _run(
-    settings: ImportSettings, key: ApiKey | None, faults: Faults, observer: Observer
+    settings: ImportSettings,
+    key: ApiKey | None,
+    faults: Faults,
+    again: Again,
+    live: LiveObserver | None,
 ) -> Summary:
     from importer.api import run_import  # noqa: PLC0415 -- heavy, and --help does without
 
     # What is loaded by now stays: the collector need not look at it again and again.
     gc.freeze()
     control = Control()
+    observers = [] if live is None else [live]
+    notice = log_notice if live is None else live.noticed
     with one_error():
         async with anyio.create_task_group() as tasks:
-            await tasks.start(_watch_signals, control, settings.timeouts.grace, observer)
+            await tasks.start(_watch_signals, control, settings.timeouts.grace, notice)
             summary = await run_import(
-                settings, api_key=key, faults=faults, control=control, observers=[observer]
+                settings,
+                api_key=key,
+                faults=faults,
+                control=control,
+                observers=observers,
+                again=again,
             )
             tasks.cancel_scope.cancel()
     return summary
@@ -210,7 +220,7 @@ async def _run(
 async def _watch_signals(
     control: Control,
     grace: float,
-    observer: Observer,
+    notice: Callable[[str], None],
     *,
     task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -225,7 +235,7 @@ async def _watch_signals(
             if control.stopped():
                 control.cancel(ends[number])
             else:
-                observer.noticed(
+                notice(
                     f"stopping: requests in flight may take up to {format_duration(grace)}; "
                     "press Ctrl-C again to quit now"
                 )

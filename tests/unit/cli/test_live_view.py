@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from importer.cli.live_view import LiveObserver, Picture
-from importer.cli.log_view import describe
 from importer.engine.progress import Progress
 from importer.workflows.figures import Speed, time_left
+from importer.workflows.log_observer import describe
 from tests.support.progress import HALF_WAY
 from tests.support.terminal import Terminal
 

@@ -1,0 +1,153 @@
+"""How a run ended, in words, and what a person does now: the same wherever it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from importer.common.text import counted
+from importer.jobs.commands import Again
+from importer.model import OutcomeKind, Reason, RunEnd
+from importer.reporting.wording import TO_RESUME
+
+#: What a verdict begins with where nothing was real.
+REHEARSAL = "REHEARSAL, nothing was sent to ClarityQ. "
+
+_NOT_IMPORTED = (OutcomeKind.REJECTED, OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
+_RowsByReason = Mapping[tuple[OutcomeKind, Reason], int]
+
+
+class Step(NamedTuple):
+    """One thing to do: what it is for, and the command to paste; or nothing to paste."""
+
+    purpose: str
+    command: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.command}" if self.command else self.purpose
+
+    def as_json(self) -> dict[str, str]:
+        """Return the step as it stands in `summary.json`."""
+        return {"text": str(self), "command": self.command}
+
+
+def verdict(end: RunEnd, outcomes: Mapping[OutcomeKind, int], message: str) -> str:
+    """Return how a run ended, as a sentence."""
+    match end:
+        case RunEnd.FINISHED:
+            return _finished(outcomes)
+        case RunEnd.TIME_BOX | RunEnd.LIMIT:
+            return f"Stopped: {message}. Every response so far is recorded."
+        case RunEnd.DATA_LIMIT:
+            return f"Not sent: {message}."
+        case RunEnd.SIGHUP | RunEnd.SIGINT | RunEnd.SIGTERM:
+            return "Stopped. Every response so far is recorded."
+        case _:
+            return f"Aborted: {message}."
+
+
+def _finished(outcomes: Mapping[OutcomeKind, int]) -> str:
+    rows = sum(outcomes.values())
+    missing = sum(outcomes[kind] for kind in _NOT_IMPORTED)
+    if not rows:
+        return "Done: there are no rows, and nothing is left to do."
+    if outcomes[OutcomeKind.SKIPPED] == rows:
+        return "Done: every row is skipped, as the rating table says; none was sent."
+    if not missing:
+        return "Done: every row is accounted for and nothing is left to do."
+    if missing == outcomes[OutcomeKind.NOT_COMPLETED]:
+        return "Done, but for conversations that are not completed."
+    if missing == rows:
+        return "Done, but no row was imported."
+    return f"Done, but {missing:,} of {counted(rows, 'row')} were not imported."
+
+
+def next_steps(
+    end: RunEnd,
+    outcomes: Mapping[OutcomeKind, int],
+    reasons: _RowsByReason,
+    folder: Path,
+    files: Sequence[Path],
+    again: Again,
+    *,
+    carries_over: bool = False,
+) -> list[Step]:
+    """Return what a person does after a run, in this order; empty if there is nothing to do.
+
+    `files` are the left-over files of the job in `folder`. If the next import `carries_over` what
+    is left, it need not be done by hand.
+    """
+    if end is RunEnd.DATA_LIMIT:
+        return [
+            Step("Nothing was sent. With other data, or another limit:", again.same()),
+            Step("To send this all the same, once:", again.accepting()),
+        ]
+    if end is not RunEnd.FINISHED:
+        command = again.rest() if end is RunEnd.LIMIT else again.same()
+        return [Step(f"{TO_RESUME[end]}:", command)]
+    kinds = {OutcomeKind(path.stem): path for path in files}
+    steps = [*_to_retry(reasons, folder, again, carries_over=carries_over)]
+    for kind, path in kinds.items():
+        steps += _of_kind(kind, outcomes[kind], reasons, folder, path, again, carries_over)
+    return steps
+
+
+def _to_retry(
+    reasons: _RowsByReason, folder: Path, again: Again, *, carries_over: bool
+) -> Iterator[Step]:
+    """Yield what is to be done about rows that failed for no reason of their own."""
+    exhausted = reasons.get((OutcomeKind.FAILED, Reason.RETRIES_EXHAUSTED), 0)
+    refused = reasons.get((OutcomeKind.FAILED, Reason.REFUSED), 0)
+    if exhausted and carries_over:
+        rows = counted(exhausted, "row")
+        yield Step(f"The next import with --carry-over tries the {rows} again that failed.")
+        exhausted = 0
+    if exhausted:
+        rows = counted(exhausted, "row")
+        yield Step(f"To try the {rows} again whose attempts ran out:", again.retry(folder))
+    elif refused:
+        rows = counted(refused, "row")
+        yield Step(
+            f"To try the {rows} again that the service refused, when its cause is gone:",
+            again.retry(folder),
+        )
+
+
+def _of_kind(
+    kind: OutcomeKind,
+    rows: int,
+    reasons: _RowsByReason,
+    folder: Path,
+    path: Path,
+    again: Again,
+    carries_over: bool,
+) -> Iterator[Step]:
+    """Yield what is to be done about the rows of one left-over file."""
+    overtaken = reasons.get((kind, Reason.LATER_JOB_MISSING), 0)
+    final = reasons.get((kind, Reason.CONVERSATION_ERROR), 0)
+    exhausted = reasons.get((kind, Reason.RETRIES_EXHAUSTED), 0)
+    if overtaken:
+        yield Step(
+            f"To send the {counted(overtaken, 'row')} all the same whose conversations a missing "
+            "job may have set:",
+            f"{again.of_file(path)} --as-new",
+        )
+    if kind is OutcomeKind.NOT_COMPLETED:
+        waiting = counted(rows - overtaken, "row")
+        if overtaken < rows and carries_over:
+            yield Step(
+                f"The next import with --carry-over tries the {waiting} not completed again."
+            )
+        elif overtaken < rows:
+            yield Step(f"To try the {waiting} not completed again later:", again.later(folder))
+        return
+    if final:
+        yield Step(
+            f"Nothing can be done for the {counted(final, 'row')} whose conversations ended in "
+            "ERROR: these never take feedback."
+        )
+    if rows > exhausted + final:
+        yield Step(
+            f"To import the {counted(rows, 'row')} {kind}: fix {path}, then", again.of_file(path)
+        )

@@ -1,0 +1,83 @@
+"""Each ending has one verdict and one instruction for each kind of row, with a command to paste."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from importer.jobs.commands import Again
+from importer.model import OutcomeKind, Reason, RunEnd
+from importer.reporting.endings import next_steps, verdict
+
+FOLDER = Path("jobs/ratings-1f0c2a9b-1")
+AGAIN = Again(["run", "ratings.csv", "--limit", "9", "--rate", "5"], ["--rate", "5"])
+Reasons = Mapping[tuple[OutcomeKind, Reason], int]
+FAILED = OutcomeKind.FAILED
+WAITED = (OutcomeKind.NOT_COMPLETED, Reason.DEFERRAL_DEADLINE)
+
+
+def outcomes(**rows: int) -> dict[OutcomeKind, int]:
+    return {**dict.fromkeys(OutcomeKind, 0), **{OutcomeKind(kind): n for kind, n in rows.items()}}
+
+
+def told(reasons: Reasons, *, end: RunEnd = RunEnd.FINISHED, carries_over: bool = False) -> str:
+    """Return the steps after a run with these rows, in which the folder and the run are short."""
+    rows = outcomes()
+    for (kind, _), number in reasons.items():
+        rows[kind] += number
+    files = [FOLDER / f"{kind}.csv" for kind in OutcomeKind if rows[kind]]
+    steps = next_steps(end, rows, reasons, FOLDER, files, AGAIN, carries_over=carries_over)
+    assert all(str(step).endswith(step.command) for step in steps)
+    return "\n".join(map(str, steps)).replace(str(FOLDER), "JOB").replace("clarityq-import ", "")
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ({"succeeded": 3, "superseded": 1}, "every row is accounted for and nothing is left to do"),
+        ({}, "there are no rows"),
+        ({"skipped": 3}, "every row is skipped, as the rating table says; none was sent"),
+        ({"rejected": 3}, "no row was imported"),
+        ({"succeeded": 8, "rejected": 1, "failed": 1}, "2 of 10 rows were not imported"),
+        ({"succeeded": 8, "not_completed": 1}, "but for conversations that are not completed"),
+    ],
+)
+def test_a_verdict_says_what_became_of_all_rows(rows: dict[str, int], sentence: str) -> None:
+    assert sentence in verdict(RunEnd.FINISHED, outcomes(**rows), "")
+
+
+@pytest.mark.parametrize(
+    ("reasons", "steps"),
+    [
+        ({(FAILED, Reason.RETRIES_EXHAUSTED): 2},
+         "To try the 2 rows again whose attempts ran out: retry JOB"),
+        ({(FAILED, Reason.REFUSED): 1},
+         ("To try the 1 row again that the service refused, when its cause is gone: retry JOB\n"
+         "To import the 1 row failed: fix JOB/failed.csv, then run JOB/failed.csv --rate 5")),
+        ({(FAILED, Reason.CONVERSATION_ERROR): 3},
+         ("Nothing can be done for the 3 rows whose conversations ended in ERROR: these never take "
+         "feedback.")),
+        ({(OutcomeKind.REJECTED, Reason.MALFORMED): 4},
+         "To import the 4 rows rejected: fix JOB/rejected.csv, then run JOB/rejected.csv --rate 5"),
+        ({WAITED: 5},
+         "To try the 5 rows not completed again later: run ratings.csv --limit 9 --rate 5"),
+    ],
+)  # fmt: skip
+def test_each_kind_of_row_that_is_left_has_its_instruction(reasons: Reasons, steps: str) -> None:
+    assert told(reasons) == steps
+
+
+def test_what_the_next_import_carries_over_needs_nothing_by_hand() -> None:
+    steps = told({WAITED: 5, (FAILED, Reason.RETRIES_EXHAUSTED): 2}, carries_over=True)
+    assert steps == (
+        "The next import with --carry-over tries the 2 rows again that failed.\n"
+        "The next import with --carry-over tries the 5 rows not completed again."
+    )
+
+
+@pytest.mark.parametrize("end", [end for end in RunEnd if end is not RunEnd.FINISHED])
+def test_every_other_end_has_a_command_that_goes_on(end: RunEnd) -> None:
+    steps = told({}, end=end).splitlines()
+    limit = "" if end is RunEnd.LIMIT else "--limit 9 "
+    assert steps[0].endswith(f": run ratings.csv {limit}--rate 5")
+    assert (len(steps) > 1) == (end is RunEnd.DATA_LIMIT)
