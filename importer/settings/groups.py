@@ -24,6 +24,7 @@ from importer.settings.kinds import (
     TEXTS,
 )
 from importer.settings.option import REQUIRED, Group, option
+from importer.settings.places import Place, SourceAddress
 from importer.settings.values import (
     PRODUCTION_URL,
     DataLimit,
@@ -67,8 +68,8 @@ class Target(Group, table="target"):
 class Reading(Group, table="reading"):
     """What is read, and how."""
 
-    inputs: Annotated[Sequence[Path], INPUTS] = option(
-        REQUIRED, "CSV and Parquet files, read in this order as one job.", flag="", identity=True
+    inputs: Annotated[Sequence[Place], INPUTS] = option(
+        REQUIRED, "Files and addresses, read in this order as one job.", flag="", identity=True
     )
     format: InputFormat | None = option(
         None, "Format of the inputs.", unset="by their names", identity=True
@@ -84,6 +85,14 @@ class Reading(Group, table="reading"):
     trust_quotes: bool = option(
         False, "Text in quotes may hold lines that read like rows.", identity=True
     )
+    sheet: str | None = option(
+        None, "Sheet of a workbook.", unset="the only one that holds something", identity=True
+    )
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether an input is no local file, so that a copy of it is taken."""
+        return any(isinstance(place, SourceAddress) for place in self.inputs)
 
 
 class RowMapping(Group, table="mapping"):

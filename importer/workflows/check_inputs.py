@@ -11,10 +11,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from importer.settings import ImportSettings
-from importer.sources.registry import open_source
 from importer.survey.findings import Findings
 from importer.survey.progress import SurveyProgress
 from importer.survey.survey_pass import survey_inputs
+from importer.workflows.open_inputs import open_inputs
 
 
 def check_inputs(
@@ -25,7 +25,7 @@ def check_inputs(
     Raises `InputError`, and `ScratchError` if the system's temporary folder is too small.
     """
     with ExitStack() as stack:
-        sources = [open_source(path, settings) for path in settings.reading.inputs]
+        sources = open_inputs(settings)
         for source in sources:
             stack.callback(source.close)
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clarityq-check-")))

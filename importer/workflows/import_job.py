@@ -43,10 +43,10 @@ from importer.reporting.report import write_report
 from importer.reporting.summary import Summary, summarise
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
-from importer.sources.registry import open_source
 from importer.survey.progress import SurveyProgress, SurveyStoppedError
 from importer.survey.survey_pass import same_content
 from importer.workflows.begin_job import Watch, begin_job, inputs_of, rows_not_sent
+from importer.workflows.open_inputs import open_inputs
 from importer.workflows.status import status_served
 
 #: Seconds between two tries to get hold of a product that another run holds.
@@ -71,7 +71,7 @@ async def run_import_job(
         async with anyio.create_task_group() as timing:
             timing.start_soon(_end_in_time, settings.job.max_duration, control)
             async with status_served(settings, control, clock, observers) as all_observers:
-                sources = [open_source(path, settings) for path in settings.reading.inputs]
+                sources = open_inputs(settings)
                 for source in sources:
                     stack.callback(source.close)
                 product = await _hold(stack, settings, control)

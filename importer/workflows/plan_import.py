@@ -23,12 +23,12 @@ from importer.jobs.records import CarriedRow, JobRecord, JobState, Line, Unsure
 from importer.model import OutcomeKind
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
-from importer.sources.registry import open_source
 from importer.survey.findings import Findings
 from importer.survey.plan import Plan
 from importer.survey.progress import SurveyProgress
 from importer.survey.survey_pass import same_content
 from importer.workflows.begin_job import Earlier, Watch, prospect
+from importer.workflows.open_inputs import open_inputs
 
 #: Seconds between two tries to get hold of a product that another run holds.
 _LOCK_INTERVAL = 0.5
@@ -64,7 +64,7 @@ def plan_import(settings: ImportSettings, progress: _Tell = lambda _: None) -> P
     `JobHeldError` and others.
     """
     with ExitStack() as stack:
-        sources = [open_source(path, settings) for path in settings.reading.inputs]
+        sources = open_inputs(settings)
         for source in sources:
             stack.callback(source.close)
         if not settings.job.jobs_dir.exists():
