@@ -24,6 +24,7 @@ from importer.settings.derive import build, options_of
 from importer.settings.groups import JobRules
 from importer.settings.kinds import CA_FILE, FLAG, PATH, Kind
 from importer.settings.option import REQUIRED, Group, Option, option
+from importer.settings.places import has_password, read_place
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -146,6 +147,31 @@ class PathName(click.Path):
         return super().convert(value, param, ctx)
 
 
+class InputName(click.ParamType[Any]):
+    """Where an input is: a path or an address."""
+
+    name = "input"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> object:
+        """See `click.ParamType`."""
+        if value == "":
+            self.fail("the path is empty", param, ctx)
+        try:
+            place = read_place(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if has_password(place):
+            self.fail(
+                "the address holds a password, which other users of the machine can see among the "
+                "arguments: leave it out here",
+                param,
+                ctx,
+            )
+        return place
+
+
 def options_from(
     *groups: type[Group],
     only: tuple[str, ...] = (),
@@ -193,7 +219,7 @@ def _details(group: type[Group], declared: Option) -> dict[str, Any]:
     return {**details, "type": kind_of_value, "metavar": kind.metavar}
 
 
-INPUTS = click.argument("inputs", nargs=-1, required=True, type=PathName(), metavar="INPUT...")
+INPUTS = click.argument("inputs", nargs=-1, required=True, type=InputName(), metavar="INPUT...")
 JOBS_DIR = options_from(JobRules, only=("jobs_dir",))
 
 

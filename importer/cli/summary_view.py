@@ -17,6 +17,7 @@ from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.left_overs import REPORT_NAME
 from importer.reporting.summary import Summary
 from importer.reporting.wording import WARNINGS, next_steps, words
+from importer.settings.places import Place
 
 #: In a shorter run, in seconds, what limited the speed is mostly its start.
 _LONG_ENOUGH = 5.0
@@ -43,10 +44,13 @@ class Again(NamedTuple):
         return command_line(["run", path_argument(path), *self.options])
 
 
-def path_argument(path: Path) -> str:
-    """Return a path as an argument; one that begins as an option does is named from its folder."""
+def path_argument(path: Place) -> str:
+    """Return a path as an argument; one that begins as an option does is named from its folder.
+
+    An address is returned without what may be secret in it.
+    """
     text = str(path)
-    return f"./{text}" if text.startswith("-") else text
+    return f"./{text}" if text.startswith("-") and isinstance(path, Path) else text
 
 
 def command_line(words: Sequence[str]) -> str:
@@ -115,6 +119,11 @@ def _accepting(again: Again) -> str:
     return f"{command} --accept-change"
 
 
+def _is_copied(summary: Summary) -> bool:
+    """Return whether an input is no local file."""
+    return not all(Path(name).is_absolute() for name in summary.inputs)
+
+
 def _next_steps(summary: Summary, again: Again) -> list[str]:
     """Return what to do now, as commands to type."""
     same = command_line(again.resume)
@@ -122,7 +131,7 @@ def _next_steps(summary: Summary, again: Again) -> list[str]:
     return next_steps(
         summary.end, summary.outcomes, summary.reasons, summary.files,
         same=same, accepting=_accepting(again),
-        # A retry may be of other rows only.
-        later=retry if again.resume[0] == "retry" else same,
+        # A retry may be of other rows only, and what was copied is copied anew by its command.
+        later=retry if again.resume[0] == "retry" or _is_copied(summary) else same,
         of_file=again.import_file, retry=retry,
     )  # fmt: skip

@@ -249,6 +249,9 @@ class JobRules(Group, table="job"):
         None, "Stop cleanly after so long; run again to resume.", between=(0.001, _DECADE),
         unset="never",
     )  # fmt: skip
+    keep_copies: bool = option(
+        False, "Keep the copies of inputs that are no local files, also when no row is left over."
+    )
     wait_for_lock: Duration = option(
         0.0, "How long to wait for another run of the product to end.",
         between=(0.0, _MONTH),

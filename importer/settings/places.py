@@ -46,6 +46,11 @@ class SourceAddress:
         return parts.path.rstrip("/").rpartition("/")[2] or parts.hostname or parts.scheme
 
     @property
+    def label(self) -> str:
+        """What messages and the journal call it."""
+        return "standard input" if self.full == STANDARD_INPUT else self._shown
+
+    @property
     def lacks_query(self) -> bool:
         """Whether it was read from a record, which holds no query, and had one."""
         return _QUERY_MARK.fullmatch(urlsplit(self.full).fragment) is not None
