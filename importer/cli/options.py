@@ -2,6 +2,7 @@
 
 # Annotations are read when the groups are made, so they are not put off.
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -28,6 +29,8 @@ from importer.settings.places import has_password, read_place
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+#: The variable with the address of the database that `--sql` reads from.
+SQL_URL = "CLARITYQ_SQL_URL"
 #: A product for commands that need none to do their work.
 NO_PRODUCT = "00000000-0000-0000-0000-000000000000"
 
@@ -110,6 +113,16 @@ def settings_of(values: Mapping[str, object], retry: Retry | None = None) -> Imp
     """Return the settings among the values, by flat name. Raises `SettingsError`."""
     names = options_of(SETTINGS_GROUPS.values())
     chosen = {name: value for name, value in values.items() if name in names}
+    if not chosen.get("inputs", True):
+        database = os.environ.get(SQL_URL, "")
+        if chosen.get("sql") is None:
+            raise click.UsageError("Missing argument 'INPUT...'.")
+        if not database:
+            raise SettingsError(
+                f"--sql: which database? Set {SQL_URL} to its address, such as "
+                "postgresql://reader:PASSWORD@host/database"
+            )
+        chosen["inputs"] = [database]
     return ImportSettings.of(retry=retry, **chosen)
 
 
@@ -165,7 +178,8 @@ class InputName(click.ParamType[Any]):
         if has_password(place):
             self.fail(
                 "the address holds a password, which other users of the machine can see among the "
-                "arguments: leave it out here",
+                f"arguments: set {SQL_URL} to the address of a database, and put any other into a "
+                "batch file",
                 param,
                 ctx,
             )
@@ -219,7 +233,7 @@ def _details(group: type[Group], declared: Option) -> dict[str, Any]:
     return {**details, "type": kind_of_value, "metavar": kind.metavar}
 
 
-INPUTS = click.argument("inputs", nargs=-1, required=True, type=InputName(), metavar="INPUT...")
+INPUTS = click.argument("inputs", nargs=-1, type=InputName(), metavar="INPUT...")
 JOBS_DIR = options_from(JobRules, only=("jobs_dir",))
 
 

@@ -24,7 +24,17 @@ _LONG_ENOUGH = 5.0
 
 
 #: Options that concern the inputs and not the left-over files made of them.
-NOT_OF_LEFT_OVERS = (*ONCE, "as_new", "limit", "format", "skip_lines", "sheet", "inputs")
+NOT_OF_LEFT_OVERS = (
+    *ONCE,
+    "as_new",
+    "limit",
+    "format",
+    "skip_lines",
+    "sheet",
+    "sql",
+    "in_order",
+    "inputs",
+)
 
 
 class Again(NamedTuple):

@@ -21,6 +21,7 @@ from importer.settings.kinds import (
     LISTEN,
     NAME,
     PRODUCT,
+    SQL,
     TEXTS,
 )
 from importer.settings.option import REQUIRED, Group, option
@@ -88,6 +89,28 @@ class Reading(Group, table="reading"):
     sheet: str | None = option(
         None, "Sheet of a workbook.", unset="the only one that holds something", identity=True
     )
+
+    sql: Annotated[str, SQL] | None = option(
+        None, "Query whose rows are read from a database (needs the extra sql), or a .sql file.",
+        unset="files are read", identity=True,
+    )  # fmt: skip
+    in_order: bool = option(
+        False, "The last row of a conversation wins in the order that the query gives them.",
+        identity=True,
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sql is not None and not (len(self.inputs) == 1 and self.is_copied):
+            raise SettingsError(
+                "--sql reads from one database: set its address as CLARITYQ_SQL_URL, or give it in "
+                "place of files, such as postgresql://reader@host/database"
+            )
+
+    @property
+    def is_unordered(self) -> bool:
+        """Whether the rows come in an order that means nothing, unless it is said that it does."""
+        return self.sql is not None
 
     @property
     def is_copied(self) -> bool:

@@ -132,6 +132,19 @@ def _places(value: object) -> tuple[Place, ...]:
     return places
 
 
+def _sql(value: object) -> str:
+    text = str(value) if isinstance(value, Path) else _text(value).strip()
+    if text.lower().endswith(".sql") and not any(letter.isspace() for letter in text.strip("./")):
+        try:
+            text = Path(text).read_text("utf-8-sig").strip()
+        except (OSError, UnicodeError) as error:
+            raise ValueError(f"{text}: {error}") from None
+    text = text.rstrip("; \n\t")
+    if not text:
+        raise ValueError("holds no query")
+    return text
+
+
 def _ca_file(value: object) -> Path:
     path = _path(value)
     try:
@@ -263,6 +276,7 @@ CODES = Kind(
 )  # fmt: skip
 NAME = Kind("NAME", _name, _TEXT)
 DELIMITER = Kind("TEXT", _delimiter, _TEXT, show=lambda text: "tab" if text == "\t" else text)
+SQL = Kind("QUERY|FILE.sql", _sql, _TEXT)
 ENCODING = Kind("TEXT", _encoding, _TEXT)
 LIMIT = Kind("N|N%", _limit, _TEXT_OR_NUMBER, write=str)
 DATA_LIMIT = Kind("N|N%", _data_limit, _TEXT_OR_NUMBER, write=str)

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import msgspec
 
 from importer.common.files import atomic_write, private_opener, sync_folder
-from importer.common.text import size_text
+from importer.common.text import counted, size_text
 from importer.errors import InputError, ScratchError
 from importer.settings import ImportSettings
 from importer.settings.places import STANDARD_INPUT, SourceAddress
@@ -48,6 +48,7 @@ class Carrier(NamedTuple):
 CARRIERS: Sequence[Carrier] = (
     Carrier("copy_stdin", (STANDARD_INPUT,)),
     Carrier("copy_http", ("https", "http")),
+    Carrier("copy_sql", ("postgresql", "mysql", "mariadb", "sqlite", "duckdb"), "sql"),
 )  # fmt: skip
 
 
@@ -81,6 +82,8 @@ class Part:
         self.name = name
         self.watch = watch
         self.original: Original | None = None
+        #: How many rows there are, if that is known.
+        self.rows: int | None = None
         self._record = folder / f".{number}.json"
         self._told = time.monotonic()
         with suppress(OSError, msgspec.DecodeError):
@@ -168,7 +171,10 @@ def take_copy(
     """
     for path in folder.glob(f"{number}-*"):
         return Copied(path, True)
-    carrier = next((one for one in CARRIERS if address.scheme in one.schemes), None)
+    kind = address.scheme.partition("+")[0]  # a driver may follow
+    if settings.reading.sql is not None:
+        kind = "sqlite"  # or any other that a query is put to
+    carrier = next((one for one in CARRIERS if kind in one.schemes), None)
     if carrier is None:
         schemes = [scheme for one in CARRIERS for scheme in one.schemes]
         known = ", ".join(f"{scheme}://" for scheme in schemes if scheme != STANDARD_INPUT)
@@ -185,7 +191,8 @@ def take_copy(
         raise InputError(
             f"the copy of {address.label} cannot be written: {error.strerror}"
         ) from None
-    watch.told(f"copied {address.label}: {size_text(path.stat().st_size)}")
+    rows = "" if part.rows is None else f"{counted(part.rows, 'row')}, "
+    watch.told(f"copied {address.label}: {rows}{size_text(path.stat().st_size)}")
     return Copied(path, False)
 
 

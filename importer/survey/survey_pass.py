@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from importer.common.row_set import RowSet
+from importer.common.text import counted
 from importer.errors import InputError
 from importer.feedback.body import BodyCoder
 from importer.feedback.newest import OLDEST, NewestBy
@@ -96,6 +97,7 @@ def survey_inputs(
         for source, understanding in inputs:
             survey.read(source, understanding)
         survey.conclude()
+        _check_order(survey.found, settings)
     except BaseException:
         contest.close()
         raise
@@ -135,6 +137,21 @@ def _check_ratings(
             f"--ratings is given, and {source.name} has no column 'rating'; the columns that are "
             f"not used are {names}. If one of them holds it: --column rating=NAME"
         )
+
+
+def _check_order(found: Findings, settings: ImportSettings) -> None:
+    """Raise `InputError` if which row of a conversation is the last is left to chance."""
+    is_told = settings.reading.in_order or settings.mapping.newest_by is not None
+    if not settings.reading.is_unordered or is_told or not found.repeated_conversations:
+        return
+    examples = ", ".join(
+        f"{one.conversation_id} ({counted(one.rows, 'row')})" for one in found.repeated_examples[:3]
+    )
+    raise InputError(
+        f"{counted(found.repeated_conversations, 'conversation')} have several rows, and a query "
+        f"has no order by itself, so which one wins would be left to chance: {examples}. Name a "
+        "column that tells with --newest-by, or add ORDER BY to the query and --in-order"
+    )
 
 
 class _Pass:

@@ -49,6 +49,7 @@ from importer.survey.survey_pass import same_content
 from importer.workflows.begin_job import Watch, begin_job, inputs_of, rows_not_sent
 from importer.workflows.open_inputs import (
     copies_to_go_on_with,
+    drop_copies,
     open_inputs,
     open_inputs_of,
     remove_needless_copies,
@@ -163,6 +164,9 @@ class _Importing:
         watch = Watch(self._is_to_stop, self._tell)
         try:
             return begin_job(product, self._settings, self._sources, watch)
+        except InputError:
+            drop_copies(self._sources)  # the same command is to read what is there then
+            raise
         except SurveyStoppedError as stopped:
             raise _stopped(stopped, self._control.end or RunEnd.SIGINT) from None
         finally:

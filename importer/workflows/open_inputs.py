@@ -6,7 +6,8 @@ docs/sources.md tells the one rule, and docs/reference.md (J15, J18) what is pro
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from importer.errors import InputError
@@ -115,6 +116,14 @@ def _check_standard_input(settings: ImportSettings) -> None:
     places = settings.reading.inputs
     if sum(isinstance(p, SourceAddress) and p.scheme == STANDARD_INPUT for p in places) > 1:
         raise InputError("standard input (-) can be read once: name it once")
+
+
+def drop_copies(sources: Sequence[RowSource]) -> None:
+    """Remove the copies that these sources are."""
+    for source in sources:
+        if source.name != str(source.path):
+            with suppress(OSError):
+                source.path.unlink()
 
 
 def remove_needless_copies(folder: Path, settings: ImportSettings, *, is_done: bool) -> None:

@@ -4,11 +4,13 @@ import csv
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,15 @@ HEADER = "conversation_id,rating,comment,extra\n"
 def table(rows: int = ROWS, comment: str = "fine") -> bytes:
     lines = (f"{conversation(n)},POSITIVE,{comment} {n},x{n}\n" for n in range(rows))
     return (HEADER + "".join(lines)).encode()
+
+
+def fill(rows: int, comment: str) -> None:
+    """Let a database hold the same table."""
+    with closing(sqlite3.connect("there.db")) as db, db:
+        db.execute("DROP TABLE IF EXISTS feedback")
+        db.execute("CREATE TABLE feedback (conversation_id, rating, comment)")
+        lines = ((conversation(n), "POSITIVE", f"{comment} {n}") for n in range(rows))
+        db.executemany("INSERT INTO feedback VALUES (?, ?, ?)", lines)
 
 
 class Service:
@@ -164,12 +175,18 @@ def test_a_run_killed_while_it_copies_begins_the_copy_again(service: Service) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", ["-", "https"])
+@pytest.mark.parametrize("place", ["-", "https", "sql"])
 def test_a_run_killed_while_it_sends_goes_on_from_its_copy(service: Service, place: str) -> None:
     with serving(FileServer(table())) as server:
         stdin = place == "-"
-        address = "-" if stdin else f"{server.url}/a.csv?token=secret-1"
-        words = arguments(service, address, *(["--format", "csv"] if stdin else []))
+        if place == "sql":
+            pytest.importorskip("sqlalchemy")
+            fill(ROWS, "fine")
+            words = arguments(service, "sqlite:///there.db", "--sql", "SELECT * FROM feedback")
+        elif stdin:
+            words = arguments(service, "-", "--format", "csv")
+        else:
+            words = arguments(service, f"{server.url}/a.csv?token=secret-1")
         process = start(words)
         assert process.stdin is not None
         process.stdin.write(table() if stdin else b"")
@@ -179,6 +196,7 @@ def test_a_run_killed_while_it_sends_goes_on_from_its_copy(service: Service, pla
         (job,) = jobs()
         # Whatever is there by now, the job goes on with what it began with.
         server.content, server.etag = table(10, "other"), '"2"'
+        fill(10, "other")
         if stdin:
             code, out = finish(words, table(10, "other"))
             assert code == 2
@@ -271,3 +289,39 @@ def test_a_batch_takes_addresses(service: Service) -> None:
     assert code == 0, out
     assert len(service.stored()) == 20
     assert "secret-4" not in out
+
+
+def test_a_query_may_not_leave_to_chance_which_row_wins(service: Service) -> None:
+    pytest.importorskip("sqlalchemy")
+    fill(20, "fine")
+    with closing(sqlite3.connect("there.db")) as db, db:
+        db.execute("INSERT INTO feedback VALUES (?, 'NEGATIVE', 'last')", [conversation(3)])
+    words = arguments(service, "sqlite:///there.db", "--sql", "SELECT * FROM feedback")
+    code, out = finish(words)
+    assert code == 2
+    assert f"{conversation(3)} (2 rows)" in out
+    assert "--newest-by" in out
+    assert service.stored() == {}
+    code, out = finish([*words, "--in-order"])
+    assert code == 0, out
+    assert service.stored()[conversation(3)] == "last"
+
+
+def test_the_address_of_a_database_comes_from_the_environment(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sqlalchemy")
+    fill(20, "fine")
+    words = arguments(service, "", "--sql", "query.sql")
+    words.remove("")
+    code, out = finish(words)
+    assert code == 2
+    assert "no such file" in out.lower()
+    Path("query.sql").write_text("SELECT * FROM feedback;\n")
+    code, out = finish(words)
+    assert code == 2
+    assert "CLARITYQ_SQL_URL" in out
+    monkeypatch.setenv("CLARITYQ_SQL_URL", "sqlite:///there.db")
+    code, out = finish(words)
+    assert code == 0, out
+    assert len(service.stored()) == 20
