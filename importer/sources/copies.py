@@ -48,6 +48,7 @@ class Carrier(NamedTuple):
 CARRIERS: Sequence[Carrier] = (
     Carrier("copy_stdin", (STANDARD_INPUT,)),
     Carrier("copy_http", ("https", "http")),
+    Carrier("copy_object", ("s3", "s3a", "gs", "az", "abfs", "abfss"), "cloud"),
     Carrier("copy_sql", ("postgresql", "mysql", "mariadb", "sqlite", "duckdb"), "sql"),
 )  # fmt: skip
 

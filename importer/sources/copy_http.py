@@ -6,13 +6,12 @@ Nothing but the address is sent, so a redirect carries no secret to another host
 from __future__ import annotations
 
 import http.client
-import random
 import socket
 import ssl
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from http.client import HTTPMessage, HTTPResponse
 from typing import IO
 from urllib.parse import unquote, urlsplit
@@ -21,18 +20,12 @@ from importer.errors import InputError
 from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
 from importer.sources.copies import Original, Part
+from importer.sources.persistence import CutError, persist
 
 _PIECE = 1 << 18
-#: Tries in a row that bring nothing new.
-_MOST_TRIES = 8
-_FIRST_WAIT, _LONGEST_WAIT = 0.25, 20.0
 _TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 _PARTIAL, _NOT_SATISFIABLE = 206, 416
 _HEADERS = {"User-Agent": "clarityq-importer", "Accept-Encoding": "identity"}
-
-
-class _CutError(Exception):
-    """The connection broke, or the server is busy: to be tried again."""
 
 
 def copy(address: SourceAddress, part: Part, settings: ImportSettings) -> str:
@@ -43,27 +36,14 @@ def copy(address: SourceAddress, part: Part, settings: ImportSettings) -> str:
             "secret, and the copy is not whole: give the whole address once more"
         )
     opener = _opener(settings)
-    tries, reached = 0, -1
-    while True:
-        try:
-            _go_on(address, part, opener, settings.timeouts.read)
-            break
-        except _CutError as error:
-            tries = tries + 1 if part.size <= reached else 1
-            reached = max(reached, part.size)
-            if tries >= _MOST_TRIES:
-                raise InputError(
-                    f"{address.label} cannot be copied: {error}. What was copied is kept, and the "
-                    "same command goes on from there"
-                ) from None
-            _wait(part, tries)
+    persist(part, partial(_go_on, address, part, opener, settings.timeouts.read))
     return unquote(address.name)
 
 
 def _go_on(
     address: SourceAddress, part: Part, opener: urllib.request.OpenerDirector, silence: float
 ) -> None:
-    """Copy the rest. Raises `_CutError`."""
+    """Copy the rest. Raises `CutError`."""
     request = urllib.request.Request(address.full, headers=_HEADERS)  # noqa: S310 -- by its scheme
     original, size = part.original, part.size
     if original is not None and original.version and size:
@@ -81,7 +61,7 @@ def _go_on(
         if error.code == _NOT_SATISFIABLE and original is not None and original.size == size:
             return
         if error.code in _TRANSIENT:
-            raise _CutError(f"the server answers {error.code}") from None
+            raise CutError(f"the server answers {error.code}") from None
         raise InputError(f"{address.label}: {_refused(error.code)}") from None
     except urllib.error.URLError as error:
         if isinstance(error.reason, ssl.SSLCertVerificationError):
@@ -91,12 +71,12 @@ def _go_on(
             ) from None
         if isinstance(error.reason, socket.gaierror) and error.reason.errno == socket.EAI_NONAME:
             raise InputError(f"{address.label}: there is no such host") from None
-        raise _CutError(_words(address, error.reason)) from None
+        raise CutError(_words(address, error.reason)) from None
     except (http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError) as error:
-        raise _CutError(_words(address, error)) from None
+        raise CutError(_words(address, error)) from None
     whole = None if part.original is None else part.original.size
     if whole is not None and part.size != whole:
-        raise _CutError(f"the connection was cut after {part.size:,} of {whole:,} bytes")
+        raise CutError(f"the connection was cut after {part.size:,} of {whole:,} bytes")
 
 
 def _original(name: str, response: HTTPResponse) -> Original:
@@ -123,14 +103,7 @@ def _read(response: HTTPResponse) -> bytes:
     try:
         return response.read(_PIECE)
     except (OSError, http.client.HTTPException) as error:
-        raise _CutError(str(error) or type(error).__name__) from None
-
-
-def _wait(part: Part, tries: int) -> None:
-    until = time.monotonic() + random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2**tries))  # noqa: S311
-    while (left := until - time.monotonic()) > 0:
-        part.watch.check()
-        time.sleep(min(left, 0.1))
+        raise CutError(str(error) or type(error).__name__) from None
 
 
 def _refused(code: int) -> str:

@@ -11,7 +11,7 @@ import pytest
 from importer.errors import InputError, ScratchError
 from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
-from importer.sources import copies, copy_http
+from importer.sources import copies, copy_http, persistence
 from importer.sources.copies import CopyWatch, open_copy, take_copy
 from tests.support.data import PRODUCT, conversation
 from tests.support.file_server import FileServer, serving
@@ -27,7 +27,7 @@ class _KilledError(Exception):
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copy_http, "_FIRST_WAIT", 0.001)
+    monkeypatch.setattr(persistence, "_FIRST_WAIT", 0.001)
 
 
 @pytest.fixture
