@@ -25,7 +25,7 @@ from importer.settings.kinds import (
     TEXTS,
 )
 from importer.settings.option import REQUIRED, Group, option
-from importer.settings.places import Place, SourceAddress
+from importer.settings.places import FrameAddress, Place, SourceAddress
 from importer.settings.values import (
     PRODUCTION_URL,
     DataLimit,
@@ -110,7 +110,8 @@ class Reading(Group, table="reading"):
     @property
     def is_unordered(self) -> bool:
         """Whether the rows come in an order that means nothing, unless it is said that it does."""
-        return self.sql is not None
+        frames = any(isinstance(place, FrameAddress) for place in self.inputs)
+        return frames or self.sql is not None
 
     @property
     def is_copied(self) -> bool:

@@ -24,7 +24,7 @@ from importer.common.uuids import canonical_uuid
 from importer.errors import ExitCode
 from importer.feedback.ratings import RatingTable, parse_words
 from importer.settings.addresses import read_address, read_hook, read_listen
-from importer.settings.places import Place, read_place, recorded
+from importer.settings.places import Place, is_table, read_place, recorded
 from importer.settings.values import FIELDS, DataLimit, FailureLimit
 
 #: Codecs that Python counts among those of texts, and that cannot go on after an error.
@@ -125,7 +125,8 @@ def _path(value: object) -> Path:
 
 
 def _places(value: object) -> tuple[Place, ...]:
-    several = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
+    is_one = isinstance(value, (str, bytes, Mapping)) or is_table(value)
+    several = isinstance(value, Iterable) and not is_one
     places = tuple(map(read_place, value if several else [value]))  # type: ignore[call-overload]
     if not places:
         raise ValueError("hold no input: name at least one file or address")

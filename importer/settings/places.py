@@ -11,6 +11,9 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 #: What stands for standard input.
 STANDARD_INPUT = "-"
+#: What stands for a data frame, of which there is no address.
+_FRAME = "dataframe://data-frame"
+_LABELS = {STANDARD_INPUT: "standard input", _FRAME: "data frame"}
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)://(?P<rest>.+)", re.DOTALL)
 #: How the query of an address is told apart where it is not shown.
 _QUERY_MARK = re.compile(r"query-[0-9a-f]{8}")
@@ -48,7 +51,7 @@ class SourceAddress:
     @property
     def label(self) -> str:
         """What messages and the journal call it."""
-        return "standard input" if self.full == STANDARD_INPUT else self._shown
+        return _LABELS.get(self.full, self._shown)
 
     @property
     def lacks_query(self) -> bool:
@@ -81,6 +84,17 @@ class SourceAddress:
         return hash(self._shown)
 
 
+class FrameAddress(SourceAddress):
+    """Where a data frame is: in the program that imports it."""
+
+    __slots__ = ("table",)
+
+    def __init__(self, table: object) -> None:
+        super().__init__(_FRAME)
+        #: It has Arrow's stream interface.
+        self.table = table
+
+
 Place: TypeAlias = Path | SourceAddress
 
 
@@ -88,6 +102,8 @@ def read_place(value: object) -> Place:
     """Return where an input is. Raises `ValueError` in words that follow an option's name."""
     if isinstance(value, SourceAddress):
         return value
+    if is_table(value):
+        return FrameAddress(value)
     if isinstance(value, str) and (value == STANDARD_INPUT or _ADDRESS.fullmatch(value)):
         try:
             return SourceAddress(value)
@@ -96,6 +112,11 @@ def read_place(value: object) -> Place:
     if not isinstance(value, (str, os.PathLike)) or not str(value) or "\0" in str(value):
         raise ValueError(f"must be a path; it is {value!r}")
     return Path(value)
+
+
+def is_table(value: object) -> bool:
+    """Return whether a value is a data frame, or another table that Arrow can read."""
+    return hasattr(value, "__arrow_c_stream__")
 
 
 def recorded(place: Place) -> str:

@@ -43,10 +43,13 @@ class Carrier(NamedTuple):
     module: str
     schemes: Sequence[str]
     extra: str = ""
+    #: Somebody may write an address of this kind.
+    is_public: bool = True
 
 
 CARRIERS: Sequence[Carrier] = (
-    Carrier("copy_stdin", (STANDARD_INPUT,)),
+    Carrier("copy_stdin", (STANDARD_INPUT,), is_public=False),
+    Carrier("copy_frame", ("dataframe",), is_public=False),
     Carrier("copy_http", ("https", "http")),
     Carrier("copy_object", ("s3", "s3a", "gs", "az", "abfs", "abfss"), "cloud"),
     Carrier("copy_sql", ("postgresql", "mysql", "mariadb", "sqlite", "duckdb"), "sql"),
@@ -177,8 +180,8 @@ def take_copy(
         kind = "sqlite"  # or any other that a query is put to
     carrier = next((one for one in CARRIERS if kind in one.schemes), None)
     if carrier is None:
-        schemes = [scheme for one in CARRIERS for scheme in one.schemes]
-        known = ", ".join(f"{scheme}://" for scheme in schemes if scheme != STANDARD_INPUT)
+        schemes = (scheme for one in CARRIERS for scheme in one.schemes if one.is_public)
+        known = ", ".join(f"{scheme}://" for scheme in schemes)
         raise InputError(
             f"{address.label}: addresses of this kind are not known; those that begin with {known} "
             "are"

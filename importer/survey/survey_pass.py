@@ -148,9 +148,10 @@ def _check_order(found: Findings, settings: ImportSettings) -> None:
         f"{one.conversation_id} ({counted(one.rows, 'row')})" for one in found.repeated_examples[:3]
     )
     raise InputError(
-        f"{counted(found.repeated_conversations, 'conversation')} have several rows, and a query "
-        f"has no order by itself, so which one wins would be left to chance: {examples}. Name a "
-        "column that tells with --newest-by, or add ORDER BY to the query and --in-order"
+        f"{counted(found.repeated_conversations, 'conversation')} have several rows, and queries "
+        f"and data frames have no order, so which one wins would be left to chance: {examples}. "
+        "Name a column that tells with --newest-by, or let their order count (ORDER BY in a query) "
+        "with --in-order"
     )
 
 

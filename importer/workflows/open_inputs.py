@@ -14,7 +14,7 @@ from importer.errors import InputError
 from importer.jobs.copies import copies_folder, remove_copies
 from importer.jobs.product import Product
 from importer.settings import ImportSettings
-from importer.settings.places import STANDARD_INPUT, SourceAddress
+from importer.settings.places import STANDARD_INPUT, FrameAddress, SourceAddress
 from importer.sources.base import RowSource
 from importer.sources.copies import CopyWatch, open_copy, remove_copy, take_copy
 from importer.sources.registry import open_source
@@ -30,7 +30,7 @@ def open_inputs(
     `folder` is where the copies of those are, or are put, that are no local files; None if all
     are. Raises `InputError`, and `ScratchError` if there is no room for a copy.
     """
-    _check_standard_input(settings)
+    _check_single(settings)
     with ExitStack() as stack:
         sources = []
         for number, place in enumerate(settings.reading.inputs, start=1):
@@ -112,10 +112,12 @@ def _tell_of_old(place: SourceAddress, path: Path, watch: CopyWatch) -> None:
     watch.told(f"resuming the copy of {at}; {place.label} was not read")
 
 
-def _check_standard_input(settings: ImportSettings) -> None:
+def _check_single(settings: ImportSettings) -> None:
     places = settings.reading.inputs
     if sum(isinstance(p, SourceAddress) and p.scheme == STANDARD_INPUT for p in places) > 1:
         raise InputError("standard input (-) can be read once: name it once")
+    if sum(isinstance(place, FrameAddress) for place in places) > 1:
+        raise InputError("one data frame is imported at a time: put them together first")
 
 
 def drop_copies(sources: Sequence[RowSource]) -> None:
