@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 from anyio.from_thread import start_blocking_portal
 
@@ -120,15 +119,16 @@ def run_import_blocking(
 
 
 def check_inputs(
-    inputs: ImportSettings | str | Path | Sequence[str | Path],
+    inputs: object,
     *,
     progress: Callable[[SurveyProgress], None] | None = None,
     **options: object,
 ) -> Findings:
     """Read the inputs as an import would, and return what it would meet; send nothing.
 
-    `inputs` are files, with the `options` of `ImportSettings.of` (no product is needed), or the
-    settings of an import, of which the `options` change some. `progress` is told how far it is.
+    `inputs` are files, addresses or data frames, as `ImportSettings.of` takes them, with its
+    `options` (no product is needed); or `ImportSettings`, of which the `options` change some.
+    `progress` is told how far it is.
 
     Raises an `ImporterError` if an input cannot be read, or an option cannot be used.
     """

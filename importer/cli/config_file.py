@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from importer.cli import help as command_help
-from importer.cli.options import RUN_GROUPS
+from importer.cli.options import RUN_GROUPS, SQL_URL
 from importer.common.text import did_you_mean, shell_word
 from importer.errors import SettingsError
 from importer.settings.derive import flat, options_of
@@ -39,7 +39,7 @@ _SHORTEST_KEY = 8
 _NOT_SHOWN = "(not shown, in case it is the key)"
 
 #: Variables that are not options.
-_OTHER_VARIABLES = {"CLARITYQ_API_KEY", "CLARITYQ_CONFIG", "CLARITYQ_IMPORT_COMPLETE"}
+_OTHER_VARIABLES = {"CLARITYQ_API_KEY", "CLARITYQ_CONFIG", "CLARITYQ_IMPORT_COMPLETE", SQL_URL}
 
 
 def _load_defaults(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:

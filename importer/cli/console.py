@@ -43,6 +43,11 @@ def messages() -> Console:
     return _console(stderr=True)
 
 
+def tell(message: str) -> None:
+    """Print a remark on standard error."""
+    messages().print(message, soft_wrap=True)
+
+
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     is_terminal = stream.isatty()

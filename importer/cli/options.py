@@ -2,6 +2,7 @@
 
 # Annotations are read when the groups are made, so they are not put off.
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -24,8 +25,12 @@ from importer.settings.derive import build, options_of
 from importer.settings.groups import JobRules
 from importer.settings.kinds import CA_FILE, FLAG, PATH, Kind
 from importer.settings.option import REQUIRED, Group, Option, option
+from importer.settings.places import has_password, read_place
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+
+#: The variable with the address of the database that `--sql` reads from.
+SQL_URL = "CLARITYQ_SQL_URL"
 
 
 class LogFormat(StrEnum):
@@ -106,6 +111,16 @@ def settings_of(values: Mapping[str, object], retry: Retry | None = None) -> Imp
     """Return the settings among the values, by flat name. Raises `SettingsError`."""
     names = options_of(SETTINGS_GROUPS.values())
     chosen = {name: value for name, value in values.items() if name in names}
+    if not chosen.get("inputs", True):
+        database = os.environ.get(SQL_URL, "")
+        if chosen.get("sql") is None:
+            raise click.UsageError("Missing argument 'INPUT...'.")
+        if not database:
+            raise SettingsError(
+                f"--sql: which database? Set {SQL_URL} to its address, such as "
+                "postgresql://reader:PASSWORD@host/database"
+            )
+        chosen["inputs"] = [database]
     return ImportSettings.read(chosen, retry)
 
 
@@ -141,6 +156,32 @@ class PathName(click.Path):
         if value == "":
             self.fail("the path is empty", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class InputName(click.ParamType[Any]):
+    """Where an input is: a path or an address."""
+
+    name = "input"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> object:
+        """See `click.ParamType`."""
+        if value == "":
+            self.fail("the path is empty", param, ctx)
+        try:
+            place = read_place(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if has_password(place):
+            self.fail(
+                "the address holds a password, which other users of the machine can see among the "
+                f"arguments: set {SQL_URL} to the address of a database, and put any other into a "
+                "batch file",
+                param,
+                ctx,
+            )
+        return place
 
 
 def options_from(
@@ -190,7 +231,7 @@ def _details(group: type[Group], declared: Option) -> dict[str, Any]:
     return {**details, "type": kind_of_value, "metavar": kind.metavar}
 
 
-INPUTS = click.argument("inputs", nargs=-1, required=True, type=PathName(), metavar="INPUT...")
+INPUTS = click.argument("inputs", nargs=-1, type=InputName(), metavar="INPUT...")
 JOBS_DIR = options_from(JobRules, only=("jobs_dir",))
 
 

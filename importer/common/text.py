@@ -82,6 +82,18 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def size_text(size: int) -> str:
+    """Return `12 bytes`, `3.4 MB`: so many bytes for people."""
+    if size < 1000:
+        return counted(size, "byte")
+    number = float(size)
+    for unit in ("kB", "MB", "GB"):
+        number /= 1000
+        if number < 1000:
+            return f"{number:.3g} {unit}"
+    return f"{number / 1000:,.3g} TB"
+
+
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """Return the name in `known` that is most like `name`, or None if none is.
 

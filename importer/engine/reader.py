@@ -92,7 +92,7 @@ def _surveyed_parts(one: Input) -> Iterator[Part]:
         at += DIGEST_BYTES
     if at != len(one.digests):
         raise InputError(
-            f"{one.source.path} was changed since the job began: bring the old content back to "
+            f"{one.source.name} was changed since the job began: bring the old content back to "
             "resume, or import the new content with --restart"
         )
 

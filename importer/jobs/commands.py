@@ -14,11 +14,14 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import JobRecord
 from importer.settings import SETTINGS_GROUPS, ImportSettings
 from importer.settings.derive import arguments
+from importer.settings.places import Place
 
 #: Options that are meant for one time only: no command that is printed repeats them.
 ONCE = ("restart", "replace", "accept_change")
 #: Options that concern the inputs and not the left-over files made of them.
-NOT_OF_LEFT_OVERS = (*ONCE, "as_new", "limit", "format", "skip_lines", "inputs")
+NOT_OF_LEFT_OVERS = (
+    *ONCE, "as_new", "limit", "format", "skip_lines", "sheet", "sql", "in_order", "inputs",
+)  # fmt: skip
 
 
 class Again(NamedTuple):
@@ -73,10 +76,13 @@ class Again(NamedTuple):
         return command_line(["run", path_argument(path), *self.options])
 
 
-def path_argument(path: Path) -> str:
-    """Return a path as an argument; one that begins as an option does is named from its folder."""
+def path_argument(path: Place) -> str:
+    """Return a path as an argument; one that begins as an option does is named from its folder.
+
+    An address is returned without what may be secret in it.
+    """
     text = str(path)
-    return f"./{text}" if text.startswith("-") else text
+    return f"./{text}" if text.startswith("-") and isinstance(path, Path) else text
 
 
 def command_line(words: Sequence[str]) -> str:

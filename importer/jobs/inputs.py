@@ -6,23 +6,28 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from importer.errors import InputError
+from importer.jobs.copies import file_of
 from importer.jobs.records import InputFile
 
 
 def changed_inputs(
-    inputs: Iterable[InputFile], same_content: Callable[[InputFile], bool]
+    folder: Path, inputs: Iterable[InputFile], same_content: Callable[[InputFile], bool]
 ) -> list[str]:
-    """Return the paths of the inputs that are other ones now.
+    """Return the names of the inputs of the job in `folder` that are other ones now.
 
     Size and time of modification decide; if only the time differs, `same_content` does. Raises
     `InputError` for a file that is not there.
     """
-    return [file.path for file in inputs if not _is_same(file, same_content)]
+    return [
+        file.path
+        for position, file in enumerate(inputs)
+        if not _is_same(file_of(folder, position, file), file, same_content)
+    ]
 
 
-def _is_same(file: InputFile, same_content: Callable[[InputFile], bool]) -> bool:
+def _is_same(path: Path, file: InputFile, same_content: Callable[[InputFile], bool]) -> bool:
     try:
-        found = Path(file.path).stat()
+        found = path.stat()
     except OSError as error:
         raise InputError(f"{file.path}: {error.strerror}") from None
     if found.st_size != file.size:

@@ -59,6 +59,7 @@ class JournalFile:
 
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         """Open the journal in `folder`. Raises `JournalError` if there is none to be used."""
+        self.folder = folder
         self.path = folder / FILE_NAME
         with self._explained():
             self._db = sqlite_file.connect(self.path, read_only=read_only)

@@ -73,6 +73,25 @@ class Product(ProductJobs):
             return self._unfinished(job, same_content) if job.sent_anything else None
         return self._not_completed(job, same_content) if job.state is JobState.ENDED else None
 
+    def works_from_copies_in(self) -> Path | None:
+        """Return the folder of the job that goes on with the copies of its inputs, if one does.
+
+        Otherwise new copies are taken: for a new job, and in the place of an unfinished one with
+        `--carry-over`. Of what is no local file nobody can tell whether it is still the same, so a
+        job that has ended is not gone on with but by `retry`. Raises what `resumable` raises.
+        """
+        rules = self._settings
+        job = self.meant()
+        if rules.retry is not None:
+            return None if job is None else job.folder
+        if rules.job.restart:
+            return None
+        check_latest(self.jobs_dir, self._name)
+        is_unfinished = job is not None and job.state is JobState.UNFINISHED and job.sent_anything
+        if job is None or not is_unfinished or self._takes_over(job):
+            return None
+        return job.folder
+
     def meant(self) -> JobRecord | None:
         """Return the latest job of the settings' name; None if there is none."""
         retry = self._settings.retry
@@ -84,7 +103,7 @@ class Product(ProductJobs):
     def _unfinished(self, job: JobRecord, same_content: Callable[[InputFile], bool]) -> Job | None:
         journal = self._journal(job)
         with _closed_after_error(journal):
-            changed = changed_inputs(journal.inputs(), same_content)
+            changed = changed_inputs(journal.folder, journal.inputs(), same_content)
             if not changed:
                 return self._opened(job, journal)
         journal.close()
@@ -110,7 +129,7 @@ class Product(ProductJobs):
         journal = self._journal(job)
         with _closed_after_error(journal):
             if not journal.totals().outcomes[OutcomeKind.NOT_COMPLETED] or changed_inputs(
-                journal.inputs(), same_content
+                journal.folder, journal.inputs(), same_content
             ):
                 journal.close()
                 return None
@@ -142,7 +161,7 @@ class Product(ProductJobs):
             )
         journal = self._journal(job)
         with _closed_after_error(journal):
-            if changed := changed_inputs(journal.inputs(), same_content):
+            if changed := changed_inputs(journal.folder, journal.inputs(), same_content):
                 raise InputChangedError(
                     f"{', '.join(changed)} changed since the job {job.folder} began: bring the old "
                     "content back to retry, or import the new content with clarityq-import run"

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from importer.common.uuids import canonical_uuid
 from importer.errors import InputError
+from importer.jobs.copies import file_of
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.model import Attempt, Deferral, Outcome, OutcomeKind, Reason, Row, RunEnd
 from importer.reporting.wording import WHY
 from importer.settings import ImportSettings
+from importer.sources.copies import open_copy
 from importer.sources.registry import open_source
 
 _ROWS_AT_ONCE = 500
@@ -102,9 +104,14 @@ def why(outcome: Outcome) -> str:
 
 
 def _check_unchanged(journal: JournalFile) -> None:
-    for file in journal.inputs():
+    for position, file in enumerate(journal.inputs()):
+        path = file_of(journal.folder, position, file)
         try:
-            size = Path(file.path).stat().st_size
+            size = path.stat().st_size
+        except FileNotFoundError:
+            is_local = Path(file.path).is_absolute()
+            why = "No such file or directory" if is_local else "the job's copy of it is gone"
+            raise InputError(f"{file.path}: {why}") from None
         except OSError as error:
             raise InputError(f"{file.path}: {error.strerror}") from None
         if size != file.size:
@@ -118,8 +125,14 @@ def _rows_of(conversation_id: str, journal: JournalFile, settings: ImportSetting
             yield Row(
                 carried.seq, conversation_id, str(carried.rating or ""), carried.comment or ""
             )
-    for file in journal.inputs():
-        with closing(open_source(Path(file.path), settings)) as source:
+    for position, file in enumerate(journal.inputs()):
+        path = file_of(journal.folder, position, file)
+        opened = (
+            open_source(path, settings)
+            if Path(file.path).is_absolute()
+            else open_copy(path, file.path, settings)
+        )
+        with closing(opened) as source:
             for batch in source.batches(file.first_seq, _ROWS_AT_ONCE):
                 yield from (
                     row for row in batch if canonical_uuid(row.conversation_id) == conversation_id

@@ -72,11 +72,12 @@ def next_steps(
     again: Again,
     *,
     carries_over: bool = False,
+    is_copied: bool = False,
 ) -> list[Step]:
     """Return what a person does after a run, in this order; empty if there is nothing to do.
 
     `files` are the left-over files of the job in `folder`. If the next import `carries_over` what
-    is left, it need not be done by hand.
+    is left, it need not be done by hand. If an input `is_copied`, the command would copy it anew.
     """
     if end is RunEnd.DATA_LIMIT:
         return [
@@ -86,10 +87,11 @@ def next_steps(
     if end is not RunEnd.FINISHED:
         command = again.rest() if end is RunEnd.LIMIT else again.same()
         return [Step(f"{TO_RESUME[end]}:", command)]
+    later = again.retry(folder) if is_copied else again.later(folder)
     kinds = {OutcomeKind(path.stem): path for path in files}
     steps = [*_to_retry(reasons, folder, again, carries_over=carries_over)]
     for kind, path in kinds.items():
-        steps += _of_kind(kind, outcomes[kind], reasons, folder, path, again, carries_over)
+        steps += _of_kind(kind, outcomes[kind], reasons, path, again, later, carries_over)
     return steps
 
 
@@ -118,9 +120,9 @@ def _of_kind(
     kind: OutcomeKind,
     rows: int,
     reasons: _RowsByReason,
-    folder: Path,
     path: Path,
     again: Again,
+    later: str,
     carries_over: bool,
 ) -> Iterator[Step]:
     """Yield what is to be done about the rows of one left-over file."""
@@ -140,7 +142,7 @@ def _of_kind(
                 f"The next import with --carry-over tries the {waiting} not completed again."
             )
         elif overtaken < rows:
-            yield Step(f"To try the {waiting} not completed again later:", again.later(folder))
+            yield Step(f"To try the {waiting} not completed again later:", later)
         return
     if final:
         yield Step(

@@ -91,7 +91,7 @@ def _write(
     by_newest = journal.newest_by() is not None
     overtaken = journal.overtaken(kind, everywhere=by_newest)
     why = f"{'another' if by_newest else 'a later'} {_OVERTAKEN}"
-    first = next((s for s in sources if s.path.name != CARRIED_OVER), sources[0])
+    first = next((s for s in sources if s.name != CARRIED_OVER), sources[0])
     encoding = first.encoding
     with (
         atomic_write(path) as temporary,
@@ -107,12 +107,12 @@ def _write(
                 cells[place] = _encodable(cell, encoding)
             job_at = layout.jobs[position]
             own = [
-                str(sources[position].path),
+                sources[position].name,
                 # A row that is imported again keeps the job that first brought it.
                 original.cells[job_at] if job_at is not None and len(original.cells) > job_at
                 else path.parent.name,
                 # In its own job it was another row.
-                "" if sources[position].path.name == CARRIED_OVER else original.number,
+                "" if sources[position].name == CARRIED_OVER else original.number,
                 outcome.reason,
                 outcome.http_status,
                 outcome.attempts,

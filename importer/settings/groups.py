@@ -21,9 +21,11 @@ from importer.settings.kinds import (
     LISTEN,
     NAME,
     PRODUCT,
+    SQL,
     TEXTS,
 )
 from importer.settings.option import REQUIRED, Group, option
+from importer.settings.places import FrameAddress, Place, SourceAddress
 from importer.settings.values import (
     PRODUCTION_URL,
     SANDBOX,
@@ -68,8 +70,8 @@ class Target(Group, table="target"):
 class Reading(Group, table="reading"):
     """What is read, and how."""
 
-    inputs: Annotated[Sequence[Path], INPUTS] = option(
-        REQUIRED, "CSV and Parquet files, read in this order as one job.", flag="", identity=True
+    inputs: Annotated[Sequence[Place], INPUTS] = option(
+        REQUIRED, "Files and addresses, read in this order as one job.", flag="", identity=True
     )
     format: InputFormat | None = option(
         None, "Format of the inputs.", unset="by their names", identity=True
@@ -85,6 +87,37 @@ class Reading(Group, table="reading"):
     trust_quotes: bool = option(
         False, "Text in quotes may hold lines that read like rows.", identity=True
     )
+    sheet: str | None = option(
+        None, "Sheet of a workbook.", unset="the only one that holds something", identity=True
+    )
+
+    sql: Annotated[str, SQL] | None = option(
+        None, "Query whose rows are read from a database (needs the extra sql), or a .sql file.",
+        unset="files are read", identity=True,
+    )  # fmt: skip
+    in_order: bool = option(
+        False, "The last row of a conversation wins in the order that the query gives them.",
+        identity=True,
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sql is not None and not (len(self.inputs) == 1 and self.is_copied):
+            raise SettingsError(
+                "--sql reads from one database: set its address as CLARITYQ_SQL_URL, or give it in "
+                "place of files, such as postgresql://reader@host/database"
+            )
+
+    @property
+    def is_unordered(self) -> bool:
+        """Whether the rows come in an order that means nothing, unless it is said that it does."""
+        frames = any(isinstance(place, FrameAddress) for place in self.inputs)
+        return frames or self.sql is not None
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether an input is no local file, so that a copy of it is taken."""
+        return any(isinstance(place, SourceAddress) for place in self.inputs)
 
 
 class RowMapping(Group, table="mapping"):
@@ -241,6 +274,9 @@ class JobRules(Group, table="job"):
         None, "Stop cleanly after so long; run again to resume.", between=(0.001, _DECADE),
         unset="never",
     )  # fmt: skip
+    keep_copies: bool = option(
+        False, "Keep the copies of inputs that are no local files, also when no row is left over."
+    )
     wait_for_lock: Duration = option(
         0.0, "How long to wait for another run of the product to end.",
         between=(0.0, _MONTH),

@@ -24,6 +24,7 @@ from importer.common.uuids import canonical_uuid
 from importer.errors import ExitCode
 from importer.feedback.ratings import RatingTable, parse_words
 from importer.settings.addresses import read_address, read_hook, read_listen
+from importer.settings.places import Place, is_table, read_place, recorded
 from importer.settings.values import FIELDS, DataLimit, FailureLimit
 
 #: Codecs that Python counts among those of texts, and that cannot go on after an error.
@@ -123,12 +124,26 @@ def _path(value: object) -> Path:
     return Path(value)
 
 
-def _paths(value: object) -> tuple[Path, ...]:
-    several = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
-    paths = tuple(map(_path, value if several else [value]))  # type: ignore[call-overload]
-    if not paths:
-        raise ValueError("hold no input: name at least one CSV or Parquet file")
-    return paths
+def _places(value: object) -> tuple[Place, ...]:
+    is_one = isinstance(value, (str, bytes, Mapping)) or is_table(value)
+    several = isinstance(value, Iterable) and not is_one
+    places = tuple(map(read_place, value if several else [value]))  # type: ignore[call-overload]
+    if not places:
+        raise ValueError("hold no input: name at least one file or address")
+    return places
+
+
+def _sql(value: object) -> str:
+    text = str(value) if isinstance(value, Path) else _text(value).strip()
+    if text.lower().endswith(".sql") and not any(letter.isspace() for letter in text.strip("./")):
+        try:
+            text = Path(text).read_text("utf-8-sig").strip()
+        except (OSError, UnicodeError) as error:
+            raise ValueError(f"{text}: {error}") from None
+    text = text.rstrip("; \n\t")
+    if not text:
+        raise ValueError("holds no query")
+    return text
 
 
 def _ca_file(value: object) -> Path:
@@ -262,13 +277,14 @@ CODES = Kind(
 )  # fmt: skip
 NAME = Kind("NAME", _name, _TEXT)
 DELIMITER = Kind("TEXT", _delimiter, _TEXT, show=lambda text: "tab" if text == "\t" else text)
+SQL = Kind("QUERY|FILE.sql", _sql, _TEXT)
 ENCODING = Kind("TEXT", _encoding, _TEXT)
 LIMIT = Kind("N|N%", _limit, _TEXT_OR_NUMBER, write=str)
 DATA_LIMIT = Kind("N|N%", _data_limit, _TEXT_OR_NUMBER, write=str)
 INPUTS = Kind(
-    "INPUT...", _paths, {"type": ["string", "array"], "items": _TEXT},
-    write=lambda paths: [str(path.absolute()) for path in paths],
-    show=lambda paths: ", ".join(map(str, paths)), many=True,
+    "INPUT...", _places, {"type": ["string", "array"], "items": _TEXT},
+    write=lambda places: [recorded(place) for place in places],
+    show=lambda places: ", ".join(map(str, places)), many=True,
 )  # fmt: skip
 TEXTS = Kind(
     "TEXT", _texts, {"type": ["string", "array"], "items": _TEXT}, write=list,

@@ -25,6 +25,8 @@ class InputFormat(StrEnum):
 
     CSV = "csv"
     PARQUET = "parquet"
+    JSON = "json"
+    EXCEL = "excel"
 
 
 class LongComments(StrEnum):

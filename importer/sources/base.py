@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from importer.feedback.newest import NewestBy
 from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.model import Feedback, Meaning, Outcome, Row
+from importer.settings import InputFormat
 
 #: Files below this, in bytes, are read row by row: they are done before pyarrow is loaded.
 BY_COLUMN_FROM = 1024 * 1024
@@ -50,6 +52,20 @@ class RowPart(NamedTuple):
         # Without the lengths, a cell could take what another one loses.
         digest.update(array("Q", map(len, cells)).tobytes())
         return digest.digest()[:DIGEST_BYTES]
+
+
+def recorded_name(source: RowSource) -> str:
+    """Return what the journal calls an input: a local file by its whole path."""
+    is_local = source.name == str(source.path)
+    return str(source.path.absolute()) if is_local else source.name
+
+
+def left_over_encoding(encoding: str) -> str:
+    """Return in which encoding the left-over rows of an input without one are written.
+
+    It holds any character, and is read as what it is beside CSV files in `encoding`: by its mark.
+    """
+    return "utf-8" if codecs.lookup(encoding).name == "utf-8" else "utf-8-sig"
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -135,9 +151,13 @@ Part = RowPart | ColumnPart
 
 
 class RowSource(Protocol):
-    """One input file. It can be read any number of times and gives the same rows each time."""
+    """One input. It can be read any number of times and gives the same rows each time."""
 
+    #: What messages and the journal call it: a path, or an address without secrets.
+    name: str
+    #: The file that it is read from; that of an input which is no local file is a copy.
     path: Path
+    format: InputFormat
     header: Sequence[str]
     #: The delimiter and the encoding in which left-over rows are written back.
     delimiter: str

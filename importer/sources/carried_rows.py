@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from importer.model import Row
-from importer.settings import FIELDS
+from importer.settings import FIELDS, InputFormat
 from importer.sources.base import Original, Part, RowPart
 from importer.sources.own_columns import OWN_COLUMNS
 
@@ -22,9 +22,11 @@ class CarriedRows:
     header: Sequence[str] = (*FIELDS, *OWN_COLUMNS[1:])
     delimiter = ","
     encoding = "utf-8"
+    format = InputFormat.CSV
 
     def __init__(self, path: Path, read: Callable[[], Iterable[Row]]) -> None:
         self.path = path
+        self.name = str(path)
         self._read = read
 
     def batches(self, first_seq: int, size: int) -> Iterator[Sequence[Row]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from importer.common.text import folded_name, nearest, shell_word, trimmed
 from importer.errors import InputError
@@ -16,15 +15,15 @@ CELLS = (*FIELDS, "newest", "job")
 
 
 def find_columns(
-    path: Path, header: Sequence[str], names: Mapping[str, str], newest_by: str | None = None
+    input_name: str, header: Sequence[str], names: Mapping[str, str], newest_by: str | None = None
 ) -> dict[str, int]:
     """Return the position of the column of each of `CELLS`, but for those without a column.
 
-    `names` maps fields to source columns where they differ; `newest_by` names the column of the
-    cell `newest`. Case and surrounding space do not matter. The cell `job` may be in any file: the
-    importer's own have it. Raises `InputError`, naming the columns found, if `conversation_id` or
-    a column that was asked for is missing, if one of them appears twice, or if neither `rating`
-    nor `comment` is there.
+    `input_name` is what messages call the input. `names` maps fields to source columns where they
+    differ; `newest_by` names the column of the cell `newest`. Case and surrounding space do not
+    matter. The cell `job` may be in any file: the importer's own have it. Raises `InputError`,
+    naming the columns found, if `conversation_id` or a column that was asked for is missing, if one
+    of them appears twice, or if neither `rating` nor `comment` is there.
     """
     folded = [folded_name(name) for name in header]
     occurrences = Counter(folded)
@@ -35,7 +34,9 @@ def find_columns(
     for field, wanted in wanted_columns.items():
         times = occurrences[folded_name(wanted)]
         if times > 1:
-            raise InputError(f"{path}: column {wanted!r} is there {times} times; {_list(header)}")
+            raise InputError(
+                f"{input_name}: column {wanted!r} is there {times} times; {_list(header)}"
+            )
         if times == 1:
             found[field] = folded.index(folded_name(wanted))
         elif field in names or field in ("conversation_id", "newest"):
@@ -48,7 +49,7 @@ def find_columns(
                 else f"--column {shell_word(f'{field}={hint}')}"
             )
             raise InputError(
-                f"{path}: there is no column {wanted!r}; {_list(header)}. "
+                f"{input_name}: there is no column {wanted!r}; {_list(header)}. "
                 f"If another one holds it: {remedy}"
             )
     if not found.keys() & {"rating", "comment"}:
@@ -59,7 +60,7 @@ def find_columns(
             for field, name in (likely or dict.fromkeys(FIELDS[1:], "NAME")).items()
         )
         raise InputError(
-            f"{path}: there is no column 'rating' and no column 'comment'; {_list(header)}. "
+            f"{input_name}: there is no column 'rating' and no column 'comment'; {_list(header)}. "
             f"If others hold them: {options}"
         )
     if (job := find_job_column(header)) is not None:

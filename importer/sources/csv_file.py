@@ -14,6 +14,7 @@ from typing import cast
 
 from importer.errors import InputError
 from importer.model import Row
+from importer.settings import ImportSettings, InputFormat
 from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart
 from importer.sources.columns import find_columns
 from importer.sources.csv_records import KEEP_BYTES, Record, RecordReader
@@ -27,14 +28,27 @@ _SAMPLE = 64 * 1024
 _UTF8 = "utf-8-sig"
 
 
+def open_file(path: Path, name: str, settings: ImportSettings) -> CsvSource:
+    """Open a CSV file; see `registry`."""
+    reading, mapping = settings.reading, settings.mapping
+    return CsvSource(
+        path, mapping.columns, name=name, delimiter=reading.delimiter, encoding=reading.encoding,
+        newest_by=mapping.newest_by, skip_lines=reading.skip_lines,
+        trust_quotes=reading.trust_quotes, nulls=mapping.nulls,
+    )  # fmt: skip
+
+
 class CsvSource:
     """One CSV file; a `RowSource`."""
+
+    format = InputFormat.CSV
 
     def __init__(
         self,
         path: Path,
         columns: Mapping[str, str],
         *,
+        name: str | None = None,
         delimiter: str | None = None,
         encoding: str = "utf-8",
         newest_by: str | None = None,
@@ -43,6 +57,7 @@ class CsvSource:
         nulls: Collection[str] = (),
     ) -> None:
         self.path = path
+        self.name = name or str(path)
         self.encoding = encoding
         self._codec = encoding
         self._size = max(1, path.stat().st_size)
@@ -52,7 +67,7 @@ class CsvSource:
             self._codec = _UTF8  # which reads files with and without a byte order mark
         elif start.startswith(codecs.BOM_UTF8) and _has_one_byte_letters(encoding):
             self.encoding = self._codec = _UTF8  # the mark is certain, and the option is not
-        check_is_text(path, start, self._codec)
+        check_is_text(self.name, start, self._codec)
         sample = Sample(start.decode(self._codec, KEEP_BYTES), skip_lines)
         self._dialect = sample.dialect(columns, delimiter, trust_quotes=trust_quotes)
         self.delimiter = self._dialect.delimiter
@@ -69,10 +84,10 @@ class CsvSource:
         with contextlib.closing(self._records(None)) as records:
             first = next(records, None)
         if first is None:
-            raise InputError(f"{self.path} has no header: it holds nothing but blank lines")
+            raise InputError(f"{self.name} has no header: it holds nothing but blank lines")
         if first.problem is not None:
-            raise InputError(f"{self.path}, line {first.line}: the header: {first.problem}")
-        return first.fields, find_columns(self.path, first.fields, columns, newest_by)
+            raise InputError(f"{self.name}, line {first.line}: the header: {first.problem}")
+        return first.fields, find_columns(self.name, first.fields, columns, newest_by)
 
     def batches(self, first_seq: int, size: int) -> Iterator[Sequence[Row]]:
         """Yield all rows; see `RowSource`."""
@@ -94,7 +109,7 @@ class CsvSource:
             yield from map(RowPart, self.batches(first_seq, size))
             return
         self._rows, self._make.noticed = 0, Noticed()
-        stream, raw = open_binary(self.path)
+        stream, raw = open_binary(self.path, self.name)
         with raw, stream, self._explained():
             found = blocks.Blocks(
                 cast("blocks.ByteStream", stream),
@@ -148,7 +163,7 @@ class CsvSource:
         """Return whether the file holds UTF-8 and is read in an encoding that takes any bytes."""
         if self._codec == _UTF8 or not _has_one_byte_letters(self._codec):
             return False
-        stream, raw = open_binary(self.path)
+        stream, raw = open_binary(self.path, self.name)
         with raw, stream, self._explained():
             return is_beyond_ascii_utf8(iter(partial(stream.read, _SAMPLE), b""))
 
@@ -172,7 +187,7 @@ class CsvSource:
         self, shape: Shape | None, noticed: Noticed | None = None
     ) -> Generator[Record, None, None]:
         """Yield the header and then the rows, which must fit `shape` if it is given."""
-        stream, raw = open_binary(self.path)
+        stream, raw = open_binary(self.path, self.name)
         newline = self._dialect.newline
         with (
             raw,
@@ -194,24 +209,24 @@ class CsvSource:
         try:
             yield
         except DAMAGED as error:
-            raise InputError(f"{self.path} is damaged or cut off: {error}") from None
+            raise InputError(f"{self.name} is damaged or cut off: {error}") from None
         except UnicodeError as error:
-            raise InputError(f"{self.path} is not {self._codec}: {error}") from None
+            raise InputError(f"{self.name} is not {self._codec}: {error}") from None
         except OSError as error:
-            raise InputError(f"{self.path} cannot be read: {error.strerror or error}") from None
+            raise InputError(f"{self.name} cannot be read: {error.strerror or error}") from None
 
     def _start(self) -> bytes:
         """Return the beginning of the file, decompressed."""
-        stream, raw = open_binary(self.path)
+        stream, raw = open_binary(self.path, self.name)
         with raw, stream:
             try:
                 return stream.read(_SAMPLE)
             except DAMAGED as error:
                 raise InputError(
-                    f"{self.path} is damaged or cut off, or not what its name says: {error}"
+                    f"{self.name} is damaged or cut off, or not what its name says: {error}"
                 ) from None
             except OSError as error:
-                raise InputError(f"{self.path} cannot be read: {error.strerror or error}") from None
+                raise InputError(f"{self.name} cannot be read: {error.strerror or error}") from None
 
 
 def _has_one_byte_letters(encoding: str) -> bool:

@@ -61,12 +61,12 @@ def kept_byte(text: str) -> int | None:
 
 
 class Record(NamedTuple):
-    """A record and the physical line (from 1) on which it starts.
+    """A record and the physical line (from 1) on which it starts, None where there are no lines.
 
     A malformed record has its `problem` in words, and its raw text as its only field.
     """
 
-    line: int
+    line: int | None
     fields: list[str]
     problem: str | None = None
 

@@ -68,5 +68,5 @@ class RowMaker:
         )
 
 
-def _bad(seq: int, line: int, reason: Reason, detail: str) -> Row:
+def _bad(seq: int, line: int | None, reason: Reason, detail: str) -> Row:
     return Row(seq, "", "", "", line, reason, detail)

@@ -66,14 +66,14 @@ class FileKind(Enum):
 #: What to do with the kinds that are neither CSV nor Parquet.
 _NOT_READ = {
     FileKind.PARQUET: "a Parquet file: give --format parquet, or a name that ends in .parquet",
-    FileKind.OLD_WORKBOOK: "an old Excel workbook: save it as CSV",
-    FileKind.SQLITE: "an SQLite database: export the table as CSV",
+    FileKind.OLD_WORKBOOK: "an old workbook: give --format excel, or a name that ends in .xls",
+    FileKind.SQLITE: "an SQLite database: give it as sqlite:///PATH with --sql",
     FileKind.ORC: "an ORC file: convert it to Parquet or CSV",
     FileKind.AVRO: "an Avro file: convert it to Parquet or CSV",
     FileKind.ARROW: "an Arrow (Feather) file: convert it to Parquet or CSV",
     FileKind.ARCHIVE: "compressed (7z, RAR, LZ4 or .Z): decompress it",
     FileKind.PDF: "a PDF: export the table as CSV",
-    FileKind.JSON: "JSON: convert it to CSV or Parquet",
+    FileKind.JSON: "JSON: give --format json, or a name that ends in .jsonl",
     FileKind.HTML: "a page of HTML, perhaps a log-in page: look at it in a browser, and save a "
     "table as CSV with a spreadsheet program",
     FileKind.XML: "XML: convert it to CSV or Parquet",
@@ -83,26 +83,32 @@ _WIDE = ("utf-16", "utf-32")
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
 
-def kind_of(path: Path) -> FileKind:
+def kind_of(path: Path, name: str) -> FileKind:
     """Return what kind of file it is. Raises `InputError` if it cannot be read."""
     try:
         with path.open("rb") as file:
             return FileKind.of(file.read(64))
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
+        raise InputError(f"{name}: {error.strerror}") from None
 
 
-def open_binary(path: Path) -> tuple[BinaryIO, BinaryIO]:
+def known_kind(path: Path, name: str) -> str:
+    """Return what a file is and what to do with it, if it is neither text nor a workbook."""
+    kind = kind_of(path, name)
+    return "" if kind is FileKind.OLD_WORKBOOK else _NOT_READ.get(kind, "")
+
+
+def open_binary(path: Path, name: str) -> tuple[BinaryIO, BinaryIO]:
     """Return the decompressed stream, and the raw one below it, whose position shows progress.
 
-    How a file is compressed is told by its first bytes. Raises `InputError` if it cannot be opened.
-    Both are to be closed.
+    How a file is compressed is told by its first bytes; `name` is what messages call it. Raises
+    `InputError` if it cannot be opened. Both are to be closed.
     """
-    kind = kind_of(path)
+    kind = kind_of(path, name)
     try:
         raw = path.open("rb")
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
+        raise InputError(f"{name}: {error.strerror}") from None
     match kind:
         case FileKind.GZIP:
             return cast("BinaryIO", gzip.GzipFile(fileobj=raw)), raw
@@ -114,7 +120,7 @@ def open_binary(path: Path) -> tuple[BinaryIO, BinaryIO]:
             return cast("BinaryIO", lzma.LZMAFile(raw)), raw
         case FileKind.ZIP:
             try:
-                return _only_file_in(path, raw), raw
+                return _only_file_in(name, raw), raw
             except BaseException:
                 raw.close()
                 raise
@@ -122,46 +128,46 @@ def open_binary(path: Path) -> tuple[BinaryIO, BinaryIO]:
             return raw, raw
 
 
-def check_is_text(path: Path, start: bytes, encoding: str) -> None:
+def check_is_text(name: str, start: bytes, encoding: str) -> None:
     """Raise `InputError` if a file that begins with `start`, decompressed, is known not to be text.
 
     `encoding` is the one that was given for it.
     """
     if (kind := FileKind.of(start[:64])) in _NOT_READ:
-        raise InputError(f"{path} is not CSV, it is {_NOT_READ[kind]}")
+        raise InputError(f"{name} is not CSV, it is {_NOT_READ[kind]}")
     given = encoding.removesuffix("-sig")
     # In a comment a NUL is odd but harmless; no header has one, but for the wide encodings.
     header = start.partition(b"\n")[0]
     meant = _wide_encoding(header)
     if (codec := codecs.lookup(encoding).name).startswith(_WIDE):
         if b"\x00" not in start:
-            raise InputError(f"{path} is not {given}: leave out --encoding, or give the right one")
+            raise InputError(f"{name} is not {given}: leave out --encoding, or give the right one")
         if codec in _WIDE and not start.startswith(_WIDE_MARKS):
             meant = meant or f"{given}-le or {given}-be"
-            raise InputError(f"{path} has no byte order mark: give --encoding {meant}")
+            raise InputError(f"{name} has no byte order mark: give --encoding {meant}")
     elif start.startswith(_WIDE_MARKS):
-        raise InputError(f"{path} is not {given}, it is UTF-16: give --encoding utf-16")
+        raise InputError(f"{name} is not {given}, it is UTF-16: give --encoding utf-16")
     elif meant is not None:
-        raise InputError(f"{path} is not {given}, it seems to be UTF-16: give --encoding {meant}")
+        raise InputError(f"{name} is not {given}, it seems to be UTF-16: give --encoding {meant}")
     elif b"\x00" in header:
         raise InputError(
-            f"{path} is not text: its header holds NUL bytes. Export it as CSV or Parquet, or if "
+            f"{name} is not text: its header holds NUL bytes. Export it as CSV or Parquet, or if "
             "it is compressed, decompress it"
         )
 
 
-def name_within(path: Path) -> str:
+def name_within(path: Path, name: str) -> str:
     """Return the name of the one file in the archive at `path`; nothing if it is no archive.
 
     Raises `InputError`, with what the file is, if it is neither CSV nor Parquet.
     """
-    kind = kind_of(path)
+    kind = kind_of(path, name)
     if kind is FileKind.ZIP:
-        stream, raw = open_binary(path)
+        stream, raw = open_binary(path, name)
         with raw, stream:
             return stream.name
-    if kind in _NOT_READ and kind is not FileKind.PARQUET:
-        raise InputError(f"{path} is not CSV, it is {_NOT_READ[kind]}")
+    if kind in _NOT_READ and kind not in (FileKind.PARQUET, FileKind.JSON):
+        raise InputError(f"{name} is not CSV, it is {_NOT_READ[kind]}")
     return ""
 
 
@@ -174,25 +180,26 @@ def _wide_encoding(header: bytes) -> str | None:
     return "utf-16-be" if even > half and not odd else None
 
 
-def _only_file_in(path: Path, raw: BinaryIO) -> BinaryIO:
+def _only_file_in(name: str, raw: BinaryIO) -> BinaryIO:
     """Return the one file in a zip archive as a stream. Raises `InputError` if there are others."""
     try:
         archive = zipfile.ZipFile(raw)
         names = archive.namelist()
-        if any(name.startswith(_WORKBOOK_PARTS) for name in names):
-            raise InputError(f"{path} is not CSV, it is an Excel workbook: save it as CSV")
-        files = [
-            name for name in names if not name.endswith("/") and not name.startswith("__MACOSX/")
-        ]
+        if any(one.startswith(_WORKBOOK_PARTS) for one in names):
+            raise InputError(
+                f"{name} is not CSV, it is a workbook: give --format excel, or a name that "
+                "ends in .xlsx or .ods"
+            )
+        files = [one for one in names if not one.endswith("/") and not one.startswith("__MACOSX/")]
         if len(files) == 1:
             return cast("BinaryIO", archive.open(files[0]))
     except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise InputError(f"{path} is a zip archive that is damaged or cut off: {error}") from None
+        raise InputError(f"{name} is a zip archive that is damaged or cut off: {error}") from None
     except (NotImplementedError, RuntimeError) as error:
         raise InputError(
-            f"{path} is a zip archive that cannot be read ({error}): extract it first"
+            f"{name} is a zip archive that cannot be read ({error}): extract it first"
         ) from None
     raise InputError(
-        f"{path} is a zip archive of {len(files)} files: extract it "
-        f"(unzip {shell_word(str(path))}) and name the files to import"
+        f"{name} is a zip archive of {len(files)} files: extract it "
+        f"(unzip {shell_word(name)}) and name the files to import"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -14,19 +13,20 @@ import pyarrow.parquet as pq
 from importer.common.text import folded_name, shell_word
 from importer.errors import InputError
 from importer.model import Reason, Row
-from importer.settings import FIELDS
-from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart
+from importer.settings import FIELDS, ImportSettings, InputFormat
+from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart, left_over_encoding
+from importer.sources.cell_text import as_text
 from importer.sources.columns import CELLS, find_columns
 from importer.sources.noticed import Noticed
 from importer.sources.parquet_cells import (
     Cell,
-    as_text,
     cell_text,
     holds_moments,
     moment_text,
     moments,
     original_text,
     same,
+    without_nanoseconds,
 )
 from importer.sources.parquet_schema import column_of, column_paths, type_of
 
@@ -35,8 +35,19 @@ _MAY_BE_NULL = ("rating", "comment")
 _BUFFER = 1 << 20
 
 
+def open_file(path: Path, name: str, settings: ImportSettings) -> ParquetSource:
+    """Open a Parquet file; see `registry`."""
+    reading, mapping = settings.reading, settings.mapping
+    return ParquetSource(
+        path, mapping.columns, mapping.nulls, name=name, newest_by=mapping.newest_by,
+        delimiter=reading.delimiter, encoding=reading.encoding,
+    )  # fmt: skip
+
+
 class ParquetSource:
     """One Parquet file; a `RowSource`."""
+
+    format = InputFormat.PARQUET
 
     def __init__(
         self,
@@ -44,15 +55,16 @@ class ParquetSource:
         columns: Mapping[str, str],
         nulls: Collection[str] = (),
         *,
+        name: str | None = None,
         newest_by: str | None = None,
         delimiter: str | None = None,
         encoding: str = "utf-8",
     ) -> None:
         """Open the file; `delimiter` and `encoding` are those of CSV files beside it."""
         self.path = path
+        self.name = name or str(path)
         self.delimiter = delimiter or ","
-        # A left-over file holds any character, and with a mark it is read as what it is.
-        self.encoding = "utf-8" if codecs.lookup(encoding).name == "utf-8" else "utf-8-sig"
+        self.encoding = left_over_encoding(encoding)
         self._nulls = frozenset(nulls)
         self._noticed = Noticed()
         self._total = 0
@@ -63,7 +75,7 @@ class ParquetSource:
         self._paths = [*column_paths(schema)]
         self.header: Sequence[str] = [".".join(path) for path in self._paths]
         self._check_structs(columns)
-        self._columns = find_columns(path, self.header, columns, newest_by)
+        self._columns = find_columns(self.name, self.header, columns, newest_by)
         self._cells = {
             field: self._cell(field, self.header[index], type_of(schema, self._paths[index]))
             for field, index in self._columns.items()
@@ -138,7 +150,7 @@ class ParquetSource:
             return pq.ParquetFile(self.path, pre_buffer=False, buffer_size=_BUFFER)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise InputError(
-                f"{self.path} is not a Parquet file, or it is damaged or cut off: {_brief(error)}"
+                f"{self.name} is not a Parquet file, or it is damaged or cut off: {_brief(error)}"
             ) from None
 
     def _arrow_batches(self, size: int, names: list[str] | None) -> Iterator[pa.RecordBatch]:
@@ -182,6 +194,8 @@ class ParquetSource:
                 columns.append(empty_cells(batch.num_rows))
                 continue
             values = column_of(batch, self._paths[self._columns[field]])
+            if field in _MAY_BE_NULL and holds_moments(values.type):
+                return None
             column = text_column(values, partial(self._texts, field, problems={}))
             if column is None:
                 return None
@@ -195,7 +209,7 @@ class ParquetSource:
         try:
             yield
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise InputError(f"{self.path} is damaged: {_brief(error)}") from None
+            raise InputError(f"{self.name} is damaged: {_brief(error)}") from None
 
     def _check_structs(self, columns: Mapping[str, str]) -> None:
         """Raise `InputError` if the column of a field is a struct: one within it is meant."""
@@ -204,7 +218,7 @@ class ParquetSource:
             within = [name for name in self.header if folded_name(name).startswith(f"{wanted}.")]
             if within and wanted not in map(folded_name, self.header):
                 raise InputError(
-                    f"{self.path}: column {wanted!r} is a struct of {', '.join(within)}. Name the "
+                    f"{self.name}: column {wanted!r} is a struct of {', '.join(within)}. Name the "
                     f"one that holds the {field}: --column {shell_word(f'{field}={within[0]}')}"
                 )
 
@@ -214,9 +228,8 @@ class ParquetSource:
             return moment_text
         if (cell := cell_text(kind, is_id=field == "conversation_id")) is not None:
             return cell
-        needed = "binary or UUID" if field == "conversation_id" else "numbers or true/false"
         raise InputError(
-            f"{self.path}: column {name!r} is of type {kind}; {field} needs text, {needed}"
+            f"{self.name}: column {name!r} is of type {kind}; {field} needs text, binary or UUID"
         )
 
     def _texts(self, field: str, values: pa.Array, problems: dict[int, str]) -> list[str]:
@@ -227,6 +240,8 @@ class ParquetSource:
             try:
                 if convert is moment_text:
                     values = moments(values)
+                elif holds_moments(values.type):
+                    values = without_nanoseconds(values)
                 cells = values.to_pylist()
                 if convert in (same, moment_text):
                     return [cell or "" for cell in cells]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from importer.common.uuids import uuid_text
+from importer.sources.cell_text import as_text, bool_text, number_text
 from importer.sources.csv_records import KEEP_BYTES
 
 Cell = Callable[[Any], str]
@@ -20,9 +19,9 @@ _UUID = 16
 
 
 def cell_text(kind: pa.DataType, *, is_id: bool) -> Cell | None:
-    """Return the function from a cell of this type that is not null to its text, if there is one.
+    """Return the function from a cell of this type that is not null to its text.
 
-    `is_id` is true for the column of ids.
+    `is_id` is true for the column of ids, which takes only text, bytes and UUIDs: None for others.
     """
     kind = _plain(kind)
     if _is_string(kind) or pa.types.is_null(kind):
@@ -36,10 +35,10 @@ def cell_text(kind: pa.DataType, *, is_id: bool) -> Cell | None:
     if is_id:
         return None
     if pa.types.is_boolean(kind):
-        return _bool_text
+        return bool_text
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return _number_text
-    return str if pa.types.is_integer(kind) else None
+        return number_text
+    return str if pa.types.is_integer(kind) else as_text
 
 
 def same(cell: str) -> str:
@@ -60,6 +59,13 @@ def moments(values: pa.Array) -> pa.Array:
     return pc.cast(values, pa.string())
 
 
+def without_nanoseconds(values: pa.Array) -> pa.Array:
+    """Return moments that Python's datetime can hold: what is below a microsecond is cut."""
+    if pa.types.is_timestamp(values.type) and values.type.unit == "ns":
+        return pc.cast(values, pa.timestamp("us", values.type.tz), safe=False)
+    return values
+
+
 def moment_text(cell: object) -> str:
     """Return a moment as text."""
     return str(cell)
@@ -77,16 +83,6 @@ def original_text(cell: pa.Scalar, convert: Cell) -> str:
         return str(pa.array([cell], cell.type))
 
 
-def as_text(cell: object) -> str:
-    """Return a cell of a column that is no field's as text."""
-    if isinstance(cell, bytes):
-        try:
-            return _id_from_bytes(cell)
-        except UnicodeDecodeError:
-            return cell.hex()
-    return _bool_text(cell) if isinstance(cell, bool) else str(cell)
-
-
 def _plain(kind: pa.DataType) -> pa.DataType:
     """Return the type of the values themselves, without extension or dictionary."""
     if isinstance(kind, pa.BaseExtensionType):
@@ -102,17 +98,6 @@ def _is_string(kind: pa.DataType) -> bool:
 
 def _decode(cell: bytes) -> str:
     return cell.decode()
-
-
-def _bool_text(cell: object) -> str:
-    return "true" if cell else "false"
-
-
-def _number_text(cell: float | Decimal) -> str:
-    """Return `4` for 4.0, so that a column of stars matches whatever its type; NaN is empty."""
-    if math.isnan(cell):
-        return ""
-    return str(int(cell)) if math.isfinite(cell) and cell == int(cell) else str(cell)
 
 
 def _id_from_bytes(cell: bytes) -> str:

@@ -39,10 +39,13 @@ class Preview(NamedTuple):
 
 def preview(path: Path, reading: Reading) -> Preview:
     """Return the beginning of a file. Raises `InputError` if it cannot be read."""
-    check_file(path)
-    if format_of(path, reading.format) is InputFormat.PARQUET:
+    check_file(path, str(path))
+    found = format_of(path, str(path), reading.format)
+    if found is InputFormat.PARQUET:
         return _parquet(path)
-    stream, raw = open_binary(path)
+    if found is not InputFormat.CSV:
+        raise InputError(f"{path}: a draft is made from CSV and Parquet, not from {found}")
+    stream, raw = open_binary(path, str(path))
     try:
         with raw, stream:
             start = stream.read(_PIECE)
@@ -53,7 +56,7 @@ def preview(path: Path, reading: Reading) -> Preview:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
     codec = encoding or reading.encoding
     codec = _UTF8 if codecs.lookup(codec).name == "utf-8" else codec
-    check_is_text(path, start, codec)
+    check_is_text(str(path), start, codec)
     if len(start) == _PIECE:  # the last line may be cut in the middle
         start = start[: start.rfind(b"\n") + 1] or start
     text = start.decode(codec, KEEP_BYTES)
@@ -88,7 +91,8 @@ def _parquet(path: Path) -> Preview:
     import pyarrow as pa  # noqa: PLC0415 -- heavy, and only for these files
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    from importer.sources.parquet_cells import as_text, original_text  # noqa: PLC0415
+    from importer.sources.cell_text import as_text  # noqa: PLC0415
+    from importer.sources.parquet_cells import original_text  # noqa: PLC0415
     from importer.sources.parquet_schema import column_of, column_paths  # noqa: PLC0415
 
     try:

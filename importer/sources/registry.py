@@ -1,12 +1,19 @@
-"""Opens an input with the reader for its kind."""
+"""Opens an input with the reader for its kind.
+
+A kind of file is a line in `FORMATS`, its name in `InputFormat`, and a module with `open_file`.
+What is no local file is copied first (`copies`), and then it is a file of one of these kinds.
+"""
 
 from __future__ import annotations
 
 import errno
-import re
 import stat
 from collections import Counter
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
 
 from importer.common.text import composed, nearest, shell_word
 from importer.errors import InputError
@@ -14,77 +21,87 @@ from importer.settings import ImportSettings, InputFormat
 from importer.sources.base import RowSource
 from importer.sources.location import FileKind, kind_of, name_within
 
-_CSV_ENDINGS = {".csv", ".tsv", ".tab", ".psv", ".txt"}
-_PARQUET_ENDINGS = {".parquet", ".pq"}
-_COMPRESSION_ENDINGS = {".gz", ".gzip", ".zst", ".zstd", ".bz2", ".xz", ".zip"}
-#: `Path` makes one slash of two.
-_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/(?P<rest>[^/].*)")
 
+class FormatEntry(NamedTuple):
+    """A format of files: how one is known, and which module opens it.
 
-def open_source(path: Path, settings: ImportSettings) -> RowSource:
-    """Open one input and check its header. The caller closes it.
-
-    Raises `InputError` if the file is not there, cannot be read, is not what its name says, or
-    lacks a column.
+    The module has `open_file(path, name, settings) -> RowSource`; `extra` is what is to be
+    installed for it.
     """
-    check_file(path)
-    if format_of(path, settings.reading.format) is InputFormat.PARQUET:
-        from importer.sources.parquet import ParquetSource  # noqa: PLC0415 -- pyarrow is heavy
 
-        return ParquetSource(
-            path,
-            settings.mapping.columns,
-            settings.mapping.nulls,
-            newest_by=settings.mapping.newest_by,
-            delimiter=settings.reading.delimiter,
-            encoding=settings.reading.encoding,
-        )
-    from importer.sources.csv_file import CsvSource  # noqa: PLC0415 -- only what the input needs
-
-    return CsvSource(
-        path,
-        settings.mapping.columns,
-        delimiter=settings.reading.delimiter,
-        encoding=settings.reading.encoding,
-        newest_by=settings.mapping.newest_by,
-        skip_lines=settings.reading.skip_lines,
-        trust_quotes=settings.reading.trust_quotes,
-        nulls=settings.mapping.nulls,
-    )
+    format: InputFormat
+    module: str
+    endings: Sequence[str]
+    #: What a file without a known ending begins with.
+    kinds: Sequence[FileKind] = ()
+    extra: str = ""
 
 
-def check_file(path: Path) -> None:
+FORMATS: Sequence[FormatEntry] = (
+    FormatEntry(InputFormat.CSV, "csv_file", (".csv", ".tsv", ".tab", ".psv", ".txt")),
+    FormatEntry(InputFormat.PARQUET, "parquet", (".parquet", ".pq"), (FileKind.PARQUET,)),
+    FormatEntry(InputFormat.JSON, "json_file", (".jsonl", ".ndjson", ".json"), (FileKind.JSON,)),
+    FormatEntry(InputFormat.EXCEL, "workbook", (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
+                extra="excel"),
+)  # fmt: skip
+_BY_ENDING = {ending: entry.format for entry in FORMATS for ending in entry.endings}
+_COMPRESSION_ENDINGS = {".gz", ".gzip", ".zst", ".zstd", ".bz2", ".xz", ".zip"}
+
+
+def open_source(path: Path, settings: ImportSettings, name: str | None = None) -> RowSource:
+    """Open one file and check its header. The caller closes it.
+
+    `name` is what messages call it, if that is not its path. Raises `InputError` if the file is
+    not there, cannot be read, is not what its name says, or lacks a column, or if its kind needs
+    an extra that is not installed.
+    """
+    name = name or str(path)
+    check_file(path, name)
+    meant = format_of(path, name, settings.reading.format)
+    entry = next(entry for entry in FORMATS if entry.format is meant)
+    module = load(entry.module, entry.extra, name)
+    source: RowSource = module.open_file(path, name, settings)
+    return source
+
+
+def load(module: str, extra: str, name: str) -> ModuleType:
+    """Return a module of this package.
+
+    Raises `InputError`, with the command that installs it, if it needs an `extra` that is missing.
+    """
+    try:
+        return import_module(f"importer.sources.{module}")
+    except ImportError:
+        if not extra:
+            raise
+        raise InputError(
+            f"{name}: to read it, install the extra: pip install 'clarityq-importer[{extra}]'"
+        ) from None
+
+
+def check_file(path: Path, name: str) -> None:
     """Raise `InputError`, with what may be meant, unless `path` is a file that holds something."""
     try:
         found = path.stat()
     except OSError as error:
         hint = _what_is_meant(path) if error.errno == errno.ENOENT else ""
-        raise InputError(f"{path}: {error.strerror}{hint}") from None
+        raise InputError(f"{name}: {error.strerror}{hint}") from None
     except ValueError as error:  # a NUL in the name
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{name}: {error}") from None
     if stat.S_ISDIR(found.st_mode):
         raise InputError(f"{path} is a directory: {_files_in(path)}")
     if not stat.S_ISREG(found.st_mode):
         raise InputError(
-            f"{path} is not a regular file: an import reads its input more than once, so save it "
-            "to a file first"
+            f"{name} is not a regular file: an import reads its input more than once. Give it as "
+            "standard input, which is copied: clarityq-import run - --format csv < "
+            f"{shell_word(name)}"
         )
     if found.st_size == 0:
-        raise InputError(f"{path} is empty: it holds 0 bytes, not even a header")
+        raise InputError(f"{name} is empty: it holds 0 bytes, not even a header")
 
 
 def _what_is_meant(path: Path) -> str:
     """Return the end of the message on a file that is not there: what may be meant instead."""
-    if str(path) == "-":
-        return (
-            "; standard input cannot be imported, since an import reads its input more than once: "
-            "save it to a file first"
-        )
-    if address := _ADDRESS.fullmatch(str(path)):
-        return (
-            f"; {address['scheme']}://{address['rest']} is an address, and inputs are files: "
-            "download it first"
-        )
     if path.is_symlink():
         return f"; it is a link to {path.readlink()}, which does not exist"
     try:
@@ -107,15 +124,14 @@ def _files_in(folder: Path) -> str:
         names = [entry.name for entry in folder.iterdir() if entry.is_file()]
     except OSError as error:
         return f"and it cannot be listed ({error.strerror})"
-    known = _CSV_ENDINGS | _PARQUET_ENDINGS
     endings = Counter(
-        "".join(Path(name).suffixes[-2:]) if _inner_ending(name) in known else ""
+        "".join(Path(name).suffixes[-2:]) if _inner_ending(name) in _BY_ENDING else ""
         for name in names
         if not name.startswith((".", "_"))
     )
     del endings[""]
     if not endings:
-        return "and it holds no CSV or Parquet files"
+        return "and it holds no files that can be read"
     ((ending, _),) = endings.most_common(1)
     ending = ending if Path(ending).suffix in _COMPRESSION_ENDINGS else Path(f"x{ending}").suffix
     return f"name the files in it, such as {shell_word(str(folder))}/*{ending}"
@@ -129,18 +145,19 @@ def _inner_ending(name: str) -> str:
     return path.suffix.lower()
 
 
-def format_of(path: Path, given: InputFormat | None) -> InputFormat:
-    """Return the format of a file: the one that is `given`, or by its name."""
+def format_of(path: Path, name: str, given: InputFormat | None) -> InputFormat:
+    """Return the format of a file: the one that is `given`, or by its name or its first bytes."""
     if given is not None:
         return given
-    ending = _inner_ending(path.name)
-    if ending in _CSV_ENDINGS:
-        return InputFormat.CSV
-    if ending in _PARQUET_ENDINGS or kind_of(path) is FileKind.PARQUET:
-        return InputFormat.PARQUET
-    if _inner_ending(name_within(path)) in _CSV_ENDINGS:
-        return InputFormat.CSV
+    if (found := _BY_ENDING.get(_inner_ending(path.name))) is not None:
+        return found
+    kind = kind_of(path, name)
+    for entry in FORMATS:
+        if kind in entry.kinds:
+            return entry.format
+    if (found := _BY_ENDING.get(_inner_ending(name_within(path, name)))) is not None:
+        return found
     raise InputError(
-        f"{path}: its name does not tell the format. If it is CSV (with any delimiter), add "
+        f"{name}: its name does not tell the format. If it is CSV (with any delimiter), add "
         "--format csv"
     )

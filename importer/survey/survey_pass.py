@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from importer.common.row_set import RowSet
+from importer.common.text import counted
 from importer.errors import InputError
 from importer.feedback.body import BodyCoder
 from importer.feedback.newest import OLDEST, NewestBy
@@ -30,6 +31,7 @@ from importer.sources.base import (
     RowPart,
     RowSource,
     new_digest,
+    recorded_name,
 )
 from importer.sources.own_columns import find_job_column
 from importer.survey.findings import MOST_EXAMPLES, Example, Findings, Repeated, Understanding
@@ -95,6 +97,7 @@ def survey_inputs(
         for source, understanding in inputs:
             survey.read(source, understanding)
         survey.conclude()
+        _check_order(survey.found, settings)
     except BaseException:
         contest.close()
         raise
@@ -109,10 +112,10 @@ def same_content(sources: Iterable[RowSource]) -> Callable[[InputFile], bool]:
 
     Raises `InputError` if it cannot be read.
     """
-    by_path = {str(source.path.absolute()): source for source in sources}
+    by_name = {recorded_name(source): source for source in sources}
 
     def is_same(file: InputFile) -> bool:
-        parts = by_path[file.path].parts(1, BATCH_ROWS)
+        parts = by_name[file.path].parts(1, BATCH_ROWS)
         return _folded(b"".join(part.digest() for part in parts)) == file.digest
 
     return is_same
@@ -131,9 +134,25 @@ def _check_ratings(
         source, first = inputs[0]
         names = ", ".join(repr(name) for name in first.ignored[:30]) or "none"
         raise InputError(
-            f"--ratings is given, and {source.path} has no column 'rating'; the columns that are "
+            f"--ratings is given, and {source.name} has no column 'rating'; the columns that are "
             f"not used are {names}. If one of them holds it: --column rating=NAME"
         )
+
+
+def _check_order(found: Findings, settings: ImportSettings) -> None:
+    """Raise `InputError` if which row of a conversation is the last is left to chance."""
+    is_told = settings.reading.in_order or settings.mapping.newest_by is not None
+    if not settings.reading.is_unordered or is_told or not found.repeated_conversations:
+        return
+    examples = ", ".join(
+        f"{one.conversation_id} ({counted(one.rows, 'row')})" for one in found.repeated_examples[:3]
+    )
+    raise InputError(
+        f"{counted(found.repeated_conversations, 'conversation')} have several rows, and queries "
+        f"and data frames have no order, so which one wins would be left to chance: {examples}. "
+        "Name a column that tells with --newest-by, or let their order count (ORDER BY in a query) "
+        "with --in-order"
+    )
 
 
 class _Pass:
@@ -187,14 +206,14 @@ class _Pass:
             blocks += part.digest()
             if isinstance(part, RowPart):
                 self._seq += len(part.rows)
-                self._take_rows(part.rows, first_seq, source.path)
+                self._take_rows(part.rows, first_seq, source.name)
             else:
                 self._seq += len(part)
-                self._take_columns(part, first_seq, source.path)
+                self._take_columns(part, first_seq, source.name)
             self._teller.tell(_READING * self._share, self._seq - self._carried)
         if _mark(source.path) != before:
             raise InputError(
-                f"{source.path} was changed while it was being read: import it again when it is "
+                f"{source.name} was changed while it was being read: import it again when it is "
                 "complete"
             )
         self._done += size
@@ -203,7 +222,7 @@ class _Pass:
         self.found.inputs.append(understanding)
         self.inputs.append(
             InputFile(
-                path=str(source.path.absolute()),
+                path=recorded_name(source),
                 size=size,
                 modified=modified,
                 digest=_folded(blocks),
@@ -231,7 +250,7 @@ class _Pass:
         found.repeated_examples = [Repeated(*one) for one in repetitions.examples]
         found.newest_kind = None if self._asked.newest is None else self._asked.newest.kind
 
-    def _take_columns(self, part: ColumnPart, first_seq: int, path: Path) -> None:
+    def _take_columns(self, part: ColumnPart, first_seq: int, name: str) -> None:
         found, survey = self.found, part.survey(self._asked)
         found.long_comments += survey.long_comments
         found.rating_only += survey.without_comment
@@ -241,19 +260,19 @@ class _Pass:
         self._contest.add_part(survey, self._share)
         for place in survey.others:
             # Where a line starts is looked for only if it is shown.
-            self._take(part.row(place), first_seq, path, partial(part.line, place))
+            self._take(part.row(place), first_seq, name, partial(part.line, place))
 
-    def _take_rows(self, rows: Sequence[Row], first_seq: int, path: Path) -> None:
+    def _take_rows(self, rows: Sequence[Row], first_seq: int, name: str) -> None:
         found = self.found
         for word, times in Counter([row.rating for row in rows]).items():
             if word and not word.isspace():
                 found.note_word(word, self._asked.ratings.meaning(word), times)
         for row in rows:
             found.long_comments += len(row.comment) > COMMENT_LIMIT
-            self._take(row, first_seq, path, None)
+            self._take(row, first_seq, name, None)
 
     def _take(
-        self, row: Row, first_seq: int, path: Path, line: Callable[[], int | None] | None
+        self, row: Row, first_seq: int, name: str, line: Callable[[], int | None] | None
     ) -> None:
         result = self._normalise(row)
         if isinstance(result, Feedback):
@@ -265,7 +284,7 @@ class _Pass:
             if len(problem.examples) < MOST_EXAMPLES:
                 at = row.line if line is None else line()
                 number = row.seq + 1 - first_seq
-                problem.examples.append(Example(str(path), number, at, result.detail))
+                problem.examples.append(Example(name, number, at, result.detail))
 
     def _take_feedback(self, feedback: Feedback, row: Row) -> None:
         found, (_, coder, newest, rank_of) = self.found, self._asked

@@ -7,22 +7,21 @@ from importer.settings import ImportSettings, InputFormat
 from importer.sources.base import RowSource
 from importer.sources.columns import find_columns
 from importer.sources.own_columns import find_own_columns
-from importer.sources.registry import format_of
 from importer.survey.findings import Understanding
 
 
 def understood(source: RowSource, settings: ImportSettings) -> Understanding:
     """Return how `source` is read."""
     mapping = settings.mapping
-    places = find_columns(source.path, source.header, mapping.columns, mapping.newest_by)
+    places = find_columns(source.name, source.header, mapping.columns, mapping.newest_by)
     is_left_over = find_own_columns(source.header) is not None
     if not is_left_over:
         places.pop("job", None)  # it may be of anything
-    is_text = format_of(source.path, settings.reading.format) is InputFormat.CSV
+    is_text = source.format is InputFormat.CSV
     used = set(places.values())
     one = Understanding(
-        str(source.path),
-        "csv" if is_text else "parquet",
+        source.name,
+        str(source.format),
         source.delimiter if is_text else None,
         source.encoding.removesuffix("-sig") if is_text else None,
         {field: trimmed(source.header[place]) for field, place in places.items()},

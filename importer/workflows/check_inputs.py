@@ -11,24 +11,28 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from importer.settings import ImportSettings
-from importer.sources.registry import open_source
+from importer.sources.copies import CopyWatch
 from importer.survey.findings import Findings
 from importer.survey.progress import SurveyProgress
 from importer.survey.survey_pass import survey_inputs
+from importer.workflows.open_inputs import open_inputs
 
 
 def check_inputs(
-    settings: ImportSettings, progress: Callable[[SurveyProgress], None] = lambda _: None
+    settings: ImportSettings,
+    progress: Callable[[SurveyProgress], None] = lambda _: None,
+    told: Callable[[str], None] = lambda _: None,
 ) -> Findings:
     """Read all inputs of `settings` and return what was found; `progress` is told of it.
 
-    Raises `InputError`, and `ScratchError` if the system's temporary folder is too small.
+    `told` is told of copies: what is no local file is copied for as long as this takes. Raises
+    `InputError`, and `ScratchError` if the system's temporary folder is too small.
     """
     with ExitStack() as stack:
-        sources = [open_source(path, settings) for path in settings.reading.inputs]
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clarityq-check-")))
+        sources = open_inputs(settings, scratch, CopyWatch(told=told))
         for source in sources:
             stack.callback(source.close)
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clarityq-check-")))
         return stack.enter_context(
             survey_inputs(sources, settings, scratch, progress=progress)
         ).findings

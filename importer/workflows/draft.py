@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from importer.common.text import folded_name, is_blank, trimmed
 from importer.common.uuids import canonical_uuid
+from importer.errors import InputError
 from importer.feedback.null_markers import is_null_marker
 from importer.feedback.ratings import preset_for
 from importer.settings import FIELDS, ImportSettings
@@ -63,7 +65,10 @@ class Draft:
 
 def draft_for(settings: ImportSettings) -> Draft:
     """Return what is proposed, from the beginning of the first input. Raises `InputError`."""
-    found = preview(settings.reading.inputs[0], settings.reading)
+    first = settings.reading.inputs[0]
+    if not isinstance(first, Path):
+        raise InputError(f"{first}: a draft is made from a local file: save the beginning to one")
+    found = preview(first, settings.reading)
     draft = Draft(found.header, encoding=found.encoding)
     _draft_columns(draft, found, settings.mapping.columns)
     name = draft.columns.get("rating", settings.mapping.columns.get("rating", "rating"))

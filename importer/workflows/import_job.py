@@ -45,14 +45,25 @@ from importer.reporting.report import write_report
 from importer.reporting.summary import Summary, summarise
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
-from importer.sources.registry import open_source
+from importer.sources.copies import CopyWatch
 from importer.survey.progress import SurveyProgress, SurveyStoppedError
 from importer.survey.survey_pass import same_content
 from importer.workflows.begin_job import Watch, begin_job, inputs_of, rows_not_sent
+from importer.workflows.open_inputs import (
+    copies_to_go_on_with,
+    drop_copies,
+    open_inputs,
+    open_inputs_of,
+    remove_needless_copies,
+)
 from importer.workflows.status import status_served
 
 #: Seconds between two tries to get hold of a product that another run holds.
 _LOCK_INTERVAL = 0.5
+#: A row that ended so is not read again.
+_NOT_LEFT_OVER = (
+    OutcomeKind.SUCCEEDED, OutcomeKind.UNCHANGED, OutcomeKind.SUPERSEDED, OutcomeKind.SKIPPED
+)  # fmt: skip
 
 
 async def run_import_job(
@@ -75,7 +86,8 @@ async def run_import_job(
         async with anyio.create_task_group() as timing:
             timing.start_soon(_end_in_time, settings.job.max_duration, control)
             async with status_served(settings, control, clock, observers) as all_observers:
-                sources = [open_source(path, settings) for path in settings.reading.inputs]
+                # What is wrong with local files is said before the product is held.
+                sources = [] if settings.reading.is_copied else open_inputs(settings)
                 for source in sources:
                     stack.callback(source.close)
                 product = await _hold(stack, settings, control)
@@ -155,17 +167,39 @@ class _Importing:
         for remark in product.remarks:
             self._notice(remark)
         told = len(product.remarks)
-        job = product.resumable(same_content(self._sources))
+        job = self._resumable(product)
         if job is not None:
             return job, None
         watch = Watch(self._is_to_stop, self._tell)
         try:
             return begin_job(product, self._settings, self._sources, watch)
+        except InputError:
+            drop_copies(self._sources)  # the same command is to read what is there then
+            raise
         except SurveyStoppedError as stopped:
             raise _stopped(stopped, self._control.end or RunEnd.SIGINT) from None
         finally:
             for remark in product.remarks[told:]:
                 self._notice(remark)
+
+    def _resumable(self, product: Product) -> Job | None:
+        """Return the job to go on with, if there is one; the inputs are open then in any case."""
+        if self._settings.reading.is_copied:
+            goes_on = copies_to_go_on_with(product, self._settings) is not None
+            self._sources = open_inputs_of(
+                product, self._settings, CopyWatch(self._check_stop, self._notice)
+            )
+            if not goes_on:
+                return None
+        return product.resumable(same_content(self._sources))
+
+    def _check_stop(self) -> None:
+        """Raise `StoppedError` if the run is to stop while inputs are copied."""
+        if self._is_to_stop():
+            raise StoppedError(
+                exit_code(self._control.end or RunEnd.SIGINT, {}),
+                "stopped while an input was copied: nothing was sent",
+            )
 
     def _is_to_stop(self) -> bool:
         """Return whether the survey is to stop; raises if whoever waits for it is cancelled."""
@@ -207,6 +241,10 @@ class _Importing:
         )
         for observer in self._observers if problem else ():
             observer.noticed(problem)
+        for source in self._sources:
+            source.close()
+        left = summary.rows - sum(summary.outcomes[kind] for kind in _NOT_LEFT_OVER)
+        remove_needless_copies(job.folder, settings, is_done=left == 0)
         return summary
 
     def _begin_run(self, product: Product, job: Job) -> _Begun:
@@ -261,7 +299,7 @@ def _conclude(
     now = clock.wall()
     steps = next_steps(
         end, totals.outcomes, totals.reasons, job.folder, files, again,
-        carries_over=settings.ledger.carry_over,
+        carries_over=settings.ledger.carry_over, is_copied=settings.reading.is_copied,
     )  # fmt: skip
     summary = summarise(
         job.folder, job.journal, end, message, files, now, steps,

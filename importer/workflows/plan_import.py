@@ -24,12 +24,13 @@ from importer.jobs.records import CarriedRow, JobRecord, JobState, Line, Unsure
 from importer.model import OutcomeKind
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
-from importer.sources.registry import open_source
+from importer.sources.copies import CopyWatch
 from importer.survey.findings import Findings
 from importer.survey.plan import Plan
 from importer.survey.progress import SurveyProgress
 from importer.survey.survey_pass import same_content
 from importer.workflows.begin_job import Earlier, Watch, prospect
+from importer.workflows.open_inputs import copies_to_go_on_with, open_inputs
 
 #: Seconds between two tries to get hold of a product that another run holds.
 _LOCK_INTERVAL = 0.5
@@ -74,23 +75,43 @@ class Preview:
         return f"<Preview: {self.limit or told}>"
 
 
-def plan_import(settings: ImportSettings, progress: _Tell = lambda _: None) -> Preview | Resumed:
+def plan_import(
+    settings: ImportSettings,
+    progress: _Tell = lambda _: None,
+    told: Callable[[str], None] = lambda _: None,
+) -> Preview | Resumed:
     """Return what a run with these settings would do.
 
-    Raises an `ImporterError` where the run would not begin: `InputError`, `UnfinishedJobError`,
+    `told` is told of copies: what is no local file is copied for as long as this takes. Raises an
+    `ImporterError` where the run would not begin: `InputError`, `UnfinishedJobError`,
     `JobHeldError` and others.
     """
     with ExitStack() as stack:
-        sources = [open_source(path, settings) for path in settings.reading.inputs]
-        for source in sources:
-            stack.callback(source.close)
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clarityq-plan-")))
+        watch = CopyWatch(told=told)
         if not settings.job.jobs_dir.exists():
-            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="clarityq-plan-"))
-            return _preview(settings, sources, _NoJobs(settings), Path(scratch), progress)
-        product = _held(stack, settings)
-        if (resumed := _resumed(product, settings, sources)) is not None:
-            return resumed
+            sources = _opened(stack, settings, scratch, watch)
+            return _preview(settings, sources, _NoJobs(settings), scratch, progress)
+        # What is wrong with local files is said before the product is held.
+        sources = [] if settings.reading.is_copied else _opened(stack, settings, scratch, watch)
+        product, copies = _held(stack, settings), None
+        if settings.reading.is_copied:
+            copies = copies_to_go_on_with(product, settings)
+            sources = _opened(stack, settings, copies or scratch, watch)
+        if not settings.reading.is_copied or copies is not None:
+            resumed = _resumed(product, settings, sources)
+            if resumed is not None:
+                return resumed
         return _preview(settings, sources, product, settings.job.jobs_dir, progress)
+
+
+def _opened(
+    stack: ExitStack, settings: ImportSettings, copies: Path, watch: CopyWatch
+) -> list[RowSource]:
+    sources = open_inputs(settings, copies, watch)
+    for source in sources:
+        stack.callback(source.close)
+    return sources
 
 
 class _NoJobs:
@@ -155,7 +176,7 @@ def _resumed(
         return None
     with JournalReader(job.folder) as journal:
         left = _left(job, journal)
-        if not left or changed_inputs(journal.inputs(), same_content(sources)):
+        if not left or changed_inputs(job.folder, journal.inputs(), same_content(sources)):
             return None
         return Resumed(job.name, journal.totals().rows, left)
 

@@ -20,9 +20,9 @@ from importer.jobs.keys import key_of
 from importer.jobs.records import CarriedRow, Line, Unsure
 from importer.model import Meaning, Rank, Reason
 from importer.settings import ImportSettings
-from importer.sources.registry import open_source
 from importer.survey.ledger_diff import plan_job
 from importer.survey.survey_pass import survey_inputs
+from importer.workflows.open_inputs import open_inputs
 from tests.support.data import PRODUCT, conversation, write_csv
 from tests.support.product import FakeProduct
 
@@ -172,7 +172,7 @@ def test_plans_are_those_of_the_model(
             *job.files, newest_by=job.newest_by, skip_unchanged=skip, refresh_after=500.0
         )
         product = FakeProduct(job.lines, job.unsure, FLOOR, NUMBER)
-        sources = [open_source(path, settings) for path in settings.reading.inputs]
+        sources = open_inputs(settings)
         with (
             patch("importer.survey.superseded.FEW", few),
             patch("importer.survey.ledger_diff.FEW", few),

@@ -92,6 +92,7 @@ class Differential:
             patch("importer.engine.reader.BATCH_ROWS", 1),
         ):
             (path,) = settings.reading.inputs
+            assert isinstance(path, Path)
             try:
                 source = CsvSource(path, {}, **case.options)
             except InputError as error:

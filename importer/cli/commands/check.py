@@ -10,7 +10,7 @@ import click
 
 from importer.cli.commands.ratings_draft import write_draft
 from importer.cli.config_file import CONFIG, files_read
-from importer.cli.console import messages, output
+from importer.cli.console import messages, output, tell
 from importer.cli.help import command, examples, json_flag, option
 from importer.cli.options import (
     INPUTS,
@@ -24,6 +24,7 @@ from importer.common.text import counted, shell_word
 from importer.errors import ExitCode
 from importer.settings import NO_PRODUCT, ImportSettings
 from importer.settings.groups import AbortRules, Pacing, Reading, RowMapping
+from importer.settings.places import Place
 
 if TYPE_CHECKING:
     from importer.survey.findings import Findings
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 def check(
     ctx: click.Context,
     /,
-    inputs: tuple[Path, ...],
+    inputs: tuple[Place, ...],
     write_ratings: Path | None,
     write_config: Path | None,
     *,
@@ -99,7 +100,7 @@ def _review(
     from importer.workflows.check_inputs import check_inputs  # noqa: PLC0415
 
     with watched_survey() as progress:
-        found = check_inputs(settings, progress)
+        found = check_inputs(settings, progress, tell)
     limit = exceeded_limit(settings.abort_rules, found)
     code = ExitCode.ROWS_NOT_IMPORTED if found.rejected else ExitCode.OK
     if limit is not None:

@@ -11,6 +11,7 @@ from importer.cli.commands.ratings_draft import toml_text, write_new
 from importer.cli.config_file import DEFAULT_FILE
 from importer.common.text import counted, shell_word, shown, trimmed
 from importer.settings import ImportSettings
+from importer.settings.places import Place
 from importer.survey.findings import Findings, Word
 from importer.workflows.draft import Draft, draft_for
 
@@ -86,7 +87,7 @@ def _list(value: object) -> list[object]:
 
 def write_config(
     path: Path,
-    inputs: Sequence[Path],
+    inputs: Sequence[Place],
     values: Mapping[str, object],
     draft: Draft,
     words: Mapping[str, Word],

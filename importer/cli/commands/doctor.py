@@ -15,8 +15,8 @@ from importer.cli.config_file import CONFIG, files_read
 from importer.cli.console import output, plain
 from importer.cli.help import command, examples, option
 from importer.cli.options import (
+    InputName,
     KeySource,
-    PathName,
     find_key,
     given,
     options_from,
@@ -25,13 +25,14 @@ from importer.settings import NO_PRODUCT
 from importer.settings.derive import build
 from importer.settings.groups import Exports, JobRules, Pacing, Target
 from importer.settings.option import PREFIX
+from importer.settings.places import Place
 
 if TYPE_CHECKING:
     from importer.workflows.doctor import Finding, Level
 
 
 @command(epilog=examples("doctor --product-id 7d0f…", "doctor ratings.csv --json"))
-@click.argument("inputs", nargs=-1, type=PathName(), metavar="[INPUT]...")
+@click.argument("inputs", nargs=-1, type=InputName(), metavar="[INPUT]...")
 @option("--json", "as_json", is_flag=True, help="Print the findings as one JSON object.")
 @options_from(Target, without=("sandbox",), required=False)
 @options_from(KeySource)
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
 @options_from(Exports, only=("telemetry",))
 @CONFIG
 @click.pass_context
-def doctor(ctx: click.Context, /, inputs: tuple[Path, ...], as_json: bool, **options: Any) -> Level:
+def doctor(
+    ctx: click.Context, /, inputs: tuple[Place, ...], as_json: bool, **options: Any
+) -> Level:
     """Look at all that an import depends on: key, service, folders, limits, versions.
 
     Nothing is written and no feedback is sent; with a key, the status of a random conversation is
@@ -57,7 +60,7 @@ def doctor(ctx: click.Context, /, inputs: tuple[Path, ...], as_json: bool, **opt
         pacing=build(Pacing, values),
         job=build(JobRules, values),
         exports=build(Exports, values),
-        inputs=inputs,
+        inputs=[place for place in inputs if isinstance(place, Path)],
         files=files_read(ctx),
         variables=sorted(name for name in os.environ if name.startswith(PREFIX)),
         find_key=partial(find_key, key),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from importer.cli.config_file import CONFIG, files_read
-from importer.cli.console import messages, output
+from importer.cli.console import messages, output, tell
 from importer.cli.help import command, examples, json_flag
 from importer.cli.options import INPUTS, given, options_from, settings_of
 from importer.common.text import counted
@@ -28,6 +27,7 @@ from importer.settings.groups import (
     RowMapping,
     Target,
 )
+from importer.settings.places import Place
 
 if TYPE_CHECKING:
     from importer.workflows.plan_import import Preview
@@ -50,7 +50,7 @@ _LIMITS = ("max_rejected", "max_changes", "accept_change")
 @CONFIG
 @click.pass_context
 def plan(
-    ctx: click.Context, /, inputs: tuple[Path, ...], *, as_json: bool, **options: Any
+    ctx: click.Context, /, inputs: tuple[Place, ...], *, as_json: bool, **options: Any
 ) -> ExitCode:
     """Tell what a run would send now, and what that would change; send nothing.
 
@@ -70,7 +70,7 @@ def preview(settings: ImportSettings, *, as_json: bool) -> ExitCode:
     from importer.workflows.plan_import import Resumed, plan_import  # noqa: PLC0415 -- for --help
 
     with watched_survey() as progress:
-        found = plan_import(settings, progress)
+        found = plan_import(settings, progress, tell)
     if isinstance(found, Resumed):
         if as_json:
             print_json(found.exit_code, resumes=asdict(found))

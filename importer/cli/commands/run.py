@@ -55,6 +55,7 @@ from importer.sandbox.faults import Faults
 from importer.settings import ImportSettings
 from importer.settings.derive import arguments, values_of
 from importer.settings.option import Group
+from importer.settings.places import Place
 from importer.workflows.log_observer import log_notice
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
 @options_from(*RUN_GROUPS)
 @CONFIG
 @click.pass_context
-def run(ctx: click.Context, /, inputs: tuple[Path, ...], **options: Any) -> ExitCode:
+def run(ctx: click.Context, /, inputs: tuple[Place, ...], **options: Any) -> ExitCode:
     """Import the rows of CSV and Parquet files, in the order given, as one job.
 
     The same command on the same files resumes an unfinished job.

@@ -132,6 +132,7 @@ def test_the_identity_of_a_job_is_what_decides_what_is_sent_where() -> None:
     assert set(usual) == {
         "inputs", "product_id", "base_url", "sandbox", "format", "delimiter", "encoding", "column",
         "ratings", "long_comments", "newest_by", "null", "skip_lines", "trust_quotes",
+        "sheet", "sql", "in_order",
     }  # fmt: skip
     for change in ({"ratings": "stars"}, {"encoding": "cp1252"}, {"column": "rating=Stars"}):
         assert settings(**change).identity() != usual

@@ -120,7 +120,10 @@ def test_options_are_given_as_a_person_would_write_them(
         ({"rate": "fast"}, "rate 'fast' is not a number"),
         ({"concurrency": 1.5}, "concurrency 1.5 is not a whole number"),
         ({"restart": "perhaps"}, "restart must be true or false"),
-        ({"format": "cvs"}, "format must be one of csv, parquet; .*did you mean 'csv'"),
+        (
+            {"format": "cvs"},
+            "format must be one of csv, parquet, json, excel; .*did you mean 'csv'",
+        ),
         ({"column": {"ratng": "x"}}, "column ratng=… is not known.*did you mean 'rating'"),
         ({"column": "rating"}, "is not FIELD=NAME"),
         ({"ratings": "smileys"}, "--ratings 'smileys' is not known"),
@@ -131,7 +134,7 @@ def test_options_are_given_as_a_person_would_write_them(
         ({"base_url": "https://a..b"}, "base_url 'https://a..b' is not an address"),
         ({"base_url": "https://a b"}, "is not an address"),
         *(
-            ({"status_listen": address}, "--status-listen must be HOST:PORT")
+            ({"status_listen": address}, "status_listen must be HOST:PORT")
             for address in (
                 "9464",
                 ":9464",

@@ -75,17 +75,9 @@ def test_ratings_of_every_kind_become_words(
     assert [row.rating for row in rows] == texts
 
 
-@pytest.mark.parametrize(
-    ("column", "values"),
-    [
-        ("conversation_id", pa.array([1, 2, 3])),
-        ("comment", pa.array([[1], [2], [3]])),
-        ("rating", pa.array([["a"]] * 3)),
-    ],
-)
-def test_a_column_of_the_wrong_type_is_named(path: Path, column: str, values: pa.Array) -> None:
-    columns = {"conversation_id": pa.array(IDS), "comment": pa.array(["x"] * 3), column: values}
-    with pytest.raises(InputError, match=f"column '{column}' is of type .* needs text"):
+def test_ids_of_the_wrong_type_are_named(path: Path) -> None:
+    columns = {"conversation_id": pa.array([1, 2, 3]), "comment": pa.array(["x"] * 3)}
+    with pytest.raises(InputError, match=r"column 'conversation_id' is of type .* needs text"):
         read(path, columns)
 
 
@@ -108,7 +100,7 @@ def test_rows_are_given_back_with_all_their_columns(path: Path) -> None:
     source = ParquetSource(path, {"rating": "Liked"})
     found = [(original.number, original.cells) for original in source.originals([1, 3])]
     assert found == [
-        (1, [IDS[0], "true", "a", "['x']"]),
+        (1, [IDS[0], "true", "a", '["x"]']),
         (3, [IDS[2], "false", "c", ""]),
     ]
 

@@ -8,12 +8,12 @@ import pytest
 
 from importer.model import Reason
 from importer.settings import ImportSettings
-from importer.sources.registry import open_source
 from importer.survey import superseded
 from importer.survey.progress import SurveyProgress, SurveyStoppedError
 from importer.survey.spill import Spill
 from importer.survey.survey import Survey
 from importer.survey.survey_pass import survey_inputs
+from importer.workflows.open_inputs import open_inputs
 from tests.support.data import conversation
 
 Make = Callable[..., ImportSettings]
@@ -27,7 +27,7 @@ def write(path: Path, rows: Rows) -> Path:
 
 
 def surveyed(settings: ImportSettings, scratch: Path, **more: Callable[..., object]) -> Survey:
-    sources = [open_source(path, settings) for path in settings.reading.inputs]
+    sources = open_inputs(settings)
     with survey_inputs(sources, settings, scratch, **more) as survey:  # type: ignore[arg-type]
         return survey
 

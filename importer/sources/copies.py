@@ -1,0 +1,214 @@
+"""Copies what is no local file, once, so that it can be read like one as often as needed.
+
+A kind of address is a line in `CARRIERS` and a module with `copy(address, part, settings)`. The
+copy grows under a name that begins with a point and gets its own name when it is whole and lasts,
+so half a copy is never read. Only its owner may read it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from importer.common.files import atomic_write, private_opener, sync_folder
+from importer.common.text import counted, size_text
+from importer.errors import InputError, ScratchError
+from importer.settings import ImportSettings
+from importer.settings.places import STANDARD_INPUT, SourceAddress
+from importer.sources.base import RowSource
+from importer.sources.registry import load, open_source
+
+#: Seconds between two words on a copy under way.
+_INTERVAL = 15.0
+#: Bytes that stay free beside a copy, for the survey and the journal.
+_KEPT_FREE = 16 << 20
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+#: How the name of a copy of rows ends, which is Parquet whatever the format of the files is.
+ROWS_ENDING = ".rows.parquet"
+
+
+class Carrier(NamedTuple):
+    """A kind of address: its schemes, and which module copies what is there."""
+
+    module: str
+    schemes: Sequence[str]
+    extra: str = ""
+    #: Somebody may write an address of this kind.
+    is_public: bool = True
+
+
+CARRIERS: Sequence[Carrier] = (
+    Carrier("copy_stdin", (STANDARD_INPUT,), is_public=False),
+    Carrier("copy_frame", ("dataframe",), is_public=False),
+    Carrier("copy_http", ("https", "http")),
+    Carrier("copy_object", ("s3", "s3a", "gs", "az", "abfs", "abfss"), "cloud"),
+    Carrier("copy_sql", ("postgresql", "mysql", "mariadb", "sqlite", "duckdb"), "sql"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class CopyWatch:
+    """What is asked, and told, while copies are taken. `check` raises if it is to stop."""
+
+    check: Callable[[], None] = lambda: None
+    told: Callable[[str], None] = lambda _: None
+
+
+class Original(msgspec.Struct, frozen=True):
+    """What is known of the original of a copy that is not yet whole; no secrets."""
+
+    name: str
+    #: What proves that it is still the same, such as an ETag; empty if nothing does.
+    version: str = ""
+    #: In bytes; None if it is not known.
+    size: int | None = None
+
+
+class Part:
+    """A copy that is being taken: what is there of it, and of what.
+
+    `path` is the file that grows. Its methods raise `InputError` and `ScratchError`, and whatever
+    `watch.check` raises.
+    """
+
+    def __init__(self, folder: Path, number: int, name: str, watch: CopyWatch) -> None:
+        self.path = folder / f".{number}.part"
+        self.name = name
+        self.watch = watch
+        self.original: Original | None = None
+        #: How many rows there are, if that is known.
+        self.rows: int | None = None
+        self._record = folder / f".{number}.json"
+        self._told = time.monotonic()
+        with suppress(OSError, msgspec.DecodeError):
+            original = msgspec.json.decode(self._record.read_bytes(), type=Original)
+            if original.name == name and self.path.exists():
+                self.original = original
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are, of a part that is gone on with."""
+        return self.path.stat().st_size if self.original is not None else 0
+
+    def begin(self, original: Original) -> None:
+        """Begin from the first byte."""
+        self.check_space(original.size or 0)
+        with suppress(FileNotFoundError):
+            self._record.unlink()
+        with open(self.path, "wb", opener=private_opener):
+            pass
+        self.path.chmod(0o600)
+        with atomic_write(self._record) as temporary:
+            temporary.write_bytes(msgspec.json.encode(original))
+        self.original = original
+        size = "" if original.size is None else f" ({size_text(original.size)})"
+        self.watch.told(f"copying {self.name}{size}")
+
+    def append(self, pieces: Iterable[bytes]) -> None:
+        """Append pieces of bytes."""
+        with self.path.open("ab") as file:
+            try:
+                for piece in pieces:
+                    self.watch.check()
+                    file.write(piece)
+                    self.grew(file.tell())
+            except OSError as error:
+                if error.errno in _FULL:
+                    raise ScratchError(f"{self.path.parent}: {error.strerror}") from None
+                raise
+
+    def grew(self, size: int) -> None:
+        """Say now and then how far the copy has come, in bytes."""
+        if (now := time.monotonic()) - self._told >= _INTERVAL:
+            self._told = now
+            whole = self.original and self.original.size
+            of = f" of {size_text(whole)}" if whole else ""
+            self.watch.told(f"copied {size_text(size)}{of} of {self.name}")
+
+    def check_space(self, size: int) -> None:
+        """Raise `ScratchError` if there is no room for `size` bytes more."""
+        folder = self.path.parent
+        free = shutil.disk_usage(folder).free
+        if free < size + _KEPT_FREE:
+            raise ScratchError(
+                f"the copy of {self.name} needs {size_text(size)} in {folder}, and "
+                f"{size_text(free)} are free: free some disk space, or choose another --jobs-dir. "
+                "Nothing was sent"
+            )
+
+    def finish(self, file_name: str) -> Path:
+        """Let the copy last, and give it its name; return its path."""
+        with self.path.open("rb+") as file:
+            os.fsync(file.fileno())
+        whole = self.path.with_name(f"{self.path.stem[1:]}-{file_name}")
+        self.path.replace(whole)
+        sync_folder(whole.parent)
+        with suppress(OSError):
+            self._record.unlink()
+        return whole
+
+
+class Copied(NamedTuple):
+    """A whole copy."""
+
+    path: Path
+    #: It was taken by an earlier run.
+    is_old: bool
+
+
+def take_copy(
+    address: SourceAddress, number: int, folder: Path, settings: ImportSettings, watch: CopyWatch
+) -> Copied:
+    """Return the copy of the input of that number (from 1); take it if it is not there.
+
+    Raises `InputError` if it cannot be taken, and `ScratchError` if there is no room for it.
+    """
+    for path in folder.glob(f"{number}-*"):
+        return Copied(path, True)
+    kind = address.scheme.partition("+")[0]  # a driver may follow
+    if settings.reading.sql is not None:
+        kind = "sqlite"  # or any other that a query is put to
+    carrier = next((one for one in CARRIERS if kind in one.schemes), None)
+    if carrier is None:
+        schemes = (scheme for one in CARRIERS for scheme in one.schemes if one.is_public)
+        known = ", ".join(f"{scheme}://" for scheme in schemes)
+        raise InputError(
+            f"{address.label}: addresses of this kind are not known; those that begin with {known} "
+            "are"
+        )
+    module = load(carrier.module, carrier.extra, address.label)
+    part = Part(folder, number, address.label, watch)
+    try:
+        file_name = module.copy(address, part, settings)
+        path = part.finish(re.sub(r"[^\w.-]+", "-", file_name)[-80:].lstrip("-."))
+    except OSError as error:
+        raise InputError(
+            f"the copy of {address.label} cannot be written: {error.strerror}"
+        ) from None
+    rows = "" if part.rows is None else f"{counted(part.rows, 'row')}, "
+    watch.told(f"copied {address.label}: {rows}{size_text(path.stat().st_size)}")
+    return Copied(path, False)
+
+
+def open_copy(path: Path, name: str, settings: ImportSettings) -> RowSource:
+    """Open a whole copy of what messages call `name`; see `open_source`."""
+    if path.name.endswith(ROWS_ENDING):
+        settings = settings.replace(format="parquet")
+    return open_source(path, settings, name)
+
+
+def remove_copy(number: int, folder: Path) -> None:
+    """Remove the copy of the input of that number, and what there is of one that is not whole."""
+    for path in (*folder.glob(f"{number}-*"), *folder.glob(f".{number}.*")):
+        with suppress(OSError):
+            path.unlink()

@@ -1,0 +1,158 @@
+"""Copies the rows that a query gives, as Parquet. Needs the extra `sql`, and the database's driver.
+
+The rows are taken as they come, a few thousand at a time, and nothing is changed in the database.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from importer.errors import InputError
+from importer.settings import ImportSettings
+from importer.settings.places import SourceAddress
+from importer.sources.copies import ROWS_ENDING, Original, Part
+from importer.sources.rows_file import RowsFile
+
+_ROWS = 5000
+#: Seconds between two looks at whether to stop.
+_PATIENCE = 0.2
+#: Seconds that a database may take to break off a query.
+_LAST_WORD = 5.0
+#: The driver of a kind of database, if the address names none; and how it is installed.
+_DRIVERS = {
+    "postgresql": ("psycopg", "psycopg", "psycopg[binary]"),
+    "mysql": ("pymysql", "pymysql", "pymysql"),
+    "mariadb": ("pymysql", "pymysql", "pymysql"),
+    "duckdb": ("duckdb_engine", "duckdb_engine", "duckdb-engine"),
+}
+_LONGEST_MESSAGE = 300
+_NO_QUERY = (
+    "{} is a database: say what is read from it, as in --sql "
+    "'SELECT conversation_id, rating, comment FROM feedback'"
+)
+
+
+def copy(address: SourceAddress, part: Part, settings: ImportSettings) -> str:
+    """Copy what the query of the settings gives; see `copies`."""
+    sql = settings.reading.sql
+    if sql is None:
+        raise InputError(_NO_QUERY.format(address.label))
+    url = _url(address)
+    part.begin(Original(part.name))
+    query = _Query(address, url, sql, part)
+    worker = threading.Thread(target=query.run, name="query", daemon=True)
+    worker.start()
+    try:
+        while worker.is_alive():
+            worker.join(_PATIENCE)
+            part.watch.check()
+            part.grew(part.path.stat().st_size)
+    except BaseException:
+        query.stop()
+        worker.join(_LAST_WORD)
+        raise
+    if query.error is not None:
+        raise query.error
+    part.rows = query.rows
+    return f"query{ROWS_ENDING}"
+
+
+def _url(address: SourceAddress) -> URL:
+    try:
+        url = sqlalchemy.make_url(address.full)
+    except (ArgumentError, ValueError):
+        raise InputError(f"{address.label} is not the address of a database") from None
+    kind, dot, driver = url.drivername.partition("+")
+    if kind in _DRIVERS:
+        usual, module, package = _DRIVERS[kind]
+        if find_spec(driver or module) is None:
+            raise InputError(
+                f"{address.label}: to read it, install the driver: pip install '{package}'"
+            )
+        if not dot and kind != "duckdb":
+            url = url.set(drivername=f"{kind}+{usual}")
+    if kind == "sqlite" and url.database:
+        # It would be made; and its own address of that kind would not be written to either.
+        url = url.set(database=f"file:{url.database}", query={"mode": "ro", "uri": "true"})
+    return url
+
+
+@dataclass
+class _Query:
+    """A query on a thread of its own, so that a database that is silent can be given up."""
+
+    address: SourceAddress
+    url: URL
+    sql: str
+    part: Part
+    rows: int = 0
+    error: InputError | None = None
+    _is_stopped: bool = False
+    _cancel: Callable[[], Any] | None = field(default=None, repr=False)
+
+    def run(self) -> None:
+        """Copy all rows; what goes wrong is `error`."""
+        try:
+            engine = sqlalchemy.create_engine(self.url, poolclass=NullPool, **_options(self.url))
+            with engine.connect() as connection:
+                self._copy(connection)
+        except (NoSuchModuleError, ImportError):
+            kind = self.url.get_backend_name()
+            self.error = InputError(
+                f"{self.address.label}: databases of the kind {kind!r} need a package of their own "
+                "for SQLAlchemy, which is not installed"
+            )
+        except InputError as error:
+            self.error = error
+        except (SQLAlchemyError, OSError, ValueError, RuntimeError) as error:
+            self.error = InputError(f"{self.address.label}: {self._words(error)}")
+        except Exception as error:  # noqa: BLE001 -- drivers raise what they like
+            self.error = InputError(f"{self.address.label}: {self._words(error)}")
+
+    def stop(self) -> None:
+        """Break off the query."""
+        self._is_stopped = True
+        if self._cancel is not None:
+            with suppress(Exception):
+                self._cancel()
+
+    def _copy(self, connection: Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        self._cancel = getattr(driver, "cancel", None) or getattr(driver, "interrupt", None)
+        options: dict[str, Any] = {"stream_results": True, "yield_per": _ROWS}
+        # A percent sign in the query is a percent sign.
+        options["no_parameters"] = True
+        if self.url.get_backend_name() == "postgresql":
+            connection = connection.execution_options(postgresql_readonly=True)
+        with connection.execution_options(**options).exec_driver_sql(self.sql) as result:
+            if not result.returns_rows:
+                raise InputError(f"{self.address.label}: the query of --sql gives no rows")
+            with RowsFile(self.part.path, self.address.label, list(result.keys())) as file:
+                for rows in result.partitions(_ROWS):
+                    if self._is_stopped:
+                        return
+                    file.write(rows)
+                    self.rows = file.rows
+        connection.rollback()
+
+    def _words(self, error: Exception) -> str:
+        """Return what a database says, without secrets, in a line."""
+        original = getattr(error, "orig", None) or error
+        parts = getattr(original, "args", ())
+        text = str(parts[-1] if parts and isinstance(parts[-1], str) else original)
+        line = " ".join(self.address.hides(text).split())[:_LONGEST_MESSAGE]
+        return line or type(original).__name__
+
+
+def _options(url: URL) -> dict[str, Any]:
+    return {} if url.get_backend_name() != "duckdb" else {"connect_args": {"read_only": True}}

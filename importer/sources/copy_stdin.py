@@ -1,0 +1,54 @@
+"""Copies standard input. It must end before anything is sent."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import sys
+from collections.abc import Iterator
+
+from importer.errors import InputError
+from importer.settings import ImportSettings
+from importer.settings.places import SourceAddress
+from importer.sources.copies import Original, Part
+
+_PIECE = 1 << 18
+#: Seconds after which it is asked whether to stop.
+_PATIENCE = 0.2
+#: Seconds in which a program that has something to say has begun to.
+_UNTIL_SURE = 1.0
+
+
+def copy(address: SourceAddress, part: Part, settings: ImportSettings) -> str:
+    """Copy all of standard input; see `copies`."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise InputError(
+            f"{address.label} is a terminal: let a program write into it, as in "
+            "`gzip -dc ratings.csv.gz | clarityq-import run - --format csv`"
+        )
+    # What an earlier run has taken of it is of another stream.
+    part.begin(Original(part.name))
+    part.append(_pieces(part))
+    reading = settings.reading
+    return f"stdin.{reading.format}" if reading.format is not None else "stdin"
+
+
+def _pieces(part: Part) -> Iterator[bytes]:
+    number = sys.stdin.fileno()
+    while True:
+        while not select.select([number], [], [], _PATIENCE)[0]:
+            part.watch.check()
+        if not (piece := os.read(number, _PIECE)):
+            return
+        yield piece
+
+
+def holds_data() -> bool:
+    """Return whether somebody has written something to standard input. A byte of it is taken."""
+    if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
+        return False
+    number = sys.stdin.fileno()
+    if stat.S_ISCHR(os.fstat(number).st_mode):
+        return False
+    return bool(select.select([number], [], [], _UNTIL_SURE)[0]) and bool(os.read(number, 1))

@@ -1,0 +1,220 @@
+"""Rows from JSON: an object on each line, or an array of objects."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from importer.common.text import counted
+from importer.errors import InputError
+from importer.settings import ImportSettings, InputFormat
+from importer.sources.cell_text import as_text
+from importer.sources.csv_records import Record
+from importer.sources.location import DAMAGED, open_binary
+from importer.sources.record_source import RecordSource
+
+#: The columns of a file are the members of so many first rows.
+_HEADER_ROWS = 10_000
+#: Bytes of the longest row, as for CSV.
+_LONGEST = 1 << 20
+_PIECE = 1 << 16
+_MOST_NAMED = 10
+_BETWEEN = re.compile(r"[ \t\r\n,]*")
+_DOT = re.compile(r"\.")
+_SCANNER = json.JSONDecoder(strict=False)
+_NO_OBJECT = 'this is no JSON object, such as {"conversation_id": "…", "rating": "…"}'
+
+
+def open_file(path: Path, name: str, settings: ImportSettings) -> JsonSource:
+    """Open a file of JSON; see `registry`."""
+    holds: dict[str, bool] = {}
+    with closing(_elements(path, name, lambda _: None)) as elements:
+        for _, found in islice(elements, _HEADER_ROWS):
+            if isinstance(found, dict):
+                for member, value in flattened(found).items():
+                    holds[member] = value is not None or holds.get(member, False)
+    if not holds:
+        raise InputError(f"{name} holds no JSON object in its first {_HEADER_ROWS:,} rows")
+    # An object that is null in some rows is no column beside its members.
+    parents = {member[: dot.start()] for member in holds for dot in _DOT.finditer(member)}
+    header = [member for member, something in holds.items() if something or member not in parents]
+    return JsonSource(path, name, header, settings)
+
+
+def flattened(found: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the members of an object by their names; those within others have dotted ones."""
+    members: dict[str, Any] = {}
+    for key, value in found.items():
+        if isinstance(value, dict) and value:
+            members |= flattened(value, f"{prefix}{key}.")
+        else:
+            members[prefix + key] = value
+    return members
+
+
+class JsonSource(RecordSource):
+    """One file of JSON; a `RowSource`. A member that is missing or null is empty."""
+
+    format = InputFormat.JSON
+
+    def __init__(
+        self, path: Path, name: str, header: Sequence[str], settings: ImportSettings
+    ) -> None:
+        super().__init__(path, name, header, settings)
+        self._size = max(1, path.stat().st_size)
+        self._read = 0
+        self._others: Counter[str] = Counter()
+
+    def records(self) -> Generator[Record, None, None]:
+        """Yield a record for each object; see `RecordSource`."""
+        self._others.clear()
+        header, known, empty = self.header, set(self.header), [""] * len(self.header)
+        with closing(_elements(self.path, self.name, self._reached)) as elements:
+            for line, found in elements:
+                if isinstance(found, _Problem):
+                    yield Record(line, [found.raw, *empty[1:]], found.words)
+                    continue
+                if not isinstance(found, dict):
+                    yield Record(line, [as_text(found), *empty[1:]], _NO_OBJECT)
+                    continue
+                members = flattened(found)
+                if not members.keys() <= known:
+                    others = members.keys() - known
+                    self._others.update(name for name in others if members[name] is not None)
+                get = members.get
+                cells = [get(column) for column in header]
+                yield Record(line, [c if type(c) is str else as_text(c) for c in cells])
+        self._read = self._size
+
+    def progress(self) -> float:
+        """Return the share of the file's bytes that was read; see `RowSource`."""
+        return min(1.0, self._read / self._size)
+
+    def remarks(self) -> Sequence[str]:
+        """Return what the latest reading noticed; see `RowSource`."""
+        remarks = [*super().remarks()]
+        if self._others:
+            names = ", ".join(sorted(self._others)[:_MOST_NAMED])
+            remarks.append(
+                f"members that no row among the first {_HEADER_ROWS:,} has are no columns, so "
+                f"left-over files lack them: {names} (in {counted(self._others.total(), 'place')})"
+            )
+        return remarks
+
+    def _reached(self, position: int) -> None:
+        self._read = position
+
+
+class _Problem:
+    """A line that cannot be read, in words, and as it stands there."""
+
+    __slots__ = ("raw", "words")
+
+    def __init__(self, words: str, raw: bytes) -> None:
+        self.words = words
+        self.raw = raw.decode("utf-8", "surrogateescape").rstrip("\r\n")
+
+
+def _elements(
+    path: Path, name: str, reached: Callable[[int], None]
+) -> Generator[tuple[int | None, Any], None, None]:
+    """Yield what each row holds, with the line on which it starts, None in an array.
+
+    `reached` is told how many bytes of the file were read. Raises `InputError`.
+    """
+    stream, raw = open_binary(path, name)
+    with raw, stream:
+        try:
+            start = stream.read(_PIECE)
+            if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                raise InputError(f"{name} is UTF-16: JSON is UTF-8 (iconv -f utf-16 -t utf-8)")
+            start = start.removeprefix(codecs.BOM_UTF8)
+            if start.lstrip().startswith(b"["):
+                rows: Iterator[tuple[int | None, Any]] = (
+                    (None, each) for each in _of_array(start, stream, name)
+                )
+            else:
+                rows = _of_lines(start, stream)
+            for number, row in enumerate(rows):
+                if number % 256 == 0:
+                    reached(raw.tell())
+                yield row
+        except DAMAGED as error:
+            raise InputError(f"{name} is damaged or cut off: {error}") from None
+        except OSError as error:
+            raise InputError(f"{name} cannot be read: {error.strerror or error}") from None
+
+
+def _of_lines(start: bytes, stream: BinaryIO) -> Iterator[tuple[int | None, Any]]:
+    decode = msgspec.json.Decoder().decode
+    for number, line in enumerate(_lines(start, stream), start=1):
+        if len(line) > _LONGEST:
+            yield number, _Problem(f"the line has more than {_LONGEST:,} bytes", line[:1000])
+        elif line and not line.isspace():
+            try:
+                yield number, decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                yield number, _Problem(f"this is no JSON: {error}", line)
+
+
+def _lines(start: bytes, stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines, of an overlong one only its beginning."""
+    rest, is_within_long = start, False
+    while True:
+        *lines, rest = rest.split(b"\n")
+        for line in lines:
+            if not is_within_long:
+                yield line
+            is_within_long = False
+        if len(rest) > _LONGEST:
+            if not is_within_long:
+                yield rest
+            rest, is_within_long = b"", True
+        piece = stream.read(_PIECE)
+        if not piece:
+            break
+        rest += piece
+    if rest and not is_within_long:
+        yield rest
+
+
+def _of_array(start: bytes, stream: BinaryIO, name: str) -> Iterator[Any]:
+    """Yield the elements of an array that is read piece by piece. Raises `InputError`."""
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    text = decoder.decode(start).lstrip()[1:]
+    at, number, ended = 0, 0, False
+    while True:
+        at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing, too
+        if text.startswith("]", at):
+            return
+        found, end = _scanned(text, at)
+        if end < len(text):  # a number that ends with the piece may go on in the next one
+            number += 1
+            yield found
+            at = end
+            continue
+        if ended or len(text) - at > _LONGEST:
+            raise InputError(
+                f"{name} is damaged or cut off: its array cannot be read after {number:,} "
+                f"elements, at {text[at : at + 40]!r}"
+            )
+        # An element is tried again from its beginning, so twice as much is read each time.
+        piece = stream.read(max(_PIECE, len(text) - at))
+        text, at, ended = text[at:] + decoder.decode(piece, not piece), 0, not piece
+
+
+def _scanned(text: str, at: int) -> tuple[Any, int]:
+    """Return the value that begins there, and where it ends: nowhere, if it is not whole."""
+    try:
+        return _SCANNER.raw_decode(text, at)
+    except (ValueError, RecursionError):
+        return None, len(text)

@@ -1,0 +1,97 @@
+"""Rows from a sheet of a workbook: Excel's and LibreOffice's own formats. Needs the extra `excel`.
+
+The sheet is held in memory as long as it is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum
+
+from importer.common.text import shell_word, trimmed
+from importer.errors import InputError
+from importer.settings import ImportSettings, InputFormat
+from importer.sources.cell_text import as_text
+from importer.sources.csv_records import Record
+from importer.sources.location import known_kind
+from importer.sources.record_source import RecordSource
+
+_SURPLUS = "there is something to the right of the last column"
+
+
+def open_file(path: Path, name: str, settings: ImportSettings) -> WorkbookSource:
+    """Open a workbook; see `registry`."""
+    sheet = _sheet(path, name, settings.reading.sheet)
+    _, header = next(_rows(sheet), (1, []))
+    while header and not trimmed(header[-1]):
+        header = header[:-1]
+    if not header:
+        raise InputError(f"{name}: the sheet {sheet.name!r} is empty")
+    return WorkbookSource(path, name, header, settings, sheet.name)
+
+
+class WorkbookSource(RecordSource):
+    """One sheet of a workbook; a `RowSource`. Its lines are the rows of the sheet."""
+
+    format = InputFormat.EXCEL
+
+    def __init__(
+        self, path: Path, name: str, header: Sequence[str], settings: ImportSettings, sheet: str
+    ) -> None:
+        super().__init__(path, name, header, settings)
+        self._sheet = sheet
+        self._share = 0.0
+
+    def records(self) -> Generator[Record, None, None]:
+        """Yield a record for each row that holds something; see `RecordSource`."""
+        sheet = _sheet(self.path, self.name, self._sheet)
+        width, height = len(self.header), max(1, sheet.total_height)
+        rows = _rows(sheet)
+        next(rows, None)
+        for line, cells in rows:
+            self._share = line / height
+            if any(cells[width:]):
+                yield Record(line, [", ".join(cells), *[""] * (width - 1)], _SURPLUS)
+            else:
+                yield Record(line, [*cells[:width], *[""] * (width - len(cells))])
+        self._share = 1.0
+
+    def progress(self) -> float:
+        """Return the share of the sheet's rows that was read; see `RowSource`."""
+        return min(1.0, self._share)
+
+
+def _sheet(path: Path, name: str, wanted: str | None) -> CalamineSheet:
+    """Return the sheet that is wanted, or the only one that holds something."""
+    try:
+        book = CalamineWorkbook.from_path(str(path))
+        known = [one.name for one in book.sheets_metadata if one.typ is SheetTypeEnum.WorkSheet]
+        if wanted is not None:
+            found = [one for one in known if one == wanted]
+        else:
+            found = [one for one in known if book.get_sheet_by_name(one).height]
+        if len(found) == 1:
+            return book.get_sheet_by_name(found[0])
+    except (CalamineError, OSError, ValueError) as error:
+        kind = known_kind(path, name)
+        why = f"it is {kind}" if kind else f"or it is damaged: {error}"
+        raise InputError(f"{name} is no workbook, {why}") from None
+    names = ", ".join(map(repr, known)) or "none"
+    if wanted is not None:
+        raise InputError(f"{name} has no sheet {wanted!r}; its sheets are {names}")
+    if not found:
+        raise InputError(f"{name}: its sheets are empty ({names})")
+    raise InputError(
+        f"{name} has {len(found)} sheets that hold something: name one of {names} with "
+        f"--sheet {shell_word(found[0])}"
+    )
+
+
+def _rows(sheet: CalamineSheet) -> Generator[tuple[int, list[str]], None, None]:
+    """Yield the rows that are not empty, with their numbers in the sheet."""
+    for line, row in enumerate(sheet.iter_rows(), start=1):
+        cells = [cell if type(cell) is str else as_text(cell) for cell in row]
+        if any(map(trimmed, cells)):
+            yield line, cells

@@ -1,0 +1,327 @@
+"""Inputs that are no local files, through every command: copied, killed, resumed, left over."""
+
+import csv
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from importer.jobs.journal_reader import JournalReader
+from tests.support.data import PRODUCT, conversation
+from tests.support.file_server import FileServer, serving
+
+ROWS = 3000
+HEADER = "conversation_id,rating,comment,extra\n"
+
+
+def table(rows: int = ROWS, comment: str = "fine") -> bytes:
+    lines = (f"{conversation(n)},POSITIVE,{comment} {n},x{n}\n" for n in range(rows))
+    return (HEADER + "".join(lines)).encode()
+
+
+def fill(rows: int, comment: str) -> None:
+    """Let a database hold the same table."""
+    with closing(sqlite3.connect("there.db")) as db, db:
+        db.execute("DROP TABLE IF EXISTS feedback")
+        db.execute("CREATE TABLE feedback (conversation_id, rating, comment)")
+        lines = ((conversation(n), "POSITIVE", f"{comment} {n}") for n in range(rows))
+        db.executemany("INSERT INTO feedback VALUES (?, ?, ?)", lines)
+
+
+class Service:
+    """A sandbox in a process of its own."""
+
+    def __init__(self, *faults: str) -> None:
+        options = [word for fault in faults for word in ("--fault", fault)]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "importer", "sandbox", "--port", "0", *options],
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert self.process.stderr is not None
+        self.url = self.process.stderr.readline().split()[4].rstrip(";")
+
+    def stored(self) -> dict[str, str]:
+        """Return the comments by conversation."""
+        with urllib.request.urlopen(f"{self.url}/sandbox/feedback") as answer:  # noqa: S310
+            lines = [json.loads(line) for line in answer.read().splitlines()]
+        return {line["conversation_id"]: line["comment"] for line in lines}
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    running = Service("latency=2ms")
+    yield running
+    running.process.terminate()
+    running.process.communicate()
+
+
+def arguments(service: Service, place: str, *more: str, command: str = "run") -> list[str]:
+    words = [sys.executable, "-m", "importer", command, place]
+    if command != "check":
+        words += ["--product-id", PRODUCT, "--base-url", service.url]
+    if command == "run":
+        words += ["--late-effect", "100ms", "--concurrency", "8", "--defer-first", "100ms"]
+    return [*words, *more]
+
+
+def start(words: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env={**os.environ, "CLARITYQ_API_KEY": "any"},
+    )  # fmt: skip
+
+
+def finish(words: list[str], content: bytes = b"") -> tuple[int, str]:
+    process = start(words)
+    out, _ = process.communicate(content)
+    return process.returncode, out.decode()
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    with process:  # which closes its streams
+        pass
+
+
+def until(condition: Callable[[], bool]) -> None:
+    patience = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < patience
+        time.sleep(0.005)
+
+
+def jobs() -> list[Path]:
+    return sorted(path for path in Path("clarityq-jobs").glob("*-*-*") if path.is_dir())
+
+
+def settled(folder: Path) -> int:
+    try:
+        with JournalReader(folder) as journal:
+            return journal.totals().settled
+    except Exception:  # noqa: BLE001 -- not there yet, or not whole
+        return 0
+
+
+def test_every_command_takes_standard_input(service: Service) -> None:
+    content = table(50) + b"bad,POSITIVE,x,y\n"
+    for command in ("check", "plan"):
+        words = arguments(service, "-", "--format", "csv", command=command)
+        code, out = finish(words, content)
+        assert code == 1, out
+        assert "standard input: csv" in out
+        assert not Path("clarityq-jobs").exists()
+    code, out = finish(arguments(service, "-", "--format", "csv"), content)
+    assert code == 1, out
+    assert len(service.stored()) == 50
+    (job,) = jobs()
+    # A row is left over, so the copy stays; the left-over file is CSV with the input's columns.
+    (copy,) = (job / "copies").iterdir()
+    assert copy.read_bytes() == content
+    with (job / "rejected.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert (row["conversation_id"], row["extra"], row["reason"]) == (
+        "bad",
+        "y",
+        "bad_conversation_id",
+    )
+    summary = json.loads((job / "summary.json").read_text())
+    assert summary["inputs"] == ["standard input"]
+    code, out = finish([sys.executable, "-m", "importer", "explain", job.name, conversation(7)])
+    assert code == 0
+    assert "fine 7" in out
+    code, out = finish(arguments(service, str(job / "rejected.csv")))
+    assert code == 1, out
+    # The next night is another job, though the command is the same.
+    code, out = finish(arguments(service, "-", "--format", "csv"), table(60))
+    assert code == 0, out
+    assert len(service.stored()) == 60
+    assert not (jobs()[-1] / "copies").exists()
+
+
+def test_standard_input_that_holds_nothing_or_no_table_is_explained(service: Service) -> None:
+    code, out = finish(arguments(service, "-", "--format", "csv"))
+    assert code == 2
+    assert "standard input is empty" in out
+    code, out = finish(arguments(service, "-"), b"a,b\n")
+    assert code == 2
+    assert "--format csv" in out
+    # Nothing is kept of it: the same command may be given better data.
+    code, out = finish(arguments(service, "-", "--format", "csv"), table(5))
+    assert code == 0, out
+
+
+@pytest.mark.slow
+def test_a_run_killed_while_it_copies_begins_the_copy_again(service: Service) -> None:
+    words = arguments(service, "-", "--format", "csv")
+    process = start(words)
+    assert process.stdin is not None
+    process.stdin.write(table()[:100_000])
+    process.stdin.flush()
+    until(lambda: any(job.joinpath("copies/.1.part").exists() for job in jobs()))
+    kill(process)
+    assert service.stored() == {}
+    code, out = finish(words, table())
+    assert code == 0, out
+    assert len(service.stored()) == ROWS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["-", "https", "sql"])
+def test_a_run_killed_while_it_sends_goes_on_from_its_copy(service: Service, place: str) -> None:
+    with serving(FileServer(table())) as server:
+        stdin = place == "-"
+        if place == "sql":
+            pytest.importorskip("sqlalchemy")
+            fill(ROWS, "fine")
+            words = arguments(service, "sqlite:///there.db", "--sql", "SELECT * FROM feedback")
+        elif stdin:
+            words = arguments(service, "-", "--format", "csv")
+        else:
+            words = arguments(service, f"{server.url}/a.csv?token=secret-1")
+        process = start(words)
+        assert process.stdin is not None
+        process.stdin.write(table() if stdin else b"")
+        process.stdin.close()
+        until(lambda: any(settled(job) > 300 for job in jobs()))
+        kill(process)
+        (job,) = jobs()
+        # Whatever is there by now, the job goes on with what it began with.
+        server.content, server.etag = table(10, "other"), '"2"'
+        fill(10, "other")
+        if stdin:
+            code, out = finish(words, table(10, "other"))
+            assert code == 2
+            assert "standard input holds data" in out
+            assert "--restart" in out
+        asked = len(server.asked)
+        code, out = finish(words)
+        assert code == 0, out
+        assert "resuming the copy of" in out
+        assert len(server.asked) == asked
+        assert jobs() == [job]
+    assert service.stored() == {conversation(n): f"fine {n}" for n in range(ROWS)}
+    assert not (job / "copies").exists()
+    everything = b"".join(path.read_bytes() for path in job.parent.rglob("*") if path.is_file())
+    assert b"secret-1" not in everything
+    assert "secret-1" not in out
+
+
+@pytest.mark.slow
+def test_a_run_killed_in_its_survey_goes_on_with_the_whole_copy(service: Service) -> None:
+    words = arguments(service, "-", "--format", "csv", "--limit", "10")
+    content = table(200_000)
+    process = start(words)
+    assert process.stdin is not None
+    process.stdin.write(content)
+    process.stdin.close()
+    until(lambda: any(any(job.glob("copies/1-*")) for job in jobs()))
+    kill(process)
+    code, out = finish(words)
+    assert code == 6, out
+    assert "resuming the copy of" in out
+    assert len(service.stored()) == 10
+
+
+@pytest.mark.slow
+def test_what_failed_is_tried_again_from_the_copy() -> None:
+    service = Service("in-error=30%")
+    try:
+        with serving(FileServer(table(40))) as server:
+            words = arguments(service, f"{server.url}/a.csv?sig=secret-2")
+            code, out = finish(words)
+            assert code == 1, out
+            assert "secret-2" not in out
+        (job,) = jobs()
+        retry = [sys.executable, "-m", "importer", "retry", str(job), "--defer-first", "100ms"]
+        code, out = finish(retry)
+        assert code == 1, out
+        shutil.rmtree(job / "copies")
+        code, out = finish(retry)
+        assert code == 2
+        assert "has no copy of" in out
+        code, out = finish([sys.executable, "-m", "importer", "explain", job.name, conversation(1)])
+        assert code == 0
+        assert "copy of it is gone" in out
+    finally:
+        service.process.terminate()
+        service.process.communicate()
+
+
+@pytest.mark.slow
+def test_with_carry_over_new_data_takes_the_place_of_an_unfinished_job(service: Service) -> None:
+    words = arguments(service, "-", "--format", "csv", "--carry-over")
+    process = start(words)
+    assert process.stdin is not None
+    process.stdin.write(table())
+    process.stdin.close()
+    until(lambda: any(settled(job) > 300 for job in jobs()))
+    kill(process)
+    code, out = finish(words, table(10, "newer"))
+    assert code == 0, out
+    expected = {conversation(n): f"{'newer' if n < 10 else 'fine'} {n}" for n in range(ROWS)}
+    assert service.stored() == expected
+
+
+def test_an_address_with_a_password_is_no_argument(service: Service) -> None:
+    code, out = finish(arguments(service, "https://me:secret-3@host/a.csv"))
+    assert code == 2
+    assert "secret-3" not in out
+    assert "holds a password" in out
+
+
+@pytest.mark.slow
+def test_a_batch_takes_addresses(service: Service) -> None:
+    with serving(FileServer(table(20))) as server:
+        Path("batch.toml").write_text(
+            f'product_id = "{PRODUCT}"\nbase_url = "{service.url}"\n'
+            f'[[import]]\ninput = "{server.url}/a.csv?sig=secret-4"\n'
+        )
+        code, out = finish([sys.executable, "-m", "importer", "batch", "batch.toml"])
+    assert code == 0, out
+    assert len(service.stored()) == 20
+    assert "secret-4" not in out
+
+
+def test_a_query_may_not_leave_to_chance_which_row_wins(service: Service) -> None:
+    pytest.importorskip("sqlalchemy")
+    fill(20, "fine")
+    with closing(sqlite3.connect("there.db")) as db, db:
+        db.execute("INSERT INTO feedback VALUES (?, 'NEGATIVE', 'last')", [conversation(3)])
+    words = arguments(service, "sqlite:///there.db", "--sql", "SELECT * FROM feedback")
+    code, out = finish(words)
+    assert code == 2
+    assert f"{conversation(3)} (2 rows)" in out
+    assert "--newest-by" in out
+    assert service.stored() == {}
+    code, out = finish([*words, "--in-order"])
+    assert code == 0, out
+    assert service.stored()[conversation(3)] == "last"
+
+
+def test_the_address_of_a_database_comes_from_the_environment(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sqlalchemy")
+    fill(20, "fine")
+    words = arguments(service, "", "--sql", "query.sql")
+    words.remove("")
+    code, out = finish(words)
+    assert code == 2
+    assert "no such file" in out.lower()
+    Path("query.sql").write_text("SELECT * FROM feedback;\n")
+    code, out = finish(words)
+    assert code == 2
+    assert "CLARITYQ_SQL_URL" in out
+    monkeypatch.setenv("CLARITYQ_SQL_URL", "sqlite:///there.db")
+    code, out = finish(words)
+    assert code == 0, out
+    assert len(service.stored()) == 20

@@ -1,0 +1,146 @@
+"""How an object of a bucket is copied, from a server that speaks as S3 does."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from importer.errors import InputError
+from importer.settings import ImportSettings
+from importer.settings.places import SourceAddress
+from importer.sources import persistence
+from importer.sources.copies import CopyWatch, take_copy
+from tests.support.data import PRODUCT, conversation
+
+pytest.importorskip("obstore")
+pytestmark = pytest.mark.slow
+
+CONTENT = b"conversation_id,rating\n" + b"".join(
+    f"{conversation(n)},POSITIVE\n".encode() for n in range(200_000)
+)
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    pytest.importorskip("moto")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:  # until it listens
+        if "Running on" in line:
+            break
+    yield f"http://127.0.0.1:{port}"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+@pytest.fixture(autouse=True)
+def credentials(endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(persistence, "_FIRST_WAIT", 0.001)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    (tmp_path / "aws").write_text(
+        "[default]\naws_access_key_id = any\naws_secret_access_key = s3cret\n"
+    )
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "aws"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    put(endpoint, "", b"")
+
+
+def put(endpoint: str, key: str, content: bytes) -> None:
+    request = urllib.request.Request(  # noqa: S310 -- our own loopback
+        f"{endpoint}/exports/{key}", content, method="PUT",
+        headers={"Authorization": "AWS4-HMAC-SHA256 Credential=any/1/us-east-1/s3/aws4_request",
+                 "Content-Type": "text/csv"},
+    )  # fmt: skip
+    urllib.request.urlopen(request).close()  # noqa: S310
+
+
+def copied(key: str, folder: Path, watch: CopyWatch | None = None) -> Path:
+    address = SourceAddress(f"s3://exports/{key}")
+    settings = ImportSettings.of(inputs=[str(address)], product_id=PRODUCT)
+    return take_copy(address, 1, folder, settings, watch or CopyWatch()).path
+
+
+def test_an_object_is_copied_with_the_credentials_of_a_profile(
+    endpoint: str, tmp_path: Path
+) -> None:
+    put(endpoint, "day/a%201.csv", CONTENT)
+    told: list[str] = []
+    path = copied("day/a%201.csv", tmp_path, CopyWatch(told=told.append))
+    assert path.name == "1-a-1.csv"
+    assert path.read_bytes() == CONTENT
+    assert "(9.2 MB)" in told[0]
+
+
+class _KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_an_interrupted_copy_goes_on_if_the_object_is_the_same(
+    endpoint: str, tmp_path: Path, *, replaced: bool
+) -> None:
+    put(endpoint, "a.csv", CONTENT)
+    pieces = 0
+
+    def check() -> None:
+        nonlocal pieces
+        pieces += 1
+        if pieces == 2:
+            raise _KilledError
+
+    with pytest.raises(_KilledError):
+        copied("a.csv", tmp_path, CopyWatch(check=check))
+    begun = (tmp_path / ".1.part").stat().st_size
+    assert 0 < begun < len(CONTENT)
+    content = CONTENT.replace(b"POS", b"NEG") if replaced else CONTENT
+    put(endpoint, "a.csv", content)
+    pieces = 10
+    assert copied("a.csv", tmp_path, CopyWatch(check=check)).read_bytes() == content
+    assert pieces == 10 + (3 if replaced else 2)
+
+
+def test_an_object_that_is_replaced_meanwhile_is_copied_anew(endpoint: str, tmp_path: Path) -> None:
+    put(endpoint, "a.csv", CONTENT)
+    other = CONTENT.replace(b"POS", b"NEG")
+    pieces = 0
+
+    def check() -> None:
+        nonlocal pieces
+        pieces += 1
+        if pieces == 2:
+            put(endpoint, "a.csv", other)
+
+    assert copied("a.csv", tmp_path, CopyWatch(check=check)).read_bytes() == other
+
+
+@pytest.mark.parametrize(
+    ("key", "message"), [("none.csv", "there is no such object"), ("day/", "names no object")]
+)
+def test_what_is_no_object_is_explained(tmp_path: Path, key: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as raised:
+        copied(key, tmp_path)
+    assert "s3cret" not in str(raised.value)
+
+
+def test_a_server_that_is_not_there_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with pytest.raises(InputError, match=r"cannot be copied: .*goes on from there"):
+        copied("a.csv", tmp_path)

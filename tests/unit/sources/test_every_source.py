@@ -1,0 +1,110 @@
+"""What every source of rows has to keep, whatever it is kept in."""
+
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from importer.errors import InputError
+from importer.model import Row
+from importer.settings import ImportSettings
+from importer.sources.base import BATCH_ROWS, Part, RowPart, RowSource
+from importer.sources.registry import FORMATS, open_source
+from tests.support.data import PRODUCT, conversation
+from tests.support.kinds import KINDS, Table, write_kind
+
+HEADER = ("conversation_id", "rating", "comment", "channel")
+ROWS = [
+    (conversation(1), "up", "plain", "web"),
+    (conversation(2), "", 'quotes " and, commas', ""),
+    (conversation(3), "down", "two\nlines", "app"),
+    (conversation(4), "007", "🙂 é NULL", "0012"),
+    *((conversation(n), "up", f"comment {n}", "web") for n in range(5, 1300)),
+]
+
+pytestmark = pytest.mark.parametrize("ending", [*KINDS])
+
+
+def open_kind(ending: str, folder: Path, rows: Table = ROWS) -> RowSource:
+    path = write_kind(ending, folder / "in", HEADER, rows)
+    return open_source(path, ImportSettings.of(inputs=[path], product_id=PRODUCT))
+
+
+def rows_of(parts: list[Part]) -> list[Row]:
+    return [
+        row for part in parts for row in (part.rows if isinstance(part, RowPart) else part.rows())
+    ]
+
+
+def digests(source: RowSource) -> list[bytes]:
+    return [part.digest() for part in source.parts(1, BATCH_ROWS)]
+
+
+def test_it_gives_the_same_rows_each_time_with_numbers_in_order(
+    ending: str, tmp_path: Path
+) -> None:
+    source = open_kind(ending, tmp_path)
+    first = rows_of(list(source.parts(11, BATCH_ROWS)))
+    again = [row for batch in source.batches(11, 7) for row in batch]
+    assert [row._replace(line=None) for row in first] == [row._replace(line=None) for row in again]
+    assert [row.seq for row in first] == list(range(11, 11 + len(ROWS)))
+    assert [(row.conversation_id, row.rating, row.comment) for row in first] == [
+        row[:3] for row in ROWS
+    ]
+    assert not any(row.problem for row in first)
+
+
+def test_the_originals_are_whole_rows(ending: str, tmp_path: Path) -> None:
+    source = open_kind(ending, tmp_path)
+    assert tuple(source.header) == HEADER
+    found = list(source.originals([1, 3, 4, 1000, len(ROWS)]))
+    assert [(one.number, tuple(one.cells)) for one in found] == [
+        (number, ROWS[number - 1]) for number in (1, 3, 4, 1000, len(ROWS))
+    ]
+
+
+def test_the_digests_change_when_and_only_when_a_row_does(ending: str, tmp_path: Path) -> None:
+    before = digests(open_kind(ending, tmp_path))
+    assert digests(open_kind(ending, tmp_path)) == before
+    changed = [*ROWS[:700], (*ROWS[700][:2], "another", "web"), *ROWS[701:]]
+    assert digests(open_kind(ending, tmp_path, changed)) != before
+    assert digests(open_kind(ending, tmp_path, ROWS[:-1])) != before
+
+
+def test_it_says_how_far_it_has_come(ending: str, tmp_path: Path) -> None:
+    source = open_kind(ending, tmp_path)
+    shares = [source.progress() for _ in source.batches(1, 100)]
+    assert shares == sorted(shares)
+    assert 0 <= shares[0] <= 1
+    assert source.progress() == 1
+
+
+def test_a_reading_that_is_given_up_leaves_the_next_one_whole(ending: str, tmp_path: Path) -> None:
+    source = open_kind(ending, tmp_path)
+    parts = iter(source.parts(1, BATCH_ROWS))
+    next(parts)
+    del parts
+    assert len(rows_of(list(source.parts(1, BATCH_ROWS)))) == len(ROWS)
+
+
+def test_a_file_that_is_cut_off_is_an_error_or_lacks_its_last_rows(
+    ending: str, tmp_path: Path
+) -> None:
+    path = write_kind(ending, tmp_path / "in", HEADER, ROWS)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 2 // 3])
+    rows: list[Row] = []
+    has_end = ending not in (".csv", ".jsonl")
+    with pytest.raises(InputError, match="damaged") if has_end else nullcontext():
+        source = open_source(path, ImportSettings.of(inputs=[path], product_id=PRODUCT))
+        for batch in source.batches(1, 100):
+            rows += batch
+    whole = [row for row in rows if row.problem is None]
+    assert [row.conversation_id for row in whole] == [row[0] for row in ROWS[: len(whole)]]
+
+
+def test_what_left_overs_need_is_known(ending: str, tmp_path: Path) -> None:
+    source = open_kind(ending, tmp_path)
+    assert (source.delimiter, source.encoding) == (",", "utf-8")
+    assert source.name == str(source.path)
+    assert source.format in {entry.format for entry in FORMATS}

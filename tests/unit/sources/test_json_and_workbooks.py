@@ -1,0 +1,186 @@
+"""What is special to JSON and to workbooks, and how cells that are no text become text."""
+
+import datetime
+import decimal
+import json
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from importer.errors import InputError
+from importer.model import Reason, Row
+from importer.settings import ImportSettings
+from importer.sources.base import RowSource
+from importer.sources.cell_text import as_text
+from importer.sources.registry import open_source
+from tests.support.data import PRODUCT, conversation
+
+ID = conversation(1)
+
+
+def opened(path: Path, **options: Any) -> RowSource:
+    return open_source(path, ImportSettings.of(inputs=[path], product_id=PRODUCT, **options))
+
+
+def rows_of(source: RowSource) -> list[Row]:
+    return [row for batch in source.batches(1, 100) for row in batch]
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        (None, ""),
+        ("007", "007"),
+        (True, "true"),
+        (4, "4"),
+        (4.0, "4"),
+        (4.5, "4.5"),
+        (float("nan"), ""),
+        (1e300, "1e+300"),
+        (decimal.Decimal("4.00"), "4"),
+        (decimal.Decimal("4.50"), "4.50"),
+        (datetime.date(2026, 11, 23), "2026-11-23"),
+        (datetime.datetime(2026, 11, 23, 9, 5, tzinfo=datetime.UTC), "2026-11-23 09:05:00+00:00"),
+        (uuid.UUID(ID), ID),
+        (uuid.UUID(ID).bytes, ID),
+        (b"text", "text"),
+        (b"\xff\x00", "ff00"),
+        (["a", 1, None, {"b": True}], '["a",1,null,{"b":true}]'),
+    ],
+)
+def test_cells_become_text_by_one_rule(cell: object, text: str) -> None:
+    assert as_text(cell) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (["too", "slow"], '["too","slow"]'),
+        (datetime.date(2026, 11, 23), "2026-11-23"),
+        (datetime.datetime(2026, 11, 23, 9, 5), "2026-11-23 09:05:00"),
+        (4.0, "4"),
+        (True, "true"),
+    ],
+    ids=["list", "date", "moment", "number", "boolean"],
+)
+@pytest.mark.parametrize("ending", [".parquet", ".jsonl"])
+def test_a_comment_need_not_be_text(tmp_path: Path, ending: str, value: Any, text: str) -> None:
+    path = tmp_path / f"in{ending}"
+    if ending == ".parquet":
+        unit = pa.timestamp("ns") if isinstance(value, datetime.datetime) else None
+        table = pa.table({"conversation_id": [ID], "comment": pa.array([value], unit)})
+        pq.write_table(table, path)
+    elif isinstance(value, datetime.date):
+        pytest.skip("JSON has no dates")
+    else:
+        path.write_text(json.dumps({"conversation_id": ID, "comment": value}))
+    source = opened(path)
+    assert [row.comment for row in rows_of(source)] == [text]
+    assert [one.cells for one in source.originals([1])] == [[ID, text]]
+
+
+def test_members_within_members_are_columns_with_dotted_names(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_text(
+        json.dumps({"id": ID, "feedback": {"comment": "good", "by": {"name": "A"}}, "tags": ["x"]})
+        + "\n\n"
+        + json.dumps({"id": ID, "feedback": None})
+    )
+    source = opened(path, column=["conversation_id=id", "comment=feedback.comment"])
+    assert source.header == ["id", "feedback.comment", "feedback.by.name", "tags"]
+    assert [(row.line, row.comment) for row in rows_of(source)] == [(1, "good"), (3, "")]
+    with pytest.raises(InputError, match=r"--column comment=feedback\.comment"):
+        opened(path, column=["conversation_id=id"])
+
+
+def test_a_bad_line_rejects_its_row_alone(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    good = json.dumps({"conversation_id": ID, "comment": "x"}).encode()
+    long = json.dumps({"conversation_id": ID, "comment": "x" * 2_000_000}).encode()
+    path.write_bytes(b"\n".join([good, good[:-3], b"\xff", b"[1]", b'"\xff"', long, good]))
+    rows = rows_of(opened(path))
+    assert [row.problem for row in rows] == [None, *[Reason.MALFORMED] * 5, None]
+    assert [row.line for row in rows] == [1, 2, 3, 4, 5, 6, 7]
+    assert "no JSON object" in rows[3].detail
+
+
+def test_members_that_come_late_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importer.sources.json_file._HEADER_ROWS", 1)
+    path = tmp_path / "in.jsonl"
+    path.write_text(
+        json.dumps({"conversation_id": ID, "comment": "x"})
+        + "\n"
+        + json.dumps({"conversation_id": ID, "comment": "x", "late": 1})
+    )
+    source = opened(path)
+    assert len(rows_of(source)) == 2
+    assert any("late" in remark for remark in source.remarks())
+
+
+def test_a_long_array_is_read_piece_by_piece(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    lengths = [n % 70_000 for n in range(0, 700_000, 9_999)]
+    objects = [{"conversation_id": ID, "comment": "é" * length} for length in lengths]
+    path.write_text("\ufeff " + json.dumps(objects, ensure_ascii=False), "utf-8")
+    assert [len(row.comment) for row in rows_of(opened(path))] == lengths
+
+
+def workbook(path: Path, **sheets: list[list[object]]) -> Path:
+    openpyxl = pytest.importorskip("openpyxl")
+    pytest.importorskip("python_calamine")
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+def test_a_sheet_is_named_where_several_hold_something(tmp_path: Path) -> None:
+    table: list[list[object]] = [["conversation_id", "rating"], [ID, 5]]
+    path = workbook(tmp_path / "in.xlsx", notes=[["see next sheet"]], feedback=table, empty=[])
+    with pytest.raises(InputError, match=r"2 sheets that hold something: .*--sheet notes"):
+        opened(path)
+    with pytest.raises(InputError, match=r"no sheet 'x'; its sheets are 'notes', 'feedback'"):
+        opened(path, sheet="x")
+    assert [row.rating for row in rows_of(opened(path, sheet="feedback"))] == ["5"]
+
+
+def test_a_workbook_keeps_what_a_cell_shows_and_its_row(tmp_path: Path) -> None:
+    day = datetime.datetime(2026, 11, 23)
+    path = workbook(
+        tmp_path / "in.xlsx",
+        feedback=[
+            [None], ["conversation_id", "comment", "when"], [None], [ID, "007", day],
+            [ID, 4.5, None], [ID, True, None, "beyond"],
+        ],
+    )  # fmt: skip
+    source = opened(path)
+    rows = rows_of(source)
+    assert [(row.line, row.comment) for row in rows] == [(4, "007"), (5, "4.5"), (6, "")]
+    assert rows[2].problem is Reason.MALFORMED
+    assert [one.cells for one in source.originals([1])] == [[ID, "007", "2026-11-23"]]
+
+
+def test_what_is_no_workbook_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "in.xlsx"
+    path.write_text("conversation_id,rating\n")
+    with pytest.raises(InputError, match="is no workbook, or it is damaged"):
+        opened(path)
+
+
+def test_a_missing_extra_is_one_line_with_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = workbook(tmp_path / "in.xlsx", feedback=[["conversation_id", "rating"]])
+    monkeypatch.setitem(sys.modules, "python_calamine", None)
+    monkeypatch.delitem(sys.modules, "importer.sources.workbook", raising=False)
+    with pytest.raises(InputError, match=r"pip install 'clarityq-importer\[excel\]'$"):
+        opened(path)
