@@ -263,7 +263,7 @@ class Product(ProductJobs):
 
     def _created(self, new: NewJob, ends: dict[str, JobState]) -> JobRecord:
         new.facts = {
-            "product_id": self.key.product_id, "base_url": self.key.service,
+            **new.facts, "product_id": self.key.product_id, "base_url": self.key.service,
             "settings": json.dumps(self._settings.as_record()),
         }  # fmt: skip
         folder = self.claim_folder()

@@ -17,10 +17,11 @@ from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal import Journal
 from importer.jobs.journal_head import Head, read_head
+from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import rank_of
 from importer.jobs.ledger import Ledger
 from importer.jobs.lock import hold
-from importer.jobs.records import JobRecord, JobState, Line, Unsure
+from importer.jobs.records import FIGURES, JobRecord, JobState, Line, Unsure
 from importer.model import Rank
 
 #: What the folder of a job becomes that is being removed.
@@ -92,6 +93,15 @@ class ProductJobs:
         """
         quiet = self._ledger.quiet_run
         return any(job.state is JobState.MISSING and job.last_run > quiet for job in self.jobs)
+
+    def figures(self, most: int) -> list[str]:
+        """Return what is kept to compare later jobs with, of the latest that ended."""
+        found: list[str] = []
+        for job in reversed(self.jobs):
+            if job.state is JobState.ENDED and job.folder is not None and len(found) < most:
+                with JournalReader(job.folder) as journal:
+                    found += filter(None, [journal.facts().get(FIGURES)])
+        return found[::-1]
 
     def number_of(self, name: str) -> int | None:
         """Return the number of the job whose folder has, or had, this name; None if none has."""

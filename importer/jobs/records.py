@@ -26,6 +26,8 @@ from importer.model import (
 
 #: What stands for the name of a file where rows were carried over from earlier jobs.
 CARRIED_OVER = "carried over"
+#: The fact of a journal that later jobs of its product are compared with.
+FIGURES = "figures"
 
 
 class InputFile(NamedTuple):

@@ -233,7 +233,10 @@ class AbortRules(Group, table="abort_rules"):
         None, "Send nothing if more known conversations than that would change.",
         unset="no limit",
     )  # fmt: skip
-    accept_change: bool = option(False, "Let the job through these two limits, once.")
+    no_history_check: bool = option(
+        False, "Do not compare the data with that of the product's last jobs."
+    )
+    accept_change: bool = option(False, "Let the job through these limits, once.")
     canary: int | None = option(
         None, "Rows that go ahead of a new job; if all fail for the same reason, no more are sent.",
         between=(0, 100_000), unset="20 of more than 1,000; 0: none",

@@ -1,20 +1,29 @@
 """Whether a job is stopped before its first request because of its data.
 
-The promises are V8 and V9 of docs/reference.md. Sans-I/O.
+The promises are V8, V9 and V12 of docs/reference.md. Sans-I/O.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from importer.common.text import counted
 from importer.settings.groups import AbortRules
 from importer.survey.findings import Findings
+from importer.survey.history import Figures, how_unlike
 from importer.survey.plan import Plan
 
 
-def exceeded_limit(rules: AbortRules, findings: Findings, plan: Plan | None = None) -> str | None:
+def exceeded_limit(
+    rules: AbortRules,
+    findings: Findings,
+    plan: Plan | None = None,
+    before: Sequence[Figures] = (),
+) -> str | None:
     """Return why the job is not to be sent, in words; None if it may be.
 
-    Without a `plan`, what the job would change is not known and not looked at.
+    Without a `plan`, what the job would change is not known and not looked at. `before` are the
+    figures of the product's earlier jobs, the oldest first.
     """
     if rules.accept_change:
         return None
@@ -30,4 +39,7 @@ def exceeded_limit(rules: AbortRules, findings: Findings, plan: Plan | None = No
             f"{plan.changed:,} of {counted(plan.known, 'conversation')} whose feedback is known "
             f"would lose some of it, more than --max-changes {most} allows"
         )
-    return None
+    if plan is None or rules.no_history_check:
+        return None
+    unlike = how_unlike(Figures.of(findings, plan), before)
+    return unlike and f"the data is unlike that of the product's last jobs: {unlike}"

@@ -22,13 +22,22 @@ from importer.feedback.ratings import RatingTable
 from importer.jobs.job import Job
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.product import Product
-from importer.jobs.records import CARRIED_OVER, CarriedRow, InputFile, JobRecord, NewJob, Unsure
+from importer.jobs.records import (
+    CARRIED_OVER,
+    FIGURES,
+    CarriedRow,
+    InputFile,
+    JobRecord,
+    NewJob,
+    Unsure,
+)
 from importer.model import Feedback, Rank, Reason, Row
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
 from importer.sources.carried_rows import CarriedRows
 from importer.survey.data_limits import exceeded_limit
 from importer.survey.findings import Findings
+from importer.survey.history import MOST_JOBS, Figures
 from importer.survey.ledger_diff import Others, needs_bodies, plan_job
 from importer.survey.plan import Plan
 from importer.survey.progress import SurveyProgress
@@ -55,6 +64,10 @@ class Earlier(Others, Protocol):
 
     def left_overs(self) -> Iterator[CarriedRow]:
         """Yield the rows that the new job takes over."""
+        ...
+
+    def figures(self, most: int) -> list[str]:
+        """Return what is kept to compare later jobs with, of the latest that ended."""
         ...
 
 
@@ -104,7 +117,8 @@ def prospect(
         plan = plan_job(
             survey, earlier, settings, time.time(), stopped=watch.stopped, in_full=in_full
         )
-        limit = exceeded_limit(settings.abort_rules, survey.findings, plan)
+        before = [Figures.unpack(text) for text in earlier.figures(MOST_JOBS)]
+        limit = exceeded_limit(settings.abort_rules, survey.findings, plan, before)
         yield Prospect(survey, plan, carried, replaces, limit)
 
 
@@ -126,6 +140,7 @@ def begin_job(
         new = NewJob(
             inputs=survey.inputs,
             rows=survey.last_seq,
+            facts={FIGURES: Figures.of(survey.findings, plan).pack()},
             survey=json.dumps(survey.findings.as_json()),
             not_sent=plan.not_sent,
             ranked=survey.ranked(product.next_number),

@@ -141,6 +141,9 @@ class _NoJobs:
     def left_overs(self) -> Iterator[CarriedRow]:
         return iter(())
 
+    def figures(self, most: int) -> list[str]:  # noqa: ARG002
+        return []
+
 
 def _held(stack: ExitStack, settings: ImportSettings) -> Product:
     """Hold the product, and wait for another run to let go of it as long as the user has said."""

@@ -9,6 +9,7 @@ import pytest
 from importer.api import run_import
 from importer.errors import ExitCode
 from importer.model import OutcomeKind, Reason, RunEnd
+from importer.reporting.summary import Summary
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
 from importer.workflows.plan_import import Preview, plan_import
@@ -134,3 +135,31 @@ async def test_a_left_over_row_gives_way_also_in_a_file_that_has_lost_some_of_it
     assert summary.reasons == {(OutcomeKind.SUPERSEDED, Reason.LATER_JOB): 1}
     assert sandbox.feedback[conversation(1)].comment == "tuesday"
     assert sandbox.feedback[conversation(2)].comment == "of no job"
+
+
+async def test_data_unlike_that_of_the_last_jobs_is_not_sent(
+    tmp_path: Path, sandbox: Sandbox, settings_for: Make
+) -> None:
+    path = tmp_path / "export.csv"
+
+    def export(night: int, positive: int) -> None:
+        ratings = ["POSITIVE"] * positive + ["NEGATIVE"] * (300 - positive)
+        rows = [(conversation(n), word, f"night {night}") for n, word in enumerate(ratings)]
+        write_csv(path, rows)
+
+    async def run(**options: object) -> Summary:
+        settings = settings_for(path, base_url=sandbox.url, **options)
+        return await run_import(settings, api_key="any")
+
+    for night in range(5):
+        export(night, 200 + night)
+        assert (await run()).exit_code is ExitCode.OK
+    export(5, 300)
+    stopped = await run()
+    assert stopped.exit_code is ExitCode.DATA_LIMIT
+    assert "100.0% are positive ratings (300 of 300)" in stopped.verdict
+    assert stopped.outcomes[OutcomeKind.PENDING] == 300
+    assert (await run(accept_change=True)).outcomes[OutcomeKind.SUCCEEDED] == 300
+    export(6, 300)
+    assert (await run()).exit_code is ExitCode.DATA_LIMIT, "it was let through once"
+    assert (await run(no_history_check=True)).exit_code is ExitCode.OK
