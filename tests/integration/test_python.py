@@ -82,7 +82,7 @@ def test_a_program_is_told_how_its_run_goes(rehearsal: ImportSettings) -> None:
 
 
 def test_an_interrupt_stops_cleanly_before_it_is_raised(settings_for: Make, tmp_path: Path) -> None:
-    rows = [(conversation(n), "POSITIVE", "") for n in range(200)]
+    rows = [(conversation(n), "POSITIVE", "") for n in range(60)]
     settings = settings_for(write_csv(tmp_path / "in.csv", rows), sandbox=True)
     settings = settings.replace(concurrency=1)
     main = threading.main_thread().ident
@@ -95,7 +95,7 @@ def test_an_interrupt_stops_cleanly_before_it_is_raised(settings_for: Make, tmp_
 
     sent: list[int] = []
     with pytest.raises(KeyboardInterrupt):
-        run_import_blocking(settings, progress=interrupt, faults=Faults.parse(["latency=20ms"]))
+        run_import_blocking(settings, progress=interrupt, faults=Faults.parse(["latency=500ms"]))
     (kept,) = (tmp_path / "jobs").glob("*/summary.json")
     assert json.loads(kept.read_text("utf-8"))["end"] == RunEnd.SIGINT
     assert run_import_blocking(settings).exit_code == 0
