@@ -12,7 +12,7 @@ from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.wording import TO_RESUME
 
 #: What a verdict begins with where nothing was real.
-REHEARSAL = "REHEARSAL, nothing was sent to ClarityQ. "
+REHEARSAL = "REHEARSAL: nothing was sent to ClarityQ. "
 
 _NOT_IMPORTED = (OutcomeKind.REJECTED, OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
 _RowsByReason = Mapping[tuple[OutcomeKind, Reason], int]
