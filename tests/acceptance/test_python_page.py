@@ -63,4 +63,6 @@ def test_progress_and_log_are_seen(cells: list[Any]) -> None:
 
 
 def test_a_run_is_stopped_by_a_callback(cells: list[Any]) -> None:
-    assert "Stopped. Every response so far is recorded" in text(outputs(cells, "control.stop("))
+    assert "of 123 rows are done, and every response so far is recorded" in text(
+        outputs(cells, "control.stop(")
+    )
