@@ -81,6 +81,18 @@ def test_a_program_is_told_how_its_run_goes(rehearsal: ImportSettings) -> None:
     assert seen[-1].outcomes == summary.outcomes
 
 
+def test_what_a_callback_raises_ends_the_run_and_is_raised(rehearsal: ImportSettings) -> None:
+    class OwnError(Exception):
+        """The program's own."""
+
+    def fail(_: Progress) -> None:
+        raise OwnError
+
+    with pytest.raises(OwnError):
+        run_import_blocking(rehearsal, progress=fail)
+    assert run_import_blocking(rehearsal).exit_code == 1
+
+
 def test_an_interrupt_stops_cleanly_before_it_is_raised(settings_for: Make, tmp_path: Path) -> None:
     rows = [(conversation(n), "POSITIVE", "") for n in range(200)]
     settings = settings_for(write_csv(tmp_path / "in.csv", rows), sandbox=True)
