@@ -39,7 +39,7 @@ class Again(NamedTuple):
         record = settings.as_record()
         inputs = [path_argument(path) for path in settings.reading.inputs]
         return cls(
-            ["run", *inputs, *options_told(record, without=("inputs",))],
+            ["run", *inputs, *options_told(record, without=("inputs", *ONCE))],
             options_told(record, without=NOT_OF_LEFT_OVERS),
         )
 
