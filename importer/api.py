@@ -11,7 +11,7 @@ from importer.clarityq.api_key import ApiKey
 from importer.clarityq.key_sources import key_of_the_surroundings
 from importer.engine.control import Control
 from importer.engine.progress import Observer, Progress
-from importer.errors import SettingsError
+from importer.errors import SettingsError, first_of
 from importer.jobs.commands import Again
 from importer.model import RunEnd
 from importer.reporting.summary import Summary
@@ -48,17 +48,21 @@ async def run_import(
     the summary names, if they are not to be made of `settings`.
 
     Returns the job's summary, also when the run was stopped or aborted: its `end` tells. Raises an
-    `ImporterError` when the run could not start, or when its journal could not be written.
+    `ImporterError` when the run could not start, or when its journal could not be written, and what
+    a callback has raised.
     """
     _check(settings, api_key, progress, observers, control, faults)
     told_so: list[Observer] = [*observers, LogObserver()]
     if progress is not None:
         told_so.append(_Told(progress))
-    async with every_end_told(settings, told_so) as told:
-        summary = await _import(
-            settings, api_key, faults, control, told_so, again or Again.of(settings)
-        )
-        told(summary)
+    try:
+        async with every_end_told(settings, told_so) as told:
+            summary = await _import(
+                settings, api_key, faults, control, told_so, again or Again.of(settings)
+            )
+            told(summary)
+    except ExceptionGroup as group:  # such as what a callback has raised
+        raise first_of(group)  # noqa: B904 -- it keeps its own cause
     log_end(summary)
     return summary
 

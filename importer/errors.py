@@ -97,7 +97,11 @@ def one_error() -> Iterator[None]:
         expected, unexpected = group.split(ImporterError)
         if expected is None or unexpected is not None:
             raise
-        error: BaseException = expected
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        raise error from None
+        raise first_of(expected) from None
+
+
+def first_of(error: BaseException) -> BaseException:
+    """Return the first exception of a group that is none itself; of any other, the same."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

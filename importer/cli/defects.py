@@ -13,7 +13,14 @@ from pathlib import Path
 
 from importer.common.files import private_opener
 from importer.common.text import shell_word
-from importer.errors import DefectError, ExitCode, ImporterError, JournalError, StoppedError
+from importer.errors import (
+    DefectError,
+    ExitCode,
+    ImporterError,
+    JournalError,
+    StoppedError,
+    first_of,
+)
 from importer.jobs.identity import job_name
 from importer.settings import ImportSettings
 
@@ -44,8 +51,7 @@ def explained(
         return reduce(lambda left, key: left.replace(key, "[API key]"), secrets, text)
 
     details = redact("".join(traceback.format_exception(error)))
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+    error = first_of(error)
     kept = f". What was recorded is kept. To resume: {resume}" if resume else ""
     if _is_ctrl_c(error):
         return StoppedError(ExitCode.SIGINT, f"stopped{kept}")

@@ -32,6 +32,7 @@ def logging_to_stderr(*, as_json: bool, quiet: bool) -> Iterator[None]:
     handler.setFormatter(formatter)
     if not as_json:  # the summary says it
         handler.addFilter(lambda record: getattr(record, "event", "") != "ended")
+    before = _log.level, _log.propagate
     _log.addHandler(handler)
     _log.setLevel(logging.WARNING if quiet else logging.INFO)
     _log.propagate = False
@@ -39,6 +40,8 @@ def logging_to_stderr(*, as_json: bool, quiet: bool) -> Iterator[None]:
         yield
     finally:
         _log.removeHandler(handler)
+        _log.setLevel(before[0])
+        _log.propagate = before[1]
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -40,7 +39,7 @@ class Again(NamedTuple):
         record = settings.as_record()
         inputs = [path_argument(path) for path in settings.reading.inputs]
         return cls(
-            ["run", *inputs, *options_told(record, without=("inputs",))],
+            ["run", *inputs, *options_told(record, without=("inputs", *ONCE))],
             options_told(record, without=NOT_OF_LEFT_OVERS),
         )
 
@@ -106,7 +105,7 @@ def in_the_way(job: JobRecord, settings: ImportSettings) -> UnfinishedJobError:
         )
     instead = f"or give it up for good, and begin this one:\n  {replacing_command(settings)}"
     if settings.retry is not None:
-        abandon = shlex.join(["clarityq-import", "jobs", "abandon", str(job.folder)])
+        abandon = command_line(["jobs", "abandon", path_argument(job.folder)])
         instead = f"or give it up for good, then retry:\n  {abandon}"
     return UnfinishedJobError(
         f"the job {job.name} of this product is not finished, and only one may be at a time. "
@@ -150,5 +149,4 @@ def options_told(record: Mapping[str, object], without: Collection[str]) -> list
 def _command(record: Mapping[str, object], without: Collection[str]) -> str:
     inputs = record["inputs"]
     assert isinstance(inputs, Sequence)  # noqa: S101 -- a record holds a list of paths
-    words = ["clarityq-import", "run", *map(str, inputs)]
-    return shlex.join([*words, *options_told(record, without)])
+    return command_line(["run", *map(str, inputs), *options_told(record, without)])

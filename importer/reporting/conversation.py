@@ -14,7 +14,7 @@ from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.model import Attempt, Deferral, Outcome, OutcomeKind, Reason, Row, RunEnd
 from importer.reporting.wording import WHY
-from importer.settings import ImportSettings
+from importer.settings import SANDBOX, ImportSettings
 from importer.sources.copies import open_copy
 from importer.sources.registry import open_source
 
@@ -38,13 +38,15 @@ class RowStory:
 class Story:
     """All rows of a conversation that the job has met, in input order.
 
-    `remark` says what is missing. `end` is how the latest run ended, None if it has not.
+    `remark` says what is missing. `end` is how the latest run ended, None if it has not. A
+    rehearsal was sent to a mock server.
     """
 
     conversation_id: str
     rows: Sequence[RowStory]
     end: RunEnd | None
     remark: str
+    is_rehearsal: bool
 
 
 def tell_story(folder: Path, conversation_id: str) -> Story:
@@ -59,6 +61,7 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
         outcomes = {outcome.seq: outcome for outcome in history.outcomes_of(conversation_id)}
         rows: dict[int, Row] = {}
         runs = history.runs()
+        is_rehearsal = history.facts()["base_url"] == SANDBOX
         remark = ""
         try:
             _check_unchanged(history)
@@ -81,7 +84,8 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
                     history.deferral(seq),
                 )
             )
-    return Story(conversation_id, stories, runs[-1].run.end if runs else None, remark)
+    end = runs[-1].run.end if runs else None
+    return Story(conversation_id, stories, end, remark, is_rehearsal)
 
 
 def may_tell(folder: Path, conversation_id: str) -> bool:

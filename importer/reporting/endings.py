@@ -12,7 +12,7 @@ from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.wording import TO_RESUME
 
 #: What a verdict begins with where nothing was real.
-REHEARSAL = "REHEARSAL, nothing was sent to ClarityQ. "
+REHEARSAL = "REHEARSAL: nothing was sent to ClarityQ. "
 
 _NOT_IMPORTED = (OutcomeKind.REJECTED, OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
 _RowsByReason = Mapping[tuple[OutcomeKind, Reason], int]
@@ -38,13 +38,19 @@ def verdict(end: RunEnd, outcomes: Mapping[OutcomeKind, int], message: str) -> s
         case RunEnd.FINISHED:
             return _finished(outcomes)
         case RunEnd.TIME_BOX | RunEnd.LIMIT:
-            return f"Stopped: {message}. Every response so far is recorded."
+            return f"Stopped: {message}. {_so_far(outcomes)}."
         case RunEnd.DATA_LIMIT:
             return f"Not sent: {message}."
         case RunEnd.SIGHUP | RunEnd.SIGINT | RunEnd.SIGTERM:
-            return "Stopped. Every response so far is recorded."
+            return f"Stopped: {_so_far(outcomes)}."
         case _:
             return f"Aborted: {message}."
+
+
+def _so_far(outcomes: Mapping[OutcomeKind, int]) -> str:
+    rows = sum(outcomes.values())
+    done = rows - outcomes[OutcomeKind.PENDING]
+    return f"{done:,} of {counted(rows, 'row')} are done, and every response so far is recorded"
 
 
 def _finished(outcomes: Mapping[OutcomeKind, int]) -> str:

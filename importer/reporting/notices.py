@@ -12,6 +12,7 @@ from importer.common.text import counted
 from importer.errors import ExitCode
 from importer.model import OutcomeKind
 from importer.reporting.summary import Summary
+from importer.settings import SANDBOX
 
 
 class Event(StrEnum):
@@ -39,7 +40,12 @@ class Start:
     @property
     def sentence(self) -> str:
         """What has happened, for people."""
-        return f"An import of {self.title} has started."
+        return f"{self.prefix}An import of {self.title} has started."
+
+    @property
+    def prefix(self) -> str:
+        """What each sentence begins with: that it is a rehearsal, or nothing."""
+        return "REHEARSAL: " if self.base_url == SANDBOX else ""
 
     @property
     def title(self) -> str:
@@ -86,7 +92,8 @@ class Ending:
     @property
     def sentence(self) -> str:
         """What has happened, for people."""
-        text = f"The import of {self.start.title} ended with exit code {int(self.exit_code)}"
+        what = f"{self.start.prefix}The import of {self.start.title}"
+        text = f"{what} ended with exit code {int(self.exit_code)}"
         if self.summary is not None:
             counts = ", ".join(
                 f"{self.summary.outcomes[kind]:,} {kind}"

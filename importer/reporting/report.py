@@ -12,7 +12,7 @@ from importer.common.durations import format_duration
 from importer.common.files import atomic_write
 from importer.errors import JournalError
 from importer.jobs.journal_reader import JournalReader, PastRun
-from importer.model import Moment, OutcomeKind, RunEnd
+from importer.model import Moment, RunEnd
 from importer.reporting.charts import (
     FEWEST_MOMENTS,
     MOST_SERIES,
@@ -21,6 +21,7 @@ from importer.reporting.charts import (
     over_time,
     responses_over_time,
 )
+from importer.reporting.endings import verdict
 from importer.reporting.left_overs import REPORT_NAME
 from importer.reporting.pages import page_of
 from importer.reporting.summary import Summary
@@ -31,7 +32,6 @@ _MOST_CAUSES = 50
 _MOST_WARNINGS = 20
 #: Upper bounds of the bars of the waits, in seconds.
 _WAITS = (5, 15, 30, 60, 120, 300, 600, 1800, 3600, 6 * 3600)
-_GOOD = (OutcomeKind.SUCCEEDED, OutcomeKind.UNCHANGED, OutcomeKind.SUPERSEDED, OutcomeKind.SKIPPED)
 
 
 def write_report(summary: Summary) -> None:
@@ -75,8 +75,8 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
     settings = records[-1].settings if records else {}
     return {
         "summary": summary,
-        "good": sum(summary.outcomes[kind] for kind in _GOOD),
         "imported": history.imported(),
+        "verdict": verdict(summary.end, summary.outcomes, summary.message),
         "steps": summary.next_steps,
         "meanings": MEANINGS,
         "causes": history.causes(_MOST_CAUSES),

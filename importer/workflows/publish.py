@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib.util import find_spec
 from typing import NamedTuple, Self
 
 from anyio import CancelScope, to_thread
@@ -22,6 +24,7 @@ from importer.settings.groups import Exports
 
 #: Seconds by which telling may delay the end of a run.
 _LONGEST = 10.0
+_NO_EXTRA = "--telemetry needs the extra: pip install 'clarityq-importer[otel]'"
 
 
 class Audience(NamedTuple):
@@ -57,6 +60,16 @@ class Telling:
         """Tell that the run starts; returns immediately."""
         exports, network = self._audience.exports, self._audience.network
         self._tell_others(exports, network, self._start)
+
+    def foreseen(self) -> list[str]:
+        """Return what will go wrong at the end, as far as that shows now, in words."""
+        exports, problems = self._audience.exports, []
+        path = exports.metrics_file
+        if path is not None and not os.access(path.absolute().parent, os.W_OK):
+            problems.append(f"--metrics-file {path}: its folder is missing or read-only")
+        if exports.telemetry and find_spec("opentelemetry") is None:
+            problems.append(_NO_EXTRA)
+        return problems
 
     def ended(self, summary: Summary) -> list[str]:
         """Tell how the run ended, within 10 s; return what went wrong, in words."""
@@ -103,6 +116,9 @@ async def every_end_told(
     """
     telling = Telling(Audience.of(settings))
     telling.started()
+    for observer in observers:
+        for problem in telling.foreseen():
+            observer.noticed(problem)
     summaries: list[Summary] = []
     try:
         with one_error():
@@ -159,6 +175,6 @@ def _export(ending: Ending) -> str:
     try:
         from importer.reporting.exporters.opentelemetry import export  # noqa: PLC0415 -- an extra
     except ImportError:
-        return "--telemetry needs the extra: pip install 'clarityq-importer[otel]'"
+        return _NO_EXTRA
     export(ending)
     return ""

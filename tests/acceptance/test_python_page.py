@@ -56,6 +56,10 @@ def test_a_summary_shows_itself(cells: list[Any]) -> None:
     assert "fix clarityq-jobs/messy-" in told
 
 
+def test_a_data_frame_is_an_input(cells: list[Any]) -> None:
+    assert "nothing is left to do" in text(outputs(cells, "inputs=frame"))
+
+
 def test_progress_and_log_are_seen(cells: list[Any]) -> None:
     assert "importing into product" in text(outputs(cells, "logging.basicConfig"))
     shown = outputs(cells, "ProgressBar(total")
@@ -63,4 +67,6 @@ def test_progress_and_log_are_seen(cells: list[Any]) -> None:
 
 
 def test_a_run_is_stopped_by_a_callback(cells: list[Any]) -> None:
-    assert "Stopped. Every response so far is recorded" in text(outputs(cells, "control.stop("))
+    assert "of 123 rows are done, and every response so far is recorded" in text(
+        outputs(cells, "control.stop(")
+    )

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shlex
 import signal
 import subprocess
 import sys
@@ -79,6 +80,36 @@ def test_a_program_is_told_how_its_run_goes(rehearsal: ImportSettings) -> None:
     assert folders == [summary.folder]
     assert seen[-1].share == 1.0
     assert seen[-1].outcomes == summary.outcomes
+
+
+def test_the_command_that_is_told_resumes_what_a_program_has_begun(
+    rehearsal: ImportSettings, tmp_path: Path
+) -> None:
+    rows = [(conversation(n), word, "") for n, word in enumerate(["odd", "CLEAR", "CLEAR"])]
+    write_csv(tmp_path / "in.csv", rows)
+    first = run_import_blocking(rehearsal.replace(limit=1, restart=True, concurrency=3))
+    (step,) = first.next_steps
+    words = shlex.split(step.command)
+    assert {"--concurrency", "--sandbox"} < set(words)
+    assert not {"--limit", "--restart"} & set(words)
+    done = subprocess.run(
+        [sys.executable, "-m", "importer", *words[1:]], capture_output=True, check=False
+    )
+    assert done.returncode == ExitCode.ROWS_NOT_IMPORTED
+    summary = json.loads((first.folder / "summary.json").read_text("utf-8"))
+    assert (summary["runs"], summary["outcomes"]["pending"]) == (2, 0)
+
+
+def test_what_a_callback_raises_ends_the_run_and_is_raised(rehearsal: ImportSettings) -> None:
+    class OwnError(Exception):
+        """The program's own."""
+
+    def fail(_: Progress) -> None:
+        raise OwnError
+
+    with pytest.raises(OwnError):
+        run_import_blocking(rehearsal, progress=fail)
+    assert run_import_blocking(rehearsal).exit_code == 1
 
 
 def test_an_interrupt_stops_cleanly_before_it_is_raised(settings_for: Make, tmp_path: Path) -> None:

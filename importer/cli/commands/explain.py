@@ -100,7 +100,7 @@ def _print(story: Story, folder: Path, console: Console) -> None:
         return
     console.print(
         f"Conversation {story.conversation_id}: {counted(len(story.rows), 'row')} "
-        f"in job {folder.name}."
+        f"in job {folder.name}{', a REHEARSAL' if story.is_rehearsal else ''}."
     )
     for row in story.rows:
         console.print()

@@ -27,6 +27,7 @@ from importer.jobs.product_jobs import clear_removed, hold_jobs
 from importer.jobs.records import JobState
 from importer.model import OutcomeKind, exit_code
 from importer.reporting.wording import words
+from importer.settings import SANDBOX
 
 _DAY = 86_400
 _SURVEY = "survey not finished"
@@ -201,6 +202,11 @@ def _cells(job: ListedJob) -> list[str]:
 
 
 def _state(job: ListedJob) -> str:
+    note = " (rehearsal)" if job.product.service == SANDBOX else ""
+    return f"{_how_it_stands(job)}{note}"
+
+
+def _how_it_stands(job: ListedJob) -> str:
     if job.running:
         return "running"
     if job.record.state in (JobState.GIVEN_UP, JobState.REPLACED):

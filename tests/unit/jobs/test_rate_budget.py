@@ -110,5 +110,5 @@ def test_a_group_is_for_runs_with_a_rate_and_one_jobs_folder(
     with pytest.raises(SettingsError, match="give --rate as well"):
         settings_for(tmp_path / "in.csv", rate_group="key-1")
     for name in ("", "../x", "a b", ".hidden"):
-        with pytest.raises(SettingsError, match="--rate-group"):
+        with pytest.raises(SettingsError, match="rate_group"):
             settings_for(tmp_path / "in.csv", rate=5, rate_group=name)

@@ -46,6 +46,11 @@ def test_a_verdict_says_what_became_of_all_rows(rows: dict[str, int], sentence: 
     assert sentence in verdict(RunEnd.FINISHED, outcomes(**rows), "")
 
 
+def test_a_verdict_on_a_run_that_was_stopped_says_how_far_it_has_come() -> None:
+    stopped = verdict(RunEnd.SIGTERM, outcomes(succeeded=3, rejected=1, pending=6), "")
+    assert stopped == "Stopped: 4 of 10 rows are done, and every response so far is recorded."
+
+
 @pytest.mark.parametrize(
     ("reasons", "steps"),
     [
