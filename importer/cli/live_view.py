@@ -41,7 +41,7 @@ _INTERVAL = 0.5
 _PROBLEMS_SHOWN = 3
 _BAR_WIDTH = 24
 #: The bar is left out of a narrower terminal.
-_ROOM_FOR_BAR = 60
+_ROOM_FOR_BAR = 72
 
 
 class LiveObserver:
