@@ -41,7 +41,7 @@ _INTERVAL = 0.5
 _PROBLEMS_SHOWN = 3
 _BAR_WIDTH = 24
 #: The bar is left out of a narrower terminal.
-_ROOM_FOR_BAR = 60
+_ROOM_FOR_BAR = 72
 
 
 class LiveObserver:
@@ -173,8 +173,10 @@ class Picture:
         figures = [
             _Figure("rows", f"{done:,} of {progress.rows:,} · {speeds}"),
             _Figure("outcomes", outcomes_so_far(progress)),
-            _Figure("requests", " · ".join(filter(None, [in_flight, what_holds(progress)]))),
+            _Figure("requests", in_flight),
         ]
+        if limit := what_holds(progress):
+            figures.append(_Figure("limit", limit))
         p50, p95 = progress.latencies
         if p50 is not None and p95 is not None:
             text = f"{format_duration(p50)} median · {format_duration(p95)} p95"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -15,6 +15,11 @@ from importer.reporting.wording import words
 
 def page_of(template: str, facts: Mapping[str, object]) -> str:
     """Return a page; `template` names a file of the folder `templates`, and `facts` fill it."""
+    return _environment().get_template(template).render(facts)
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("importer.reporting", "templates"),
         autoescape=True,
@@ -31,7 +36,7 @@ def page_of(template: str, facts: Mapping[str, object]) -> str:
         "words": words,
         "visible": escaped,
     }
-    return environment.get_template(template).render(facts)
+    return environment
 
 
 def share_in_words(share: float) -> str:

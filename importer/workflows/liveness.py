@@ -31,7 +31,13 @@ class Liveness:
         self._words = "Preparing: opening the inputs, or waiting for another run to end"
         self._reason = ""
         self._signs: tuple[int, ...] = ()
-        self._is_at_work = False
+        self._has_begun = self._is_at_work = False
+
+    def noticed(self, message: str, now: float) -> None:
+        """Something happened that a person may want to know, such as that an input is copied."""
+        if not self._has_begun:
+            self._heard = now
+            self._words = f"Preparing: {message}"
 
     def surveying(self, progress: SurveyProgress, now: float) -> None:
         """The inputs are read, before anything is sent."""
@@ -40,7 +46,8 @@ class Liveness:
 
     def progressed(self, progress: Progress, now: float) -> None:
         """Rows are sent."""
-        self._heard, self._is_at_work = now, progress.outcomes[OutcomeKind.PENDING] > 0
+        self._heard, self._has_begun = now, True
+        self._is_at_work = progress.outcomes[OutcomeKind.PENDING] > 0
         troubles = sum(problem.times for problem in progress.problems.values())
         signs = (
             progress.settled_now, troubles, progress.deferred, progress.retrying, progress.held

@@ -93,6 +93,7 @@ class RunStatus:
 
     def noticed(self, message: str) -> None:
         """See `Observer`."""
+        self._liveness.noticed(message, self._clock.monotonic())
 
     def standing(self) -> Standing:
         """Return how the run stands now."""

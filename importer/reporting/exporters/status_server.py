@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -18,6 +20,8 @@ from importer.reporting.status_page import status_page
 
 #: Seconds after which a browser asks for the page again.
 _REFRESH = 5
+#: Seconds for which a page that was made is shown again: however many ask, the run goes on.
+_FRESH = 1.0
 _HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -37,6 +41,7 @@ class StatusServer:
         self._host = host
         self._port = port
         self._standing = standing
+        self._made = (-math.inf, b"")
         #: Where it is found.
         self.url = ""
         app = web.Application(client_max_size=0)
@@ -71,8 +76,12 @@ class StatusServer:
         await self._runner.cleanup()
 
     async def _page(self, _: web.Request) -> web.Response:
-        page = status_page(self._standing(), seconds=_REFRESH)
-        body = page.encode("utf-8", "backslashreplace")
+        made_at, body = self._made
+        now = time.monotonic()
+        if now - made_at >= _FRESH:
+            page = status_page(self._standing(), seconds=_REFRESH)
+            body = page.encode("utf-8", "backslashreplace")
+            self._made = now, body
         return web.Response(body=body, headers={"Content-Type": "text/html; charset=utf-8"})
 
     async def _metrics(self, _: web.Request) -> web.Response:

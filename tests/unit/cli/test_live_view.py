@@ -13,7 +13,7 @@ from tests.support.progress import HALF_WAY
 from tests.support.terminal import Terminal
 
 TIME = r"\d\d:\d\d(:\d\d)?( on \d+ \w+)?"
-LABELS = ["rows", "outcomes", "requests", "latency", "waiting", "deferred", "problems"]
+LABELS = ["rows", "outcomes", "requests", "limit", "latency", "waiting", "deferred", "problems"]
 
 
 def shown(width: int, progress: Progress = HALF_WAY, speed: float = 480.0) -> list[str]:
@@ -28,7 +28,8 @@ def test_the_picture_has_all_that_one_looks_for() -> None:
     figures = {line[:10].strip(): line[10:] for line in lines}
     assert figures["rows"] == "5,012 of 10,012 · 480/s now · 501/s on average"
     assert figures["outcomes"] == "5,000 succeeded · 12 rejected"
-    assert figures["requests"] == "60 of 64 in flight · the service's limit, about 498/s"
+    assert figures["requests"] == "60 of 64 in flight"
+    assert figures["limit"] == "the service's limit, about 498/s"
     assert figures["latency"] == "4 ms median · 10 ms p95"
     assert re.fullmatch(f"3 waiting for a retry · the next is due at {TIME}", figures["waiting"])
     assert re.fullmatch(f"200, next check at {TIME}", figures["deferred"])

@@ -81,6 +81,9 @@ def test_what_comes_before_the_first_row_and_after_the_last_may_take_long() -> N
     liveness = told((0, SurveyProgress(0.4, 1_000, 3.0)))
     assert liveness.health(800, stopping=False).words.startswith("Surveying the inputs: 40%")
     assert not liveness.health(911, stopping=False).is_well
+    liveness = told()
+    liveness.noticed("copied 3 GB of feedback.csv", 800)
+    assert liveness.health(1600, stopping=False) == (True, "Preparing: copied 3 GB of feedback.csv")
     done = replace(AT_WORK, outcomes={**AT_WORK.outcomes, OutcomeKind.PENDING: 0})
     assert told((0, done)).health(800, stopping=False).words.startswith("Finishing")
 
