@@ -6,7 +6,7 @@ import codecs
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -50,8 +50,10 @@ def open_file(path: Path, name: str, settings: ImportSettings) -> JsonSource:
     return JsonSource(path, name, header, settings)
 
 
-def flattened(found: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flattened(found: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return the members of an object by their names; those within others have dotted ones."""
+    if not prefix and dict not in map(type, found.values()):
+        return found
     members: dict[str, Any] = {}
     for key, value in found.items():
         if isinstance(value, dict) and value:
