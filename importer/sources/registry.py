@@ -145,6 +145,11 @@ def _inner_ending(name: str) -> str:
     return path.suffix.lower()
 
 
+def has_known_ending(name: str) -> bool:
+    """Return whether the name of a file tells its format."""
+    return _inner_ending(name) in _BY_ENDING
+
+
 def format_of(path: Path, name: str, given: InputFormat | None) -> InputFormat:
     """Return the format of a file: the one that is `given`, or by its name or its first bytes."""
     if given is not None:

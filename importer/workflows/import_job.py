@@ -44,7 +44,7 @@ from importer.settings import ImportSettings
 from importer.sources.base import RowSource
 from importer.sources.copies import CopyWatch
 from importer.survey.progress import SurveyProgress, SurveyStoppedError
-from importer.survey.survey_pass import same_content
+from importer.survey.survey_pass import current_inputs
 from importer.workflows.accounts import check_accounts
 from importer.workflows.begin_job import Watch, begin_job, inputs_of, rows_not_sent
 from importer.workflows.open_inputs import (
@@ -189,7 +189,7 @@ class _Importing:
             )
             if not goes_on:
                 return None
-        return product.resumable(same_content(self._sources))
+        return product.resumable(current_inputs(self._sources))
 
     def _check_stop(self) -> None:
         """Raise `StoppedError` if the run is to stop while inputs are copied."""
