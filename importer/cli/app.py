@@ -66,7 +66,7 @@ def _print_versions(ctx: click.Context, _: click.Parameter, asked: bool) -> None
     help="Show the version and exit.",
 )  # fmt: skip
 def cli() -> None:
-    """Import feedback from CSV and Parquet files into ClarityQ.
+    """Import feedback from files, buckets and databases into ClarityQ.
 
     The API key comes from --api-key-file or --api-key-command, from CLARITYQ_API_KEY, from the
     secrets of systemd or a container, or from a prompt. Every option can also be set as

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from importer.errors import InputError
@@ -10,26 +11,41 @@ from importer.jobs.copies import file_of
 from importer.jobs.records import InputFile
 
 
-def changed_inputs(
-    folder: Path, inputs: Iterable[InputFile], same_content: Callable[[InputFile], bool]
-) -> list[str]:
-    """Return the names of the inputs of the job in `folder` that are other ones now.
+def _is_another(_: InputFile) -> bool:
+    return False
 
-    Size and time of modification decide; if only the time differs, `same_content` does. Raises
-    `InputError` for a file that is not there.
+
+@dataclass(frozen=True, slots=True)
+class CurrentInputs:
+    """The inputs that the settings mean now.
+
+    `has_content` tells of one of which only the time of modification differs whether its content
+    is still the same. `names` are those of all of them, None if they are as the job has them.
     """
-    return [
-        file.path
-        for position, file in enumerate(inputs)
-        if not _is_same(file_of(folder, position, file), file, same_content)
-    ]
 
+    has_content: Callable[[InputFile], bool] = _is_another
+    names: Sequence[str] | None = None
 
-def _is_same(path: Path, file: InputFile, same_content: Callable[[InputFile], bool]) -> bool:
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise InputError(f"{file.path}: {error.strerror}") from None
-    if found.st_size != file.size:
-        return False
-    return found.st_mtime_ns == file.modified or same_content(file)
+    def changed_from(self, folder: Path, files: Sequence[InputFile]) -> list[str]:
+        """Return the names of those `files` of the job in `folder` that are other ones now.
+
+        Size and time of modification decide first. Files that have come or gone, such as in a
+        folder, are among them. Raises `InputError` for one that is not there.
+        """
+        known = [file.path for file in files]
+        if self.names is not None and known != [*self.names]:
+            return sorted({*known} ^ {*self.names}) or known
+        return [
+            file.path
+            for position, file in enumerate(files)
+            if not self._is_same(file_of(folder, position, file), file)
+        ]
+
+    def _is_same(self, path: Path, file: InputFile) -> bool:
+        try:
+            found = path.stat()
+        except OSError as error:
+            raise InputError(f"{file.path}: {error.strerror}") from None
+        if found.st_size != file.size:
+            return False
+        return found.st_mtime_ns == file.modified or self.has_content(file)

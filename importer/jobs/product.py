@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from heapq import merge
@@ -22,18 +22,19 @@ from importer.jobs.carry_over import carried_rows, highest_rows, pending_rows
 from importer.jobs.commands import how_to_resume, in_the_way
 from importer.jobs.folders import claim_folder
 from importer.jobs.identity import job_name, product_key
-from importer.jobs.inputs import changed_inputs
+from importer.jobs.inputs import CurrentInputs
 from importer.jobs.job import Job
 from importer.jobs.journal import Journal
 from importer.jobs.journal_create import create_journal
 from importer.jobs.journal_head import check_latest
 from importer.jobs.ledger import LeftOver
 from importer.jobs.product_jobs import ProductJobs, clear_removed, holding
-from importer.jobs.records import CarriedRow, InputFile, JobRecord, JobState, NewJob
+from importer.jobs.records import CarriedRow, JobRecord, JobState, NewJob
 from importer.model import OutcomeKind
 from importer.settings import ImportSettings
 
 _KEY = attrgetter("key")
+_AS_THEY_ARE = CurrentInputs()
 _CLOSED = (JobState.GIVEN_UP, JobState.REPLACED)
 
 
@@ -52,17 +53,17 @@ class Product(ProductJobs):
 
     # The job to resume.
 
-    def resumable(self, same_content: Callable[[InputFile], bool] = lambda _: False) -> Job | None:
+    def resumable(self, now: CurrentInputs = _AS_THEY_ARE) -> Job | None:
         """Open the job that the settings mean, if it has something left to do.
 
-        `same_content` is asked of an input of which only the time of modification has changed.
+        `now` are the inputs that the settings mean.
         Raises `InputChangedError` if the job is unfinished and an input is another now,
         `UnfinishedJobError` if another job is in the way, and `SettingsError` if the rows that are
         to be tried again cannot be.
         """
         job = self.meant()
         if self._settings.retry is not None:
-            return self._retried(job, same_content)
+            return self._retried(job, now)
         if self._settings.job.restart:
             return None
         check_latest(self.jobs_dir, self._name)
@@ -70,8 +71,8 @@ class Product(ProductJobs):
             return None
         if job.state is JobState.UNFINISHED:
             # What has sent nothing is begun anew: today's settings decide what may be sent.
-            return self._unfinished(job, same_content) if job.sent_anything else None
-        return self._not_completed(job, same_content) if job.state is JobState.ENDED else None
+            return self._unfinished(job, now) if job.sent_anything else None
+        return self._not_completed(job, now) if job.state is JobState.ENDED else None
 
     def works_from_copies_in(self) -> Path | None:
         """Return the folder of the job that goes on with the copies of its inputs, if one does.
@@ -100,10 +101,10 @@ class Product(ProductJobs):
         same = (job for job in reversed(self.jobs) if job.name.rpartition("-")[0] == self._name)
         return next(same, None)
 
-    def _unfinished(self, job: JobRecord, same_content: Callable[[InputFile], bool]) -> Job | None:
+    def _unfinished(self, job: JobRecord, now: CurrentInputs) -> Job | None:
         journal = self._journal(job)
         with _closed_after_error(journal):
-            changed = changed_inputs(journal.folder, journal.inputs(), same_content)
+            changed = now.changed_from(journal.folder, journal.inputs())
             if not changed:
                 return self._opened(job, journal)
         journal.close()
@@ -116,9 +117,7 @@ class Product(ProductJobs):
             f"up with --restart, and import the new content from its first row{takes_over}"
         )
 
-    def _not_completed(
-        self, job: JobRecord, same_content: Callable[[InputFile], bool]
-    ) -> Job | None:
+    def _not_completed(self, job: JobRecord, now: CurrentInputs) -> Job | None:
         """Return the job if there are rows that wait for their conversation: just those again.
 
         To begin it anew beside an unfinished one would send all its rows over what is newer.
@@ -128,8 +127,8 @@ class Product(ProductJobs):
             return None
         journal = self._journal(job)
         with _closed_after_error(journal):
-            if not journal.totals().outcomes[OutcomeKind.NOT_COMPLETED] or changed_inputs(
-                journal.folder, journal.inputs(), same_content
+            if not journal.totals().outcomes[OutcomeKind.NOT_COMPLETED] or now.changed_from(
+                journal.folder, journal.inputs()
             ):
                 journal.close()
                 return None
@@ -140,7 +139,7 @@ class Product(ProductJobs):
             journal.try_again([OutcomeKind.NOT_COMPLETED])
             return self._opened(job, journal)
 
-    def _retried(self, job: JobRecord | None, same_content: Callable[[InputFile], bool]) -> Job:
+    def _retried(self, job: JobRecord | None, now: CurrentInputs) -> Job:
         retry = self._settings.retry
         assert retry is not None  # noqa: S101 -- only then is this asked
         if job is None or job.folder is None:
@@ -161,7 +160,7 @@ class Product(ProductJobs):
             )
         journal = self._journal(job)
         with _closed_after_error(journal):
-            if changed := changed_inputs(journal.folder, journal.inputs(), same_content):
+            if changed := now.changed_from(journal.folder, journal.inputs()):
                 raise InputChangedError(
                     f"{', '.join(changed)} changed since the job {job.folder} began: bring the old "
                     "content back to retry, or import the new content with clarityq-import run"

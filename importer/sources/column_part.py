@@ -42,7 +42,7 @@ class ColumnBlock:
         columns: Sequence[pa.StringArray],
         *,
         text: bytes | None = None,
-        line_of: Callable[[int], int] | None = None,
+        line_of: Callable[[int], int | None] | None = None,
         odd: Mapping[int, Row] | None = None,
     ) -> None:
         self.first_seq = first_seq

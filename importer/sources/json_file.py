@@ -6,7 +6,7 @@ import codecs
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -17,6 +17,7 @@ import msgspec
 from importer.common.text import counted
 from importer.errors import InputError
 from importer.settings import ImportSettings, InputFormat
+from importer.settings.groups import Reading
 from importer.sources.cell_text import as_text
 from importer.sources.csv_records import Record
 from importer.sources.location import DAMAGED, open_binary
@@ -36,6 +37,24 @@ _NO_OBJECT = 'this is no JSON object, such as {"conversation_id": "…", "rating
 
 def open_file(path: Path, name: str, settings: ImportSettings) -> JsonSource:
     """Open a file of JSON; see `registry`."""
+    return JsonSource(path, name, _header(path, name), settings)
+
+
+def first_rows(
+    path: Path, name: str, reading: Reading, most: int
+) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """Return the columns and the first rows, at most so many; see `preview`."""
+    del reading  # nothing of it concerns JSON
+    header, rows = _header(path, name), []
+    with closing(_elements(path, name, lambda _: None)) as elements:
+        for _, found in islice(elements, most):
+            members = flattened(found) if isinstance(found, dict) else {}
+            rows.append([as_text(members.get(column)) for column in header])
+    return header, rows
+
+
+def _header(path: Path, name: str) -> list[str]:
+    """Return the members that the first rows have. Raises `InputError` if there is none."""
     holds: dict[str, bool] = {}
     with closing(_elements(path, name, lambda _: None)) as elements:
         for _, found in islice(elements, _HEADER_ROWS):
@@ -46,12 +65,13 @@ def open_file(path: Path, name: str, settings: ImportSettings) -> JsonSource:
         raise InputError(f"{name} holds no JSON object in its first {_HEADER_ROWS:,} rows")
     # An object that is null in some rows is no column beside its members.
     parents = {member[: dot.start()] for member in holds for dot in _DOT.finditer(member)}
-    header = [member for member, something in holds.items() if something or member not in parents]
-    return JsonSource(path, name, header, settings)
+    return [member for member, something in holds.items() if something or member not in parents]
 
 
-def flattened(found: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flattened(found: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return the members of an object by their names; those within others have dotted ones."""
+    if not prefix and dict not in map(type, found.values()):
+        return found
     members: dict[str, Any] = {}
     for key, value in found.items():
         if isinstance(value, dict) and value:

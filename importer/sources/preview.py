@@ -17,7 +17,7 @@ from importer.settings.groups import Reading
 from importer.sources.csv_records import KEEP_BYTES, RecordReader
 from importer.sources.csv_sample import Sample
 from importer.sources.location import DAMAGED, check_is_text, open_binary
-from importer.sources.registry import check_file, format_of
+from importer.sources.registry import check_file, format_of, reader_of
 
 _UTF8 = "utf-8-sig"
 #: What a file of one byte for a letter most likely is, if it is not UTF-8.
@@ -44,7 +44,9 @@ def preview(path: Path, reading: Reading) -> Preview:
     if found is InputFormat.PARQUET:
         return _parquet(path)
     if found is not InputFormat.CSV:
-        raise InputError(f"{path}: a draft is made from CSV and Parquet, not from {found}")
+        module = reader_of(found, str(path))
+        header, rows = module.first_rows(path, str(path), reading, _MOST_ROWS)
+        return Preview([trimmed(name) for name in header], rows, None)
     stream, raw = open_binary(path, str(path))
     try:
         with raw, stream:

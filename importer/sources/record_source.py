@@ -10,11 +10,14 @@ from pathlib import Path
 
 from importer.model import Row
 from importer.settings import ImportSettings, InputFormat
-from importer.sources.base import Original, Part, RowPart, left_over_encoding
-from importer.sources.columns import find_columns
+from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart, left_over_encoding
+from importer.sources.columns import CELLS, find_columns
 from importer.sources.csv_records import Record
 from importer.sources.csv_rows import RowMaker
 from importer.sources.noticed import Noticed
+
+#: Rows that are turned into columns together.
+_BLOCK_ROWS = 2000
 
 
 class RecordSource(ABC):
@@ -33,6 +36,7 @@ class RecordSource(ABC):
         mapping = settings.mapping
         places = find_columns(name, header, mapping.columns, mapping.newest_by)
         self._make = RowMaker(header, places, "utf-8", mapping.nulls)
+        self._no_fields = [""] * len(header)
         self._rows = 0
 
     @abstractmethod
@@ -56,8 +60,43 @@ class RecordSource(ABC):
                 yield batch
 
     def parts(self, first_seq: int, size: int) -> Iterator[Part]:
-        """Yield all rows; see `RowSource`."""
-        return map(RowPart, self.batches(first_seq, size))
+        """Yield all rows, of a large file by column; see `RowSource`."""
+        if self.path.stat().st_size < BY_COLUMN_FROM:
+            yield from map(RowPart, self.batches(first_seq, size))
+            return
+        self._rows, self._make.noticed = 0, Noticed()
+        with contextlib.closing(self.records()) as records:
+            while some := list(islice(records, _BLOCK_ROWS)):
+                seq = first_seq + self._rows
+                self._rows += len(some)
+                yield self._part(some, seq)
+
+    def _part(self, records: Sequence[Record], seq: int) -> Part:
+        from importer.sources.column_part import ColumnBlock  # noqa: PLC0415 -- loads numpy
+        from importer.sources.noticing import emptied, see_columns  # noqa: PLC0415 -- as above
+        from importer.sources.plain import empty_cells, strings  # noqa: PLC0415 -- as above
+
+        make = self._make
+        odd = {
+            place: next(make.rows([record], seq + place))
+            for place, record in enumerate(records)
+            if record.problem is not None
+        }
+        fields = [
+            record.fields if record.problem is None else self._no_fields for record in records
+        ]
+        try:
+            columns = [
+                strings([cells[make.places[field]] for cells in fields])
+                if field in make.places
+                else empty_cells(len(records))
+                for field in CELLS
+            ]
+        except UnicodeEncodeError:  # the row maker tells which row is no text
+            return RowPart(list(make.rows(records, seq)))
+        columns[1:3] = [emptied(column, make.nulls) for column in columns[1:3]]
+        see_columns(make.noticed, columns[0], columns[2])
+        return ColumnBlock(seq, columns, line_of=lambda place: records[place].line, odd=odd)
 
     def originals(self, numbers: Iterable[int]) -> Iterator[Original]:
         """Yield the rows with these numbers; see `RowSource`."""

@@ -25,8 +25,8 @@ from importer.sources.location import FileKind, kind_of, name_within
 class FormatEntry(NamedTuple):
     """A format of files: how one is known, and which module opens it.
 
-    The module has `open_file(path, name, settings) -> RowSource`; `extra` is what is to be
-    installed for it.
+    The module has `open_file(path, name, settings) -> RowSource`, and `first_rows` unless
+    `preview` knows the format itself; `extra` is what is to be installed for it.
     """
 
     format: InputFormat
@@ -58,10 +58,14 @@ def open_source(path: Path, settings: ImportSettings, name: str | None = None) -
     name = name or str(path)
     check_file(path, name)
     meant = format_of(path, name, settings.reading.format)
-    entry = next(entry for entry in FORMATS if entry.format is meant)
-    module = load(entry.module, entry.extra, name)
-    source: RowSource = module.open_file(path, name, settings)
+    source: RowSource = reader_of(meant, name).open_file(path, name, settings)
     return source
+
+
+def reader_of(meant: InputFormat, name: str) -> ModuleType:
+    """Return the module that reads a format. Raises `InputError` if its extra is missing."""
+    entry = next(entry for entry in FORMATS if entry.format is meant)
+    return load(entry.module, entry.extra, name)
 
 
 def load(module: str, extra: str, name: str) -> ModuleType:
@@ -143,6 +147,11 @@ def _inner_ending(name: str) -> str:
     if path.suffix.lower() in _COMPRESSION_ENDINGS:
         path = path.with_suffix("")
     return path.suffix.lower()
+
+
+def has_known_ending(name: str) -> bool:
+    """Return whether the name of a file tells its format."""
+    return _inner_ending(name) in _BY_ENDING
 
 
 def format_of(path: Path, name: str, given: InputFormat | None) -> InputFormat:

@@ -6,6 +6,7 @@ The sheet is held in memory as long as it is read.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum
@@ -13,6 +14,7 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, Shee
 from importer.common.text import shell_word, trimmed
 from importer.errors import InputError
 from importer.settings import ImportSettings, InputFormat
+from importer.settings.groups import Reading
 from importer.sources.cell_text import as_text
 from importer.sources.csv_records import Record
 from importer.sources.location import known_kind
@@ -24,12 +26,25 @@ _SURPLUS = "there is something to the right of the last column"
 def open_file(path: Path, name: str, settings: ImportSettings) -> WorkbookSource:
     """Open a workbook; see `registry`."""
     sheet = _sheet(path, name, settings.reading.sheet)
+    return WorkbookSource(path, name, _header(sheet, name), settings, sheet.name)
+
+
+def first_rows(
+    path: Path, name: str, reading: Reading, most: int
+) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """Return the columns and the first rows, at most so many; see `preview`."""
+    sheet = _sheet(path, name, reading.sheet)
+    return _header(sheet, name), [cells for _, cells in islice(_rows(sheet), 1, 1 + most)]
+
+
+def _header(sheet: CalamineSheet, name: str) -> list[str]:
+    """Return the columns. Raises `InputError` if there is none."""
     _, header = next(_rows(sheet), (1, []))
     while header and not trimmed(header[-1]):
         header = header[:-1]
     if not header:
         raise InputError(f"{name}: the sheet {sheet.name!r} is empty")
-    return WorkbookSource(path, name, header, settings, sheet.name)
+    return header
 
 
 class WorkbookSource(RecordSource):

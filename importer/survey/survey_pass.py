@@ -19,6 +19,7 @@ from importer.feedback.newest import OLDEST, NewestBy
 from importer.feedback.normalise import COMMENT_LIMIT, Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.jobs.folders import is_job_name
+from importer.jobs.inputs import CurrentInputs
 from importer.jobs.keys import key_of, rank_number
 from importer.jobs.records import CarriedRow, InputFile
 from importer.model import Feedback, OutcomeKind, Reason, Row
@@ -107,18 +108,15 @@ def survey_inputs(
     )  # fmt: skip
 
 
-def same_content(sources: Iterable[RowSource]) -> Callable[[InputFile], bool]:
-    """Return what tells whether an input has the content still that a survey has found in it.
-
-    Raises `InputError` if it cannot be read.
-    """
+def current_inputs(sources: Sequence[RowSource]) -> CurrentInputs:
+    """Return the inputs as they are now; to compare their content raises `InputError`."""
     by_name = {recorded_name(source): source for source in sources}
 
-    def is_same(file: InputFile) -> bool:
+    def has_content(file: InputFile) -> bool:
         parts = by_name[file.path].parts(1, BATCH_ROWS)
         return _folded(b"".join(part.digest() for part in parts)) == file.digest
 
-    return is_same
+    return CurrentInputs(has_content, [recorded_name(source) for source in sources])
 
 
 def _folded(blocks: bytes | bytearray) -> str:

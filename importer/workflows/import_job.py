@@ -19,7 +19,6 @@ from importer.clarityq.api_key import ApiKey
 from importer.clarityq.rotating_client import RotatingClient
 from importer.common.durations import format_duration
 from importer.common.row_set import RowSet
-from importer.common.text import counted
 from importer.engine.clock import Clock
 from importer.engine.control import Control
 from importer.engine.progress import Observer
@@ -27,7 +26,6 @@ from importer.engine.reader import Input, read_rows
 from importer.engine.resume import ResumeState
 from importer.engine.run import Run
 from importer.errors import (
-    AccountingError,
     ImporterError,
     InputError,
     JobHeldError,
@@ -37,7 +35,6 @@ from importer.errors import (
 from importer.jobs.commands import Again
 from importer.jobs.job import Job
 from importer.jobs.product import Product, hold_product
-from importer.jobs.records import Totals
 from importer.model import OutcomeKind, Rank, Reason, RunEnd, exit_code
 from importer.reporting.endings import next_steps
 from importer.reporting.left_overs import write_left_over_files
@@ -47,7 +44,8 @@ from importer.settings import ImportSettings
 from importer.sources.base import RowSource
 from importer.sources.copies import CopyWatch
 from importer.survey.progress import SurveyProgress, SurveyStoppedError
-from importer.survey.survey_pass import same_content
+from importer.survey.survey_pass import current_inputs
+from importer.workflows.accounts import check_accounts
 from importer.workflows.begin_job import Watch, begin_job, inputs_of, rows_not_sent
 from importer.workflows.open_inputs import (
     copies_to_go_on_with,
@@ -191,7 +189,7 @@ class _Importing:
             )
             if not goes_on:
                 return None
-        return product.resumable(same_content(self._sources))
+        return product.resumable(current_inputs(self._sources))
 
     def _check_stop(self) -> None:
         """Raise `StoppedError` if the run is to stop while inputs are copied."""
@@ -288,7 +286,7 @@ def _conclude(
     Returns the summary, and what is wrong with the report, which does not change how a run ends.
     """
     totals = job.journal.totals(to_do=True)
-    _check_accounts(totals, resumed.totals.settled, run)
+    check_accounts(totals, resumed.totals.settled, run)
     end, message = run.control.end or RunEnd.FINISHED, run.control.message
     if end is RunEnd.FINISHED and totals.outcomes[OutcomeKind.PENDING]:
         end, message = RunEnd.LIMIT, "the conversations of --limit are done"
@@ -316,24 +314,3 @@ def _conclude(
     in_doubt = ((row.feedback.seq, row.feedback.conversation_id) for row in run.in_doubt())
     job.journal.end_run(now, end, message, in_doubt)
     return summary, problem
-
-
-def _check_accounts(totals: Totals, settled_before: int, run: Run) -> None:
-    """Raise `AccountingError` unless every row that was read is accounted for.
-
-    The journal's count, the run's own and the queue's are taken independently of each other.
-    """
-    pending = totals.outcomes[OutcomeKind.PENDING]
-    finished = run.control.end is None and not run.has_reached_limit
-    if (
-        run.admitted != run.recorded + run.outstanding
-        or totals.settled != settled_before + run.recorded
-        or pending < run.outstanding
-        or (finished and pending)
-    ):
-        raise AccountingError(
-            f"the outcomes do not add up: {counted(totals.rows, 'row')}, {totals.settled} done, "
-            f"{settled_before} of them before this run, {run.admitted} admitted, {run.recorded} "
-            f"recorded, {run.outstanding} outstanding. This is a defect of the importer; please "
-            "report it. The journal is kept"
-        )

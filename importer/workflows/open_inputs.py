@@ -17,6 +17,7 @@ from importer.settings import ImportSettings
 from importer.settings.places import STANDARD_INPUT, FrameAddress, SourceAddress
 from importer.sources.base import RowSource
 from importer.sources.copies import CopyWatch, open_copy, remove_copy, take_copy
+from importer.sources.folder import files_of
 from importer.sources.registry import open_source
 
 _NO_WATCH = CopyWatch()
@@ -32,15 +33,16 @@ def open_inputs(
     """
     _check_single(settings)
     with ExitStack() as stack:
-        sources = []
+        sources: list[RowSource] = []
         for number, place in enumerate(settings.reading.inputs, start=1):
             if isinstance(place, SourceAddress):
                 assert folder is not None  # noqa: S101 -- see above
-                source = _opened_copy(place, number, folder, settings, watch)
+                found = [_opened_copy(place, number, folder, settings, watch)]
             else:
-                source = open_source(place, settings)
-            stack.callback(source.close)
-            sources.append(source)
+                found = _opened_files(place, settings)
+            for source in found:
+                stack.callback(source.close)
+            sources += found
         stack.pop_all()
     return sources
 
@@ -56,7 +58,8 @@ def open_inputs_of(product: Product, settings: ImportSettings, watch: CopyWatch)
     if folder is None:
         for place in settings.reading.inputs:  # what is wrong with these is known before a copy
             if isinstance(place, Path):
-                open_source(place, settings).close()
+                for source in _opened_files(place, settings):
+                    source.close()
         product.check_sequence()
         folder = product.claim_folder()
         folder = copies_folder(folder)
@@ -83,6 +86,10 @@ def copies_to_go_on_with(product: Product, settings: ImportSettings) -> Path | N
                 "read again: import it anew with --restart"
             )
     return copies
+
+
+def _opened_files(place: Path, settings: ImportSettings) -> list[RowSource]:
+    return [open_source(file, settings) for file in files_of(place, settings.reading.format)]
 
 
 def _opened_copy(

@@ -17,7 +17,6 @@ from importer.common.text import counted
 from importer.errors import ExitCode, JobHeldError
 from importer.feedback.body import BodyCoder
 from importer.jobs.identity import product_key
-from importer.jobs.inputs import changed_inputs
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import Product, hold_product
 from importer.jobs.records import CarriedRow, JobRecord, JobState, Line, Unsure
@@ -28,7 +27,7 @@ from importer.sources.copies import CopyWatch
 from importer.survey.findings import Findings
 from importer.survey.plan import Plan
 from importer.survey.progress import SurveyProgress
-from importer.survey.survey_pass import same_content
+from importer.survey.survey_pass import current_inputs
 from importer.workflows.begin_job import Earlier, Watch, prospect
 from importer.workflows.open_inputs import copies_to_go_on_with, open_inputs
 
@@ -179,7 +178,7 @@ def _resumed(
         return None
     with JournalReader(job.folder) as journal:
         left = _left(job, journal)
-        if not left or changed_inputs(job.folder, journal.inputs(), same_content(sources)):
+        if not left or current_inputs(sources).changed_from(job.folder, journal.inputs()):
             return None
         return Resumed(job.name, journal.totals().rows, left)
 

@@ -19,7 +19,10 @@ try:
 finally:
     print("loaded:", *sys.modules)
 """
-HEAVY = ["numpy", "opentelemetry", "pandas", "prometheus_client", "pyarrow", "rich.live"]
+HEAVY = [
+    "numpy", "obstore", "opentelemetry", "pandas", "prometheus_client", "pyarrow",
+    "python_calamine", "rich.live", "sqlalchemy",
+]  # fmt: skip
 SERVER = ["aiohttp.web", "importer.sandbox.server"]
 
 

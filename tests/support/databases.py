@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own, on a socket and a port of loopback, where it is installed."""
+"""Database servers of one's own, on a port of loopback, where they are installed."""
 
 import os
 import pwd
@@ -6,13 +6,14 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-#: Its superuser; as root a server does not start, so another user of the machine runs it.
+#: Who may do all in them.
 USER = "importer"
 PASSWORD = "pass-w0rd-of-the-test"
 
@@ -22,6 +23,12 @@ def _binaries() -> Path:
     if not found:
         pytest.skip("PostgreSQL is not installed")
     return found[-1].parent
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -39,9 +46,7 @@ def postgresql() -> Iterator[str]:
             pytest.skip("there is no user to run PostgreSQL as")
         shutil.chown(folder, user)
         shutil.chown(secret, user)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
 
     def run(*words: str) -> None:
         subprocess.run(words, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
@@ -58,4 +63,41 @@ def postgresql() -> Iterator[str]:
         finally:
             run(str(binaries / "pg_ctl"), "-D", data, "-m", "immediate", "stop")
     finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def mariadb() -> Iterator[str]:
+    """Run a MariaDB server until the block is left; yield its address, with the password."""
+    server, installer = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
+    if server is None or installer is None or not shutil.which("my_print_defaults"):
+        pytest.skip("MariaDB is not installed")
+    port, root = _free_port(), ["--user=root"] if os.geteuid() == 0 else []
+    folder = Path(tempfile.mkdtemp(prefix="maria-"))
+    data = f"--datadir={folder}/data"
+    start = folder / "start.sql"
+    start.write_text(
+        f"CREATE USER '{USER}'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';\n"
+        f"GRANT ALL ON *.* TO '{USER}'@'127.0.0.1';\n"
+    )
+    install = [installer, "--no-defaults", data, *root, "--skip-test-db"]
+    process = None
+    try:
+        subprocess.run(install, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [server, "--no-defaults", data, *root, f"--port={port}", f"--init-file={start}",
+             "--bind-address=127.0.0.1", f"--socket={folder}/socket", f"--pid-file={folder}/pid",
+             "--skip-name-resolve"],
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        for _ in range(600):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            assert process.poll() is None, "MariaDB does not start"
+            time.sleep(0.05)
+        yield f"mariadb://{USER}:{PASSWORD}@127.0.0.1:{port}/mysql"
+    finally:
+        if process is not None:
+            process.terminate()
+            process.wait()
         shutil.rmtree(folder, ignore_errors=True)

@@ -50,7 +50,8 @@ def doctor(
     asked for. The output holds no secret: paste it into a bug report. Exit code 0: all is fine.
     1: something to look at. 2: a run would fail.
     """
-    from importer.workflows.doctor import Patient, examine  # noqa: PLC0415 -- --help does without
+    from importer.sources.folder import files_of  # noqa: PLC0415 -- --help does without
+    from importer.workflows.doctor import Patient, examine  # noqa: PLC0415
 
     values = given(options)
     key = build(KeySource, values)
@@ -60,7 +61,9 @@ def doctor(
         pacing=build(Pacing, values),
         job=build(JobRules, values),
         exports=build(Exports, values),
-        inputs=[place for place in inputs if isinstance(place, Path)],
+        inputs=[
+            file for place in inputs if isinstance(place, Path) for file in files_of(place, None)
+        ],
         files=files_read(ctx),
         variables=sorted(name for name in os.environ if name.startswith(PREFIX)),
         find_key=partial(find_key, key),

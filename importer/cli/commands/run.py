@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     cls=ToldCommand,
     epilog=examples(
         "run ratings.csv --product-id 7d0f… --ratings thumbs",
-        "run old.csv.gz new.parquet --product-id 7d0f… --rate 50 --max-failures 1%",
+        "run old.csv.gz s3://exports/new.parquet --product-id 7d0f… --rate 50 --max-failures 1%",
         "run ratings.csv --product-id 7d0f… --sandbox --fault 5xx=1%",
     ),
 )
@@ -75,9 +75,10 @@ if TYPE_CHECKING:
 @CONFIG
 @click.pass_context
 def run(ctx: click.Context, /, inputs: tuple[Place, ...], **options: Any) -> ExitCode:
-    """Import the rows of CSV and Parquet files, in the order given, as one job.
+    """Import the rows of files and other sources, in the order given, as one job.
 
-    The same command on the same files resumes an unfinished job.
+    An INPUT is a file, a folder, an address, or - for standard input. The same command on the same
+    inputs resumes an unfinished job.
     """
     values = {**given(options), "inputs": inputs}
     with failure_told(values):

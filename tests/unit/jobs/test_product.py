@@ -18,6 +18,7 @@ from importer.errors import (
 )
 from importer.jobs import product as product_module
 from importer.jobs.identity import product_key
+from importer.jobs.inputs import CurrentInputs
 from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.keys import key_of
 from importer.jobs.ledger import Ledger
@@ -107,12 +108,12 @@ def test_content_decides_if_only_the_time_of_an_input_has_changed(desk: Desk, sa
 
     with desk.hold() as product:
         if same:
-            job = product.resumable(same_content)
+            job = product.resumable(CurrentInputs(same_content))
             assert job is not None
             job.close()
         else:
             with pytest.raises(InputChangedError, match=r"a\.csv changed since"):
-                product.resumable(same_content)
+                product.resumable(CurrentInputs(same_content))
     assert asked == [str(path)]
 
 

@@ -18,7 +18,7 @@ from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
 from importer.sources.copies import CopyWatch, open_copy, take_copy
 from tests.support.data import PRODUCT, conversation
-from tests.support.databases import PASSWORD, postgresql
+from tests.support.databases import PASSWORD, mariadb, postgresql
 
 sqlalchemy = pytest.importorskip("sqlalchemy")
 
@@ -147,3 +147,33 @@ def test_postgresql_gives_rows_as_they_come_and_is_not_changed(server: str, tmp_
     with pytest.raises(InputError, match="password authentication failed") as raised:
         copied(server.replace(PASSWORD, "an0ther-word"), "SELECT 1", tmp_path)
     assert "an0ther-word" not in str(raised.value)
+
+
+@pytest.mark.slow
+def test_mariadb_gives_rows_as_they_come(tmp_path: Path) -> None:
+    pytest.importorskip("pymysql")
+    with mariadb() as address:
+        sql = "SELECT uuid() AS conversation_id, '100% ü' AS comment, seq AS n FROM seq_1_to_{}"
+        _, rows, originals = copied(address, sql.format(ROWS), tmp_path)
+        assert len(rows) == ROWS
+        assert originals[-1][1:] == ["100% ü", str(ROWS)]
+        (tmp_path / "1-query.rows.parquet").unlink()
+        with pytest.raises(InputError, match="Access denied") as raised:
+            copied(address.replace(PASSWORD, "an0ther-word"), "SELECT 1", tmp_path)
+        assert "an0ther-word" not in str(raised.value)
+
+
+@pytest.mark.slow
+def test_duckdb_is_opened_for_reading_only(tmp_path: Path) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    pytest.importorskip("duckdb_engine")
+    with duckdb.connect(str(tmp_path / "there.duckdb")) as database:
+        database.execute(
+            "CREATE TABLE f AS SELECT uuid() AS conversation_id, 'x' AS comment FROM range(12345)"
+        )
+    address = f"duckdb:///{tmp_path}/there.duckdb"
+    _, rows, _ = copied(address, "SELECT * FROM f WHERE comment LIKE '%x'", tmp_path)
+    assert len(rows) == ROWS
+    (tmp_path / "1-query.rows.parquet").unlink()
+    with pytest.raises(InputError, match="read-only"):
+        copied(address, "DROP TABLE f", tmp_path)

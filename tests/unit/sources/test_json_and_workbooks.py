@@ -18,7 +18,9 @@ from importer.settings import ImportSettings
 from importer.sources.base import RowSource
 from importer.sources.cell_text import as_text
 from importer.sources.registry import open_source
+from importer.workflows.draft import draft_for
 from tests.support.data import PRODUCT, conversation
+from tests.support.kinds import write_kind
 
 ID = conversation(1)
 
@@ -184,3 +186,14 @@ def test_a_missing_extra_is_one_line_with_the_command(
     monkeypatch.delitem(sys.modules, "importer.sources.workbook", raising=False)
     with pytest.raises(InputError, match=r"pip install 'clarityq-importer\[excel\]'$"):
         opened(path)
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".xlsx"])
+def test_options_are_drafted_from_what_they_hold(tmp_path: Path, ending: str) -> None:
+    rows = [(conversation(n), str(n % 5 + 1), f"fine {n}") for n in range(20)]
+    path = write_kind(ending, tmp_path / "in", ("Conv UUID", "stars", "Free text"), rows)
+    draft = draft_for(ImportSettings.of(inputs=[path], product_id=PRODUCT))
+    assert draft.columns == {
+        "conversation_id": "Conv UUID", "rating": "stars", "comment": "Free text",
+    }  # fmt: skip
+    assert draft.preset == "stars"

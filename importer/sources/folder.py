@@ -1,0 +1,54 @@
+"""The files that a folder or a pattern stands for, in sorted order.
+
+As Spark and its like write them: parts in folders within folders, beside files that only tell that
+all is there.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from importer.errors import InputError
+from importer.settings import InputFormat
+from importer.sources.registry import has_known_ending
+
+_WILD = "*?["
+
+
+def files_of(path: Path, given: InputFormat | None) -> list[Path]:
+    """Return the files that a path stands for: itself, unless it is a folder or a pattern.
+
+    Passed over are hidden files, those whose name begins with `_`, empty ones, and, unless their
+    format is `given`, those whose name tells no format. Raises `InputError` if none is left.
+    """
+    if path.is_dir():
+        found = sorted(_within(path))
+    elif any(sign in str(path) for sign in _WILD) and not path.exists():
+        found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207
+        found = [one for one in found if one.is_file()]
+        if not found:
+            raise InputError(f"{path}: no file has such a name")
+        return found
+    else:
+        return [path]
+    files = [one for one in found if given is not None or has_known_ending(one.name)]
+    return files or [path]  # of which is told what it holds
+
+
+def _within(folder: Path) -> Iterator[Path]:
+    try:
+        for where, folders, names in os.walk(folder, onerror=_raised):
+            folders[:] = [name for name in folders if not name.startswith((".", "_"))]
+            for name in names:
+                file = Path(where, name)
+                if not name.startswith((".", "_")) and file.stat().st_size:
+                    yield file
+    except OSError as error:
+        raise InputError(f"{error.filename or folder}: {error.strerror}") from None
+
+
+def _raised(error: OSError) -> None:
+    raise error
