@@ -39,7 +39,7 @@ def exceeded_limit(
             f"{plan.changed:,} of {counted(plan.known, 'conversation')} whose feedback is known "
             f"would lose some of it, more than --max-changes {most} allows"
         )
-    if plan is None or rules.no_history_check:
+    if plan is None or rules.no_history_check or findings.has_left_overs:
         return None
     unlike = how_unlike(Figures.of(findings, plan), before)
     return unlike and f"the data is unlike that of the product's last jobs: {unlike}"

@@ -123,6 +123,11 @@ class Findings:
         )
 
     @property
+    def has_left_overs(self) -> bool:
+        """Return whether an input is a left-over file: what it holds is unlike any export."""
+        return any("job" in one.columns for one in self.inputs)
+
+    @property
     def rejected(self) -> int:
         """Return the number of rows that would be rejected."""
         return sum(problem.rows for problem in self.problems.values())

@@ -140,7 +140,7 @@ def begin_job(
         new = NewJob(
             inputs=survey.inputs,
             rows=survey.last_seq,
-            facts={FIGURES: Figures.of(survey.findings, plan).pack()},
+            facts=_compared_later(survey.findings, plan),
             survey=json.dumps(survey.findings.as_json()),
             not_sent=plan.not_sent,
             ranked=survey.ranked(product.next_number),
@@ -149,6 +149,11 @@ def begin_job(
             replaces=found.replaces,
         )
         return product.begin(new), found.limit
+
+
+def _compared_later(findings: Findings, plan: Plan) -> dict[str, str]:
+    """Return what later jobs are compared with."""
+    return {} if findings.has_left_overs else {FIGURES: Figures.of(findings, plan).pack()}
 
 
 def _to_be_sent(inputs: Sequence[Input], plan: Plan) -> Iterator[Feedback]:

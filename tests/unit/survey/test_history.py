@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from importer.settings.groups import AbortRules
+from importer.survey.data_limits import exceeded_limit
+from importer.survey.findings import Findings, Understanding
 from importer.survey.history import FEWEST_JOBS, Figures, how_unlike
+from importer.survey.plan import Plan
 
 
 def figures(rows: int = 10_000, rejected: float = 0.01, positive: float = 0.7) -> Figures:
@@ -52,6 +56,16 @@ def test_with_fewer_than_five_jobs_nothing_is_told() -> None:
 
 def test_one_odd_job_among_the_last_makes_nothing_usual() -> None:
     assert how_unlike(figures(positive=1.0), [*USUAL, figures(positive=1.0)]) is not None
+
+
+def test_a_left_over_file_is_unlike_every_export_and_may_be_sent() -> None:
+    columns = {"conversation_id": "conversation_id", "rating": "rating"}
+    for more, is_stopped in (({}, True), ({"job": "job"}, False)):
+        input_ = Understanding("in.csv", "csv", ",", "utf-8", {**columns, **more}, [])
+        findings = Findings(inputs=[input_], rows=3, valid=3, positive=3)
+        plan = Plan({}, is_compared=False)
+        found = exceeded_limit(AbortRules(), findings, plan, USUAL)
+        assert (found is not None) == is_stopped
 
 
 def test_an_empty_export_is_not_unlike_others() -> None:
