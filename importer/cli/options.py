@@ -4,9 +4,8 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from glob import glob
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
 
@@ -26,7 +25,7 @@ from importer.settings.derive import build, options_of
 from importer.settings.groups import JobRules
 from importer.settings.kinds import CA_FILE, FLAG, PATH, Kind
 from importer.settings.option import REQUIRED, Group, Option, option
-from importer.settings.places import Place, has_password, read_place
+from importer.settings.places import has_password, read_place
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -232,32 +231,7 @@ def _details(group: type[Group], declared: Option) -> dict[str, Any]:
     return {**details, "type": kind_of_value, "metavar": kind.metavar}
 
 
-def files_of(name: str) -> list[str]:
-    """Return the files that a name or a pattern means, in the order of their names.
-
-    A pattern that no file has is returned as it is: it is told of as a missing file.
-    """
-    if os.path.lexists(name):
-        return [name]
-    return sorted(glob(name)) or [name]  # noqa: PTH207 -- Path has none for any path
-
-
-def _with_patterns(
-    ctx: click.Context,  # noqa: ARG001 -- as click calls it
-    param: click.Parameter,  # noqa: ARG001
-    places: Sequence[Place],
-) -> tuple[Place, ...]:
-    """Return the places, and for a pattern its files: not everything that starts us is a shell."""
-    return tuple(
-        found
-        for place in places
-        for found in (map(Path, files_of(str(place))) if isinstance(place, Path) else [place])
-    )
-
-
-INPUTS = click.argument(
-    "inputs", nargs=-1, type=InputName(), metavar="INPUT...", callback=_with_patterns
-)
+INPUTS = click.argument("inputs", nargs=-1, type=InputName(), metavar="INPUT...")
 JOBS_DIR = options_from(JobRules, only=("jobs_dir",))
 
 

@@ -178,17 +178,6 @@ def test_a_run_names_its_configuration_and_a_found_one_gets_no_key(clean: Path) 
         assert way in refused.stderr
 
 
-def test_a_pattern_means_its_files_also_where_no_shell_has_put_them_in(tmp_path: Path) -> None:
-    for name in ("b", "a"):
-        write_csv(tmp_path / f"{name}-1.csv", [(conversation(1), "", name)])
-    done = run("run", "[ab]-*.csv", "--product-id", PRODUCT, "--sandbox")
-    assert done.returncode == 0, done.stderr
-    (kept,) = (tmp_path / "clarityq-jobs").glob("a-1-*/summary.json")
-    summary = json.loads(kept.read_text("utf-8"))
-    assert [Path(path).name for path in summary["inputs"]] == ["a-1.csv", "b-1.csv"]
-    assert "none-*.csv: No such file" in run("check", "none-*.csv").stderr
-
-
 def test_json_output_is_one_object_a_line(clean: Path) -> None:
     done = run("run", str(clean), "--product-id", PRODUCT, "--sandbox", "--log-format", "json")
     events = [json.loads(line) for line in done.stderr.splitlines()]

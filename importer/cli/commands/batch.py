@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from glob import glob
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,15 +18,7 @@ from importer.cli.config_file import CONFIG, config_arguments, files_read, read_
 from importer.cli.console import messages, outcome_counts, output, plain
 from importer.cli.defects import explained
 from importer.cli.help import command, examples
-from importer.cli.options import (
-    RUN_GROUPS,
-    Display,
-    KeySource,
-    PathName,
-    Request,
-    files_of,
-    options_from,
-)
+from importer.cli.options import RUN_GROUPS, Display, KeySource, PathName, Request, options_from
 from importer.errors import ExitCode, ImporterError, SettingsError
 from importer.jobs.commands import NOT_OF_LEFT_OVERS, Again
 from importer.reporting.summary import Summary
@@ -142,7 +135,8 @@ def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
 
 def _files(patterns: object) -> Iterator[str]:
     for pattern in map(str, patterns if isinstance(patterns, list) else [patterns]):
-        yield from files_of(pattern)
+        # A pattern that nothing matches is named as a missing file.
+        yield from sorted(glob(pattern)) or [pattern]  # noqa: PTH207 -- Path has none for any path
 
 
 def _print(ended: list[_Ended]) -> None:
