@@ -10,6 +10,7 @@ import random
 import shutil
 import tempfile
 import uuid
+from contextlib import chdir
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -23,7 +24,7 @@ from importer.sandbox.faults import Faults
 from importer.survey.progress import SurveyProgress
 from importer.workflows.figures import Speed, start_line
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).resolve().parent
 _ROWS = 40_000
 _BAD_DAY = ["not-completed=2%:4s", "5xx=0.5%", "429=0.5%", "in-error=0.05%", "latency=5ms"]
 
@@ -57,27 +58,27 @@ def _write_ratings(path: Path) -> None:
     with path.open("w") as file:
         file.write("conversation_id,rating,comment\n")
         for number in range(_ROWS):
-            word = "meh" if number % 997 == 0 else dice.choice(["up", "up", "down"])
-            file.write(f"{uuid.UUID(int=dice.getrandbits(128), version=4)},{word},\n")
+            word = dice.choice(["POSITIVE", "POSITIVE", "NEGATIVE"])
+            word = "meh" if number % 997 == 0 else word
+            comment = "" if number % 5 else "It helped."
+            file.write(f"{uuid.UUID(int=dice.getrandbits(128), version=4)},{word},{comment}\n")
 
 
 def main() -> None:
     """Run the import, and draw it and its report."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, chdir(name):
         folder = Path(name)
-        _write_ratings(folder / "ratings.csv")
+        _write_ratings(Path("ratings.csv"))
         settings = ImportSettings.of(
-            inputs=[folder / "ratings.csv"],
+            inputs=["ratings.csv"],
             product_id="00000000-0000-4000-8000-000000000001",
             sandbox=True,
-            ratings="thumbs",
             defer_first=1.0,
-            jobs_dir=folder / "jobs",
         )
         keeper = _Keeper()
         summary = run_import_blocking(settings, faults=Faults.parse(_BAD_DAY), observers=[keeper])
         keeper.console.save_svg(str(_HERE / "run.svg"), title="clarityq-import run")
-        report = shutil.copy(summary.folder / REPORT_NAME, folder / REPORT_NAME)
+        report = shutil.copy(summary.folder / REPORT_NAME, folder)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=shutil.which("chromium"), args=["--no-sandbox"]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from importer.common.durations import format_duration
 from importer.common.files import atomic_write
-from importer.errors import JournalError
+from importer.errors import ExitCode, JournalError
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.model import Moment, RunEnd
 from importer.reporting.charts import (
@@ -90,8 +90,16 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "inputs": history.inputs(),
         "settings": described_settings(settings),
         "by_default": settings_by_default(settings),
-        "RunEnd": RunEnd,
+        "mood": _mood(summary),
     }
+
+
+def _mood(summary: Summary) -> str:
+    """Return in which colour the verdict stands; see `style.css.j2`."""
+    if summary.exit_code is ExitCode.OK:
+        return "good"
+    as_wanted = summary.end in (RunEnd.FINISHED, RunEnd.TIME_BOX, RunEnd.LIMIT)
+    return "warn" if as_wanted else "bad"
 
 
 def _runs(

@@ -7,6 +7,7 @@ from importer.reporting.charts import FEWEST_MOMENTS, Chart, over_time
 from importer.reporting.pages import page_of
 from importer.reporting.standing import Standing
 from importer.reporting.wording import MEANINGS
+from importer.settings import SANDBOX
 
 
 def status_page(standing: Standing, *, seconds: int) -> str:
@@ -17,6 +18,7 @@ def status_page(standing: Standing, *, seconds: int) -> str:
         "status.html.j2",
         {
             "standing": standing,
+            "is_rehearsal": standing.service == SANDBOX,
             "figures": figures,
             "meanings": MEANINGS,
             "charts": _charts(moments) if len(moments) >= FEWEST_MOMENTS else [],

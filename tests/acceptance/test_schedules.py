@@ -94,6 +94,17 @@ def test_the_image_is_small_in_rights_and_copies_what_there_is() -> None:
     assert lines.index("USER 10001") < lines.index('ENTRYPOINT ["clarityq-import"]')
 
 
+@pytest.mark.skipif(shutil.which("hadolint") is None, reason="hadolint is not installed")
+def test_the_linter_of_dockerfiles_has_nothing_to_say() -> None:
+    done = subprocess.run(
+        ["hadolint", str(SAMPLES / "Dockerfile")],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 def test_the_batch_lists_options_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(SAMPLES.parents[1])
     assert tomllib.loads((SAMPLES / "batch.toml").read_text("utf-8"))

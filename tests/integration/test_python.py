@@ -113,20 +113,20 @@ def test_what_a_callback_raises_ends_the_run_and_is_raised(rehearsal: ImportSett
 
 
 def test_an_interrupt_stops_cleanly_before_it_is_raised(settings_for: Make, tmp_path: Path) -> None:
-    rows = [(conversation(n), "POSITIVE", "") for n in range(60)]
-    settings = settings_for(write_csv(tmp_path / "in.csv", rows), sandbox=True)
-    settings = settings.replace(concurrency=1)
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "POSITIVE", "")])
+    settings = settings_for(path, sandbox=True, defer_for="1h")
     main = threading.main_thread().ident
+    assert main is not None
+    sent: list[int] = []
 
     def interrupt(progress: Progress) -> None:
-        if 0 < progress.settled_now < len(rows) and not sent:
-            sent.append(1)
-            assert main is not None
+        if progress.deferred and not sent:
+            sent.append(main)
             signal.pthread_kill(main, signal.SIGINT)
 
-    sent: list[int] = []
+    never = Faults.parse(["not-completed=100%:1h"])
     with pytest.raises(KeyboardInterrupt):
-        run_import_blocking(settings, progress=interrupt, faults=Faults.parse(["latency=500ms"]))
+        run_import_blocking(settings, progress=interrupt, faults=never)
     (kept,) = (tmp_path / "jobs").glob("*/summary.json")
     assert json.loads(kept.read_text("utf-8"))["end"] == RunEnd.SIGINT
     assert run_import_blocking(settings).exit_code == 0
