@@ -6,6 +6,7 @@ The rows are taken as they come, a few thousand at a time, and nothing is change
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -58,8 +59,10 @@ def copy(address: SourceAddress, part: Part, settings: ImportSettings) -> str:
             part.watch.check()
             part.grew(part.path.stat().st_size)
     except BaseException:
-        query.stop()
-        worker.join(_LAST_WORD)
+        until = time.monotonic() + _LAST_WORD
+        while worker.is_alive() and time.monotonic() < until:
+            query.stop()  # again, since it may only now have begun
+            worker.join(_PATIENCE)
         raise
     if query.error is not None:
         raise query.error
@@ -129,6 +132,8 @@ class _Query:
     def _copy(self, connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
         self._cancel = getattr(driver, "cancel", None) or getattr(driver, "interrupt", None)
+        if self._is_stopped:
+            return
         options: dict[str, Any] = {"stream_results": True, "yield_per": _ROWS}
         # A percent sign in the query is a percent sign.
         options["no_parameters"] = True
