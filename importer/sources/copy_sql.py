@@ -100,7 +100,7 @@ class _Query:
     part: Part
     rows: int = 0
     error: InputError | None = None
-    _is_stopped: bool = False
+    _stopped: threading.Event = field(default_factory=threading.Event, repr=False)
     _cancel: Callable[[], Any] | None = field(default=None, repr=False)
 
     def run(self) -> None:
@@ -124,7 +124,7 @@ class _Query:
 
     def stop(self) -> None:
         """Break off the query."""
-        self._is_stopped = True
+        self._stopped.set()
         if self._cancel is not None:
             with suppress(Exception):
                 self._cancel()
@@ -132,7 +132,7 @@ class _Query:
     def _copy(self, connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
         self._cancel = getattr(driver, "cancel", None) or getattr(driver, "interrupt", None)
-        if self._is_stopped:
+        if self._stopped.is_set():
             return
         options: dict[str, Any] = {"stream_results": True, "yield_per": _ROWS}
         # A percent sign in the query is a percent sign.
@@ -144,7 +144,7 @@ class _Query:
                 raise InputError(f"{self.address.label}: the query of --sql gives no rows")
             with RowsFile(self.part.path, self.address.label, list(result.keys())) as file:
                 for rows in result.partitions(_ROWS):
-                    if self._is_stopped:
+                    if self._stopped.is_set():
                         return
                     file.write(rows)
                     self.rows = file.rows
