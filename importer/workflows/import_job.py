@@ -311,6 +311,11 @@ def _conclude(
         write_report(summary)
     except ImporterError as error:
         problem = str(error)
+    except Exception as error:  # noqa: BLE001 -- the job is done, whatever is wrong with its report
+        problem = (
+            f"the report could not be made ({type(error).__name__}). This is a defect of the "
+            "importer; please report it. Nothing else is missing"
+        )
     in_doubt = ((row.feedback.seq, row.feedback.conversation_id) for row in run.in_doubt())
     job.journal.end_run(now, end, message, in_doubt)
     return summary, problem

@@ -57,6 +57,14 @@ def test_a_lack_of_memory_is_no_defect(error: Exception) -> None:
     assert "To resume: clarityq-import run" in str(done.exception)
 
 
+def test_a_defect_in_the_report_does_not_change_how_a_run_ends() -> None:
+    with patch("importer.workflows.import_job.write_report", side_effect=KeyError("what")):
+        done = CliRunner().invoke(cli, ["run", "отзывы.csv", *REHEARSAL.split()])
+    assert done.exit_code == ExitCode.OK
+    assert "the report could not be made (KeyError)" in done.output
+    assert "Done: every row is accounted for" in done.output
+
+
 def test_a_defect_of_which_no_details_can_be_kept_tells_its_place() -> None:
     with (
         patch("importer.engine.run.Run.work", side_effect=KeyError("what")),
