@@ -43,9 +43,14 @@ class Start:
         return f"{self.prefix}An import of {self.title} has started."
 
     @property
+    def is_rehearsal(self) -> bool:
+        """Whether nothing of it reaches the service."""
+        return self.base_url == SANDBOX
+
+    @property
     def prefix(self) -> str:
         """What each sentence begins with: that it is a rehearsal, or nothing."""
-        return "REHEARSAL: " if self.base_url == SANDBOX else ""
+        return "REHEARSAL: " if self.is_rehearsal else ""
 
     @property
     def title(self) -> str:

@@ -71,6 +71,12 @@ async def test_the_metrics_tell_the_latest_run_and_the_last_success(
     assert found["clarityq_import_exit_code"] == ExitCode.ROWS_NOT_IMPORTED
     assert found["clarityq_import_last_success_timestamp_seconds"] == summary.ended_at
 
+    rehearsed = settings_for(clean, sandbox=True, restart=True, metrics_file=path)
+    assert (await run_import(rehearsed)).exit_code is ExitCode.OK
+    found = metrics(path)
+    assert found["clarityq_import_exit_code"] == ExitCode.OK
+    assert found["clarityq_import_last_success_timestamp_seconds"] == summary.ended_at
+
 
 def test_the_summary_goes_nowhere_unencrypted(settings_for: Make, clean: Path) -> None:
     with pytest.raises(SettingsError, match="notify_url"):

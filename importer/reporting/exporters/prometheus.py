@@ -27,7 +27,7 @@ def write_metrics(path: Path, ending: Ending) -> None:
     """Write the metrics of the latest run, whole or not at all (docs/reference.md lists them).
 
     A run that could not start has no rows and no latencies. The time of the last success stays when
-    a run has none. Raises `SettingsError`.
+    a run has none, or was a rehearsal. Raises `SettingsError`.
     """
     registry = CollectorRegistry()
     registry.register(_Figures(ending, _last_success(path, ending)))
@@ -97,7 +97,7 @@ def latencies(product_id: str, counts: Sequence[int]) -> HistogramMetricFamily:
 
 
 def _last_success(path: Path, ending: Ending) -> float | None:
-    if ending.is_success:
+    if ending.is_success and not ending.start.is_rehearsal:
         return ending.ended_at
     try:
         families = list(text_string_to_metric_families(path.read_text("utf-8")))
