@@ -21,17 +21,15 @@ _WILD = "*?["
 def files_of(path: Path, given: InputFormat | None) -> list[Path]:
     """Return the files that a path stands for: itself, unless it is a folder or a pattern.
 
-    Passed over are hidden files, those whose name begins with `_`, empty ones, and, unless their
-    format is `given`, those whose name tells no format. Raises `InputError` if none is left.
+    Passed over in a folder are hidden files, those whose name begins with `_`, empty ones, and,
+    unless their format is `given`, those whose name tells none. If nothing is left it is the path
+    itself, of which `registry` tells what is wrong. Raises `InputError` if it cannot be listed.
     """
     if path.is_dir():
         found = sorted(_within(path))
     elif any(sign in str(path) for sign in _WILD) and not path.exists():
         found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207
-        found = [one for one in found if one.is_file()]
-        if not found:
-            raise InputError(f"{path}: no file has such a name")
-        return found
+        return [one for one in found if one.is_file()] or [path]
     else:
         return [path]
     files = [one for one in found if given is not None or has_known_ending(one.name)]
