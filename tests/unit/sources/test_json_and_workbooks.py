@@ -172,6 +172,7 @@ def test_a_workbook_keeps_what_a_cell_shows_and_its_row(tmp_path: Path) -> None:
 
 
 def test_what_is_no_workbook_says_so(tmp_path: Path) -> None:
+    pytest.importorskip("python_calamine")
     path = tmp_path / "in.xlsx"
     path.write_text("conversation_id,rating\n")
     with pytest.raises(InputError, match="is no workbook, or it is damaged"):
