@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import wait
 from functools import partial
 
 from anyio.from_thread import start_blocking_portal
@@ -24,6 +25,9 @@ from importer.workflows.import_job import run_import_job
 from importer.workflows.log_observer import LogObserver, log_end
 from importer.workflows.plan_import import Preview, Resumed, plan_import
 from importer.workflows.publish import every_end_told
+
+#: Seconds until an interrupt is seen, at the latest.
+_GLANCE = 0.5
 
 Tell = Callable[[Progress], None]
 
@@ -115,6 +119,9 @@ def run_import_blocking(
             )
         )  # fmt: skip
         try:
+            # Not every signal ends a wait: it is seen when the wait is over.
+            while not done.done():
+                wait([done], timeout=_GLANCE)
             return done.result()
         except KeyboardInterrupt:
             portal.call(control.stop, RunEnd.SIGINT)
