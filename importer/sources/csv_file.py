@@ -18,7 +18,7 @@ from importer.settings import ImportSettings, InputFormat
 from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart
 from importer.sources.columns import find_columns
 from importer.sources.csv_records import KEEP_BYTES, Record, RecordReader
-from importer.sources.csv_rows import RowMaker
+from importer.sources.csv_rows import RowMaker, originals_among
 from importer.sources.csv_sample import Sample, is_beyond_ascii_utf8
 from importer.sources.csv_shape import Shape
 from importer.sources.location import DAMAGED, check_is_text, open_binary
@@ -129,15 +129,8 @@ class CsvSource:
 
     def originals(self, numbers: Iterable[int]) -> Iterator[Original]:
         """Yield the rows with these numbers; see `RowSource`."""
-        wanted = iter(numbers)
-        next_wanted = next(wanted, None)
         with contextlib.closing(self._data(Noticed())) as records:
-            for number, record in enumerate(records, start=1):
-                if next_wanted is None:
-                    return
-                if number == next_wanted:
-                    yield Original(number, record.fields)
-                    next_wanted = next(wanted, None)
+            yield from originals_among(records, numbers)
 
     def progress(self) -> float:
         """Return the share of the file's bytes that was read; see `RowSource`."""

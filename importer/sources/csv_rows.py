@@ -1,10 +1,11 @@
-"""From the records of a CSV file to rows."""
+"""From the records of a CSV file, or of another that has records, to rows."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from importer.model import Reason, Row
+from importer.sources.base import Original
 from importer.sources.csv_records import Record, kept_byte
 from importer.sources.noticed import Noticed
 
@@ -66,6 +67,18 @@ class RowMaker:
             f"byte 0x{byte:02X} in column {column.strip()!r} is not valid {self._encoding}; "
             "if the whole file is in another encoding, give --encoding, such as cp1252"
         )
+
+
+def originals_among(records: Iterable[Record], numbers: Iterable[int]) -> Iterator[Original]:
+    """Yield the records with these numbers, from 1 and in rising order, as they stand there."""
+    wanted = iter(numbers)
+    next_wanted = next(wanted, None)
+    for number, record in enumerate(records, start=1):
+        if next_wanted is None:
+            return
+        if number == next_wanted:
+            yield Original(number, record.fields)
+            next_wanted = next(wanted, None)
 
 
 def _bad(seq: int, line: int | None, reason: Reason, detail: str) -> Row:

@@ -13,7 +13,7 @@ from importer.settings import ImportSettings, InputFormat
 from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart, left_over_encoding
 from importer.sources.columns import CELLS, find_columns
 from importer.sources.csv_records import Record
-from importer.sources.csv_rows import RowMaker
+from importer.sources.csv_rows import RowMaker, originals_among
 from importer.sources.noticed import Noticed
 
 #: Rows that are turned into columns together.
@@ -100,15 +100,8 @@ class RecordSource(ABC):
 
     def originals(self, numbers: Iterable[int]) -> Iterator[Original]:
         """Yield the rows with these numbers; see `RowSource`."""
-        wanted = iter(numbers)
-        next_wanted = next(wanted, None)
         with contextlib.closing(self.records()) as records:
-            for number, record in enumerate(records, start=1):
-                if next_wanted is None:
-                    return
-                if number == next_wanted:
-                    yield Original(number, record.fields)
-                    next_wanted = next(wanted, None)
+            yield from originals_among(records, numbers)
 
     def remarks(self) -> Sequence[str]:
         """Return what the latest reading noticed; see `RowSource`."""
