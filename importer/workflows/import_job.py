@@ -26,7 +26,6 @@ from importer.engine.reader import Input, read_rows
 from importer.engine.resume import ResumeState
 from importer.engine.run import Run
 from importer.errors import (
-    ImporterError,
     InputError,
     JobHeldError,
     StoppedError,
@@ -36,17 +35,14 @@ from importer.jobs.commands import Again
 from importer.jobs.job import Job
 from importer.jobs.product import Product, hold_product
 from importer.model import OutcomeKind, Rank, Reason, RunEnd, exit_code
-from importer.reporting.endings import next_steps
-from importer.reporting.left_overs import write_left_over_files
-from importer.reporting.report import write_report
-from importer.reporting.summary import Summary, summarise
+from importer.reporting.summary import Summary
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
 from importer.sources.copies import CopyWatch
 from importer.survey.progress import SurveyProgress, SurveyStoppedError
 from importer.survey.survey_pass import current_inputs
-from importer.workflows.accounts import check_accounts
 from importer.workflows.begin_job import Watch, begin_job, inputs_of, rows_not_sent
+from importer.workflows.conclude import conclude
 from importer.workflows.open_inputs import (
     copies_to_go_on_with,
     drop_copies,
@@ -235,7 +231,7 @@ class _Importing:
                 batches.close()
         read = [each.source for each in begun.inputs]
         summary, problem = await anyio.to_thread.run_sync(
-            _conclude, settings, self._again, job, read, resumed, run, clock
+            conclude, settings, self._again, job, read, resumed, run, clock
         )
         for observer in self._observers if problem else ():
             observer.noticed(problem)
@@ -270,52 +266,3 @@ def _stopped(stopped: SurveyStoppedError, end: RunEnd) -> StoppedError:
             f". The survey alone needs about {format_duration(left)} more: give --max-duration more"
         )
     return StoppedError(exit_code(end, {}), message)
-
-
-def _conclude(
-    settings: ImportSettings,
-    again: Again,
-    job: Job,
-    sources: Sequence[RowSource],
-    resumed: ResumeState,
-    run: Run,
-    clock: Clock,
-) -> tuple[Summary, str]:
-    """Check the accounts, write what a person needs, and close the run in the journal.
-
-    Returns the summary, and what is wrong with the report, which does not change how a run ends.
-    """
-    totals = job.journal.totals(to_do=True)
-    check_accounts(totals, resumed.totals.settled, run)
-    end, message = run.control.end or RunEnd.FINISHED, run.control.message
-    if end is RunEnd.FINISHED and totals.outcomes[OutcomeKind.PENDING]:
-        end, message = RunEnd.LIMIT, "the conversations of --limit are done"
-    try:
-        files = write_left_over_files(job.folder, job.journal, sources)
-    except InputError as error:
-        files, end, message = [], RunEnd.INPUT_FAILED, str(error)
-    now = clock.wall()
-    steps = next_steps(
-        end, totals.outcomes, totals.reasons, job.folder, files, again,
-        carries_over=settings.ledger.carry_over, is_copied=settings.reading.is_copied,
-    )  # fmt: skip
-    summary = summarise(
-        job.folder, job.journal, end, message, files, now, steps,
-        limited_by=run.limit, service_rate=run.service_rate, latencies=run.latencies,
-        # Of the deferred rows of earlier runs there are left those that this one did not take in.
-        not_begun=totals.outcomes[OutcomeKind.PENDING] - run.begun - len(resumed.deferrals),
-    )  # fmt: skip
-    summary.write()
-    problem = ""
-    try:
-        write_report(summary)
-    except ImporterError as error:
-        problem = str(error)
-    except Exception as error:  # noqa: BLE001 -- the job is done, whatever is wrong with its report
-        problem = (
-            f"the report could not be made ({type(error).__name__}). This is a defect of the "
-            "importer; please report it. Nothing else is missing"
-        )
-    in_doubt = ((row.feedback.seq, row.feedback.conversation_id) for row in run.in_doubt())
-    job.journal.end_run(now, end, message, in_doubt)
-    return summary, problem

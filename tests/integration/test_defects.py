@@ -58,7 +58,7 @@ def test_a_lack_of_memory_is_no_defect(error: Exception) -> None:
 
 
 def test_a_defect_in_the_report_does_not_change_how_a_run_ends() -> None:
-    with patch("importer.workflows.import_job.write_report", side_effect=KeyError("what")):
+    with patch("importer.workflows.conclude.write_report", side_effect=KeyError("what")):
         done = CliRunner().invoke(cli, ["run", "отзывы.csv", *REHEARSAL.split()])
     assert done.exit_code == ExitCode.OK
     assert "the report could not be made (KeyError)" in done.output

@@ -1,0 +1,91 @@
+"""How a run is concluded: its accounts, what a person needs, and its end in the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from importer.common.text import counted
+from importer.engine.clock import Clock
+from importer.engine.resume import ResumeState
+from importer.engine.run import Run
+from importer.errors import AccountingError, ImporterError, InputError
+from importer.jobs.commands import Again
+from importer.jobs.job import Job
+from importer.jobs.records import Totals
+from importer.model import OutcomeKind, RunEnd
+from importer.reporting.endings import next_steps
+from importer.reporting.left_overs import write_left_over_files
+from importer.reporting.report import write_report
+from importer.reporting.summary import Summary, summarise
+from importer.settings import ImportSettings
+from importer.sources.base import RowSource
+
+
+def conclude(
+    settings: ImportSettings,
+    again: Again,
+    job: Job,
+    sources: Sequence[RowSource],
+    resumed: ResumeState,
+    run: Run,
+    clock: Clock,
+) -> tuple[Summary, str]:
+    """Check the accounts, write what a person needs, and close the run in the journal.
+
+    Returns the summary, and what is wrong with the report, which does not change how a run ends.
+    """
+    totals = job.journal.totals(to_do=True)
+    _check_accounts(totals, resumed.totals.settled, run)
+    end, message = run.control.end or RunEnd.FINISHED, run.control.message
+    if end is RunEnd.FINISHED and totals.outcomes[OutcomeKind.PENDING]:
+        end, message = RunEnd.LIMIT, "the conversations of --limit are done"
+    try:
+        files = write_left_over_files(job.folder, job.journal, sources)
+    except InputError as error:
+        files, end, message = [], RunEnd.INPUT_FAILED, str(error)
+    now = clock.wall()
+    steps = next_steps(
+        end, totals.outcomes, totals.reasons, job.folder, files, again,
+        carries_over=settings.ledger.carry_over, is_copied=settings.reading.is_copied,
+    )  # fmt: skip
+    summary = summarise(
+        job.folder, job.journal, end, message, files, now, steps,
+        limited_by=run.limit, service_rate=run.service_rate, latencies=run.latencies,
+        # Of the deferred rows of earlier runs there are left those that this one did not take in.
+        not_begun=totals.outcomes[OutcomeKind.PENDING] - run.begun - len(resumed.deferrals),
+    )  # fmt: skip
+    summary.write()
+    problem = ""
+    try:
+        write_report(summary)
+    except ImporterError as error:
+        problem = str(error)
+    except Exception as error:  # noqa: BLE001 -- the job is done, whatever is wrong with its report
+        problem = (
+            f"the report could not be made ({type(error).__name__}). This is a defect of the "
+            "importer; please report it. Nothing else is missing"
+        )
+    in_doubt = ((row.feedback.seq, row.feedback.conversation_id) for row in run.in_doubt())
+    job.journal.end_run(now, end, message, in_doubt)
+    return summary, problem
+
+
+def _check_accounts(totals: Totals, settled_before: int, run: Run) -> None:
+    """Raise `AccountingError` unless every row that was read is accounted for.
+
+    The journal's count, the run's own and the queue's are taken independently of each other.
+    """
+    pending = totals.outcomes[OutcomeKind.PENDING]
+    finished = run.control.end is None and not run.has_reached_limit
+    if (
+        run.admitted != run.recorded + run.outstanding
+        or totals.settled != settled_before + run.recorded
+        or pending < run.outstanding
+        or (finished and pending)
+    ):
+        raise AccountingError(
+            f"the outcomes do not add up: {counted(totals.rows, 'row')}, {totals.settled} done, "
+            f"{settled_before} of them before this run, {run.admitted} admitted, {run.recorded} "
+            f"recorded, {run.outstanding} outstanding. This is a defect of the importer; please "
+            "report it. The journal is kept"
+        )
