@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import tee
 from pathlib import Path
 from typing import NamedTuple
@@ -41,20 +41,22 @@ class _Layout(NamedTuple):
 
 
 def write_left_over_files(
-    folder: Path, journal: JournalFile, sources: Sequence[RowSource]
+    folder: Path,
+    journal: JournalFile,
+    outcomes: Mapping[OutcomeKind, int],
+    sources: Sequence[RowSource],
 ) -> list[Path]:
     """Write the file of each kind of left-over row into `folder`; return those that hold rows.
 
-    A file without rows is removed. The files are in the delimiter and encoding of the first
-    input. Raises `InputError` if an input cannot be read again, `JournalError` if the journal or
-    the folder cannot be used.
+    `outcomes` are the counts of the journal. A file without rows is removed. The files are in the
+    delimiter and encoding of the first input. Raises `InputError` if an input cannot be read again,
+    `JournalError` if the journal or the folder cannot be used.
     """
-    totals = journal.totals()
     written = []
     for kind, name in _FILES.items():
         path = folder / name
         try:
-            if totals.outcomes[kind]:
+            if outcomes[kind]:
                 _write(path, journal, kind, sources)
                 written.append(path)
             else:

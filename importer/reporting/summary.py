@@ -15,6 +15,7 @@ from importer.common.histogram import percentile
 from importer.common.text import counted, escaped
 from importer.errors import ExitCode, JournalError
 from importer.jobs.journal_file import JournalFile
+from importer.jobs.records import Totals
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, exit_code
 from importer.pacing import Limit
 from importer.reporting.endings import REHEARSAL, Step, verdict
@@ -180,6 +181,7 @@ class Summary:
 def summarise(
     folder: Path,
     journal: JournalFile,
+    totals: Totals,
     end: RunEnd,
     message: str,
     files: Sequence[Path],
@@ -192,11 +194,11 @@ def summarise(
 ) -> Summary:
     """Return the job's summary for a run that ends `now` (Unix seconds).
 
-    `limited_by` is what kept the run from being faster, most of its time, and `service_rate` the
-    limit of the service, in requests per second, if one was found; `latencies` counts its responses
-    by `common.histogram.BUCKETS`; `not_begun` are the pending rows without any.
+    `totals` are the journal's. `limited_by` is what kept the run from being faster, most of its
+    time, and `service_rate` the limit of the service, in requests per second, if one was found;
+    `latencies` counts its responses by `common.histogram.BUCKETS`; `not_begun` are the pending rows
+    without any.
     """
-    totals = journal.totals()
     facts = journal.facts()
     run = journal.last_run()
     return Summary(

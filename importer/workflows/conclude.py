@@ -34,13 +34,15 @@ def conclude(
 
     Returns the summary, and what is wrong with the report, which does not change how a run ends.
     """
-    totals = job.journal.totals(to_do=True)
+    stands = job.journal.totals()
+    # To count means to read the whole journal, and few runs try rows again.
+    totals = job.journal.totals(to_do=True) if job.journal.again().count else stands
     _check_accounts(totals, resumed.totals.settled, run)
     end, message = run.control.end or RunEnd.FINISHED, run.control.message
     if end is RunEnd.FINISHED and totals.outcomes[OutcomeKind.PENDING]:
         end, message = RunEnd.LIMIT, "the conversations of --limit are done"
     try:
-        files = write_left_over_files(job.folder, job.journal, sources)
+        files = write_left_over_files(job.folder, job.journal, stands.outcomes, sources)
     except InputError as error:
         files, end, message = [], RunEnd.INPUT_FAILED, str(error)
     now = clock.wall()
@@ -49,7 +51,7 @@ def conclude(
         carries_over=settings.ledger.carry_over, is_copied=settings.reading.is_copied,
     )  # fmt: skip
     summary = summarise(
-        job.folder, job.journal, end, message, files, now, steps,
+        job.folder, job.journal, stands, end, message, files, now, steps,
         limited_by=run.limit, service_rate=run.service_rate, latencies=run.latencies,
         # Of the deferred rows of earlier runs there are left those that this one did not take in.
         not_begun=totals.outcomes[OutcomeKind.PENDING] - run.begun - len(resumed.deferrals),
