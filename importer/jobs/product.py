@@ -61,12 +61,9 @@ class Product(ProductJobs):
         `UnfinishedJobError` if another job is in the way, and `SettingsError` if the rows that are
         to be tried again cannot be.
         """
-        job = self.meant()
         if self._settings.retry is not None:
-            return self._retried(job, now)
-        if self._settings.job.restart:
-            return None
-        check_latest(self.jobs_dir, self._name)
+            return self._retried(self.meant(), now)
+        job = self._gone_on_with()
         if job is None or job.folder is None:
             return None
         if job.state is JobState.UNFINISHED:
@@ -81,17 +78,21 @@ class Product(ProductJobs):
         `--carry-over`. Of what is no local file nobody can tell whether it is still the same, so a
         job that has ended is not gone on with but by `retry`. Raises what `resumable` raises.
         """
-        rules = self._settings
-        job = self.meant()
-        if rules.retry is not None:
+        if self._settings.retry is not None:
+            job = self.meant()
             return None if job is None else job.folder
-        if rules.job.restart:
-            return None
-        check_latest(self.jobs_dir, self._name)
+        job = self._gone_on_with()
         is_unfinished = job is not None and job.state is JobState.UNFINISHED and job.sent_anything
         if job is None or not is_unfinished or self._takes_over(job):
             return None
         return job.folder
+
+    def _gone_on_with(self) -> JobRecord | None:
+        """Return the latest job of the settings' name, unless the command starts over."""
+        if self._settings.job.restart:
+            return None
+        check_latest(self.jobs_dir, self._name)
+        return self.meant()
 
     def meant(self) -> JobRecord | None:
         """Return the latest job of the settings' name; None if there is none."""
