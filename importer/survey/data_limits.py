@@ -5,7 +5,7 @@ The promises are V8, V9 and V12 of docs/reference.md. Sans-I/O.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from importer.common.text import counted
 from importer.settings.groups import AbortRules
@@ -18,12 +18,13 @@ def exceeded_limit(
     rules: AbortRules,
     findings: Findings,
     plan: Plan | None = None,
-    before: Sequence[Figures] = (),
+    before: Callable[[], Sequence[Figures]] = lambda: (),
 ) -> str | None:
     """Return why the job is not to be sent, in words; None if it may be.
 
-    Without a `plan`, what the job would change is not known and not looked at. `before` are the
-    figures of the product's earlier jobs, the oldest first.
+    Without a `plan`, what the job would change is not known and not looked at. `before`
+    returns the figures of the product's earlier jobs, the oldest first; it is called only if they
+    are compared.
     """
     if rules.accept_change:
         return None
@@ -41,5 +42,5 @@ def exceeded_limit(
         )
     if plan is None or rules.no_history_check or findings.has_left_overs:
         return None
-    unlike = how_unlike(Figures.of(findings, plan), before)
+    unlike = how_unlike(Figures.of(findings, plan), before())
     return unlike and f"the data is unlike that of the product's last jobs: {unlike}"

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -117,8 +118,9 @@ def prospect(
         plan = plan_job(
             survey, earlier, settings, time.time(), stopped=watch.stopped, in_full=in_full
         )
-        before = [Figures.unpack(text) for text in earlier.figures(MOST_JOBS)]
-        limit = exceeded_limit(settings.abort_rules, survey.findings, plan, before)
+        limit = exceeded_limit(
+            settings.abort_rules, survey.findings, plan, partial(_figures_before, earlier)
+        )
         yield Prospect(survey, plan, carried, replaces, limit)
 
 
@@ -149,6 +151,10 @@ def begin_job(
             replaces=found.replaces,
         )
         return product.begin(new), found.limit
+
+
+def _figures_before(earlier: Earlier) -> list[Figures]:
+    return [Figures.unpack(text) for text in earlier.figures(MOST_JOBS)]
 
 
 def _compared_later(findings: Findings, plan: Plan) -> dict[str, str]:
