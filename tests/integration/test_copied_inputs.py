@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 from importer.jobs.journal_reader import JournalReader
 from tests.support.data import PRODUCT, conversation
 from tests.support.file_server import FileServer, serving
+from tests.support.sandbox_process import SandboxProcess
 
 ROWS = 3000
 HEADER = "conversation_id,rating,comment,extra\n"
@@ -37,34 +37,14 @@ def fill(rows: int, comment: str) -> None:
         db.executemany("INSERT INTO feedback VALUES (?, ?, ?)", lines)
 
 
-class Service:
-    """A sandbox in a process of its own."""
-
-    def __init__(self, *faults: str) -> None:
-        options = [word for fault in faults for word in ("--fault", fault)]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "importer", "sandbox", "--port", "0", *options],
-            stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert self.process.stderr is not None
-        self.url = self.process.stderr.readline().split()[4].rstrip(";")
-
-    def stored(self) -> dict[str, str]:
-        """Return the comments by conversation."""
-        with urllib.request.urlopen(f"{self.url}/sandbox/feedback") as answer:  # noqa: S310
-            lines = [json.loads(line) for line in answer.read().splitlines()]
-        return {line["conversation_id"]: line["comment"] for line in lines}
-
-
 @pytest.fixture
-def service() -> Iterator[Service]:
-    running = Service("latency=2ms")
+def service() -> Iterator[SandboxProcess]:
+    running = SandboxProcess("latency=2ms")
     yield running
-    running.process.terminate()
-    running.process.communicate()
+    running.close()
 
 
-def arguments(service: Service, place: str, *more: str, command: str = "run") -> list[str]:
+def arguments(service: SandboxProcess, place: str, *more: str, command: str = "run") -> list[str]:
     words = [sys.executable, "-m", "importer", command, place]
     if command != "check":
         words += ["--product-id", PRODUCT, "--base-url", service.url]
@@ -111,7 +91,7 @@ def settled(folder: Path) -> int:
         return 0
 
 
-def test_every_command_takes_standard_input(service: Service) -> None:
+def test_every_command_takes_standard_input(service: SandboxProcess) -> None:
     content = table(50) + b"bad,POSITIVE,x,y\n"
     for command in ("check", "plan"):
         words = arguments(service, "-", "--format", "csv", command=command)
@@ -147,7 +127,9 @@ def test_every_command_takes_standard_input(service: Service) -> None:
     assert not (jobs()[-1] / "copies").exists()
 
 
-def test_standard_input_that_holds_nothing_or_no_table_is_explained(service: Service) -> None:
+def test_standard_input_that_holds_nothing_or_no_table_is_explained(
+    service: SandboxProcess,
+) -> None:
     code, out = finish(arguments(service, "-", "--format", "csv"))
     assert code == 2
     assert "standard input is empty" in out
@@ -160,7 +142,7 @@ def test_standard_input_that_holds_nothing_or_no_table_is_explained(service: Ser
 
 
 @pytest.mark.slow
-def test_a_run_killed_while_it_copies_begins_the_copy_again(service: Service) -> None:
+def test_a_run_killed_while_it_copies_begins_the_copy_again(service: SandboxProcess) -> None:
     words = arguments(service, "-", "--format", "csv")
     process = start(words)
     assert process.stdin is not None
@@ -176,7 +158,9 @@ def test_a_run_killed_while_it_copies_begins_the_copy_again(service: Service) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["-", "https", "sql"])
-def test_a_run_killed_while_it_sends_goes_on_from_its_copy(service: Service, place: str) -> None:
+def test_a_run_killed_while_it_sends_goes_on_from_its_copy(
+    service: SandboxProcess, place: str
+) -> None:
     with serving(FileServer(table())) as server:
         stdin = place == "-"
         if place == "sql":
@@ -216,7 +200,7 @@ def test_a_run_killed_while_it_sends_goes_on_from_its_copy(service: Service, pla
 
 
 @pytest.mark.slow
-def test_a_run_killed_in_its_survey_goes_on_with_the_whole_copy(service: Service) -> None:
+def test_a_run_killed_in_its_survey_goes_on_with_the_whole_copy(service: SandboxProcess) -> None:
     words = arguments(service, "-", "--format", "csv", "--limit", "10")
     content = table(200_000)
     process = start(words)
@@ -233,7 +217,7 @@ def test_a_run_killed_in_its_survey_goes_on_with_the_whole_copy(service: Service
 
 @pytest.mark.slow
 def test_what_failed_is_tried_again_from_the_copy() -> None:
-    service = Service("in-error=30%")
+    service = SandboxProcess("in-error=30%")
     try:
         with serving(FileServer(table(40))) as server:
             words = arguments(service, f"{server.url}/a.csv?sig=secret-2")
@@ -252,12 +236,13 @@ def test_what_failed_is_tried_again_from_the_copy() -> None:
         assert code == 0
         assert "copy of it is gone" in out
     finally:
-        service.process.terminate()
-        service.process.communicate()
+        service.close()
 
 
 @pytest.mark.slow
-def test_with_carry_over_new_data_takes_the_place_of_an_unfinished_job(service: Service) -> None:
+def test_with_carry_over_new_data_takes_the_place_of_an_unfinished_job(
+    service: SandboxProcess,
+) -> None:
     words = arguments(service, "-", "--format", "csv", "--carry-over")
     process = start(words)
     assert process.stdin is not None
@@ -271,7 +256,7 @@ def test_with_carry_over_new_data_takes_the_place_of_an_unfinished_job(service: 
     assert service.stored() == expected
 
 
-def test_an_address_with_a_password_is_no_argument(service: Service) -> None:
+def test_an_address_with_a_password_is_no_argument(service: SandboxProcess) -> None:
     code, out = finish(arguments(service, "https://me:secret-3@host/a.csv"))
     assert code == 2
     assert "secret-3" not in out
@@ -279,7 +264,7 @@ def test_an_address_with_a_password_is_no_argument(service: Service) -> None:
 
 
 @pytest.mark.slow
-def test_a_batch_takes_addresses(service: Service) -> None:
+def test_a_batch_takes_addresses(service: SandboxProcess) -> None:
     with serving(FileServer(table(20))) as server:
         Path("batch.toml").write_text(
             f'product_id = "{PRODUCT}"\nbase_url = "{service.url}"\n'
@@ -291,7 +276,7 @@ def test_a_batch_takes_addresses(service: Service) -> None:
     assert "secret-4" not in out
 
 
-def test_a_query_may_not_leave_to_chance_which_row_wins(service: Service) -> None:
+def test_a_query_may_not_leave_to_chance_which_row_wins(service: SandboxProcess) -> None:
     pytest.importorskip("sqlalchemy")
     fill(20, "fine")
     with closing(sqlite3.connect("there.db")) as db, db:
@@ -308,7 +293,7 @@ def test_a_query_may_not_leave_to_chance_which_row_wins(service: Service) -> Non
 
 
 def test_the_address_of_a_database_comes_from_the_environment(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("sqlalchemy")
     fill(20, "fine")

@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -28,34 +27,14 @@ from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
 from tests.support.data import PRODUCT, conversation, write_csv
+from tests.support.sandbox_process import SandboxProcess
 
 Make = Callable[..., ImportSettings]
 
 
-class Server:
-    """A sandbox in a process of its own."""
-
-    def __init__(self, *faults: str) -> None:
-        options = [word for fault in faults for word in ("--fault", fault)]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "importer", "sandbox", "--port", "0", *options],
-            stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert self.process.stderr is not None
-        self.url = self.process.stderr.readline().split()[4].rstrip(";")
-
-    def get(self, path: str) -> str:
-        with urllib.request.urlopen(self.url + path) as answer:  # noqa: S310 -- our own loopback
-            return str(answer.read().decode())
-
-    def close(self) -> None:
-        self.process.terminate()
-        self.process.communicate()
-
-
 @pytest.fixture
-def server() -> Iterator[Server]:
-    running = Server(
+def server() -> Iterator[SandboxProcess]:
+    running = SandboxProcess(
         "not-completed=10%:1s",
         "5xx=2%",
         "429=2%",
@@ -67,7 +46,7 @@ def server() -> Iterator[Server]:
     running.close()
 
 
-def start(server: Server, path: Path, *options: str) -> subprocess.Popen[str]:
+def start(server: SandboxProcess, path: Path, *options: str) -> subprocess.Popen[str]:
     command = [
         sys.executable, "-m", "importer", "run", str(path), "--product-id", PRODUCT,
         "--base-url", server.url, "--defer-first", "200ms", "--retry-first", "20ms",
@@ -124,7 +103,7 @@ _HANGS_UP = pytest.mark.skipif(
     ],
 )
 def test_a_signal_stops_in_good_order_and_says_how_to_go_on(
-    server: Server, tmp_path: Path, number: signal.Signals, code: int
+    server: SandboxProcess, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     rows = [(conversation(n), "POSITIVE", "") for n in range(5000)]
     path = write_csv(tmp_path / "in.csv", rows)
@@ -144,7 +123,7 @@ def test_a_signal_stops_in_good_order_and_says_how_to_go_on(
 
 
 def test_a_second_signal_stops_at_once_and_keeps_what_was_recorded(tmp_path: Path) -> None:
-    server = Server("latency=20s")
+    server = SandboxProcess("latency=20s")
     try:
         rows = [("bad", "POSITIVE", ""), *((conversation(n), "POSITIVE", "") for n in range(50))]
         process = start(server, write_csv(tmp_path / "in.csv", rows))
@@ -163,7 +142,7 @@ def test_a_second_signal_stops_at_once_and_keeps_what_was_recorded(tmp_path: Pat
     assert json.loads(summary_file.read_text())["outcomes"]["rejected"] == 1
 
 
-def test_only_one_run_at_a_time_holds_a_job(server: Server, tmp_path: Path) -> None:
+def test_only_one_run_at_a_time_holds_a_job(server: SandboxProcess, tmp_path: Path) -> None:
     rows = [(conversation(n), "POSITIVE", "") for n in range(20_000)]
     path = write_csv(tmp_path / "in.csv", rows)
     first = start(server, path)
