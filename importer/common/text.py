@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 #: Format characters that nobody sees: zero-width ones, byte order marks, marks of direction.
@@ -80,6 +80,12 @@ def shown(value: str, limit: int = 40) -> str:
 def counted(number: int, noun: str) -> str:
     """Return `1 row`, `12,000 rows`: a count with its noun."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as a sentence lists them: `a`, `a and b`, `a, b and c`."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def size_text(size: int) -> str:

@@ -61,9 +61,9 @@ class Again(NamedTuple):
             return f"write accept-change = true for this import, then {self.same()}"
         return f"{self.same()} --accept-change"
 
-    def retry(self, folder: Path) -> str:
-        """Return the command that tries rows of the job in `folder` again."""
-        return command_line(["retry", path_argument(folder), *self.of_retry])
+    def retry(self, folder: Path, only: Sequence[str] = ()) -> str:
+        """Return the command that tries rows of the job in `folder` again, `only` some of them."""
+        return command_line(["retry", path_argument(folder), *only, *self.of_retry])
 
     def later(self, folder: Path) -> str:
         """Return the command that tries again, later, what was not completed."""

@@ -232,17 +232,17 @@ class Journal(JournalFile):
     ) -> int:
         """Choose the rows that are tried again: those that ended so, for these reasons if given.
 
+        Without reasons they are all but those whose conversation is in `ERROR`, which is final.
         Their outcomes stand until they have new ones (docs/reference.md, J8); rows that were chosen
         before are no longer. Returns how many were chosen.
         """
-        conditions = f"kind IN ({ids_of(kinds)}) AND conversation IS NOT NULL"
-        if reasons:
-            conditions += f" AND reason IN ({', '.join('?' * len(reasons))})"
+        conditions = f"kind IN ({ids_of(kinds)}) AND conversation IS NOT NULL AND reason "
+        conditions += f"IN ({', '.join('?' * len(reasons))})" if reasons else "IS NOT ?"
         with self._explained(), sqlite_file.transaction(self._db):
             self._db.execute("DELETE FROM again")
             self._db.execute(
                 f"INSERT INTO again (seq) SELECT seq FROM outcome WHERE {conditions}",
-                tuple(reasons),
+                tuple(reasons) or (Reason.CONVERSATION_ERROR,),
             )
             self._again = {seq for (seq,) in self._db.execute("SELECT seq FROM again")}
             self._db.execute("DELETE FROM deferral WHERE seq IN (SELECT seq FROM again)")

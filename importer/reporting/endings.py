@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from importer.common.text import counted
+from importer.common.text import counted, listed
 from importer.jobs.commands import Again
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.wording import TO_RESUME
@@ -95,31 +95,53 @@ def next_steps(
         return [Step(f"{TO_RESUME[end]}:", command)]
     later = again.retry(folder) if is_copied else again.later(folder)
     kinds = {OutcomeKind(path.stem): path for path in files}
-    steps = [*_to_retry(reasons, folder, again, carries_over=carries_over)]
+    waiting = outcomes[OutcomeKind.NOT_COMPLETED] - reasons.get(
+        (OutcomeKind.NOT_COMPLETED, Reason.LATER_JOB_MISSING), 0
+    )
+    steps = [*_to_retry(reasons, waiting, folder, again, later, carries_over=carries_over)]
     for kind, path in kinds.items():
-        steps += _of_kind(kind, outcomes[kind], reasons, path, again, later, carries_over)
+        steps += _of_kind(kind, outcomes[kind], reasons, path, again)
     return steps
 
 
 def _to_retry(
-    reasons: _RowsByReason, folder: Path, again: Again, *, carries_over: bool
+    reasons: _RowsByReason,
+    waiting: int,
+    folder: Path,
+    again: Again,
+    later: str,
+    *,
+    carries_over: bool,
 ) -> Iterator[Step]:
-    """Yield what is to be done about rows that failed for no reason of their own."""
+    """Yield what is to be done about rows that are left for no reason of their own.
+
+    One command tries them all: after a `retry` the command of the import would begin a new job.
+    """
     exhausted = reasons.get((OutcomeKind.FAILED, Reason.RETRIES_EXHAUSTED), 0)
     refused = reasons.get((OutcomeKind.FAILED, Reason.REFUSED), 0)
-    if exhausted and carries_over:
+    only: list[str] = []
+    if carries_over and exhausted:
         rows = counted(exhausted, "row")
         yield Step(f"The next import with --carry-over tries the {rows} again that failed.")
-        exhausted = 0
-    if exhausted:
-        rows = counted(exhausted, "row")
-        yield Step(f"To try the {rows} again whose attempts ran out:", again.retry(folder))
-    elif refused:
-        rows = counted(refused, "row")
-        yield Step(
-            f"To try the {rows} again that the service refused, when its cause is gone:",
-            again.retry(folder),
+    if carries_over and waiting:
+        rows = counted(waiting, "row")
+        yield Step(f"The next import with --carry-over tries the {rows} not completed again.")
+    if carries_over and (exhausted or waiting):
+        exhausted, waiting, only = 0, 0, ["--reason", Reason.REFUSED]
+    if waiting and not exhausted and not refused:
+        yield Step(f"To try the {counted(waiting, 'row')} not completed again later:", later)
+        return
+    groups = [
+        f"the {counted(rows, 'row')} {which}"
+        for rows, which in (
+            (exhausted, "whose attempts ran out"),
+            (waiting, "not completed"),
+            (refused, "that the service refused, when its cause is gone"),
         )
+        if rows
+    ]
+    if groups:
+        yield Step(f"To try again {listed(groups)}:", again.retry(folder, only))
 
 
 def _of_kind(
@@ -128,8 +150,6 @@ def _of_kind(
     reasons: _RowsByReason,
     path: Path,
     again: Again,
-    later: str,
-    carries_over: bool,
 ) -> Iterator[Step]:
     """Yield what is to be done about the rows of one left-over file."""
     overtaken = reasons.get((kind, Reason.LATER_JOB_MISSING), 0)
@@ -142,13 +162,6 @@ def _of_kind(
             f"{again.of_file(path)} --as-new",
         )
     if kind is OutcomeKind.NOT_COMPLETED:
-        waiting = counted(rows - overtaken, "row")
-        if overtaken < rows and carries_over:
-            yield Step(
-                f"The next import with --carry-over tries the {waiting} not completed again."
-            )
-        elif overtaken < rows:
-            yield Step(f"To try the {waiting} not completed again later:", later)
         return
     if final:
         yield Step(

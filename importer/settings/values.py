@@ -109,7 +109,10 @@ class DataLimit(_Limit):
 
 
 class Retry(NamedTuple):
-    """Which completed rows of a job are tried again: those of `kinds`, for `reasons` if given."""
+    """Which completed rows of a job are tried again: those of `kinds`, for `reasons` if given.
+
+    Without `reasons` they are all but those whose conversation is in `ERROR`.
+    """
 
     kinds: Collection[OutcomeKind] = (OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
     reasons: Collection[Reason] = ()

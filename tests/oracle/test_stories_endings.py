@@ -94,6 +94,20 @@ def test_the_next_step_after_attempts_that_ran_out_is_retry(desk: Desk, service:
     assert desk.job(NAME).outcomes == {"succeeded": 10}
 
 
+@promise("J17", "J7")
+def test_rows_that_wait_and_rows_that_failed_are_tried_again_by_one_command(
+    desk: Desk, service: Service
+) -> None:
+    service.statuses[ONE] = ["IN_PROGRESS"]
+    service.script(TWO, *[status(503)] * 3)
+    desk.write(NAME, rows(range(1, 11)))
+    ended = desk.run(NAME, max_attempts="3")
+    assert [step[1] for step in ended.steps] == ["retry"], ended.text
+    service.statuses.clear()
+    assert goes_on(desk, ended).code == 0
+    assert desk.job(NAME).outcomes == {"succeeded": 10}
+
+
 @promise("J17", "J4", "E1")
 def test_rows_not_completed_are_stored_by_the_printed_command_later(
     desk: Desk, service: Service
@@ -114,6 +128,9 @@ def test_a_conversation_in_error_is_not_to_be_tried_again(desk: Desk, service: S
     desk.write(NAME, rows(range(1, 11)))
     ended = desk.run(NAME)
     assert (ended.code, ended.steps) == (1, []), ended.text
+    asked = len(service.log)
+    assert desk.retry(desk.job(NAME)).code == 2
+    assert len(service.log) == asked
 
 
 @promise("T8", "J17", "E1")

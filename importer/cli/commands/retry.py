@@ -64,7 +64,7 @@ _REASONS = (
     multiple=True,
     type=click.Choice([str(reason) for reason in _REASONS]),
     help="Only rows that ended so for this reason. Repeatable.",
-    default_text="any",
+    default_text="any but conversation_error",
 )
 @options_from(Target, only=("ca_file", "trust_env"))
 @options_from(KeySource)
