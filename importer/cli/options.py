@@ -189,10 +189,11 @@ def options_from(
     only: tuple[str, ...] = (),
     without: tuple[str, ...] = (),
     required: bool = True,
+    hidden: bool = False,
 ) -> Callable[[_Command], _Command]:
     """Return a decorator that gives a command the options of `groups`, or some, by flat name.
 
-    With `required`, those that have no default have to be given.
+    With `required`, those that have no default have to be given. The help leaves `hidden` ones out.
     """
     chosen = [
         (group, declared)
@@ -205,6 +206,7 @@ def options_from(
         for group, declared in reversed(chosen):
             details = _details(group, declared)
             details["required"] = required and declared.default is REQUIRED
+            details["hidden"] = hidden
             add = command_help.option(declared.flag, declared.name, **details)
             command = add(command)
         return command

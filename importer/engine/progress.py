@@ -47,7 +47,8 @@ class Progress:
     next_check: float | None
     #: Seconds until the last of the deferred rows is given up, at the latest; None as above.
     gives_up: float | None
-    #: Seconds that a pause still lasts, which the service has asked for; 0 without one.
+    #: Seconds that a pause still lasts, which the service has asked for; 0 without one, and while
+    #: the service is unavailable.
     paused_for: float
     #: What holds all requests back, in words; or empty.
     held_by: str
@@ -172,7 +173,7 @@ class ProgressReporter:
             only_deferred=all_read and queue.deferred == len(self._queue) > 0,
             next_check=_seconds_until(self._queue.next_check(), now),
             gives_up=None if newest is None else _seconds_until(newest + self._defer_for, now),
-            paused_for=pause,
+            paused_for=0.0 if self._pacer.breaker.is_open else pause,
             held_by=held,
             limit=self._pacer.limit(now, queue.in_flight),
             service_rate=self._pacer.service_rate,

@@ -95,6 +95,13 @@ class RatingTable:
                 words.update(_read_toml(Path(part)))
         return cls(words)
 
+    def parts(self) -> list[str]:
+        """Return parts that `parse` makes this table of again; a whole preset by its name."""
+        presets = [name for name, words in PRESETS.items() if words.items() <= self.words.items()]
+        named = RatingTable.parse(presets).words.items()
+        rest = [one for one in self.words.items() if one not in named]
+        return [*presets, *(f"{word}={meaning}" for word, meaning in rest)]
+
 
 def preset_for(unknown: Sequence[str]) -> str | None:
     """Return the preset that knows more than half of the words, if there is one."""

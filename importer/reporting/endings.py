@@ -87,8 +87,8 @@ def next_steps(
     """
     if end is RunEnd.DATA_LIMIT:
         return [
-            Step("Nothing was sent. With other data, or another limit:", again.same()),
-            Step("To send this all the same, once:", again.accepting()),
+            Step("Nothing was sent. When the data is right, the same command:", again.same()),
+            Step("If it is right as it is, to send it once all the same:", again.accepting()),
         ]
     if end is not RunEnd.FINISHED:
         command = again.rest() if end is RunEnd.LIMIT else again.same()

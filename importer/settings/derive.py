@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TypeVar
 
 from importer.common.text import did_you_mean
-from importer.settings.kinds import FLAG, words_of
+from importer.settings.kinds import FLAG
 from importer.settings.option import REQUIRED, Group, Option
 
 _Group = TypeVar("_Group", bound=Group)
@@ -133,7 +133,7 @@ def arguments(values: Mapping[str, object], groups: Groups) -> list[str]:
         elif option.kind is FLAG:
             words += [option.flag] if option.read(value) else []
         elif option.kind.many:
-            for word in words_of(value):
+            for word in option.kind.words(value):
                 words += [option.flag, word]
         else:
             words += [option.flag, option.kind.show(option.read(value))]

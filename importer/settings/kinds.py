@@ -38,6 +38,13 @@ def _itself(value: Value) -> Value:
     return value
 
 
+def words_of(written: object) -> list[str]:
+    """Return what was `written` for a repeatable option as a text for each time it is given."""
+    if isinstance(written, Mapping):
+        return [f"{key}={value}" for key, value in written.items()]
+    return [str(item) for item in (written if isinstance(written, (list, tuple)) else [written])]
+
+
 @dataclass(frozen=True, eq=False)
 class Kind:
     """One kind of value.
@@ -53,13 +60,8 @@ class Kind:
     show: Callable[[Value], str] = str
     many: bool = False
     choices: tuple[str, ...] = ()
-
-
-def words_of(written: object) -> list[str]:
-    """Return what was `written` for a repeatable option as a text for each time it is given."""
-    if isinstance(written, Mapping):
-        return [f"{key}={value}" for key, value in written.items()]
-    return [str(item) for item in (written if isinstance(written, (list, tuple)) else [written])]
+    #: What was written for a repeatable option, as a text for each time it is given.
+    words: Callable[[object], list[str]] = words_of
 
 
 _TEXT: Mapping[str, object] = {"type": "string"}
@@ -244,6 +246,10 @@ def _ratings(value: object) -> RatingTable:
     )
 
 
+def _words_of_ratings(written: object) -> list[str]:
+    return _ratings(written).parts() if isinstance(written, Mapping) else words_of(written)
+
+
 def choice(of: type[StrEnum]) -> Kind:
     """Return the kind whose values are those of an enumeration."""
     names = tuple(str(member) for member in of)
@@ -296,8 +302,7 @@ COLUMNS = Kind(
 )  # fmt: skip
 RATINGS = Kind(
     "TABLE", _ratings, _TEXTS_OR_TABLE, write=lambda table: dict(table.words),
-    show=lambda table: ", ".join(f"{word}={meaning}" for word, meaning in table.words.items()),
-    many=True,
+    show=lambda table: ", ".join(table.parts()), many=True, words=_words_of_ratings,
 )  # fmt: skip
 
 #: The kind of a value, by its type; the other kinds are named in the field's annotation.

@@ -43,4 +43,7 @@ def exceeded_limit(
     if plan is None or rules.no_history_check or findings.has_left_overs:
         return None
     unlike = how_unlike(Figures.of(findings, plan), before())
-    return unlike and f"the data is unlike that of the product's last jobs: {unlike}"
+    return unlike and (
+        f"the data is unlike that of the product's last jobs: {unlike}; --no-history-check leaves "
+        "this comparison out for good"
+    )

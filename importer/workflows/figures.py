@@ -59,7 +59,7 @@ def start_line(folder: Path, settings: ImportSettings, already_settled: int) -> 
     if already_settled:
         note = f"; {counted(already_settled, 'row')} already done"
     elif folder.name.rpartition("-")[2] != "1" and not settings.ledger.skip_unchanged:
-        note = ", a new one of this command: all its rows are sent"
+        note = ", a new one of this command, which starts over"
     return f"{does} into product {settings.target.product_id}, job {folder}{note}"
 
 
@@ -92,7 +92,7 @@ def waiting_rows(progress: Progress) -> str:
     """Return how many rows wait for a retry or for requests of other jobs; or nothing."""
     parts = []
     if progress.retrying:
-        parts.append(f"{progress.retrying:,} waiting for a retry")
+        parts.append(f"{progress.retrying:,} waiting to be sent again")
     if progress.held:
         parts.append(
             f"{progress.held:,} held back: requests of an earlier run may still take effect"
@@ -132,12 +132,15 @@ def average_speed(progress: Progress) -> float:
 def time_left(progress: Progress, speed: float) -> float | None:
     """Return the seconds until all rows are done at `speed` (rows per second); None if unknown.
 
-    Deferred rows are not done before the first of them is checked.
+    Deferred rows are not done before the first of them is checked; when only they are left, how
+    long their conversations take is not known.
     """
     unknown = progress.held_by and not progress.paused_for
     if progress.elapsed < 2 or speed <= 0 or progress.share >= 1 or unknown:
         return None
     to_send = progress.outcomes[OutcomeKind.PENDING] - progress.deferred
+    if to_send <= 0:
+        return None
     return max(progress.paused_for + to_send / speed, progress.next_check or 0.0)
 
 

@@ -119,9 +119,8 @@ def _lines(story: RowStory, whole: Story) -> list[str]:
         events.append((attempt.at, text))
     looks = [attempt for attempt in story.attempts if attempt.http_status == HTTPStatus.CONFLICT]
     if story.deferral is not None and story.deferral.looks > len(looks):
-        events.append(
-            (story.deferral.looked_at, f"status? the same, {story.deferral.looks:,} times in all")
-        )
+        looked = f"looked {story.deferral.looks:,} times in all, the first by a PUT"
+        events.append((story.deferral.looked_at, f"status? still not completed; {looked}"))
     lines = [_title(story), *(f"  {_time(at)}  {text}" for at, text in sorted(events))]
     outcome = story.outcome
     if outcome is not None:

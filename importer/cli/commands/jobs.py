@@ -53,7 +53,7 @@ def jobs(ctx: click.Context, jobs_dir: Path | None, *, as_json: bool) -> None:
     if not (listing.jobs or listing.surveys or listing.unreadable):
         click.echo(f"There are no jobs in {folder}.")
         return
-    table = Table("job", "started (UTC)", "state", "exit", "rows", "outcomes", box=None)
+    table = Table("job", "last run (UTC)", "state", "exit", "rows", "outcomes", box=None)
     for path in listing.surveys:
         table.add_row(path.name, "", _SURVEY, "", "", "")
     for job in listing.jobs:
@@ -88,7 +88,7 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
         tell("run", f"{_time(past.run.started_at)} UTC: {end}{_because(past.run.message)}")
     tell("outcomes", outcome_counts(found.totals.outcomes))
     if in_doubt := len({doubt.seq for doubt in doubts if doubt.in_doubt}):
-        tell("in doubt", f"{counted(in_doubt, 'row')} may have been sent; nobody knows")
+        tell("in doubt", f"at most {counted(in_doubt, 'row')} may have been sent; nobody knows")
     if found.record.state is JobState.UNFINISHED and runs and not found.running:
         tell("resume", resume_command(runs[-1].settings))
 
@@ -113,8 +113,8 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
     click.echo(f"{folder.name} is given up: {counted(pending, 'row')} will not be sent.")
     if in_doubt:
         click.echo(
-            f"{counted(in_doubt, 'row')} of it may have been sent, and nobody knows which: the "
-            "service may hold their feedback or what was there before."
+            f"At most {counted(in_doubt, 'row')} of it may have been sent, and nobody knows which: "
+            "the service may hold their feedback or what was there before."
         )
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from importer.cli.config_file import CONFIG, files_read
 from importer.cli.console import messages, output, tell
 from importer.cli.help import command, examples, json_flag
-from importer.cli.options import INPUTS, given, options_from, settings_of
+from importer.cli.options import INPUTS, RUN_GROUPS, Request, given, options_from
 from importer.common.text import counted
 from importer.errors import ExitCode
 from importer.model import Reason
@@ -32,7 +32,12 @@ from importer.settings.places import Place
 if TYPE_CHECKING:
     from importer.workflows.plan_import import Preview
 
-_LIMITS = ("max_rejected", "max_changes", "accept_change")
+#: The options that the help names: those that decide what is planned.
+_SHOWN = (Target, Reading, RowMapping, LedgerUse, JobRules)
+_LIMITS = ("max_rejected", "max_changes", "accept_change", "no_history_check")
+_RATE = ("rate",)
+#: With the others a command of `run` can be given as it is.
+_OTHERS = tuple(group for group in RUN_GROUPS if group not in _SHOWN)
 
 
 @command(
@@ -43,10 +48,10 @@ _LIMITS = ("max_rejected", "max_changes", "accept_change")
 )
 @INPUTS
 @json_flag("Print the plan as JSON.")
-@options_from(Target, Reading, RowMapping)
+@options_from(*_SHOWN)
 @options_from(AbortRules, only=_LIMITS)
-@options_from(LedgerUse, JobRules, without=("limit", "max_duration"))
-@options_from(Pacing, only=("rate",))
+@options_from(Pacing, only=_RATE)
+@options_from(*_OTHERS, without=(*_LIMITS, *_RATE, "dry_run"), hidden=True)
 @CONFIG
 @click.pass_context
 def plan(
@@ -55,10 +60,10 @@ def plan(
     """Tell what a run would send now, and what that would change; send nothing.
 
     It compares the inputs with the earlier jobs of the product, and begins no job. The same as
-    `run --dry-run`. Exit code 0: every row can be sent. 1: some rows would be rejected. 2: the run
-    would not begin. 7: a limit on the data would stop it.
+    `run --dry-run`; all options of `run` are taken. Exit code 0: every row can be sent. 1: some
+    rows would be rejected. 2: the run would not begin. 7: a limit on the data would stop it.
     """
-    settings = settings_of({**given(options), "inputs": inputs})
+    settings = Request.of({**given(options), "inputs": inputs}).settings
     for file in files_read(ctx):
         messages().print(f"configuration: {file}", soft_wrap=True)
     return preview(settings, as_json=as_json)
@@ -125,12 +130,14 @@ def _table(found: Preview) -> Table:
     table = Table("plan", "rows", box=None, pad_edge=False)
     table.columns[1].justify = "right"
     table.add_row("to be sent", f"{plan.to_send:,}")
-    table.add_row("  for conversations never sent before", f"{plan.new:,}")
+    of_these = {"for conversations never sent before": plan.new}
     if plan.left_overs:
-        table.add_row("  left over from earlier jobs", f"{plan.left_overs:,}")
-    for change, number in plan.changes.items():
-        if number:
-            table.add_row(f"  {_CHANGES[change]}", f"{number:,}")
+        of_these["left over from earlier jobs"] = plan.left_overs
+    of_these |= {_CHANGES[change]: number for change, number in plan.changes.items() if number}
+    if len(of_these) > 1:
+        table.add_row("of these (one row may be in several)", "")
+    for what, number in of_these.items():
+        table.add_row(f"  {what}", f"{number:,}")
     if found.findings.rejected:
         table.add_row("rejected", f"{found.findings.rejected:,}")
     if found.findings.skipped:

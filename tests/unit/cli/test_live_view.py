@@ -31,7 +31,9 @@ def test_the_picture_has_all_that_one_looks_for() -> None:
     assert figures["requests"] == "60 of 64 in flight"
     assert figures["limit"] == "the service's limit, about 498/s"
     assert figures["latency"] == "4 ms median · 10 ms p95"
-    assert re.fullmatch(f"3 waiting for a retry · the next is due at {TIME}", figures["waiting"])
+    assert re.fullmatch(
+        f"3 waiting to be sent again · the next is due at {TIME}", figures["waiting"]
+    )
     assert re.fullmatch(f"200, next check at {TIME}", figures["deferred"])
     text = f"gives up at {TIME}; Ctrl-C is safe, the same command resumes"
     assert re.fullmatch(text, figures[""])

@@ -22,6 +22,24 @@ def test_presets_know_their_words(preset: str, positive: list[str], negative: li
     assert table.meaning("3") is None
 
 
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ([], []),
+        (["stars"], ["stars"]),
+        (["3=CLEAR", "stars"], ["stars", "3=CLEAR"]),
+        (["a=b=POSITIVE", "positive=SKIP"], ["positive=SKIP", "a=b=POSITIVE"]),
+        (["stars", "5=NEGATIVE"], ["5=NEGATIVE", "4=POSITIVE", "2=NEGATIVE", "1=NEGATIVE"]),
+    ],
+)
+def test_a_table_tells_the_parts_that_it_is_made_of_again(
+    parts: list[str], told: list[str]
+) -> None:
+    table = RatingTable.parse(parts)
+    assert table.parts() == told
+    assert RatingTable.parse(told).words == table.words
+
+
 def test_a_table_that_cannot_be_read_is_explained() -> None:
     for part, message in [("3=MAYBE", "it can be POSITIVE"), ("none.toml", "No such file")]:
         with pytest.raises(SettingsError, match=message):

@@ -26,6 +26,15 @@ def test_resuming_never_repeats_what_was_meant_for_one_time() -> None:
     assert told == ["--as-new", "--concurrency", "--product-id"]
 
 
+def test_the_command_of_a_rehearsal_names_no_mock_server_and_a_preset_by_its_name() -> None:
+    rehearsed = settings(
+        sandbox=True, base_url="http://127.0.0.1:4711", ratings=["stars", "3=CLEAR"]
+    )
+    words = shlex.split(resume_command(rehearsed.as_record()))
+    assert "--base-url" not in words
+    assert words[words.index("--ratings") :] == ["--ratings", "stars", "--ratings", "3=CLEAR"]
+
+
 def test_replacing_keeps_all_that_was_typed() -> None:
     typed = settings(accept_change=True, as_new=True, replace=True)
     told = options(replacing_command(typed))
