@@ -76,44 +76,60 @@ def insert_outcomes(columns: tuple[str, ...], rows: int) -> str:
     return f"INSERT INTO outcome ({', '.join(columns)}, settled_at, entry) VALUES {values}"
 
 
-_PLAIN = (
-    "seq", "kind", "conversation", "attempts", "http_status", "updated_at", "reason", "body"
-)  # fmt: skip
-_ODD = (*_PLAIN, "detail", "warning", "open")
+#: What a line holds of a row that was stored as it was sent, of one that was not sent, and of any.
+_STORED = ("seq", "kind", "conversation", "attempts", "http_status", "updated_at", "body")
+_NOT_SENT = ("seq", "kind", "conversation", "attempts", "reason")
+_ANY = (*_STORED, "reason", "detail", "warning", "open")
+#: SQLite's binding looks for an adapter of every value that is not of a built-in type itself.
+_TEXTS: Mapping[Reason, str] = {reason: reason.value for reason in Reason}
 
 
 def outcome_lines(
     outcomes: Sequence[Outcome], bodies: Mapping[int, int | None], opened: Container[int]
-) -> tuple[Lines, Lines]:
-    """Return the lines of `outcomes`: of the plain ones, and of those that need more columns.
+) -> tuple[Lines, Lines, Lines]:
+    """Return the lines of `outcomes`: most need few columns, and each column costs.
 
     `bodies` is what the service holds, by seq; the rows in `opened` are open.
     """
-    plain: list[Outcome] = []
-    odd = Lines(_ODD, [])
+    stored: list[Outcome] = []
+    not_sent: list[Outcome] = []
+    lines = Lines(_ANY, [])
     for outcome in outcomes:
         seq, kind, conversation, reason, detail, status, attempts, updated_at, warning, _ = outcome
-        if conversation is None or detail or warning is not None or seq in opened:
-            odd.values.extend((
-                seq, KIND_IDS[kind], None if conversation is None else key_of(conversation),
-                attempts, status, updated_at, reason, signed(bodies.get(seq)), detail or None,
-                warning, seq in opened,
-            ))  # fmt: skip
+        is_plain = conversation is not None and not detail and warning is None
+        if is_plain and reason is None and seq not in opened:
+            stored.append(outcome)
+        elif is_plain and status is None and seq not in bodies and seq not in opened:
+            not_sent.append(outcome)
         else:
-            plain.append(outcome)
-    return Lines(_PLAIN, _plain_values(plain, bodies)), odd
+            key = None if conversation is None else key_of(conversation)
+            lines.values.extend((
+                seq, KIND_IDS[kind], key, attempts, status, updated_at, signed(bodies.get(seq)),
+                reason, detail or None, warning, seq in opened,
+            ))  # fmt: skip
+    return _stored(stored, bodies), _not_sent(not_sent), lines
 
 
-def _plain_values(plain: Sequence[Outcome], bodies: Mapping[int, int | None]) -> list[object]:
-    keys = split_keys(keys_of([outcome.conversation_id or "" for outcome in plain]))
+def _stored(outcomes: Sequence[Outcome], bodies: Mapping[int, int | None]) -> Lines:
     values: list[object] = []
-    extend, body_of = values.extend, bodies.get
-    for outcome, key in zip(plain, reversed(keys), strict=True):
-        seq, kind, _, reason, _, status, attempts, updated_at, _, _ = outcome
-        extend((
-            seq, KIND_IDS[kind], key, attempts, status, updated_at, reason, signed(body_of(seq)),
-        ))  # fmt: skip
-    return values
+    for outcome, key in zip(outcomes, _keys(outcomes), strict=True):
+        seq, kind, _, _, _, status, attempts, updated_at, _, _ = outcome
+        values += seq, KIND_IDS[kind], key, attempts, status, updated_at, signed(bodies.get(seq))
+    return Lines(_STORED, values)
+
+
+def _not_sent(outcomes: Sequence[Outcome]) -> Lines:
+    values: list[object] = []
+    for outcome, key in zip(outcomes, _keys(outcomes), strict=True):
+        seq, kind, _, reason, _, _, attempts, _, _, _ = outcome
+        values += seq, KIND_IDS[kind], key, attempts, reason and _TEXTS[reason]
+    return Lines(_NOT_SENT, values)
+
+
+def _keys(outcomes: Sequence[Outcome]) -> Iterable[bytes | bytearray]:
+    """Return the keys of the outcomes' conversations; see `_TEXTS` for why not as `bytes`."""
+    joined = keys_of([outcome.conversation_id or "" for outcome in outcomes])
+    return reversed(split_keys(bytearray(joined)))
 
 
 def outcome_of(row: Sequence[object]) -> Outcome:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from importer.common.uuids import uuid_bytes, uuid_text
 from importer.model import Rank
+
+_Bytes = TypeVar("_Bytes", bytes, bytearray)
 
 _KEY = 16
 _SIGN = 1 << 63
@@ -26,8 +29,8 @@ def keys_of(conversation_ids: Sequence[str]) -> bytes:
     return bytes.fromhex("".join(conversation_ids).replace("-", ""))[::-1]
 
 
-def split_keys(joined: bytes) -> list[bytes]:
-    """Return the keys that `joined` holds one after the other."""
+def split_keys(joined: _Bytes) -> list[_Bytes]:
+    """Return the keys that `joined` holds one after the other, as what it is itself."""
     return [joined[at : at + _KEY] for at in range(0, len(joined), _KEY)]
 
 
