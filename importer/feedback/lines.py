@@ -18,6 +18,8 @@ _NAMES = re.compile(
     r"|(conv|conversation)s?|importid\w+)",
     re.IGNORECASE,
 )
+#: What stands below a column that was counted or summed up.
+_FIGURE = re.compile(r"[\d.,%\s]+")
 _NO_LETTERS = re.compile(r"[\W_]+")
 
 
@@ -28,7 +30,8 @@ def what_line_it_is(cell: str, meaning: Meaning | None, comment: str) -> str:
     none that is known, and `comment` its comment.
     """
     text = trimmed(cell).strip(":*# ")
-    if _TOTALS.fullmatch(text.split(":")[0].strip()) and is_blank(comment):
+    is_figure = is_blank(comment) or _FIGURE.fullmatch(trimmed(comment)) is not None
+    if is_figure and _TOTALS.fullmatch(text.split(":")[0].strip()):
         return "; the line looks like a total: remove it"
     if meaning is None and _NAMES.fullmatch(_NO_LETTERS.sub("", text)):
         return "; the line looks like a second header: if it is one, remove it"

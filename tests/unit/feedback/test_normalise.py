@@ -66,7 +66,7 @@ def test_a_comment_is_sent_exactly_as_it_is(comment: str) -> None:
 @pytest.mark.parametrize(
     ("cells", "looks_like"),
     [
-        (("Total", "", ""), "a total: remove it"), (("Grand total:", "4.2", ""), "a total"),
+        (("Total", "", ""), "a total: remove it"), (("Grand total:", "4.2", "1,234"), "a total"),
         (("Summe", "NEGATIVE", ""), "a total"), (("Total", "", "Too slow."), ""),
         (('{"ImportId":"_recordId"}', '{"ImportId":"QID1"}', ""), "a second header"),
         (("Response ID", "How was it?", "And why?"), "a second header: if it is one, remove it"),
