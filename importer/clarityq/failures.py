@@ -40,8 +40,9 @@ def _in_words(error: Exception, redact: Redact, *, sent: bool) -> str:
         case TimeoutError():
             return "timed out waiting for the response" if sent else "timed out while connecting"
         case HttpProcessingError() | aiohttp.ClientResponseError():
-            # What follows the first line quotes the answer, with the parser's own signs.
-            said = printable(redact((error.message.splitlines() or [""])[0].rstrip(":")))
+            # What follows quotes the answer, cut anywhere, with the parser's own signs.
+            first = (error.message.splitlines() or [""])[0].partition(": b'")[0]
+            said = printable(redact(first.rstrip(":")))
             return f"the answer is not valid HTTP: {said}"
         case OSError() if error.errno in _NO_FILE_HANDLE:
             return (
