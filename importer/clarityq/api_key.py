@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from typing import AnyStr
 
 from importer.errors import ImporterError, SettingsError
@@ -10,6 +11,19 @@ from importer.errors import ImporterError, SettingsError
 _QUOTES = "\"'`"
 #: What a line of a file for the environment begins with, which is no part of the key.
 _NAMES = ("CLARITYQ_API_KEY", "API_KEY", "X-API-KEY")
+#: Characters of the shortest key that is blotted out within words, too: one below it, such as a
+#: mock server takes, would take single letters out of what is said.
+_SHORTEST_WITHIN = 6
+
+
+def blotted(text: str, keys: Iterable[str]) -> str:
+    """Return `text` with `[API key]` in the place of each of the `keys`."""
+    for key in keys:
+        found = re.escape(key)
+        if len(key) < _SHORTEST_WITHIN:
+            found = rf"(?<!\w){found}(?!\w)"
+        text = re.sub(found, "[API key]", text)
+    return text
 
 
 class ApiKey:
@@ -74,13 +88,10 @@ class ApiKey:
         return new
 
     def redact(self, text: AnyStr) -> AnyStr:
-        """Return `text` with every occurrence of a key that is known here blotted out."""
-        for key in self._known:
-            if isinstance(text, bytes):
-                text = text.replace(key.encode(), b"[API key]")
-            else:
-                text = text.replace(key, "[API key]")
-        return text
+        """Return foreign `text` with every occurrence of a key that is known here blotted out."""
+        if isinstance(text, bytes):
+            return blotted(text.decode("latin-1"), self._known).encode("latin-1")
+        return blotted(text, self._known)
 
     def __repr__(self) -> str:
         return "ApiKey(…)"

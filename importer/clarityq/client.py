@@ -95,10 +95,7 @@ class FeedbackClient:
         answer = await self._call("PUT", target, encode_body(feedback))
         if isinstance(answer, Verdict):
             return answer
-        verdict = judge_feedback(feedback, answer.status, answer.body)
-        if verdict.detail and answer.status == 200 and answer.body:
-            # It quotes what was not redacted yet.
-            verdict = judge_feedback(feedback, 200, self._key.redact(answer.body))
+        verdict = judge_feedback(feedback, answer.status, answer.body, self._key.redact)
         return self._completed(verdict, answer)
 
     async def status(self, conversation_id: str) -> Verdict:
@@ -106,7 +103,7 @@ class FeedbackClient:
         answer = await self._call("GET", f"{self._prefix}{conversation_id}/status", None)
         if isinstance(answer, Verdict):
             return answer
-        return self._completed(judge_status(answer.status, answer.body), answer)
+        return self._completed(judge_status(answer.status, answer.body, self._key.redact), answer)
 
     async def _call(self, method: str, target: str, body: bytes | None) -> Answer | Verdict:
         """Return the answer to one request, or the verdict on there being none."""
@@ -115,8 +112,7 @@ class FeedbackClient:
         try:
             answer = await path.exchange(method, target, body)
         except NoAnswerError as error:
-            verdict = judge_failure(error.cause, sent=error.sent)
-            return verdict._replace(detail=self._key.redact(verdict.detail))
+            return judge_failure(error.cause, sent=error.sent, redact=self._key.redact)
         if answer.status == 200 or not answer.body:
             return answer
         # Before it is quoted: a quotation may be cut in the middle of the key.
@@ -130,13 +126,11 @@ class FeedbackClient:
                 seconds = min(seconds, self._settings.retries.after_max)
             verdict = verdict._replace(retry_after=seconds)
         if verdict.kind is VerdictKind.TURNED_AWAY and (place := _place(answer.location)):
-            verdict = verdict._replace(detail=f"{verdict.detail}, to {place}")
+            verdict = verdict._replace(detail=f"{verdict.detail}, to {self._key.redact(place)}")
         if verdict.updated_at is not None:
             moment = printable(self._key.redact(verdict.updated_at))[:_MOMENT_LIMIT]
             if moment != verdict.updated_at:
                 verdict = verdict._replace(updated_at=moment)
-        if verdict.detail:
-            verdict = verdict._replace(detail=self._key.redact(verdict.detail))
         return verdict
 
 

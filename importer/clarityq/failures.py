@@ -9,15 +9,16 @@ import ssl
 import aiohttp
 from aiohttp.http import HttpProcessingError
 
-from importer.clarityq.responses import Verdict, VerdictKind, kind_of, printable
+from importer.clarityq.responses import Redact, Verdict, VerdictKind, kind_of, printable
 
 _NO_FILE_HANDLE = (errno.EMFILE, errno.ENFILE)
 
 
-def judge_failure(error: Exception, *, sent: bool) -> Verdict:
+def judge_failure(error: Exception, *, sent: bool, redact: Redact = str) -> Verdict:
     """Return the verdict on a request that got no answer.
 
-    `sent` says whether the request was handed to a connection.
+    `sent` says whether the request was handed to a connection. What is quoted goes through
+    `redact`.
     """
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         cause = error.certificate_error
@@ -25,22 +26,23 @@ def judge_failure(error: Exception, *, sent: bool) -> Verdict:
         kind, detail = VerdictKind.UNTRUSTED, f"the certificate is not trusted: {said}"
     elif isinstance(error, aiohttp.ClientHttpProxyError):
         # The proxy would not connect: it answers in the place of the service.
-        said = printable(error.message)
+        said = printable(redact(error.message))
         detail = f"{error.status} from the proxy: {said}"
         return Verdict(kind_of(error.status), detail, error.status, requests=0, sent=False)
     else:
-        kind, detail = VerdictKind.TRANSIENT, _in_words(error, sent=sent)
+        kind, detail = VerdictKind.TRANSIENT, _in_words(error, redact, sent=sent)
     return Verdict(kind, detail, definite=not sent, requests=int(sent), sent=sent)
 
 
-def _in_words(error: Exception, *, sent: bool) -> str:
+def _in_words(error: Exception, redact: Redact, *, sent: bool) -> str:
     """Return what happened, without what only this library would say."""
     match error:
         case TimeoutError():
             return "timed out waiting for the response" if sent else "timed out while connecting"
         case HttpProcessingError() | aiohttp.ClientResponseError():
-            # What follows the first line quotes the answer, with the parser's own signs.
-            said = printable((error.message.splitlines() or [""])[0].rstrip(":"))
+            # What follows quotes the answer, cut anywhere, with the parser's own signs.
+            first = (error.message.splitlines() or [""])[0].partition(": b'")[0]
+            said = printable(redact(first.rstrip(":")))
             return f"the answer is not valid HTTP: {said}"
         case OSError() if error.errno in _NO_FILE_HANDLE:
             return (
@@ -59,7 +61,7 @@ def _in_words(error: Exception, *, sent: bool) -> str:
         case ssl.SSLError() | OSError():
             return f"no response: {_reason(error)}"
         case _:
-            return f"no response: {printable(str(error)) or type(error).__name__}"
+            return f"no response: {printable(redact(str(error))) or type(error).__name__}"
 
 
 def _reason(error: OSError) -> str:

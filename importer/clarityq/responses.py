@@ -7,6 +7,7 @@ status is one that any HTTP service or proxy may send.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from html import unescape
@@ -27,6 +28,8 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _MARKUP = re.compile(
     r"<(script|style)\b.*?(</\1\s*>|$)|<!--.*?(-->|$)|<[^>]*(>|$)", re.IGNORECASE | re.DOTALL
 )
+#: Blots out what must not be shown.
+Redact = Callable[[str], str]
 
 
 class VerdictKind(Word):
@@ -137,14 +140,17 @@ def is_definite(status: int) -> bool:
     return status != 408 and 300 <= status <= 499
 
 
-def judge_feedback(feedback: Feedback, status: int, body: bytes | None) -> Verdict:
+def judge_feedback(
+    feedback: Feedback, status: int, body: bytes | None, redact: Redact = str
+) -> Verdict:
     """Return the verdict on the response to a PUT; `body` is None if it cannot be read in full.
 
-    A 200 counts only with the conversation's id in its body (docs/reference.md, T1).
+    A 200 counts only with the conversation's id in its body (docs/reference.md, T1). What is quoted
+    goes through `redact`.
     """
     kind = kind_of(status)
     if kind is not VerdictKind.APPLIED:
-        return Verdict(kind, describe(status, body), status, definite=is_definite(status))
+        return Verdict(kind, describe(status, body, redact), status, definite=is_definite(status))
     try:
         echo = _echo.decode(body or b"")
     except _UNREADABLE:
@@ -158,7 +164,7 @@ def judge_feedback(feedback: Feedback, status: int, body: bytes | None) -> Verdi
     ):
         return Verdict(
             VerdictKind.TRANSIENT,
-            f"200, but for another conversation ({printable(echo.conversation_id)})",
+            f"200, but for another conversation ({printable(redact(echo.conversation_id))})",
             status,
             definite=False,
         )
@@ -168,22 +174,23 @@ def judge_feedback(feedback: Feedback, status: int, body: bytes | None) -> Verdi
         return Verdict(kind, "", status, updated_at)
     stored = Stored(_RATINGS.get(echo.rating or ""), echo.comment)
     if echo.rating != sent:
-        detail = f"the service stored the rating {echo.rating}, and {sent} was sent"
+        said = printable(redact(str(echo.rating)))
+        detail = f"the service stored the rating {said}, and {sent} was sent"
     elif feedback.comment is not None and not echo.comment:
         detail = "the service stored no comment, and one was sent"
     else:
         return Verdict(kind, "", status, updated_at, Warn.ECHO_DIFFERS, stored=stored)
-    return Verdict(VerdictKind.STORED_DIFFERS, printable(detail), status, updated_at, stored=stored)
+    return Verdict(VerdictKind.STORED_DIFFERS, detail, status, updated_at, stored=stored)
 
 
-def judge_status(status: int, body: bytes | None) -> Verdict:
-    """Return the verdict on the response to a status call.
+def judge_status(status: int, body: bytes | None, redact: Redact = str) -> Verdict:
+    """Return the verdict on the response to a status call; see `judge_feedback`.
 
     A response that does not tell the status is `COMPLETED`: the PUT that follows will tell.
     """
     kind = kind_of(status)
     if kind in (VerdictKind.KEY_REFUSED, VerdictKind.TRANSIENT) or status == 403:
-        return Verdict(kind, describe(status, body), status)
+        return Verdict(kind, describe(status, body, redact), status)
     try:
         told = _status.decode(body or b"").status if status == 200 else ""
     except _UNREADABLE:
@@ -197,8 +204,11 @@ def judge_status(status: int, body: bytes | None) -> Verdict:
             return Verdict(VerdictKind.COMPLETED)
 
 
-def describe(status: int, body: bytes | None) -> str:
-    """Return what the service said, in words: a 422's places and messages, or its text."""
+def describe(status: int, body: bytes | None, redact: Redact = str) -> str:
+    """Return what the service said, in words: a 422's places and messages, or its text.
+
+    What is quoted goes through `redact` when it is decoded, and before it is cut.
+    """
     said = ""
     try:
         said = "; ".join(
@@ -214,6 +224,7 @@ def describe(status: int, body: bytes | None) -> str:
                 said = unescape(title[1])
             elif said.lstrip().startswith("<"):
                 said = unescape(_MARKUP.sub(" ", said))
+    said = redact(said)
     if 200 < status < 300:
         said = f"only a 200 confirms that feedback was stored. {said}"
     said = printable(said)

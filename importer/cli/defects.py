@@ -8,9 +8,9 @@ import time
 import traceback
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import reduce
 from pathlib import Path
 
+from importer.clarityq.api_key import blotted
 from importer.common.files import private_opener
 from importer.common.text import shell_word
 from importer.errors import (
@@ -48,7 +48,7 @@ def explained(
     secrets = [key.strip() for key in keys if key.strip()]
 
     def redact(text: str) -> str:
-        return reduce(lambda left, key: left.replace(key, "[API key]"), secrets, text)
+        return blotted(text, secrets)
 
     details = redact("".join(traceback.format_exception(error)))
     error = first_of(error)

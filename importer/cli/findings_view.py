@@ -11,7 +11,7 @@ from importer.feedback.normalise import COMMENT_LIMIT
 from importer.feedback.null_markers import is_null_marker
 from importer.feedback.ratings import known_by, preset_for
 from importer.model import Reason
-from importer.reporting.wording import HOW_TO_FIX, words
+from importer.reporting.wording import how_to_fix, words
 from importer.settings import ImportSettings, LongComments
 from importer.survey.findings import Findings, Understanding
 
@@ -65,7 +65,7 @@ def _verdict(found: Findings) -> str:
 def _print_problems(found: Findings, console: Console) -> None:
     if not found.problems:
         return
-    several = len({e.file for p in found.problems.values() for e in p.examples}) > 1
+    several = len(found.inputs) > 1
     table = Table("rejected because", "rows", "for example", box=None, pad_edge=False)
     table.columns[1].justify = "right"
     for reason, problem in sorted(found.problems.items(), key=lambda item: -item[1].rows):
@@ -145,8 +145,11 @@ def _print_fixes(found: Findings, console: Console) -> None:
     if not found.problems:
         return
     console.print("To fix:")
-    for reason, _ in sorted(found.problems.items(), key=lambda item: -item[1].rows):
-        step = _fix_ratings(found) if reason is Reason.UNKNOWN_RATING else HOW_TO_FIX[reason]
+    format_of = {one.file: one.format for one in found.inputs}
+    for reason, problem in sorted(found.problems.items(), key=lambda item: -item[1].rows):
+        formats = [format_of[example.file] for example in problem.examples]
+        is_rating = reason is Reason.UNKNOWN_RATING
+        step = _fix_ratings(found) if is_rating else how_to_fix(reason, formats)
         console.print(f"- {words(reason)}: {step}", soft_wrap=True)
     console.print()
 

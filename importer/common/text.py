@@ -12,6 +12,8 @@ from difflib import get_close_matches
 #: Format characters that nobody sees: zero-width ones, byte order marks, marks of direction.
 _UNSEEN = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 _AROUND = re.compile(rf"^[\s{_UNSEEN}]+|[\s{_UNSEEN}]+$")
+#: Lone surrogates: no text that could be decoded holds one.
+_UNDECODED = re.compile("[\ud800-\udfff]")
 _NOTHING = re.compile(rf"[\s{_UNSEEN}]*")
 
 
@@ -71,10 +73,14 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def readable(text: str) -> str:
+    """Return `text` with the usual sign for what could not be decoded in the place of it."""
+    return _UNDECODED.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def shown(value: str, limit: int = 40) -> str:
     """Return `value` quoted for a message: control characters escaped, cut at `limit`."""
-    text = repr(value if len(value) <= limit else value[: limit - 1] + "…")
-    return printable(text)
+    return repr(readable(value if len(value) <= limit else value[: limit - 1] + "…"))
 
 
 def counted(number: int, noun: str) -> str:

@@ -49,7 +49,9 @@ class Normaliser:
                 None,
                 Reason.BAD_CONVERSATION_ID,
                 f"conversation_id {shown(row.conversation_id)} is not a UUID"
-                f"{what_line_it_is(row.conversation_id)}"
+                + what_line_it_is(
+                    row.conversation_id, self.ratings.meaning(row.rating), row.comment
+                )
                 if not is_blank(row.conversation_id)
                 else "conversation_id is empty",
             )

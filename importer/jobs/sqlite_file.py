@@ -20,6 +20,8 @@ from importer.errors import JournalError
 Connection = sqlite3.Connection
 #: Raised for a line whose key is in the table already.
 DuplicateError = sqlite3.IntegrityError
+#: What it says of a file that is not there, or belongs to somebody else.
+_NOT_OPENED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY)
 #: What SQLite raises.
 Error = sqlite3.Error
 
@@ -111,14 +113,24 @@ def synced(db: Connection) -> Iterator[None]:
 def explained(what: str, remedy: str) -> Iterator[None]:
     """Turn what SQLite and the file system raise into a message for a person: a `JournalError`.
 
-    `what` names the file, and `remedy` says in sentences what to do.
+    `what` names the file, and `remedy` says in sentences what to do if the cause is not known.
     """
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+        said = (error.strerror if isinstance(error, OSError) else "") or str(error)
+        # What is above these bits only says more of the same.
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_BUSY:
             remedy = "Another program has it open: close that one, and run the same command again"
-        raise JournalError(f"{what} cannot be used: {error}. {remedy}") from None
+        elif isinstance(error, PermissionError) or code in _NOT_OPENED:
+            remedy = (
+                "See that it is there and that you may read and write it and its folder; a job "
+                "belongs to the user who began it"
+            )
+        elif is_damage(error):
+            remedy = "The file is damaged: look at the disk, and start over with --restart"
+        raise JournalError(f"{what} cannot be used: {said}. {remedy}") from None
 
 
 def is_damage(error: BaseException) -> bool:

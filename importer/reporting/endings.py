@@ -157,18 +157,22 @@ def _of_kind(
     exhausted = reasons.get((kind, Reason.RETRIES_EXHAUSTED), 0)
     if overtaken:
         yield Step(
-            f"To send the {counted(overtaken, 'row')} all the same whose conversations a missing "
-            "job may have set:",
+            f"To send all the same the {counted(overtaken, 'row')} of {_conversations(overtaken)} "
+            "that a missing job may have set:",
             f"{again.of_file(path)} --as-new",
         )
     if kind is OutcomeKind.NOT_COMPLETED:
         return
     if final:
         yield Step(
-            f"Nothing can be done for the {counted(final, 'row')} whose conversations ended in "
-            "ERROR: these never take feedback."
+            f"Nothing can be done for the {counted(final, 'row')} of {_conversations(final)} in "
+            "ERROR: such a conversation never takes feedback."
         )
     if rows > exhausted + final:
         yield Step(
             f"To import the {counted(rows, 'row')} {kind}: fix {path}, then", again.of_file(path)
         )
+
+
+def _conversations(number: int) -> str:
+    return "a conversation" if number == 1 else "conversations"

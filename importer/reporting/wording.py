@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from importer.common.durations import format_duration
 from importer.model import Call, OutcomeKind, Reason, RunEnd, Warn
 from importer.pacing import Limit
@@ -60,7 +62,7 @@ TO_RESUME = {
 }
 
 #: What to do about rows that would be rejected; the ratings have a step of their own.
-HOW_TO_FIX = {
+_HOW_TO_FIX = {
     Reason.MALFORMED: "fix these lines: fields or quotes are missing, or there are too many",
     Reason.BAD_BYTES: "name the file's encoding, such as --encoding cp1252, or fix these lines",
     Reason.BAD_CONVERSATION_ID: "fix these ids, or name the column that holds the UUIDs: "
@@ -70,6 +72,27 @@ HOW_TO_FIX = {
     Reason.BAD_NEWEST_BY: "write these values as the others of the column: numbers, or times such "
     "as 2026-01-31T18:30:00Z; an empty one is older than all",
 }
+
+#: The same where the format of the file matters.
+_HOW_TO_FIX_BY_FORMAT = {
+    "json": {
+        Reason.MALFORMED: "fix these lines: each is to be one JSON object, whole and in UTF-8",
+        Reason.BAD_BYTES: "fix these texts: JSON is UTF-8, and holds whole characters",
+    },
+    "excel": {
+        Reason.MALFORMED: "fix these rows of the sheet: give the cells on their right a header, or "
+        "clear them"
+    },
+    "parquet": {Reason.BAD_BYTES: "fix these cells: text in Parquet is UTF-8"},
+}
+
+
+def how_to_fix(reason: Reason, formats: Iterable[str]) -> str:
+    """Return what to do about rows that would be rejected in files of these formats."""
+    usual = _HOW_TO_FIX[reason]
+    steps = (_HOW_TO_FIX_BY_FORMAT.get(one, {}).get(reason, usual) for one in formats)
+    return "; ".join(dict.fromkeys(steps)) or usual
+
 
 #: What a person should know of rows that were imported all the same.
 WARNINGS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from importer.common.text import folded_name, nearest, shell_word, trimmed
+from importer.common.text import folded_name, nearest, readable, shell_word, trimmed
 from importer.errors import InputError
 from importer.settings import FIELDS
 from importer.sources.own_columns import find_job_column
@@ -75,6 +75,6 @@ def _within_struct(field: str, folded: Sequence[str]) -> str | None:
 
 def _list(header: Sequence[str]) -> str:
     most = 30
-    names = ", ".join(repr(trimmed(name)[:60]) for name in header[:most])
+    names = ", ".join(repr(readable(trimmed(name)[:60])) for name in header[:most])
     more = f" and {len(header) - most} more" if len(header) > most else ""
     return f"the columns are {names}{more}"

@@ -17,9 +17,9 @@ from importer.model import Row
 from importer.settings import ImportSettings, InputFormat
 from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart
 from importer.sources.columns import find_columns
-from importer.sources.csv_records import KEEP_BYTES, Record, RecordReader
+from importer.sources.csv_records import KEEP_BYTES, Record, RecordReader, kept_byte
 from importer.sources.csv_rows import RowMaker, originals_among
-from importer.sources.csv_sample import Sample, is_beyond_ascii_utf8
+from importer.sources.csv_sample import LIKELY_CODEC, Sample, is_beyond_ascii_utf8
 from importer.sources.csv_shape import Shape
 from importer.sources.location import DAMAGED, check_is_text, open_binary
 from importer.sources.noticed import Noticed
@@ -87,7 +87,18 @@ class CsvSource:
             raise InputError(f"{self.name} has no header: it holds nothing but blank lines")
         if first.problem is not None:
             raise InputError(f"{self.name}, line {first.line}: the header: {first.problem}")
-        return first.fields, find_columns(self.name, first.fields, columns, newest_by)
+        header = first.fields
+        try:
+            return header, find_columns(self.name, header, columns, newest_by)
+        except InputError:
+            codec = codecs.lookup(self._codec).name.removesuffix("-sig")
+            if kept_byte("".join(header)) is None or not _has_one_byte_letters(codec):
+                raise
+        # The names as a person can read them, and paste them beside the encoding that is proposed.
+        raw = [name.encode(codec, KEEP_BYTES) for name in header]
+        likely = [name.decode(LIKELY_CODEC, "replace") for name in raw]
+        find_columns(self.name, likely, columns, newest_by)
+        raise InputError(f"{self.name}: its header cannot be read")
 
     def batches(self, first_seq: int, size: int) -> Iterator[Sequence[Row]]:
         """Yield all rows; see `RowSource`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from importer.common.text import readable
 from importer.model import Reason, Row
 from importer.sources.base import Original
 from importer.sources.csv_records import Record, kept_byte
@@ -64,8 +65,9 @@ class RowMaker:
             (n for n, v in zip(self.header, fields, strict=True) if kept_byte(v) is not None), "?"
         )
         return (
-            f"byte 0x{byte:02X} in column {column.strip()!r} is not valid {self._encoding}; "
-            "if the whole file is in another encoding, give --encoding, such as cp1252"
+            f"byte 0x{byte:02X} in column {readable(column.strip())!r} is not valid "
+            f"{self._encoding}; if the whole file is in another encoding, give --encoding, such as "
+            "cp1252"
         )
 
 

@@ -14,6 +14,8 @@ from importer.sources.csv_records import kept_byte
 from importer.sources.csv_shape import Dialect
 
 _DELIMITERS = ",;\t|"
+#: What a file of one byte for a letter most likely is, if it is not UTF-8.
+LIKELY_CODEC = "cp1252"
 #: The line with which Excel is told the delimiter.
 _SEP_LINE = re.compile(r"\ufeff*\"?sep=(?P<delimiter>[^\r\n])\"?[,;\t ]*(\r\n?|\n)", re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
@@ -61,7 +63,7 @@ class Sample:
         if kept_byte(first) is not None:
             return (
                 f". It is not valid {encoding.removesuffix('-sig')}: give its encoding, such as "
-                "--encoding cp1252"
+                f"--encoding {LIKELY_CODEC}"
             )
         wanted = {folded_name(columns.get(f, f)) for f in ("rating", "comment")}
         who = folded_name(columns.get("conversation_id", "conversation_id"))

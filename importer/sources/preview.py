@@ -15,13 +15,11 @@ from importer.errors import InputError
 from importer.settings import InputFormat
 from importer.settings.groups import Reading
 from importer.sources.csv_records import KEEP_BYTES, RecordReader
-from importer.sources.csv_sample import Sample
+from importer.sources.csv_sample import LIKELY_CODEC, Sample
 from importer.sources.location import DAMAGED, check_is_text, open_binary
 from importer.sources.registry import check_file, format_of, reader_of
 
 _UTF8 = "utf-8-sig"
-#: What a file of one byte for a letter most likely is, if it is not UTF-8.
-_ONE_BYTE = "cp1252"
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _PIECE = 1 << 20
 _MOST_ROWS = 1000
@@ -85,7 +83,7 @@ def _encoding_of(start: bytes, others: Iterable[bytes], reading: Reading) -> str
             decoder.decode(piece)
         decoder.decode(b"", True)
     except UnicodeDecodeError:
-        return _ONE_BYTE
+        return LIKELY_CODEC
     return None
 
 

@@ -145,8 +145,9 @@ def _check_order(found: Findings, settings: ImportSettings) -> None:
     examples = ", ".join(
         f"{one.conversation_id} ({counted(one.rows, 'row')})" for one in found.repeated_examples[:3]
     )
+    has = "has" if found.repeated_conversations == 1 else "have"
     raise InputError(
-        f"{counted(found.repeated_conversations, 'conversation')} have several rows, and queries "
+        f"{counted(found.repeated_conversations, 'conversation')} {has} several rows, and queries "
         f"and data frames have no order, so which one wins would be left to chance: {examples}. "
         "Name a column that tells with --newest-by, or let their order count (ORDER BY in a query) "
         "with --in-order"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from importer.common.text import trimmed
+from importer.common.text import readable, trimmed
 from importer.settings import ImportSettings, InputFormat
 from importer.sources.base import RowSource
 from importer.sources.columns import find_columns
+from importer.sources.copies import ROWS_ENDING
 from importer.sources.own_columns import find_own_columns
 from importer.survey.findings import Understanding
 
@@ -21,11 +22,11 @@ def understood(source: RowSource, settings: ImportSettings) -> Understanding:
     used = set(places.values())
     one = Understanding(
         source.name,
-        str(source.format),
+        _kind(source, settings),
         source.delimiter if is_text else None,
         source.encoding.removesuffix("-sig") if is_text else None,
-        {field: trimmed(source.header[place]) for field, place in places.items()},
-        [trimmed(name) for place, name in enumerate(source.header) if place not in used],
+        {field: readable(trimmed(source.header[place])) for field, place in places.items()},
+        [readable(trimmed(name)) for place, name in enumerate(source.header) if place not in used],
     )
     if is_left_over:
         one.remarks.append(
@@ -39,3 +40,11 @@ def understood(source: RowSource, settings: ImportSettings) -> Understanding:
     if "comment" not in places:
         one.remarks.append("no column 'comment': every row erases the comment of its conversation")
     return one
+
+
+def _kind(source: RowSource, settings: ImportSettings) -> str:
+    """Return what the rows are from, for people."""
+    is_copy = source.name != str(source.path)
+    if not (is_copy and source.path.name.endswith(ROWS_ENDING)):
+        return str(source.format)
+    return "query" if settings.reading.sql is not None else "data frame"

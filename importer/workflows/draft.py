@@ -35,7 +35,8 @@ class Draft:
     header: Sequence[str]
     #: The source column of each field for which one is clear and its name is not the field's.
     columns: dict[str, str] = field(default_factory=dict)
-    #: The columns that may be meant, of the fields for which none is clear.
+    #: The columns that may be meant, of the fields for which none is clear. Those that were given
+    #: a column that there is not are among them.
     candidates: dict[str, Sequence[str]] = field(default_factory=dict)
     #: None if it is as the settings say.
     encoding: str | None = None
@@ -43,11 +44,6 @@ class Draft:
     preset: str | None = None
     #: Words that programs write for no value at all.
     nulls: list[str] = field(default_factory=list)
-
-    @property
-    def is_readable(self) -> bool:
-        """Return whether all is known that is needed to read the input."""
-        return "conversation_id" not in self.candidates
 
     def values(self, settings: ImportSettings) -> dict[str, object]:
         """Return the options that the draft adds to `settings`, by flat name."""
@@ -88,19 +84,25 @@ def draft_words(draft: Draft, unknown: Sequence[str]) -> None:
 def _draft_columns(draft: Draft, found: Preview, given: Mapping[str, str]) -> None:
     taken = {folded_name(name) for name in given.values()}
     names = [name for name in found.header if folded_name(name) not in taken]
+    header = {*map(folded_name, found.header)}
+    known: set[str] = set()
     for one in FIELDS:
-        if one in given or any(folded_name(name) == one for name in found.header):
+        if folded_name(given.get(one, one)) in header:
+            known.add(one)
             continue
         if one == "conversation_id":
             fitting = [name for name in names if _holds_ids(found, name)]
             fitting = [n for n in fitting if "conv" in folded_name(n)] or fitting
         else:
             fitting = [n for n in names if any(part in folded_name(n) for part in _NAMES[one])]
-        if len(fitting) == 1:
+        if len(fitting) == 1 and one not in given:
             draft.columns[one] = fitting[0]
             names.remove(fitting[0])
-        elif fitting or one == "conversation_id":
+            known.add(one)
+        elif fitting or one == "conversation_id" or one in given:
             draft.candidates[one] = fitting or names
+    if names and not known & {"rating", "comment"}:
+        draft.candidates = {"rating": names, "comment": names} | draft.candidates
 
 
 def _holds_ids(found: Preview, name: str) -> bool:

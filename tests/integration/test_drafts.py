@@ -61,7 +61,7 @@ def test_words_without_a_meaning_are_left_to_a_person() -> None:
     assert code == 1
     assert drafted()["ratings"] == ["stars"]
     text = CONFIG.read_text("utf-8")
-    assert '# "3=?",  # 1 rows' in text
+    assert '# "3=?",  # 1 row' in text
     CONFIG.write_text(text.replace('    # "', '    "').replace("=?", "=SKIP"), "utf-8")
     assert drafted()["ratings"] == ["stars", "3=SKIP", 'so "so"\\=SKIP']
     assert command("check", path)[0] == 0
@@ -83,6 +83,23 @@ def test_columns_that_are_not_clear_are_named_and_nothing_is_guessed() -> None:
     assert "To be decided: which column holds conversation_id: 'a', 'b'" in printed
     assert drafted() == {"column": {"rating": "score"}, "ratings": ["stars"]}
     assert '# conversation_id = "?"  # perhaps one of: "a", "b"' in CONFIG.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "undecided"),
+    [([], ["rating", "comment"]), (["--column", "rating=Nope"], ["rating"])],
+)
+def test_a_draft_is_written_also_if_the_input_cannot_be_read_yet(
+    arguments: list[str], undecided: list[str]
+) -> None:
+    path = Path("in.csv")
+    path.write_text(f"who,grade,how\n{conversation(1)},5,fine\n", "utf-8")
+    code, printed = command("check", path, "--write-config", CONFIG, *arguments)
+    assert code == 2
+    assert "clarityq-import.toml is written" in printed
+    assert drafted() == {"column": {"conversation_id": "who"}}
+    for field in undecided:
+        assert f'# {field} = "?"  # perhaps one of: "grade", "how"' in CONFIG.read_text("utf-8")
 
 
 @pytest.mark.parametrize("kind", ["parquet", "utf-16", "gzip"])
@@ -118,7 +135,7 @@ def test_init_asks_until_the_answers_can_be_used(monkeypatch: pytest.MonkeyPatch
         "product_id": PRODUCT, "encoding": "cp1252", "ratings": ["stars", "3=SKIP"],
         "column": {"conversation_id": "Conv UUID", "rating": "Stars"},
     }  # fmt: skip
-    assert '# "odd=?",  # 1 rows' in CONFIG.read_text("utf-8")
+    assert '# "odd=?",  # 1 row' in CONFIG.read_text("utf-8")
     assert "decide on 1 thing in it" in printed
     assert "\n5 2 * * * cd " in printed
     assert r"'50\% legacy.csv' --api-key-file key" in printed

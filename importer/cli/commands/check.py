@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +21,13 @@ from importer.cli.options import (
     written,
 )
 from importer.common.text import counted, shell_word
-from importer.errors import ExitCode
+from importer.errors import ExitCode, InputError
 from importer.settings import NO_PRODUCT, ImportSettings
 from importer.settings.groups import AbortRules, Pacing, Reading, RowMapping
 from importer.settings.places import Place
 
 if TYPE_CHECKING:
-    from importer.survey.findings import Findings
+    from importer.survey.findings import Word
 
 
 @command(
@@ -86,21 +86,26 @@ def check(
 def _review(
     settings: ImportSettings,
     write_ratings: Path | None,
-    finish: Callable[[Findings], None] | None,
+    finish: Callable[[Mapping[str, Word]], None] | None,
     *,
     as_json: bool,
 ) -> ExitCode:
     """Survey the inputs, print what was found, and draft a rating table if that is asked for.
 
-    `finish` is called with what was found.
+    `finish` is called with the rating words, also if the inputs cannot be read.
     """
     from importer.cli import findings_view  # noqa: PLC0415 -- --help does without
     from importer.cli.survey_view import print_json, watched_survey  # noqa: PLC0415
     from importer.survey.data_limits import exceeded_limit  # noqa: PLC0415
     from importer.workflows.check_inputs import check_inputs  # noqa: PLC0415
 
-    with watched_survey() as progress:
-        found = check_inputs(settings, progress, tell)
+    try:
+        with watched_survey() as progress:
+            found = check_inputs(settings, progress, tell)
+    except InputError:
+        if finish is not None:
+            finish({})
+        raise
     limit = exceeded_limit(settings.abort_rules, found)
     code = ExitCode.ROWS_NOT_IMPORTED if found.rejected else ExitCode.OK
     if limit is not None:
@@ -113,7 +118,7 @@ def _review(
         if limit is not None:
             output().print(f"Not to be sent: {limit}.")
     if finish is not None:
-        finish(found)
+        finish(found.words)
     if write_ratings is not None:
         rows = {word: one.rows for word, one in found.words.items()}
         meanings = {word: one.meaning for word, one in found.words.items()}

@@ -12,10 +12,10 @@ from importer.cli.config_file import DEFAULT_FILE
 from importer.common.text import counted, shell_word, shown, trimmed
 from importer.settings import ImportSettings
 from importer.settings.places import Place
-from importer.survey.findings import Findings, Word
+from importer.survey.findings import Word
 from importer.workflows.draft import Draft, draft_for
 
-Finish = Callable[["Findings"], None]
+Finish = Callable[[Mapping[str, Word]], None]
 
 _HEAD = """\
 # Options for clarityq-import, drafted from {inputs}.
@@ -34,8 +34,8 @@ def draft_config(
     """Draft what the inputs need, and say so.
 
     `values` are the options that were given, as a file would hold them. Returns the settings with
-    the draft in them, and what writes it to `path` when it is known what is in the inputs. If that
-    cannot be known, it is written at once.
+    the draft in them, and what writes it to `path` when it is known which rating words, if any, the
+    inputs hold.
     """
     draft = draft_for(settings)
     drafted = draft.values(settings)
@@ -43,10 +43,12 @@ def draft_config(
         drafted["ratings"] = [*_list(values.get("ratings")), draft.preset]
     values = {**values, **drafted}
     _print(draft, console)
-    if not draft.is_readable:
-        _finish(path, settings, values, draft, {}, console)
-    return settings.replace(**drafted), lambda found: _finish(
-        path, settings, values, draft, found.words, console
+    if isinstance(columns := values.get("column"), Mapping):
+        clear = {one: name for one, name in columns.items() if one not in draft.candidates}
+        values["column"] = clear or None
+    values = {name: value for name, value in values.items() if value is not None}
+    return settings.replace(**drafted), lambda words: _finish(
+        path, settings, values, draft, words, console
     )
 
 
@@ -114,7 +116,8 @@ def write_config(
         lines += ["ratings = [", *(f"    {_value(part)}," for part in _list(values.get("ratings")))]
         lines += _UNKNOWN_WORDS if unknown else []
         for word in unknown:
-            lines.append(f"    # {toml_text(f'{trimmed(word)}=?')},  # {words[word].rows:,} rows")
+            rows = counted(words[word].rows, "row")
+            lines.append(f"    # {toml_text(f'{trimmed(word)}=?')},  # {rows}")
         lines.append("]")
     for name, table in values.items():
         if isinstance(table, Mapping):

@@ -55,6 +55,7 @@ async def test_what_the_service_says_is_printable_and_without_the_key(open_clien
         answer(200, json.dumps(stored).encode()),
         answer(308, b"", location),
         answer(307, b"", "Location: //[bad"),
+        answer(200, b"", f"X-Long: {KEY * 1000}"),
     ]
 
     async def behave(connection: RawConnection) -> None:
@@ -63,10 +64,12 @@ async def test_what_the_service_says_is_printable_and_without_the_key(open_clien
             await connection.send(data)
 
     async with raw_server(behave) as server, open_client(server.url) as client:
-        kept, moved, odd = [await client.put(FEEDBACK) for _ in answers]
+        kept, moved, odd, long = [await client.put(FEEDBACK) for _ in answers]
     assert kept.updated_at == "a\N{REPLACEMENT CHARACTER}[31m " + "x" * 57
     assert moved.detail == "308, to https://new.example/b/a"
     assert odd.detail == "307"
+    assert long.detail.startswith("the answer is not valid HTTP: ")
+    assert not any(KEY[:at] in long.detail for at in range(3, len(KEY)))
 
 
 @pytest.mark.parametrize("step", [1, 7, 100])

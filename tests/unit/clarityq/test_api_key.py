@@ -13,6 +13,12 @@ def test_the_key_is_not_shown_by_accident() -> None:
     assert key.redact("it is canary!") == "it is [API key]!"
 
 
+def test_a_key_of_few_letters_is_redacted_where_it_stands_alone() -> None:
+    key = ApiKey("e")
+    assert key.redact("the key e, and e=e") == "the key [API key], and [API key]=[API key]"
+    assert key.redact(b"never e") == b"never [API key]"
+
+
 @pytest.mark.parametrize(
     "text",
     ["", " ", "two words", "two\nlines", "schlüssel", "nul\x00", "'quoted'", '"q"',

@@ -147,3 +147,16 @@ def test_foreign_text_is_made_harmless_and_short() -> None:
 )
 def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | None) -> None:
     assert parse_retry_after(value, now=100.0) == seconds
+
+
+def test_what_is_quoted_is_redacted_as_it_is_read_and_our_own_words_are_not() -> None:
+    def redact(text: str) -> str:
+        return text.replace("a/b", "[API key]")
+
+    for body in (b'{"detail": "use a\\/b"}', b"<title>use a&#47;b</title>", b"use a/b"):
+        assert describe(400, body, redact) == "400: use [API key]"
+    other = json.dumps({**STORED, "conversation_id": "a/b"}).encode()
+    assert "conversation ([API key])" in judge_feedback(FEEDBACK, 200, other, redact).detail
+    differs = json.dumps({**STORED, "rating": "the a/b"}).encode()
+    told = judge_feedback(FEEDBACK, 200, differs, redact).detail
+    assert told == "the service stored the rating the [API key], and POSITIVE was sent"

@@ -64,18 +64,27 @@ def test_a_comment_is_sent_exactly_as_it_is(comment: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "looks_like"),
+    ("cells", "looks_like"),
     [
-        ("Total", "a total"), ("Grand total:", "a total"), ("Summe", "a total"),
-        ('{"ImportId":"_recordId"}', "a second header"), ("Response ID", "a second header"),
-        ("conversation_id", "a second header"), ("12345", ""), ("totally wrong", ""),
+        (("Total", "", ""), "a total: remove it"), (("Grand total:", "4.2", "1,234"), "a total"),
+        (("Summe", "NEGATIVE", ""), "a total"), (("Total", "", "Too slow."), ""),
+        (('{"ImportId":"_recordId"}', '{"ImportId":"QID1"}', ""), "a second header"),
+        (("Response ID", "How was it?", "And why?"), "a second header: if it is one, remove it"),
+        (("conversation_id", "Stars", ""), "a second header"),
+        (("uuid", "NEGATIVE", ""), ""), (("ticket id 7", "odd", ""), ""),
+        (("uuid-5", "odd", ""), ""), (("id of my own", "", "x"), ""), (("12345", "", "x"), ""),
+        (("totally wrong", "", "x"), ""),
     ],
 )  # fmt: skip
-def test_a_line_that_is_no_data_is_told(cell: str, looks_like: str) -> None:
-    rejected = Normaliser(RatingTable())(Row(1, cell, "POSITIVE", ""))
+def test_a_line_that_is_no_data_is_told_and_one_that_holds_feedback_is_not_called_so(
+    cells: tuple[str, str, str], looks_like: str
+) -> None:
+    rejected = Normaliser(RatingTable())(Row(1, *cells))
     assert isinstance(rejected, Outcome)
     assert rejected.reason is Reason.BAD_CONVERSATION_ID
-    assert rejected.detail.endswith(f"looks like {looks_like}: remove it" if looks_like else "UUID")
+    told = f"is not a UUID; the line looks like {looks_like}" if looks_like else "is not a UUID"
+    assert told in rejected.detail
+    assert ("looks like" in rejected.detail) is bool(looks_like)
 
 
 @pytest.mark.parametrize("comment", ["", " ", "\n\t ", "\u00a0", "\u200b", "\ufeff "])

@@ -20,3 +20,24 @@ def test_a_file_that_another_program_holds_is_no_reason_to_start_over(tmp_path: 
             sqlite_file.explained("the journal", "Start over with --restart"),
         ):
             db.execute("BEGIN IMMEDIATE")
+
+
+@pytest.mark.parametrize("link", [True, False])
+def test_a_file_that_may_not_be_opened_or_is_damaged_needs_no_disk_space(
+    tmp_path: Path, link: bool
+) -> None:
+    path = tmp_path / "journal.sqlite"
+    if not link:
+        path.write_text("not a database " * 100)
+    remedy = "that you may read and write it" if link else "The file is damaged"
+    with (
+        pytest.raises(JournalError, match=rf"the journal cannot be used: [a-z ]+\. .*{remedy}"),
+        sqlite_file.explained("the journal", "Free some disk space"),
+        closing(sqlite_file.connect(path)) as db,
+    ):
+        db.execute("SELECT 1 FROM job")
+    with (
+        pytest.raises(JournalError, match=r"used: Permission denied\. See that it is there"),
+        sqlite_file.explained("the journal", "Free some disk space"),
+    ):
+        raise PermissionError(13, "Permission denied", str(path))

@@ -60,8 +60,11 @@ def test_a_verdict_on_a_run_that_was_stopped_says_how_far_it_has_come() -> None:
          ("To try again the 1 row that the service refused, when its cause is gone: retry JOB\n"
          "To import the 1 row failed: fix JOB/failed.csv, then run JOB/failed.csv --rate 5")),
         ({(FAILED, Reason.CONVERSATION_ERROR): 3},
-         ("Nothing can be done for the 3 rows whose conversations ended in ERROR: these never take "
-         "feedback.")),
+         ("Nothing can be done for the 3 rows of conversations in ERROR: such a conversation never "
+          "takes feedback.")),
+        ({(FAILED, Reason.CONVERSATION_ERROR): 1},
+         ("Nothing can be done for the 1 row of a conversation in ERROR: such a conversation never "
+          "takes feedback.")),
         ({(OutcomeKind.REJECTED, Reason.MALFORMED): 4},
          "To import the 4 rows rejected: fix JOB/rejected.csv, then run JOB/rejected.csv --rate 5"),
         ({WAITED: 5},

@@ -1,0 +1,61 @@
+"""What `check` says of the inputs can be read, and acted upon."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from importer.cli.app import cli
+from importer.errors import InputError
+from tests.support.data import conversation, write_csv
+
+H = "conversation_id,rating,comment"
+
+
+def check(*arguments: str, **environment: str) -> str:
+    done = CliRunner().invoke(cli, ["check", *arguments], env=environment, standalone_mode=False)
+    assert done.exception is None or isinstance(done.exception, InputError), done.exception
+    return f"{done.output}{done.exception or ''}"
+
+
+def test_with_several_files_each_example_says_which_one_it_is_of() -> None:
+    write_csv(Path("a.csv"), [(conversation(1), "POSITIVE", "")])
+    write_csv(Path("b.csv"), [(conversation(2), "odd", "")])
+    assert "b.csv row 1 (line 2): rating 'odd'" in check("a.csv", "b.csv")
+    assert "b.csv row 1" not in check("b.csv")
+
+
+def test_what_to_fix_fits_the_format() -> None:
+    good = json.dumps({"conversation_id": conversation(1), "rating": "POSITIVE"})
+    Path("a.jsonl").write_text(f"{good}\n{good[:-3]}\n", "utf-8")
+    assert "each is to be one JSON object" in check("a.jsonl")
+    assert "fields or quotes" not in check("a.jsonl")
+    Path("b.csv").write_text(f"{H}\n{conversation(1)}\n", "utf-8")
+    both = check("a.jsonl", "b.csv")
+    assert "each is to be one JSON object, whole and in UTF-8; fix these lines: fields" in both
+
+
+def test_the_rows_of_a_query_are_called_so() -> None:
+    with closing(sqlite3.connect("a.db")) as db:
+        db.execute("CREATE TABLE f (conversation_id, rating)")
+        db.execute("INSERT INTO f VALUES (?, 'POSITIVE')", [conversation(1)])
+        db.commit()
+    told = check("--sql", "SELECT * FROM f", CLARITYQ_SQL_URL="sqlite:///a.db")
+    assert ": query; conversation_id in 'conversation_id'" in told
+    assert "parquet" not in told
+
+
+def test_names_of_columns_in_another_encoding_can_be_read_and_pasted() -> None:
+    lines = f"Gespr\u00e4chs-ID,rating,Gr\u00fc\u00dfe\n{conversation(1)},POSITIVE,ja\n"
+    Path("a.csv").write_bytes(lines.encode("cp1252"))
+    told = check("a.csv")
+    assert "the columns are 'Gespr\u00e4chs-ID', 'rating', 'Gr\u00fc\u00dfe'" in told
+    assert "--column conversation_id=NAME" in told
+    assert told.endswith("give its encoding, such as --encoding cp1252")
+    named = check("a.csv", "--column", "conversation_id=Gespr\u00e4chs-ID")
+    assert "its header cannot be read. It is not valid utf-8" in named
+    lines = f"conversation_id,Gr\u00fc\u00dfe,rating\n{conversation(1)},ja,POSITIVE\n"
+    Path("a.csv").write_bytes(lines.encode("cp1252"))
+    assert "ignored: 'Gr\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}e'" in check("a.csv")
