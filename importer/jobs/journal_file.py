@@ -85,6 +85,13 @@ class JournalFile:
         found: str | None = json.loads(self.facts().get("settings", "{}")).get("newest_by")
         return found
 
+    def label(self) -> str | None:
+        """Return who imports this or why, as the latest run said that said so; None if none has."""
+        began = self.facts().get("settings", "{}")
+        runs = [text for (text,) in self._all("SELECT settings FROM run ORDER BY number DESC")]
+        labels = (json.loads(text).get("label") for text in [*runs, began])
+        return next(filter(None, labels), None)
+
     def inputs(self) -> list[InputFile]:
         """Return the files that the job began with."""
         return [

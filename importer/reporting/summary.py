@@ -76,6 +76,8 @@ class Summary:
     latencies: Sequence[int] = ()
     #: Of the rows that are pending, those that no request was made for.
     not_begun: int = 0
+    #: Who imports this, or why (`--label`); None if nobody has said.
+    label: str | None = None
     #: What a person does now, in this order; empty if there is nothing to do.
     next_steps: Sequence[Step] = ()
 
@@ -132,6 +134,7 @@ class Summary:
         return {
             "schema": _SCHEMA,
             "job": self.folder.name,
+            "label": self.label,
             "end": self.end,
             "exit_code": self.exit_code,
             "message": self.message,
@@ -224,6 +227,7 @@ def summarise(
         latencies=latencies,
         # What is tried again keeps its outcome until it has a new one.
         not_begun=min(not_begun, totals.outcomes[OutcomeKind.PENDING]),
+        label=journal.label(),
         next_steps=next_steps,
     )
 
