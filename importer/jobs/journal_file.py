@@ -14,6 +14,7 @@ from importer.errors import JournalError
 from importer.jobs import sqlite_file
 from importer.jobs.doubts import Doubt, doubts_of
 from importer.jobs.journal_lines import (
+    CANONICAL,
     COLUMNS,
     IS_SETTLED,
     KIND_IDS,
@@ -84,6 +85,13 @@ class JournalFile:
         """Return the column that tells the newest row; None if the last one wins."""
         found: str | None = json.loads(self.facts().get("settings", "{}")).get("newest_by")
         return found
+
+    def label(self) -> str | None:
+        """Return who imports this or why, as the latest run said that said so; None if none has."""
+        began = self.facts().get("settings", "{}")
+        runs = [text for (text,) in self._all("SELECT settings FROM run ORDER BY number DESC")]
+        labels = (json.loads(text).get("label") for text in [*runs, began])
+        return next(filter(None, labels), None)
 
     def inputs(self) -> list[InputFile]:
         """Return the files that the job began with."""
@@ -196,6 +204,12 @@ class JournalFile:
                 (first, _MOST if last is None else last, None if kind is None else KIND_IDS[kind]),
             ):
                 yield outcome_of(row)
+
+    def canonical(self) -> Iterator[str]:
+        """Yield the recorded outcomes, by seq, as lines of `CANONICAL_COLUMNS`."""
+        with self._explained():
+            for before, key, after in self._db.execute(CANONICAL):
+                yield f"{before}{'' if key is None else conversation_of(key)}{after}"
 
     def overtaken(self, kind: OutcomeKind, *, everywhere: bool = False) -> set[int]:
         """Return the rows of `kind` (by seq) after which a row of their conversation was sent.

@@ -46,6 +46,21 @@ IS_LEFT_OVER = (
 )
 
 
+#: Outcomes in their canonical form: what stands before and after the conversation of each.
+CANONICAL_COLUMNS = (
+    "seq", "outcome", "conversation_id", "reason", "http_status", "attempts", "updated_at",
+    "warning",
+)  # fmt: skip
+_NAMES = " ".join(f"WHEN {number} THEN '{kind}'" for number, kind in enumerate(KINDS))
+CANONICAL = f"""
+    SELECT seq || ',' || CASE kind {_NAMES} END || ',', conversation,
+        ',' || coalesce(reason, '') || ',' || coalesce(http_status, '') || ',' || attempts || ','
+        || coalesce('"' || replace(updated_at, '"', '""') || '"', '') || ','
+        || coalesce(warning, '') || char(10)
+    FROM outcome ORDER BY seq
+"""
+
+
 def is_set(outcome: Outcome) -> bool:
     """Return the same as `IS_SET` of an outcome that is about to be recorded."""
     return (

@@ -31,6 +31,8 @@ class ListedJob:
     totals: Totals
     #: None if it has never run.
     run: LastRun | None
+    #: Who imports it, or why; None if nobody has said.
+    label: str | None
     #: A run is at work on it right now.
     running: bool
     #: It is the last job of its product.
@@ -83,6 +85,7 @@ def list_jobs(jobs_dir: Path) -> Listing:
             try:
                 with JournalReader(record.folder) as journal:
                     run, totals = journal.last_run(), journal.totals()
+                    label = journal.label()
             except JournalError as error:
                 unreadable[record.name] = str(error)
                 continue
@@ -91,7 +94,7 @@ def list_jobs(jobs_dir: Path) -> Listing:
                 continue
             running = held and run is not None and run.end is None and record.folder == newest
             is_last = record.number == len(records)
-            jobs.append(ListedJob(record, key, record.folder, totals, run, running, is_last))
+            jobs.append(ListedJob(record, key, record.folder, totals, run, label, running, is_last))
     for folder in job_folders(jobs_dir):
         if folder not in readable:
             unreadable[folder.name] = _why(folder)

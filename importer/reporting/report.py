@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from importer.common.durations import format_duration
 from importer.common.files import atomic_write
 from importer.errors import ExitCode, JournalError
+from importer.jobs.commands import command_line, path_argument
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.model import Moment, RunEnd
 from importer.reporting.charts import (
@@ -22,7 +23,7 @@ from importer.reporting.charts import (
     responses_over_time,
 )
 from importer.reporting.endings import verdict
-from importer.reporting.left_overs import REPORT_NAME
+from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME
 from importer.reporting.pages import page_of
 from importer.reporting.summary import Summary
 from importer.reporting.wording import ENDS, MEANINGS, WARNINGS, WHY
@@ -88,6 +89,9 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "runs": runs,
         "ends": ENDS,
         "inputs": history.inputs(),
+        "verify": command_line(
+            ["outcomes", "--verify", path_argument(summary.folder / SUMMARY_NAME)]
+        ),
         "settings": described_settings(settings),
         "by_default": settings_by_default(settings),
         "mood": _mood(summary),

@@ -18,6 +18,7 @@ from importer.jobs.journal_file import JournalFile
 from importer.jobs.records import Totals
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, exit_code
 from importer.pacing import Limit
+from importer.reporting.digests import Digests
 from importer.reporting.endings import REHEARSAL, Step, verdict
 from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME
 from importer.reporting.outcomes_table import outcomes_frame
@@ -76,6 +77,10 @@ class Summary:
     latencies: Sequence[int] = ()
     #: Of the rows that are pending, those that no request was made for.
     not_begun: int = 0
+    #: Who imports this, or why (`--label`); None if nobody has said.
+    label: str | None = None
+    #: Of what was read, and of what became of it; None if nobody has asked.
+    digests: Digests | None = None
     #: What a person does now, in this order; empty if there is nothing to do.
     next_steps: Sequence[Step] = ()
 
@@ -132,6 +137,7 @@ class Summary:
         return {
             "schema": _SCHEMA,
             "job": self.folder.name,
+            "label": self.label,
             "end": self.end,
             "exit_code": self.exit_code,
             "message": self.message,
@@ -155,6 +161,7 @@ class Summary:
             "product_id": self.product_id,
             "base_url": self.base_url,
             "inputs": list(self.inputs),
+            "digests": None if self.digests is None else self.digests.as_json(),
             "files": [path.name for path in self.files],
             "limited_by": self.limited_by,
             "service_rate": self.service_rate and round(self.service_rate, 2),
@@ -224,6 +231,8 @@ def summarise(
         latencies=latencies,
         # What is tried again keeps its outcome until it has a new one.
         not_begun=min(not_begun, totals.outcomes[OutcomeKind.PENDING]),
+        label=journal.label(),
+        digests=Digests.of(journal),
         next_steps=next_steps,
     )
 

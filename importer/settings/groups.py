@@ -18,6 +18,7 @@ from importer.settings.kinds import (
     ENCODING,
     HOOK,
     INPUTS,
+    LABEL,
     LISTEN,
     NAME,
     PRODUCT,
@@ -262,6 +263,9 @@ class JobRules(Group, table="job"):
     """Where jobs are kept, and how a run treats its job."""
 
     jobs_dir: Path = option(Path("clarityq-jobs"), "Folder of the jobs.")
+    label: Annotated[str, LABEL] | None = option(
+        None, "Who imports this, or why: shown wherever the job is.", unset="none"
+    )
     restart: bool = option(False, "Start over, and give up the unfinished job of this command.")
     replace: bool = option(
         False, "Give up the unfinished job of the product for good, and begin this one."

@@ -29,6 +29,7 @@ from importer.settings.values import FIELDS, DataLimit, FailureLimit
 
 #: Codecs that Python counts among those of texts, and that cannot go on after an error.
 _CODECS_OF_HOSTS = ("idna", "punycode")
+_LONGEST_LABEL = 200
 
 #: The value of some option; its type is that of its field.
 Value: TypeAlias = Any
@@ -171,6 +172,15 @@ def _name(value: object) -> str:
     return name
 
 
+def _label(value: object) -> str:
+    label = _text(value).strip()
+    if not label or len(label) > _LONGEST_LABEL or not label.isprintable():
+        raise ValueError(
+            f"is one line of 1 to {_LONGEST_LABEL} characters, such as 'Ticket 42'; it is {value!r}"
+        )
+    return label
+
+
 def _codes(value: object) -> frozenset[ExitCode]:
     """Return exit codes, which are written as `0,1,5`, a number, or a list."""
     several = isinstance(value, Iterable) and not isinstance(value, str)
@@ -282,6 +292,7 @@ CODES = Kind(
     show=lambda codes: ",".join(str(int(code)) for code in sorted(codes)),
 )  # fmt: skip
 NAME = Kind("NAME", _name, _TEXT)
+LABEL = Kind("TEXT", _label, _TEXT)
 DELIMITER = Kind("TEXT", _delimiter, _TEXT, show=lambda text: "tab" if text == "\t" else text)
 SQL = Kind("QUERY|FILE.sql", _sql, _TEXT)
 ENCODING = Kind("TEXT", _encoding, _TEXT)

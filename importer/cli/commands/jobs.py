@@ -15,7 +15,7 @@ from importer.cli.config_file import CONFIG
 from importer.cli.console import messages, outcome_counts, output
 from importer.cli.help import command_group, examples, json_flag, option
 from importer.cli.options import JOBS_DIR, jobs_folder
-from importer.common.text import counted
+from importer.common.text import counted, escaped
 from importer.errors import JobHeldError, JournalError, SettingsError
 from importer.jobs.commands import resume_command
 from importer.jobs.folders import find_job
@@ -54,10 +54,12 @@ def jobs(ctx: click.Context, jobs_dir: Path | None, *, as_json: bool) -> None:
         click.echo(f"There are no jobs in {folder}.")
         return
     table = Table("job", "last run (UTC)", "state", "exit", "rows", "outcomes", box=None)
+    if any(job.label is not None for job in listing.jobs):
+        table.add_column("label")
     for path in listing.surveys:
         table.add_row(path.name, "", _SURVEY, "", "", "")
     for job in listing.jobs:
-        table.add_row(*_cells(job))
+        table.add_row(*_cells(job), *[] if job.label is None else [escaped(job.label)])
     output().print(table)
     for name, problem in listing.unreadable.items():
         messages().print(f"{name} cannot be read: {problem}", soft_wrap=True)
@@ -79,6 +81,8 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
         console.print(f"{name:10} {text}", soft_wrap=True)
 
     tell("job", f"{found.folder} (number {found.record.number} of its product)")
+    if found.label is not None:
+        tell("label", found.label)
     tell("product", f"{found.product.product_id} at {found.product.service}")
     for file in inputs:
         tell("input", f"{file.path}: {counted(file.rows, 'row')}")
@@ -233,6 +237,7 @@ def _as_json(job: ListedJob) -> dict[str, object]:
     run, totals = job.run, job.totals
     return {
         "job": job.folder.name,
+        "label": job.label,
         "folder": str(job.folder),
         "state": "running" if job.running else job.record.state,
         "number": job.record.number,

@@ -44,6 +44,8 @@ def record(ending: Ending, traces: trace.TracerProvider, meters: metrics.MeterPr
     span.set_attribute("clarityq.exit_code", int(ending.exit_code))
     if summary is not None:
         span.set_attribute("clarityq.rows", summary.rows)
+        if summary.label is not None:
+            span.set_attribute("clarityq.label", summary.label)
     if not ending.is_success:
         span.set_status(trace.Status(trace.StatusCode.ERROR, ending.message))
     span.end(int(ending.ended_at * _NANOSECONDS))

@@ -48,6 +48,13 @@ class _Figures(Collector):
         labels = ["product_id"]
         if summary is not None:
             yield rows(summary.product_id, summary.outcomes)
+        if summary is not None and summary.label is not None:
+            family = GaugeMetricFamily(
+                f"{PREFIX}_label", "What the latest job is labelled; always 1",
+                labels=[*labels, "label"],
+            )  # fmt: skip
+            family.add_metric([summary.product_id, summary.label], 1)
+            yield family
         figures: dict[str, tuple[str, float | None]] = {
             f"{PREFIX}_puts": (
                 "PUTs sent for rows that have an outcome",
