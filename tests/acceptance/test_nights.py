@@ -158,6 +158,7 @@ def kubernetes(folder: Path, service: str) -> Scheduler:
     (secret / "api-key").chmod(0o600)
     text = " ".join(pod["args"]).replace("/run/secrets/clarityq", str(secret))
     text = text.replace("/exports", f"{folder}/exports").replace("/jobs", f"{folder}/jobs")
+    text = text.replace("0.0.0.0:9464", "127.0.0.1:0")
     (folder / "jobs").mkdir()
     environment = {
         **SHORT,

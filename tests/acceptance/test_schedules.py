@@ -71,7 +71,12 @@ def test_the_kubernetes_job_runs_without_rights_and_one_at_a_time() -> None:
     (container,) = pod["containers"]
     assert container["securityContext"]["readOnlyRootFilesystem"]
     assert container["command"] == ["/bin/sh", "-c"]
-    parses(options_of(*container["args"]))
+    options = options_of(*container["args"])
+    parses(options)
+    (port,) = container["ports"]
+    assert f"0.0.0.0:{port['containerPort']}" in options
+    for probe in ("startupProbe", "livenessProbe"):
+        assert container[probe]["httpGet"] == {"path": "/healthz", "port": port["name"]}
     # A policy for failed pods is only for those that are not started anew in their place.
     assert job["spec"]["jobTemplate"]["spec"]["podFailurePolicy"]
     assert pod["restartPolicy"] == "Never"
