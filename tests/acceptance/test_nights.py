@@ -235,9 +235,11 @@ def ratings(numbers: range, word: str = "up") -> list[tuple[str, str, str]]:
     return [(conversation(number), word, "") for number in numbers]
 
 
-@pytest.mark.parametrize("scheduler", [cron, systemd, kubernetes, airflow])
+@pytest.mark.parametrize(
+    ("scheduler", "more_nights"), [(cron, 0), (systemd, 7), (kubernetes, 0), (airflow, 0)]
+)
 def test_whatever_a_night_brings_the_next_ones_make_up_for_it(
-    scheduler: Callable[[Path, str], Scheduler], tmp_path: Path
+    scheduler: Callable[[Path, str], Scheduler], more_nights: int, tmp_path: Path
 ) -> None:
     (tmp_path / "exports").mkdir()
     night = Night()
@@ -288,11 +290,13 @@ def test_whatever_a_night_brings_the_next_ones_make_up_for_it(
         before = len(service.puts)
         tonight(ratings(range(50, 55)), ExitCode.OK)
         assert len(service.puts) - before == 5
+        for more in range(more_nights):
+            tonight(ratings(range(10 * more, 10 * more + 20), "down"), ExitCode.OK)
 
         stored = {who: rating for who, (rating, _) in service.stored().items()}
         assert stored == expected
         jobs = {path.parent.name for path in tmp_path.rglob("journal.sqlite")}
-        assert len(jobs) == 7, "all nights are in one jobs folder"
+        assert len(jobs) == 7 + more_nights, "all nights are in one jobs folder"
 
 
 def test_airflows_task_returns_outcomes_is_skipped_or_fails_to_be_tried_again(
