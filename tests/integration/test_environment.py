@@ -111,13 +111,18 @@ def test_outcomes_that_cannot_be_written_are_told_before_anything_is_sent(path: 
     assert not Path("clarityq-jobs").exists()
 
 
-def test_outcomes_that_fail_at_the_end_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_outcomes_that_fail_at_the_end_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
     monkeypatch.setattr(run_module, "check_outcomes_path", lambda _: None)
     arguments = ["run", "отзывы.csv", *REHEARSAL.split(), "--outcomes", "no/such/o.csv"]
-    done = CliRunner().invoke(cli, arguments, standalone_mode=False)
+    done = CliRunner().invoke(cli, [*arguments, "--log-format", form], standalone_mode=False)
     assert done.return_value is ExitCode.OK
     assert "--outcomes: no/such/o.csv cannot be written" in done.output
     assert "nothing is left to do" in done.output
+    if form == "json":
+        assert all(json.loads(line)["event"] for line in done.output.splitlines())
 
 
 def test_a_report_that_cannot_be_written_is_told_and_changes_nothing() -> None:

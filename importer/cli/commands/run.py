@@ -166,7 +166,11 @@ def perform(
             write_outcomes(summary.folder, display.outcomes)
         except ImporterError as error:
             # The job has ended as it has; what could be tried was tried before.
-            messages().print(f"--outcomes: {error}", soft_wrap=True)
+            if as_json:
+                with logging_to_stderr(as_json=True, quiet=True):
+                    log_notice(f"--outcomes: {error}")
+            else:
+                messages().print(f"--outcomes: {error}", soft_wrap=True)
     if as_json:
         line = json.dumps({"event": "summary", **summary.as_json()})
         output().print(line, soft_wrap=True)
