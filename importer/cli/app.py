@@ -90,6 +90,8 @@ def main() -> None:
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     # numpy would start threads for linear algebra, which take half of the time that it loads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # uvloop would start four threads, with a stack each, to look up a single name.
+    os.environ.setdefault("UV_THREADPOOL_SIZE", "1")
     code = _run_command()
     streams.finish()
     sys.exit(code)
@@ -114,20 +116,23 @@ def _run_command() -> int:
     except OSError as error:
         if error.filename is not None:
             return _fail(SettingsError(f"{os.fsdecode(error.filename)}: {error.strerror}"))
-        return _fail(_defect(error))
+        return _fail_unexpectedly(error)
     except Exception as error:  # noqa: BLE001 -- no exception without words
-        return _fail(_defect(error))
+        return _fail_unexpectedly(error)
 
 
 def _fail(error: ImporterError) -> int:
+    from importer.cli.hiding import without_keys  # noqa: PLC0415 -- heavy, and --help does without
+
+    told = without_keys(str(error))
     if _logs_json():
         from importer.cli.log_view import log_failure  # noqa: PLC0415 -- heavy, seldom needed
 
-        log_failure(error)
+        log_failure(told, error.exit_code)
         return error.exit_code
     from importer.cli.console import plain  # noqa: PLC0415 -- heavy, and --help does without
 
-    click.echo(f"Error: {plain(str(error))}", err=True)
+    click.echo(f"Error: {plain(told)}", err=True)
     return error.exit_code
 
 
@@ -138,7 +143,12 @@ def _logs_json() -> bool:
     return (asked or [os.environ.get("CLARITYQ_LOG_FORMAT", "")])[-1] == "json"
 
 
-def _defect(error: Exception) -> ImporterError:
-    from importer.cli.defects import explained  # noqa: PLC0415 -- seldom needed
+def _fail_unexpectedly(error: Exception) -> int:
+    try:
+        from importer.cli.defects import explained  # noqa: PLC0415 -- seldom needed
 
-    return explained(error, None, keys=[os.environ.get("CLARITYQ_API_KEY", "")])
+        return _fail(explained(error, None, keys=[os.environ.get("CLARITYQ_API_KEY", "")]))
+    except (MemoryError, ImportError):
+        # What explains it does not fit either.
+        click.echo("Error: there is not enough memory for this", err=True)
+        return ExitCode.ABORTED

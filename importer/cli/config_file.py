@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from importer.cli import help as command_help
+from importer.cli.hiding import NOT_SHOWN
 from importer.cli.options import RUN_GROUPS, SQL_URL
 from importer.common.text import did_you_mean, shell_word
 from importer.errors import SettingsError
@@ -36,7 +37,6 @@ _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 
 #: Characters of the shortest text that may be a key.
 _SHORTEST_KEY = 8
-_NOT_SHOWN = "(not shown, in case it is the key)"
 
 #: Variables that are not options.
 _OTHER_VARIABLES = {"CLARITYQ_API_KEY", "CLARITYQ_CONFIG", "CLARITYQ_IMPORT_COMPLETE", SQL_URL}
@@ -73,7 +73,7 @@ def _load_defaults(ctx: click.Context, _: click.Parameter, path: Path | None) ->
 
 def _check_named_by_variable(file: Path) -> None:
     if not file.exists():
-        raise SettingsError(f"CLARITYQ_CONFIG {_NOT_SHOWN} names no file")
+        raise SettingsError(f"CLARITYQ_CONFIG {NOT_SHOWN} names no file")
 
 
 CONFIG = command_help.option(
@@ -189,7 +189,7 @@ def _check_variable(variable: str, name: str, value: object) -> None:
         text = str(error)
         for word in words_of(value):
             if len(word) >= _SHORTEST_KEY:
-                text = text.replace(repr(word), _NOT_SHOWN).replace(word, _NOT_SHOWN)
+                text = text.replace(repr(word), NOT_SHOWN).replace(word, NOT_SHOWN)
         raise SettingsError(text) from None
 
 

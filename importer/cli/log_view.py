@@ -10,7 +10,6 @@ from pathlib import Path
 
 from pythonjsonlogger.json import JsonFormatter
 
-from importer.errors import ImporterError
 from importer.workflows.log_observer import RUN_LOG
 
 _log = logging.getLogger("importer")
@@ -54,10 +53,10 @@ def run_not_logged() -> Iterator[None]:
         RUN_LOG.disabled = False
 
 
-def log_failure(error: ImporterError) -> None:
+def log_failure(message: str, exit_code: int) -> None:
     """Log, as JSON, why a command has failed before it could say so itself."""
     with logging_to_stderr(as_json=True, quiet=True):
-        _log.error("%s", error, extra={"event": "error", "exit_code": int(error.exit_code)})
+        _log.error("%s", message, extra={"event": "error", "exit_code": int(exit_code)})
 
 
 def log_configuration(files: Iterable[Path]) -> None:

@@ -76,7 +76,14 @@ class CsvSource:
         except InputError as error:
             raise InputError(f"{error}{sample.hint(columns, self._codec)}") from None
         self._shape = Shape(self.header, places, self.delimiter)
-        self._make = RowMaker(self.header, places, self._codec, nulls)
+        self._make = RowMaker(self.header, places, self._codec, nulls, self._remedy(start))
+
+    def _remedy(self, start: bytes) -> str:
+        """Return what to do about bytes that are not in the encoding."""
+        if self._codec == _UTF8 and start.startswith(codecs.BOM_UTF8):
+            return "the file begins with the mark of UTF-8, so --encoding would change nothing"
+        such = ", such as cp1252" if self._codec == _UTF8 else ""
+        return f"if the whole file is in another encoding, give --encoding{such}"
 
     def _read_header(
         self, columns: Mapping[str, str], newest_by: str | None

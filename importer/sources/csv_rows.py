@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from importer.common.text import readable
@@ -10,12 +11,16 @@ from importer.sources.base import Original
 from importer.sources.csv_records import Record, kept_byte
 from importer.sources.noticed import Noticed
 
+#: The first half of a character beyond 16 bits, as JSON can name it; it stands for no byte.
+_HALF = re.compile("[\ud800-\udbff]")
+
 
 class RowMaker:
     """Makes rows of records that have the columns of `header`.
 
-    `places` are the columns of the fields; `encoding` is the file's, for messages. A rating or a
-    comment that is one of the `nulls` is empty. `noticed` takes in what is odd.
+    `places` are the columns of the fields; `encoding` is the file's, and `remedy` what to do about
+    bytes that are not in it, for messages. A rating or a comment that is one of the `nulls` is
+    empty. `noticed` takes in what is odd.
     """
 
     def __init__(
@@ -24,12 +29,14 @@ class RowMaker:
         places: Mapping[str, int],
         encoding: str,
         nulls: Collection[str] = (),
+        remedy: str = "",
     ) -> None:
         self.header = header
         self.places = places
         self.nulls = frozenset(nulls)
         self.noticed = Noticed()
         self._encoding = encoding.removesuffix("-sig")
+        self._remedy = remedy
 
     def rows(self, records: Iterable[Record], first_seq: int) -> Iterator[Row]:
         """Yield a row for each record; the first one gets `first_seq`."""
@@ -61,14 +68,14 @@ class RowMaker:
                 yield row
 
     def _undecodable(self, fields: list[str], byte: int) -> str:
-        column = next(
-            (n for n, v in zip(self.header, fields, strict=True) if kept_byte(v) is not None), "?"
+        name, cell = next(
+            (n, v) for n, v in zip(self.header, fields, strict=True) if kept_byte(v) is not None
         )
-        return (
-            f"byte 0x{byte:02X} in column {readable(column.strip())!r} is not valid "
-            f"{self._encoding}; if the whole file is in another encoding, give --encoding, such as "
-            "cp1252"
-        )
+        column = f"column {readable(name.strip())!r}"
+        if (half := _HALF.search(cell)) is not None:
+            return f"{column} holds half a character (\\u{ord(half[0]):x})"
+        remedy = f"; {self._remedy}" if self._remedy else ""
+        return f"byte 0x{byte:02X} in {column} is not valid {self._encoding}{remedy}"
 
 
 def originals_among(records: Iterable[Record], numbers: Iterable[int]) -> Iterator[Original]:

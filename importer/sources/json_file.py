@@ -6,7 +6,7 @@ import codecs
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -14,13 +14,13 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from importer.common.text import counted
+from importer.common.text import counted, shell_word, shown
 from importer.errors import InputError
-from importer.settings import ImportSettings, InputFormat
+from importer.settings import FIELDS, ImportSettings, InputFormat
 from importer.settings.groups import Reading
 from importer.sources.cell_text import as_text
 from importer.sources.csv_records import Record
-from importer.sources.location import DAMAGED, open_binary
+from importer.sources.location import DAMAGED, marked_encodings, open_binary
 from importer.sources.record_source import RecordSource
 
 #: The columns of a file are the members of so many first rows.
@@ -28,6 +28,8 @@ _HEADER_ROWS = 10_000
 #: Bytes of the longest row, as for CSV.
 _LONGEST = 1 << 20
 _PIECE = 1 << 16
+#: No text has a NUL among its first bytes, but in the encodings that need several for a letter.
+_LOOKED_AT = 64
 _MOST_NAMED = 10
 _BETWEEN = re.compile(r"[ \t\r\n,]*")
 _DOT = re.compile(r"\.")
@@ -37,7 +39,8 @@ _NO_OBJECT = 'this is no JSON object, such as {"conversation_id": "…", "rating
 
 def open_file(path: Path, name: str, settings: ImportSettings) -> JsonSource:
     """Open a file of JSON; see `registry`."""
-    return JsonSource(path, name, _header(path, name), settings)
+    header = _header(path, name, settings.mapping.columns, settings.mapping.newest_by)
+    return JsonSource(path, name, header, settings)
 
 
 def first_rows(
@@ -45,7 +48,7 @@ def first_rows(
 ) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
     """Return the columns and the first rows, at most so many; see `preview`."""
     del reading  # nothing of it concerns JSON
-    header, rows = _header(path, name), []
+    header, rows = _header(path, name, {}, None), []
     with closing(_elements(path, name, lambda _: None)) as elements:
         for _, found in islice(elements, most):
             members = flattened(found) if isinstance(found, dict) else {}
@@ -53,19 +56,46 @@ def first_rows(
     return header, rows
 
 
-def _header(path: Path, name: str) -> list[str]:
-    """Return the members that the first rows have. Raises `InputError` if there is none."""
+def _header(path: Path, name: str, columns: Mapping[str, str], newest_by: str | None) -> list[str]:
+    """Return the members that the first rows have; those that are asked for if there are no rows.
+
+    Raises `InputError` if there is no object.
+    """
     holds: dict[str, bool] = {}
+    rows: list[Any] = []
     with closing(_elements(path, name, lambda _: None)) as elements:
         for _, found in islice(elements, _HEADER_ROWS):
+            rows = [*rows, found][:2]
             if isinstance(found, dict):
                 for member, value in flattened(found).items():
                     holds[member] = value is not None or holds.get(member, False)
+    if not rows:
+        asked = [columns.get(field, field) for field in FIELDS]
+        return asked if newest_by is None else [*asked, newest_by]
+    _check_rows(rows, name, columns.get("conversation_id", "conversation_id"))
     if not holds:
         raise InputError(f"{name} holds no JSON object in its first {_HEADER_ROWS:,} rows")
     # An object that is null in some rows is no column beside its members.
     parents = {member[: dot.start()] for member in holds for dot in _DOT.finditer(member)}
     return [member for member, something in holds.items() if something or member not in parents]
+
+
+def _check_rows(rows: Sequence[Any], name: str, wanted: str) -> None:
+    """Raise `InputError` if the first rows tell that the rows that are meant are elsewhere."""
+    first = rows[0]
+    if isinstance(first, _Problem) and first.raw.strip() == "{":
+        raise InputError(
+            f"{name} holds objects of several lines each: put each on a line (jq -c . "
+            f"{shell_word(name)}), or all of them into an array"
+        )
+    if len(rows) == 1 and isinstance(first, dict) and wanted not in first:
+        for member, value in first.items():
+            if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+                program = shell_word(f".[{json.dumps(member, ensure_ascii=False)}]")
+                raise InputError(
+                    f"{name} is one object, and its rows seem to be in its member {shown(member)}: "
+                    f"take them out (jq {program} {shell_word(name)})"
+                )
 
 
 def flattened(found: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -155,8 +185,14 @@ def _elements(
     with raw, stream:
         try:
             start = stream.read(_PIECE)
-            if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                raise InputError(f"{name} is UTF-16: JSON is UTF-8 (iconv -f utf-16 -t utf-8)")
+            if b"\x00" in start[:_LOOKED_AT]:
+                wide = [
+                    *marked_encodings(start),
+                    "utf-16le" if start[1:2] == b"\0" else "utf-16be",
+                ]
+                raise InputError(
+                    f"{name} is {wide[0].upper()}: JSON is UTF-8 (iconv -f {wide[0]} -t utf-8)"
+                )
             start = start.removeprefix(codecs.BOM_UTF8)
             if start.lstrip().startswith(b"["):
                 rows: Iterator[tuple[int | None, Any]] = (
@@ -183,7 +219,12 @@ def _of_lines(start: bytes, stream: BinaryIO) -> Iterator[tuple[int | None, Any]
             try:
                 yield number, decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                yield number, _Problem(f"this is no JSON: {error}", line)
+                # Other programs write NaN, and bytes or halves of characters that are no text: the
+                # row maker tells which cell holds them.
+                try:
+                    yield number, _SCANNER.decode(line.decode("utf-8", "surrogateescape"))
+                except (ValueError, RecursionError):
+                    yield number, _Problem(f"this is no JSON: {error}", line)
 
 
 def _lines(start: bytes, stream: BinaryIO) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ import lzma
 import sys
 import zipfile
 import zlib
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -25,6 +26,9 @@ else:
 DAMAGED = (
     EOFError, gzip.BadGzipFile, zstd.ZstdError, zlib.error, lzma.LZMAError, zipfile.BadZipFile,
 )  # fmt: skip
+#: So many bytes tell the kind of a file.
+FIRST_BYTES = 512
+_TAR_AT = 257
 
 
 class FileKind(Enum):
@@ -44,7 +48,11 @@ class FileKind(Enum):
     ORC = (b"ORC",)
     AVRO = (b"Obj\x01",)
     ARROW = (b"ARROW1\x00",)
-    ARCHIVE = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a", b"\x04\x22\x4d\x18", b"\x1f\x9d")
+    ARCHIVE = (
+        b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a", b"\x04\x22\x4d\x18", b"\x1f\x9d", b"\x5d\x00\x00"
+    )  # fmt: skip
+    #: It begins with a name.
+    TAR = (b"ustar",)
     PDF = (b"%PDF-",)
     JSON = (b"{", b"[{", b"[\n", b"[\r", b"[ ")
     HTML = (b"<!doctype html", b"<html")
@@ -53,10 +61,16 @@ class FileKind(Enum):
 
     @classmethod
     def of(cls, start: bytes) -> FileKind:
-        """Return the kind of a file that begins so."""
+        """Return the kind of a file that begins so; `FIRST_BYTES` of it tell all kinds."""
+        if start[_TAR_AT:].startswith(cls.TAR.value):
+            return cls.TAR
         text = start.removeprefix(codecs.BOM_UTF8).lstrip().lower()
         for kind in cls:
-            if kind.value and (start.startswith(kind.value) or text.startswith(kind.value)):
+            if (
+                kind is not cls.TAR
+                and kind.value
+                and (start.startswith(kind.value) or text.startswith(kind.value))
+            ):
                 # A header may begin as well with these letters.
                 is_header = kind is cls.ORC and start[3:4].isalnum()
                 return cls.OTHER if is_header else kind
@@ -71,7 +85,8 @@ _NOT_READ = {
     FileKind.ORC: "an ORC file: convert it to Parquet or CSV",
     FileKind.AVRO: "an Avro file: convert it to Parquet or CSV",
     FileKind.ARROW: "an Arrow (Feather) file: convert it to Parquet or CSV",
-    FileKind.ARCHIVE: "compressed (7z, RAR, LZ4 or .Z): decompress it",
+    FileKind.ARCHIVE: "compressed (7z, RAR, LZ4, .lzma or .Z): decompress it",
+    FileKind.TAR: "a tar archive: extract it, and name the files to import",
     FileKind.PDF: "a PDF: export the table as CSV",
     FileKind.JSON: "JSON: give --format json, or a name that ends in .jsonl",
     FileKind.HTML: "a page of HTML, perhaps a log-in page: look at it in a browser, and save a "
@@ -80,14 +95,19 @@ _NOT_READ = {
 }
 _WORKBOOK_PARTS = ("xl/", "[Content_Types].xml", "mimetype")
 _WIDE = ("utf-16", "utf-32")
-_WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+#: Of each mark the encoding that reads it, and the one that is meant. The longer ones come first:
+#: one of them begins as a shorter one does.
+_WIDE_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32", "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32", "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16", "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16", "utf-16-be"),
+)  # fmt: skip
 
 
 def kind_of(path: Path, name: str) -> FileKind:
     """Return what kind of file it is. Raises `InputError` if it cannot be read."""
     try:
         with path.open("rb") as file:
-            return FileKind.of(file.read(64))
+            return FileKind.of(file.read(FIRST_BYTES))
     except OSError as error:
         raise InputError(f"{name}: {error.strerror}") from None
 
@@ -133,20 +153,27 @@ def check_is_text(name: str, start: bytes, encoding: str) -> None:
 
     `encoding` is the one that was given for it.
     """
-    if (kind := FileKind.of(start[:64])) in _NOT_READ:
+    if (kind := FileKind.of(start[:FIRST_BYTES])) in _NOT_READ:
         raise InputError(f"{name} is not CSV, it is {_NOT_READ[kind]}")
     given = encoding.removesuffix("-sig")
     # In a comment a NUL is odd but harmless; no header has one, but for the wide encodings.
     header = start.partition(b"\n")[0]
     meant = _wide_encoding(header)
+    marked = marked_encodings(start)
     if (codec := codecs.lookup(encoding).name).startswith(_WIDE):
         if b"\x00" not in start:
             raise InputError(f"{name} is not {given}: leave out --encoding, or give the right one")
-        if codec in _WIDE and not start.startswith(_WIDE_MARKS):
+        if marked and codec not in marked:
+            raise InputError(f"{name} is not {given}: its mark says --encoding {marked[0]}")
+        if not marked and meant is not None and codec not in ("utf-16", "utf-32", meant):
+            raise InputError(f"{name} is not {given}, it seems to be --encoding {meant}")
+        if codec in _WIDE and not marked:
             meant = meant or f"{given}-le or {given}-be"
             raise InputError(f"{name} has no byte order mark: give --encoding {meant}")
-    elif start.startswith(_WIDE_MARKS):
-        raise InputError(f"{name} is not {given}, it is UTF-16: give --encoding utf-16")
+    elif marked:
+        raise InputError(
+            f"{name} is not {given}, it is {marked[0].upper()}: give --encoding {marked[0]}"
+        )
     elif meant is not None:
         raise InputError(f"{name} is not {given}, it seems to be UTF-16: give --encoding {meant}")
     elif b"\x00" in header:
@@ -169,6 +196,11 @@ def name_within(path: Path, name: str) -> str:
     if kind in _NOT_READ and kind not in (FileKind.PARQUET, FileKind.JSON):
         raise InputError(f"{name} is not CSV, it is {_NOT_READ[kind]}")
     return ""
+
+
+def marked_encodings(start: bytes) -> Sequence[str]:
+    """Return the encodings that a file's mark of a wide one allows, the usual one first."""
+    return next((allowed for mark, *allowed in _WIDE_MARKS if start.startswith(mark)), [])
 
 
 def _wide_encoding(header: bytes) -> str | None:

@@ -16,11 +16,10 @@ from importer.settings import InputFormat
 from importer.settings.groups import Reading
 from importer.sources.csv_records import KEEP_BYTES, RecordReader
 from importer.sources.csv_sample import LIKELY_CODEC, Sample
-from importer.sources.location import DAMAGED, check_is_text, open_binary
+from importer.sources.location import DAMAGED, check_is_text, marked_encodings, open_binary
 from importer.sources.registry import check_file, format_of, reader_of
 
 _UTF8 = "utf-8-sig"
-_WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _PIECE = 1 << 20
 _MOST_ROWS = 1000
 
@@ -74,8 +73,8 @@ def _encoding_of(start: bytes, others: Iterable[bytes], reading: Reading) -> str
     """Return the encoding that a file seems to be in, if that is another one than was said."""
     if codecs.lookup(reading.encoding).name != "utf-8":
         return None
-    if start.startswith(_WIDE_MARKS):
-        return "utf-16"
+    if marked := marked_encodings(start):
+        return marked[0]
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         decoder.decode(start)

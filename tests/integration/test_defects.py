@@ -57,6 +57,16 @@ def test_a_lack_of_memory_is_no_defect(error: Exception) -> None:
     assert "To resume: clarityq-import run" in str(done.exception)
 
 
+@pytest.mark.parametrize("megabytes", [40, 75, 90])
+def test_a_process_that_may_have_little_memory_never_ends_without_words(megabytes: int) -> None:
+    # A measurement of coverage would need some of it as well.
+    unmeasured = "env -u COVERAGE_PROCESS_START -u COVERAGE_PROCESS_CONFIG"
+    done = shell(f"ulimit -v {megabytes}000; {unmeasured} importer run отзывы.csv {REHEARSAL}")
+    assert done.returncode in (ExitCode.OK, ExitCode.ABORTED)
+    assert b"Traceback" not in done.stderr
+    assert done.returncode == ExitCode.OK or b"not enough memory" in done.stderr
+
+
 def test_a_defect_in_the_report_does_not_change_how_a_run_ends() -> None:
     with patch("importer.workflows.conclude.write_report", side_effect=KeyError("what")):
         done = CliRunner().invoke(cli, ["run", "отзывы.csv", *REHEARSAL.split()])

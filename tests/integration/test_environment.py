@@ -145,3 +145,12 @@ def test_a_proxy_that_cannot_be_used_is_told_at_once(value: str) -> None:
     assert done.returncode == 2
     assert b"https_proxy is not the address of an HTTP proxy" in done.stderr
     assert b"Write it as http://host:port" in done.stderr
+
+
+@pytest.mark.parametrize("variable", ["OUTCOMES", "NEWEST_BY"])
+def test_a_key_in_a_variable_whose_value_is_accepted_is_not_shown_either(variable: str) -> None:
+    key = "cq-live-0123456789abcdef"
+    done = shell(f"importer run отзывы.csv {REHEARSAL}", **{f"CLARITYQ_{variable}": key})
+    assert done.returncode == 2
+    assert b"(not shown, in case it is the key)" in done.stderr
+    assert key.encode() not in done.stderr + done.stdout

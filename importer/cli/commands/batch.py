@@ -18,6 +18,7 @@ from importer.cli.config_file import CONFIG, config_arguments, files_read, read_
 from importer.cli.console import messages, outcome_counts, output, plain
 from importer.cli.defects import explained
 from importer.cli.help import command, examples
+from importer.cli.hiding import without_keys
 from importer.cli.options import RUN_GROUPS, Display, KeySource, PathName, Request, options_from
 from importer.errors import ExitCode, ImporterError, SettingsError
 from importer.jobs.commands import NOT_OF_LEFT_OVERS, Again
@@ -99,8 +100,9 @@ def _run(entry: Entry, resume: list[str], files: list[Path]) -> _Ended:
 
 
 def _failed(entry: Entry, error: ImporterError) -> _Ended:
-    messages().print(f"Error: {error}", soft_wrap=True)
-    return _Ended(entry.name, error.exit_code, None, str(error))
+    told = without_keys(str(error))
+    messages().print(f"Error: {told}", soft_wrap=True)
+    return _Ended(entry.name, error.exit_code, None, told)
 
 
 def read_batch(file: Path) -> list[Entry]:

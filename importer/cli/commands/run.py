@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
+import mmap
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Collection, Sequence
@@ -60,6 +63,9 @@ from importer.workflows.log_observer import log_notice
 
 if TYPE_CHECKING:
     from importer.cli.live_view import LiveObserver
+
+#: Bytes of a thread's stack where the system sets no limit, or a low one.
+_LEAST_STACK = 4 << 20
 
 
 @command(
@@ -203,6 +209,7 @@ async def _run(
 ) -> Summary:
     from importer.api import run_import  # noqa: PLC0415 -- heavy, and --help does without
 
+    await _start_resolver()
     # What is loaded by now stays: the collector need not look at it again and again.
     gc.freeze()
     control = Control()
@@ -221,6 +228,19 @@ async def _run(
             )
             tasks.cancel_scope.cancel()
     return summary
+
+
+async def _start_resolver() -> None:
+    """Let the event loop start the thread that looks up names, while there is surely room for it.
+
+    uvloop ends the process without a word if it cannot. Raises `MemoryError` in place of that.
+    """
+    stack, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    try:
+        mmap.mmap(-1, max(_LEAST_STACK, stack) + _LEAST_STACK).close()
+    except OSError:
+        raise MemoryError from None
+    await asyncio.get_running_loop().getaddrinfo("127.0.0.1", None)
 
 
 async def _watch_signals(

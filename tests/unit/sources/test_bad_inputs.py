@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import os
+import re
 import unicodedata
 import zipfile
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from importer.errors import InputError, SettingsError
+from importer.model import Reason
 from importer.settings import ImportSettings
 from importer.sources.registry import open_source
 from tests.support.data import conversation
@@ -68,6 +70,16 @@ def read_all(path: Path, settings_for: Callable[..., ImportSettings]) -> None:
         ("in.txt", b"<?xml version='1.0'?><r/>", "it is XML"),
         ("in.csv", b"%PDF-1.7\n", "it is a PDF"),
         ("in.csv.7z", b"7z\xbc\xaf\x27\x1c\0\4", "decompress it"),
+        ("in.csv.lzma", b"\x5d\0\0\x80\0", "decompress it"),
+        ("in.tar", b"in.csv" + bytes(251) + b"ustar" + bytes(50), "a tar archive: extract it"),
+        (
+            "in.json",
+            b'{"data": [{"conversation_id": 1}]}',
+            "in its member .data.: take them out",
+        ),
+        ("in.jsonl", b'{\n  "conversation_id": 1\n}\n', "objects of several lines each: .*jq -c"),
+        ("in.jsonl", '{"conversation_id": 1}'.encode("utf-16"), "is UTF-16: .*iconv -f utf-16 "),
+        ("in.json", '[{"id": 1}]'.encode("utf-16-be"), "is UTF-16BE: .*iconv -f utf-16be "),
         ("in.csv", b"ORC\n\x0b\0", "an ORC file"),
         ("in.csv", b"ORCID,rating\n", "the columns are 'ORCID', 'rating'"),
         ("in.csv", b"BZh,rating\n", "the columns are 'BZh', 'rating'"),
@@ -203,6 +215,10 @@ def test_utf8_that_is_read_in_another_encoding_is_told(
         ("utf-8", "utf-16", "is not utf-16: leave out --encoding"),
         ("utf-8", "utf-16-be", "is not utf-16-be: leave out --encoding"),
         ("utf-16", "cp1252", "is not cp1252, it is UTF-16: give --encoding utf-16"),
+        ("utf-32", "utf-8", "it is UTF-32: give --encoding utf-32"),
+        ("utf-32", "utf-16-le", "is not utf-16-le: its mark says --encoding utf-32"),
+        ("utf-16", "utf-16-be", "is not utf-16-be: its mark says --encoding utf-16"),
+        ("utf-16-be", "utf-16-le", "is not utf-16-le, it seems to be --encoding utf-16-be"),
     ],
 )
 def test_a_wrong_encoding_is_told_with_the_right_one(
@@ -216,6 +232,22 @@ def test_a_wrong_encoding_is_told_with_the_right_one(
     path.write_bytes(TEXT.decode().encode(codec))
     with pytest.raises(InputError, match=message):
         open_source(path, settings_for(path, encoding=given))
+
+
+def test_an_encoding_is_proposed_only_where_it_would_change_something(
+    tmp_path: Path, settings_for: Callable[..., ImportSettings]
+) -> None:
+    path = tmp_path / "in.csv"
+    for start, given, told in [
+        ("", "utf-8", "give --encoding, such as cp1252"),
+        ("", "cp1252", "give --encoding$"),
+        ("\ufeff", "cp1252", "begins with the mark of UTF-8"),
+    ]:
+        text = f"{start}conversation_id,comment\n{conversation(1)},".encode()
+        path.write_bytes(text + b"\x81\n")
+        ((row,),) = open_source(path, settings_for(path, encoding=given)).batches(1, 100)
+        assert row.problem is Reason.BAD_BYTES
+        assert re.search(told, row.detail)
 
 
 @pytest.mark.parametrize("codec", ["idna", "punycode", "rot13", "hex", "undefined"])

@@ -111,6 +111,29 @@ def test_a_bad_line_rejects_its_row_alone(tmp_path: Path) -> None:
     assert "no JSON object" in rows[3].detail
 
 
+@pytest.mark.parametrize("ending", [".jsonl", ".json"])
+def test_what_other_programs_write_for_no_number_or_no_text_concerns_its_cell(
+    tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / f"in{ending}"
+    cells = [b"NaN", b'"\\ud83d"', b'"\xff"', b"5"]
+    lines = [b'{"conversation_id": "%s", "comment": %s}' % (ID.encode(), cell) for cell in cells]
+    path.write_bytes(b"\n".join(lines) if ending == ".jsonl" else b"[%s]" % b",".join(lines))
+    none, half, bad, five = rows_of(opened(path))
+    assert (none.problem, none.comment, five.comment) == (None, "", "5")
+    assert (half.problem, bad.problem) == (Reason.BAD_BYTES, Reason.BAD_BYTES)
+    assert half.detail == "column 'comment' holds half a character (\\ud83d)"
+    assert bad.detail == "byte 0xFF in column 'comment' is not valid utf-8"
+
+
+def test_an_array_without_elements_is_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_text("[ ]\n")
+    source = opened(path, column=["rating=stars"], newest_by="at")
+    assert rows_of(source) == []
+    assert any("no rows" in remark for remark in source.remarks())
+
+
 def test_members_that_come_late_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importer.sources.json_file._HEADER_ROWS", 1)
     path = tmp_path / "in.jsonl"
