@@ -26,8 +26,8 @@ class _LazyGroup(click.Group):
     """Imports a command's module when it is used, so that `--help` stays quick."""
 
     _commands = (
-        "init", "check", "plan", "run", "retry", "batch", "jobs", "explain", "outcomes", "doctor",
-        "sandbox",
+        "init", "check", "plan", "run", "retry", "undo", "batch", "jobs", "explain", "outcomes",
+        "doctor", "sandbox",
     )  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature

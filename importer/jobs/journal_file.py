@@ -12,6 +12,7 @@ from typing import Any
 from importer.common.row_set import RowSet
 from importer.errors import JournalError
 from importer.jobs import sqlite_file
+from importer.jobs.bodies import Body
 from importer.jobs.doubts import Doubt, doubts_of
 from importer.jobs.journal_lines import (
     CANONICAL,
@@ -141,6 +142,15 @@ class JournalFile:
                     seq, conversation_of(key), rank_of(rank), rating and Meaning(rating), comment,
                     bool(ask_status),
                 )  # fmt: skip
+
+    def bodies(self) -> Iterator[Body]:
+        """Yield what the rows would send, or have sent, of which it is here."""
+        with self._explained():
+            for key, rating, comment in self._db.execute(
+                "SELECT conversation, rating, comment FROM carried "
+                "UNION ALL SELECT conversation, rating, comment FROM kept"
+            ):
+                yield Body(conversation_of(key), rating and Meaning(rating), comment)
 
     def pending(self) -> Iterator[tuple[bytes, int, str, Meaning | None, str | None, bool]]:
         """Yield the rows without an outcome whose bodies are here, by key.

@@ -37,6 +37,8 @@ class ListedJob:
     running: bool
     #: It is the last job of its product.
     is_last: bool
+    #: The folders of its inputs, while it is unfinished.
+    reads_from: Sequence[Path] = ()
 
     @property
     def last_seen(self) -> float:
@@ -86,6 +88,8 @@ def list_jobs(jobs_dir: Path) -> Listing:
                 with JournalReader(record.folder) as journal:
                     run, totals = journal.last_run(), journal.totals()
                     label = journal.label()
+                    is_unfinished = record.state is JobState.UNFINISHED
+                    files = journal.inputs() if is_unfinished else ()
             except JournalError as error:
                 unreadable[record.name] = str(error)
                 continue
@@ -94,7 +98,19 @@ def list_jobs(jobs_dir: Path) -> Listing:
                 continue
             running = held and run is not None and run.end is None and record.folder == newest
             is_last = record.number == len(records)
-            jobs.append(ListedJob(record, key, record.folder, totals, run, label, running, is_last))
+            jobs.append(
+                ListedJob(
+                    record,
+                    key,
+                    record.folder,
+                    totals,
+                    run,
+                    label,
+                    running,
+                    is_last,
+                    [Path(file.path).parent for file in files],
+                )
+            )
     for folder in job_folders(jobs_dir):
         if folder not in readable:
             unreadable[folder.name] = _why(folder)
@@ -116,8 +132,9 @@ def to_prune(
     """Return the jobs that `jobs prune` removes, the oldest first.
 
     Those stay that were at work at `oldest` (Unix seconds) or later, and the `keep_last` that ended
-    last; so do all that may not be pruned.
+    last; so do all that may not be pruned, and those from which an unfinished job reads: an undo.
     """
+    needed = {folder.name for job in jobs for folder in job.reads_from}
     ended = sorted(
         (job for job in jobs if job.record.state in _AT_REST), key=lambda job: job.last_seen
     )
@@ -125,5 +142,8 @@ def to_prune(
     return [
         job
         for job in ended
-        if job.may_be_pruned and job not in kept and (oldest is None or job.last_seen < oldest)
+        if job.may_be_pruned
+        and job not in kept
+        and job.folder.name not in needed
+        and (oldest is None or job.last_seen < oldest)
     ]

@@ -256,6 +256,9 @@ class LedgerUse(Group, table="ledger"):
         None, "Send unchanged rows again that were stored so long ago.", between=(0.0, _DECADE),
         unset="never",
     )  # fmt: skip
+    keep_bodies: bool = option(
+        False, "Keep what is sent, compressed, so that `undo` of a later job can bring it back."
+    )
     carry_over: bool = option(False, "Also send what earlier jobs have left over or not finished.")
 
 

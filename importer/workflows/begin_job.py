@@ -20,6 +20,7 @@ from importer.feedback.body import BodyCoder
 from importer.feedback.newest import NewestBy
 from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
+from importer.jobs.bodies import write_bodies
 from importer.jobs.job import Job
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.product import Product
@@ -139,6 +140,9 @@ def begin_job(
         if settings.ledger.carry_over:
             inputs = _surveyed(sources, settings, survey.inputs, survey.findings)
             kept = _to_be_sent(inputs, plan)
+        if settings.ledger.keep_bodies:
+            inputs = _surveyed(sources, settings, survey.inputs, survey.findings)
+            write_bodies(product.claim_folder(), _to_be_sent(inputs, plan))
         new = NewJob(
             inputs=survey.inputs,
             rows=survey.last_seq,

@@ -91,7 +91,7 @@ def retry(
     """
     with failure_told(given(options)):
         folder = find_job(jobs_folder(jobs_dir), job)
-        runs = _runs(folder)
+        runs = runs_of(folder)
     kinds = _KINDS if only is None else (OutcomeKind(only),)
     values = {**runs[-1].settings, **given(options), "jobs_dir": folder.parent, **_ANEW}
     with failure_told(values):
@@ -109,7 +109,8 @@ def retry(
     return code
 
 
-def _runs(folder: Path) -> list[PastRun]:
+def runs_of(folder: Path) -> list[PastRun]:
+    """Return the runs of a job, at least one. Raises `SettingsError`."""
     try:
         with JournalReader(folder) as history:
             runs = history.runs()

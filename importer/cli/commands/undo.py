@@ -1,0 +1,164 @@
+"""`clarityq-import undo`: take back what a job has stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Column, Table
+
+from importer.cli.cannot_start import ToldCommand, failure_told
+from importer.cli.commands.retry import runs_of
+from importer.cli.commands.run import perform, typed
+from importer.cli.config_file import CONFIG, files_read
+from importer.cli.console import output
+from importer.cli.help import command, examples, option
+from importer.cli.options import (
+    Display,
+    KeySource,
+    Rehearsal,
+    Request,
+    given,
+    jobs_folder,
+    options_from,
+)
+from importer.common.text import counted
+from importer.errors import ExitCode
+from importer.jobs.commands import ONCE, Again, command_line, path_argument
+from importer.jobs.folders import find_job
+from importer.jobs.undo import UNDO_NAME
+from importer.settings.derive import options_of
+from importer.settings.groups import (
+    AbortRules,
+    Deferral,
+    Exports,
+    JobRules,
+    LedgerUse,
+    Pacing,
+    Retries,
+    Target,
+    Timeouts,
+)
+from importer.workflows.undo_job import UndoTable, plan_undo
+
+#: What an undo has from the job that it takes back.
+_SAME = (Target, Pacing, Retries, Deferral, Timeouts)
+_NOT_SEEN = (
+    "Feedback that was given in the app since cannot be seen, and is replaced or cleared as well. "
+    "The next full export sends all of it again, unless it is corrected."
+)
+
+
+@command(
+    cls=ToldCommand,
+    epilog=examples("undo ratings-2026", "undo ratings-2026 --clear-unknown --yes"),
+)
+@click.argument("job")
+@option(
+    "--yes",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Do it; without it, only what it would do is shown.",
+)
+@option(
+    "--clear-unknown",
+    is_flag=True,
+    help="Clear the feedback of conversations of which it is not known what they held before.",
+)
+@options_from(Target, only=("ca_file", "trust_env"))
+@options_from(KeySource)
+@options_from(Rehearsal, only=("fault",))
+@options_from(Pacing, Retries, Deferral, Timeouts)
+@options_from(AbortRules, only=("max_failures", "canary", "outage_for"))
+@options_from(LedgerUse, only=("keep_bodies",))
+@options_from(JobRules, without=("restart", "as_new", "keep_copies"))
+@options_from(Exports, Display)
+@CONFIG
+@click.pass_context
+def undo(
+    ctx: click.Context,
+    /,
+    job: str,
+    jobs_dir: Path | None,
+    *,
+    yes: bool,
+    clear_unknown: bool,
+    **options: Any,
+) -> ExitCode:
+    """Take back what JOB has stored, where no later job has come after it.
+
+    What a conversation held before is sent again if it is known: ratings without a comment are, and
+    what was sent by jobs with --keep-bodies or --carry-over. The undo is a job of its own: the same
+    command resumes it. JOB is one folder; for the beginning of a name it is the latest that begins
+    so.
+    """
+    with failure_told(given(options)):
+        folder = find_job(jobs_folder(jobs_dir), job)
+        record = runs_of(folder)[-1].settings
+    values = {
+        **{name: record[name] for name in options_of(_SAME) if name in record},
+        "label": f"undo of {folder.name}",
+        **given(options),
+        "inputs": [folder.absolute() / UNDO_NAME],
+        "jobs_dir": folder.parent,
+        "no_history_check": True,
+    }
+    with failure_told(values):
+        request = Request.of(values)
+        found = plan_undo(request.settings, folder, clear_unknown=clear_unknown, write=yes)
+    words = ["undo", path_argument(folder), *["--clear-unknown"] * clear_unknown]
+    typed_words = typed(ctx, without=ONCE)
+    once = command_line([*words, *typed_words, "--yes"])
+    if isinstance(found, UndoTable):
+        if not yes or not found.to_send or not request.display.quiet:
+            _print(folder, found, "" if yes else once)
+        if not found.to_send:
+            return ExitCode.OK
+    elif not yes:
+        output().print(f"The undo {found} is not finished. To go on:\n  {once}", soft_wrap=True)
+    if not yes:
+        return ExitCode.OK
+    again = Again(
+        [*words, *typed_words, "--yes"], typed(ctx, groups=_SAME), typed(ctx, groups=(KeySource,))
+    )
+    code, _ = perform(request, again, files_read(ctx))
+    return code
+
+
+def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
+    cleared, left = (found.unknown.number, 0) if found.clears_unknown else (0, found.unknown.number)
+    examples_of = ", ".join(found.unknown.examples)
+    table = Table(
+        f"undo of {folder.name}", Column("conversations", justify="right"), "such as",
+        box=None, pad_edge=False,
+    )  # fmt: skip
+    for what, number, some in (
+        ("restored: what they held before is known", found.restored.number,
+         ", ".join(found.restored.examples)),
+        ("cleared: what they held before is not known", cleared, examples_of),
+        ("left: what they held before is not known", left, examples_of),
+        ("left: a later job has set them, or tried to", found.later.number,
+         ", ".join(found.later.examples)),
+    ):  # fmt: skip
+        table.add_row(what, f"{number:,}", some if number else "")
+    console = output()
+    console.print(table)
+    if found.in_doubt:
+        console.print(
+            f"Of {counted(found.in_doubt, 'conversation')} of these it is not known whether the "
+            "job has set it.",
+            soft_wrap=True,
+        )
+    if found.left_over:
+        console.print(
+            f"{counted(found.left_over, 'row')} of the job were never stored and wait to be tried "
+            "again: --carry-over and retry would still send them.",
+            soft_wrap=True,
+        )
+    if not found.to_send:
+        console.print("There is nothing to take back.")
+        return
+    console.print(_NOT_SEEN, soft_wrap=True)
+    if command_to_type:
+        console.print(f"Nothing was sent. To do it:\n  {command_to_type}", soft_wrap=True)

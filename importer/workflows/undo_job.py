@@ -1,0 +1,111 @@
+"""Takes a job back: its undo is an import of what its conversations held before.
+
+A row of it ranks as a corrected row of that job does (docs/reference.md, A18): above the row that
+it takes back, and below what later jobs have brought. So nothing newer is lost, whatever comes
+between two runs of it, and an older job cannot come after it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from importer.common.files import atomic_write
+from importer.errors import SettingsError
+from importer.jobs.journal_head import read_head
+from importer.jobs.journal_reader import JournalReader
+from importer.jobs.product import Product, hold_product
+from importer.jobs.records import JobRecord, JobState
+from importer.jobs.undo import UNDO_NAME, Group, Undo, Undone, undoing
+from importer.model import OutcomeKind
+from importer.settings import ImportSettings
+
+
+class UndoTable(NamedTuple):
+    """What taking a job back means, in conversations."""
+
+    restored: Group
+    #: Of these it is not known what they held before.
+    unknown: Group
+    clears_unknown: bool
+    #: A later job has set them, or has tried to.
+    later: Group
+    #: Of those that are restored or cleared, how many the job may not have set.
+    in_doubt: int
+    #: Rows of the job that were never stored and wait to be tried again.
+    left_over: int
+
+    @property
+    def to_send(self) -> int:
+        """Return how many conversations are set again."""
+        return self.restored.number + (self.unknown.number if self.clears_unknown else 0)
+
+
+def plan_undo(
+    settings: ImportSettings, folder: Path, *, clear_unknown: bool, write: bool
+) -> UndoTable | str:
+    """Find out what it takes to take the job in `folder` back; `write` its undo's input.
+
+    `settings` are those of the undo. Returns the name of the undo that was begun and has rows left,
+    if there is one: its input stays as it is. Raises `SettingsError` if the job cannot be taken
+    back, and `JobHeldError`.
+    """
+    with hold_product(settings) as product:
+        if (begun := _begun(product)) is not None:
+            return begun
+        job = _job_of(product, folder)
+        with undoing(product, job) as undo:
+            table = _table(undo, clear_unknown=clear_unknown)
+            if write and table.to_send:
+                _write(folder / UNDO_NAME, undo.rows(clear_unknown=clear_unknown))
+            return table
+
+
+def _begun(product: Product) -> str | None:
+    """Return the name of the undo that a run would go on with."""
+    job = product.meant()
+    if job is None or job.folder is None:
+        return None
+    if job.state is JobState.UNFINISHED:
+        return job.name if job.sent_anything else None
+    if job.state is not JobState.ENDED:
+        return None
+    with JournalReader(job.folder) as journal:
+        return job.name if journal.totals().outcomes[OutcomeKind.NOT_COMPLETED] else None
+
+
+def _job_of(product: Product, folder: Path) -> JobRecord:
+    number = read_head(folder).number
+    job = next((one for one in product.jobs if one.number == number), None)
+    if job is None or job.folder is None or job.folder.name != folder.name:
+        raise SettingsError(f"the job {folder} is not in the jobs folder {product.jobs_dir}")
+    if job.number < product.floor:
+        raise SettingsError(
+            f"the job {job.name} cannot be taken back: the later job {product.floor} of this "
+            "product is missing, and may have set the same conversations"
+        )
+    return job
+
+
+def _table(undo: Undo, *, clear_unknown: bool) -> UndoTable:
+    return UndoTable(
+        undo.restored(), undo.unknown(), clear_unknown, undo.later(), undo.in_doubt(),
+        undo.left_over,
+    )  # fmt: skip
+
+
+def _write(path: Path, rows: Iterable[Undone]) -> None:
+    try:
+        with atomic_write(path) as temporary, temporary.open("w", encoding="ascii") as file:
+            for (conversation_id, rating, comment), job in rows:
+                line = {
+                    "conversation_id": conversation_id,
+                    "rating": rating,
+                    "comment": comment,
+                    "job": job,
+                }
+                file.write(json.dumps(line) + "\n")
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror}") from None

@@ -1,0 +1,152 @@
+"""Taking a job back: what was there before is there again, and nothing newer is lost."""
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anyio import to_thread
+
+from importer.api import run_import
+from importer.errors import SettingsError
+from importer.reporting.summary import Summary
+from importer.settings import ImportSettings
+from tests.integration.test_afterwards import command
+from tests.support.data import conversation, write_csv
+from tests.support.watched import WatchedSandbox
+
+pytestmark = pytest.mark.anyio
+Make = Callable[..., ImportSettings]
+Night = Callable[..., Any]
+QUICK = ("--late-effect", "0s", "--retry-first", "10ms", "--api-key-file", "key")
+ALL = [conversation(number) for number in range(1, 7)]
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[WatchedSandbox]:
+    async with WatchedSandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def night(settings_for: Make, tmp_path: Path, service: WatchedSandbox) -> Night:
+    """Return what imports rows as a file of that name."""
+    key = tmp_path / "key"
+    key.write_text("any")
+    key.chmod(0o600)
+
+    async def run(name: str, rows: list[tuple[str, str, str]], **options: Any) -> Summary:
+        path = write_csv(tmp_path / f"{name}.csv", rows)
+        options = {"late_effect": 0.0, "base_url": service.url, **options}
+        return await run_import(settings_for(path, **options), api_key="any")
+
+    return run
+
+
+async def typed(*words: object) -> subprocess.CompletedProcess[str]:
+    run = partial(
+        subprocess.run, [sys.executable, "-m", "importer", *map(str, words)], check=False,
+        capture_output=True, text=True, stdin=subprocess.DEVNULL, env=os.environ,
+    )  # fmt: skip
+    return await to_thread.run_sync(run)
+
+
+async def two_nights(night: Night) -> Summary:
+    """Let the second night replace what the first has stored, and add to it."""
+    await night(
+        "monday",
+        [(ALL[0], "POSITIVE", ""), (ALL[1], "NEGATIVE", "said\non Monday "), (ALL[2], "CLEAR", "")],
+        keep_bodies=True,
+    )
+    found: Summary = await night("tuesday", [(each, "POSITIVE", "wrong") for each in ALL[:4]])
+    return found
+
+
+async def test_without_yes_the_table_is_shown_and_nothing_is_sent(
+    night: Night, service: WatchedSandbox
+) -> None:
+    tuesday = await two_nights(night)
+    before = len(service.puts)
+    code, told = command("undo", tuesday.folder)
+    assert code == 0
+    assert "restored: what they held before is known 3" in " ".join(told.split())
+    assert "left: what they held before is not known 1" in " ".join(told.split())
+    assert "given in the app since cannot be seen" in told
+    assert f"clarityq-import undo {tuesday.folder} --yes" in told
+    assert len(service.puts) == before
+    assert not (tuesday.folder / "undo.jsonl").exists()
+
+
+async def test_what_was_there_before_is_there_again(night: Night, service: WatchedSandbox) -> None:
+    tuesday = await two_nights(night)
+    done = await typed("undo", tuesday.folder, "--clear-unknown", "--yes", *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert service.stored() == {
+        ALL[0]: ("POSITIVE", None),
+        ALL[1]: ("NEGATIVE", "said\non Monday "),
+        ALL[2]: (None, None),
+        ALL[3]: (None, None),
+    }
+    jobs = tuesday.folder.parent
+    assert f"undo of {tuesday.folder.name}" in command("jobs", "--jobs-dir", jobs)[1]
+    assert "NEGATIVE" in command("explain", ALL[1], "--jobs-dir", jobs)[1]
+    again = await typed("undo", tuesday.folder, "--clear-unknown", "--yes", *QUICK)
+    assert (again.returncode, "nothing to take back" in again.stdout) == (0, True)
+
+
+async def test_what_a_later_job_has_set_stays(night: Night, service: WatchedSandbox) -> None:
+    tuesday = await two_nights(night)
+    await night("wednesday", [(ALL[1], "POSITIVE", "newer")])
+    done = await typed("undo", tuesday.folder, "--yes", *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert service.stored()[ALL[1]] == ("POSITIVE", "newer")
+    assert service.stored()[ALL[0]] == ("POSITIVE", None)
+    assert service.stored()[ALL[3]] == ("POSITIVE", "wrong")  # what it held is not known
+
+
+@pytest.mark.slow
+async def test_a_killed_undo_goes_on_and_gives_way_to_what_came_between(
+    night: Night, service: WatchedSandbox, tmp_path: Path
+) -> None:
+    await night("monday", [(each, "POSITIVE", "") for each in ALL])
+    tuesday = await night("tuesday", [(each, "NEGATIVE", "wrong") for each in ALL])
+    undo = (sys.executable, "-m", "importer", "undo", str(tuesday.folder), "--yes", *QUICK)
+    process = subprocess.Popen(  # noqa: ASYNC220 -- it is waited for on a thread
+        [*undo, "--concurrency", "1", "--rate", "20"], stdout=subprocess.DEVNULL
+    )
+    sent = len(service.puts)
+    service.on_put = lambda number: process.kill() if number == sent + 2 else None
+    await to_thread.run_sync(process.wait)
+    service.on_put = lambda _: None
+
+    target = ("--product-id", tuesday.product_id, "--base-url", service.url)
+    where = ("--jobs-dir", tuesday.folder.parent)
+    refused = await typed("run", tmp_path / "monday.csv", *target, *where, *QUICK)
+    assert refused.returncode == 2
+    assert "is not finished" in refused.stderr
+    await night("wednesday", [(ALL[5], "POSITIVE", "newer")], replace=True)
+
+    done = await typed(*undo[3:])
+    assert done.returncode == 0, done.stderr
+    stored = service.stored()
+    assert stored.pop(ALL[5]) == ("POSITIVE", "newer")
+    # What the killed undo has set stays, and the rest of it is taken back now.
+    assert stored == dict.fromkeys(ALL[:5], ("POSITIVE", None))
+    # Nobody goes back behind the undo: the rows of Tuesday rank below it.
+    left = await typed("retry", tuesday.folder, *QUICK)
+    assert left.returncode == 2
+    assert len(service.stored()) == len(ALL)
+
+
+async def test_a_job_with_a_gap_behind_it_is_not_taken_back(night: Night) -> None:
+    tuesday = await two_nights(night)
+    wednesday = await night("wednesday", [(ALL[4], "POSITIVE", "")])
+    for path in wednesday.folder.iterdir():
+        path.unlink()
+    wednesday.folder.rmdir()
+    with pytest.raises(SettingsError, match="is missing"):
+        command("undo", tuesday.folder)
