@@ -19,10 +19,15 @@ nox.options.sessions = ["lint", "quick"]
 #: Where the tools of that environment are, also when it is not activated.
 TOOLS = Path(sys.executable).parent
 #: What the unit tests need beside the package itself.
-UNIT_TESTS = ["pytest", "pytest-timeout", "hypothesis", "jsonschema", "pyte", "trustme"]
-#: What is run with other versions: the units, and both paths to the service over real sockets.
+UNIT_TESTS = [
+    "pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "jsonschema", "pyte", "trustme",
+]  # fmt: skip
+#: What is run with other versions: the units, both ways of reading, and both paths to the service
+#: over real sockets.
 WITH_OTHER_VERSIONS = [
     "tests/unit",
+    "tests/property/test_two_tiers.py",
+    "tests/property/test_parquet_by_column.py",
     "tests/integration/wire",
     "tests/integration/test_client.py",
 ]
@@ -51,19 +56,19 @@ def whole(session: nox.Session) -> None:
 
 @nox.session(venv_backend="venv")
 def lowest(session: nox.Session) -> None:
-    """Run the units and the wire with the lowest versions that pyproject.toml allows."""
+    """Run units, readers and wire with the lowest versions that pyproject.toml allows."""
     project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
     constraints = Path(session.create_tmp()) / "lowest.txt"
     constraints.write_text("\n".join(project["dependencies"]).replace(">=", "=="), "utf-8")
     session.install("-e", ".", *UNIT_TESTS, "-c", str(constraints))
-    session.run("pytest", "-q", *WITH_OTHER_VERSIONS)
+    session.run("pytest", "-q", "-n", "2", *WITH_OTHER_VERSIONS)
 
 
 @nox.session(venv_backend="venv", python="3.13")
 def newest(session: nox.Session) -> None:
-    """Run the units and the wire on Python 3.13, with the versions of constraints.txt."""
+    """Run units, readers and wire on Python 3.13, with the versions of constraints.txt."""
     session.install("-e", ".", *UNIT_TESTS, "-c", "constraints.txt")
-    session.run("pytest", "-q", *WITH_OTHER_VERSIONS)
+    session.run("pytest", "-q", "-n", "2", *WITH_OTHER_VERSIONS)
 
 
 @nox.session(venv_backend="venv")
