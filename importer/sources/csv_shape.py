@@ -73,7 +73,7 @@ class Shape:
         return self.is_named(fields[self.id_at]) and self._names == [*map(folded_name, fields)]
 
     def goes_on(self, line: str) -> bool:
-        """Return whether a row that begins on `line` surely does not end there, whatever its quotes.
+        """Return whether a row that begins on `line` surely does not end there.
 
         Each row of a left-over file ends with the columns that the importer has added.
         """
