@@ -36,7 +36,7 @@ from importer.errors import ExitCode
 from importer.model import OutcomeKind
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
-from tests.support.data import PRODUCT, conversation
+from tests.support.data import PRODUCT, conversation, write_csv
 from tests.support.server import serve
 
 Make = Callable[..., ImportSettings]
@@ -166,6 +166,22 @@ async def test_what_failed_can_be_imported_as_it_is(
         last = await run_import(of(again.folder / "failed.csv", around.url), api_key="any")
         assert last.outcomes[OutcomeKind.SUCCEEDED] == sent
     assert stored(around) == stored(direct)
+
+
+@pytest.mark.anyio
+async def test_columns_that_are_spelt_otherwise_in_another_file_are_the_same_ones(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    headers = [["conversation_id", "rating", "x"], [" Conversation_ID", "\ufeffRating", "X", "x"]]
+    paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    for path, header in zip(paths, headers, strict=True):
+        rows = [(conversation(len(header)), "odd", *"123"[: len(header) - 2])]
+        write_csv(path, rows, header)
+    first = await run_import(settings_for(*paths, base_url=sandbox.url), api_key="any")
+    left = first.folder / "rejected.csv"
+    assert left.read_text("utf-8").startswith("conversation_id,rating,x,x,file,")
+    again = settings_for(left, base_url=sandbox.url, ratings=["odd=POSITIVE"])
+    assert (await run_import(again, api_key="any")).outcomes[OutcomeKind.SUCCEEDED] == 2
 
 
 ID, RATING, COMMENT = "Conv ID", "reason", "comment"
