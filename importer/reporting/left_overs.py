@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from importer.common.files import atomic_write
+from importer.common.text import folded_name
 from importer.errors import JournalError
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.records import CARRIED_OVER
@@ -134,6 +135,7 @@ def _encodable(cell: str, encoding: str) -> str:
 
 def _lay_out(sources: Sequence[RowSource]) -> _Layout:
     columns: list[str] = []
+    known: list[str] = []
     places = []
     jobs = []
     for source in sources:
@@ -146,10 +148,13 @@ def _lay_out(sources: Sequence[RowSource]) -> _Layout:
         taken: set[int] = set()
         mine = []
         for name in header:
-            place = next((i for i, c in enumerate(columns) if c == name and i not in taken), None)
+            # What is one column to the readers is one here.
+            folded = folded_name(name)
+            place = next((i for i, c in enumerate(known) if c == folded and i not in taken), None)
             if place is None:
                 place = len(columns)
                 columns.append(name)
+                known.append(folded)
             taken.add(place)
             mine.append(place)
         places.append(mine)

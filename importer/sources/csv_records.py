@@ -188,7 +188,7 @@ class RecordReader:
     def _line_like_row(self) -> int | None:
         """Return the place of a consumed line that reads like a row of its own."""
         shape = self.shape
-        if shape is None or self._dialect.trust_quotes:
+        if shape is None or self._dialect.trust_quotes or shape.goes_on(self._consumed[0]):
             return None
         lines = enumerate(self._consumed[1:], 1)
         return next((place for place, line in lines if shape.reads_like_row(line)), None)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from importer.common.text import folded_name
 from importer.common.uuids import UUID_LENGTH, canonical_uuid
+from importer.sources.own_columns import find_own_columns
 
 #: What a line must hold to have a UUID in it, whatever its spelling.
 MAY_HOLD_ID = re.compile("[0-9a-fA-F]{8}")
@@ -44,6 +45,7 @@ class Shape:
         #: A row may end early, but not before its id and one of the others.
         self._least = max(self.id_at, min(others, default=self.id_at)) + 1
         self._delimiter = delimiter
+        self._is_left_over = find_own_columns(header) is not None
 
     def fit(self, fields: list[str]) -> list[str] | None:
         """Return `fields` as one cell for each column, or None if that cannot be.
@@ -69,6 +71,13 @@ class Shape:
     def is_header(self, fields: Sequence[str]) -> bool:
         """Return whether a row is the header once more."""
         return self.is_named(fields[self.id_at]) and self._names == [*map(folded_name, fields)]
+
+    def goes_on(self, line: str) -> bool:
+        """Return whether a row that begins on `line` surely does not end there.
+
+        Each row of a left-over file ends with the columns that the importer has added.
+        """
+        return self._is_left_over and line.count(self._delimiter) < self.width - 1
 
     def reads_like_row(self, line: str) -> bool:
         """Return whether a line of quoted text might be a row: its cells fit, and its id is a UUID.

@@ -75,6 +75,15 @@ def test_quoted_text_is_trusted_unless_a_line_of_it_reads_like_a_row(path: Path)
     assert len(read(path, f"{H}\n{quoting}")) == 2
 
 
+def test_a_left_over_file_may_quote_lines_that_read_like_rows(path: Path) -> None:
+    ours = "job,row,reason,http_status,attempts,detail"
+    end = "in-1,1,refused,404,1,404"
+    text = f"it said\n{B},UP,x"
+    assert cells(read(path, f'{H},{ours}\n{A},UP,"{text}",{end}\n')) == [(A, "UP", text)]
+    rows = read(path, f'{H},{ours}\n{A},UP,"x,{end}\n{B},UP,5",{end}\n')
+    assert [row.problem for row in rows] == [Reason.MALFORMED, None]
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_carriage_return_within_a_line_is_text(path: Path, end: str) -> None:
     content = f'{H}\n{A},UP,one\rtwo\n{B},UP,"three\rfour"\n{C},UP,\r\rfive\n'
