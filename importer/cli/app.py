@@ -27,7 +27,7 @@ class _LazyGroup(click.Group):
 
     _commands = (
         "init", "check", "plan", "run", "retry", "undo", "batch", "jobs", "explain", "outcomes",
-        "doctor", "sandbox",
+        "forget", "doctor", "sandbox",
     )  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature

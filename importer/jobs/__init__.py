@@ -9,6 +9,7 @@ The rules are in docs/design/across-jobs.md. Where to look:
   `journal_create` makes it, `journal_lines` knows its lines, `journal_reader` tells of it
   afterwards, and `doubts` says which rows are open or in doubt.
 - `ledger`, `take_in`: the index, and how a journal gets into it.
+- `forget`: takes conversations out of journals and ledger.
 - `undo`: what it takes to take a job back; `bodies`: what a job keeps for that.
 - `folders`, `identity`, `inputs`, `lock`, `listing`, `commands`, `keys`, `records`: as they say.
 - `sqlite_file`: the only module that knows SQLite.

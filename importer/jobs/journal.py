@@ -236,7 +236,10 @@ class Journal(JournalFile):
         Their outcomes stand until they have new ones (docs/reference.md, J8); rows that were chosen
         before are no longer. Returns how many were chosen.
         """
-        conditions = f"kind IN ({ids_of(kinds)}) AND conversation IS NOT NULL AND reason "
+        conditions = (
+            f"kind IN ({ids_of(kinds)}) AND conversation IS NOT NULL "
+            "AND seq NOT IN (SELECT seq FROM forgotten) AND reason "
+        )
         conditions += f"IN ({', '.join('?' * len(reasons))})" if reasons else "IS NOT ?"
         with self._explained(), sqlite_file.transaction(self._db):
             self._db.execute("DELETE FROM again")

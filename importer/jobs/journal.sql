@@ -99,6 +99,9 @@ CREATE INDEX open_outcome ON outcome (seq) WHERE open;
 -- The rows that are tried again: their outcome stands until they have a new one.
 CREATE TABLE again (seq INTEGER PRIMARY KEY);
 
+-- The rows of which all but the count is forgotten: they are never tried again.
+CREATE TABLE forgotten (seq INTEGER PRIMARY KEY);
+
 -- The rows that may be sent now, in two windows that are overwritten in turn: seqs has 8 bytes for each
 -- row (little-endian), conversations 16. One without an outcome of a later entry is in doubt.
 CREATE TABLE doubt_window (

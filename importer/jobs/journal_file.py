@@ -29,7 +29,7 @@ from importer.jobs.records import CARRIED_OVER, CarriedRow, InputFile, LastRun, 
 from importer.model import Meaning, Outcome, OutcomeKind, Rank, Reason, Warn
 
 FILE_NAME = "journal.sqlite"
-FORMAT = "4"
+FORMAT = "5"
 
 _MOST = 2**63 - 1
 

@@ -64,6 +64,8 @@ class Head:
     ended_at: float | None
     #: The jobs that ended when this one began, by id.
     ends: Mapping[str, JobState]
+    #: Conversations were taken out of it.
+    has_forgotten: bool
 
 
 def read_head(folder: Path) -> Head:
@@ -82,7 +84,7 @@ def read_head(folder: Path) -> Head:
         folder, facts["id"], int(facts["number"]), facts["product_id"], facts["base_url"],
         entries, last_run, lasted_run, bool(finished), "given_up" in facts, bool(sent),
         bool(doubts), facts["keeps_bodies"] == "1", bool(carried),
-        None if ended is None else ended[0], ends,
+        None if ended is None else ended[0], ends, "forgotten" in facts,
     )  # fmt: skip
 
 

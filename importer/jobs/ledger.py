@@ -6,7 +6,8 @@ only what jobs have left that are gone is lost then.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from importer.common.file_system import JournalMode
 from importer.errors import JournalError
 from importer.jobs import sqlite_file
 from importer.jobs.doubts import Doubt
+from importer.jobs.forget import erase_from_ledger
 from importer.jobs.keys import conversation_of, rank_of, unsigned
 from importer.jobs.records import CarriedRow, JobRecord, JobState, Line
 from importer.jobs.take_in import take_in
@@ -156,6 +158,18 @@ class Ledger:
                 ):
                     found[row[0]] = _line(row)
         return found
+
+    def erase(self, tombs: Mapping[bytes, bytes]) -> Counter[str]:
+        """Take conversations out; see `erase_from_ledger`."""
+        with self._explained():
+            return erase_from_ledger(self._db, tombs)
+
+    @property
+    def has_forgotten(self) -> bool:
+        """Whether conversations were taken out."""
+        with self._explained():
+            found = self._db.execute("SELECT 1 FROM state WHERE name = 'forgotten'").fetchone()
+        return found is not None
 
     def conversations(self) -> int:
         """Return how many conversations there are."""

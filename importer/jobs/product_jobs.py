@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
@@ -14,6 +15,7 @@ from importer.errors import JournalError, SettingsError
 from importer.jobs.census import take_census
 from importer.jobs.doubts import Doubt
 from importer.jobs.folders import job_folders
+from importer.jobs.forget import Forgotten, tomb_of
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal import Journal
 from importer.jobs.journal_head import Head, read_head
@@ -65,6 +67,7 @@ class ProductJobs:
         self.floor: int = census.floor
         self._last_run: int = census.last_run
         lasted = max((head.lasted_run for head in heads), default=0)
+        self._forgets = self._ledger.has_forgotten or any(head.has_forgotten for head in heads)
         self._ledger.note_jobs(self.jobs)
         self._ledger.raise_to(floor=census.floor, quiet_run=max(0, lasted - 1))
         missed = {job.number for job in known if job.state is JobState.MISSING}
@@ -143,7 +146,13 @@ class ProductJobs:
     def look_up(self, keys: Iterable[bytes]) -> dict[bytes, Line]:
         """Return the lines of those of the conversations that have one."""
         self.catch_up()
-        return self._ledger.look_up(keys)
+        keys = list(keys)
+        found = self._ledger.look_up(keys)
+        if self._forgets:
+            tombs = {tomb_of(key, self.key): key for key in keys if key not in found}
+            for tomb, line in self._ledger.look_up(tombs).items():
+                found[tombs[tomb]] = line._replace(key=tombs[tomb])
+        return found
 
     def conversations(self) -> int:
         """Return how many conversations are known."""
@@ -185,6 +194,12 @@ class ProductJobs:
         with closing(Journal(job.folder)) as journal:
             doubts = journal.doubts()
             return (journal.ranked() if doubts else {}), doubts
+
+    def forget(self, forgotten: Forgotten) -> Counter[str]:
+        """Take conversations out of the ledger, which knows all journals until then."""
+        self.catch_up()
+        self._forgets = True
+        return self._ledger.erase(forgotten.tombs(self.key))
 
     # What ends a job.
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -107,6 +108,36 @@ def synced(db: Connection) -> Iterator[None]:
             yield
     finally:
         db.execute(f"PRAGMA synchronous = {usual}")
+
+
+class Changed:
+    """Makes changes, and counts the lines that each has met by the table."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+        self.counts: Counter[str] = Counter()
+
+    def __call__(self, table: str, statement: str) -> None:
+        """Make a change in a table."""
+        self.counts[table] += self._db.execute(statement).rowcount
+
+
+@contextmanager
+def erasing(db: Connection, gone: Mapping[bytes, bytes]) -> Iterator[Changed]:
+    """Let what is deleted or overwritten in the block leave no byte in the file or beside it.
+
+    The table `temp.gone` has the lines of `gone` meanwhile. The file is made anew afterwards,
+    without free pages, and its write-ahead log is emptied.
+    """
+    db.execute("PRAGMA secure_delete = ON")
+    db.execute("PRAGMA temp_store = MEMORY")
+    db.execute("CREATE TEMP TABLE gone (key BLOB PRIMARY KEY, tomb BLOB NOT NULL) WITHOUT ROWID")
+    db.executemany("INSERT INTO temp.gone (key, tomb) VALUES (?, ?)", gone.items())
+    with synced(db):
+        yield Changed(db)
+    db.execute("PRAGMA temp_store = DEFAULT")  # which drops the table
+    db.execute("VACUUM")
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @contextmanager

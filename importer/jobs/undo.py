@@ -36,6 +36,7 @@ _OUTCOMES = "journal.outcome LEFT JOIN journal.ranked USING (seq)"
 _TARGETS = f"""
     INSERT INTO target (key, rank, in_doubt)
     SELECT conversation, coalesce(rank, :own), 0 FROM {_OUTCOMES} WHERE {_SENT_AND_SET}
+    AND seq NOT IN (SELECT seq FROM journal.forgotten)
     ON CONFLICT (key) DO UPDATE SET rank = max(rank, excluded.rank)
 """
 _IN_DOUBT = """

@@ -27,6 +27,8 @@ _FILES = {
     OutcomeKind.FAILED: "failed.csv",
     OutcomeKind.NOT_COMPLETED: "not_completed.csv",
 }
+#: The names of the left-over files.
+LEFT_OVER_NAMES = tuple(_FILES.values())
 _OVERTAKEN = "row of this conversation was sent: to import this one would undo it"
 
 

@@ -128,6 +128,8 @@ class _Comparison:
     def _enter(self, row: Winner, known: Line | None) -> None:
         """Enter a row of whose conversation something is known, or that is not new."""
         plan = self._plan
+        if known is None and row.rank != NEW:  # its conversation may be a forgotten one
+            known = self._product.look_up([row.key]).get(row.key)
         rank = rank_of(row.rank, self._number)
         body = row.body if self._has_bodies else None
         reason = why_not_sent(rank, body, known, self._unsure.get(row.key, ()), self._rules)

@@ -6,14 +6,16 @@ docs/sources.md tells the one rule, and docs/reference.md (J15, J18) what is pro
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 from importer.errors import InputError
 from importer.jobs.copies import copies_folder, remove_copies
 from importer.jobs.product import Product
-from importer.settings import ImportSettings
+from importer.settings import SETTINGS_GROUPS, ImportSettings
+from importer.settings.derive import options_of
 from importer.settings.places import STANDARD_INPUT, FrameAddress, SourceAddress
 from importer.sources.base import RowSource
 from importer.sources.copies import CopyWatch, open_copy, remove_copy, take_copy
@@ -125,6 +127,14 @@ def _check_single(settings: ImportSettings) -> None:
         raise InputError("standard input (-) can be read once: name it once")
     if sum(isinstance(place, FrameAddress) for place in places) > 1:
         raise InputError("one data frame is imported at a time: put them together first")
+
+
+def settings_to_read(path: Path, record: Mapping[str, Any], **changes: object) -> ImportSettings:
+    """Return settings that read the file as a job with this record has read its inputs."""
+    names = options_of([SETTINGS_GROUPS[name] for name in ("reading", "mapping")])
+    options: dict[str, Any] = {n: record[n] for n in names if n in record and n != "sql"}
+    options |= {"product_id": record["product_id"], **changes, "inputs": [path]}
+    return ImportSettings.of(**options)
 
 
 def drop_copies(sources: Sequence[RowSource]) -> None:

@@ -6,21 +6,17 @@ import json
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from importer.errors import ImporterError, SettingsError
 from importer.jobs.copies import file_of
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import InputFile
 from importer.reporting.digests import Digests, digest_of_blocks
-from importer.settings import SETTINGS_GROUPS, ImportSettings
-from importer.settings.derive import options_of
 from importer.sources.base import BATCH_ROWS
 from importer.sources.copies import open_copy
 from importer.sources.registry import open_source
-
-#: What decides how an input is read.
-_GROUPS = ("reading", "mapping")
+from importer.workflows.open_inputs import settings_to_read
 
 
 class Agreement(StrEnum):
@@ -88,12 +84,7 @@ def _input(
 
 def _digest(path: Path, file: InputFile, record: dict[str, object]) -> str:
     """Read an input as the job has read it, and return its digest."""
-    names = options_of([SETTINGS_GROUPS[name] for name in _GROUPS])
-    options: dict[str, Any] = {
-        name: record[name] for name in names if name in record and name != "sql"
-    }
-    options |= {"inputs": [path], "product_id": record["product_id"]}
-    settings = ImportSettings.of(**options)
+    settings = settings_to_read(path, record)
     is_copy = str(path) != file.path
     source = open_copy(path, file.path, settings) if is_copy else open_source(path, settings)
     try:

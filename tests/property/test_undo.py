@@ -26,7 +26,7 @@ from importer.workflows.undo_job import UndoTable, plan_undo
 from tests.support.data import conversation
 from tests.support.jobs import Desk, finish
 
-HISTORIES = 200
+HISTORIES = 60
 _CONVERSATIONS = 5
 _RATINGS = (Meaning.POSITIVE, Meaning.NEGATIVE, Meaning.CLEAR, None)
 _COMMENTS = (None, "first\nthought", "second “thought”", "\x00 third")
@@ -81,7 +81,7 @@ class World:
         numbers = [n for n in range(1, _CONVERSATIONS + 1) if chance.random() < 0.7] or [1]
         killed = chance.random() < 0.3
         fates = [*([*Fate] if killed else [f for f in Fate if f not in _KILLS]), *[Fate.STORED] * 4]
-        rows = {n: (self._body(), chance.choice(fates)) for n in numbers}
+        rows = {n: (self._body(n), chance.choice(fates)) for n in numbers}
         keeps = chance.random() < 0.7
         before = {n: self.held.get(n) for n in numbers}
         seqs = dict(enumerate(numbers, 1))
@@ -120,8 +120,10 @@ class World:
             entry.left_over.append(Feedback(seq, conversation(number), *body))
         job.journal.write(entry)
 
-    def _body(self) -> Body:
-        body = Body(self.chance.choice(_RATINGS), self.chance.choice(_COMMENTS))
+    def _body(self, number: int) -> Body:
+        comment = self.chance.choice(_COMMENTS)
+        comment = None if comment is None else f"{comment} of {number}"
+        body = Body(self.chance.choice(_RATINGS), comment)
         return body if body != (None, None) else Body(Meaning.POSITIVE, None)
 
     def prune(self) -> None:
@@ -197,7 +199,7 @@ def test_what_is_sent_is_what_was_held_before_the_job(tmp_path: Path, part: int)
             for number, body in world.expected(at, clear_unknown=clear_unknown).items()
         }, f"seed {seed}"
         restored += any(body != (Meaning.CLEAR, None) for body, _ in sent.values())
-    assert restored > 10  # or nothing was tried
+    assert restored > 2  # or nothing was tried
 
 
 def sent_by_undo(world: World, at: int, *, clear_unknown: bool) -> dict[str, tuple[Body, str]]:

@@ -282,5 +282,5 @@ def test_an_older_format_is_refused_in_one_line(desk: Desk) -> None:
         folder = job.folder
     with closing(sqlite3.connect(folder / FILE_NAME)) as db, db:
         db.execute("UPDATE job SET value = '3' WHERE name = 'format'")
-    with pytest.raises(JournalError, match=r"format 3, and this version reads format 4"):
+    with pytest.raises(JournalError, match=r"format 3, and this version reads format 5"):
         Journal(folder)

@@ -1,0 +1,74 @@
+"""`clarityq-import forget`: take conversations out of the jobs folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from importer.cli.config_file import CONFIG
+from importer.cli.console import output
+from importer.cli.help import command, examples, option
+from importer.cli.options import JOBS_DIR, PathName, jobs_folder
+from importer.common.text import counted, shown
+from importer.common.uuids import canonical_uuid
+from importer.errors import ExitCode, SettingsError
+
+
+@command(
+    epilog=examples(
+        "forget 31ed7854-51a8-42bb-ad24-2f6d382c9e20", "forget --from erasure-requests.txt"
+    )
+)
+@click.argument("conversations", nargs=-1, metavar="[CONVERSATION]...")
+@option(
+    "--from",
+    "listed",
+    type=PathName(),
+    metavar="FILE",
+    help="A file with an id on each line.",
+    default_text="none",
+)
+@JOBS_DIR
+@CONFIG
+def forget(jobs_dir: Path | None, conversations: tuple[str, ...], listed: Path | None) -> ExitCode:
+    """Take the ids, comments and outcomes of CONVERSATIONs out of all files of the jobs folder.
+
+    This cannot be undone. A certificate says what was found where. The inputs, backups and the
+    service are not touched.
+    """
+    texts = [*conversations, *([] if listed is None else _lines(listed))]
+    ids = {text: canonical_uuid(text) for text in texts}
+    wrong = [text for text, found in ids.items() if found is None]
+    if wrong:
+        raise SettingsError(f"{shown(wrong[0])} is no id of a conversation: nothing was forgotten")
+    if not ids:
+        raise click.UsageError("name a CONVERSATION, or a file of them with --from")
+    folder = jobs_folder(jobs_dir)
+    if not folder.is_dir():
+        raise SettingsError(f"there is no jobs folder {folder}")
+    from importer.workflows.forget import NOT_TOUCHED, forget  # noqa: PLC0415 -- heavy
+
+    done = forget(folder, [found for found in ids.values() if found is not None])
+    console = output()
+    for each in done["jobs_and_ledgers"]:
+        found = ", ".join(f"{number:,} in {where}" for where, number in each["found"].items())
+        console.print(f"{each.get('job') or each['ledger']}: {found}", soft_wrap=True)
+    if not done["jobs_and_ledgers"]:
+        console.print("Nothing of them was found in the records of the jobs.")
+    for name in done["removed"]:
+        console.print(f"removed {name}", soft_wrap=True)
+    for name in done["left"]:
+        console.print(f"STILL THERE: {name} is to be removed by hand", soft_wrap=True)
+    console.print(f"{counted(len(set(ids.values())), 'conversation')} forgotten in {folder}.")
+    console.print(f"Not touched: {'; '.join(NOT_TOUCHED)}.", soft_wrap=True)
+    console.print(f"Certificate: {done.path}", soft_wrap=True)
+    return ExitCode.OK if done.is_complete else ExitCode.ROWS_NOT_IMPORTED
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except UnicodeError:
+        raise SettingsError(f"{path} is no text in UTF-8 with an id on each line") from None
+    return [line.strip() for line in lines if line.strip()]

@@ -1,0 +1,152 @@
+"""Takes conversations out of the journals and the ledger of a product: no byte of them stays.
+
+What is left of a conversation is a keyed digest in the place of its id: with the counts of its rows
+and their ranks it keeps accounts and order as they were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+from importer.common.uuids import canonical_uuid
+from importer.jobs import sqlite_file
+from importer.jobs.identity import ProductKey
+from importer.jobs.journal_file import JournalFile
+from importer.jobs.keys import key_of, split_keys
+
+#: What stands in a text in the place of an id.
+FORGOTTEN = "(forgotten)"
+
+_HEX = "[0-9a-fA-F]"
+_UUID = re.compile(rf"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}|{_HEX}{{32}}")
+
+_IS_GONE = "conversation IN (SELECT key FROM temp.gone)"
+_BURY = (
+    f"conversation = (SELECT tomb FROM temp.gone WHERE gone.key = conversation) WHERE {_IS_GONE}"
+)
+#: Where ids may stand in texts: of each table its key and the column.
+_TEXTS = (
+    ("job", "name", "value"), ("run", "number", "message"), ("run", "number", "settings"),
+    ("outcome", "seq", "detail"), ("attempt", "rowid", "detail"),
+)  # fmt: skip
+
+
+class Forgotten:
+    """The conversations that are forgotten, by canonical id."""
+
+    def __init__(self, conversation_ids: Collection[str]) -> None:
+        self.ids = frozenset(conversation_ids)
+
+    def is_in(self, text: str) -> bool:
+        """Return whether `text` holds one of the ids, in any spelling."""
+        return any(canonical_uuid(found) in self.ids for found in _UUID.findall(text))
+
+    def scrubbed(self, text: str) -> str:
+        """Return `text` without the ids."""
+        return _UUID.sub(
+            lambda found: FORGOTTEN if canonical_uuid(found[0]) in self.ids else found[0], text
+        )
+
+    def tombs(self, product: ProductKey) -> dict[bytes, bytes]:
+        """Return what stands for their keys from now on."""
+        return {key: tomb_of(key, product) for key in map(key_of, self.ids)}
+
+
+def tomb_of(key: bytes, product: ProductKey) -> bytes:
+    """Return what stands in the jobs of `product` for a forgotten conversation of that key."""
+    secret = hashlib.blake2b(f"forgotten {' '.join(product)}".encode(), digest_size=32).digest()
+    return hashlib.blake2b(key, digest_size=len(key), key=secret).digest()
+
+
+class JournalEraser(JournalFile):
+    """A journal, to take conversations out of it. The product is held."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        with self._explained():
+            sqlite_file.journal_safely(self._db, self.path)
+
+    def erase(self, forgotten: Forgotten, tombs: Mapping[bytes, bytes]) -> Counter[str]:
+        """Take the conversations out; return how many lines of which table were theirs."""
+        found: Counter[str] = Counter()
+        with self._explained(), sqlite_file.erasing(self._db, tombs) as changed:
+            seqs = [(s,) for (s,) in self._db.execute(
+                "SELECT seq FROM outcome WHERE conversation IN (SELECT key FROM temp.gone)"
+            )]  # fmt: skip
+            self._db.executemany("INSERT OR IGNORE INTO forgotten (seq) VALUES (?)", seqs)
+            for table in ("attempt", "deferral"):
+                changed(table, f"DELETE FROM {table} WHERE seq IN (SELECT seq FROM forgotten)")
+            changed("kept", f"DELETE FROM kept WHERE {_IS_GONE}")
+            changed("carried", f"UPDATE carried SET rating = NULL, comment = NULL, {_BURY}")
+            changed("doubt", f"UPDATE doubt SET {_BURY}")
+            changed(
+                "outcome",
+                "UPDATE outcome SET http_status = NULL, updated_at = NULL, detail = NULL, "
+                f"body = NULL, {_BURY}",
+            )
+            found.update(changed.counts)
+            found["doubt_window"] += self._bury_windows(tombs)
+            for table, key, column in _TEXTS:
+                found[table] += self._scrub(table, key, column, forgotten.scrubbed)
+            if seqs:
+                self._db.execute("INSERT OR REPLACE INTO job VALUES ('forgotten', '1')")
+        return +found
+
+    def erase_comments(self) -> int:
+        """Take all comments out, and all details, which may quote them; return how many."""
+        with self._explained(), sqlite_file.erasing(self._db, {}) as changed:
+            # What has no comment any more must not be sent as if it had none.
+            self._db.execute(
+                "INSERT OR IGNORE INTO forgotten (seq) "
+                "SELECT seq FROM carried WHERE comment IS NOT NULL"
+            )
+            changed("kept", "DELETE FROM kept")
+            changed("carried", "UPDATE carried SET comment = NULL WHERE comment IS NOT NULL")
+            self._db.execute("UPDATE outcome SET detail = NULL WHERE detail IS NOT NULL")
+            self._db.execute("UPDATE attempt SET detail = ''")
+            self._db.execute("INSERT OR REPLACE INTO job VALUES ('comments_dropped', '1')")
+        return changed.counts.total()
+
+    def _bury_windows(self, tombs: Mapping[bytes, bytes]) -> int:
+        buried = 0
+        for slot, joined in self._all("SELECT slot, conversations FROM doubt_window"):
+            keys = split_keys(joined)
+            here = sum(key in tombs for key in keys)
+            if here:
+                replaced = b"".join(tombs.get(key, key) for key in keys)
+                self._db.execute(
+                    "UPDATE doubt_window SET conversations = ? WHERE slot = ?", (replaced, slot)
+                )
+            buried += here
+        return buried
+
+    def _scrub(self, table: str, key: str, column: str, scrub: Callable[[str], str]) -> int:
+        lines = [
+            (scrubbed, place)
+            for place, text in self._all(
+                f"SELECT {key}, {column} FROM {table} WHERE {column} IS NOT NULL"
+            )
+            if (scrubbed := scrub(text)) != text
+        ]
+        self._db.executemany(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", lines)
+        return len(lines)
+
+
+def erase_from_ledger(db: sqlite_file.Connection, tombs: Mapping[bytes, bytes]) -> Counter[str]:
+    """Take the conversations out of a ledger; return how many lines of which table were theirs."""
+    with sqlite_file.erasing(db, tombs) as changed:
+        changed("left_over", "DELETE FROM left_over WHERE key IN (SELECT key FROM temp.gone)")
+        for table in ("doubt", "conversation"):
+            tomb = f"(SELECT tomb FROM temp.gone WHERE gone.key = {table}.key)"
+            body = "body = NULL, " if table == "conversation" else ""
+            changed(
+                table,
+                f"UPDATE OR REPLACE {table} SET {body}key = {tomb} "
+                "WHERE key IN (SELECT key FROM temp.gone)",
+            )
+        db.execute("INSERT OR REPLACE INTO state (name, value) VALUES ('forgotten', 1)")
+    return +changed.counts

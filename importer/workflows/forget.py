@@ -1,0 +1,166 @@
+"""Forgets conversations in a jobs folder, and certifies what was found where.
+
+The inputs of the user, backups and the service are not touched.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack, closing, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from importer.common.files import atomic_write
+from importer.errors import SettingsError
+from importer.jobs.copies import copies_folder
+from importer.jobs.folders import job_folders, unfinished_surveys
+from importer.jobs.forget import Forgotten, JournalEraser
+from importer.jobs.identity import ProductKey
+from importer.jobs.journal_file import FILE_NAME as JOURNAL
+from importer.jobs.journal_reader import JournalReader
+from importer.jobs.product_jobs import ProductJobs, clear_removed, hold_jobs, read_heads
+from importer.jobs.undo import UNDO_NAME
+from importer.reporting.digests import Digests
+from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME
+from importer.workflows.forget_files import (
+    forget_bodies,
+    forget_copies,
+    forget_left_overs,
+    forget_lines,
+    holds,
+    make_anew,
+)
+
+#: What is not looked into, in the words of the certificate.
+NOT_TOUCHED = (
+    "the inputs themselves, wherever they are, and copies of files of the jobs folder elsewhere",
+    "backups and snapshots, and what the disk keeps of overwritten blocks",
+    "the feedback in the service, and other jobs folders",
+)
+_CERTIFICATE = "forgotten-"
+
+
+class Certificate(dict[str, Any]):
+    """What was found where, without anything personal; `path` is where it is written."""
+
+    path: Path
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether nothing is left in the jobs folder."""
+        return not self["left"]
+
+
+def forget(jobs_dir: Path, conversation_ids: Sequence[str]) -> Certificate:
+    """Take conversations out of all files of a jobs folder; return and write the certificate.
+
+    Raises `JobHeldError` if a run is at work on a job, `SettingsError` if a job is not finished.
+    """
+    forgotten = Forgotten(conversation_ids)
+    with ExitStack() as stack:
+        heads, remarks = read_heads(jobs_dir)
+        if remarks:
+            raise SettingsError(f"{remarks[0]}. Nothing was forgotten: first move it away")
+        products = [
+            stack.enter_context(hold_jobs(jobs_dir, key))
+            for key in sorted({ProductKey(head.product_id, head.service) for head in heads})
+        ]
+        for product in products:
+            _check_finished(product)
+        clear_removed(jobs_dir)
+        for folder in unfinished_surveys(jobs_dir):
+            with suppress(FileNotFoundError):
+                shutil.rmtree(copies_folder(folder))
+        jobs: list[dict[str, Any]] = []
+        for product in products:
+            product.catch_up()
+            jobs += [
+                _forget_job(job.folder, product.key, forgotten)
+                for job in product.jobs
+                if job.folder is not None
+            ]
+            if found := product.forget(forgotten):
+                jobs.append({"ledger": product.key.ledger(jobs_dir).name, "found": dict(found)})
+        return _certified(jobs_dir, forgotten, [job for job in jobs if job["found"]])
+
+
+def _check_finished(product: ProductJobs) -> None:
+    for job in product.jobs:
+        if job.is_in_the_way:
+            raise SettingsError(
+                f"the job {job.name} is not finished, and may still send what is to be forgotten. "
+                "Nothing was forgotten: resume the job first, or give it up with "
+                f"clarityq-import jobs abandon {job.name}"
+            )
+
+
+def _forget_job(folder: Path, product: ProductKey, forgotten: Forgotten) -> dict[str, Any]:
+    """Take the conversations out of one job; return what was found in it."""
+    with JournalReader(folder) as journal:
+        record = json.loads(journal.facts()["settings"])
+        before = Digests.of(journal).outcomes
+    found = Counter({
+        "kept bodies": forget_bodies(folder, forgotten),
+        "input of the undo": forget_lines(folder / UNDO_NAME, forgotten),
+        "left-over files": forget_left_overs(folder, record, forgotten),
+        "copies": forget_copies(folder, record, forgotten),
+    })  # fmt: skip
+    # Also where no line is found: the pages of lines that were deleted before are still there.
+    with closing(JournalEraser(folder)) as eraser:
+        erased = eraser.erase(forgotten, forgotten.tombs(product))
+    found.update({f"journal: {table}": number for table, number in erased.items()})
+    told = [folder / name for name in (SUMMARY_NAME, REPORT_NAME)]
+    found["summary and report"] = sum(path.exists() and holds(path, forgotten) for path in told)
+    if +found:
+        make_anew(folder, forgotten)
+    with JournalReader(folder) as journal:
+        after = Digests.of(journal).outcomes
+    return {
+        "job": folder.name, "found": dict(+found),
+        "outcomes_sha256": {"before": before, "after": after},
+    }  # fmt: skip
+
+
+def _certified(jobs_dir: Path, forgotten: Forgotten, jobs: list[dict[str, Any]]) -> Certificate:
+    """Look through all files once more, and write down what was found."""
+    removed, left = _sweep(jobs_dir, forgotten)
+    at = datetime.now(UTC)
+    certificate = Certificate(
+        at=at.isoformat(timespec="seconds"), conversations=len(forgotten.ids),
+        jobs_and_ledgers=jobs, removed=removed, left=left, not_touched=list(NOT_TOUCHED),
+    )  # fmt: skip
+    certificate.path = jobs_dir / f"{_CERTIFICATE}{at:%Y%m%dT%H%M%S%fZ}.json"
+    try:
+        with atomic_write(certificate.path) as temporary:
+            temporary.write_text(json.dumps(certificate, indent=2) + "\n", "utf-8")
+    except OSError as error:
+        raise SettingsError(f"{certificate.path} cannot be written: {error.strerror}") from None
+    return certificate
+
+
+def _sweep(jobs_dir: Path, forgotten: Forgotten) -> tuple[list[str], list[str]]:
+    """Remove the files of the importer that still hold an id; return these, and all others.
+
+    They are details of defects, files that were being written, damaged ledgers.
+    """
+    folders = {folder.name for folder in (*job_folders(jobs_dir), *unfinished_surveys(jobs_dir))}
+    removed, left = [], []
+    for path in sorted(jobs_dir.rglob("*")):
+        name = path.relative_to(jobs_dir)
+        if path.is_symlink() or not path.is_file() or name.name.startswith(_CERTIFICATE):
+            continue
+        is_ours = name.parts[0] in folders or name.name.startswith((".", "ledger-"))
+        is_record = path.name.startswith(JOURNAL) or path.suffix in (".sqlite", ".lock")
+        if forgotten.is_in(str(name)):
+            left.append(forgotten.scrubbed(str(name)))
+        elif holds(path, forgotten):
+            if is_ours and not is_record:
+                path.unlink()
+                removed.append(str(name))
+            else:
+                left.append(str(name))
+    return removed, left

@@ -1,0 +1,170 @@
+"""Takes conversations out of the files of a job that stand beside its journal."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from importer.common.files import atomic_write
+from importer.errors import ImporterError
+from importer.jobs.bodies import keep_bodies, read_bodies
+from importer.jobs.copies import copies_folder
+from importer.jobs.forget import Forgotten
+from importer.jobs.journal_reader import JournalReader
+from importer.jobs.keys import key_of
+from importer.model import RunEnd
+from importer.pacing import Limit
+from importer.reporting.endings import Step
+from importer.reporting.left_overs import LEFT_OVER_NAMES, REPORT_NAME, SUMMARY_NAME
+from importer.reporting.report import write_report
+from importer.reporting.summary import summarise
+from importer.sources.base import BATCH_ROWS, RowPart, RowSource
+from importer.sources.copies import open_copy
+from importer.sources.csv_records import KEEP_BYTES
+from importer.sources.registry import open_source
+from importer.workflows.open_inputs import settings_to_read
+
+#: Bytes of a file that are searched at once, and how far two such pieces overlap.
+_PIECE, _OVERLAP = 1 << 20, 256
+#: What a file that cannot be read as what it should be raises.
+_UNREADABLE = (ImporterError, OSError, ValueError, csv.Error)
+
+Record = Mapping[str, Any]
+
+
+def forget_bodies(folder: Path, forgotten: Forgotten) -> int:
+    """Take the conversations out of what the job has kept; return how many bodies went."""
+    gone = sum(body.conversation_id in forgotten.ids for body in read_bodies(folder))
+    if gone:
+        bodies = read_bodies(folder)
+        keep_bodies(folder, (b for b in bodies if b.conversation_id not in forgotten.ids))
+    return gone
+
+
+def forget_lines(path: Path, forgotten: Forgotten) -> int:
+    """Take the conversations out of a file of JSON lines; return how many lines went."""
+    if not path.exists():
+        return 0
+    with path.open(encoding="utf-8") as file:
+        gone = sum(map(forgotten.is_in, file))
+    if gone:
+        with (
+            path.open(encoding="utf-8") as old,
+            atomic_write(path) as temporary,
+            temporary.open("w", encoding="utf-8") as new,
+        ):
+            new.writelines(line for line in old if not forgotten.is_in(line))
+    return gone
+
+
+def forget_left_overs(folder: Path, record: Record, forgotten: Forgotten) -> int:
+    """Take the conversations out of the left-over files of a job; return how many rows went.
+
+    A file that cannot be read is removed.
+    """
+    gone = 0
+    for path in (folder / name for name in LEFT_OVER_NAMES):
+        if path.exists():
+            try:
+                gone += _forget_rows(path, record, forgotten)
+            except _UNREADABLE:
+                path.unlink()
+    return gone
+
+
+def _forget_rows(path: Path, record: Record, forgotten: Forgotten) -> int:
+    changes = {"trust_quotes": True, "skip_lines": 0, "format": "csv", "sheet": None}
+    source = open_source(path, settings_to_read(path, record, **changes))
+    try:
+        gone = sum(any(map(forgotten.is_in, cells)) for cells in _cells(source))
+        if gone:
+            with (
+                atomic_write(path) as temporary,
+                temporary.open("w", encoding=source.encoding, errors=KEEP_BYTES, newline="") as to,
+            ):
+                writer = csv.writer(to, delimiter=source.delimiter, lineterminator="\r\n")
+                writer.writerow(source.header)
+                writer.writerows(
+                    cells for cells in _cells(source) if not any(map(forgotten.is_in, cells))
+                )
+        return gone
+    finally:
+        source.close()
+
+
+def forget_copies(folder: Path, record: Record, forgotten: Forgotten) -> int:
+    """Remove the copies of inputs that hold one of the conversations; return how many.
+
+    One that cannot be read, such as one that is not whole, is removed as well.
+    """
+    gone = 0
+    for path in copies_folder(folder).glob("*"):
+        try:
+            source = open_copy(path, path.name, settings_to_read(path, record))
+            try:
+                is_there = any(any(map(forgotten.is_in, cells)) for cells in _cells(source))
+            finally:
+                source.close()
+        except _UNREADABLE:
+            is_there = True
+        if is_there:
+            path.unlink()
+            gone += 1
+    return gone
+
+
+def _cells(source: RowSource) -> Iterator[list[str]]:
+    """Yield the cells of all rows, with all their columns, as they stand in the file."""
+    rows = sum(
+        len(part.rows) if isinstance(part, RowPart) else len(part)
+        for part in source.parts(1, BATCH_ROWS)
+    )
+    for original in source.originals(range(1, rows + 1)):
+        yield list(original.cells)
+
+
+def make_anew(folder: Path, forgotten: Forgotten) -> None:
+    """Write summary and report of a job from what its journal still says.
+
+    Where that is not possible they are removed.
+    """
+    path = folder / SUMMARY_NAME
+    try:
+        old = json.loads(forgotten.scrubbed(path.read_text("utf-8")))
+        with JournalReader(folder) as journal:
+            summary = summarise(
+                folder, journal, journal.totals(), RunEnd(old["end"]), old["message"],
+                [folder / name for name in old["files"] if (folder / name).exists()],
+                datetime.fromisoformat(old["ended_at"]).timestamp(),
+                [_step(step["text"], step["command"]) for step in old["next_steps"]],
+                Limit(old["limited_by"]), old["service_rate"], not_begun=old["not_begun"],
+            )  # fmt: skip
+        summary.write()
+        write_report(summary)
+    except (*_UNREADABLE, LookupError, TypeError):
+        for name in (SUMMARY_NAME, REPORT_NAME):
+            (folder / name).unlink(missing_ok=True)
+
+
+def _step(text: str, command: str) -> Step:
+    return Step(text.removesuffix(command).rstrip(), command)
+
+
+def holds(path: Path, forgotten: Forgotten) -> bool:
+    """Return whether the bytes of a file hold one of the ids: as text, or as a key or a UUID."""
+    raw = {key for one in forgotten.ids for key in (key_of(one), key_of(one)[::-1])}
+    pattern = re.compile(b"|".join(map(re.escape, raw)))
+    with path.open("rb") as file:
+        before = b""
+        while piece := file.read(_PIECE):
+            data = before + piece
+            # As UTF-16 every other byte of an id is zero.
+            if forgotten.is_in(data.replace(b"\0", b"").decode("latin-1")) or pattern.search(data):
+                return True
+            before = data[-_OVERLAP:]
+    return False

@@ -1,0 +1,134 @@
+"""Forgetting a conversation: no byte of it stays in the jobs folder, and nothing else changes."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from importer.api import run_import
+from importer.errors import ExitCode, JobHeldError, SettingsError
+from importer.jobs.journal_reader import JournalReader
+from importer.jobs.product import hold_product
+from importer.sandbox.faults import Faults
+from importer.sandbox.server import Sandbox
+from importer.settings import ImportSettings
+from importer.workflows.forget import forget
+from tests.integration.test_afterwards import command
+from tests.support.data import conversation, write_csv
+from tests.support.traces import traces
+from tests.support.watched import WatchedSandbox
+
+pytestmark = pytest.mark.anyio
+Make = Callable[..., ImportSettings]
+WHO, OTHER = conversation(7), conversation(8)
+SECRET = "my neighbour's “unlisted” number"
+
+
+@pytest.fixture
+async def jobs(sandbox: Sandbox, settings_for: Make, tmp_path: Path) -> Path:
+    """Return a jobs folder with all that a job may leave of a conversation."""
+    rows = [(conversation(n), "POSITIVE", f"{SECRET} {n}") for n in (1, 7, 8)]
+    rows += [(WHO.upper(), "meh", SECRET), (WHO, "CLEAR", f"{SECRET}{'x' * 2000}")]
+    rows += [(OTHER, "meh", "other")]
+    path = write_csv(tmp_path / "in.csv", rows)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f'{WHO},"{SECRET}",too,many,cells\n')
+    make = {"base_url": sandbox.url, "keep_bodies": True}
+    await run_import(settings_for(path, **make), api_key="any")
+    frame = pd.DataFrame({"conversation_id": [WHO, OTHER], "comment": [SECRET, "other"]})
+    settings = settings_for(path, **make).replace(inputs=frame, keep_copies=True)
+    await run_import(settings, api_key="any")
+    return tmp_path / "jobs"
+
+
+async def test_no_byte_of_it_stays(jobs: Path) -> None:
+    assert traces(jobs, WHO, SECRET)
+    code, told = command("forget", WHO.replace("-", ""), "--jobs-dir", jobs)
+    assert code == 0, told
+    assert traces(jobs, WHO, f"{SECRET} 7", f"{SECRET}x") == []
+    (certificate,) = jobs.glob("forgotten-*.json")  # noqa: ASYNC240
+    said = json.loads(certificate.read_text("utf-8"))
+    assert (said["conversations"], said["left"]) == (1, [])
+    assert {"kept bodies", "left-over files", "copies", "journal: outcome"} <= {
+        place for each in said["jobs_and_ledgers"] for place in each["found"]
+    }
+    for each in said["jobs_and_ledgers"]:
+        if "job" in each:
+            digests = each["outcomes_sha256"]
+            assert digests["before"] != digests["after"]
+            summary = json.loads((jobs / each["job"] / "summary.json").read_text("utf-8"))
+            assert summary["digests"]["outcomes"] == digests["after"]
+
+
+async def test_the_others_stay_as_they_were(jobs: Path) -> None:
+    folders = sorted(path.parent for path in jobs.glob("*/journal.sqlite"))  # noqa: ASYNC240
+
+    def seen() -> list[object]:
+        found: list[object] = []
+        for folder in folders:
+            with JournalReader(folder) as journal:
+                found += [journal.totals(), journal.outcomes_of(OTHER)]
+        return found
+
+    before = seen()
+    forget(jobs, [WHO])
+    assert seen() == before
+    with (folders[-1] / "rejected.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["conversation_id"] for row in csv.DictReader(file)] == [OTHER]
+    assert OTHER in command("explain", OTHER, "--jobs-dir", jobs)[1]
+
+
+async def test_what_is_forgotten_is_not_sent_again(settings_for: Make, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "in.csv", [(WHO, "POSITIVE", SECRET), (OTHER, "CLEAR", "")])
+    busy = Faults(not_completed=1.0, completes_after=60)
+    async with WatchedSandbox(busy) as service:
+        settings = settings_for(path, base_url=service.url, defer_for=0.0, carry_over=True)
+        first = await run_import(settings, api_key="any")
+        assert first.exit_code is ExitCode.NOT_COMPLETED
+        forget(tmp_path / "jobs", [WHO])
+        service.puts.clear()
+        again = await run_import(settings, api_key="any")
+        assert again.folder == first.folder
+        more = write_csv(tmp_path / "more.csv", [(conversation(1), "CLEAR", "")])
+        await run_import(settings.replace(inputs=more), api_key="any")
+    assert {put.conversation_id for put in service.puts} == {OTHER, conversation(1)}
+
+
+async def test_an_old_left_over_file_still_gives_way_to_what_was_forgotten(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    make = {"base_url": sandbox.url, "late_effect": 0.0}
+    monday = write_csv(tmp_path / "monday.csv", [(WHO, "meh", SECRET), (OTHER, "CLEAR", "")])
+    first = await run_import(settings_for(monday, **make), api_key="any")
+    kept = tmp_path / "fixed.csv"
+    kept.write_text((first.folder / "rejected.csv").read_text("utf-8").replace("meh", "POSITIVE"))
+    tuesday = write_csv(tmp_path / "tuesday.csv", [(WHO, "NEGATIVE", "")])
+    await run_import(settings_for(tuesday, **make), api_key="any")
+    forget(tmp_path / "jobs", [WHO])
+    fixed = await run_import(settings_for(kept, **make), api_key="any")
+    assert fixed.outcomes["superseded"] == 1  # type: ignore[index]
+    assert sandbox.feedback[WHO].rating == "NEGATIVE"
+
+
+async def test_it_is_refused_while_a_job_is_at_work_or_not_finished(
+    jobs: Path, sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    rows = [(conversation(n), "CLEAR", "") for n in range(3)]
+    path = write_csv(tmp_path / "more.csv", rows)
+    settings = settings_for(path, base_url=sandbox.url, limit=1)
+    with hold_product(settings), pytest.raises(JobHeldError):
+        forget(jobs, [WHO])
+    summary = await run_import(settings, api_key="any")
+    assert summary.exit_code is ExitCode.TIME_BOX
+    with pytest.raises(SettingsError, match="jobs abandon more-"):
+        forget(jobs, [WHO])
+    assert traces(jobs, WHO)
+
+
+def test_what_is_no_id_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text(f"{WHO}\n7\n")
+    with pytest.raises(SettingsError, match="'7' is no id"):
+        command("forget", "--from", tmp_path / "ids.txt", "--jobs-dir", tmp_path)
