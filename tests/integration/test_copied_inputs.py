@@ -225,7 +225,10 @@ def test_what_failed_is_tried_again_from_the_copy() -> None:
             assert code == 1, out
             assert "secret-2" not in out
         (job,) = jobs()
-        retry = [sys.executable, "-m", "importer", "retry", str(job), "--defer-first", "100ms"]
+        retry = [
+            sys.executable, "-m", "importer", "retry", str(job), "--defer-first", "100ms",
+            "--reason", "conversation_error",
+        ]  # fmt: skip
         code, out = finish(retry)
         assert code == 1, out
         shutil.rmtree(job / "copies")
