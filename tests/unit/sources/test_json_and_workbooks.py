@@ -195,7 +195,7 @@ def test_a_workbook_keeps_what_a_cell_shows_and_its_row(tmp_path: Path) -> None:
 
 
 def test_rows_above_the_header_of_a_workbook_are_found_and_skipped(tmp_path: Path) -> None:
-    header = ["conversation_id", "comment"]
+    header: list[object] = ["conversation_id", "comment"]
     path = workbook(
         tmp_path / "in.xlsx", feedback=[["Export"], [None], ["of", "today"], header, [ID, "x"],
                                         header, [ID, "y"]],
