@@ -8,6 +8,7 @@ _MARKERS = frozenset(
     [
         "null", "(null)", "<null>", "[null]", "\\n", "na", "n/a", "#n/a", "<na>", "nan", "-nan",
         "nat", "none", "nil", "undefined", "(none)", "<none>", "<nil>", "n.a.", "-", "--", "#null!",
+        "(blank)", "(empty)", "<empty>",
         "#value!", "#ref!", "#name?", "#div/0!", "#num!",
     ]
 )  # fmt: skip

@@ -82,7 +82,7 @@ class Reading(Group, table="reading"):
     )
     encoding: Annotated[str, ENCODING] = option("utf-8", "Encoding of CSV files.", identity=True)
     skip_lines: int = option(
-        0, "Lines above the header of CSV files that are no part of the table.",
+        0, "Lines above the header of CSV files and workbooks that are no part of the table.",
         between=(0, 1_000_000), identity=True,
     )  # fmt: skip
     trust_quotes: bool = option(

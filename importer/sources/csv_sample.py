@@ -6,7 +6,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from importer.common.text import folded_name
@@ -65,13 +65,28 @@ class Sample:
                 f". It is not valid {encoding.removesuffix('-sig')}: give its encoding, such as "
                 f"--encoding {LIKELY_CODEC}"
             )
-        wanted = {folded_name(columns.get(f, f)) for f in ("rating", "comment")}
-        who = folded_name(columns.get("conversation_id", "conversation_id"))
-        for number, line in enumerate(self._ends.split(self._text)[:_MOST_LINES], 1):
-            for names in _splits(line.lstrip("\ufeff")):
-                if number != self._skip + 1 and who in names and wanted & names:
-                    return f". The header seems to be in line {number:,}: --skip-lines {number - 1}"
-        return ""
+        rows = (
+            (number, names)
+            for number, line in enumerate(self._ends.split(self._text)[:_MOST_LINES], 1)
+            for names in _splits(line.lstrip("\ufeff"))
+        )
+        return header_hint(rows, columns, self._skip)
+
+
+def header_hint(
+    rows: Iterable[tuple[int, Iterable[str]]], columns: Mapping[str, str], skip: int
+) -> str:
+    """Return in which of the `rows` the header seems to be, if it is not below the first `skip`.
+
+    Each is the number of a line (from 1) and its cells.
+    """
+    wanted = {folded_name(columns.get(f, f)) for f in ("rating", "comment")}
+    who = folded_name(columns.get("conversation_id", "conversation_id"))
+    for number, cells in rows:
+        names = {*map(folded_name, cells)}
+        if number != skip + 1 and who in names and wanted & names:
+            return f". The header seems to be in line {number:,}: --skip-lines {number - 1}"
+    return ""
 
 
 def is_beyond_ascii_utf8(pieces: Iterable[bytes]) -> bool:
@@ -88,12 +103,11 @@ def is_beyond_ascii_utf8(pieces: Iterable[bytes]) -> bool:
     return not is_ascii
 
 
-def _splits(line: str) -> Iterator[set[str]]:
-    """Yield the names that a line would hold, for each delimiter."""
+def _splits(line: str) -> Iterator[Sequence[str]]:
+    """Yield the cells that a line would hold, for each delimiter."""
     for delimiter in _DELIMITERS:
         # Without line ends nothing is wrong for a reader that is not strict.
-        fields = next(csv.reader([line.replace("\r", " ")], delimiter=delimiter), [])
-        yield {folded_name(field) for field in fields}
+        yield next(csv.reader([line.replace("\r", " ")], delimiter=delimiter), [])
 
 
 def _detect_delimiter(sample: str, columns: Mapping[str, str]) -> str:

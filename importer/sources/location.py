@@ -118,6 +118,24 @@ def known_kind(path: Path, name: str) -> str:
     return "" if kind is FileKind.OLD_WORKBOOK else _NOT_READ.get(kind, "")
 
 
+def other_kind(path: Path, name: str) -> str:
+    """Return what a file is and what to do with it, if it is surely no Parquet file."""
+    match kind_of(path, name):
+        case FileKind.PARQUET:
+            return ""
+        case FileKind.ZIP:
+            return "a workbook or a zip archive: give --format excel or csv, or another name"
+        case FileKind.OTHER:
+            with path.open("rb") as file:
+                start = file.read(FIRST_BYTES)
+            is_text = (
+                bool(start) and start.isascii() and start.decode().split("\n")[0].isprintable()
+            )
+            return "text: give --format csv, or another name" if is_text else ""
+        case kind:
+            return _NOT_READ.get(kind, "compressed: give --format csv, or another name")
+
+
 def open_binary(path: Path, name: str) -> tuple[BinaryIO, BinaryIO]:
     """Return the decompressed stream, and the raw one below it, whose position shows progress.
 

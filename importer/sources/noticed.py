@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from importer.common.text import counted, shell_word, shown, trimmed
@@ -11,6 +12,11 @@ from importer.feedback.null_markers import LONGEST_MARKER, is_null_marker
 _MOST_MARKERS = 10
 #: A cell with white space around a marker may be longer than the marker.
 LONGEST_NULL_CELL = LONGEST_MARKER + 2
+
+#: The sign of a character that was lost, and UTF-8 that a program has read as cp1252 and written.
+_GARBLED = re.compile("\ufffd|Ã[\u0080-\u00bfŒœŠšŸŽž€™]|Â[\u00a0-\u00bf]|â€")
+#: What a comment holds as UTF-8 if it holds one of them, and perhaps if not.
+MAY_BE_GARBLED = tuple(sign.encode() for sign in ("\ufffd", "Ã", "Â", "â€"))
 
 
 class Noticed:
@@ -22,6 +28,9 @@ class Noticed:
         self.padded_ids = 0
         #: Comments that look like null markers, as they stand there.
         self.null_comments: Counter[str] = Counter()
+        self.garbled = 0
+        #: The first of the garbled comments.
+        self.garbled_example = ""
         #: The last physical line, if it has no line end.
         self.unended = ""
 
@@ -32,6 +41,8 @@ class Noticed:
             self.see_id(conversation_id)
         if 0 < len(comment) <= LONGEST_NULL_CELL:
             self.see_comment(comment)
+        if not comment.isascii():
+            self.see_letters(comment)
 
     def see_id(self, cell: str) -> None:
         """Count an id with something invisible around it."""
@@ -41,6 +52,12 @@ class Noticed:
         """Count a comment that looks like a null marker."""
         if len(cell) <= LONGEST_NULL_CELL and is_null_marker(cell):
             self.null_comments[cell] += 1
+
+    def see_letters(self, comment: str) -> None:
+        """Count a comment whose letters another program has lost."""
+        if _GARBLED.search(comment):
+            self.garbled += 1
+            self.garbled_example = self.garbled_example or comment
 
     def remarks(self, rows: int) -> list[str]:
         """Return what was noticed as sentences; `rows` are the rows of the file."""
@@ -60,6 +77,12 @@ class Noticed:
             )
         if self.null_comments:
             found.append(self._null_remark())
+        if self.garbled:
+            looks = "looks" if self.garbled == 1 else "look"
+            found.append(
+                f"{counted(self.garbled, 'comment')} {looks} as if another program had read it in "
+                f"a wrong encoding: {shown(self.garbled_example)}. It would be sent as it is"
+            )
         return found
 
     def _null_remark(self) -> str:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from importer.common.text import is_blank
 from importer.common.uuids import LAST_HYPHEN, UUID_LENGTH
-from importer.sources.noticed import LONGEST_NULL_CELL, Noticed
+from importer.sources.noticed import LONGEST_NULL_CELL, MAY_BE_GARBLED, Noticed
 from importer.sources.plain import strings
 from importer.sources.sifting import cells
 
@@ -45,6 +45,10 @@ def see_columns(noticed: Noticed, ids: pa.StringArray, comments: pa.StringArray)
     short = np.flatnonzero((lengths > 0) & (lengths <= _CHARACTER * LONGEST_NULL_CELL))
     for place in short[_BEGINS_NULL[text[offsets[short]]]].tolist():
         noticed.see_comment(text[offsets[place] : offsets[place + 1]].tobytes().decode())
+    whole = text[offsets[0] : offsets[-1]].tobytes()
+    if any(sign in whole for sign in MAY_BE_GARBLED):
+        for comment in comments.to_pylist():
+            noticed.see_letters(comment)
 
 
 def emptied(column: pa.StringArray, nulls: Collection[str]) -> pa.StringArray:

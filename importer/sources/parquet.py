@@ -17,6 +17,7 @@ from importer.settings import FIELDS, ImportSettings, InputFormat
 from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart, left_over_encoding
 from importer.sources.cell_text import as_text
 from importer.sources.columns import CELLS, find_columns
+from importer.sources.location import other_kind
 from importer.sources.noticed import Noticed
 from importer.sources.parquet_cells import (
     Cell,
@@ -149,9 +150,9 @@ class ParquetSource:
         try:
             return pq.ParquetFile(self.path, pre_buffer=False, buffer_size=_BUFFER)
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise InputError(
-                f"{self.name} is not a Parquet file, or it is damaged or cut off: {_brief(error)}"
-            ) from None
+            other = other_kind(self.path, self.name)
+            why = f"it is {other}" if other else f"or it is damaged or cut off: {_brief(error)}"
+            raise InputError(f"{self.name} is not a Parquet file, {why}") from None
 
     def _arrow_batches(self, size: int, names: list[str] | None) -> Iterator[pa.RecordBatch]:
         with self._open() as file, self._explained():

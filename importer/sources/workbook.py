@@ -17,16 +17,24 @@ from importer.settings import ImportSettings, InputFormat
 from importer.settings.groups import Reading
 from importer.sources.cell_text import as_text
 from importer.sources.csv_records import Record
+from importer.sources.csv_sample import header_hint
 from importer.sources.location import known_kind
 from importer.sources.record_source import RecordSource
 
+#: Rows among which a header is looked for.
+_MOST_LINES = 100
 _SURPLUS = "there is something to the right of the last column"
 
 
 def open_file(path: Path, name: str, settings: ImportSettings) -> WorkbookSource:
     """Open a workbook; see `registry`."""
-    sheet = _sheet(path, name, settings.reading.sheet)
-    return WorkbookSource(path, name, _header(sheet, name), settings, sheet.name)
+    sheet, skip = _sheet(path, name, settings.reading.sheet), settings.reading.skip_lines
+    try:
+        return WorkbookSource(path, name, _header(sheet, name, skip), settings, sheet.name)
+    except InputError as error:
+        used, _ = next(_rows(sheet, skip), (1, []))
+        hint = header_hint(islice(_rows(sheet), _MOST_LINES), settings.mapping.columns, used - 1)
+        raise InputError(f"{error}{hint}") from None
 
 
 def first_rows(
@@ -34,12 +42,14 @@ def first_rows(
 ) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
     """Return the columns and the first rows, at most so many; see `preview`."""
     sheet = _sheet(path, name, reading.sheet)
-    return _header(sheet, name), [cells for _, cells in islice(_rows(sheet), 1, 1 + most)]
+    skip = reading.skip_lines
+    rows = [cells for _, cells in islice(_rows(sheet, skip), 1, 1 + most)]
+    return _header(sheet, name, skip), rows
 
 
-def _header(sheet: CalamineSheet, name: str) -> list[str]:
+def _header(sheet: CalamineSheet, name: str, skip: int) -> list[str]:
     """Return the columns. Raises `InputError` if there is none."""
-    _, header = next(_rows(sheet), (1, []))
+    _, header = next(_rows(sheet, skip), (1, []))
     while header and not trimmed(header[-1]):
         header = header[:-1]
     if not header:
@@ -57,17 +67,20 @@ class WorkbookSource(RecordSource):
     ) -> None:
         super().__init__(path, name, header, settings)
         self._sheet = sheet
+        self._skip = settings.reading.skip_lines
         self._share = 0.0
 
     def records(self) -> Generator[Record, None, None]:
         """Yield a record for each row that holds something; see `RecordSource`."""
         sheet = _sheet(self.path, self.name, self._sheet)
         width, height = len(self.header), max(1, sheet.total_height)
-        rows = _rows(sheet)
+        rows, header = _rows(sheet, self._skip), self.header
         next(rows, None)
         for line, cells in rows:
             self._share = line / height
-            if any(cells[width:]):
+            if cells[:width] == header:
+                self._make.noticed.repeated_headers += 1
+            elif any(cells[width:]):
                 yield Record(line, [", ".join(cells), *[""] * (width - 1)], _SURPLUS)
             else:
                 yield Record(line, [*cells[:width], *[""] * (width - len(cells))])
@@ -104,9 +117,11 @@ def _sheet(path: Path, name: str, wanted: str | None) -> CalamineSheet:
     )
 
 
-def _rows(sheet: CalamineSheet) -> Generator[tuple[int, list[str]], None, None]:
-    """Yield the rows that are not empty, with their numbers in the sheet."""
+def _rows(sheet: CalamineSheet, skip: int = 0) -> Generator[tuple[int, list[str]], None, None]:
+    """Yield the rows below the first ones that are not empty, with their numbers in the sheet."""
     for line, row in enumerate(sheet.iter_rows(), start=1):
+        if line <= skip:
+            continue
         cells = [cell if type(cell) is str else as_text(cell) for cell in row]
         if any(map(trimmed, cells)):
             yield line, cells

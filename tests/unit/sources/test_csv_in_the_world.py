@@ -160,6 +160,14 @@ def test_null_markers_are_named_and_can_be_emptied(path: Path) -> None:
     assert [o.cells[2] for o in source_of(path, content).originals([1])] == ["NULL"]
 
 
+def test_letters_that_were_lost_before_are_told(path: Path) -> None:
+    texts = ["Grüße", "SÃO, Â ça", "naïve €", "GrÃ¼ÃŸe", "itâ€™s", "Gr\ufffd\ufffde", "5Â°"]
+    content = f"{H}\n" + "".join(f'{A},UP,"{text}"\n' for text in texts)
+    assert "4 comments look as if" in remarks(path, content)
+    assert ": 'GrÃ¼ÃŸe'." in remarks(path, content)
+    assert "as if" not in remarks(path, content.partition(f'{A},UP,"GrÃ')[0])
+
+
 def test_a_header_alone_is_no_rows_and_a_remark(path: Path) -> None:
     for content in (H, f"{H}\n", f"\ufeff{H}\r\n\r\n,,\r\n"):
         assert read(path, content) == []

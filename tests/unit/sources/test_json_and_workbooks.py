@@ -194,6 +194,20 @@ def test_a_workbook_keeps_what_a_cell_shows_and_its_row(tmp_path: Path) -> None:
     assert [one.cells for one in source.originals([1])] == [[ID, "007", "2026-11-23"]]
 
 
+def test_rows_above_the_header_of_a_workbook_are_found_and_skipped(tmp_path: Path) -> None:
+    header: list[object] = ["conversation_id", "comment"]
+    path = workbook(
+        tmp_path / "in.xlsx", feedback=[["Export"], [None], ["of", "today"], header, [ID, "x"],
+                                        header, [ID, "y"]],
+    )  # fmt: skip
+    with pytest.raises(InputError, match=r"seems to be in line 4: --skip-lines 3$"):
+        opened(path)
+    source = opened(path, skip_lines=3)
+    assert [(row.line, row.comment) for row in rows_of(source)] == [(5, "x"), (7, "y")]
+    assert any("passed over 1 line" in remark for remark in source.remarks())
+    assert [one.cells for one in source.originals([2])] == [[ID, "y"]]
+
+
 def test_what_is_no_workbook_says_so(tmp_path: Path) -> None:
     pytest.importorskip("python_calamine")
     path = tmp_path / "in.xlsx"
