@@ -28,6 +28,8 @@ _IS_GONE = "conversation IN (SELECT key FROM temp.gone)"
 _BURY = (
     f"conversation = (SELECT tomb FROM temp.gone WHERE gone.key = conversation) WHERE {_IS_GONE}"
 )
+#: The fact of a journal that says up to which entry it holds no comments.
+_NO_COMMENTS = "without_comments"
 #: Where ids may stand in texts: of each table its key and the column.
 _TEXTS = (
     ("job", "name", "value"), ("run", "number", "message"), ("run", "number", "settings"),
@@ -96,20 +98,32 @@ class JournalEraser(JournalFile):
                 self._db.execute("INSERT OR REPLACE INTO job VALUES ('forgotten', '1')")
         return +found
 
-    def erase_comments(self) -> int:
-        """Take all comments out, and all details, which may quote them; return how many."""
+    def erase_comments(self) -> None:
+        """Take all comments out, and all details, which may quote them."""
         with self._explained(), sqlite_file.erasing(self._db, {}) as changed:
-            # What has no comment any more must not be sent as if it had none.
+            # A row that has lost its comment must not be sent as if it had none.
             self._db.execute(
                 "INSERT OR IGNORE INTO forgotten (seq) "
                 "SELECT seq FROM carried WHERE comment IS NOT NULL"
             )
-            changed("kept", "DELETE FROM kept")
+            changed("kept", "DELETE FROM kept WHERE comment IS NOT NULL")
             changed("carried", "UPDATE carried SET comment = NULL WHERE comment IS NOT NULL")
-            self._db.execute("UPDATE outcome SET detail = NULL WHERE detail IS NOT NULL")
-            self._db.execute("UPDATE attempt SET detail = ''")
-            self._db.execute("INSERT OR REPLACE INTO job VALUES ('comments_dropped', '1')")
-        return changed.counts.total()
+            changed("outcome", "UPDATE outcome SET detail = NULL WHERE detail IS NOT NULL")
+            changed("attempt", "UPDATE attempt SET detail = '' WHERE detail <> ''")
+            self._db.execute(
+                "INSERT OR REPLACE INTO job (name, value) "
+                "SELECT ?, coalesce(max(entries), 0) FROM run",
+                (_NO_COMMENTS,),
+            )
+
+    def has_comments(self) -> bool:
+        """Return whether something was recorded since `erase_comments`, or it never was done."""
+        (entries,) = self._all("SELECT coalesce(max(entries), 0) FROM run")[0]
+        return self.facts().get(_NO_COMMENTS) != str(entries)
+
+    def run_numbers(self) -> list[int]:
+        """Return the numbers of the job's runs, through the product."""
+        return [number for (number,) in self._all("SELECT number FROM run")]
 
     def _bury_windows(self, tombs: Mapping[bytes, bytes]) -> int:
         buried = 0
@@ -150,3 +164,13 @@ def erase_from_ledger(db: sqlite_file.Connection, tombs: Mapping[bytes, bytes]) 
             )
         db.execute("INSERT OR REPLACE INTO state (name, value) VALUES ('forgotten', 1)")
     return +changed.counts
+
+
+def erase_comments_of(db: sqlite_file.Connection, runs: Collection[int]) -> None:
+    """Take what is left over of these runs out of a ledger, where it has a comment."""
+    marks = ", ".join("?" * len(runs))
+    condition = f"run IN ({marks}) AND comment IS NOT NULL"
+    query = f"SELECT EXISTS (SELECT 1 FROM left_over WHERE {condition})"
+    if db.execute(query, tuple(runs)).fetchone()[0]:
+        with sqlite_file.erasing(db, {}):
+            db.execute(f"DELETE FROM left_over WHERE {condition}", tuple(runs))

@@ -7,7 +7,7 @@ only what jobs have left that are gone is lost then.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from importer.common.file_system import JournalMode
 from importer.errors import JournalError
 from importer.jobs import sqlite_file
 from importer.jobs.doubts import Doubt
-from importer.jobs.forget import erase_from_ledger
+from importer.jobs.forget import erase_comments_of, erase_from_ledger
 from importer.jobs.keys import conversation_of, rank_of, unsigned
 from importer.jobs.records import CarriedRow, JobRecord, JobState, Line
 from importer.jobs.take_in import take_in
@@ -163,6 +163,11 @@ class Ledger:
         """Take conversations out; see `erase_from_ledger`."""
         with self._explained():
             return erase_from_ledger(self._db, tombs)
+
+    def erase_comments_of(self, runs: Collection[int]) -> None:
+        """Take out what is left over of these runs and has a comment."""
+        with self._explained():
+            erase_comments_of(self._db, runs)
 
     @property
     def has_forgotten(self) -> bool:

@@ -126,6 +126,19 @@ def _why(folder: Path) -> str:
     return "it is incomplete"
 
 
+def to_drop_comments(jobs: Sequence[ListedJob], oldest: float) -> list[ListedJob]:
+    """Return the jobs at rest that were at work last before `oldest`, in Unix seconds."""
+    needed = {folder.name for job in jobs for folder in job.reads_from}
+    return [
+        job
+        for job in jobs
+        if job.record.state in _AT_REST
+        and not job.running
+        and job.last_seen < oldest
+        and job.folder.name not in needed
+    ]
+
+
 def to_prune(
     jobs: Sequence[ListedJob], *, oldest: float | None, keep_last: int | None
 ) -> list[ListedJob]:

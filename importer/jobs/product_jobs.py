@@ -15,7 +15,7 @@ from importer.errors import JournalError, SettingsError
 from importer.jobs.census import take_census
 from importer.jobs.doubts import Doubt
 from importer.jobs.folders import job_folders
-from importer.jobs.forget import Forgotten, tomb_of
+from importer.jobs.forget import Forgotten, JournalEraser, tomb_of
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal import Journal
 from importer.jobs.journal_head import Head, read_head
@@ -201,6 +201,23 @@ class ProductJobs:
         self._forgets = True
         return self._ledger.erase(forgotten.tombs(self.key))
 
+    def drop_comments(self, job: JobRecord, drop_files: Callable[[], None]) -> bool:
+        """Take the comments out of the job's journal, and of what the ledger has of it.
+
+        `drop_files` removes the files that hold some. Returns whether there may have been any. The
+        job is at rest.
+        """
+        assert job.folder is not None  # noqa: S101 -- its journal is there
+        self.catch_up()
+        with closing(JournalEraser(job.folder)) as journal:
+            if not journal.has_comments():
+                return False
+            # The journal last: killed in between, it still says that there is more to do.
+            drop_files()
+            self._ledger.erase_comments_of(journal.run_numbers())
+            journal.erase_comments()
+        return True
+
     # What ends a job.
 
     def abandon(self, job: JobRecord, now: float) -> None:
@@ -211,10 +228,14 @@ class ProductJobs:
             journal.give_up(now)
         self._replace(replace(job, state=JobState.GIVEN_UP))
 
+    @staticmethod
+    def is_at_rest(job: JobRecord) -> bool:
+        """Return whether the job is there, and no run works on its pending rows any more."""
+        return job.is_here and job.state in (JobState.ENDED, JobState.GIVEN_UP, JobState.REPLACED)
+
     def may_be_pruned(self, job: JobRecord) -> bool:
         """Return whether the job's folder may be removed (docs/reference.md, A16)."""
-        at_rest = (JobState.ENDED, JobState.GIVEN_UP, JobState.REPLACED)
-        return job.is_here and job.state in at_rest and job.number < len(self.jobs)
+        return self.is_at_rest(job) and job.number < len(self.jobs)
 
     def prune(self, job: JobRecord) -> None:
         """Remove the job's folder, once all that others have to know of it lasts elsewhere."""

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,12 @@ from importer.jobs.identity import ProductKey
 from importer.jobs.journal_file import FILE_NAME as JOURNAL
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product_jobs import ProductJobs, clear_removed, hold_jobs, read_heads
+from importer.jobs.records import JobRecord
 from importer.jobs.undo import UNDO_NAME
 from importer.reporting.digests import Digests
 from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME
 from importer.workflows.forget_files import (
+    drop_files,
     forget_bodies,
     forget_copies,
     forget_left_overs,
@@ -86,6 +89,18 @@ def forget(jobs_dir: Path, conversation_ids: Sequence[str]) -> Certificate:
             if found := product.forget(forgotten):
                 jobs.append({"ledger": product.key.ledger(jobs_dir).name, "found": dict(found)})
         return _certified(jobs_dir, forgotten, [job for job in jobs if job["found"]])
+
+
+def drop_comments(product: ProductJobs, job: JobRecord) -> bool:
+    """Drop all comments of a job that is at rest, and keep its outcomes.
+
+    Returns whether there was something to drop. The product is held.
+    """
+    assert job.folder is not None  # noqa: S101 -- its journal is there
+    if not product.drop_comments(job, partial(drop_files, job.folder)):
+        return False
+    make_anew(job.folder, Forgotten([]), has_steps=False)
+    return True
 
 
 def _check_finished(product: ProductJobs) -> None:

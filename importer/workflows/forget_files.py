@@ -12,11 +12,13 @@ from typing import Any
 
 from importer.common.files import atomic_write
 from importer.errors import ImporterError
+from importer.jobs.bodies import FILE_NAME as BODIES
 from importer.jobs.bodies import keep_bodies, read_bodies
-from importer.jobs.copies import copies_folder
+from importer.jobs.copies import copies_folder, remove_copies
 from importer.jobs.forget import Forgotten
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import key_of
+from importer.jobs.undo import UNDO_NAME
 from importer.model import RunEnd
 from importer.pacing import Limit
 from importer.reporting.endings import Step
@@ -128,10 +130,17 @@ def _cells(source: RowSource) -> Iterator[list[str]]:
         yield list(original.cells)
 
 
-def make_anew(folder: Path, forgotten: Forgotten) -> None:
+def drop_files(folder: Path) -> None:
+    """Remove the files of a job that hold comments."""
+    for name in (*LEFT_OVER_NAMES, BODIES, UNDO_NAME, REPORT_NAME):
+        (folder / name).unlink(missing_ok=True)
+    remove_copies(folder)
+
+
+def make_anew(folder: Path, forgotten: Forgotten, *, has_steps: bool = True) -> None:
     """Write summary and report of a job from what its journal still says.
 
-    Where that is not possible they are removed.
+    What is to be done next stays, if it `has_steps`. Where this is not possible they are removed.
     """
     path = folder / SUMMARY_NAME
     try:
@@ -141,7 +150,7 @@ def make_anew(folder: Path, forgotten: Forgotten) -> None:
                 folder, journal, journal.totals(), RunEnd(old["end"]), old["message"],
                 [folder / name for name in old["files"] if (folder / name).exists()],
                 datetime.fromisoformat(old["ended_at"]).timestamp(),
-                [_step(step["text"], step["command"]) for step in old["next_steps"]],
+                [_step(step["text"], step["command"]) for step in old["next_steps"] if has_steps],
                 Limit(old["limited_by"]), old["service_rate"], not_begun=old["not_begun"],
             )  # fmt: skip
         summary.write()

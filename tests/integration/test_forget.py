@@ -132,3 +132,32 @@ def test_what_is_no_id_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ids.txt").write_text(f"{WHO}\n7\n")
     with pytest.raises(SettingsError, match="'7' is no id"):
         command("forget", "--from", tmp_path / "ids.txt", "--jobs-dir", tmp_path)
+
+
+async def test_comments_are_dropped_on_schedule_and_outcomes_stay(
+    jobs: Path, settings_for: Make, tmp_path: Path
+) -> None:
+    def totals() -> list[object]:
+        found: list[object] = []
+        for path in sorted(jobs.glob("*/journal.sqlite")):
+            with JournalReader(path.parent) as journal:
+                found += [journal.totals(), journal.outcomes_of(WHO)[0].updated_at]
+        return found
+
+    path = write_csv(tmp_path / "late.csv", [(WHO, "CLEAR", SECRET), (OTHER, "CLEAR", "")])
+    busy = Faults(not_completed=1.0, completes_after=60)
+    async with WatchedSandbox(busy) as service:
+        late = settings_for(path, base_url=service.url, defer_for=0.0)
+        await run_import(late, api_key="any")
+        before = totals()
+        prune = ("jobs", "prune", "--comments-after", "0", "--jobs-dir", jobs)
+        code, told = command(*prune)
+        assert (code, told.count("dropped the comments")) == (0, 3)
+        assert traces(jobs, conversation(99), SECRET) == []
+        assert totals() == before
+        assert command(*prune) == (0, "")
+        # Of what was left over only what needs no comment comes back.
+        more = write_csv(tmp_path / "more.csv", [(conversation(1), "CLEAR", "")])
+        night = await run_import(late.replace(inputs=more, carry_over=True), api_key="any")
+    assert night.carried_over == 1
+    assert OTHER in (night.folder / "not_completed.csv").read_text("utf-8")

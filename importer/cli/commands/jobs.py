@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,9 +23,9 @@ from importer.jobs.folders import find_job
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.listing import ListedJob, Listing, list_jobs, to_prune
-from importer.jobs.product_jobs import clear_removed, hold_jobs
-from importer.jobs.records import JobState
+from importer.jobs.listing import ListedJob, Listing, list_jobs, to_drop_comments, to_prune
+from importer.jobs.product_jobs import ProductJobs, clear_removed, hold_jobs
+from importer.jobs.records import JobRecord, JobState
 from importer.model import OutcomeKind, exit_code
 from importer.reporting.wording import words
 from importer.settings import SANDBOX
@@ -134,6 +135,12 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
     help="Keep jobs that ended in the last N days.",
 )
 @option("--keep-last", type=click.IntRange(0), metavar="N", help="Keep the last N jobs.")
+@option(
+    "--comments-after",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Drop the comments of jobs that ended more than N days ago, and keep their outcomes.",
+)
 @option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @JOBS_DIR
 @CONFIG
@@ -143,39 +150,65 @@ def prune(
     /,
     keep_days: int | None,
     keep_last: int | None,
+    comments_after: int | None,
     dry_run: bool,
     jobs_dir: Path | None,
 ) -> None:
-    """Remove the folders of old jobs that ended or were given up.
+    """Remove the folders of old jobs that ended or were given up, or the comments in them.
 
     Unfinished jobs, those at work, and the last job of each product always stay. With both options
     a job stays that either of them keeps. What other jobs have to know of a job is kept in the
     ledger of its product.
     """
-    if keep_days is None and keep_last is None:
-        raise SettingsError("say what to keep: --keep-days N, --keep-last N, or both")
+    removes = keep_days is not None or keep_last is not None
+    if not removes and comments_after is None:
+        raise SettingsError(
+            "say what to keep: --keep-days N, --keep-last N, or both; or --comments-after N"
+        )
     folder = _folder(ctx, jobs_dir)
     oldest = None if keep_days is None else time.time() - _DAY * keep_days
-    for job in to_prune(list_jobs(folder).jobs, oldest=oldest, keep_last=keep_last):
+    listed = list_jobs(folder).jobs
+    gone = to_prune(listed, oldest=oldest, keep_last=keep_last) if removes else []
+    for job in gone:
         if dry_run:
             click.echo(f"would remove {job.folder}")
-        elif _prune(folder, job):
+        elif _held(folder, job, _prune):
             click.echo(f"removed {job.folder}")
     if not dry_run:
         clear_removed(folder)
+    if comments_after is None:
+        return
+    for job in to_drop_comments(listed, time.time() - _DAY * comments_after):
+        if job in gone or not job.folder.exists():
+            continue
+        if dry_run:
+            click.echo(f"would drop the comments of {job.folder}")
+        elif _held(folder, job, _drop_comments):
+            click.echo(f"dropped the comments of {job.folder}")
 
 
-def _prune(folder: Path, job: ListedJob) -> bool:
-    """Remove the job, unless that is not safe after all; return whether it was."""
+def _held(folder: Path, job: ListedJob, change: Callable[[ProductJobs, JobRecord], bool]) -> bool:
+    """Change the job while its product is held; return whether something was changed."""
     try:
         with hold_jobs(folder, job.product) as product:
-            record = next(one for one in product.jobs if one.id == job.record.id)
-            if product.may_be_pruned(record):
-                product.prune(record)
-                return True
+            return change(product, next(one for one in product.jobs if one.id == job.record.id))
     except JobHeldError as error:
         click.echo(f"kept {job.folder}: {error}")
     return False
+
+
+def _prune(product: ProductJobs, job: JobRecord) -> bool:
+    """Remove the job, unless that is not safe after all."""
+    if not product.may_be_pruned(job):
+        return False
+    product.prune(job)
+    return True
+
+
+def _drop_comments(product: ProductJobs, job: JobRecord) -> bool:
+    from importer.workflows.forget import drop_comments  # noqa: PLC0415 -- heavy, seldom needed
+
+    return product.is_at_rest(job) and drop_comments(product, job)
 
 
 def _folder(ctx: click.Context, jobs_dir: Path | None) -> Path:
