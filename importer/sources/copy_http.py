@@ -121,7 +121,9 @@ def _refused(code: int) -> str:
 
 
 def _words(address: SourceAddress, error: object) -> str:
-    return address.hides(str(error)) or type(error).__name__
+    # The system's own words, without the number that Python puts before them.
+    said = error.strerror if isinstance(error, OSError) else None
+    return address.hides(said or str(error)) or type(error).__name__
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):

@@ -32,10 +32,10 @@ def persist(part: Part, go_on: Callable[[], None]) -> None:
             tries = tries + 1 if part.size <= reached else 1
             reached = max(reached, part.size)
             if tries >= _MOST_TRIES:
-                raise InputError(
-                    f"{part.name} cannot be copied: {error}. What was copied is kept, and the same "
-                    "command goes on from there"
-                ) from None
+                rest = ""
+                if part.size:
+                    rest = ". A run keeps what was copied, and the same command goes on from there"
+                raise InputError(f"{part.name} cannot be copied: {error}{rest}") from None
             _wait(part, tries)
         else:
             return

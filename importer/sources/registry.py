@@ -95,10 +95,13 @@ def check_file(path: Path, name: str) -> None:
     if stat.S_ISDIR(found.st_mode):
         raise InputError(f"{path} is a directory: {_files_in(path)}")
     if not stat.S_ISREG(found.st_mode):
+        command = "clarityq-import run - --format csv"
+        # What a shell calls so is gone when it shows its next prompt.
+        is_lasting = path.parent != Path("/dev/fd")
+        paste = f"{command} < {shell_word(name)}" if is_lasting else f"PROGRAM | {command}"
         raise InputError(
             f"{name} is not a regular file: an import reads its input more than once. Give it as "
-            "standard input, which is copied: clarityq-import run - --format csv < "
-            f"{shell_word(name)}"
+            f"standard input, which is copied: {paste}"
         )
     if found.st_size == 0:
         raise InputError(f"{name} is empty: it holds 0 bytes, not even a header")

@@ -155,7 +155,7 @@ def test_things_that_are_no_files(
         ("menü.csv", "looks the same .*menu\u0308.csv"),
         ("rating.csv", r"No such file.*did you mean .*ratings\.csv"),
         ("no/such/folder.csv", "No such file"),
-        ("pipe.csv", "not a regular file"),
+        ("pipe.csv", r"not a regular file.*run - --format csv < .*pipe.csv$"),
         ("loop.csv", "symbolic links"),
     ]:
         with pytest.raises(InputError, match=message):
