@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import platform
@@ -114,6 +115,8 @@ def _run_command() -> int:
     except ImporterError as error:
         return _fail(error)
     except OSError as error:
+        if error.errno == errno.ENOMEM:  # also of a module that could not be read
+            return _fail_unexpectedly(MemoryError())
         if error.filename is not None:
             return _fail(SettingsError(f"{os.fsdecode(error.filename)}: {error.strerror}"))
         return _fail_unexpectedly(error)
