@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Collection
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -25,6 +25,8 @@ from importer.settings.groups import Scale
 _PACKAGE = "clarityq-importer"
 #: Seconds until a scheduler has to answer.
 _CONNECT = 10
+#: Seconds that the end of the processes may take.
+_CLOSE = 10
 #: A signal to the whole group of processes is for the command, which tells its workers.
 _PRELOAD = (
     "import signal\n"
@@ -104,15 +106,30 @@ async def dask_crew(scale: Scale) -> AsyncIterator[DaskCrew]:
     # What goes wrong is told by the run; Dask's own logging holds addresses and tracebacks.
     for name in ("distributed", "tornado", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    async with AsyncExitStack() as stack:
-        stack.enter_context(dask.config.set(_OPTIONS))
-        if scale.cluster is None:
-            yield await _started(stack, scale.workers or 1)
-        else:
-            yield await _attached(stack, scale.cluster, scale.workers)
+    stack = AsyncExitStack()
+    try:
+        with dask.config.set(_OPTIONS):
+            if scale.cluster is None:
+                crew = await _started(stack, scale.workers or 1)
+            else:
+                crew = await _attached(stack, scale.cluster, scale.workers)
+            yield crew
+    finally:
+        # However the processes end, the job is done: it changes nothing.
+        with anyio.move_on_after(_CLOSE, shield=True), suppress(Exception):
+            await stack.aclose()
 
 
 async def _started(stack: AsyncExitStack, workers: int) -> DaskCrew:
+    try:
+        return await _local(stack, workers)
+    except Exception as error:  # noqa: BLE001 -- said in words, whatever it is
+        raise SettingsError(
+            f"--workers {workers}: they could not be started ({_words(error)})"
+        ) from None
+
+
+async def _local(stack: AsyncExitStack, workers: int) -> DaskCrew:
     cluster = await stack.enter_async_context(
         LocalCluster(
             n_workers=workers, threads_per_worker=1, processes=True, asynchronous=True,
