@@ -211,6 +211,8 @@ class RunEnd(StrEnum):
     REDIRECTED = "redirected"
     PROXY_REFUSED = "proxy_refused"
     SERVICE_DOWN = "service_down"
+    #: All worker processes are gone, and no other has come.
+    NO_WORKERS = "no_workers"
     MAX_FAILURES = "max_failures"
     CANARY = "canary"
     TIME_BOX = "time_box"

@@ -93,5 +93,9 @@ class ApiKey:
             return blotted(text.decode("latin-1"), self._known).encode("latin-1")
         return blotted(text, self._known)
 
+    def __reduce__(self) -> str:
+        """Raise: a key that is pickled may end anywhere."""
+        raise TypeError("an API key cannot be pickled")
+
     def __repr__(self) -> str:
         return "ApiKey(…)"

@@ -34,6 +34,7 @@ from importer.workflows.figures import (
     time_left,
     waiting_rows,
     what_holds,
+    workers_at_work,
 )
 
 #: Seconds between two views: to draw one costs about as much as to send fifty rows.
@@ -175,6 +176,8 @@ class Picture:
             _Figure("outcomes", outcomes_so_far(progress)),
             _Figure("requests", in_flight),
         ]
+        if workers := workers_at_work(progress):
+            figures.append(_Figure("workers", workers))
         if limit := what_holds(progress):
             figures.append(_Figure("limit", limit))
         p50, p95 = progress.latencies

@@ -172,7 +172,8 @@ class Answers:
     def all_read(self) -> None:
         """No more rows will come."""
         self._all_read = True
-        if self._no_others():
+        # A run that its canary has stopped reads no further, but there may be others.
+        if self._no_others() and self._control.end is not RunEnd.CANARY:
             self._let_others_follow()
 
     def _no_others(self) -> bool:

@@ -14,7 +14,7 @@ class Canary:
     def __init__(self, rows: int) -> None:
         self.is_open = rows > 0
         self.is_full = False
-        self._rows = rows
+        self.rows = rows
         self._slots = rows
         self._failed = 0
         self._cause: object = None
@@ -44,4 +44,4 @@ class Canary:
             return False
         self._cause = cause
         self._failed += 1
-        return self._failed >= self._rows
+        return self._failed >= self.rows

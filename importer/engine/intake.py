@@ -105,7 +105,8 @@ class Intake:
                 if batch is None:
                     break
                 rows += self._take_in(batch)
-                if len(rows) >= self._window():
+                # An empty batch: nothing comes at the moment, so no window is waited for.
+                if len(rows) >= self._window() or not batch:
                     await self._admit(rows)
                 while not self._has_room() and self._control.end is None:
                     self._waits = True

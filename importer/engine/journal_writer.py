@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 import anyio
 import anyio.to_thread
 
 from importer.clarityq.responses import Stored
+from importer.engine.at_work import Record
 from importer.engine.row_queue import QueuedRow
 from importer.engine.wakeup import Wakeup
 from importer.feedback.body import BodyCoder
-from importer.jobs.journal import Journal
 from importer.jobs.records import Entry
 from importer.model import Attempt, Deferral, Feedback, Moment, Outcome, OutcomeKind, Reason
 
@@ -37,7 +38,7 @@ class JournalWriter:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: Record,
         on_write: Callable[[], None],
         body_of: BodyCoder,
         wall: Callable[[], float],
@@ -86,6 +87,20 @@ class JournalWriter:
     def attempted(self, attempt: Attempt) -> None:
         """Record a request that did not end with stored feedback."""
         self._entry.attempts.append(attempt)
+
+    def take_in(self, other: Entry) -> None:
+        """Record what another process has found out."""
+        entry = self._entry
+        for outcome in other.outcomes:
+            self.counts[outcome.kind] += 1
+        entry.outcomes += other.outcomes
+        # Rows of many processes come in no order, and the journal stores them by their numbers.
+        entry.outcomes.sort(key=itemgetter(0))
+        entry.deferrals += other.deferrals
+        entry.attempts += other.attempts
+        entry.bodies.update(other.bodies)
+        entry.opened += other.opened
+        entry.left_over += other.left_over
 
     def passed(self, moment: Moment) -> None:
         """Record how the run goes."""

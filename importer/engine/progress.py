@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from importer.common.durations import format_duration
 from importer.common.histogram import percentile
@@ -21,6 +21,18 @@ from importer.model import Moment, OutcomeKind
 from importer.pacing import Limit, Pacer
 from importer.settings import ImportSettings
 from importer.survey.progress import SurveyProgress
+
+
+class WorkerFigures(NamedTuple):
+    """How one of several processes stands."""
+
+    #: Its address.
+    name: str
+    #: Rows that it does in a second.
+    speed: float
+    #: Rows that it has, and that are not done.
+    rows: int
+    is_lost: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +80,8 @@ class Progress:
     statuses: Mapping[int, int]
     #: How many of them fell into each of `common.histogram.BUCKETS`.
     buckets: Sequence[int]
+    #: The processes that send, those that were lost included; empty if it is this one alone.
+    workers: Sequence[WorkerFigures] = ()
 
 
 @runtime_checkable

@@ -182,6 +182,12 @@ class RowQueue:
         self._in_flight.discard(row)
         self._make_ready(row)
 
+    def put_back(self, row: QueuedRow, deferral: Deferral) -> None:
+        """Let the row, in flight, be deferred as it is told; the times are on the queue's clock."""
+        row.attempts, row.looks = deferral.attempts, deferral.looks
+        wait = Wait(RowState.DEFERRED, 0.0, ask_status=True, deferred_since=deferral.since)
+        self.wait(row, wait, deferral.due)
+
     def withhold(self, row: QueuedRow) -> None:
         """The row, just answered, is done as soon as the canary has passed."""
         self._in_flight.discard(row)

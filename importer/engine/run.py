@@ -17,6 +17,7 @@ from importer.clarityq.rotating_client import RotatingClient
 from importer.common.durations import format_duration
 from importer.engine.alarm import Alarm
 from importer.engine.answers import Answers, canary_for
+from importer.engine.at_work import JobAtWork
 from importer.engine.clock import Clock
 from importer.engine.control import Control
 from importer.engine.intake import Intake
@@ -26,7 +27,6 @@ from importer.engine.reader import Batch
 from importer.engine.resume import ResumeState
 from importer.engine.row_queue import QueuedRow, RowQueue, RowState
 from importer.errors import one_error
-from importer.jobs.job import Job
 from importer.jobs.rate_budget import budget_for
 from importer.model import Rank
 from importer.pacing import CircuitBreaker, Limit, Pacer
@@ -48,7 +48,7 @@ class Run:
     def __init__(
         self,
         settings: ImportSettings,
-        job: Job,
+        job: JobAtWork,
         resumed: ResumeState,
         batches: Iterator[Batch],
         client: RotatingClient,
@@ -152,6 +152,19 @@ class Run:
                 "a job is missing whose requests may still take effect: waiting "
                 f"{format_duration(wait)}"
             )
+
+    def allow_until(self, until: float) -> None:
+        """Start no request from then on, in seconds of the run's clock; it may be told anew."""
+        self._pacer.allow_until(until)
+        self.control.changed.notify()
+
+    def share(self, rate: float | None, concurrency: int) -> None:
+        """Go from now on by these limits of one run, which others have their shares of.
+
+        `rate` is in requests per second; None leaves it as it is.
+        """
+        self._pacer.share(rate, concurrency)
+        self.control.changed.notify()
 
     async def work(self) -> None:
         """Read and send until everything is settled, or until the run is stopped."""

@@ -82,6 +82,11 @@ class ConcurrencyWindow:
             self._weigh(now, median(self._latencies), busy=busy)
         self._begin_turn(now)
 
+    def change_bound(self, bound: int) -> None:
+        """Let at most so many be in flight from now on, at least 1."""
+        self._bound = bound
+        self.size = min(self.size, bound)
+
     def restart(self, now: float) -> None:
         """Begin small again, as after a pause."""
         self.size = min(self._START, self._bound)

@@ -109,6 +109,7 @@ class Pacer:
         # Since requests were granted the last time.
         self._has_paused = False
         self._throttled = True
+        self._allowed_until = math.inf
 
     @property
     def is_probing(self) -> bool:
@@ -128,6 +129,8 @@ class Pacer:
 
     def wait(self, now: float) -> float:
         """Return the seconds until the next request may start; 0 is now, inf is "not known"."""
+        if now >= self._allowed_until:
+            return math.inf
         if not self._throttled:
             return 0.0
         wait = max(0.0, self._pause.until - now, self.breaker.wait(now))
@@ -222,6 +225,21 @@ class Pacer:
                 self.finder.restart(now)
                 self.window.restart(now)
             self._has_paused = False
+
+    def allow_until(self, until: float) -> None:
+        """Start nothing from then on; it may be told anew."""
+        self._allowed_until = until
+
+    def share(self, rate: float | None, concurrency: int) -> None:
+        """Go by other limits from now on: a share of what several runs may do together."""
+        self.window.change_bound(concurrency)
+        if rate is None:
+            return
+        self._throttled = True
+        if isinstance(self._rate, RateCap):
+            self._rate.change(rate)
+        elif self._rate is None:
+            self._rate = RateCap(rate)
 
     def hold_back(self, until: float) -> None:
         """Start nothing before `until`, whatever is granted meanwhile."""

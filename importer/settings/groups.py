@@ -293,6 +293,24 @@ class JobRules(Group, table="job"):
     )  # fmt: skip
 
 
+class Scale(Group, table="scale"):
+    """Many processes, for services that grant more than one of them can send."""
+
+    workers: int | None = option(
+        None, "Send from so many processes of this machine, or of the cluster (needs the extra "
+        "distributed).", between=(1, 1000), unset="one process, or all of the cluster",
+    )  # fmt: skip
+    cluster: str | None = option(
+        None, "Send from the workers of this Dask cluster: the address of its scheduler, or its "
+        "scheduler file.", unset="none", guarded=True,
+    )  # fmt: skip
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether other processes are to send."""
+        return self.workers is not None or self.cluster is not None
+
+
 class Exports(Group, table="exports"):
     """Other systems that are told of the run: of every end, also if it cannot start."""
 

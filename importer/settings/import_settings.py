@@ -27,6 +27,7 @@ from importer.settings.groups import (
     Reading,
     Retries,
     RowMapping,
+    Scale,
     Target,
     Timeouts,
 )
@@ -51,6 +52,7 @@ class ImportSettings:
     abort_rules: AbortRules = field(default_factory=AbortRules)
     ledger: LedgerUse = field(default_factory=LedgerUse)
     job: JobRules = field(default_factory=JobRules)
+    scale: Scale = field(default_factory=Scale)
     exports: Exports = field(default_factory=Exports)
     retry: Retry | None = None
 

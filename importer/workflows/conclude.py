@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from importer.common.text import counted
+from importer.engine.at_work import AtWork
 from importer.engine.clock import Clock
 from importer.engine.resume import ResumeState
-from importer.engine.run import Run
 from importer.errors import AccountingError, ImporterError, InputError
 from importer.jobs.commands import Again
 from importer.jobs.job import Job
@@ -27,7 +27,7 @@ def conclude(
     job: Job,
     sources: Sequence[RowSource],
     resumed: ResumeState,
-    run: Run,
+    run: AtWork,
     clock: Clock,
 ) -> tuple[Summary, str]:
     """Check the accounts, write what a person needs, and close the run in the journal.
@@ -72,7 +72,7 @@ def conclude(
     return summary, problem
 
 
-def _check_accounts(totals: Totals, settled_before: int, run: Run) -> None:
+def _check_accounts(totals: Totals, settled_before: int, run: AtWork) -> None:
     """Raise `AccountingError` unless every row that was read is accounted for.
 
     The journal's count, the run's own and the queue's are taken independently of each other.

@@ -124,6 +124,21 @@ def what_holds(progress: Progress) -> str:
     return limit_in_words(progress.limit, progress.service_rate, progress.latencies[0])
 
 
+def workers_at_work(progress: Progress) -> str:
+    """Return how many processes send and how fast each is, and how many were lost; or nothing."""
+    if not progress.workers:
+        return ""
+    speeds = [each.speed for each in progress.workers if not each.is_lost]
+    lost = len(progress.workers) - len(speeds)
+    text = f"{len(speeds):,} at work"
+    if speeds:
+        each = (
+            f"{min(speeds):,.0f} to {max(speeds):,.0f}" if len(speeds) > 1 else f"{speeds[0]:,.0f}"
+        )
+        text += f", {each} rows/s each"
+    return f"{text}, {lost:,} lost" if lost else text
+
+
 def average_speed(progress: Progress) -> float:
     """Return the rows done per second since the run began."""
     return progress.settled_now / progress.elapsed if progress.elapsed > 0 else 0.0

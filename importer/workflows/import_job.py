@@ -8,15 +8,14 @@ or stopped, and the journal is turned into what a person needs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
-from typing import NamedTuple
+from contextlib import AsyncExitStack, ExitStack
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 import anyio.from_thread
 import anyio.to_thread
 
 from importer.clarityq.api_key import ApiKey
-from importer.clarityq.rotating_client import RotatingClient
 from importer.common.durations import format_duration
 from importer.common.row_set import RowSet
 from importer.engine.clock import Clock
@@ -24,7 +23,6 @@ from importer.engine.control import Control
 from importer.engine.progress import Observer
 from importer.engine.reader import Input, read_rows
 from importer.engine.resume import ResumeState
-from importer.engine.run import Run
 from importer.errors import (
     InputError,
     JobHeldError,
@@ -50,7 +48,11 @@ from importer.workflows.open_inputs import (
     open_inputs_of,
     remove_needless_copies,
 )
+from importer.workflows.scale import crew_at_hand, run_opened
 from importer.workflows.status import status_served
+
+if TYPE_CHECKING:
+    from importer.distributed.crew import Crew
 
 #: Seconds between two tries to get hold of a product that another run holds.
 _LOCK_INTERVAL = 0.5
@@ -79,15 +81,19 @@ async def run_import_job(
     with one_error(), ExitStack() as stack:
         async with anyio.create_task_group() as timing:
             timing.start_soon(_end_in_time, settings.job.max_duration, control)
-            async with status_served(settings, control, clock, observers) as all_observers:
+            async with (
+                AsyncExitStack() as running,
+                status_served(settings, control, clock, observers) as all_observers,
+            ):
                 # What is wrong with local files is said before the product is held.
                 sources = [] if settings.reading.is_copied else open_inputs(settings)
                 for source in sources:
                     stack.callback(source.close)
+                crew = await running.enter_async_context(crew_at_hand(settings))
                 product = await _hold(stack, settings, control)
                 importing = _Importing(
-                    settings, key, sources, control, all_observers, again or Again.of(settings),
-                    clock,
+                    settings, key, crew, sources, control, all_observers,
+                    again or Again.of(settings), clock,
                 )  # fmt: skip
                 summary = await importing.work_on(product)
             timing.cancel_scope.cancel()
@@ -134,6 +140,7 @@ class _Importing:
         self,
         settings: ImportSettings,
         key: ApiKey,
+        crew: Crew | None,
         sources: Sequence[RowSource],
         control: Control,
         observers: Sequence[Observer],
@@ -142,6 +149,7 @@ class _Importing:
     ) -> None:
         self._settings = settings
         self._key = key
+        self._crew = crew
         self._sources = sources
         self._control = control
         self._observers = observers
@@ -215,10 +223,11 @@ class _Importing:
         for observer in self._observers:
             observer.started(job.folder, settings, resumed.totals.settled)
         batches = read_rows(begun.inputs, resumed.settled, begun.not_sent)
-        async with RotatingClient(settings, self._key, wall=clock.wall) as client:
-            run = Run(
-                settings, job, resumed, batches, client, self._control, self._observers, clock
-            )
+        opened = run_opened(
+            self._crew, settings, self._key, job, resumed, batches, self._control, self._observers,
+            clock,
+        )  # fmt: skip
+        async with opened as run:
             try:
                 if excess is not None:
                     self._control.stop(RunEnd.DATA_LIMIT, excess)

@@ -24,6 +24,7 @@ from importer.workflows.figures import (
     time_left,
     waiting_rows,
     what_holds,
+    workers_at_work,
 )
 from importer.workflows.liveness import Liveness
 
@@ -164,6 +165,7 @@ def _lines(progress: Progress, speed: float) -> list[tuple[str, str]]:
         ("time", time if left is None else f"{format_duration(left)} left, {time}"),
         ("speed", f"{speed:,.0f} rows/s now, {average_speed(progress):,.0f} rows/s on average"),
         ("requests", f"{progress.in_flight:,} of {progress.concurrency:,} in flight"),
+        ("workers", workers_at_work(progress)),
         ("limited by", what_holds(progress)),
         ("waiting", waiting_rows(progress)),
         ("deferred", f"{deferred}, {given_up_at(progress)}" if deferred else ""),

@@ -1,0 +1,201 @@
+"""Workers of a Dask cluster: started on this machine, or attached to. The only file that knows it.
+
+Workers that are started here can be reached by nobody else: all connections are encrypted, with
+certificates that live as long as the run.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import anyio
+import dask
+from distributed import Client, LocalCluster
+from distributed.security import Security
+
+from importer.distributed.crew import WorkerLostError
+from importer.distributed.worker import KEY_VARIABLE, Worker, has_key
+from importer.errors import SettingsError
+from importer.settings.groups import Scale
+
+_PACKAGE = "clarityq-importer"
+#: Seconds until a scheduler has to answer.
+_CONNECT = 10
+#: Seconds that the end of the processes may take.
+_CLOSE = 10
+#: A signal to the whole group of processes is for the command, which tells its workers.
+_PRELOAD = (
+    "import signal\n"
+    "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+    "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+)
+_OPTIONS = {
+    "distributed.comm.timeouts.connect": f"{_CONNECT}s",
+    # What was told to a worker is not kept to be looked at.
+    "distributed.admin.low-level-log-length": 0,
+    "distributed.worker.daemon": True,
+}
+
+
+class DaskCrew:
+    """A `crew.Crew` of the workers that a client sees."""
+
+    def __init__(self, client: Any, most: int | None, *, hands_key_over: bool) -> None:
+        self.most = most
+        self.hands_key_over = hands_key_over
+        self._client = client
+
+    async def addresses(self) -> Collection[str]:
+        """See `Crew`."""
+        try:
+            return list(await self._client.nthreads())
+        except Exception as error:  # noqa: BLE001 -- whatever it is, nobody can tell
+            raise WorkerLostError(f"the scheduler does not answer ({_words(error)})") from None
+
+    async def engage(self, address: str) -> DaskWire:
+        """See `Crew`."""
+        try:
+            future = self._client.submit(
+                Worker, actor=True, pure=False, workers=[address], allow_other_workers=False
+            )
+            try:
+                return DaskWire(future, await future)
+            except BaseException:
+                future.release()
+                raise
+        except Exception as error:  # noqa: BLE001 -- whatever it is, that worker cannot be used
+            raise WorkerLostError(_words(error)) from None
+
+
+class DaskWire:
+    """A `crew.Wire` to an actor."""
+
+    def __init__(self, future: Any, actor: Any) -> None:
+        self._future = future
+        self._actor = actor
+
+    async def begin(self, assignment: bytes, key: bytes | None) -> None:
+        """See `Wire`."""
+        try:
+            await self._actor.begin(assignment, key)
+        except Exception as error:  # noqa: BLE001 -- as above
+            raise WorkerLostError(_words(error)) from None
+
+    async def exchange(self, grant: bytes) -> bytes:
+        """See `Wire`."""
+        try:
+            return bytes(await self._actor.exchange(grant))
+        except Exception as error:  # noqa: BLE001 -- as above
+            raise WorkerLostError(_words(error)) from None
+
+    def close(self) -> None:
+        """See `Wire`."""
+        self._future.release()
+
+
+@asynccontextmanager
+async def dask_crew(scale: Scale) -> AsyncIterator[DaskCrew]:
+    """Start the workers that are wanted, or attach to those of a cluster.
+
+    Raises `SettingsError`.
+    """
+    # What goes wrong is told by the run; Dask's own logging holds addresses and tracebacks.
+    for name in ("distributed", "tornado", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    stack = AsyncExitStack()
+    try:
+        with dask.config.set(_OPTIONS):
+            if scale.cluster is None:
+                crew = await _started(stack, scale.workers or 1)
+            else:
+                crew = await _attached(stack, scale.cluster, scale.workers)
+            yield crew
+    finally:
+        # However the processes end, the job is done: it changes nothing.
+        with anyio.move_on_after(_CLOSE, shield=True), suppress(Exception):
+            await stack.aclose()
+
+
+async def _started(stack: AsyncExitStack, workers: int) -> DaskCrew:
+    try:
+        return await _local(stack, workers)
+    except Exception as error:  # noqa: BLE001 -- said in words, whatever it is
+        raise SettingsError(
+            f"--workers {workers}: they could not be started ({_words(error)})"
+        ) from None
+
+
+async def _local(stack: AsyncExitStack, workers: int) -> DaskCrew:
+    cluster = await stack.enter_async_context(
+        LocalCluster(
+            n_workers=workers, threads_per_worker=1, processes=True, asynchronous=True,
+            host="127.0.0.1", dashboard_address="127.0.0.1:0", memory_limit=None,
+            silence_logs=logging.CRITICAL, preload=_PRELOAD, security=Security.temporary(),
+        )
+    )  # fmt: skip
+    client = await stack.enter_async_context(Client(cluster, asynchronous=True))
+    return DaskCrew(client, workers, hands_key_over=True)
+
+
+async def _attached(stack: AsyncExitStack, cluster: str, workers: int | None) -> DaskCrew:
+    where: dict[str, Any] = {"address": cluster}
+    if "://" not in cluster:
+        if not await anyio.Path(cluster).is_file():
+            raise SettingsError(
+                f"--cluster {cluster}: there is no such scheduler file, and an address begins with "
+                "tls:// or tcp://"
+            )
+        where = {"scheduler_file": cluster}
+    try:
+        client = Client(**where, asynchronous=True, timeout=_CONNECT)
+        await stack.enter_async_context(client)
+    except Exception as error:  # noqa: BLE001 -- said in words, whatever it is
+        raise SettingsError(
+            f"--cluster {cluster}: no scheduler answers there ({_words(error)})"
+        ) from None
+    await _check_versions(client, cluster)
+    is_private = _address_of(client).startswith("tls://")
+    if not is_private and not all((await client.run(has_key)).values()):
+        raise SettingsError(
+            f"--cluster {cluster}: the way there is not encrypted, so the API key is not sent: set "
+            f"{KEY_VARIABLE} for each worker, or use tls://"
+        )
+    return DaskCrew(client, workers, hands_key_over=is_private)
+
+
+async def _check_versions(client: Any, cluster: str) -> None:
+    """Raise `SettingsError` unless the same importer is everywhere.
+
+    Nothing of the importer is sent before: a worker without it would end itself.
+    """
+    mine = version(_PACKAGE)
+    there = dict(await client.run(version, _PACKAGE, on_error="return"))
+    if not there:
+        raise SettingsError(f"--cluster {cluster}: the cluster has no workers")
+    try:
+        there["the scheduler"] = await client.run_on_scheduler(version, _PACKAGE)
+    except PackageNotFoundError as error:
+        there["the scheduler"] = error
+    for where, found in there.items():
+        if found != mine:
+            missing = isinstance(found, PackageNotFoundError)
+            what = f"no {_PACKAGE}" if missing else f"{_PACKAGE} {found}"
+            raise SettingsError(
+                f"--cluster {cluster}: {where} has {what}, and this is {mine}: install the same "
+                "version everywhere"
+            )
+
+
+def _address_of(client: Any) -> str:
+    return str(client.scheduler.address)
+
+
+def _words(error: BaseException) -> str:
+    """Return what an error says, of a group the first."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error).partition("\n")[0] or type(error).__name__

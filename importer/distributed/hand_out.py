@@ -1,0 +1,91 @@
+"""How rows go from the queue to workers, and what becomes of them after. Awaits nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from importer.distributed.seat import Seat
+from importer.distributed.wire import HandedRow
+from importer.engine.clock import Clock
+from importer.engine.control import Control
+from importer.engine.journal_writer import JournalWriter
+from importer.engine.resume import lasting, restored
+from importer.engine.row_queue import QueuedRow, RowQueue
+from importer.jobs.records import Entry
+from importer.model import Outcome, OutcomeKind, RunEnd
+from importer.settings import ImportSettings
+
+
+class HandOut:
+    """Moves rows. A row is in flight to the `queue` as long as a worker has it."""
+
+    def __init__(
+        self, settings: ImportSettings, queue: RowQueue, writer: JournalWriter, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._queue = queue
+        self._writer = writer
+        self._clock = clock
+
+    def hand_out(self, seat: Seat, most: int, now: float) -> None:
+        """Let a worker have up to so many rows that can be sent now."""
+        rows: list[tuple[QueuedRow, HandedRow]] = []
+        while len(rows) < most and (row := self._queue.next_ready(now)) is not None:
+            deferral = None if row.deferred_since is None else lasting(row, self._clock)
+            rows.append((row, HandedRow(row.feedback, row.ask_status, deferral)))
+        seat.hand(rows)
+
+    def take_in(self, seat: Seat, entry: Entry, control: Control) -> None:
+        """Record what a worker has found out of its rows; stop the run at `--max-failures`."""
+        for deferral in entry.deferrals:
+            if deferral.seq in seat.rows:
+                seat.deferrals[deferral.seq] = deferral
+        entry.outcomes = [
+            outcome for outcome in entry.outcomes if self._settle(seat, outcome, entry)
+        ]
+        self._writer.take_in(entry)
+        limit = self._settings.abort_rules.max_failures
+        failed = [each for each in entry.outcomes if each.kind is OutcomeKind.FAILED]
+        if limit is not None and failed and limit.reached(self._writer.counts):
+            number = self._writer.counts[OutcomeKind.FAILED]
+            control.stop(
+                RunEnd.MAX_FAILURES,
+                f"{number:,} rows failed, which is the limit; the latest: {failed[-1].detail}",
+            )
+
+    def _settle(self, seat: Seat, outcome: Outcome, entry: Entry) -> bool:
+        row = seat.settle(outcome.seq)
+        if row is None:
+            return False  # others have it by now
+        self._queue.done(row)
+        if row.open:
+            # A lost worker's request may still take effect.
+            conversation = row.feedback.conversation_id
+            if (outcome.seq, conversation) not in entry.opened:
+                entry.opened.append((outcome.seq, conversation))
+            if outcome.kind is not OutcomeKind.SUCCEEDED:
+                entry.bodies.pop(outcome.seq, None)
+        return True
+
+    def return_all(self, seat: Seat, in_doubt: Collection[int]) -> None:
+        """The work of a worker has ended; of what it leaves, these rows may have taken effect."""
+        for seq, row in seat.rows.items():
+            if seq in in_doubt:
+                self._queue.answered(row, not row.attempts, sent=True, definite=True)
+            self._return(seat, row)
+        seat.rows.clear()
+
+    def return_lost(self, seat: Seat) -> None:
+        """A worker is lost: each of its rows may have been sent, and may still take effect."""
+        for row in seat.rows.values():
+            self._queue.answered(row, not row.attempts, sent=True, definite=False)
+            self._return(seat, row)
+        seat.rows.clear()
+
+    def _return(self, seat: Seat, row: QueuedRow) -> None:
+        deferral = seat.deferrals.pop(row.feedback.seq, None)
+        if deferral is None:
+            self._queue.return_unsent(row)
+        else:
+            longest = self._settings.deferral.max
+            self._queue.put_back(row, restored(deferral, self._clock, longest))

@@ -1,0 +1,113 @@
+"""Tells the observers how a run stands that many processes work on. Awaits nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from importer.common.durations import format_duration
+from importer.distributed.merging import Moments, Whole, added, merged
+from importer.distributed.seat import Seat, SeatState
+from importer.engine.clock import Clock
+from importer.engine.journal_writer import JournalWriter
+from importer.engine.progress import Observer, Progress, WorkerFigures
+from importer.engine.row_queue import RowQueue
+from importer.engine.statistics import Statistics
+from importer.jobs.records import Totals
+from importer.pacing import Limit
+
+#: Seconds between two pictures.
+_INTERVAL = 0.2
+
+
+class Overview:
+    """The counterpart of `engine.progress.ProgressReporter`."""
+
+    def __init__(
+        self,
+        before: Totals,
+        queue: RowQueue,
+        writer: JournalWriter,
+        statistics: Statistics,
+        observers: Sequence[Observer],
+        clock: Clock,
+    ) -> None:
+        self._before = before
+        self._queue = queue
+        self._writer = writer
+        self._statistics = statistics
+        self._observers = observers
+        self._clock = clock
+        self._started = self._reported = clock.monotonic()
+        self._limits: Counter[Limit] = Counter()
+        self._past: list[Progress] = []
+        self._present: list[Progress] = []
+        self._moments = Moments()
+        self.service_rate: float | None = None
+
+    @property
+    def limit(self) -> Limit:
+        """Return what kept the run from being faster, most of its time."""
+        return max(self._limits, key=lambda limit: self._limits[limit], default=Limit.NOTHING)
+
+    @property
+    def latencies(self) -> Sequence[int]:
+        """Return how many answers fell into each of `common.histogram.BUCKETS`."""
+        return added(each.buckets for each in (*self._past, *self._present))
+
+    def notice(self, message: str) -> None:
+        """Tell the observers what has happened."""
+        for observer in self._observers:
+            observer.noticed(message)
+
+    def left(self, seat: Seat) -> None:
+        """A worker works no more: what it has measured stays."""
+        if seat.progress is not None:
+            self._past.append(seat.progress)
+
+    def report(
+        self, seats: Sequence[Seat], *, all_read: bool, waits_until: float, last: bool = False
+    ) -> None:
+        """Tell the observers how the run stands, if it is time, and record the moment."""
+        now = self._clock.monotonic()
+        if now - self._reported < _INTERVAL and not last:
+            return
+        self._reported = now
+        present = [seat for seat in seats if seat.is_at_work]
+        self._present = [seat.progress for seat in present if seat.progress is not None]
+        progress = merged(self._whole(seats, now, all_read, waits_until), self._present, self._past)
+        self._limits[progress.limit] += 1
+        self.service_rate = progress.service_rate
+        moment = self._moments.next(progress, self._clock.wall(), last=last)
+        if moment is not None:
+            self._writer.passed(moment)
+        for observer in self._observers:
+            observer.progressed(progress)
+
+    def _whole(
+        self, seats: Sequence[Seat], now: float, all_read: bool, waits_until: float
+    ) -> Whole:
+        held_by = ""
+        if waits_until > now:
+            held_by = f"paused for {format_duration(waits_until - now)}"
+        elif not any(seat.is_at_work for seat in seats):
+            held_by = "no worker is there"
+        due = self._queue.next_due()
+        return Whole(
+            rows=self._before.rows,
+            before=self._before.outcomes,
+            counts=self._writer.counts,
+            queue=self._queue.statistics(),
+            next_due=None if due is None else max(0.0, due - now),
+            outstanding=len(self._queue),
+            deferred=sum(len(seat.deferrals) for seat in seats),
+            all_read=all_read,
+            elapsed=now - self._started,
+            problems=self._statistics.problems,
+            held_by=held_by,
+            workers=[
+                WorkerFigures(seat.name, seat.speed, len(seat.rows), seat.state is SeatState.LOST)
+                for seat in seats
+                if seat.state is not SeatState.ENDED
+            ],
+        )

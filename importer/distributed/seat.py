@@ -1,0 +1,143 @@
+"""What the coordinator knows of one worker. Sans-I/O; times are seconds of its own clock."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from enum import Enum, auto
+
+from importer.distributed.wire import Grant, HandedRow, Reply
+from importer.engine.progress import Progress
+from importer.engine.row_queue import QueuedRow
+from importer.jobs.records import Entry
+from importer.jobs.worker_mark import LEASE
+from importer.model import Deferral, RunEnd
+
+#: Without a reply for so many seconds it is lost.
+LOST_AFTER = 2 * LEASE
+#: Seconds over which its speed is averaged.
+_MEMORY = 2.0
+
+
+class SeatState(Enum):
+    """Where the work of a worker stands."""
+
+    AT_WORK = auto()
+    ENDED = auto()
+    #: Nobody knows what it is doing.
+    LOST = auto()
+
+
+class Seat:
+    """One worker: the rows that it has been handed, and how far it is known to be."""
+
+    def __init__(self, name: str, now: float) -> None:
+        self.name = name
+        #: The rows that it has and that are not done.
+        self.rows: dict[int, QueuedRow] = {}
+        #: Those of them that are deferred.
+        self.deferrals: dict[int, Deferral] = {}
+        #: When it replied the latest time.
+        self.heard = now
+        self.progress: Progress | None = None
+        #: Rows that it has done in a second, lately, and in all.
+        self.speed = 0.0
+        self.settled = 0
+        self.state = SeatState.AT_WORK
+        self._since, self._settled_since = now, 0
+        self._number = 0
+        #: When it replied, in seconds of its clock; None before.
+        self._clock: float | None = None
+        self._batch = 0
+        self._batches: list[tuple[int, list[HandedRow]]] = []
+        #: The number of its latest entry that was taken in, and that is recorded.
+        self._taken = 0
+        self._to_record = 0
+        self._recorded = 0
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it can be handed rows."""
+        return self.state is SeatState.AT_WORK
+
+    @property
+    def next_number(self) -> int:
+        """The number of its next grant."""
+        return self._number + 1
+
+    def on_hand(self) -> int:
+        """Return how many rows it has that wait for nothing."""
+        waiting = len(self.deferrals)
+        if self.progress is not None:
+            waiting += self.progress.retrying
+        return len(self.rows) - waiting
+
+    def hand(self, rows: Iterable[tuple[QueuedRow, HandedRow]]) -> None:
+        """Give it rows with the next grants, until it has acknowledged them."""
+        batch = []
+        for row, handed in rows:
+            self.rows[row.feedback.seq] = row
+            if handed.deferral is not None:
+                self.deferrals[row.feedback.seq] = handed.deferral
+            batch.append(handed)
+        if batch:
+            self._batch += 1
+            self._batches.append((self._batch, batch))
+
+    def grant(
+        self,
+        rate: float | None,
+        concurrency: int,
+        *,
+        may_send: bool = True,
+        closed: bool = False,
+        end: RunEnd | None = None,
+        message: str = "",
+        cancelled: bool = False,
+    ) -> Grant:
+        """Return what it is told next. Without `may_send` it starts no request."""
+        self._number += 1
+        until = -math.inf
+        if self._clock is not None and may_send:
+            # It was read before its reply was heard: its right ends `LEASE` after that at most.
+            until = self._clock + LEASE
+        return Grant(
+            self._number, self._recorded, until, rate, concurrency, list(self._batches), closed,
+            end, message, cancelled,
+        )  # fmt: skip
+
+    def replied(self, reply: Reply, now: float) -> Entry | None:
+        """Take in a reply; return an entry that was not there before."""
+        self.heard = max(self.heard, now)
+        self._clock = reply.now if self._clock is None else max(self._clock, reply.now)
+        self._batches = [batch for batch in self._batches if batch[0] > reply.taken]
+        if reply.progress is not None:
+            self.progress = reply.progress
+        if reply.entry is None or reply.entry_number <= self._taken:
+            return None
+        self._taken = reply.entry_number
+        return reply.entry
+
+    def settle(self, seq: int) -> QueuedRow | None:
+        """Return the row that is done, which it has no more; None if it is not its own."""
+        self.deferrals.pop(seq, None)
+        row = self.rows.pop(seq, None)
+        self.settled += row is not None
+        return row
+
+    def measure(self, now: float) -> None:
+        """Note its speed."""
+        seconds = now - self._since
+        if seconds >= _MEMORY:
+            self.speed = (self.settled - self._settled_since) / seconds
+            self._since, self._settled_since = now, self.settled
+        elif seconds > 0:  # it may have become faster
+            self.speed = max(self.speed, (self.settled - self._settled_since) / max(seconds, 0.5))
+
+    def recording(self) -> None:
+        """What was taken in so far is about to be written."""
+        self._to_record = self._taken
+
+    def recorded(self) -> None:
+        """And is written now."""
+        self._recorded = self._to_record

@@ -1,0 +1,216 @@
+"""One job on many workers, on threads of this process: what ends up where, whatever goes wrong."""
+
+import random
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from importer.api import run_import
+from importer.engine.control import Control
+from importer.engine.progress import Observer, Progress
+from importer.errors import ExitCode, SettingsError
+from importer.model import OutcomeKind, RunEnd
+from importer.reporting.summary import Summary
+from importer.sandbox.faults import Faults
+from importer.sandbox.server import Sandbox
+from importer.settings import FailureLimit, ImportSettings
+from importer.workflows import import_job
+from tests.support.crews import ThreadCrew, Trouble
+from tests.support.data import conversation, write_csv
+from tests.support.server import serve
+
+pytestmark = pytest.mark.anyio
+Make = Callable[..., ImportSettings]
+Expected = dict[str, tuple[str | None, str | None]]
+
+ROUGH = Faults(
+    not_completed=0.1, completes_after=0.3, too_many=0.02, server_error=0.03, reset_before=0.02,
+    reset_after=0.02, seed=3,
+)  # fmt: skip
+ALL_AT_ONCE = Trouble(lost=0.1, doubled=0.1, late=0.1, killed=0.02)
+
+
+@pytest.fixture(autouse=True)
+def _short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("coordinator", "seat"):
+        monkeypatch.setattr(f"importer.distributed.{module}.LEASE", 1.0)
+
+
+@pytest.fixture
+def with_crew(monkeypatch: pytest.MonkeyPatch) -> Callable[[ThreadCrew], ThreadCrew]:
+    """Return what lets all runs of the test have that crew."""
+
+    def use(crew: ThreadCrew) -> ThreadCrew:
+        @asynccontextmanager
+        async def at_hand(settings: object) -> Any:  # noqa: ARG001 -- as the real one
+            yield crew
+
+        monkeypatch.setattr(import_job, "crew_at_hand", at_hand)
+        return crew
+
+    return use
+
+
+def stored(sandbox: Sandbox) -> Expected:
+    return {c: (f.rating, f.comment) for c, f in sandbox.feedback.items()}
+
+
+def some_rows(path: Path, number: int) -> tuple[Path, Expected]:
+    """Write rows of which a conversation may have several and some are wrong."""
+    dice = random.Random(number)
+    rows: list[tuple[str, str, str]] = []
+    expected: Expected = {}
+    for row in range(number):
+        who = conversation(dice.randrange(number))
+        rating = dice.choice(["POSITIVE", "NEGATIVE", "meh"])
+        rows.append((who, rating, f"comment {row}"))
+        if rating != "meh":
+            expected[who] = (rating, f"comment {row}")
+    return write_csv(path, rows), expected
+
+
+def is_complete(summary: Summary, sandbox: Sandbox, expected: Expected) -> None:
+    assert summary.end is RunEnd.FINISHED
+    assert sum(summary.outcomes.values()) == summary.rows
+    assert summary.outcomes[OutcomeKind.SUCCEEDED] == len(expected)
+    assert stored(sandbox) == expected
+
+
+@pytest.mark.parametrize("sandbox", [ROUGH], indirect=True)
+@pytest.mark.parametrize("seed", range(3))
+async def test_lost_doubled_and_late_exchanges_and_lost_workers_change_nothing(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, with_crew: Any, seed: int
+) -> None:
+    crew = with_crew(ThreadCrew(3, ALL_AT_ONCE, seed=seed))
+    path, expected = some_rows(tmp_path / "in.csv", 400)
+
+    summary = await run_import(settings_for(path, base_url=sandbox.url), api_key="any")
+
+    is_complete(summary, sandbox, expected)
+    assert len(crew.engaged) >= 3
+
+
+async def test_rows_of_a_lost_worker_go_to_the_others(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, with_crew: Any
+) -> None:
+    crew = with_crew(ThreadCrew(2))
+    path, expected = some_rows(tmp_path / "in.csv", 500)
+
+    class Killer(Observer):
+        def progressed(self, progress: Progress) -> None:
+            if len(progress.workers) == 2 and progress.settled_now > 200:
+                crew.there[:] = crew.there[-1:]
+
+    summary = await run_import(
+        settings_for(path, base_url=sandbox.url, rate=400.0), api_key="any", observers=[Killer()]
+    )
+
+    is_complete(summary, sandbox, expected)
+
+
+async def test_a_stopped_run_is_resumed_with_another_number_of_workers(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, with_crew: Any
+) -> None:
+    with_crew(ThreadCrew(3))
+    path, expected = some_rows(tmp_path / "in.csv", 500)
+    settings = settings_for(path, base_url=sandbox.url, rate=300.0)
+    control = Control()
+
+    class Stopper(Observer):
+        def progressed(self, progress: Progress) -> None:
+            if progress.outcomes[OutcomeKind.SUCCEEDED] > 50:
+                control.stop(RunEnd.SIGTERM)
+
+    stopped = await run_import(settings, api_key="any", control=control, observers=[Stopper()])
+    assert stopped.end is RunEnd.SIGTERM
+    assert stopped.outcomes[OutcomeKind.PENDING]
+
+    with_crew(ThreadCrew(1))
+    is_complete(await run_import(settings, api_key="any"), sandbox, expected)
+
+
+async def test_one_worker_with_a_wrong_key_stops_all(
+    settings_for: Make, tmp_path: Path, with_crew: Any
+) -> None:
+    with_crew(ThreadCrew(3, keys={"worker-1": b"wrong"}))
+    path, _ = some_rows(tmp_path / "in.csv", 500)
+    async with Sandbox(Faults(), key="right") as sandbox:
+        summary = await run_import(
+            settings_for(path, base_url=sandbox.url, rate=200.0), api_key="right"
+        )
+
+    assert summary.end is RunEnd.KEY_REFUSED
+    assert summary.exit_code is ExitCode.ABORTED
+
+
+async def test_a_canary_that_fails_at_one_worker_keeps_all_others_back(
+    settings_for: Make, tmp_path: Path, with_crew: Any
+) -> None:
+    asked = 0
+
+    async def know_nobody(_: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        return web.json_response({"detail": "Conversation not found"}, status=404)
+
+    crew = with_crew(ThreadCrew(3))
+    path, _ = some_rows(tmp_path / "in.csv", 100)
+    async with serve(know_nobody) as url:
+        summary = await run_import(settings_for(path, base_url=url, canary=5), api_key="any")
+
+    assert summary.end is RunEnd.CANARY
+    assert len(crew.engaged) == 1
+    assert asked == 5
+
+
+@pytest.mark.parametrize("sandbox", [Faults(in_error=1.0)], indirect=True)
+async def test_failures_of_all_workers_count_together(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, with_crew: Any
+) -> None:
+    with_crew(ThreadCrew(2))
+    path, _ = some_rows(tmp_path / "in.csv", 300)
+    settings = settings_for(
+        path, base_url=sandbox.url, canary=0, rate=200.0, max_failures=FailureLimit(count=20)
+    )
+
+    summary = await run_import(settings, api_key="any")
+
+    assert summary.end is RunEnd.MAX_FAILURES
+
+
+async def test_without_workers_the_run_ends_and_the_job_can_be_resumed(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, with_crew: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("importer.distributed.coordinator.ALONE", 0.5)
+    with_crew(ThreadCrew(0))
+    path, expected = some_rows(tmp_path / "in.csv", 50)
+    settings = settings_for(path, base_url=sandbox.url)
+
+    alone = await run_import(settings, api_key="any")
+    assert alone.end is RunEnd.NO_WORKERS
+    assert alone.exit_code is ExitCode.ABORTED
+
+    with_crew(ThreadCrew(2))
+    is_complete(await run_import(settings, api_key="any"), sandbox, expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"workers": 9}, "--concurrency"),
+        ({"workers": 2, "rate": 5.0, "rate_group": "x"}, "--rate-group"),
+        ({"cluster": "tls://10.0.0.1:8786", "sandbox": True}, "--sandbox"),
+        ({"cluster": "tls://10.0.0.1:8786", "base_url": "http://localhost:1"}, "--base-url"),
+    ],
+)
+async def test_settings_that_cannot_go_together_are_refused(
+    settings_for: Make, tmp_path: Path, options: dict[str, Any], why: str
+) -> None:
+    path, _ = some_rows(tmp_path / "in.csv", 5)
+    with pytest.raises(SettingsError, match=why):
+        await run_import(settings_for(path, **options), api_key="any")
