@@ -38,8 +38,9 @@ def print_summary(summary: Summary) -> None:
     console.print()
     seconds = format_duration(max(0.0, summary.ended_at - summary.started_at))
     puts = counted(summary.puts, "PUT")
-    if summary.outcomes[OutcomeKind.PENDING]:
-        puts += " for the rows that are done"
+    if summary.outcomes[OutcomeKind.PENDING] or summary.runs > 1:
+        seconds += " for this run"
+        puts += " for all rows that are done"
     console.print(f"{summary.verdict} ({seconds}, {puts})", soft_wrap=True)
     if summary.what_limited and summary.ended_at - summary.started_at > _LONG_ENOUGH:
         console.print(f"What limited the speed: {summary.what_limited}.", soft_wrap=True)

@@ -34,7 +34,6 @@ _PRELOAD = (
     "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
 )
 _OPTIONS = {
-    "distributed.comm.timeouts.connect": f"{_CONNECT}s",
     # What was told to a worker is not kept to be looked at.
     "distributed.admin.low-level-log-length": 0,
     "distributed.worker.daemon": True,

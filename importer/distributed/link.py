@@ -116,7 +116,7 @@ class Link(Observer):
 
         Raises `JournalError` if it is gone.
         """
-        entry.moment = None  # those of the run are the coordinator's
+        entry.moments.clear()  # those of the run are the coordinator's
         if not (entry.outcomes or entry.deferrals or entry.attempts):
             return
         with self._changed:

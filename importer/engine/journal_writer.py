@@ -104,7 +104,7 @@ class JournalWriter:
 
     def passed(self, moment: Moment) -> None:
         """Record how the run goes."""
-        self._entry.moment = moment
+        self._entry.moments.append(moment)
 
     @property
     def has_room(self) -> bool:
@@ -147,7 +147,7 @@ class JournalWriter:
 
     async def _write(self) -> None:
         entry = self._entry
-        if entry.outcomes or entry.deferrals or entry.attempts or entry.moment:
+        if entry.outcomes or entry.deferrals or entry.attempts or entry.moments:
             self._entry = Entry()
             entry.at = self._wall()
             await anyio.to_thread.run_sync(self._journal.write, entry)

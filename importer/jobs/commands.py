@@ -11,6 +11,7 @@ from importer.common.text import shell_word
 from importer.errors import UnfinishedJobError
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import JobRecord
+from importer.model import RunEnd
 from importer.settings import SETTINGS_GROUPS, ImportSettings
 from importer.settings.derive import arguments
 from importer.settings.places import Place
@@ -20,6 +21,7 @@ ONCE = ("restart", "replace", "accept_change")
 #: Options that concern the inputs and not the left-over files made of them.
 NOT_OF_LEFT_OVERS = (
     *ONCE, "as_new", "limit", "format", "skip_lines", "sheet", "sql", "in_order", "inputs",
+    "max_rejected", "max_changes",
 )  # fmt: skip
 
 
@@ -117,14 +119,14 @@ def how_to_resume(folder: Path) -> str:
     """Return the command that resumes the job in `folder`. Raises `JournalError`."""
     with JournalReader(folder) as journal:
         runs = journal.runs()
-        return resume_command(
-            runs[-1].settings if runs else json.loads(journal.facts()["settings"])
-        )
+        settings = runs[-1].settings if runs else json.loads(journal.facts()["settings"])
+        return resume_command(settings, runs[-1].run.end if runs else None)
 
 
-def resume_command(record: Mapping[str, object]) -> str:
-    """Return the command that resumes the job whose latest run had these settings."""
-    return _command(record, without=ONCE)
+def resume_command(record: Mapping[str, object], end: RunEnd | None = None) -> str:
+    """Return the command that resumes the job whose latest run had these settings, and this end."""
+    done = ("limit",) if end is RunEnd.LIMIT else ()
+    return _command(record, without=(*ONCE, *done))
 
 
 def replacing_command(settings: ImportSettings) -> str:

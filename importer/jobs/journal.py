@@ -169,11 +169,10 @@ class Journal(JournalFile):
                 sqlite_file.insert("deferral", Deferral._fields, replace=True), entry.deferrals
             )
             db.executemany(sqlite_file.insert("attempt", Attempt._fields), entry.attempts)
-            if (moment := entry.moment) is not None:
-                db.execute(
-                    sqlite_file.insert("moment", Moment._fields, replace=True),
-                    moment_line(moment),
-                )
+            db.executemany(
+                sqlite_file.insert("moment", Moment._fields, replace=True),
+                map(moment_line, entry.moments),
+            )
             db.executemany(
                 _KEPT,
                 [(f.seq, key_of(f.conversation_id), f.rating, f.comment) for f in entry.left_over],

@@ -163,7 +163,7 @@ class Entry:
     outcomes: list[Outcome] = field(default_factory=list)
     deferrals: list[Deferral] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
-    moment: Moment | None = None
+    moments: list[Moment] = field(default_factory=list)
     #: By seq, what the service holds after these outcomes (`feedback/body.py`); None: not known.
     bodies: dict[int, int | None] = field(default_factory=dict)
     #: The rows of which a request had no definite answer, by seq, with their conversations.

@@ -51,10 +51,13 @@ _LATER = """
     UPDATE target SET later = 1
     WHERE key IN (SELECT conversation FROM journal.outcome WHERE {which})
 """
+#: A row that was unchanged holds no body: it is that of the row before it.
 _BEFORE = f"""
-    UPDATE target SET before = row.rank, body = row.body
+    UPDATE target SET before = row.rank, body = iif(row.is_unchanged, target.body, row.body)
     FROM (
-        SELECT conversation, body, coalesce(rank, :own) AS rank FROM {_OUTCOMES} WHERE {IS_SET}
+        SELECT conversation, body, coalesce(rank, :own) AS rank,
+            kind = {KIND_IDS[OutcomeKind.UNCHANGED]} AS is_unchanged
+        FROM {_OUTCOMES} WHERE {IS_SET}
     ) AS row
     WHERE row.conversation = target.key AND row.rank < target.rank AND row.rank >= target.before
 """

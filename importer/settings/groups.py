@@ -269,7 +269,9 @@ class JobRules(Group, table="job"):
     label: Annotated[str, LABEL] | None = option(
         None, "Who imports this, or why: shown wherever the job is.", unset="none"
     )
-    restart: bool = option(False, "Start over, and give up the unfinished job of this command.")
+    restart: bool = option(
+        False, "Start over, send all rows, and give up the unfinished job of this command."
+    )
     replace: bool = option(
         False, "Give up the unfinished job of the product for good, and begin this one."
     )

@@ -147,16 +147,17 @@ def average_speed(progress: Progress) -> float:
 def time_left(progress: Progress, speed: float) -> float | None:
     """Return the seconds until all rows are done at `speed` (rows per second); None if unknown.
 
-    Deferred rows are not done before the first of them is checked; when only they are left, how
-    long their conversations take is not known.
+    Rows that wait are not done before the first of them is due. How long conversations take that
+    are not completed is not known: when most of what is left waits for them, neither is the end.
     """
     unknown = progress.held_by and not progress.paused_for
     if progress.elapsed < 2 or speed <= 0 or progress.share >= 1 or unknown:
         return None
     to_send = progress.outcomes[OutcomeKind.PENDING] - progress.deferred
-    if to_send <= 0:
+    if to_send < progress.deferred or not to_send:
         return None
-    return max(progress.paused_for + to_send / speed, progress.next_check or 0.0)
+    due = progress.next_due if progress.held or progress.deferred else None
+    return max(progress.paused_for + to_send / speed, due or 0.0)
 
 
 def _time_of_day(seconds: float, *, seconds_too: bool = False) -> str:

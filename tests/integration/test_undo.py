@@ -66,6 +66,20 @@ async def two_nights(night: Night) -> Summary:
     return found
 
 
+@pytest.mark.parametrize("keeps", [False, True])
+async def test_what_a_night_found_unchanged_is_restored_as_well(
+    night: Night, service: WatchedSandbox, keeps: bool
+) -> None:
+    rows = [(ALL[0], "POSITIVE", ""), (ALL[1], "NEGATIVE", "said")]
+    for name in ("monday", "tuesday"):
+        await night(name, rows, skip_unchanged=True, keep_bodies=keeps)
+    wednesday = await night("wednesday", [(each, "CLEAR", "wrong") for each in ALL[:2]])
+    done = await typed("undo", wednesday.folder, "--yes", *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert service.stored()[ALL[0]] == ("POSITIVE", None)
+    assert service.stored()[ALL[1]] == (("NEGATIVE", "said") if keeps else (None, "wrong"))
+
+
 async def test_without_yes_the_table_is_shown_and_nothing_is_sent(
     night: Night, service: WatchedSandbox
 ) -> None:

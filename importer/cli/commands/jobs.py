@@ -95,7 +95,7 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
     if in_doubt := len({doubt.seq for doubt in doubts if doubt.in_doubt}):
         tell("in doubt", f"at most {counted(in_doubt, 'row')} may have been sent; nobody knows")
     if found.record.state is JobState.UNFINISHED and runs and not found.running:
-        tell("resume", resume_command(runs[-1].settings))
+        tell("resume", resume_command(runs[-1].settings, runs[-1].run.end))
 
 
 @jobs.command(epilog=examples("jobs abandon ratings-2026"))

@@ -90,8 +90,8 @@ def undo(
 
     What a conversation held before is sent again if it is known: ratings without a comment are, and
     what was sent by jobs with --keep-bodies or --carry-over. The undo is a job of its own: the same
-    command resumes it. JOB is one folder; for the beginning of a name it is the latest that begins
-    so.
+    command resumes it. JOB is one folder; for the beginning of a name, which only jobs of one
+    command may have, it is the latest of them.
     """
     with failure_told(given(options)):
         folder = find_job(jobs_folder(jobs_dir), job)

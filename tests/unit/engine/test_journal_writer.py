@@ -19,9 +19,10 @@ from importer.errors import JournalError
 from importer.feedback.body import BodyCoder
 from importer.jobs.journal import Journal
 from importer.jobs.journal_create import create_journal
+from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import unsigned
 from importer.jobs.records import Entry, InputFile, NewJob
-from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Reason
+from importer.model import Feedback, Meaning, Moment, Outcome, OutcomeKind, Reason
 from tests.support.data import conversation
 
 pytestmark = pytest.mark.anyio
@@ -92,6 +93,16 @@ async def test_a_write_keeps_all_that_was_noted(journal: GatedJournal) -> None:
     assert told.times == 1
     assert [kept.settled_at for kept in journal.outcomes()] == [42.0] * 3
     assert writer.counts == {OutcomeKind.SUCCEEDED: 2, OutcomeKind.REJECTED: 1}
+
+
+async def test_two_moments_that_pass_before_a_write_are_both_kept(journal: GatedJournal) -> None:
+    writer = writer_of(journal, Told())
+    moments = [Moment(at, 1.0, 5, 0, 64, 0, None, None, "", {200: 5}) for at in (1.0, 1.1)]
+    for moment in moments:
+        writer.passed(moment)
+    await writer.write()
+    with JournalReader(journal.folder) as reader:
+        assert reader.moments() == moments
 
 
 async def test_a_write_that_is_cancelled_still_lasts_also_while_it_waits_for_another(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from importer.jobs.commands import replacing_command, resume_command
+from importer.model import RunEnd
 from importer.settings import ImportSettings
 from tests.support.data import PRODUCT
 
@@ -33,6 +34,12 @@ def test_the_command_of_a_rehearsal_names_no_mock_server_and_a_preset_by_its_nam
     words = shlex.split(resume_command(rehearsed.as_record()))
     assert "--base-url" not in words
     assert words[words.index("--ratings") :] == ["--ratings", "stars", "--ratings", "3=CLEAR"]
+
+
+def test_what_was_stopped_by_its_limit_is_resumed_without_it() -> None:
+    begun = settings(limit=9).as_record()
+    assert "--limit" not in options(resume_command(begun, RunEnd.LIMIT))
+    assert "--limit" in options(resume_command(begun, RunEnd.SIGINT))
 
 
 def test_replacing_keeps_all_that_was_typed() -> None:
