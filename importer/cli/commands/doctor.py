@@ -15,6 +15,7 @@ from importer.cli.config_file import CONFIG, files_read
 from importer.cli.console import output, plain
 from importer.cli.help import command, examples, option
 from importer.cli.options import (
+    RUN_GROUPS,
     InputName,
     KeySource,
     find_key,
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
     from importer.workflows.doctor import Finding, Level
 
 
+#: The options that the help names; with the others a command of `run` can be given as it is.
+_LOOKED_AT = (
+    *(one.name for group in (Target, KeySource) for one in group.options if one.name != "sandbox"),
+    "concurrency", "jobs_dir", "telemetry",
+)  # fmt: skip
+
+
 @command(epilog=examples("doctor --product-id 7d0f…", "doctor ratings.csv --json"))
 @click.argument("inputs", nargs=-1, type=InputName(), metavar="[INPUT]...")
 @option("--json", "as_json", is_flag=True, help="Print the findings as one JSON object.")
@@ -39,6 +47,7 @@ if TYPE_CHECKING:
 @options_from(Pacing, only=("concurrency",))
 @options_from(JobRules, only=("jobs_dir",))
 @options_from(Exports, only=("telemetry",))
+@options_from(*RUN_GROUPS, without=_LOOKED_AT, required=False, hidden=True)
 @CONFIG
 @click.pass_context
 def doctor(
@@ -54,6 +63,7 @@ def doctor(
     from importer.workflows.doctor import Patient, examine  # noqa: PLC0415
 
     values = given(options)
+    values.pop("sandbox", None)  # what is looked at is what a rehearsal does without
     key = build(KeySource, values)
     patient = Patient(
         target=build(Target, {"product_id": NO_PRODUCT, **values}),

@@ -187,9 +187,15 @@ def _say_what_is_next(path: Path, inputs: Sequence[Path], undecided: int, at: st
         click.echo(f"  {command_line}    # {what}")
     if at:
         hour, minute = at.split(":")
+        # cron's PATH does not hold it.
+        program = Path(sys.executable).with_name("clarityq-import")
+        program = program if program.exists() else Path(program.name)
         command_line = (
-            f"cd {shell_word(str(Path.cwd()))} && clarityq-import run {names}{config} "
+            f"cd {shell_word(str(Path.cwd()))} && {shell_word(str(program))} run {names}{config} "
             "--api-key-file key --skip-unchanged --carry-over --quiet"
         ).replace("%", "\\%")
         click.echo("\nFor `crontab -e`, with the key in a file that only you may read:")
         click.echo(f"{int(minute)} {int(hour)} * * * {command_line}")
+        click.echo(
+            "If each night's export has a name of its own, put the date into it: $(date +\\%F)."
+        )

@@ -52,9 +52,10 @@ def test_every_option_names_its_variable_and_has_its_default_once(command: str) 
     assert not re.search(r"\[default:", text), "defaults stand beside the variable"
 
 
-def test_a_command_of_run_can_be_planned_as_it_is() -> None:
-    assert options_of("plan") >= options_of("run") - {"--dry-run"}
-    assert "--late-effect" not in help_of("plan")
+@pytest.mark.parametrize("command", ["plan", "doctor"])
+def test_a_command_of_run_can_be_looked_at_as_it_is(command: str) -> None:
+    assert options_of(command) >= options_of("run") - {"--dry-run"}
+    assert "--late-effect" not in help_of(command)
 
 
 def test_a_command_has_the_options_that_make_sense_for_it() -> None:
