@@ -243,3 +243,12 @@ def _html(text: str) -> str:
 
 def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def kept_steps(folder: Path) -> list[str]:
+    """Return what was to be done after the latest run; empty without its `summary.json`."""
+    try:
+        kept = json.loads((folder / SUMMARY_NAME).read_text("utf-8"))
+        return [str(step["text"]) for step in kept["next_steps"]]
+    except (OSError, ValueError, LookupError, TypeError):
+        return []

@@ -73,6 +73,9 @@ async def test_the_report_tells_all_and_needs_nothing_but_itself(
 
     assert "Done, but 1 of 102 rows were not imported." in " ".join(page.text.split())
     assert "To import the 1 row rejected: fix" in page.text
+    assert (
+        "next       To import the 1 row rejected: fix" in command("jobs", "show", summary.folder)[1]
+    )
     assert "alert('comment')" in page.text
     assert "script" not in page.tags
     assert "\u202e" not in page.text

@@ -27,6 +27,7 @@ from importer.jobs.listing import ListedJob, Listing, list_jobs, to_drop_comment
 from importer.jobs.product_jobs import ProductJobs, clear_removed, hold_jobs
 from importer.jobs.records import JobRecord, JobState
 from importer.model import OutcomeKind, exit_code
+from importer.reporting.summary import kept_steps
 from importer.reporting.wording import words
 from importer.settings import SANDBOX
 
@@ -72,7 +73,7 @@ def jobs(ctx: click.Context, jobs_dir: Path | None, *, as_json: bool) -> None:
 @CONFIG
 @click.pass_context
 def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
-    """Describe JOB: what it imports, its runs, where it stands, and how to resume it."""
+    """Describe JOB: what it imports, its runs, where it stands, and what comes next."""
     folder, found = _find(ctx, job, jobs_dir)
     with JournalReader(folder) as history:
         inputs, runs, doubts = history.inputs(), history.runs(), history.doubts()
@@ -96,6 +97,11 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
         tell("in doubt", f"at most {counted(in_doubt, 'row')} may have been sent; nobody knows")
     if found.record.state is JobState.UNFINISHED and runs and not found.running:
         tell("resume", resume_command(runs[-1].settings, runs[-1].run.end))
+        if found.product.service != SANDBOX:
+            tell("", "(and, where the key is not in the environment, --api-key-file as before)")
+    elif found.record.state is JobState.ENDED and not found.running:
+        for step in kept_steps(folder):
+            tell("next", step)
 
 
 @jobs.command(epilog=examples("jobs abandon ratings-2026"))

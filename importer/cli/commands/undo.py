@@ -89,7 +89,7 @@ def undo(
     """Take back what JOB has stored, where no later job has come after it.
 
     What a conversation held before is sent again if it is known: ratings without a comment are, and
-    what was sent by jobs with --keep-bodies or --carry-over. The undo is a job of its own: the same
+    what was sent by jobs with --keep-bodies. The undo is a job of its own: the same
     command resumes it. JOB is one folder; for the beginning of a name, which only jobs of one
     command may have, it is the latest of them.
     """
@@ -152,8 +152,8 @@ def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
         )
     if found.left_over:
         console.print(
-            f"{counted(found.left_over, 'row')} of the job were never stored and wait to be tried "
-            "again: --carry-over and retry would still send them.",
+            f"Left over from the job, and never stored: {counted(found.left_over, 'row')}. "
+            "--carry-over and retry would still send them.",
             soft_wrap=True,
         )
     if not found.to_send:
