@@ -1,7 +1,9 @@
 """What a job tells afterwards: its report, the story of a conversation, its outcomes."""
 
 import csv
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -100,6 +102,8 @@ async def test_the_report_says_what_was_imported_and_of_which_run_a_figure_is(
     text = " ".join(Page(first.folder / REPORT_NAME).text.split())
     assert "12 conversations with new feedback 12 positive, 100 % of the ratings" in text
     assert "pending 30 71.4 %" in text
+    with closing(sqlite3.connect(first.folder / "journal.sqlite")) as journal, journal:
+        journal.execute("UPDATE run SET ended = NULL, ended_at = NULL")  # as if killed at its end
     summary = await run_import(settings, api_key="any")
     text = " ".join(Page(summary.folder / REPORT_NAME).text.split())
     assert "42 conversations with new feedback" in text
@@ -107,8 +111,9 @@ async def test_the_report_says_what_was_imported_and_of_which_run_a_figure_is(
     assert "1 with their rating cleared" in text
     assert "31 comments" in text
     assert "30 rows were done in it" in text
-    assert "the conversations of --limit are done" in text
     assert "All runs of the job" in text
+    assert "12 killed" in text
+    assert "the seconds before it was killed" in text
     with JournalReader(summary.folder) as history:
         assert history.inputs()[0].digest in text
     assert "Rows per second" not in text, "there is no course to be seen"

@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from importer.cli.app import cli
@@ -38,6 +39,7 @@ def test_what_to_fix_fits_the_format() -> None:
 
 
 def test_the_rows_of_a_query_are_called_so() -> None:
+    pytest.importorskip("sqlalchemy")
     with closing(sqlite3.connect("a.db")) as db:
         db.execute("CREATE TABLE f (conversation_id, rating)")
         db.execute("INSERT INTO f VALUES (?, 'POSITIVE')", [conversation(1)])
