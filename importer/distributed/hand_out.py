@@ -6,13 +6,14 @@ from collections.abc import Collection
 
 from importer.distributed.seat import Seat
 from importer.distributed.wire import HandedRow
+from importer.engine.answers import stop_at_max_failures
 from importer.engine.clock import Clock
 from importer.engine.control import Control
 from importer.engine.journal_writer import JournalWriter
 from importer.engine.resume import lasting, restored
 from importer.engine.row_queue import QueuedRow, RowQueue
 from importer.jobs.records import Entry
-from importer.model import Outcome, OutcomeKind, RunEnd
+from importer.model import Outcome, OutcomeKind
 from importer.settings import ImportSettings
 
 
@@ -44,14 +45,9 @@ class HandOut:
             outcome for outcome in entry.outcomes if self._settle(seat, outcome, entry)
         ]
         self._writer.take_in(entry)
-        limit = self._settings.abort_rules.max_failures
         failed = [each for each in entry.outcomes if each.kind is OutcomeKind.FAILED]
-        if limit is not None and failed and limit.reached(self._writer.counts):
-            number = self._writer.counts[OutcomeKind.FAILED]
-            control.stop(
-                RunEnd.MAX_FAILURES,
-                f"{number:,} rows failed, which is the limit; the latest: {failed[-1].detail}",
-            )
+        if failed:
+            stop_at_max_failures(self._settings, self._writer, control, failed[-1].detail)
 
     def _settle(self, seat: Seat, outcome: Outcome, entry: Entry) -> bool:
         row = seat.settle(outcome.seq)

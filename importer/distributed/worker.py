@@ -12,6 +12,7 @@ import anyio
 
 from importer.clarityq.api_key import ApiKey
 from importer.clarityq.rotating_client import RotatingClient
+from importer.common.event_loop import has_uvloop
 from importer.common.row_set import RowSet
 from importer.distributed.link import Link
 from importer.distributed.wire import Assignment, Finish, Grant, pack, read_assignment, read_grant
@@ -70,7 +71,7 @@ class _Job:
 def _work(assignment: Assignment, key: bytes | None, link: Link) -> None:
     try:
         finish = anyio.run(
-            _run, assignment, _key(key), link, backend_options={"use_uvloop": _has_uvloop()}
+            _run, assignment, _key(key), link, backend_options={"use_uvloop": has_uvloop()}
         )
     except ImporterError as error:
         finish = Finish(None, "", (), str(error))
@@ -136,11 +137,3 @@ async def _watch(control: Control, link: Link, silence: float) -> None:
         await anyio.sleep(min(left, _WATCH))
     link.cut()
     control.cancel(RunEnd.NO_WORKERS)
-
-
-def _has_uvloop() -> bool:
-    try:
-        import uvloop  # noqa: F401, PLC0415 -- not on every platform
-    except ImportError:
-        return False
-    return True

@@ -136,13 +136,7 @@ class Answers:
         self._queue.done(row)
         self._writer.settle(outcome, row, verdict.stored)
         if outcome.kind is OutcomeKind.FAILED:
-            limit = self._settings.abort_rules.max_failures
-            if limit is not None and limit.reached(self._writer.counts):
-                failed = self._writer.counts[OutcomeKind.FAILED]
-                self._control.stop(
-                    RunEnd.MAX_FAILURES,
-                    f"{failed:,} rows failed, which is the limit; the latest: {outcome.detail}",
-                )
+            stop_at_max_failures(self._settings, self._writer, self._control, outcome.detail)
         # This worker takes the next row itself: the one at the turnstile need not look each time.
         if not len(self._queue):
             self._control.changed.notify()
@@ -232,6 +226,19 @@ class Answers:
         if why := hopeless(self._pacer, self._latest_failure, now, outage_for):
             # A probe that hangs is not waited for.
             self._control.stop(RunEnd.SERVICE_DOWN, why, grace=_GRACE_IN_OUTAGE)
+
+
+def stop_at_max_failures(
+    settings: ImportSettings, writer: JournalWriter, control: Control, latest: str
+) -> None:
+    """Stop the run if so many rows have failed; `latest` says why the last one did."""
+    limit = settings.abort_rules.max_failures
+    if limit is not None and limit.reached(writer.counts):
+        failed = writer.counts[OutcomeKind.FAILED]
+        control.stop(
+            RunEnd.MAX_FAILURES,
+            f"{failed:,} rows failed, which is the limit; the latest: {latest}",
+        )
 
 
 #: Verdicts that do not show that other rows are worth sending.

@@ -41,6 +41,7 @@ from importer.cli.options import (
 )
 from importer.cli.summary_view import print_summary
 from importer.common.durations import format_duration
+from importer.common.event_loop import has_uvloop
 from importer.engine.control import Control
 from importer.errors import (
     ExitCode,
@@ -152,7 +153,7 @@ def perform(
         try:
             summary = anyio.run(
                 _run, settings, key, rehearsal.fault, again, live,
-                backend_options={"use_uvloop": _has_uvloop()},
+                backend_options={"use_uvloop": has_uvloop()},
             )  # fmt: skip
         except StoppedError as error:
             raise StoppedError(
@@ -271,11 +272,3 @@ async def _watch_signals(
 def _is_terminal() -> bool:
     """Return whether standard error can show lines that change."""
     return sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
-
-
-def _has_uvloop() -> bool:
-    try:
-        import uvloop  # noqa: F401, PLC0415 -- not on every platform
-    except ImportError:
-        return False
-    return True
