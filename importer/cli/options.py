@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from importer.clarityq.api_key import ApiKey
 from importer.clarityq.key_sources import (
@@ -258,6 +259,13 @@ def written(options: Mapping[str, Any]) -> dict[str, object]:
 def jobs_folder(jobs_dir: Path | None) -> Path:
     """Return the folder of the jobs: the one that was given, or the usual one."""
     return JobRules().jobs_dir if jobs_dir is None else jobs_dir
+
+
+def chosen_folder(ctx: click.Context, jobs_dir: Path | None) -> Path:
+    """Return the folder of the jobs in a command of `jobs`, wherever its option stands."""
+    here = ctx.get_parameter_source("jobs_dir") is ParameterSource.COMMANDLINE
+    folder: Path = jobs_folder(jobs_dir) if here else ctx.obj
+    return folder
 
 
 def find_key(source: KeySource) -> ApiKey:

@@ -1,0 +1,102 @@
+"""`clarityq-import jobs show` and `jobs abandon`: one job, and how to give it up."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from importer.cli.config_file import CONFIG
+from importer.cli.console import outcome_counts, output
+from importer.cli.help import command, examples
+from importer.cli.jobs_view import state_of, time_of
+from importer.cli.options import JOBS_DIR, chosen_folder
+from importer.common.text import counted
+from importer.errors import JournalError, SettingsError
+from importer.jobs.commands import resume_command
+from importer.jobs.folders import find_job
+from importer.jobs.identity import ProductKey
+from importer.jobs.journal_head import read_head
+from importer.jobs.journal_reader import JournalReader
+from importer.jobs.listing import ListedJob, list_jobs
+from importer.jobs.product_jobs import hold_jobs
+from importer.jobs.records import JobState
+from importer.model import OutcomeKind
+from importer.reporting.summary import kept_steps
+from importer.reporting.wording import ENDS
+from importer.settings import SANDBOX
+
+
+@command(epilog=examples("jobs show ratings-2026"))
+@click.argument("job")
+@JOBS_DIR
+@CONFIG
+@click.pass_context
+def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
+    """Describe JOB: what it imports, its runs, where it stands, and what comes next."""
+    folder, found = _find(ctx, job, jobs_dir)
+    with JournalReader(folder) as history:
+        inputs, runs, doubts = history.inputs(), history.runs(), history.doubts()
+    console = output()
+
+    def tell(name: str, text: str) -> None:
+        console.print(f"{name:10} {text}", soft_wrap=True)
+
+    tell("job", f"{found.folder} (number {found.record.number} of its product)")
+    if found.label is not None:
+        tell("label", found.label)
+    tell("product", f"{found.product.product_id} at {found.product.service}")
+    for file in inputs:
+        tell("input", f"{file.path}: {counted(file.rows, 'row')}")
+    tell("state", state_of(found))
+    for past in runs:
+        why = past.run.message or ENDS[past.run.end]
+        tell("run", f"{time_of(past.run.started_at)} UTC: {why}")
+    tell("outcomes", outcome_counts(found.totals.outcomes))
+    if in_doubt := len({doubt.seq for doubt in doubts if doubt.in_doubt}):
+        tell("in doubt", f"{counted(in_doubt, 'row')} begun and without an outcome: "
+                         "the service may hold some of them")  # fmt: skip
+    if found.record.state is JobState.UNFINISHED and runs and not found.running:
+        tell("resume", resume_command(runs[-1].settings, runs[-1].run.end))
+        if found.product.service != SANDBOX:
+            tell("", "(and, where the key is not in the environment, --api-key-file as before)")
+    elif found.record.state is JobState.ENDED and not found.running:
+        for step in kept_steps(folder):
+            tell("next", step)
+
+
+@command(epilog=examples("jobs abandon ratings-2026"))
+@click.argument("job")
+@JOBS_DIR
+@CONFIG
+@click.pass_context
+def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
+    """Give JOB up for good: its rows that are pending are never sent.
+
+    What it has sent stays. Another job of the product can begin then.
+    """
+    folder, found = _find(ctx, job, jobs_dir)
+    with hold_jobs(folder.parent, found.product) as product:
+        record = next(one for one in product.jobs if one.id == found.record.id)
+        with JournalReader(folder) as history:
+            pending = history.totals().outcomes[OutcomeKind.PENDING]
+            in_doubt = len({doubt.seq for doubt in history.doubts() if doubt.in_doubt})
+        product.abandon(record, time.time())
+    click.echo(f"{folder.name} is given up: {counted(pending, 'row')} will not be sent.")
+    if in_doubt:
+        click.echo(
+            f"{counted(in_doubt, 'row')} of it had been begun and had no outcome: "
+            "the service may hold their feedback or what was there before."
+        )
+
+
+def _find(ctx: click.Context, job: str, jobs_dir: Path | None) -> tuple[Path, ListedJob]:
+    folder = find_job(chosen_folder(ctx, jobs_dir), job)
+    try:
+        head = read_head(folder)
+    except JournalError as error:
+        raise SettingsError(str(error)) from None
+    found = next(one for one in list_jobs(folder.parent).jobs if one.record.id == head.id)
+    assert found.product == ProductKey(head.product_id, head.service)  # noqa: S101 -- the same job
+    return folder, found

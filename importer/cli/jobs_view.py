@@ -1,0 +1,108 @@
+"""Jobs as they are shown: a line of the list, an object of `--json`, how one stands in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from rich.table import Table
+
+from importer.cli.console import outcome_counts
+from importer.common.text import escaped
+from importer.jobs.listing import ListedJob, Listing
+from importer.jobs.records import JobState
+from importer.model import RunEnd, exit_code
+from importer.reporting.wording import words
+from importer.settings import SANDBOX
+
+_SURVEY = "survey not finished"
+_SIGNALS = (RunEnd.SIGHUP, RunEnd.SIGINT, RunEnd.SIGTERM)
+
+
+def table_of(listing: Listing) -> Table:
+    """Return the jobs as a table, a line each, and the surveys that were not finished."""
+    table = Table("job", "last run (UTC)", "state", "exit", "rows", "outcomes", box=None)
+    if any(job.label is not None for job in listing.jobs):
+        table.add_column("label")
+    for path in listing.surveys:
+        table.add_row(path.name, "", _SURVEY, "", "", "")
+    for job in listing.jobs:
+        table.add_row(*_cells(job), *[] if job.label is None else [escaped(job.label)])
+    return table
+
+
+def _cells(job: ListedJob) -> list[str]:
+    run, totals = job.run, job.totals
+    if run is None:
+        return [job.folder.name, "", state_of(job), "", f"{totals.rows:,}", ""]
+    code = "" if run.end is None else str(int(exit_code(run.end, totals.outcomes)))
+    counts = outcome_counts(totals.outcomes)
+    return [
+        job.folder.name,
+        time_of(run.started_at),
+        state_of(job),
+        code,
+        f"{totals.rows:,}",
+        counts,
+    ]
+
+
+def state_of(job: ListedJob) -> str:
+    """Return how a job stands, in a word or two."""
+    note = " (rehearsal)" if job.product.service == SANDBOX else ""
+    return f"{_how_it_stands(job)}{note}"
+
+
+def _how_it_stands(job: ListedJob) -> str:
+    if job.running:
+        return "running"
+    if job.record.state in (JobState.GIVEN_UP, JobState.REPLACED):
+        return words(job.record.state)
+    if job.run is None:
+        return "not started"
+    if job.run.end in _SIGNALS:
+        return "stopped"
+    return "interrupted" if job.run.end is None else words(job.run.end)
+
+
+def as_json(listing: Listing) -> list[dict[str, object]]:
+    """Return the jobs as the objects of `--json`."""
+    objects: list[dict[str, object]] = [
+        {"job": path.name, "folder": str(path), "state": "survey_not_finished"}
+        for path in listing.surveys
+    ]
+    objects += map(_as_json, listing.jobs)
+    objects += [
+        {"job": name, "state": "unreadable", "problem": problem}
+        for name, problem in listing.unreadable.items()
+    ]
+    return objects
+
+
+def _as_json(job: ListedJob) -> dict[str, object]:
+    run, totals = job.run, job.totals
+    return {
+        "job": job.folder.name,
+        "label": job.label,
+        "folder": str(job.folder),
+        "state": "running" if job.running else job.record.state,
+        "number": job.record.number,
+        "product_id": job.product.product_id,
+        "base_url": job.product.service,
+        "started_at": None if run is None else _iso(run.started_at),
+        "ended_at": None if run is None or run.ended_at is None else _iso(run.ended_at),
+        "end": None if run is None else run.end,
+        "exit_code": (
+            None if run is None or run.end is None else int(exit_code(run.end, totals.outcomes))
+        ),
+        "rows": totals.rows,
+        "outcomes": dict(totals.outcomes),
+    }
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def time_of(seconds: float) -> str:
+    """Return a moment, in Unix seconds, as UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
