@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from importer.common.text import trimmed
 from importer.errors import SettingsError
-from importer.feedback.spellings import spellings
+from importer.feedback.spellings import STARS, spellings, stars
 from importer.model import Meaning
 
 _POSITIVE, _NEGATIVE = Meaning.POSITIVE, Meaning.NEGATIVE
@@ -104,10 +104,18 @@ class RatingTable:
 
 
 def preset_for(unknown: Sequence[str]) -> str | None:
-    """Return the preset that knows more than half of the words, if there is one."""
+    """Return the preset that fits more than half of the words, if there is one.
+
+    A scale fits the words between its ends that it gives no meaning, too, such as three stars or
+    half ones; and it fits none if there are words beyond them.
+    """
     counts = {preset: len(known_by(preset, unknown)) for preset in PRESETS}
     best = max(counts, key=lambda preset: counts[preset])
-    return best if 2 * counts[best] > len(unknown) else None
+    fitting = counts[best]
+    if best == "stars":
+        found = [number for word in unknown if (number := stars(_key(word))) is not None]
+        fitting = sum(number >= 0 for number in found) if all(n <= STARS for n in found) else 0
+    return best if 2 * fitting > len(unknown) else None
 
 
 def known_by(preset: str, words: Iterable[str]) -> list[str]:

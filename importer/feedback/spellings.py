@@ -19,7 +19,8 @@ _PLAIN = re.compile(_NUMBER)
 _COUNTED = re.compile(rf"({_NUMBER})\s*(?:(?:/\s*|out of )5(?: stars)?|[- ]?stars?|[★⭐])")
 _FILLED, _HOLLOW = "★⭐🌟", "☆"
 _DRAWN = re.compile(f"([{_FILLED}]+)([{_HOLLOW}]*)")
-_SCALE = 5
+#: The most stars that there are.
+STARS = 5
 
 
 def spellings(word: str, *, in_stars: bool) -> Sequence[str]:
@@ -28,22 +29,29 @@ def spellings(word: str, *, in_stars: bool) -> Sequence[str]:
     With `in_stars` the table is one of one to five stars: then `4/5`, `4 stars` and `★★★★☆` are
     numbers, too.
     """
-    if _PLAIN.fullmatch(word):
-        return _keys(word)
-    if not in_stars:
-        return ()
-    if counted := _COUNTED.fullmatch(word):
-        return _keys(counted[1])
-    if drawn := _DRAWN.fullmatch(word):
-        filled, hollow = len(drawn[1]), len(drawn[2])
-        if filled <= _SCALE and (not hollow or filled + hollow == _SCALE):
-            return (str(filled),)
-    return ()
-
-
-def _keys(number: str) -> Sequence[str]:
-    value = Decimal(number.replace(",", "."))
-    if value != value.to_integral_value():
+    value = _plain(word)
+    if value is None and in_stars:
+        value = stars(word)
+    if value is None or value != value.to_integral_value():
         return ()
     whole = str(int(value))
-    return (whole, f"+{whole}") if number.startswith("+") else (whole,)
+    return (whole, f"+{whole}") if word.startswith("+") else (whole,)
+
+
+def stars(word: str) -> Decimal | None:
+    """Return the number of stars that a folded word tells, such as `4/5` or `★★★★☆`, if it does."""
+    if counted := _COUNTED.fullmatch(word):
+        return _value(counted[1])
+    if drawn := _DRAWN.fullmatch(word):
+        filled, hollow = len(drawn[1]), len(drawn[2])
+        if filled <= STARS and (not hollow or filled + hollow == STARS):
+            return Decimal(filled)
+    return _plain(word)
+
+
+def _plain(word: str) -> Decimal | None:
+    return _value(word) if _PLAIN.fullmatch(word) else None
+
+
+def _value(number: str) -> Decimal:
+    return Decimal(number.replace(",", "."))

@@ -3,7 +3,7 @@
 import pytest
 
 from importer.errors import SettingsError
-from importer.feedback.ratings import RatingTable
+from importer.feedback.ratings import RatingTable, preset_for
 from importer.model import Meaning
 
 
@@ -86,3 +86,25 @@ def test_a_word_of_the_table_wins_over_its_spelling_and_a_scale_of_ten_has_no_st
     ten = RatingTable({str(n): Meaning.POSITIVE for n in range(1, 11)})
     assert ten.meaning("4.0") is Meaning.POSITIVE
     assert ten.meaning("4/5") is None
+
+
+@pytest.mark.parametrize(
+    ("words", "preset"),
+    [
+        (["1", "2", "3", "4", "5"], "stars"),
+        (["0", "0.5", "1", "1.5", "2", "2.5", "3", "3.5", "4", "4.5", "5"], "stars"),
+        (["0", "1", "2", "3", "4", "5"], "stars"),
+        (["4.5/5", "3/5", "5/5", "3 stars", "★★★☆☆", "2,5"], "stars"),
+        (["0", "1"], "thumbs"),
+        (["up", "down", "?"], "thumbs"),
+        ([str(number) for number in range(11)], None),
+        ([str(number) for number in range(1, 8)], None),
+        (["-2", "-1", "1", "2"], None),
+        (["good", "bad"], None),
+        ([], None),
+    ],
+)
+def test_a_preset_is_proposed_where_the_words_lie_on_its_scale(
+    words: list[str], preset: str | None
+) -> None:
+    assert preset_for(words) == preset
