@@ -1,4 +1,4 @@
-"""Lines of a table that are no data: totals, and the second header that some programs write."""
+"""What a line looks like whose id is none: a total, a second header, a whole row in one cell."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ _NAMES = re.compile(
 )
 #: What stands below a column that was counted or summed up.
 _FIGURE = re.compile(r"[\d.,%\s]+")
+_DELIMITER = r"[,;|\t]"
+#: An id among other cells.
+_WHOLE_ROW = re.compile(
+    rf"(?:^|{_DELIMITER})\s*\"?[0-9a-f]{{8}}(?:-?[0-9a-f]{{4}}){{3}}-?[0-9a-f]{{12}}\"?\s*"
+    rf"(?:$|{_DELIMITER})",
+    re.IGNORECASE,
+)
 _NO_LETTERS = re.compile(r"[\W_]+")
 
 
@@ -29,6 +36,8 @@ def what_line_it_is(cell: str, meaning: Meaning | None, comment: str) -> str:
     A line that holds feedback is never called so: `meaning` is that of its rating, None if it has
     none that is known, and `comment` its comment.
     """
+    if re.search(_DELIMITER, cell) and _WHOLE_ROW.search(trimmed(cell)):
+        return "; it holds a whole row: give each value a cell of its own"
     text = trimmed(cell).strip(":*# ")
     is_figure = is_blank(comment) or _FIGURE.fullmatch(trimmed(comment)) is not None
     if is_figure and _TOTALS.fullmatch(text.split(":")[0].strip()):

@@ -66,8 +66,8 @@ TO_RESUME = {
 _HOW_TO_FIX = {
     Reason.MALFORMED: "fix these lines: fields or quotes are missing, or there are too many",
     Reason.BAD_BYTES: "name the file's encoding, such as --encoding cp1252, or fix these lines",
-    Reason.BAD_CONVERSATION_ID: "fix these ids, or name the column that holds the UUIDs: "
-    "--column conversation_id=NAME",
+    Reason.BAD_CONVERSATION_ID: "fix these ids, remove lines without feedback, or name the "
+    "column that holds the UUIDs: --column conversation_id=NAME",
     Reason.COMMENT_TOO_LONG: "shorten these comments, or let them be cut: --long-comments truncate",
     Reason.NOTHING_TO_SEND: "fill in a rating or a comment, or leave these rows rejected",
     Reason.BAD_NEWEST_BY: "write these values as the others of the column: numbers, or times such "

@@ -99,7 +99,7 @@ class PartSurvey(NamedTuple):
     without_comment: int
     #: Comments over the limit, of all rows.
     long_comments: int
-    #: The words of the rating column, of all rows that could be read, in order of occurrence.
+    #: The words in the rating column of the sure rows.
     words: Mapping[str, int]
     #: The ids of the sure rows, 16 bytes each.
     ids: bytes

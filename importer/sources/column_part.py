@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from importer.common.text import is_blank
 from importer.feedback.body import COMMENT_BITS, BodyCoder
 from importer.feedback.newest import NewestBy
 from importer.feedback.normalise import Normaliser
 from importer.model import Feedback, Outcome, Row
 from importer.sources.base import DIGEST_BYTES, PartSurvey, Questions, new_digest
-from importer.sources.sifting import MEANINGS, Bytes, Flags, cells, sift, spelt_ids, texts
+from importer.sources.sifting import MEANINGS, Bytes, Flags, Offsets, cells, sift, spelt_ids, texts
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -99,7 +100,7 @@ class ColumnBlock:
             {MEANINGS[code]: rows for code, rows in enumerate(counts) if rows},
             int(np.count_nonzero(blank)),
             sifted.long_comments,
-            sifted.words,
+            _count(sifted.words, sifted.word_at[places]),
             ids.tobytes(),
             (places + self.first_seq).tobytes(),
             None
@@ -163,3 +164,9 @@ class ColumnBlock:
         ranks = np.array([rank_of(job) for job in encoded.dictionary.to_pylist()], np.uint64)
         indices = np.frombuffer(encoded.indices.buffers()[1], np.int32)[: len(self)]
         return ranks[indices[places]].tobytes()
+
+
+def _count(words: Sequence[str], places: Offsets) -> dict[str, int]:
+    times = np.bincount(places, minlength=len(words)).tolist()
+    found = zip(words, times, strict=True)
+    return {word: number for word, number in found if number and not is_blank(word)}

@@ -179,6 +179,7 @@ class RecordReader:
             if fitted is None:
                 raw = _with_returns("".join(self._consumed)).rstrip("\r\n")
                 return Record(line, [raw], _miscounted(len(fields), shape.width))
+            self._noticed.ended_early += shape.ends_early(fields)
             fields = fitted
         if len(fields[shape.id_at]) != UUID_LENGTH and shape.is_header(fields):
             self._noticed.repeated_headers += 1

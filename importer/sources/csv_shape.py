@@ -44,6 +44,7 @@ class Shape:
         others = [place for field, place in places.items() if field in ("rating", "comment")]
         #: A row may end early, but not before its id and one of the others.
         self._least = max(self.id_at, min(others, default=self.id_at)) + 1
+        self._read = max(places.values()) + 1
         self._delimiter = delimiter
         self._is_left_over = find_own_columns(header) is not None
 
@@ -60,6 +61,10 @@ class Shape:
         if number < self._least:
             return None
         return fields + [""] * (self.width - number)
+
+    def ends_early(self, fields: Sequence[str]) -> bool:
+        """Return whether a row ends before the last column that is read."""
+        return len(fields) < self._read
 
     def is_named(self, cell: str) -> bool:
         """Return whether a cell of the id's column holds the column's name."""

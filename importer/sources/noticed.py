@@ -25,6 +25,8 @@ class Noticed:
     def __init__(self) -> None:
         self.repeated_headers = 0
         self.hollow = 0
+        #: Rows that ended before the last column that is read.
+        self.ended_early = 0
         self.padded_ids = 0
         #: Comments that look like null markers, as they stand there.
         self.null_comments: Counter[str] = Counter()
@@ -70,6 +72,9 @@ class Noticed:
         if self.hollow:
             lines = counted(self.hollow, "line")
             found.append(f"passed over {lines} of nothing but delimiters")
+        if self.ended_early:
+            short = counted(self.ended_early, "row")
+            found.append(f"{short} with too few cells: those that are missing count as empty")
         if self.padded_ids:
             found.append(
                 f"{self.padded_ids:,} × conversation_id with white space or invisible characters "

@@ -7,7 +7,7 @@ here: in doubt a row is not sure.
 from __future__ import annotations
 
 from binascii import unhexlify
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -65,8 +65,9 @@ class Sifted(NamedTuple):
     blank: Flags
     #: How many comments are over the limit.
     long_comments: int
-    #: How often each rating word occurs that is not blank, in the order of first occurrence.
-    words: Mapping[str, int]
+    #: The distinct rating words, and which of them (from 0) each row has.
+    words: Sequence[str]
+    word_at: Offsets
 
 
 def sift(columns: Sequence[pa.StringArray], table: RatingTable) -> Sifted:
@@ -79,7 +80,6 @@ def sift(columns: Sequence[pa.StringArray], table: RatingTable) -> Sifted:
     # `to_numpy` would import pandas.
     places = np.frombuffer(encoded.indices.buffers()[1], np.int32)[: len(ids)]
     codes = code_of[places]
-    times = np.bincount(places, minlength=len(words)).tolist()
 
     offsets, text = cells(comments)
     lengths = np.diff(offsets)
@@ -91,18 +91,7 @@ def sift(columns: Sequence[pa.StringArray], table: RatingTable) -> Sifted:
         over = np.frombuffer(points.buffers()[1], np.int32)[: len(ids)] > COMMENT_LIMIT
         long_comments = int(np.count_nonzero(over))
         sure &= ~over
-    return Sifted(
-        sure,
-        found,
-        codes,
-        blank,
-        long_comments,
-        {
-            word: number
-            for word, number, code in zip(words, times, code_of.tolist(), strict=True)
-            if code != BLANK
-        },
-    )
+    return Sifted(sure, found, codes, blank, long_comments, words, places)
 
 
 def cells(column: pa.StringArray) -> tuple[Offsets, Bytes]:

@@ -98,6 +98,7 @@ class Findings:
     truncated: int = 0
     #: Comments over the limit, of all rows.
     long_comments: int = 0
+    #: The words of the rating column, in rows with a conversation.
     words: dict[str, Word] = field(default_factory=dict)
     #: Rows with rating words that are not among them, because there are too many.
     other_words: int = 0

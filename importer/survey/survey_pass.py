@@ -6,13 +6,12 @@ Nothing is sent, and memory does not grow with the inputs but for a bit and a fe
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
 from importer.common.row_set import RowSet
-from importer.common.text import counted
+from importer.common.text import counted, is_blank
 from importer.errors import InputError
 from importer.feedback.body import BodyCoder
 from importer.feedback.newest import OLDEST, NewestBy
@@ -263,9 +262,6 @@ class _Pass:
 
     def _take_rows(self, rows: Sequence[Row], first_seq: int, name: str) -> None:
         found = self.found
-        for word, times in Counter([row.rating for row in rows]).items():
-            if word and not word.isspace():
-                found.note_word(word, self._asked.ratings.meaning(word), times)
         for row in rows:
             found.long_comments += len(row.comment) > COMMENT_LIMIT
             self._take(row, first_seq, name, None)
@@ -274,6 +270,8 @@ class _Pass:
         self, row: Row, first_seq: int, name: str, line: Callable[[], int | None] | None
     ) -> None:
         result = self._normalise(row)
+        if result.conversation_id is not None:
+            self._note_word(row.rating)
         if isinstance(result, Feedback):
             self._take_feedback(result, row)
         elif result.kind is OutcomeKind.SKIPPED:
@@ -284,6 +282,12 @@ class _Pass:
                 at = row.line if line is None else line()
                 number = row.seq + 1 - first_seq
                 problem.examples.append(Example(name, number, at, result.detail))
+
+    def _note_word(self, word: str) -> None:
+        if (known := self.found.words.get(word)) is not None:
+            known.rows += 1
+        elif not is_blank(word):
+            self.found.note_word(word, self._asked.ratings.meaning(word))
 
     def _take_feedback(self, feedback: Feedback, row: Row) -> None:
         found, (_, coder, newest, rank_of) = self.found, self._asked

@@ -73,7 +73,7 @@ def test_a_comment_is_sent_exactly_as_it_is(comment: str) -> None:
         (("conversation_id", "Stars", ""), "a second header"),
         (("uuid", "NEGATIVE", ""), ""), (("ticket id 7", "odd", ""), ""),
         (("uuid-5", "odd", ""), ""), (("id of my own", "", "x"), ""), (("12345", "", "x"), ""),
-        (("totally wrong", "", "x"), ""),
+        (("totally wrong", "", "x"), ""), (("Total, all rows", "", ""), ""),
     ],
 )  # fmt: skip
 def test_a_line_that_is_no_data_is_told_and_one_that_holds_feedback_is_not_called_so(
@@ -85,6 +85,19 @@ def test_a_line_that_is_no_data_is_told_and_one_that_holds_feedback_is_not_calle
     told = f"is not a UUID; the line looks like {looks_like}" if looks_like else "is not a UUID"
     assert told in rejected.detail
     assert ("looks like" in rejected.detail) is bool(looks_like)
+
+
+@pytest.mark.parametrize(
+    ("cell", "is_whole"),
+    [
+        (f"{ID},POSITIVE,fine", True), (f'"{ID.upper()}";5', True), (f"up | {ID}", True),
+        (f"{ID} and more, or less", False), (f"see {ID[:-1]},", False), (f"{ID}{ID}", False),
+    ],
+)  # fmt: skip
+def test_a_whole_row_in_the_cell_of_the_id_is_told(cell: str, is_whole: bool) -> None:
+    rejected = Normaliser(RatingTable())(Row(1, cell, "", ""))
+    assert isinstance(rejected, Outcome)
+    assert ("it holds a whole row" in rejected.detail) is is_whole
 
 
 @pytest.mark.parametrize("comment", ["", " ", "\n\t ", "\u00a0", "\u200b", "\ufeff "])

@@ -99,6 +99,8 @@ def test_empty_cells_at_the_end_may_be_too_many_or_missing(path: Path) -> None:
     assert [o.cells for o in CsvSource(path, {}).originals([1, 2])] == [
         [A, "UP", "ok", ""], [B, "UP", "", ""],
     ]  # fmt: skip
+    assert "1 row with too few cells" in remarks(path, content)
+    assert not remarks(path, f"{H},ignored\n{A},UP,ok\n")
     rows = read(path, f"{H}\n{A},UP,ok,,more\n{B}\n")
     assert [row.problem for row in rows] == [Reason.MALFORMED] * 2
 
