@@ -16,7 +16,7 @@ from importer.jobs.records import CARRIED_OVER
 from importer.model import Outcome, OutcomeKind
 from importer.sources.base import Original, RowSource
 from importer.sources.csv_records import KEEP_BYTES
-from importer.sources.own_columns import find_own_columns, own_names
+from importer.sources.own_columns import OwnColumns, find_own_columns, own_names
 
 #: What a job's folder holds besides the journal and the left-over files.
 SUMMARY_NAME = "summary.json"
@@ -39,8 +39,8 @@ class _Layout(NamedTuple):
     own: list[str]
     #: For each input, where its cells go: the place of each of its columns in `columns`.
     places: list[list[int]]
-    #: For each input, the place of its own column `job`, if it is a left-over file itself.
-    jobs: list[int | None]
+    #: For each input, its columns of ours, if it is a left-over file itself.
+    ours: list[OwnColumns | None]
 
 
 def write_left_over_files(
@@ -110,20 +110,24 @@ def _write(
             # A malformed line could not be split: it stands whole in the first column.
             for place, cell in zip(layout.places[position] or [0], original.cells, strict=False):
                 cells[place] = _encodable(cell, encoding)
-            job_at = layout.jobs[position]
             own = [
                 sources[position].name,
-                # A row that is imported again keeps the job that first brought it.
-                original.cells[job_at] if job_at is not None and len(original.cells) > job_at
-                else path.parent.name,
-                # In its own job it was another row.
-                "" if sources[position].name == CARRIED_OVER else original.number,
+                *_origin(path.parent, sources[position], original, layout.ours[position]),
                 outcome.reason,
                 outcome.http_status,
                 outcome.attempts,
                 outcome.detail + (f"; {why}" if outcome.seq in overtaken else ""),
             ]  # fmt: skip
             writer.writerow([*cells, *own[-len(layout.own) :]])
+
+
+def _origin(
+    folder: Path, source: RowSource, original: Original, ours: OwnColumns | None
+) -> tuple[str, str | int]:
+    """Return the job that first brought a row, and its number there, as far as it is known."""
+    if ours is not None and len(original.cells) > ours.row:
+        return original.cells[ours.job], original.cells[ours.row]
+    return folder.name, "" if source.name == CARRIED_OVER else original.number
 
 
 def _encodable(cell: str, encoding: str) -> str:
@@ -139,14 +143,14 @@ def _lay_out(sources: Sequence[RowSource]) -> _Layout:
     columns: list[str] = []
     known: list[str] = []
     places = []
-    jobs = []
+    ours = []
     for source in sources:
         header = list(source.header)
         # A left-over file that is imported again does not keep its old remarks.
-        ours = find_own_columns(header)
-        jobs.append(None if ours is None else ours.job)
-        if ours is not None:
-            header = header[: ours.start]
+        own = find_own_columns(header)
+        ours.append(own)
+        if own is not None:
+            header = header[: own.start]
         taken: set[int] = set()
         mine = []
         for name in header:
@@ -160,7 +164,7 @@ def _lay_out(sources: Sequence[RowSource]) -> _Layout:
             taken.add(place)
             mine.append(place)
         places.append(mine)
-    return _Layout(columns, own_names(columns, with_file=len(sources) > 1), places, jobs)
+    return _Layout(columns, own_names(columns, with_file=len(sources) > 1), places, ours)
 
 
 def _left_over_rows(

@@ -19,6 +19,8 @@ class OwnColumns(NamedTuple):
     start: int
     #: The place of the column with the name of the job that first brought the row.
     job: int
+    #: The place of the column with its number in that job's input.
+    row: int
 
 
 def own_names(taken: Collection[str], *, with_file: bool) -> list[str]:
@@ -33,7 +35,7 @@ def find_own_columns(header: Sequence[str]) -> OwnColumns | None:
         last = header[-len(wanted) :]
         if len(last) == len(wanted) and all(map(_is_ours, last, wanted)):
             start = len(header) - len(wanted)
-            return OwnColumns(start, start + wanted.index("job"))
+            return OwnColumns(start, *(start + wanted.index(name) for name in ("job", "row")))
     return None
 
 
