@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from rich.console import Console
 from rich.table import Table
 
@@ -89,8 +91,7 @@ def _print_words(found: Findings, settings: ImportSettings, console: Console) ->
         return
     table = Table("rating", "rows", "becomes", box=None, pad_edge=False)
     table.columns[1].justify = "right"
-    most = sorted(found.words.items(), key=lambda item: -item[1].rows)
-    for word, one in most[:_MOST_WORDS_SHOWN]:
+    for word, one in islice(found.words.items(), _MOST_WORDS_SHOWN):
         fate = str(one.meaning) if one.meaning else f"rejected{_nearest(word, settings)}"
         table.add_row(shown(word), f"{one.rows:,}", fate)
     console.print()

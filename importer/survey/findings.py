@@ -98,7 +98,7 @@ class Findings:
     truncated: int = 0
     #: Comments over the limit, of all rows.
     long_comments: int = 0
-    #: The words of the rating column, in rows with a conversation.
+    #: The words of the rating column, in rows with a conversation; the most frequent first.
     words: dict[str, Word] = field(default_factory=dict)
     #: Rows with rating words that are not among them, because there are too many.
     other_words: int = 0
@@ -142,6 +142,11 @@ class Findings:
             self.words[word] = Word(times, meaning)
         else:
             self.other_words += times
+
+    def sort_words(self) -> None:
+        """Put the most frequent words first, however the rows were read."""
+        found = sorted(self.words.items(), key=lambda item: (-item[1].rows, item[0]))
+        self.words = dict(found)
 
     def note_meanings(self, meanings: Mapping[Meaning | None, int]) -> None:
         """Count valid rows by what their rating means."""

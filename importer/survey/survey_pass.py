@@ -234,6 +234,7 @@ class _Pass:
         """Find the winners."""
         found = self.found
         found.rows = self._seq - self._carried
+        found.sort_words()
         self.superseded, repetitions = self._contest.decide(
             self._seq,
             lambda share: self._teller.tell(_READING + (1 - _READING) * share, found.rows),
