@@ -64,6 +64,10 @@ class Earlier(Others, Protocol):
         """Return the unfinished job that the new one replaces."""
         ...
 
+    def ends(self, replaced: JobRecord | None) -> list[JobRecord]:
+        """Return the unfinished jobs as they are once the new one begins."""
+        ...
+
     def left_overs(self) -> Iterator[CarriedRow]:
         """Yield the rows that the new job takes over."""
         ...
@@ -89,6 +93,8 @@ class Prospect:
     plan: Plan
     carried: Sequence[CarriedRow]
     replaces: JobRecord | None
+    #: The unfinished jobs as they are once this one begins.
+    ends: Sequence[JobRecord]
     #: Why nothing is to be sent, in words; None if it may be.
     limit: str | None
 
@@ -122,7 +128,7 @@ def prospect(
         limit = exceeded_limit(
             settings.abort_rules, survey.findings, plan, partial(_figures_before, earlier)
         )
-        yield Prospect(survey, plan, carried, replaces, limit)
+        yield Prospect(survey, plan, carried, replaces, earlier.ends(replaces), limit)
 
 
 def begin_job(

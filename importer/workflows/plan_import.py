@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from importer.jobs.identity import product_key
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import Product, hold_product
 from importer.jobs.records import CarriedRow, JobRecord, JobState, Line, Unsure
+from importer.jobs.succession import end_in_words
 from importer.model import OutcomeKind
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
@@ -61,6 +62,8 @@ class Preview:
     limit: str | None
     #: The unfinished job that would end.
     replaces: str | None
+    #: What would become of unfinished jobs, in words.
+    ends: Sequence[str]
 
     @property
     def exit_code(self) -> ExitCode:
@@ -137,6 +140,9 @@ class _NoJobs:
     def check_sequence(self) -> JobRecord | None:
         return None
 
+    def ends(self, replaced: JobRecord | None) -> list[JobRecord]:  # noqa: ARG002
+        return []
+
     def left_overs(self) -> Iterator[CarriedRow]:
         return iter(())
 
@@ -166,7 +172,8 @@ def _preview(
     watch = Watch(progress=progress)
     with prospect(earlier, settings, sources, scratch, watch, in_full=True) as found:
         replaces = None if found.replaces is None else found.replaces.name
-        return Preview(found.survey.findings, found.plan, found.limit, replaces)
+        ends = [*map(end_in_words, found.ends)]
+        return Preview(found.survey.findings, found.plan, found.limit, replaces, ends)
 
 
 def _resumed(

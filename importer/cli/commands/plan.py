@@ -99,11 +99,8 @@ def _print(found: Preview, settings: ImportSettings, console: Console) -> None:
     from importer.cli import findings_view  # noqa: PLC0415 -- as above
 
     findings_view.print_findings(found.findings, settings, console)
-    if found.replaces is not None:
-        end = (
-            "replaced, and its rows are carried over" if settings.ledger.carry_over else "given up"
-        )
-        console.print(f"The unfinished job {found.replaces} would be {end}.")
+    for end in found.ends:
+        console.print(f"With the run, {end}.", soft_wrap=True)
     console.print(_table(found))
     for change, conversations in found.plan.examples.items():
         console.print(f"{_CHANGES[change]}, for example: {', '.join(conversations)}")

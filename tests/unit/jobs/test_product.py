@@ -16,12 +16,13 @@ from importer.errors import (
     SettingsError,
     UnfinishedJobError,
 )
-from importer.jobs import product as product_module
+from importer.jobs import succession
 from importer.jobs.identity import product_key
 from importer.jobs.inputs import CurrentInputs
 from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.keys import key_of
 from importer.jobs.ledger import Ledger
+from importer.jobs.product import hold_product
 from importer.jobs.product_jobs import clear_removed, hold_jobs
 from importer.jobs.records import CarriedRow, Entry, InputFile, JobState
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Rank, Reason, RunEnd
@@ -147,7 +148,7 @@ def test_an_input_that_is_gone_is_named(desk: Desk) -> None:
     settings = desk.settings()
     (desk.folder / "a.csv").unlink()
     with (
-        product_module.hold_product(settings) as product,
+        hold_product(settings) as product,
         pytest.raises(InputError, match=r"a\.csv"),
     ):
         product.resumable()
@@ -173,18 +174,22 @@ def test_another_job_does_not_begin_beside_an_unfinished_one(desk: Desk) -> None
 
 
 @pytest.mark.parametrize(
-    ("options", "state"),
+    ("options", "state", "told"),
     [
-        ({"replace": True}, JobState.GIVEN_UP),
-        ({"carry_over": True}, JobState.REPLACED),
+        ({"replace": True}, JobState.GIVEN_UP, "is given up: its pending rows are not sent"),
+        ({"carry_over": True}, JobState.REPLACED, "brings the rows it had not done"),
     ],
 )
-def test_it_does_if_it_takes_the_other_ones_place(
-    desk: Desk, options: dict[str, Any], state: JobState
+def test_it_does_if_it_takes_the_other_ones_place_and_says_so(
+    desk: Desk, options: dict[str, Any], state: JobState, told: str
 ) -> None:
     stop(desk, **KEEPING)
-    with desk.run("b", **options) as job:
+    with desk.hold("b", **options) as product:
+        assert product.resumable() is None
+        job = desk.begin(product, "b")
         assert job.number == 2
+        job.close()
+        assert told in product.remarks[-1]
     assert states(desk) == [state, JobState.UNFINISHED]
 
 
@@ -227,8 +232,9 @@ def test_a_job_that_has_sent_nothing_is_in_nobodys_way(desk: Desk) -> None:
     with desk.run() as job:
         mark(job, 1)
         finish(job, RunEnd.DATA_LIMIT)
-    with desk.run("b") as job:
-        assert job.number == 2
+    with desk.hold("b") as product:
+        desk.begin(product, "b").close()
+        assert "had sent nothing, and is given up" in product.remarks[-1]
     assert states(desk) == [JobState.GIVEN_UP, JobState.UNFINISHED]
 
 
@@ -619,8 +625,8 @@ def test_a_job_that_is_given_up_stays_so_without_the_ledger(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("where", "what", "jobs"),
     [
-        (product_module, "claim_folder", 1),
-        (product_module, "create_journal", 1),
+        (succession, "claim_folder", 1),
+        (succession, "create_journal", 1),
         (Ledger, "note_jobs", 2),
     ],
 )

@@ -1,0 +1,172 @@
+"""How one job of a product follows another: at most the last one is unfinished.
+
+What becomes of an unfinished job when another begins stands in docs/reference.md: A2 to A5.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from heapq import merge
+from operator import attrgetter
+from pathlib import Path
+
+from importer.common.text import counted
+from importer.errors import SettingsError
+from importer.feedback.body import BodyCoder
+from importer.jobs.carry_over import carried_rows, highest_rows, pending_rows
+from importer.jobs.commands import in_the_way
+from importer.jobs.folders import claim_folder
+from importer.jobs.identity import job_name, product_key
+from importer.jobs.job import Job
+from importer.jobs.journal import Journal
+from importer.jobs.journal_create import create_journal
+from importer.jobs.ledger import LeftOver
+from importer.jobs.product_jobs import ProductJobs
+from importer.jobs.records import CarriedRow, JobRecord, JobState, NewJob
+from importer.settings import ImportSettings
+
+_KEY = attrgetter("key")
+
+
+class Succession(ProductJobs):
+    """The jobs of a product, and how the one that certain settings mean follows them.
+
+    Its methods raise `JournalError` when a journal or the ledger cannot be used.
+    """
+
+    def __init__(self, settings: ImportSettings) -> None:
+        super().__init__(settings.job.jobs_dir, product_key(settings))
+        self._settings = settings
+        self._name = job_name(settings)
+        #: Makes the numbers of the bodies that are sent.
+        self.coder = BodyCoder(*self.key)
+
+    def check_sequence(self) -> JobRecord | None:
+        """Return the unfinished job that a new one replaces, None if there is none.
+
+        Raises `UnfinishedJobError` if there is one, and the settings do not say that it is to be
+        replaced (docs/reference.md, A2 to A4). One that has sent nothing yet is in nobody's way,
+        unless it has taken over rows of earlier jobs.
+        """
+        job = self._unfinished_other_than(None)
+        if job is None or self._may_replace(job):
+            return job
+        raise in_the_way(job, self._settings)
+
+    def ends(self, replaced: JobRecord | None) -> list[JobRecord]:
+        """Return the unfinished jobs as they are once a new one begins, which replaces one."""
+        taken = None if replaced is None or not self._takes_over(replaced) else replaced.number
+        return [
+            replace(job, state=JobState.REPLACED if job.number == taken else JobState.GIVEN_UP)
+            for job in self.jobs
+            if job.state is JobState.UNFINISHED
+        ]
+
+    def _may_replace(self, job: JobRecord) -> bool:
+        rules = self._settings.job
+        same = job.name.rpartition("-")[0] == self._name
+        return self._takes_over(job) or rules.replace or (rules.restart and same)
+
+    def _takes_over(self, job: JobRecord) -> bool:
+        return self._settings.ledger.carry_over and job.keeps_bodies
+
+    def _unfinished_other_than(self, job: JobRecord | None) -> JobRecord | None:
+        others = (other for other in self.jobs if job is None or other.number != job.number)
+        return next((other for other in others if other.is_in_the_way), None)
+
+    def claim_folder(self) -> Path:
+        """Return the folder of the job that is to begin; it is there, and has no journal yet.
+
+        Raises `SettingsError` if a job of this name has lost its journal, or the jobs folder cannot
+        be written.
+        """
+        try:
+            restart = self._settings.job.restart
+            taken = {job.name for job in self.jobs}
+            return claim_folder(self.jobs_dir, self._name, restart=restart, taken=taken)
+        except OSError as error:
+            raise SettingsError(f"--jobs-dir {self.jobs_dir}: {error.strerror}") from None
+
+    def begin(self, new: NewJob) -> Job:
+        """Begin a job: its journal is written whole, and lasts, before it is known to others.
+
+        The job that it replaces, and those in nobody's way, end in the same moment. Raises
+        `SettingsError` if the folder cannot be made.
+        """
+        job = self._unfinished_other_than(new.replaces)
+        if job is not None:
+            raise in_the_way(job, self._settings)
+        ends = self.ends(new.replaces)
+        record = self._created(new, {job.id: job.state for job in ends})
+        self.remarks += map(end_in_words, ends)
+        self._replace(*ends, record, synced=True)
+        assert record.folder is not None  # noqa: S101 -- it was just made
+        return self._job(record, Journal(record.folder))
+
+    def _created(self, new: NewJob, ends: dict[str, JobState]) -> JobRecord:
+        new.facts = {
+            **new.facts, "product_id": self.key.product_id, "base_url": self.key.service,
+            "settings": json.dumps(self._settings.as_record()),
+        }  # fmt: skip
+        folder = self.claim_folder()
+        job_id = secrets.token_hex(16)
+        create_journal(
+            folder, new, number=self.next_number, job_id=job_id, floor=self.floor, ends=ends
+        ).close()
+        return JobRecord(
+            self.next_number, job_id, folder.name, folder, JobState.UNFINISHED,
+            keeps_bodies=new.kept is not None, holds_carried=bool(new.carried),
+        )  # fmt: skip
+
+    def left_overs(self) -> Iterator[CarriedRow]:
+        """Yield the rows that a new job takes over (docs/reference.md, A4, A5), by key.
+
+        They are numbered from 1, and of each conversation only the highest-ranked one is there:
+        what earlier jobs have left over, if it ranks above the floor, and the rows of the job that
+        is replaced that have no outcome yet. If that has sent nothing, they are only those that it
+        has taken over itself: its own may be what a limit has stopped.
+        """
+        self.catch_up()
+        every = list(self._ledger.left_overs())
+        left_over = [one for one in every if one.row.rank.first >= self.floor]
+        if lost := len(every) - len(left_over):
+            self.remarks.append(
+                f"{counted(lost, 'row')} left over from jobs before the missing job {self.floor} "
+                "may be overtaken, and are not carried over: their own commands bring them back "
+                "with --restart"
+            )
+        job = self.check_sequence()
+        pending: Iterable[LeftOver] = ()
+        if job is not None and job.folder is not None and self._takes_over(job):
+            # Below the floor, too: the new job accounts for those that may not be sent any more.
+            if job.sent_anything:
+                pending = pending_rows(job.folder, job.number)
+            else:
+                pending = carried_rows(job.folder)
+        return highest_rows(merge(left_over, pending, key=_KEY))
+
+    def _job(self, job: JobRecord, journal: Journal) -> Job:
+        assert job.folder is not None  # noqa: S101 -- its journal is open
+        quiet = self._ledger.quiet_run
+        return Job(
+            job, journal, self._ledger, folder=job.folder, body_of=self.coder,
+            next_run=self.next_run, waits_for_missing=self.waits_for_missing,
+            unsure=lambda: list(self.unsure(after_run=quiet)),
+        )  # fmt: skip
+
+    def _journal(self, job: JobRecord) -> Journal:
+        assert job.folder is not None  # noqa: S101 -- its journal is there
+        return Journal(job.folder)
+
+
+def end_in_words(job: JobRecord) -> str:
+    """Return what becomes of an unfinished job when another begins; its state is the one then."""
+    had = "" if job.sent_anything else " had sent nothing, and"
+    if job.state is JobState.GIVEN_UP:
+        lost = ": its pending rows are not sent" if job.sent_anything else ""
+        return f"the unfinished job {job.name}{had} is given up{lost}"
+    rows = "not done" if job.sent_anything else "taken over itself"
+    return f"the unfinished job {job.name}{had} is replaced: this one brings the rows it had {rows}"
