@@ -21,6 +21,7 @@ from importer.sources.columns import CELLS
 from importer.sources.csv_records import Lines, Record, RecordReader
 from importer.sources.csv_rows import RowMaker
 from importer.sources.csv_shape import Dialect, Shape
+from importer.sources.noticed import Noticed
 from importer.sources.noticing import emptied, names_or_nothing, see_columns
 from importer.sources.plain import (
     Parsed,
@@ -160,13 +161,14 @@ class TwoTierReader:
     def _rows_of(self, places: Sequence[int], records: Sequence[Record | None]) -> list[Row | None]:
         """Return the rows of these records; a row moves up for each place without a record."""
         rows: list[Row | None] = []
+        seen = Noticed()  # their cells are put back into the columns, and counted there
         gone = 0
         for place, record in zip(places, records, strict=True):
             if record is None:
                 gone += 1
                 rows.append(None)
             else:
-                rows.extend(self._make.rows([record], self._seq + place - gone))
+                rows.extend(self._make.rows([record], self._seq + place - gone, seen))
         return rows
 
     def _alone(self, places: Places, place: int) -> Record | None:

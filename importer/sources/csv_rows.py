@@ -38,14 +38,19 @@ class RowMaker:
         self._encoding = encoding.removesuffix("-sig")
         self._remedy = remedy
 
-    def rows(self, records: Iterable[Record], first_seq: int) -> Iterator[Row]:
-        """Yield a row for each record; the first one gets `first_seq`."""
+    def rows(
+        self, records: Iterable[Record], first_seq: int, noticed: Noticed | None = None
+    ) -> Iterator[Row]:
+        """Yield a row for each record; the first one gets `first_seq`.
+
+        What is odd in them goes to `noticed`, if not to that of the maker.
+        """
         place = self.places
         id_at = place["conversation_id"]
         rating_at, comment_at = place.get("rating"), place.get("comment")
         newest_at, job_at = place.get("newest"), place.get("job")
         is_ranked = newest_at is not None or job_at is not None
-        nulls, see = self.nulls, self.noticed.see
+        nulls, see = self.nulls, (noticed or self.noticed).see
         for seq, (line, fields, problem) in enumerate(records, first_seq):
             if problem is not None:
                 yield _bad(seq, line, Reason.MALFORMED, problem)
