@@ -104,6 +104,11 @@ def find_job(jobs_dir: Path, text: str) -> Path:
         raise SettingsError(f"{text!r} is ambiguous: it could be {', '.join(sorted(jobs))}")
     if named:
         return named[-1]
+    if any(text in (folder.name, str(folder)) for folder in unfinished_surveys(jobs_dir)):
+        raise SettingsError(
+            f"{text} is not begun yet: its inputs were not read to their end. The command that it "
+            "belongs to begins it; jobs prune --keep-days removes what is left of it"
+        )
     hint = did_you_mean(text, (folder.name for folder in folders), cutoff=0.3)
     raise SettingsError(
         f"there is no job {text!r} in {jobs_dir}{hint} (clarityq-import jobs lists them)"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from importer.jobs.lock import is_held
 from importer.jobs.product_jobs import read_heads
 from importer.jobs.records import JobRecord, JobState, LastRun, Totals
 
+#: In seconds.
+_DAY = 86_400
 _AT_REST = (JobState.ENDED, JobState.GIVEN_UP, JobState.REPLACED)
 
 
@@ -124,6 +127,20 @@ def _why(folder: Path) -> str:
     except JournalError as error:
         return str(error)
     return "it is incomplete"
+
+
+def surveys_to_prune(surveys: Iterable[Path], oldest: float) -> list[Path]:
+    """Return the folders of unfinished surveys that `jobs prune` removes.
+
+    Those stay in which something was written at `oldest` (Unix seconds) or later, and in the last
+    day: a run may be at work there.
+    """
+    before = min(oldest, time.time() - _DAY)
+    return [folder for folder in surveys if _written(folder) < before]
+
+
+def _written(folder: Path) -> float:
+    return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
 
 
 def to_drop_comments(jobs: Sequence[ListedJob], oldest: float) -> list[ListedJob]:

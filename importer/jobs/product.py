@@ -186,7 +186,10 @@ def hold_product(settings: ImportSettings) -> Iterator[Product]:
     key = product_key(settings)
     with holding(jobs_dir, key, lambda: Product(settings)) as product:
         clear_removed(jobs_dir)
-        yield product
+        try:
+            yield product
+        finally:
+            product.leave_nothing()
 
 
 @contextmanager

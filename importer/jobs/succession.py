@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from heapq import merge
 from operator import attrgetter
@@ -18,6 +19,7 @@ from importer.errors import SettingsError
 from importer.feedback.body import BodyCoder
 from importer.jobs.carry_over import carried_rows, highest_rows, pending_rows
 from importer.jobs.commands import in_the_way
+from importer.jobs.copies import copies_folder
 from importer.jobs.folders import claim_folder
 from importer.jobs.identity import job_name, product_key
 from importer.jobs.job import Job
@@ -41,6 +43,7 @@ class Succession(ProductJobs):
         super().__init__(settings.job.jobs_dir, product_key(settings))
         self._settings = settings
         self._name = job_name(settings)
+        self._claimed: Path | None = None
         #: Makes the numbers of the bodies that are sent.
         self.coder = BodyCoder(*self.key)
 
@@ -86,9 +89,19 @@ class Succession(ProductJobs):
         try:
             restart = self._settings.job.restart
             taken = {job.name for job in self.jobs}
-            return claim_folder(self.jobs_dir, self._name, restart=restart, taken=taken)
+            folder = claim_folder(self.jobs_dir, self._name, restart=restart, taken=taken)
         except OSError as error:
             raise SettingsError(f"--jobs-dir {self.jobs_dir}: {error.strerror}") from None
+        self._claimed = folder
+        return folder
+
+    def leave_nothing(self) -> None:
+        """Remove the folder that was claimed, if there is nothing in it."""
+        for folder in (
+            () if self._claimed is None else (copies_folder(self._claimed), self._claimed)
+        ):
+            with suppress(OSError):
+                folder.rmdir()
 
     def begin(self, new: NewJob) -> Job:
         """Begin a job: its journal is written whole, and lasts, before it is known to others.

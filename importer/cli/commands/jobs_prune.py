@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from importer.cli.config_file import CONFIG
 from importer.cli.help import command, examples, option
 from importer.cli.options import JOBS_DIR, chosen_folder
 from importer.errors import JobHeldError, SettingsError
-from importer.jobs.listing import ListedJob, list_jobs, to_drop_comments, to_prune
+from importer.jobs.listing import ListedJob, list_jobs, surveys_to_prune, to_drop_comments, to_prune
 from importer.jobs.product_jobs import ProductJobs, clear_removed, hold_jobs
 from importer.jobs.records import JobRecord
 
@@ -63,13 +64,16 @@ def prune(
         )
     folder = chosen_folder(ctx, jobs_dir)
     oldest = None if keep_days is None else time.time() - _DAY * keep_days
-    listed = list_jobs(folder).jobs
+    listing = list_jobs(folder)
+    listed = listing.jobs
     gone = to_prune(listed, oldest=oldest, keep_last=keep_last) if removes else []
     for job in gone:
         if dry_run:
             click.echo(f"would remove {job.folder}")
         elif _held(folder, job, _prune):
             click.echo(f"removed {job.folder}")
+    if oldest is not None:
+        _clear_surveys(surveys_to_prune(listing.surveys, oldest), dry_run=dry_run)
     if not dry_run:
         clear_removed(folder)
     if comments_after is None:
@@ -81,6 +85,13 @@ def prune(
             click.echo(f"would drop the comments of {job.folder}")
         elif _held(folder, job, _drop_comments):
             click.echo(f"dropped the comments of {job.folder}")
+
+
+def _clear_surveys(folders: Iterable[Path], *, dry_run: bool) -> None:
+    for folder in folders:
+        if not dry_run:
+            shutil.rmtree(folder)
+        click.echo(f"{'would remove' if dry_run else 'removed'} {folder}, which was never begun")
 
 
 def _held(folder: Path, job: ListedJob, change: Callable[[ProductJobs, JobRecord], bool]) -> bool:

@@ -1,9 +1,11 @@
 """What a person is told of the jobs in a folder (docs/reference.md, J11, A16)."""
 
+import os
 import shutil
+import time
 
 from importer.jobs.journal_file import FILE_NAME
-from importer.jobs.listing import ListedJob, list_jobs, to_prune
+from importer.jobs.listing import ListedJob, list_jobs, surveys_to_prune, to_prune
 from importer.jobs.records import JobState
 from importer.model import OutcomeKind
 from tests.support.jobs import EXHAUSTED, KEEPING, SUCCEEDED, Desk, answer, mark
@@ -35,6 +37,10 @@ def test_what_is_no_whole_job_hides_no_others(desk: Desk) -> None:
     name = desk.night([SUCCEEDED])
     with desk.hold("b") as product:
         survey = product.claim_folder()
+        (survey / "copies").mkdir()
+        (survey / "copies" / ".1-part").touch()
+    with desk.hold("d") as product:
+        assert product.claim_folder().is_dir()  # and nothing comes into it
     (desk.jobs_dir / "c-0123abcd-1").mkdir()
     (desk.jobs_dir / "c-0123abcd-1" / FILE_NAME).write_text("nothing of use")
     shutil.copytree(desk.jobs_dir / name, desk.jobs_dir / f"{name}9")
@@ -59,3 +65,15 @@ def test_jobs_are_kept_by_number_and_by_age(desk: Desk) -> None:
     assert names(to_prune(jobs, oldest=2.5, keep_last=None)) == all_jobs[:3]
     assert names(to_prune(jobs, oldest=2.0, keep_last=None)) == []
     assert names(to_prune(jobs, oldest=2.5, keep_last=3)) == all_jobs[:1]
+
+
+def test_what_is_left_of_a_survey_stays_for_a_day(desk: Desk) -> None:
+    with desk.hold() as product:
+        folder = product.claim_folder()
+        (folder / "input.csv").touch()
+    now = time.time()
+    assert surveys_to_prune([folder], now) == []
+    for path in (folder / "input.csv", folder):
+        os.utime(path, (now - 90_000, now - 90_000))
+    assert surveys_to_prune([folder], now) == [folder]
+    assert surveys_to_prune([folder], now - 100_000) == []
