@@ -97,11 +97,10 @@ class Succession(ProductJobs):
 
     def leave_nothing(self) -> None:
         """Remove the folder that was claimed, if there is nothing in it."""
-        for folder in (
-            () if self._claimed is None else (copies_folder(self._claimed), self._claimed)
-        ):
-            with suppress(OSError):
-                folder.rmdir()
+        if self._claimed is not None:
+            for folder in (copies_folder(self._claimed), self._claimed):
+                with suppress(OSError):
+                    folder.rmdir()
 
     def begin(self, new: NewJob) -> Job:
         """Begin a job: its journal is written whole, and lasts, before it is known to others.
