@@ -48,6 +48,8 @@ class Imported(NamedTuple):
     negative: int
     #: Their rating was cleared.
     cleared: int
+    #: They have no rating: a comment only.
+    unrated: int
     #: They have a comment.
     comments: int
 
@@ -130,8 +132,9 @@ class JournalReader(JournalFile):
             counts[RATINGS[rating]] += rows
             comments += rows if has_comment else 0
         return Imported(
-            counts[Meaning.POSITIVE], counts[Meaning.NEGATIVE], counts[Meaning.CLEAR], comments
-        )
+            counts[Meaning.POSITIVE], counts[Meaning.NEGATIVE], counts[Meaning.CLEAR],
+            counts[None], comments,
+        )  # fmt: skip
 
     def causes(self, most: int) -> list[Cause]:
         """Return why rows were not imported, the largest groups first."""

@@ -121,6 +121,11 @@ class Undo:
         """Return those that a later job has set, or has tried to."""
         return self._group("later")
 
+    def earlier(self) -> list[str]:
+        """Return the names of the jobs that have taken back the same one before."""
+        numbers = self._db.execute("SELECT number FROM own_undo ORDER BY number")
+        return [self._product.name_of(number) for (number,) in numbers]
+
     def in_doubt(self) -> int:
         """Return of how many, other than later ones, it is not known whether the job set them."""
         return self._group("NOT later AND in_doubt").number

@@ -36,6 +36,8 @@ class UndoTable(NamedTuple):
     in_doubt: int
     #: Rows of the job that were never stored and wait to be tried again.
     left_over: int
+    #: The undos of the job that there have been.
+    earlier: list[str]
 
     @property
     def to_send(self) -> int:
@@ -92,7 +94,7 @@ def _job_of(product: Product, folder: Path) -> JobRecord:
 def _table(undo: Undo, *, clear_unknown: bool) -> UndoTable:
     return UndoTable(
         undo.restored(), undo.unknown(), clear_unknown, undo.later(), undo.in_doubt(),
-        undo.left_over,
+        undo.left_over, undo.earlier(),
     )  # fmt: skip
 
 

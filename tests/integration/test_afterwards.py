@@ -109,7 +109,7 @@ async def test_the_report_says_what_was_imported_and_of_which_run_a_figure_is(
     assert "42 conversations with new feedback" in text
     assert "30 positive, 75.0 % of the ratings 10 negative, 25.0 %" in text
     assert "1 with their rating cleared" in text
-    assert "31 comments" in text
+    assert "1 without a rating: a comment only 31 comments" in text
     assert "30 rows were done in it" in text
     assert "All runs of the job" in text
     assert "12 killed" in text

@@ -15,7 +15,7 @@ from importer.api import run_import
 from importer.errors import SettingsError
 from importer.reporting.summary import Summary
 from importer.settings import ImportSettings
-from tests.integration.test_afterwards import command
+from tests.integration.test_afterwards import Page, command
 from tests.support.data import conversation, write_csv
 from tests.support.watched import WatchedSandbox
 
@@ -110,6 +110,11 @@ async def test_what_was_there_before_is_there_again(night: Night, service: Watch
     assert "NEGATIVE" in command("explain", ALL[1], "--jobs-dir", jobs)[1]
     again = await typed("undo", tuesday.folder, "--clear-unknown", "--yes", *QUICK)
     assert (again.returncode, "nothing to take back" in again.stdout) == (0, True)
+    assert "It was taken back before, by undo-" in again.stdout
+    (report,) = jobs.glob("undo-*/report.html")
+    text = " ".join(Page(report).text.split())
+    assert f"Of what the job {tuesday.folder.name} had stored." in text
+    assert "4 conversations set as they were before" in text
 
 
 async def test_what_a_later_job_has_set_stays(night: Night, service: WatchedSandbox) -> None:

@@ -144,6 +144,8 @@ def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
         table.add_row(what, f"{number:,}", some if number else "")
     console = output()
     console.print(table)
+    if found.earlier:
+        console.print(f"It was taken back before, by {', '.join(found.earlier)}.", soft_wrap=True)
     if found.in_doubt:
         console.print(
             f"Of {counted(found.in_doubt, 'conversation')} of these it is not known whether the "
