@@ -33,6 +33,8 @@ class Draft:
     """What is proposed for an input, beyond what its settings say already."""
 
     header: Sequence[str]
+    #: The columns in which there is an id, as far as a look at the first rows can tell.
+    with_ids: Sequence[str]
     #: The source column of each field for which one is clear and its name is not the field's.
     columns: dict[str, str] = field(default_factory=dict)
     #: The columns that may be meant, of the fields for which none is clear. Those that were given
@@ -65,7 +67,8 @@ def draft_for(settings: ImportSettings) -> Draft:
     if not isinstance(first, Path):
         raise InputError(f"{first}: a draft is made from a local file: save the beginning to one")
     found = preview(first, settings.reading)
-    draft = Draft(found.header, encoding=found.encoding)
+    with_ids = [name for name in found.header if _share_of_ids(found, name) > 0]
+    draft = Draft(found.header, with_ids, encoding=found.encoding)
     _draft_columns(draft, found, settings.mapping.columns)
     name = draft.columns.get("rating", settings.mapping.columns.get("rating", "rating"))
     words = [word for word in _cells(found, name) if not is_blank(word)]
@@ -91,7 +94,7 @@ def _draft_columns(draft: Draft, found: Preview, given: Mapping[str, str]) -> No
             known.add(one)
             continue
         if one == "conversation_id":
-            fitting = [name for name in names if _holds_ids(found, name)]
+            fitting = [name for name in names if _share_of_ids(found, name) >= _NEARLY_ALL]
             fitting = [n for n in fitting if "conv" in folded_name(n)] or fitting
         else:
             fitting = [n for n in names if any(part in folded_name(n) for part in _NAMES[one])]
@@ -105,10 +108,10 @@ def _draft_columns(draft: Draft, found: Preview, given: Mapping[str, str]) -> No
         draft.candidates = {"rating": names, "comment": names} | draft.candidates
 
 
-def _holds_ids(found: Preview, name: str) -> bool:
+def _share_of_ids(found: Preview, name: str) -> float:
     cells = [cell for cell in _cells(found, name) if not is_blank(cell)]
     ids = sum(canonical_uuid(cell) is not None for cell in cells)
-    return bool(cells) and ids >= _NEARLY_ALL * len(cells)
+    return ids / len(cells) if cells else 0.0
 
 
 def _cells(found: Preview, name: str) -> list[str]:

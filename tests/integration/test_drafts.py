@@ -126,9 +126,9 @@ def test_inputs_of_every_kind_are_drafted_for(kind: str) -> None:
 
 def test_init_asks_until_the_answers_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importer.cli.commands.init._is_terminal", lambda: True)
-    path = legacy(Path("50% legacy.csv"), *"54213", "odd")
-    answers = ["no uuid", PRODUCT, "", "", "no column", "stars", "none", "", "skip", "perhaps",
-               "later", "25:00", "2:05"]  # fmt: skip
+    path = legacy(Path("50% legacy.csv"), *"54213", "3/5", "odd")
+    answers = ["no uuid", PRODUCT, "", "Nr", "", "no column", "stars", "none", "", "skip",
+               "perhaps", "later", "25:00", "2:05"]  # fmt: skip
     code, printed = command("init", path, answers="\n".join(answers) + "\n")
     assert code == 0
     assert drafted() == {
@@ -136,6 +136,8 @@ def test_init_asks_until_the_answers_can_be_used(monkeypatch: pytest.MonkeyPatch
         "column": {"conversation_id": "Conv UUID", "rating": "Stars"},
     }  # fmt: skip
     assert '# "odd=?",  # 1 row' in CONFIG.read_text("utf-8")
+    assert "none of its first values is a UUID" in printed
+    assert "'3/5' means" not in printed, "it is 3"
     assert "decide on 1 thing in it" in printed
     assert "\n5 2 * * * cd " in printed
     assert r"'50\% legacy.csv' --api-key-file key" in printed

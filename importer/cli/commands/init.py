@@ -115,6 +115,8 @@ def _columns(draft: Draft) -> dict[str, str]:
                 return ""
             if (name := names.get(trimmed(text).casefold())) is None:
                 raise click.UsageError("there is no such column")
+            if field == "conversation_id" and draft.with_ids and name not in draft.with_ids:
+                raise click.UsageError("none of its first values is a UUID")
             return name
 
         usual = names.get(field, draft.columns.get(field))
@@ -140,10 +142,13 @@ def _ratings(words: Mapping[str, Word]) -> list[str]:
     parts = [] if preset == _NONE else [preset]
     table = RatingTable.parse(parts)
     choices = (*(str(meaning) for meaning in Meaning), _LATER)
-    for word in (word for word in unknown if table.meaning(word) is None):
+    for word in unknown:
+        if table.meaning(word) is not None:
+            continue  # also what is another spelling of a word before
         meaning = _ask(f"{shown(word)} means {', '.join(choices)}", _LATER, _one_of(choices))
         if meaning != _LATER:
             parts.append(f"{trimmed(word)}={meaning}")
+            table = RatingTable.parse(parts)
     return parts
 
 
