@@ -52,12 +52,14 @@ def plan_undo(
 
     `settings` are those of the undo. Returns the name of the undo that was begun and has rows left,
     if there is one: its input stays as it is. Raises `SettingsError` if the job cannot be taken
-    back, and `JobHeldError`.
+    back, `UnfinishedJobError` if another job is in the way, and `JobHeldError`.
     """
     with hold_product(settings) as product:
         if (begun := _begun(product)) is not None:
             return begun
         job = _job_of(product, folder)
+        if write:
+            product.check_sequence()  # an unfinished undo may read what would be written
         with undoing(product, job) as undo:
             table = _table(undo, clear_unknown=clear_unknown)
             if write and table.to_send:

@@ -161,6 +161,27 @@ async def test_a_killed_undo_goes_on_and_gives_way_to_what_came_between(
     assert len(service.stored()) == len(ALL)
 
 
+@pytest.mark.slow
+async def test_an_undo_that_may_not_begin_leaves_the_input_of_another_as_it_is(
+    night: Night, service: WatchedSandbox
+) -> None:
+    tuesday = await two_nights(night)
+    words = ("undo", tuesday.folder, "--yes", *QUICK)
+    stopped = await typed(*words, "--limit", "1")
+    assert stopped.returncode == 6, stopped.stderr
+    before = (tuesday.folder / "undo.jsonl").read_bytes()
+    jobs = tuesday.folder.parent
+    moved = jobs.rename(jobs.with_name("moved"))
+    refused = await typed("undo", moved / tuesday.folder.name, *words[2:])
+    assert refused.returncode == 2
+    assert "not finished" in refused.stderr
+    moved.rename(jobs)
+    assert (tuesday.folder / "undo.jsonl").read_bytes() == before
+    done = await typed(*words)
+    assert done.returncode == 0, done.stderr
+    assert service.stored()[ALL[1]] == ("NEGATIVE", "said\non Monday ")
+
+
 async def test_a_job_with_a_gap_behind_it_is_not_taken_back(night: Night) -> None:
     tuesday = await two_nights(night)
     wednesday = await night("wednesday", [(ALL[4], "POSITIVE", "")])
