@@ -5,6 +5,7 @@ usage: reader FILE check|run quick|exact. The command prints the CPU seconds of 
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from pathlib import Path
@@ -23,6 +24,7 @@ def _main(path: Path, what: str, way: str) -> None:
     if way == "exact":
         for module in (base, csv_file, parquet):
             module.BY_COLUMN_FROM = 1 << 62  # type: ignore[attr-defined]
+    gc.set_threshold(100_000)  # as the command does
     settings = ImportSettings.of(inputs=[path], product_id=PRODUCT)
     began = time.process_time()
     if what == "check":

@@ -183,7 +183,10 @@ class RowSource(Protocol):
         ...
 
     def remarks(self) -> Sequence[str]:
-        """Return what a person should know of the file, after `batches` or `parts` has ended."""
+        """Return what a person should know of the file, after `batches` or `parts` has ended.
+
+        What is odd in rows by column is among it if they were surveyed.
+        """
         ...
 
     def close(self) -> None:

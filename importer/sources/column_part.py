@@ -15,6 +15,8 @@ from importer.feedback.newest import NewestBy
 from importer.feedback.normalise import Normaliser
 from importer.model import Feedback, Outcome, Row
 from importer.sources.base import DIGEST_BYTES, PartSurvey, Questions, new_digest
+from importer.sources.noticed import Noticed
+from importer.sources.noticing import see_columns
 from importer.sources.sifting import MEANINGS, Bytes, Flags, Offsets, cells, sift, spelt_ids, texts
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
@@ -30,17 +32,19 @@ _ID = np.dtype("V16")
 class ColumnBlock:
     """Rows by column, one for each of `CELLS`; a `ColumnPart`.
 
+    What is odd in them goes to `noticed` when they are surveyed: a run has no use for it.
     `text` is the block as it stands in the file, if it is text. `odd` are the rows, by place (from
     0), that were read on their own; their cells are empty. `line_of` returns the physical line of
     a place; it is None for formats without lines.
     """
 
-    __slots__ = ("_columns", "_line_of", "_odd", "_text", "first_seq")
+    __slots__ = ("_columns", "_line_of", "_noticed", "_odd", "_text", "first_seq")
 
     def __init__(
         self,
         first_seq: int,
         columns: Sequence[pa.StringArray],
+        noticed: Noticed,
         *,
         text: bytes | None = None,
         line_of: Callable[[int], int | None] | None = None,
@@ -48,6 +52,7 @@ class ColumnBlock:
     ) -> None:
         self.first_seq = first_seq
         self._columns = columns
+        self._noticed = noticed
         self._text = text
         self._line_of = line_of
         self._odd = odd or {}
@@ -85,6 +90,7 @@ class ColumnBlock:
 
     def survey(self, asked: Questions) -> PartSurvey:
         """Return what can be told without the normaliser; see `ColumnPart`."""
+        see_columns(self._noticed, self._columns[0], self._columns[_COMMENT])
         sifted = sift(self._columns[:_FIELDS], asked.ratings)
         sure = sifted.sure
         newest = None if asked.newest is None else self._read_newest(asked.newest, sure)

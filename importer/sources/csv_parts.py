@@ -22,7 +22,7 @@ from importer.sources.csv_records import Lines, Record, RecordReader
 from importer.sources.csv_rows import RowMaker
 from importer.sources.csv_shape import Dialect, Shape
 from importer.sources.noticed import Noticed
-from importer.sources.noticing import emptied, names_or_nothing, see_columns
+from importer.sources.noticing import emptied, names_or_nothing
 from importer.sources.plain import (
     Parsed,
     Places,
@@ -138,12 +138,16 @@ class TwoTierReader:
                 columns = [without(one, gone) for one in columns]
             rows = {row.seq - self._seq: row for row in found if row is not None and row.problem}
         columns[1:3] = [emptied(one, self._make.nulls) for one in columns[1:3]]
-        see_columns(self._make.noticed, columns[0], columns[2])
         if not block.endswith(b"\n"):
             last = block[block.rfind(b"\n") + 1 :]
             self._make.noticed.unended = last.decode("utf-8", self._blocks.errors)
         return ColumnBlock(
-            self._seq, columns, text=block, line_of=lambda place: located().line(place), odd=rows
+            self._seq,
+            columns,
+            self._make.noticed,
+            text=block,
+            line_of=lambda place: located().line(place),
+            odd=rows,
         )
 
     def _odd_places(

@@ -108,7 +108,7 @@ class ParquetSource:
             if columns is None:
                 yield RowPart(self._rows(batch, seq))
             else:
-                yield ColumnBlock(seq, columns)
+                yield ColumnBlock(seq, columns, self._noticed)
 
     def originals(self, numbers: Iterable[int]) -> Iterator[Original]:
         """Yield the rows with these numbers, all columns; see `RowSource`."""
@@ -185,7 +185,7 @@ class ParquetSource:
 
     def _text_columns(self, batch: pa.RecordBatch) -> list[pa.StringArray] | None:
         """Return the columns of all fields as text, or None if the rows have to be looked at."""
-        from importer.sources.noticing import emptied, see_columns  # noqa: PLC0415 -- loads numpy
+        from importer.sources.noticing import emptied  # noqa: PLC0415 -- loads numpy
         from importer.sources.parquet_columns import text_column  # noqa: PLC0415 -- loads numpy
         from importer.sources.plain import empty_cells  # noqa: PLC0415 -- as above
 
@@ -201,7 +201,6 @@ class ParquetSource:
             if column is None:
                 return None
             columns.append(emptied(column, self._nulls) if field in _MAY_BE_NULL else column)
-        see_columns(self._noticed, columns[0], columns[2])
         return columns
 
     @contextmanager

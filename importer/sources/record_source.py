@@ -73,7 +73,7 @@ class RecordSource(ABC):
 
     def _part(self, records: Sequence[Record], seq: int) -> Part:
         from importer.sources.column_part import ColumnBlock  # noqa: PLC0415 -- loads numpy
-        from importer.sources.noticing import emptied, see_columns  # noqa: PLC0415 -- as above
+        from importer.sources.noticing import emptied  # noqa: PLC0415 -- as above
         from importer.sources.plain import empty_cells, strings  # noqa: PLC0415 -- as above
 
         make = self._make
@@ -95,8 +95,9 @@ class RecordSource(ABC):
         except UnicodeEncodeError:  # the row maker tells which row is no text
             return RowPart(list(make.rows(records, seq)))
         columns[1:3] = [emptied(column, make.nulls) for column in columns[1:3]]
-        see_columns(make.noticed, columns[0], columns[2])
-        return ColumnBlock(seq, columns, line_of=lambda place: records[place].line, odd=odd)
+        return ColumnBlock(
+            seq, columns, make.noticed, line_of=lambda place: records[place].line, odd=odd
+        )
 
     def originals(self, numbers: Iterable[int]) -> Iterator[Original]:
         """Yield the rows with these numbers; see `RowSource`."""

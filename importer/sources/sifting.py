@@ -119,8 +119,9 @@ def texts(column: pa.StringArray) -> list[str]:
 
 def spelt_ids(ids: Ids) -> list[str]:
     """Return the ids in their canonical form; what is no UUID becomes any text."""
-    text = (ids.spelt | _LOWER).tobytes().decode("latin-1")
-    return [text[at : at + _UUID] for at in range(0, len(text), _UUID)]
+    points = (ids.spelt | _LOWER).astype(np.uint32)
+    found: list[str] = points.view(f"U{_UUID}").ravel().tolist()
+    return found
 
 
 def _code(word: str, table: RatingTable) -> int:

@@ -42,7 +42,6 @@ class Seen(NamedTuple):
     items: Sequence[Item]
     findings: object
     errors: Sequence[str]
-    remarks: Sequence[str] = ()
 
 
 class Differential:
@@ -72,12 +71,10 @@ class Differential:
         assert quick == exact, f"file {number} is read differently"
         self._figures["files read in two ways"] += 1
         self._figures["their rows"] += len(exact.rows)
-        self._figures["remarks"] += len(exact.remarks)
         self._figures["files refused or damaged"] += bool(exact.errors)
 
     def _see(self, case: Spoilt, settings: ImportSettings, *, by_column: bool) -> Seen:
         errors: list[str] = []
-        remarks: Sequence[str] = ()
         rows: list[Row] = []
         items: list[Item] = []
         findings: Findings | None = None
@@ -103,7 +100,6 @@ class Differential:
                     if not isinstance(part, RowPart):
                         self._figures["rows read by column"] += len(part)
                 assert source.progress() == 1
-                remarks = source.remarks()
             except InputError as error:
                 errors.append(str(error))
             try:
@@ -115,7 +111,8 @@ class Differential:
                 findings = check_inputs(settings)
             except InputError as error:
                 errors.append(str(error))
-        return Seen(rows, items, _ordered(findings), errors, remarks)
+        self._figures["remarks"] += len(findings.inputs[0].remarks) if findings else 0
+        return Seen(rows, items, _ordered(findings), errors)
 
 
 def _ordered(found: Findings | None) -> object:

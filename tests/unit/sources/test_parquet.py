@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from importer.errors import InputError
+from importer.feedback.ratings import RatingTable
 from importer.model import Reason, Row
-from importer.sources.base import RowPart
+from importer.sources.base import Questions, RowPart
 from importer.sources.parquet import ParquetSource
 from tests.support.data import conversation
 
@@ -141,7 +142,9 @@ def test_null_markers_are_named_and_can_be_emptied(path: Path) -> None:
     for by_column_from in (0, 1 << 60):
         with patch("importer.sources.parquet.BY_COLUMN_FROM", by_column_from):
             source = ParquetSource(path, {})
-            list(source.parts(1, 10))
+            for part in source.parts(1, 10):
+                if not isinstance(part, RowPart):
+                    part.survey(Questions(RatingTable()))
             assert "1 × ' NULL ', 1 × 'nan'" in "".join(source.remarks())
             (part,) = ParquetSource(path, {}, ["NULL", "nan"]).parts(1, 10)
             rows = part.rows if isinstance(part, RowPart) else part.rows()

@@ -7,6 +7,7 @@ from importer.feedback.ratings import RatingTable
 from importer.model import Feedback
 from importer.sources.base import Questions
 from importer.sources.column_part import ColumnBlock
+from importer.sources.noticed import Noticed
 from importer.sources.plain import strings
 from importer.sources.sifting import texts
 from tests.support.data import conversation
@@ -15,7 +16,8 @@ TABLE = RatingTable.parse(["thumbs", "odd=SKIP"])
 
 
 def block(ids: Sequence[str], ratings: Sequence[str], comments: Sequence[str]) -> ColumnBlock:
-    return ColumnBlock(1, [strings(ids), strings(ratings), strings(comments)])
+    columns = [strings(ids), strings(ratings), strings(comments)]
+    return ColumnBlock(1, columns, Noticed())
 
 
 def agrees(part: ColumnBlock) -> bool:
