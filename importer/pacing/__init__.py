@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from importer.pacing.circuit_breaker import CircuitBreaker, Suspicion
 from importer.pacing.concurrency import ConcurrencyWindow
-from importer.pacing.pacer import Limit, Pacer
+from importer.pacing.pacer import Finder, Limit, Pacer
 from importer.pacing.rate import RateCap
 from importer.pacing.rate_finder import RateFinder
 
 __all__ = [
     "CircuitBreaker",
     "ConcurrencyWindow",
+    "Finder",
     "Limit",
     "Pacer",
     "RateCap",

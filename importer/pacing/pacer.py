@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
+from typing import Protocol
 
 from importer.pacing.circuit_breaker import CircuitBreaker, Suspicion
 from importer.pacing.concurrency import ConcurrencyWindow, Hold
+from importer.pacing.pause import Pause
 from importer.pacing.rate import RateCap
 from importer.pacing.rate_finder import RateFinder
 from importer.pacing.shared_rate import Budget, LeasedCap
@@ -32,54 +34,38 @@ class Limit(StrEnum):
 _A_LONG_PAUSE = 2.0
 
 
-class Pause:
-    """A pause that the service asked for with `Retry-After`.
-
-    It is lifted when requests that started after the refused one are granted all the same: then
-    only that one was meant, and so with those that follow, until nothing is granted any more.
-    """
-
-    #: So many, and more than are refused, show it.
-    _PROOF = 5
-
-    def __init__(self) -> None:
-        self.until = -math.inf
-        self._asked = math.inf
-        self._granted = self._refused = 0
-        self._is_for_one = False
-
-    def ask(self, now: float, started: float, until: float, *, stalled: bool) -> None:
-        """A request that `started` then was told to come again at `until`.
-
-        `stalled` says that nothing is granted at the moment.
-        """
-        if stalled:
-            self._is_for_one = False
-        elif self._is_for_one:
-            return
-        if now >= self.until:
-            self._asked = started
-            self._granted = self._refused = 0
-        self._refused += 1
-        self.until = max(self.until, until)
-
-    def granted(self, started: float) -> None:
-        """A request that `started` then was granted."""
-        self._granted += started > self._asked
-        if self._granted >= self._PROOF and self._granted > self._refused:
-            self.until, self._is_for_one = -math.inf, True
+class Finder(Protocol):
+    """Finds the rate that a service grants; `RateFinder` tells the details."""
 
     @property
-    def is_asked(self) -> bool:
-        """Whether there is a pause, or was one that nobody has seen the end of."""
-        return not math.isinf(self.until)
+    def cap(self) -> RateCap | None:
+        """What to go by; None while there is no limit."""
+        ...
 
-    def is_over(self, now: float) -> bool:
-        """Return, once, whether a pause has lasted until its end."""
-        if not self.is_asked or now < self.until:
-            return False
-        self.until, self._asked = -math.inf, math.inf
-        return True
+    @property
+    def is_searching(self) -> bool:
+        """Whether the cap is tried, and not found yet."""
+        ...
+
+    def start(self) -> None:
+        """A request starts."""
+        ...
+
+    def granted(self, now: float, started: float) -> None:
+        """A request that `started` then was not refused."""
+        ...
+
+    def refused(self, now: float, started: float) -> None:
+        """A request that `started` then was refused with a 429."""
+        ...
+
+    def restart(self, now: float) -> None:
+        """The service was down: what was seen lately tells nothing."""
+        ...
+
+    def resumed(self, now: float, *, stalled_at: float, waited: bool) -> None:
+        """The service grants again after it had granted nothing since `stalled_at`."""
+        ...
 
 
 class Pacer:
@@ -87,7 +73,7 @@ class Pacer:
 
     Its owner asks `wait` and `has_slot` before each request, says `start` when it sends one, and
     `answered`, `refused` or `failed` afterwards. All times are seconds of one monotonic clock.
-    With a `budget`, `rate` is shared with other runs.
+    With a `budget`, `rate` is shared with other runs. The `finder` is one of its own by default.
     """
 
     def __init__(
@@ -98,10 +84,11 @@ class Pacer:
         rate: float | None,
         budget: Budget | None = None,
         breaker: CircuitBreaker | None = None,
+        finder: Finder | None = None,
     ) -> None:
         self.breaker = breaker or CircuitBreaker(now)
         self.window = ConcurrencyWindow(now, concurrency)
-        self.finder = RateFinder(now)
+        self.finder: Finder = finder or RateFinder(now)
         self._rate: RateCap | LeasedCap | None = None
         if rate is not None:
             self._rate = RateCap(rate) if budget is None else LeasedCap(rate, budget)
@@ -110,6 +97,7 @@ class Pacer:
         self._has_paused = False
         self._throttled = True
         self._allowed_until = math.inf
+        self._held_until = -math.inf
 
     @property
     def is_probing(self) -> bool:
@@ -133,12 +121,15 @@ class Pacer:
             return math.inf
         if not self._throttled:
             return 0.0
-        wait = max(0.0, self._pause.until - now, self.breaker.wait(now))
+        wait = max(0.0, self._pause.until - now, self._held_until - now, self.breaker.wait(now))
         caps = [cap for cap in (self._rate, self.finder.cap) if cap is not None]
         for cap in caps:
             wait = max(wait, cap.wait(now))
         # Nothing throttles the run most of the time, and then this is asked for every row.
-        self._throttled = bool(wait or caps or self.breaker.is_probing or self._pause.is_asked)
+        self._throttled = bool(
+            wait or caps or self.breaker.is_probing or self._pause.is_asked
+            or not math.isinf(self._held_until)
+        )  # fmt: skip
         return wait
 
     def has_slot(self, in_flight: int) -> bool:
@@ -152,6 +143,9 @@ class Pacer:
             return
         if self._pause.is_over(now):
             self._has_paused = True
+            self.window.restart(now)
+        if not math.isinf(self._held_until):
+            self._held_until = -math.inf
             self.window.restart(now)
         self.breaker.start()
         for cap in (self._rate, self.finder.cap):
@@ -231,11 +225,11 @@ class Pacer:
         self._allowed_until = until
 
     def share(self, rate: float | None, concurrency: int) -> None:
-        """Go by other limits from now on: a share of what several runs may do together."""
+        """Go by other limits from now on: a share of what several processes may do together."""
         self.window.change_bound(concurrency)
+        self._throttled = True  # the finder may have been told of a rate as well
         if rate is None:
             return
-        self._throttled = True
         if isinstance(self._rate, RateCap):
             self._rate.change(rate)
         elif self._rate is None:
@@ -246,13 +240,30 @@ class Pacer:
         self._throttled = True
         self._pause.ask(-math.inf, math.inf, until, stalled=True)
 
+    def hold(self, now: float, seconds: float, *, lifts: bool) -> None:
+        """Start nothing for so many seconds: the service asks another process for a pause.
+
+        It may be told anew; 0 lifts what still lasts. With `lifts`, the pause that was asked for
+        here was for one request only: others are granted.
+        """
+        if lifts and self._pause.until > now:
+            self._pause.lift()
+        if seconds > 0:
+            self._held_until, self._throttled = now + seconds, True
+        elif self._held_until > now:
+            self._held_until = -math.inf
+
+    def asked_for(self, now: float) -> float:
+        """Return the seconds that a pause still lasts which the service asks this process for."""
+        return max(0.0, self._pause.until - now)
+
     def paused_for(self, now: float) -> float:
         """Return the seconds that a pause still lasts; 0 if there is none."""
-        return max(0.0, self._pause.until - now)
+        return max(0.0, self._held_until - now, self._pause.until - now)
 
     def limit(self, now: float, in_flight: int) -> Limit:
         """Return what holds the next request back at this moment."""
-        if self.breaker.is_probing or self._pause.until > now:
+        if self.breaker.is_probing or self.paused_for(now):
             return Limit.SERVICE
         user, found = (cap.wait(now) if cap else 0.0 for cap in (self._rate, self.finder.cap))
         if found > user:

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
+from importer.pacing.found import FINE, LEAST_STEP, STEP, Found
 from importer.pacing.rate import RateCap
 from importer.pacing.rounds import SURE, End, Noise, Round
 
@@ -30,14 +30,6 @@ _MOST_NOISE = 0.2
 #: The rate of a trial, and of what is held, as shares of what was granted.
 _TRIAL = 0.8
 _BELOW = 0.98
-#: How far above the rate a probe goes, as a share of it: at first, at least and at most.
-_STEP = 0.4
-_LEAST_STEP = 0.025
-_MOST_STEP = 1.0
-#: With steps of this size the rate counts as found.
-_FINE = 0.1
-#: A rate that was found is held for up to so many rounds between two probes.
-_LONGEST_HOLD = 8
 #: Less than this share of a cap is used: something else limits the run.
 _USED = 0.7
 #: Refusals that tell noise from half of it.
@@ -57,47 +49,6 @@ _Result = TypeVar("_Result")
 Search: TypeAlias = Generator[Round, Round, _Result]
 
 
-@dataclass(slots=True)
-class _Found:
-    """A rate that is granted, and how the search goes on from it."""
-
-    #: Requests per second.
-    rate: float
-    #: How far above it the next probe goes, as a share.
-    step: float = _STEP
-    #: For how many rounds the rate is held before.
-    rounds: int = 1
-    #: Whether the next step is twice as long if this one goes well.
-    doubles: bool = True
-    #: Whether a probe has failed since the rate was last measured.
-    is_old: bool = False
-
-    def rise(self) -> None:
-        """The step went well."""
-        self.rate *= 1 + self.step
-        if self.step > _FINE:
-            self.rounds = 1
-        if self.doubles:
-            self.step = min(2 * self.step, _MOST_STEP)
-        self.doubles = True
-
-    def stay(self, least_step: float) -> None:
-        """The step went too far: the next one is half as long."""
-        if self.step <= _FINE:
-            self.rounds = min(2 * self.rounds, _LONGEST_HOLD)
-        self.step, self.doubles = max(self.step / 2, least_step), False
-        self.is_old = True
-
-    def change(self, rate: float) -> None:
-        """The rate was measured anew."""
-        self.rate, self.is_old = rate, False
-
-    def restart(self, other: _Found) -> None:
-        """Go on from the other."""
-        self.rate, self.step, self.rounds = other.rate, other.step, other.rounds
-        self.doubles, self.is_old = True, False
-
-
 class RateFinder:
     """Sets `cap` by what is granted and refused. There is none before anything is refused.
 
@@ -111,11 +62,16 @@ class RateFinder:
         self._length = ROUND
         # Since when it has granted, without a stall in between, and how much.
         self._origin, self._granted = now, 0
-        self._resumed = _Found(math.inf)
+        self._resumed = Found(math.inf)
         self._was_quota = False
         self._search = self._rounds()
         self._round = next(self._search)
         self._round.began = now
+
+    @property
+    def tolerated(self) -> float:
+        """The share of this round's requests that may be refused."""
+        return self._round.tolerated
 
     def start(self) -> None:
         """A request starts."""
@@ -144,8 +100,31 @@ class RateFinder:
         elif current.is_over(started):
             self._next(now, End.QUIET)
 
+    def add_granted(self, number: int) -> None:
+        """So many requests were granted that others have sent."""
+        self._granted += number
+
+    def weigh(
+        self, now: float, *, used: float, granted: int, refused: int, reach: float, is_loud: bool
+    ) -> bool:
+        """Take in what the round has shown so far where others send; return whether it is over.
+
+        `used` are the requests per second that have started in it, and `reach` is how many seconds
+        into it the latest of those began that are answered. `is_loud`: they send less than they
+        may, because too much was refused.
+        """
+        current = self._round
+        current.started = round(used * (now - current.began))
+        current.responses, current.refused = granted + refused, refused
+        if granted and (is_loud or current.exceeds(current.tolerated)):
+            current.rate = min(current.rate, used)
+            self._next(now, End.LOUD)
+        elif granted and current.is_over(current.began + reach):
+            self._next(now, End.QUIET)
+        return current is not self._round
+
     def restart(self, now: float) -> None:
-        """Begin the round again: the service was down in it."""
+        """Begin the round again: what it has shown so far tells nothing."""
         current = self._round
         current.began, current.started, current.responses, current.refused = now, 0, 0, 0
 
@@ -164,8 +143,8 @@ class RateFinder:
                 elapsed = stalled = _MINUTE
             self._length = min(max(self._length, stalled), _LONGEST_ROUND)
         rate = _BELOW * granted / max(elapsed, 0.01) / (1 - self._noise.share)
-        step = _LEAST_STEP if self._length > ROUND else _STEP
-        self._resumed = _Found(max(rate, _SLOWEST), step)
+        step = LEAST_STEP if self._length > ROUND else STEP
+        self._resumed = Found(max(rate, _SLOWEST), step)
         self._next(now, End.STALLED)
 
     def _next(self, now: float, end: End) -> None:
@@ -192,14 +171,14 @@ class RateFinder:
                     self._noise.learn(seen)
                 continue
             self.is_searching = True
-            found = _Found(math.inf)
+            found = Found(math.inf)
             if seen.end is End.STALLED:
                 found.restart(self._resumed)
             elif not (yield from self._trial(seen, found)):
                 continue
             yield from self._follow(found)
 
-    def _trial(self, loud: Round, found: _Found) -> Search[bool]:
+    def _trial(self, loud: Round, found: Found) -> Search[bool]:
         """Too much was refused: find the rate that is granted, or return False if it is noise."""
         noise = self._noise
         granted, before, enough = loud.granted, None, float(_RESPONSES)
@@ -223,10 +202,10 @@ class RateFinder:
                 noise.learn(seen, surely=True)
                 return False
 
-    def _follow(self, found: _Found) -> Search[None]:
+    def _follow(self, found: Found) -> Search[None]:
         """Hold a rate and look above it, until something else limits the run."""
         while True:
-            self.is_searching = found.step > _FINE
+            self.is_searching = found.step > FINE
             enough = max(_RESPONSES, _RESPONSES * found.rounds**2 / 4)
             seen = yield self._plan(found.rate, rounds=found.rounds, enough=enough)
             if seen.end is End.STALLED:
@@ -240,7 +219,7 @@ class RateFinder:
             else:
                 yield from self._trial(seen, found)
 
-    def _probe(self, found: _Found) -> Search[bool]:
+    def _probe(self, found: Found) -> Search[bool]:
         """Go above a rate, step by step, until too much is refused.
 
         Returns False if something else limits the run meanwhile.
@@ -249,7 +228,7 @@ class RateFinder:
             seen = yield self._plan(
                 found.rate * (1 + found.step),
                 # The longer the step, the sooner a burst that is allowed is used up.
-                rounds=min(1.0, _FINE / found.step),
+                rounds=min(1.0, FINE / found.step),
                 enough=self._telling(found.step),
                 unclear=self._noise.share + found.step / 3,
             )
@@ -258,8 +237,8 @@ class RateFinder:
             if seen.used < _USED * seen.rate:
                 return False
             found.rise()
-        is_fine = found.step <= _FINE
-        found.stay(min(_LEAST_STEP + self._noise.share, _FINE))
+        is_fine = found.step <= FINE
+        found.stay(min(LEAST_STEP + self._noise.share, FINE))
         if seen.end is End.STALLED:
             if self._was_quota:  # and measured anew
                 found.restart(self._resumed)
