@@ -20,10 +20,10 @@ class Shares:
     def give(self, worker: Hashable, number: int, workers: int) -> float:
         """Return the share that goes to `worker` with its grant `number`, one of so many `workers`.
 
-        0 if nothing is free yet.
+        0 if nothing is free yet, or if there are 0 `workers`: then it is to leave all to others.
         """
         free = self._total - sum(self.held(other) for other in self._given if other != worker)
-        share = max(0.0, min(self._total / max(1, workers), free))
+        share = max(0.0, min(self._total / workers, free)) if workers else 0.0
         given = self._given.setdefault(worker, [])
         if not given or given[-1][1] != share:
             given.append((number, share))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
+from importer.distributed.tally import Seen
 from importer.distributed.wire import Finish, Grant, HandedRow, Reply
 from importer.engine.progress import Observer, Progress
 from importer.engine.reader import Batch
@@ -28,6 +29,7 @@ class Link(Observer):
         self._changed = threading.Condition()
         self._latest: Grant | None = None
         self._on_grant: Callable[[Grant], None] | None = None
+        self._look: Callable[[], Seen] | None = None
         self._rows: list[HandedRow] = []
         self._taken = 0
         self._closed = self._is_cut = False
@@ -58,7 +60,7 @@ class Link(Observer):
             notices, self._notices = self._notices, []
             return Reply(
                 grant.number, now, self._taken, self._entry_number, self._entry, self._progress,
-                notices, self._finish,
+                self._look and self._look(), notices, self._finish,
             )  # fmt: skip
 
     def silent_for(self) -> float:
@@ -73,17 +75,20 @@ class Link(Observer):
 
     # For the engine.
 
-    def connect(self, on_grant: Callable[[Grant], None]) -> None:
-        """Call `on_grant` with the latest grant, now and whenever there is a newer one."""
+    def connect(self, on_grant: Callable[[Grant], None], look: Callable[[], Seen]) -> None:
+        """Call `on_grant` with the latest grant, now and whenever there is a newer one.
+
+        `look` returns what there is to report of the service's limit, on any thread.
+        """
         with self._changed:
-            self._on_grant = on_grant
+            self._on_grant, self._look = on_grant, look
             if self._latest is not None:
                 on_grant(self._latest)
 
     def disconnect(self) -> None:
         """Tell of grants no more."""
         with self._changed:
-            self._on_grant = None
+            self._on_grant = self._look = None
 
     def batches(self, resumed: ResumeState, ask_first: set[str]) -> Iterator[Batch]:
         """Yield the rows as they come, and an empty batch when there are none at the moment.

@@ -35,6 +35,8 @@ class Whole:
     problems: Mapping[str, Problem]
     #: Why nothing is sent at the moment, in words; or empty.
     held_by: str
+    #: The service's limit as it was found, in requests per second; None without one.
+    service_rate: float | None
     workers: Sequence[WorkerFigures]
 
 
@@ -49,7 +51,6 @@ def merged(whole: Whole, present: Sequence[Progress], past: Sequence[Progress]) 
     statuses: Counter[int] = Counter()
     for each in everyone:
         statuses.update(each.statuses)
-    rates = [each.service_rate for each in present if each.service_rate is not None]
     held_by = whole.held_by
     if not held_by and present and all(each.held_by for each in present):
         held_by = present[0].held_by
@@ -71,7 +72,7 @@ def merged(whole: Whole, present: Sequence[Progress], past: Sequence[Progress]) 
         paused_for=min((each.paused_for for each in present), default=0.0),
         held_by=held_by,
         limit=_most(each.limit for each in present),
-        service_rate=sum(rates) if rates and len(rates) == len(present) else None,
+        service_rate=whole.service_rate,
         concurrency=sum(each.concurrency for each in present),
         elapsed=whole.elapsed,
         latencies=_latencies(present, buckets),
@@ -95,7 +96,8 @@ def _least(values: Iterable[float | None]) -> float | None:
 
 
 def _most(limits: Iterable[Limit]) -> Limit:
-    counted = Counter(limits).most_common(1)
+    """Return what limits most of those that are limited: others may have to wait their turn."""
+    counted = Counter(limit for limit in limits if limit is not Limit.NOTHING).most_common(1)
     return counted[0][0] if counted else Limit.NOTHING
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from importer.common.durations import format_duration
@@ -10,17 +9,16 @@ from importer.distributed.merging import Moments, Whole, added, merged
 from importer.distributed.seat import Seat, SeatState
 from importer.engine.clock import Clock
 from importer.engine.journal_writer import JournalWriter
-from importer.engine.progress import Observer, Progress, WorkerFigures
+from importer.engine.progress import Observer, Progress, Reporter, WorkerFigures
 from importer.engine.row_queue import RowQueue
 from importer.engine.statistics import Statistics
 from importer.jobs.records import Totals
-from importer.pacing import Limit
 
 #: Seconds between two pictures.
 _INTERVAL = 0.2
 
 
-class Overview:
+class Overview(Reporter):
     """The counterpart of `engine.progress.ProgressReporter`."""
 
     def __init__(
@@ -32,33 +30,27 @@ class Overview:
         observers: Sequence[Observer],
         clock: Clock,
     ) -> None:
+        super().__init__(observers)
         self._before = before
         self._queue = queue
         self._writer = writer
         self._statistics = statistics
-        self._observers = observers
         self._clock = clock
         self._started = self._reported = clock.monotonic()
-        self._limits: Counter[Limit] = Counter()
         self._past: list[Progress] = []
         self._present: list[Progress] = []
         self._moments = Moments()
-        self.service_rate: float | None = None
+        self._service_rate: float | None = None
 
     @property
-    def limit(self) -> Limit:
-        """Return what kept the run from being faster, most of its time."""
-        return max(self._limits, key=lambda limit: self._limits[limit], default=Limit.NOTHING)
+    def service_rate(self) -> float | None:
+        """See `Reporter`."""
+        return self._service_rate
 
     @property
     def latencies(self) -> Sequence[int]:
-        """Return how many answers fell into each of `common.histogram.BUCKETS`."""
+        """See `Reporter`."""
         return added(each.buckets for each in (*self._past, *self._present))
-
-    def notice(self, message: str) -> None:
-        """Tell the observers what has happened."""
-        for observer in self._observers:
-            observer.noticed(message)
 
     def left(self, seat: Seat) -> None:
         """A worker works no more: what it has measured stays."""
@@ -66,7 +58,13 @@ class Overview:
             self._past.append(seat.progress)
 
     def report(
-        self, seats: Sequence[Seat], *, all_read: bool, waits_until: float, last: bool = False
+        self,
+        seats: Sequence[Seat],
+        *,
+        all_read: bool,
+        waits_until: float,
+        service_rate: float | None,
+        last: bool = False,
     ) -> None:
         """Tell the observers how the run stands, if it is time, and record the moment."""
         now = self._clock.monotonic()
@@ -75,14 +73,12 @@ class Overview:
         self._reported = now
         present = [seat for seat in seats if seat.is_at_work]
         self._present = [seat.progress for seat in present if seat.progress is not None]
+        self._service_rate = service_rate
         progress = merged(self._whole(seats, now, all_read, waits_until), self._present, self._past)
-        self._limits[progress.limit] += 1
-        self.service_rate = progress.service_rate
         moment = self._moments.next(progress, self._clock.wall(), last=last)
         if moment is not None:
             self._writer.passed(moment)
-        for observer in self._observers:
-            observer.progressed(progress)
+        self._tell(progress)
 
     def _whole(
         self, seats: Sequence[Seat], now: float, all_read: bool, waits_until: float
@@ -105,6 +101,7 @@ class Overview:
             elapsed=now - self._started,
             problems=self._statistics.problems,
             held_by=held_by,
+            service_rate=self._service_rate,
             workers=[
                 WorkerFigures(seat.name, seat.speed, len(seat.rows), seat.state is SeatState.LOST)
                 for seat in seats

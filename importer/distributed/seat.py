@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from enum import Enum, auto
 
+from importer.distributed.tally import Told
 from importer.distributed.wire import Grant, HandedRow, Reply
 from importer.engine.progress import Progress
 from importer.engine.row_queue import QueuedRow
@@ -65,6 +66,11 @@ class Seat:
         """The number of its next grant."""
         return self._number + 1
 
+    @property
+    def sends_until(self) -> float:
+        """Until when it may start requests, if it hears nothing more."""
+        return self.heard + LEASE
+
     def on_hand(self) -> int:
         """Return how many rows it has that wait for nothing."""
         waiting = len(self.deferrals)
@@ -88,6 +94,7 @@ class Seat:
         self,
         rate: float | None,
         concurrency: int,
+        told: Told,
         *,
         may_send: bool = True,
         closed: bool = False,
@@ -102,8 +109,8 @@ class Seat:
             # It was read before its reply was heard: its right ends `LEASE` after that at most.
             until = self._clock + LEASE
         return Grant(
-            self._number, self._recorded, until, rate, concurrency, list(self._batches), closed,
-            end, message, cancelled,
+            self._number, self._recorded, until, rate, concurrency, told, list(self._batches),
+            closed, end, message, cancelled,
         )  # fmt: skip
 
     def replied(self, reply: Reply, now: float) -> Entry | None:

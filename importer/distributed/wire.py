@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from importer.distributed.tally import Seen, Told
 from importer.engine.progress import Progress
 from importer.jobs.records import Entry
 from importer.model import Deferral, Feedback, RunEnd
@@ -50,6 +51,7 @@ class Grant(msgspec.Struct, array_like=True):
     #: Its share of the limits of the run; without a rate there is none.
     rate: float | None
     concurrency: int
+    told: Told
     #: The rows that it has not acknowledged, by the number of their batch, from 1.
     batches: Sequence[tuple[int, Sequence[HandedRow]]] = ()
     #: No more rows will come.
@@ -87,6 +89,8 @@ class Reply(msgspec.Struct, array_like=True):
     entry: Entry | None
     #: How it stands; None at the beginning.
     progress: Progress | None
+    #: What it has seen of the service's limit; None at the beginning.
+    seen: Seen | None
     notices: Sequence[str] = ()
     #: Set when it has ended, and all its entries are recorded.
     finish: Finish | None = None

@@ -15,6 +15,7 @@ from importer.clarityq.rotating_client import RotatingClient
 from importer.common.event_loop import has_uvloop
 from importer.common.row_set import RowSet
 from importer.distributed.link import Link
+from importer.distributed.tally import Tally
 from importer.distributed.wire import Assignment, Finish, Grant, pack, read_assignment, read_grant
 from importer.engine.clock import Clock
 from importer.engine.control import Control
@@ -99,18 +100,19 @@ async def _run(assignment: Assignment, key: ApiKey, link: Link) -> Finish:
     outcomes = dict.fromkeys(OutcomeKind, 0) | {OutcomeKind.SUCCEEDED: int(assignment.accepted)}
     resumed = ResumeState(Totals(0, outcomes, {}, {}, 0), RowSet(), {}, ask_first)
     body_of = BodyCoder(settings.target.product_id, settings.target.service)
+    tally = Tally(clock.monotonic())
     async with RotatingClient(settings, key, wall=clock.wall) as client:
         run = Run(
             settings, _Job(link, body_of), resumed, link.batches(resumed, ask_first), client,
-            control, [link], clock,
+            control, [link], clock, tally,
         )  # fmt: skip
         run.allow_until(-math.inf)
         loop = asyncio.get_running_loop()
 
         def on_grant(grant: Grant) -> None:
-            loop.call_soon_threadsafe(_apply, run, grant)
+            loop.call_soon_threadsafe(_apply, run, tally, grant)
 
-        link.connect(on_grant)
+        link.connect(on_grant, lambda: tally.seen(clock.monotonic(), run.asked_pause()))
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_watch, control, link, assignment.silence)
@@ -122,8 +124,9 @@ async def _run(assignment: Assignment, key: ApiKey, link: Link) -> Finish:
     return Finish(control.end, control.message, in_doubt)
 
 
-def _apply(run: Run, grant: Grant) -> None:
-    run.share(grant.rate, grant.concurrency)
+def _apply(run: Run, tally: Tally, grant: Grant) -> None:
+    tally.go_by(time.monotonic(), grant.told)
+    run.share(grant.rate, grant.concurrency, grant.told.hold, lifts_pause=grant.told.lifts)
     run.allow_until(grant.until)
     if grant.cancelled:
         run.control.cancel(grant.end or RunEnd.SIGINT)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -108,7 +109,40 @@ class Observer(Protocol):
         return
 
 
-class ProgressReporter:
+class Reporter(ABC):
+    """Tells the observers of a run, and keeps what limited it."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = observers
+        self._limits: Counter[Limit] = Counter()
+
+    @property
+    def limit(self) -> Limit:
+        """Return what kept the run from being faster, most of its time."""
+        return max(self._limits, key=lambda limit: self._limits[limit], default=Limit.NOTHING)
+
+    @property
+    @abstractmethod
+    def service_rate(self) -> float | None:
+        """See `Progress`."""
+
+    @property
+    @abstractmethod
+    def latencies(self) -> Sequence[int]:
+        """Return how many answers fell into each of `common.histogram.BUCKETS`."""
+
+    def notice(self, message: str) -> None:
+        """Tell the observers what has happened; an empty message is nothing."""
+        for observer in self._observers if message else ():
+            observer.noticed(message)
+
+    def _tell(self, progress: Progress) -> None:
+        self._limits[progress.limit] += 1
+        for observer in self._observers:
+            observer.progressed(progress)
+
+
+class ProgressReporter(Reporter):
     """Looks at the parts of a run, changes none of them, and tells the observers.
 
     `before` are the job's figures before this run, and `defer_for` is how long a conversation is
@@ -120,31 +154,31 @@ class ProgressReporter:
         queue: RowQueue,
         pacer: Pacer,
         writer: JournalWriter,
+        statistics: Statistics,
         before: Totals,
         observers: Sequence[Observer],
         clock: Clock,
         defer_for: float,
     ) -> None:
+        super().__init__(observers)
+        self.statistics = statistics
         self._queue = queue
         self._pacer = pacer
         self._writer = writer
         self._before = before
-        self._observers = observers
         self._clock = clock
         self._defer_for = defer_for
         self._started = clock.monotonic()
-        self._limits: Counter[Limit] = Counter()
-        self.statistics = Statistics(self._started)
 
     @property
-    def limit(self) -> Limit:
-        """Return what kept the run from being faster, most of its time."""
-        return max(self._limits, key=lambda limit: self._limits[limit], default=Limit.NOTHING)
+    def service_rate(self) -> float | None:
+        """See `Reporter`."""
+        return self._pacer.service_rate
 
-    def notice(self, message: str) -> None:
-        """Tell the observers what has happened; an empty message is nothing."""
-        for observer in self._observers if message else ():
-            observer.noticed(message)
+    @property
+    def latencies(self) -> Sequence[int]:
+        """See `Reporter`."""
+        return self.statistics.all_answers
 
     def report(self, *, all_read: bool, last: bool = False) -> None:
         """Tell the observers how the run stands, and record the moment if it is time.
@@ -153,10 +187,8 @@ class ProgressReporter:
         always kept.
         """
         progress = self._progress(all_read=all_read)
-        self._limits[progress.limit] += 1
         self._note_moment(progress, last=last)
-        for observer in self._observers:
-            observer.progressed(progress)
+        self._tell(progress)
 
     def _progress(self, *, all_read: bool) -> Progress:
         now = self._clock.monotonic()

@@ -8,28 +8,25 @@ of a row by `next_step`. This module awaits, and carries the answers between the
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import anyio
 import anyio.to_thread
 
 from importer.clarityq.rotating_client import RotatingClient
-from importer.common.durations import format_duration
 from importer.engine.alarm import Alarm
 from importer.engine.answers import Answers, canary_for
 from importer.engine.at_work import JobAtWork
 from importer.engine.clock import Clock
 from importer.engine.control import Control
-from importer.engine.intake import Intake
-from importer.engine.journal_writer import JournalWriter
+from importer.engine.job_run import JobRun
 from importer.engine.progress import Observer, ProgressReporter
 from importer.engine.reader import Batch
 from importer.engine.resume import ResumeState
-from importer.engine.row_queue import QueuedRow, RowQueue, RowState
+from importer.engine.row_queue import QueuedRow, RowState
 from importer.errors import one_error
 from importer.jobs.rate_budget import budget_for
-from importer.model import Rank
-from importer.pacing import CircuitBreaker, Limit, Pacer
+from importer.pacing import CircuitBreaker, Finder, Pacer
 from importer.settings import ImportSettings
 
 #: Waits below this, in seconds, have to be exact.
@@ -38,11 +35,10 @@ _SHORT = 0.02
 _PATIENCE = 5.0
 
 
-class Run:
-    """Reads, sends and records until everything is settled, or until `control` stops it.
+class Run(JobRun):
+    """Reads, sends and records in this process, until all is settled or `control` stops it.
 
-    `batches` are the rows that are not done (`reader.read_rows`), and `resumed` is what earlier
-    runs have left.
+    The `finder` finds the pace; by default from what this run sees alone.
     """
 
     def __init__(
@@ -55,15 +51,10 @@ class Run:
         control: Control,
         observers: Sequence[Observer],
         clock: Clock,
+        finder: Finder | None = None,
     ) -> None:
-        self.control = control
-        self._settings = settings
-        self._job = job
+        super().__init__(settings, job, resumed, batches, control, clock)
         self._client = client
-        self._clock = clock
-        self._started = clock.monotonic()
-
-        self._queue = RowQueue()
         self._pacer = Pacer(
             self._started,
             concurrency=settings.pacing.concurrency,
@@ -72,102 +63,44 @@ class Run:
             breaker=CircuitBreaker(
                 self._started, patience=min(_PATIENCE, settings.abort_rules.outage_for)
             ),
+            finder=finder,
         )
         self._canary = canary_for(settings, resumed.totals)
-        self._writer = JournalWriter(job.journal, self._written, job.body_of, clock.wall)
-        self._reporter = ProgressReporter(
-            self._queue, self._pacer, self._writer, resumed.totals, observers, clock,
-            settings.deferral.deadline,
+        self._reporter: ProgressReporter = ProgressReporter(
+            self._queue, self._pacer, self._writer, self._statistics, resumed.totals, observers,
+            clock, settings.deferral.deadline,
         )  # fmt: skip
         self._answers = Answers(
             settings, resumed.totals, self._queue, self._pacer, self._canary, self._writer,
             self._reporter, control, clock,
         )  # fmt: skip
-        self._intake = Intake(
-            settings, resumed, batches, self._queue, self._writer, self._reporter.statistics,
-            control, clock,
-        )  # fmt: skip
         self._turnstile = anyio.Lock()
         self._alarm: Alarm | None = None
-
-    @property
-    def admitted(self) -> int:
-        """Return how many rows this run has taken in, those settled earlier left out."""
-        return self._intake.admitted
-
-    @property
-    def recorded(self) -> int:
-        """Return how many outcomes this run has recorded."""
-        return self._writer.counts.total()
-
-    @property
-    def outstanding(self) -> int:
-        """Return how many rows were taken in and are not done."""
-        return len(self._queue)
-
-    @property
-    def begun(self) -> int:
-        """Return for how many of these a request was made."""
-        return self._queue.begun()
-
-    @property
-    def limit(self) -> Limit:
-        """Return what kept the run from being faster, most of its time."""
-        return self._reporter.limit
-
-    @property
-    def service_rate(self) -> float | None:
-        """Return the service's limit as it was found, in requests per second; None without one."""
-        return self._pacer.service_rate
-
-    @property
-    def latencies(self) -> Sequence[int]:
-        """Return how many answers fell into each of `common.histogram.BUCKETS`."""
-        return self._reporter.statistics.all_answers
-
-    @property
-    def has_reached_limit(self) -> bool:
-        """Whether as many rows were taken in as `--limit` allows."""
-        return self._intake.has_reached_limit
-
-    def in_doubt(self) -> Iterator[QueuedRow]:
-        """Yield the rows that are not done and may have taken effect, when the run is over."""
-        return self._queue.in_doubt()
-
-    def hold_back(
-        self, held: Mapping[str, Collection[Rank]], ranks: Mapping[int, Rank], *, all_rows: bool
-    ) -> None:
-        """Send rows only when requests of other jobs can take no effect on them any more.
-
-        That is when this run has lasted for `--late-effect` (docs/reference.md, A10). `held` has
-        the ranks of those jobs' rows by conversation: a row of the same rank has the same feedback
-        and need not wait. `ranks` are those of rows that an earlier job has brought. With
-        `all_rows`, nothing is known of a job that is missing, and every row waits (A15).
-        """
-        self._intake.hold_back(held, ranks, self._job.number)
-        if all_rows:
-            wait = self._settings.timeouts.late_effect
-            self._pacer.hold_back(self._started + wait)
-            self._reporter.notice(
-                "a job is missing whose requests may still take effect: waiting "
-                f"{format_duration(wait)}"
-            )
 
     def allow_until(self, until: float) -> None:
         """Start no request from then on, in seconds of the run's clock; it may be told anew."""
         self._pacer.allow_until(until)
         self.control.changed.notify()
 
-    def share(self, rate: float | None, concurrency: int) -> None:
+    def share(
+        self, rate: float | None, concurrency: int, hold: float, *, lifts_pause: bool
+    ) -> None:
         """Go from now on by these limits of one run, which others have their shares of.
 
-        `rate` is in requests per second; None leaves it as it is.
+        `rate` is in requests per second; None leaves it as it is. Others were asked for a pause
+        that lasts for another `hold` seconds; or, with `lifts_pause`, they have seen that a pause
+        asked for in this run means nothing.
         """
         self._pacer.share(rate, concurrency)
+        self._pacer.hold(self._clock.monotonic(), hold, lifts=lifts_pause)
         self.control.changed.notify()
 
+    def asked_pause(self) -> float:
+        """Return the seconds that a pause still lasts which was asked for in this run itself."""
+        return self._pacer.asked_for(self._clock.monotonic())
+
     async def work(self) -> None:
-        """Read and send until everything is settled, or until the run is stopped."""
+        """See `JobRun`."""
         self.control.allow_grace(self._settings.timeouts.grace)
         self._alarm = Alarm(self.control.changed.notify)
         with one_error():
@@ -186,14 +119,8 @@ class Run:
                     self._report(last=True)
                     await self._writer.write()
 
-    async def _note_that_it_lasted(self) -> None:
-        """Note, once the run has lasted for `--late-effect`, that no run before it matters."""
-        await anyio.sleep(self._settings.timeouts.late_effect)
-        await self._writer.call(self._job.lasted)
-
-    async def record_unsent(self) -> None:
-        """Record the rows that would not be sent, and leave all others pending."""
-        await self._intake.record_unsent()
+    def _send_nothing_before(self, time: float) -> None:
+        self._pacer.hold_back(time)
 
     async def _read(self) -> None:
         try:
@@ -234,9 +161,6 @@ class Run:
             seconds = _SHORT
         await self.control.changed.wait(seconds)
 
-    def _is_over(self) -> bool:
-        return self.control.end is not None or (self._intake.is_over and not len(self._queue))
-
     def _take(self) -> QueuedRow | None:
         now = self._clock.monotonic()
         if self.control.end is not None or not self._has_slot() or self._pacer.wait(now) > 0:
@@ -262,7 +186,7 @@ class Run:
         return math.inf if due is None else max(0.0, due - now)
 
     def _written(self) -> None:
-        """The journal has been written: tell how it goes."""
+        """Tell how it goes."""
         self._answers.stop_if_hopeless()
         # Whoever waits at the turnstile may do so for a slot that a smaller window has taken.
         self.control.changed.notify()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from importer.common.text import counted
-from importer.engine.at_work import AtWork
 from importer.engine.clock import Clock
+from importer.engine.job_run import JobRun
 from importer.engine.resume import ResumeState
 from importer.errors import AccountingError, ImporterError, InputError
 from importer.jobs.commands import Again
@@ -27,7 +27,7 @@ def conclude(
     job: Job,
     sources: Sequence[RowSource],
     resumed: ResumeState,
-    run: AtWork,
+    run: JobRun,
     clock: Clock,
 ) -> tuple[Summary, str]:
     """Check the accounts, write what a person needs, and close the run in the journal.
@@ -72,7 +72,7 @@ def conclude(
     return summary, problem
 
 
-def _check_accounts(totals: Totals, settled_before: int, run: AtWork) -> None:
+def _check_accounts(totals: Totals, settled_before: int, run: JobRun) -> None:
     """Raise `AccountingError` unless every row that was read is accounted for.
 
     The journal's count, the run's own and the queue's are taken independently of each other.

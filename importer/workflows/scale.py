@@ -13,9 +13,9 @@ from yarl import URL
 
 from importer.clarityq.api_key import ApiKey
 from importer.clarityq.rotating_client import RotatingClient
-from importer.engine.at_work import AtWork
 from importer.engine.clock import Clock
 from importer.engine.control import Control
+from importer.engine.job_run import JobRun
 from importer.engine.progress import Observer
 from importer.engine.reader import Batch
 from importer.engine.resume import ResumeState
@@ -60,7 +60,7 @@ async def run_opened(
     control: Control,
     observers: Sequence[Observer],
     clock: Clock,
-) -> AsyncIterator[AtWork]:
+) -> AsyncIterator[JobRun]:
     """Open a run of the job: of this process, or of a `crew`."""
     mark = WorkerMark(settings)
     if mark.is_set():
@@ -100,10 +100,10 @@ def _check(settings: ImportSettings) -> None:
             f"--workers {scale.workers} is more than --concurrency {pacing.concurrency}: each "
             "worker needs a request of its own"
         )
-    if pacing.rate_group is not None:
-        raise SettingsError("--rate-group cannot be used with --workers or --cluster")
     if scale.cluster is None:
         return
+    if pacing.rate_group is not None:
+        raise SettingsError("--rate-group is within this machine: leave out --cluster")
     if settings.target.sandbox:
         raise SettingsError("--sandbox is within this process: leave out --cluster, or --sandbox")
     address = scale.cluster if "://" in scale.cluster else ""

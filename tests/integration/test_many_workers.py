@@ -36,8 +36,7 @@ ALL_AT_ONCE = Trouble(lost=0.1, doubled=0.1, late=0.1, killed=0.02)
 
 @pytest.fixture(autouse=True)
 def _short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("coordinator", "seat"):
-        monkeypatch.setattr(f"importer.distributed.{module}.LEASE", 1.0)
+    monkeypatch.setattr("importer.distributed.seat.LEASE", 1.0)
 
 
 @pytest.fixture
@@ -133,6 +132,18 @@ async def test_a_stopped_run_is_resumed_with_another_number_of_workers(
     is_complete(await run_import(settings, api_key="any"), sandbox, expected)
 
 
+async def test_workers_share_the_rate_of_a_group_with_other_runs(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, with_crew: Any
+) -> None:
+    with_crew(ThreadCrew(2))
+    path, expected = some_rows(tmp_path / "in.csv", 60)
+    settings = settings_for(path, base_url=sandbox.url, rate=200.0, rate_group="night")
+
+    is_complete(await run_import(settings, api_key="any"), sandbox, expected)
+
+    assert (settings.job.jobs_dir / ".night.rate").exists()
+
+
 async def test_one_worker_with_a_wrong_key_stops_all(
     settings_for: Make, tmp_path: Path, with_crew: Any
 ) -> None:
@@ -186,7 +197,7 @@ async def test_without_workers_the_run_ends_and_the_job_can_be_resumed(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path, with_crew: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("importer.distributed.coordinator.ALONE", 0.5)
+    monkeypatch.setattr("importer.distributed.crew_keeper.ALONE", 0.5)
     with_crew(ThreadCrew(0))
     path, expected = some_rows(tmp_path / "in.csv", 50)
     settings = settings_for(path, base_url=sandbox.url)
@@ -203,7 +214,10 @@ async def test_without_workers_the_run_ends_and_the_job_can_be_resumed(
     ("options", "why"),
     [
         ({"workers": 9}, "--concurrency"),
-        ({"workers": 2, "rate": 5.0, "rate_group": "x"}, "--rate-group"),
+        (
+            {"cluster": "tls://10.0.0.1:8786", "rate": 5.0, "rate_group": "x"},
+            "--rate-group",
+        ),
         ({"cluster": "tls://10.0.0.1:8786", "sandbox": True}, "--sandbox"),
         ({"cluster": "tls://10.0.0.1:8786", "base_url": "http://localhost:1"}, "--base-url"),
     ],

@@ -8,6 +8,7 @@ import pytest
 from importer.common.row_set import RowSet
 from importer.distributed.link import Link
 from importer.distributed.seat import Seat
+from importer.distributed.tally import Told
 from importer.distributed.wire import HandedRow, pack, read_grant, read_reply
 from importer.engine.resume import ResumeState
 from importer.engine.row_queue import QueuedRow
@@ -17,6 +18,7 @@ from importer.jobs.worker_mark import LEASE
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind
 from tests.support.data import conversation
 
+TOLD = Told(1, None, False, 0.0, 0.0, False)
 ENTRY = Entry(outcomes=[Outcome(1, OutcomeKind.SUCCEEDED, conversation(1))], bodies={1: 2**63})
 
 
@@ -32,15 +34,15 @@ def fresh() -> ResumeState:
 def test_rows_are_sent_again_until_they_are_acknowledged_and_are_taken_once() -> None:
     seat, link = Seat("a", 0.0), Link(lambda: 5.0)
     seat.hand([handed(1), handed(2)])
-    first = seat.grant(None, 4)
+    first = seat.grant(None, 4, TOLD)
     link.exchange(first)  # its reply is lost
-    second = seat.grant(None, 4, closed=True)
+    second = seat.grant(None, 4, TOLD, closed=True)
     reply = link.exchange(read_grant(pack(second)))
     link.exchange(first)  # late, and once more
 
     seat.replied(read_reply(pack(reply)), 1.0)
 
-    assert not seat.grant(None, 4).batches
+    assert not seat.grant(None, 4, TOLD).batches
     rows = [row.seq for batch in link.batches(fresh(), set()) for row in batch]
     assert rows == [1, 2]
 
@@ -49,14 +51,14 @@ def test_an_entry_is_taken_in_once_and_kept_until_it_is_recorded() -> None:
     seat, link = Seat("a", 0.0), Link(lambda: 5.0)
     writing = threading.Thread(target=link.write, args=(ENTRY,))
     writing.start()
-    while (reply := link.exchange(seat.grant(None, 4))).entry is None:
+    while (reply := link.exchange(seat.grant(None, 4, TOLD))).entry is None:
         pass
     assert seat.replied(reply, 1.0) == ENTRY
-    assert seat.replied(link.exchange(seat.grant(None, 4)), 1.0) is None
+    assert seat.replied(link.exchange(seat.grant(None, 4, TOLD)), 1.0) is None
 
     seat.recording()
     seat.recorded()
-    assert link.exchange(seat.grant(None, 4)).entry is None
+    assert link.exchange(seat.grant(None, 4, TOLD)).entry is None
     writing.join(timeout=10)
     assert not writing.is_alive()
 
@@ -71,9 +73,9 @@ def test_nothing_is_recorded_any_more_when_the_coordinator_is_gone() -> None:
 def test_a_worker_may_send_until_a_lease_after_its_latest_reply_that_was_heard() -> None:
     clock = 100.0
     seat, link = Seat("a", 0.0), Link(lambda: clock)
-    first = seat.grant(None, 4)
+    first = seat.grant(None, 4, TOLD)
     assert first.until == -math.inf
     seat.replied(link.exchange(first), 7.0)
     clock = 103.0  # the next grant is under way for long
-    assert seat.grant(None, 4).until == 100.0 + LEASE
-    assert seat.grant(None, 4, may_send=False).until == -math.inf
+    assert seat.grant(None, 4, TOLD).until == 100.0 + LEASE
+    assert seat.grant(None, 4, TOLD, may_send=False).until == -math.inf

@@ -1,0 +1,170 @@
+"""One pace for all workers: what they see goes to one rate finder, and its rate is shared out.
+
+Each worker alone would see too little, and mistake the load of the others for a lower limit.
+Sans-I/O; times are seconds of the coordinator's clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Hashable
+
+from importer.distributed.pauses import Pauses
+from importer.distributed.tally import Seen, Told
+from importer.pacing import RateFinder
+
+#: With a lower share than this (requests per second) a worker sends nothing, and others send more:
+#: many slow workers start requests at the same moments, and take long to hear of another rate.
+_LEAST_SHARE = 50.0
+#: After so many seconds others have their turn.
+_TURN = 5.0
+#: What was seen in a shorter time tells no rate.
+_SHORTEST = 0.05
+#: If nothing is granted to anybody for so many seconds it is a stall. What a worker tells may be
+#: late by so many.
+_STALL = 0.4
+_LATE = 0.2
+_NOTHING = Seen(0, 0.0, 0, 0, 0, 0.0, False, 0, 0, 0.0, False, 0.0)
+
+
+class Pace:
+    """Finds the rate that the service grants to all workers together.
+
+    The finder goes by rounds, each at one rate. In a round with a lower rate nothing is counted
+    until all workers go by it: what the others still send is refused to those that do already.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._finder = RateFinder(now)
+        #: The number of the round.
+        self.number = 1
+        #: Whether workers are waited for that do not go by the round's rate yet.
+        self._settles = False
+        #: Those that are there, in the order in which they have their turns.
+        self._workers: list[Hashable] = []
+        self._senders: set[Hashable] = set()
+        self._turn_ends = now + _TURN
+        self._seen: dict[Hashable, Seen] = {}
+        self._pauses = Pauses()
+        self._granted_at: dict[Hashable, float] = {}
+        self._resumed_at = now
+
+    @property
+    def service_rate(self) -> float | None:
+        """The service's limit in requests per second, if one was found."""
+        cap = self._finder.cap
+        return cap.per_second if cap is not None and not self._finder.is_searching else None
+
+    def places(self, workers: int) -> int:
+        """Return how many of so many workers are to send at a time, at least 1."""
+        return int(max(1, min(workers, self._rate / _LEAST_SHARE)))
+
+    def sends(self, worker: Hashable) -> bool:
+        """Return whether it is the worker's turn, or nobody's yet."""
+        return not self._senders or worker in self._senders
+
+    def tell(
+        self,
+        worker: Hashable,
+        present: Collection[Hashable],
+        now: float,
+        *,
+        idle: Collection[Hashable] = (),
+    ) -> Told:
+        """Return what `worker` is told.
+
+        `present` are those that can be told something, and of these `idle` have no rows.
+        """
+        if self._call([each for each in present if each in self._seen], idle):
+            self._begin(now, is_lower=True)
+        share = None if math.isinf(self._rate) else self._rate / self.places(len(self._workers))
+        return Told(
+            self.number, share, self._finder.is_searching, self._finder.tolerated,
+            self._pauses.hold(worker, now), self._pauses.lifts(worker),
+        )  # fmt: skip
+
+    def heard(self, worker: Hashable, seen: Seen, now: float) -> None:
+        """A worker tells what it has seen."""
+        before = self._seen.get(worker, _NOTHING)
+        self._seen[worker] = seen
+        self._pauses.heard(worker, seen.pause, seen.granted_in_all, now)
+        is_back = seen.stalls > before.stalls and self._had_stalled(worker, now, seen.stalled)
+        if seen.granted_in_all > before.granted_in_all:
+            self._finder.add_granted(seen.granted_in_all - before.granted_in_all)
+            self._granted_at[worker] = now
+        if is_back:
+            self._resumed_at = now
+            self._finder.resumed(now, stalled_at=now - seen.stalled, waited=seen.waited)
+            self._begin(now, is_lower=True)
+        elif not self._settles:
+            self._weigh(now)
+        elif all(self.is_known_by(each) for each in self._workers):
+            self._begin(now, is_lower=False)
+
+    def gone(self, worker: Hashable) -> None:
+        """A worker sends nothing any more."""
+        self._seen.pop(worker, None)
+        self._pauses.gone(worker)
+        self._granted_at.pop(worker, None)
+
+    def _had_stalled(self, worker: Hashable, now: float, seconds: float) -> bool:
+        """Return whether the service has granted nothing to anybody for so many seconds.
+
+        Of a worker alone it means nothing: with few requests many are refused in a row by chance.
+        """
+        began = now - seconds
+        if began <= self._resumed_at:
+            return False  # the others have met the same, and tell of it later
+        others = [at for each, at in self._granted_at.items() if each != worker]
+        return not others or (seconds >= _STALL and max(others) < began + _LATE)
+
+    def is_known_by(self, worker: Hashable) -> bool:
+        """Return whether the worker is known to go by the rate of this round."""
+        seen = self._seen.get(worker)
+        return seen is not None and seen.round == self.number
+
+    def _begin(self, now: float, *, is_lower: bool) -> None:
+        """Count anew, after a lower rate only when all workers go by it."""
+        self.number += 1
+        self._settles = is_lower
+        self._finder.restart(now)
+
+    def _weigh(self, now: float) -> None:
+        """Let the finder see what has come of the round so far."""
+        if not all(self.is_known_by(each) for each in self._senders):
+            return  # what they do would not show
+        counted = [seen for seen in self._seen.values() if seen.round == self.number]
+        if not counted:
+            return
+        before = self._rate
+        is_over = self._finder.weigh(
+            now,
+            used=sum(seen.started / max(seen.seconds, _SHORTEST) for seen in counted),
+            granted=sum(seen.granted for seen in counted),
+            refused=sum(seen.refused for seen in counted),
+            reach=max(seen.reach for seen in counted),
+            is_loud=any(seen.has_braked for seen in counted),
+        )
+        if is_over:
+            if now >= self._turn_ends:
+                self._turn_ends = now + _TURN
+                turn = len(self._senders)
+                self._workers = self._workers[turn:] + self._workers[:turn]
+            self._begin(now, is_lower=self._rate < before)
+
+    @property
+    def _rate(self) -> float:
+        return math.inf if self._finder.cap is None else self._finder.cap.per_second
+
+    def _call(self, present: Collection[Hashable], idle: Collection[Hashable]) -> bool:
+        """Choose who sends; return whether that changes the rate of any."""
+        self._workers = [each for each in self._workers if each in present]
+        self._workers += [each for each in present if each not in self._workers]
+        most = self.places(len(self._workers))
+        if most < len(self._workers):
+            # Whoever has nothing to send gives way.
+            self._workers.sort(key=lambda each: each in idle)
+        senders = set(self._workers[:most])
+        changed = senders != self._senders and not math.isinf(self._rate)
+        self._senders = senders
+        return changed

@@ -1,0 +1,63 @@
+"""Many workers find the pace that the service grants, as one process does; no wall clock."""
+
+import pytest
+
+from tests.support.crew_play import CrewPlay
+from tests.support.services import (
+    Service,
+    fixed_window,
+    in_turn,
+    token_bucket,
+)
+
+#: Requests per second of 64 in flight at 50 ms.
+FREE = 64 / 0.05
+
+
+@pytest.mark.parametrize("workers", [2, 8, pytest.param(64, marks=pytest.mark.slow)])
+def test_a_limit_is_used_up_and_hardly_exceeded(workers: int) -> None:
+    found = CrewPlay(workers, Service(token_bucket(500)), 30)
+    assert found.rate(15) >= 0.95 * 500
+    assert found.refused_share(15) < 0.02
+    early = sum(at < 15 for at in found.refused)
+    assert early < 0.04 * (early + sum(at < 15 for at in found.granted))
+
+
+@pytest.mark.parametrize("workers", [2, pytest.param(32, marks=pytest.mark.slow)])
+def test_below_what_is_worth_sharing_few_workers_send(workers: int) -> None:
+    found = CrewPlay(workers, Service(token_bucket(50)), 40)
+    assert found.rate(15) >= 0.95 * 50
+    assert found.refused_share(15) < 0.05
+
+
+def test_without_a_limit_nothing_holds_the_workers() -> None:
+    assert CrewPlay(4, Service(), 8).rate(4) >= 0.99 * FREE
+
+
+def test_refusals_that_do_not_depend_on_the_rate_do_not_lower_it() -> None:
+    assert CrewPlay(4, Service(noise=0.02), 15).rate(5) >= 0.93 * FREE
+
+
+def test_a_limit_that_falls_and_returns_is_followed_within_ten_seconds() -> None:
+    grant = in_turn((0, token_bucket(500)), (20, token_bucket(250)), (40, token_bucket(500)))
+    found = CrewPlay(4, Service(grant), 60)
+    assert found.seconds_until(0.9 * 250, 20) <= 10
+    assert found.seconds_until(0.9 * 500, 40) <= 10
+
+
+@pytest.mark.slow
+def test_a_quota_for_each_minute_is_used_up_from_the_second_one_on() -> None:
+    found = CrewPlay(4, Service(fixed_window(100, 60, 13)), 300)
+    assert found.rate() >= 0.9 * 100 / 60
+    assert found.refused_share(60) <= 0.05
+
+
+@pytest.mark.slow
+def test_workers_that_leave_and_join_do_not_change_what_is_granted() -> None:
+    found = CrewPlay(3, Service(token_bucket(500)), 35, leaves_at=15.0, joins_at=25.0)
+    assert found.rate(10) >= 0.93 * 500
+
+
+def test_a_limit_with_retry_after_is_found_too() -> None:
+    found = CrewPlay(8, Service(token_bucket(500), retry_after=lambda _: 1), 30)
+    assert found.rate(10) >= 0.92 * 500
