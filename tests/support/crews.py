@@ -15,12 +15,16 @@ from importer.distributed.worker import Worker
 
 @dataclass(frozen=True)
 class Trouble:
-    """How often exchanges are lost, doubled and late, and workers lost, as shares of all."""
+    """How often exchanges are lost, doubled and late, and workers lost, as shares of all.
+
+    Of a worker that is stuck no more is heard, and it goes on for a while.
+    """
 
     lost: float = 0.0
     doubled: float = 0.0
     late: float = 0.0
     killed: float = 0.0
+    stuck: float = 0.0
 
 
 class ThreadCrew:
@@ -68,6 +72,7 @@ class ThreadWire:
         self._key = key
         self._worker = Worker()
         self._old: list[bytes] = []
+        self._is_stuck = False
 
     async def begin(self, assignment: bytes, key: bytes | None) -> None:
         self._worker.begin(assignment, self._key or key)
@@ -80,6 +85,10 @@ class ThreadWire:
             crew.left_to_lose -= 1
             crew.lose(self._address)
             raise WorkerLostError("it was killed")
+        if self._is_stuck or (crew.left_to_lose and dice.random() < crew.trouble.stuck):
+            crew.left_to_lose -= not self._is_stuck
+            self._is_stuck = True
+            await anyio.sleep_forever()
         self._old.append(grant)
         if dice.random() < crew.trouble.late:
             await self._ask(dice.choice(self._old))
