@@ -202,6 +202,20 @@ class Moment(NamedTuple):
     statuses: Mapping[int, int]
 
 
+class WorkerFigures(NamedTuple):
+    """How one of several processes that send for a run stands."""
+
+    #: Its address.
+    name: str
+    #: Rows that it does in a second.
+    speed: float
+    #: Rows that it has and that are not done, and rows that it has done.
+    rows: int
+    done: int
+    #: Nobody knows what has become of it.
+    is_lost: bool
+
+
 class RunEnd(StrEnum):
     """Why a run ended. Only after `FINISHED` does every row have an outcome."""
 

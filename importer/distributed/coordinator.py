@@ -23,6 +23,7 @@ from importer.engine.progress import Observer
 from importer.engine.reader import Batch
 from importer.engine.resume import ResumeState
 from importer.errors import one_error
+from importer.model import WorkerFigures
 from importer.settings import ImportSettings
 
 #: Seconds between two writes to the journal.
@@ -53,6 +54,11 @@ class Coordinator(JobRun):
             control, clock,
         )  # fmt: skip
         self._keeper = CrewKeeper(crew, key, self._dispatch, control, clock)
+
+    @property
+    def workers(self) -> Sequence[WorkerFigures]:
+        """See `JobRun`."""
+        return [seat.figures() for seat in self._keeper.seats]
 
     async def work(self) -> None:
         """See `JobRun`. When it returns, no worker starts a request for it any more."""

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from importer.common.histogram import empty_buckets, percentile
-from importer.engine.progress import Progress, WorkerFigures
+from importer.engine.progress import Progress
 from importer.engine.row_queue import QueueStatistics
 from importer.engine.statistics import Problem
-from importer.model import Moment, OutcomeKind
+from importer.model import Moment, OutcomeKind, WorkerFigures
 from importer.pacing import Limit
 
 
@@ -37,6 +37,8 @@ class Whole:
     held_by: str
     #: The service's limit as it was found, in requests per second; None without one.
     service_rate: float | None
+    #: It has no CPU to spare, so that workers may wait for it.
+    is_busy: bool
     workers: Sequence[WorkerFigures]
 
 
@@ -71,7 +73,7 @@ def merged(whole: Whole, present: Sequence[Progress], past: Sequence[Progress]) 
                      default=None),
         paused_for=min((each.paused_for for each in present), default=0.0),
         held_by=held_by,
-        limit=_most(each.limit for each in present),
+        limit=_most((each.limit for each in present), is_busy=whole.is_busy),
         service_rate=whole.service_rate,
         concurrency=sum(each.concurrency for each in present),
         elapsed=whole.elapsed,
@@ -95,10 +97,12 @@ def _least(values: Iterable[float | None]) -> float | None:
     return min((value for value in values if value is not None), default=None)
 
 
-def _most(limits: Iterable[Limit]) -> Limit:
+def _most(limits: Iterable[Limit], *, is_busy: bool) -> Limit:
     """Return what limits most of those that are limited: others may have to wait their turn."""
     counted = Counter(limit for limit in limits if limit is not Limit.NOTHING).most_common(1)
-    return counted[0][0] if counted else Limit.NOTHING
+    if counted:
+        return counted[0][0]
+    return Limit.CPU if is_busy else Limit.NOTHING
 
 
 def _latencies(

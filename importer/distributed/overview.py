@@ -9,13 +9,15 @@ from importer.distributed.merging import Moments, Whole, added, merged
 from importer.distributed.seat import Seat, SeatState
 from importer.engine.clock import Clock
 from importer.engine.journal_writer import JournalWriter
-from importer.engine.progress import Observer, Progress, Reporter, WorkerFigures
+from importer.engine.progress import Observer, Progress, Reporter
 from importer.engine.row_queue import RowQueue
 from importer.engine.statistics import Statistics
 from importer.jobs.records import Totals
 
 #: Seconds between two pictures.
 _INTERVAL = 0.2
+#: The share of a CPU above which it counts as used up.
+_BUSY = 0.9
 
 
 class Overview(Reporter):
@@ -39,6 +41,7 @@ class Overview(Reporter):
         self._started = self._reported = clock.monotonic()
         self._past: list[Progress] = []
         self._present: list[Progress] = []
+        self._cpu = self._started, clock.cpu()
         self._moments = Moments()
         self._service_rate: float | None = None
 
@@ -80,6 +83,12 @@ class Overview(Reporter):
             self._writer.passed(moment)
         self._tell(progress)
 
+    def _is_busy(self, now: float) -> bool:
+        """Return whether this process has used a CPU up since it was asked the last time."""
+        then, used = self._cpu
+        self._cpu = now, self._clock.cpu()
+        return self._cpu[1] - used >= _BUSY * max(now - then, 0.01)
+
     def _whole(
         self, seats: Sequence[Seat], now: float, all_read: bool, waits_until: float
     ) -> Whole:
@@ -102,9 +111,6 @@ class Overview(Reporter):
             problems=self._statistics.problems,
             held_by=held_by,
             service_rate=self._service_rate,
-            workers=[
-                WorkerFigures(seat.name, seat.speed, len(seat.rows), seat.state is SeatState.LOST)
-                for seat in seats
-                if seat.state is not SeatState.ENDED
-            ],
+            is_busy=self._is_busy(now),
+            workers=[seat.figures() for seat in seats if seat.state is not SeatState.ENDED],
         )

@@ -12,7 +12,7 @@ from importer.engine.progress import Progress
 from importer.engine.row_queue import QueuedRow
 from importer.jobs.records import Entry
 from importer.jobs.worker_mark import LEASE
-from importer.model import Deferral, RunEnd
+from importer.model import Deferral, RunEnd, WorkerFigures
 
 #: Without a reply for so many seconds it is lost.
 LOST_AFTER = 2 * LEASE
@@ -70,6 +70,12 @@ class Seat:
     def sends_until(self) -> float:
         """Until when it may start requests, if it hears nothing more."""
         return self.heard + LEASE
+
+    def figures(self) -> WorkerFigures:
+        """Return how it stands."""
+        return WorkerFigures(
+            self.name, self.speed, len(self.rows), self.settled, self.state is SeatState.LOST
+        )
 
     def on_hand(self) -> int:
         """Return how many rows it has that wait for nothing."""

@@ -18,7 +18,7 @@ from importer.engine.reader import Batch
 from importer.engine.resume import ResumeState
 from importer.engine.row_queue import QueuedRow, RowQueue
 from importer.engine.statistics import Statistics
-from importer.model import Rank
+from importer.model import Rank, WorkerFigures
 from importer.pacing import Limit
 from importer.settings import ImportSettings
 
@@ -88,6 +88,11 @@ class JobRun(ABC):
     def latencies(self) -> Sequence[int]:
         """Return how many answers fell into each of `common.histogram.BUCKETS`."""
         return self._reporter.latencies
+
+    @property
+    def workers(self) -> Sequence[WorkerFigures]:
+        """Return the processes that have sent for the run; none if it was this one alone."""
+        return ()
 
     @property
     def has_reached_limit(self) -> bool:

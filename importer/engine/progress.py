@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from importer.common.durations import format_duration
 from importer.common.histogram import percentile
@@ -18,22 +18,10 @@ from importer.engine.journal_writer import JournalWriter
 from importer.engine.row_queue import RowQueue
 from importer.engine.statistics import Problem, Statistics
 from importer.jobs.records import Totals
-from importer.model import Moment, OutcomeKind
+from importer.model import Moment, OutcomeKind, WorkerFigures
 from importer.pacing import Limit, Pacer
 from importer.settings import ImportSettings
 from importer.survey.progress import SurveyProgress
-
-
-class WorkerFigures(NamedTuple):
-    """How one of several processes stands."""
-
-    #: Its address.
-    name: str
-    #: Rows that it does in a second.
-    speed: float
-    #: Rows that it has, and that are not done.
-    rows: int
-    is_lost: bool
 
 
 @dataclass(frozen=True, slots=True)

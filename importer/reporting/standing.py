@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from importer.model import Moment, OutcomeKind
+from importer.model import Moment, OutcomeKind, WorkerFigures
 
 
 class Health(NamedTuple):
@@ -40,6 +40,8 @@ class Figures(NamedTuple):
     lines: Sequence[tuple[str, str]]
     #: What went wrong: how often, and of what kind.
     problems: Sequence[tuple[int, str]]
+    #: The processes that send; none if it is this one alone.
+    workers: Sequence[WorkerFigures]
     #: How the run has gone so far.
     moments: Sequence[Moment]
 

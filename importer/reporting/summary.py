@@ -16,13 +16,13 @@ from importer.common.text import counted, escaped
 from importer.errors import ExitCode, JournalError
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.records import Totals
-from importer.model import OutcomeKind, Reason, RunEnd, Warn, exit_code
+from importer.model import OutcomeKind, Reason, RunEnd, Warn, WorkerFigures, exit_code
 from importer.pacing import Limit
 from importer.reporting.digests import Digests
 from importer.reporting.endings import REHEARSAL, Step, verdict
 from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME
 from importer.reporting.outcomes_table import outcomes_frame
-from importer.reporting.wording import MEANINGS, limit_in_words, words
+from importer.reporting.wording import MEANINGS, limit_in_words, words, workers_in_words
 from importer.settings import SANDBOX
 from importer.survey.findings import Findings
 
@@ -73,6 +73,8 @@ class Summary:
     limited_by: Limit
     #: The service's limit as the latest run found it, in requests per second.
     service_rate: float | None = None
+    #: The processes that have sent in the latest run; none if the command alone did.
+    workers: Sequence[WorkerFigures] = ()
     #: How many responses of the latest run fell into each of `common.histogram.BUCKETS`.
     latencies: Sequence[int] = ()
     #: Of the rows that are pending, those that no request was made for.
@@ -104,6 +106,11 @@ class Summary:
     def what_limited(self) -> str:
         """Return what kept the latest run from being faster, in words; or nothing."""
         return limit_in_words(self.limited_by, self.service_rate, percentile(self.latencies, 0.5))
+
+    @property
+    def who_sent(self) -> str:
+        """Return how many processes have sent in the latest run, in words; or nothing."""
+        return workers_in_words(self.workers)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{self.outcomes[kind]:,} {kind}" for kind in self._occurring())
@@ -165,6 +172,10 @@ class Summary:
             "files": [path.name for path in self.files],
             "limited_by": self.limited_by,
             "service_rate": self.service_rate and round(self.service_rate, 2),
+            "workers": [
+                {"name": each.name, "rows": each.done, "lost": each.is_lost}
+                for each in self.workers
+            ],
         }
 
     def write(self) -> None:
@@ -197,14 +208,15 @@ def summarise(
     limited_by: Limit,
     service_rate: float | None = None,
     latencies: Sequence[int] = (),
+    workers: Sequence[WorkerFigures] = (),
     not_begun: int = 0,
 ) -> Summary:
     """Return the job's summary for a run that ends `now` (Unix seconds).
 
     `totals` are the journal's. `limited_by` is what kept the run from being faster, most of its
     time, and `service_rate` the limit of the service, in requests per second, if one was found;
-    `latencies` counts its responses by `common.histogram.BUCKETS`; `not_begun` are the pending rows
-    without any.
+    `latencies` counts its responses by `common.histogram.BUCKETS`; `workers` are the processes that
+    have sent; `not_begun` are the pending rows without any response.
     """
     facts = journal.facts()
     run = journal.last_run()
@@ -229,6 +241,7 @@ def summarise(
         limited_by=limited_by,
         service_rate=service_rate,
         latencies=latencies,
+        workers=workers,
         # What is tried again keeps its outcome until it has a new one.
         not_begun=min(not_begun, totals.outcomes[OutcomeKind.PENDING]),
         label=journal.label(),

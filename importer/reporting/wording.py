@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from importer.common.durations import format_duration
-from importer.model import Call, OutcomeKind, Reason, RunEnd, Warn
+from importer.common.text import counted
+from importer.model import Call, OutcomeKind, Reason, RunEnd, Warn, WorkerFigures
 from importer.pacing import Limit
 
 #: What each outcome means, for somebody who has not read the reference.
@@ -145,6 +146,17 @@ def limit_in_words(limit: Limit, rate: float | None, latency: float | None) -> s
     if limit is Limit.SERVICE_LIMIT and rate is None:
         return "the service's limit"
     return _LIMITS[limit].format(rate=f"{rate or 0:,.3g}", latency=format_duration(latency or 0.0))
+
+
+def workers_in_words(workers: Sequence[WorkerFigures]) -> str:
+    """Return how many processes have sent, what each has done, and how many were lost."""
+    if not workers:
+        return ""
+    done = [each.done for each in workers]
+    lost = sum(each.is_lost for each in workers)
+    each = f"{min(done):,} to {max(done):,} rows each" if len(done) > 1 else counted(done[0], "row")
+    text = f"{counted(len(workers), 'worker')} sent, {each}"
+    return f"{text}; {lost:,} of them lost" if lost else text
 
 
 def words(name: str) -> str:

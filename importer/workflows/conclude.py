@@ -53,6 +53,7 @@ def conclude(
     summary = summarise(
         job.folder, job.journal, stands, end, message, files, now, steps,
         limited_by=run.limit, service_rate=run.service_rate, latencies=run.latencies,
+        workers=run.workers,
         # Of the deferred rows of earlier runs there are left those that this one did not take in.
         not_begun=totals.outcomes[OutcomeKind.PENDING] - run.begun - len(resumed.deferrals),
     )  # fmt: skip

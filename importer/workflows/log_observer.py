@@ -24,6 +24,7 @@ from importer.workflows.figures import (
     time_left,
     waiting_rows,
     what_holds,
+    workers_at_work,
 )
 
 #: What happens in a run; the notices are warnings.
@@ -38,6 +39,8 @@ _SHARE_OF_ELAPSED = 1 / 60
 def describe(progress: Progress, speed: float) -> str:
     """Return the figures of a run in one line."""
     parts = [outcomes_so_far(progress), f"{speed:,.0f} rows/s", waiting_rows(progress)]
+    if workers := workers_at_work(progress):
+        parts.append(f"workers: {workers}")
     if deferred := deferred_rows(progress):
         parts.append(f"deferred: {deferred}, {given_up_at(progress)}")
     if progress.only_deferred:
@@ -110,6 +113,7 @@ class LogObserver:
                     "limited_by": progress.limit,
                     "service_rate": _rounded(progress.service_rate),
                     "concurrency": progress.concurrency,
+                    **_workers(progress),
                     **{str(kind): number for kind, number in progress.outcomes.items()},
                 },
             )  # fmt: skip
@@ -118,6 +122,14 @@ class LogObserver:
     def noticed(self, message: str) -> None:
         """See `Observer`."""
         log_notice(message)
+
+
+def _workers(progress: Progress) -> dict[str, int]:
+    """Return how many processes send and how many were lost, if there are others than this one."""
+    if not progress.workers:
+        return {}
+    lost = sum(worker.is_lost for worker in progress.workers)
+    return {"workers": len(progress.workers) - lost, "workers_lost": lost}
 
 
 def log_end(summary: Summary) -> None:

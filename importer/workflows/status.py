@@ -119,6 +119,7 @@ class RunStatus:
             _lines(progress, speed),
             [(problem.times, _kind_in_words(kind))
              for kind, problem in reversed(list(progress.problems.items()))],
+            progress.workers,
             self._history.moments,
         )  # fmt: skip
 

@@ -1,11 +1,13 @@
 """One job on many workers, on threads of this process: what ends up where, whatever goes wrong."""
 
+import json
 import random
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from aiohttp import web
 
@@ -13,6 +15,7 @@ from importer.api import run_import
 from importer.engine.control import Control
 from importer.engine.progress import Observer, Progress
 from importer.errors import ExitCode, SettingsError
+from importer.jobs.worker_mark import WorkerMark
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
@@ -23,6 +26,7 @@ from tests.support.crews import ThreadCrew, Trouble
 from tests.support.data import conversation, write_csv
 from tests.support.server import serve
 
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.anyio
 Make = Callable[..., ImportSettings]
 Expected = dict[str, tuple[str | None, str | None]]
@@ -109,6 +113,34 @@ async def test_rows_of_a_lost_worker_go_to_the_others(
     )
 
     is_complete(summary, sandbox, expected)
+    assert sum(each.is_lost for each in summary.workers) == 1
+    assert sum(each.done for each in summary.workers) == len(expected)
+    assert "2 workers sent" in (summary.folder / "report.html").read_text("utf-8")
+    schema = json.loads((ROOT / "docs/summary.schema.json").read_text("utf-8"))
+    jsonschema.validate(json.loads((summary.folder / "summary.json").read_text("utf-8")), schema)
+
+
+async def test_a_run_waits_for_the_workers_of_one_that_was_killed(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that sends itself. After it nobody has to wait any more."""
+    monkeypatch.setattr("importer.workflows.scale.LEASE", 0.2)
+    path, expected = some_rows(tmp_path / "in.csv", 20)
+    settings = settings_for(path, base_url=sandbox.url)
+    settings.job.jobs_dir.mkdir()
+    WorkerMark(settings).set()
+    notices: list[str] = []
+
+    class Listener(Observer):
+        def noticed(self, message: str) -> None:
+            notices.append(message)
+
+    is_complete(
+        await run_import(settings, api_key="any", observers=[Listener()]), sandbox, expected
+    )
+
+    assert [notice for notice in notices if "its workers may not know yet" in notice]
+    assert not WorkerMark(settings).is_set()
 
 
 async def test_a_stopped_run_is_resumed_with_another_number_of_workers(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from importer.model import WorkerFigures
 from importer.reporting.exporters.prometheus import PREFIX, latencies, rows
 from importer.reporting.standing import Figures, Standing
 
@@ -56,6 +57,26 @@ class _Metrics(Collector):
             responses.add_metric([product, str(status) if status else "none"], number)
         yield responses
         yield latencies(product, figures.buckets)
+        if figures.workers:
+            yield from self._of_workers(figures.workers)
+
+    def _of_workers(self, workers: Sequence[WorkerFigures]) -> Iterator[Metric]:
+        product = self._standing.product_id
+        lost = sum(worker.is_lost for worker in workers)
+        counts = GaugeMetricFamily(
+            f"{PREFIX}_workers", "Processes that send, by state", labels=["product_id", "state"]
+        )
+        counts.add_metric([product, "at_work"], len(workers) - lost)
+        counts.add_metric([product, "lost"], lost)
+        yield counts
+        speeds = GaugeMetricFamily(
+            f"{PREFIX}_worker_rows_per_second", "Rows that each of them completes per second",
+            labels=["product_id", "worker"],
+        )  # fmt: skip
+        for worker in workers:
+            if not worker.is_lost:
+                speeds.add_metric([product, worker.name], worker.speed)
+        yield speeds
 
     def _gauge(self, name: str, text: str, value: float) -> GaugeMetricFamily:
         gauge = GaugeMetricFamily(f"{PREFIX}_{name}", text, labels=["product_id"])
