@@ -1,4 +1,4 @@
-"""Keeps the crew of a run: who is there is put to work, and who is lost is replaced."""
+"""Keeps workers at a run: who is there is put to work, and who is lost is replaced."""
 
 from __future__ import annotations
 
