@@ -1,66 +1,177 @@
-"""One job on real worker processes of this machine, one of which is killed."""
+"""One job on real worker processes, which are killed and stopped, and on a cluster."""
 
+import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
+import anyio
+import anyio.to_thread
 import pytest
 
 from importer.api import run_import
+from importer.distributed import dask_crew
 from importer.engine.progress import Observer, Progress
+from importer.errors import SettingsError
 from importer.model import OutcomeKind, RunEnd
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
+from tests.oracle.service import KEY, Service
 from tests.support.data import conversation, write_csv
+from tests.support.processes import arguments, children
 
-pytest.importorskip("distributed")
+distributed = pytest.importorskip("distributed")
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+Make = Callable[..., ImportSettings]
 
 
-def children() -> set[int]:
-    """Return the processes that this one has started."""
-    found = set()
-    for task in Path("/proc/self/task").iterdir():
-        found |= {int(pid) for pid in (task / "children").read_text().split()}
-    return found
+def rows(path: Path, number: int) -> Path:
+    return write_csv(path, [(conversation(n), "POSITIVE", "") for n in range(number)])
 
 
-def arguments(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+class Signaller(Observer):
+    """Sends a signal to one worker process, once `is_time`."""
 
-
-class Killer(Observer):
-    """Kills one worker process when some rows are done."""
-
-    def __init__(self, before: set[int]) -> None:
-        self._before = before
-        self.killed = 0
+    def __init__(self, number: signal.Signals, is_time: Callable[[Progress], bool]) -> None:
+        self._before = children()
+        self._number = number
+        self._is_time = is_time
+        self.pid = 0
         self.notices: list[str] = []
 
     def progressed(self, progress: Progress) -> None:
-        if not self.killed and progress.settled_now > 100 and len(progress.workers) == 2:
-            workers = [pid for pid in children() - self._before if b"spawn_main" in arguments(pid)]
-            self.killed = workers[-1]
-            os.kill(self.killed, signal.SIGKILL)
+        if not self.pid and self._is_time(progress):
+            self.pid = self.workers()[-1]
+            os.kill(self.pid, self._number)
 
     def noticed(self, message: str) -> None:
         self.notices.append(message)
 
+    def workers(self) -> list[int]:
+        """Return the worker processes that were started since."""
+        return [pid for pid in children() - self._before if "spawn_main" in arguments(pid)]
+
 
 async def test_a_worker_that_is_killed_loses_nothing_and_no_process_stays(
-    sandbox: Sandbox, settings_for: Callable[..., ImportSettings], tmp_path: Path
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:
-    before = children()
-    path = write_csv(tmp_path / "in.csv", [(conversation(n), "POSITIVE", "") for n in range(900)])
+    path = rows(tmp_path / "in.csv", 500)
     settings = settings_for(path, base_url=sandbox.url, workers=2, rate=200.0)
-    killer = Killer(before)
+    killer = Signaller(signal.SIGKILL, lambda now: now.settled_now > 100 and len(now.workers) == 2)
 
     summary = await run_import(settings, api_key="any", observers=[killer])
 
     assert summary.end is RunEnd.FINISHED
-    assert summary.outcomes[OutcomeKind.SUCCEEDED] == len(sandbox.feedback) == 900
+    assert summary.outcomes[OutcomeKind.SUCCEEDED] == len(sandbox.feedback) == 500
     assert any("is lost" in notice for notice in killer.notices)
-    left = {pid for pid in children() - before if b"spawn_main" in arguments(pid)}
-    assert not left
+    assert not killer.workers()
+
+
+async def test_a_worker_that_was_stopped_sends_nothing_when_it_wakes(
+    settings_for: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importer.distributed.seat.LEASE", 1.0)
+    monkeypatch.setattr("importer.distributed.crew_keeper.LOST_AFTER", 2.0)
+    monkeypatch.setattr("importer.distributed.crew_keeper._LONGEST_EXCHANGE", 1.0)
+    monkeypatch.setattr("importer.distributed.crew_keeper.ALONE", 2.0)
+    path, service = rows(tmp_path / "in.csv", 600), Service()
+    service.start()
+    settings = settings_for(path, base_url=service.url, workers=1, rate=100.0)
+    told: list[int] = []
+
+    class Waker(Signaller):
+        def noticed(self, message: str) -> None:
+            super().noticed(message)
+            if "is lost" in message:
+                told.append(service.count)
+                os.kill(self.pid, signal.SIGCONT)
+
+    waker = Waker(signal.SIGSTOP, lambda now: now.settled_now > 50)
+    try:
+        summary = await run_import(settings, api_key=KEY, observers=[waker])
+
+        assert summary.end is RunEnd.NO_WORKERS
+        assert told == [service.count]
+
+        # The same command goes on without workers.
+        summary = await run_import(settings_for(path, base_url=service.url), api_key=KEY)
+        assert summary.end is RunEnd.FINISHED
+        assert len(service.state) == 600
+    finally:
+        await anyio.to_thread.run_sync(service.close)
+
+
+@pytest.fixture
+async def plain_cluster() -> AsyncIterator[Any]:
+    """Run a cluster within this process, whose connections are not encrypted."""
+    async with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, asynchronous=True,
+        dashboard_address="127.0.0.1:0", protocol="tcp", host="127.0.0.1",
+    ) as cluster:  # fmt: skip
+        yield cluster
+
+
+async def test_the_key_is_not_sent_in_the_clear_and_workers_may_have_their_own(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, plain_cluster: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    path = rows(tmp_path / "in.csv", 50)
+    settings = settings_for(path, base_url=sandbox.url, cluster=plain_cluster.scheduler_address)
+    with pytest.raises(SettingsError, match="not encrypted"):
+        await run_import(settings, api_key="any")
+    assert not sandbox.feedback
+
+    monkeypatch.setenv("CLARITYQ_API_KEY", "theirs")
+    summary = await run_import(settings, api_key="any")
+    assert summary.end is RunEnd.FINISHED
+    assert len(sandbox.feedback) == 50
+
+
+async def test_a_scheduler_file_does_for_an_address(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, plain_cluster: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("CLARITYQ_API_KEY", "theirs")
+    file = tmp_path / "scheduler.json"
+    file.write_text(json.dumps(plain_cluster.scheduler.identity()), "utf-8")
+    path = rows(tmp_path / "in.csv", 20)
+
+    settings = settings_for(path, base_url=sandbox.url, cluster=str(file))
+    assert (await run_import(settings, api_key="any")).end is RunEnd.FINISHED
+
+    with pytest.raises(SettingsError, match="no such scheduler file"):
+        await run_import(settings_for(path, cluster="other.json"), api_key="any")
+
+
+async def test_a_cluster_that_cannot_be_used_is_refused_before_anything_is_sent(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, plain_cluster: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    path = rows(tmp_path / "in.csv", 20)
+    settings = settings_for(path, base_url=sandbox.url, cluster=plain_cluster.scheduler_address)
+    mine = tmp_path / "asked for the version of the command"
+
+    def version(_: str) -> str:
+        if mine.exists():
+            return "0.0.2"
+        mine.touch()
+        return "0.0.1"
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dask_crew, "version", version)
+        with pytest.raises(SettingsError, match="install the same version"):
+            await run_import(settings, api_key="any")
+
+    plain_cluster.scale(0)
+    await plain_cluster
+    with pytest.raises(SettingsError, match="has no workers"):
+        await run_import(settings, api_key="any")
+
+    monkeypatch.setattr(dask_crew, "_CONNECT", 1)
+    nobody = settings_for(path, base_url=sandbox.url, cluster="tcp://127.0.0.1:9")
+    with pytest.raises(SettingsError, match="no scheduler answers"):
+        await run_import(nobody, api_key="any")
+    assert not sandbox.feedback
