@@ -6,9 +6,10 @@ certificates that live as long as the run.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -105,18 +106,39 @@ async def dask_crew(scale: Scale) -> AsyncIterator[DaskCrew]:
     # What goes wrong is told by the run; Dask's own logging holds addresses and tracebacks.
     for name in ("distributed", "tornado", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    stack = AsyncExitStack()
-    try:
-        with dask.config.set(_OPTIONS):
+    with dask.config.set(_OPTIONS), _connections_may_be_lost():
+        stack = AsyncExitStack()
+        try:
             if scale.cluster is None:
                 crew = await _started(stack, scale.workers or 1)
             else:
                 crew = await _attached(stack, scale.cluster, scale.workers)
             yield crew
+        finally:
+            # However the processes end, the job is done: it changes nothing.
+            with anyio.move_on_after(_CLOSE, shield=True), suppress(Exception):
+                await stack.aclose()
+
+
+@contextmanager
+def _connections_may_be_lost() -> Iterator[None]:
+    """Let nobody be told of connections that Dask's own tasks lose.
+
+    Nothing waits for these tasks, so what they raise would go to the event loop's handler. That a
+    worker is gone, the run finds out by itself.
+    """
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if not isinstance(context.get("exception"), OSError):
+            (before or type(loop).default_exception_handler)(loop, context)
+
+    loop.set_exception_handler(handle)
+    try:
+        yield
     finally:
-        # However the processes end, the job is done: it changes nothing.
-        with anyio.move_on_after(_CLOSE, shield=True), suppress(Exception):
-            await stack.aclose()
+        loop.set_exception_handler(before)
 
 
 async def _started(stack: AsyncExitStack, workers: int) -> DaskCrew:

@@ -1,5 +1,7 @@
 """One job on real worker processes, which are killed and stopped, and on a cluster."""
 
+import asyncio
+import gc
 import json
 import os
 import signal
@@ -175,3 +177,21 @@ async def test_a_cluster_that_cannot_be_used_is_refused_before_anything_is_sent(
     with pytest.raises(SettingsError, match="no scheduler answers"):
         await run_import(nobody, api_key="any")
     assert not sandbox.feedback
+
+
+async def test_a_connection_that_dask_loses_is_nobodys_error(
+    settings_for: Make, tmp_path: Path, plain_cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that nobody waits for would fail the test, and a busy machine has lost some."""
+    monkeypatch.setenv("CLARITYQ_API_KEY", "theirs")
+
+    async def lose() -> None:
+        raise OSError("Timed out trying to connect")
+
+    scale = settings_for(tmp_path / "in.csv", cluster=plain_cluster.scheduler_address).scale
+    async with dask_crew.dask_crew(scale) as crew:
+        assert len(await crew.addresses()) == 1
+        lost = asyncio.create_task(lose())
+        await anyio.sleep(0.01)
+        del lost
+        gc.collect()
