@@ -22,7 +22,7 @@ from importer.settings.places import SourceAddress
 from importer.sources.copies import Original, Part
 from importer.sources.persistence import CutError, persist
 
-_PIECE = 1 << 18
+_PIECE = 1 << 16
 _TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 _PARTIAL, _NOT_SATISFIABLE = 206, 416
 _HEADERS = {"User-Agent": "clarityq-importer", "Accept-Encoding": "identity"}
@@ -101,7 +101,7 @@ def _pieces(address: SourceAddress, response: HTTPResponse) -> Iterator[bytes]:
 
 def _read(address: SourceAddress, response: HTTPResponse) -> bytes:
     try:
-        return response.read(_PIECE)
+        return response.read1(_PIECE)  # what is there, so that a slow one can be given up
     except (OSError, http.client.HTTPException) as error:
         raise CutError(_words(address, error)) from None
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Bytes of a request.
 _RANGE = 4 << 20
+#: Bytes after which it is asked whether to stop.
+_PIECE = 1 << 18
 #: How long one may take, in seconds; then it is cut.
 _REQUEST = "120 seconds"
 #: What a profile of `~/.aws` holds, and what it is called here.
@@ -98,15 +100,15 @@ def _pieces(
         if tag is not None:
             options["if_match"] = tag
         try:
-            piece = bytes(obstore.get(store, path, options=options).bytes())
+            for piece in obstore.get(store, path, options=options).stream(min_chunk_size=_PIECE):
+                yield bytes(piece)
+                start += len(piece)
         except PreconditionError:
             raise CutError("the object is replaced again and again while it is copied") from None
         except (BaseError, FileNotFoundError) as error:
             raise explained(address, error) from None
-        if len(piece) != end - start:
-            raise CutError(f"the answer was cut after {start + len(piece):,} of {size:,} bytes")
-        yield piece
-        start = end
+        if start != end:
+            raise CutError(f"the answer was cut after {start:,} of {size:,} bytes")
 
 
 def _profile(address: SourceAddress) -> dict[str, Any] | None:
