@@ -21,7 +21,7 @@ from importer.errors import InputError
 from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
 from importer.sources.copies import Original, Part
-from importer.sources.object_errors import explained
+from importer.sources.object_errors import cloud_of, explained
 from importer.sources.persistence import CutError, persist
 
 if TYPE_CHECKING:
@@ -147,7 +147,8 @@ def _may_be_open(address: SourceAddress) -> bool:
 
     Raises `InputError` if its address, as the environment names it, is none.
     """
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT"):
+    cloud = cloud_of(address)
+    for name in cloud.endpoints:
         if endpoint := os.environ.get(name, ""):
             parts = urlsplit(endpoint)
             if parts.scheme not in ("http", "https") or not parts.hostname or " " in endpoint:
@@ -156,4 +157,4 @@ def _may_be_open(address: SourceAddress) -> bool:
                 )
             if parts.hostname in ("localhost", "127.0.0.1", "::1"):
                 return True
-    return os.environ.get("AWS_ALLOW_HTTP") == "true"
+    return os.environ.get(cloud.may_be_open) == "true"

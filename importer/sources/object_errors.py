@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -29,7 +30,7 @@ _REASONS = {
     "SignatureDoesNotMatch": "the secret key does not belong to the key id",
     "AuthenticationFailed": "the key or the signature is wrong",
     "AccessDenied": "these credentials may not read it",
-    "AuthorizationFailure": "these credentials may not read it",
+    "AuthorizationFailure": "the key is wrong, or may not read it",
     "AuthorizationPermissionMismatch": "these credentials may not read it",
     "ExpiredToken": "the credentials have run out",
     "InvalidToken": "the session token does not belong to the key",
@@ -39,23 +40,43 @@ _REASONS = {
 _LONGEST_CAUSE = 200
 
 
-class _Cloud(NamedTuple):
-    """The words of a cloud."""
+class Cloud(NamedTuple):
+    """The words of a cloud: what holds objects, and how credentials are given.
+
+    `endpoints` are the variables that name another store than its own; `may_be_open` is the one
+    that says that it needs no encryption.
+    """
 
     container: str
     credentials: str
+    endpoints: Sequence[str]
+    may_be_open: str
 
 
-_S3 = _Cloud(
+_S3 = Cloud(
     "bucket",
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile of ~/.aws in AWS_PROFILE",
+    ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+    "AWS_ALLOW_HTTP",
 )
-_GOOGLE = _Cloud("bucket", "let GOOGLE_APPLICATION_CREDENTIALS name a file of a service account")
-_AZURE = _Cloud(
+_GOOGLE = Cloud(
+    "bucket",
+    "let GOOGLE_APPLICATION_CREDENTIALS name a file of a service account",
+    ("GOOGLE_BASE_URL",),
+    "GOOGLE_ALLOW_HTTP",
+)
+_AZURE = Cloud(
     "container",
     "set AZURE_STORAGE_ACCOUNT_NAME, and AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN",
+    ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+    "AZURE_ALLOW_HTTP",
 )
 _CLOUDS = {"s3": _S3, "s3a": _S3, "gs": _GOOGLE}
+
+
+def cloud_of(address: SourceAddress) -> Cloud:
+    """Return the cloud that an address is of."""
+    return _CLOUDS.get(address.scheme, _AZURE)
 
 
 def explained(address: SourceAddress, error: Exception) -> InputError | CutError:
@@ -64,14 +85,15 @@ def explained(address: SourceAddress, error: Exception) -> InputError | CutError
     What is not known better is tried again.
     """
     text = " ".join(str(error).split())
-    cloud = _CLOUDS.get(address.scheme, _AZURE)
+    cloud = cloud_of(address)
     asked = _ASKED.search(text)
     if asked is None:
         if "HTTP error" in text:  # within an answer
             return CutError(_cut(text))
         return _unusable(address, text.partition(" Debug source")[0], cloud)
     place = urlsplit(asked[1])
-    where = f"{place.scheme}://{place.netloc.rpartition('@')[2]}"
+    host = place.netloc.rpartition("@")[2]  # of an address that is signed, nothing is told
+    where = f"{place.scheme}://{host}" if host else "the store"
     if place.hostname in _ROLES:
         return InputError(
             f"{address.label}: no credentials were found, and this machine has no role: "
@@ -85,22 +107,24 @@ def explained(address: SourceAddress, error: Exception) -> InputError | CutError
             f"{address.label}: the bucket is in another region than the one that was asked: set "
             "AWS_REGION to the bucket's region"
         )
-    return _unreachable(address, where, text)
+    return _unreachable(address, where, text, cloud)
 
 
-def _unusable(address: SourceAddress, said: str, cloud: _Cloud) -> InputError:
-    """Return what is wrong before anything is asked: what was set in the environment."""
+def _unusable(address: SourceAddress, said: str, cloud: Cloud) -> InputError:
+    """Return what is wrong with what was set in the environment, or with a good answer."""
     for name, value in os.environ.items():
         if len(value) > 2 and name.startswith(("AWS_", "AZURE_", "GOOGLE_")):
             said = said.replace(value, f"${name}")
     why = readable(said.partition("error: ")[2] or said)[:_LONGEST_CAUSE]
+    if "response" in why:
+        return InputError(f"{address.label}: the store's answer cannot be used ({why})")
     return InputError(
         f"{address.label}: the credentials cannot be used ({why}): {cloud.credentials}"
     )
 
 
 def _answered(
-    address: SourceAddress, where: str, status: int, code: str, cloud: _Cloud
+    address: SourceAddress, where: str, status: int, code: str, cloud: Cloud
 ) -> InputError | CutError:
     shown = f"{status} {code}".strip()
     if status in _TRANSIENT or status >= 500:
@@ -125,11 +149,13 @@ def _answered(
     return InputError(f"{address.label}: {where} answers {shown}")
 
 
-def _unreachable(address: SourceAddress, where: str, text: str) -> InputError | CutError:
+def _unreachable(
+    address: SourceAddress, where: str, text: str, cloud: Cloud
+) -> InputError | CutError:
     if "BadScheme" in text:
         return InputError(
-            f"{address.label}: {where} is not encrypted: use https://, or set AWS_ALLOW_HTTP=true "
-            "if nobody can listen on the way to it"
+            f"{address.label}: {where} is not encrypted: use https://, or set "
+            f"{cloud.may_be_open}=true if nobody can listen on the way to it"
         )
     if "Name or service not known" in text or "nodename nor servname" in text:
         return InputError(f"{address.label}: there is no such host: {where}")

@@ -1,16 +1,21 @@
 """Object stores of one's own on loopback, and a server that stands before one and waits."""
 
+import base64
+import hmac
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlencode
 
 import pytest
 
@@ -47,12 +52,13 @@ def s3() -> Iterator[str]:
         process.communicate()
 
 
-def put(endpoint: str, key: str, content: bytes) -> None:
+def put(endpoint: str, key: str, content: bytes, *, is_public: bool = False) -> None:
     """Put an object into the bucket `exports`; without a key, make the bucket."""
     request = urllib.request.Request(  # noqa: S310 -- our own loopback
         f"{endpoint}/exports/{key}", content, method="PUT",
         headers={"Authorization": "AWS4-HMAC-SHA256 Credential=any/1/us-east-1/s3/aws4_request",
-                 "Content-Type": "text/csv"},
+                 "Content-Type": "text/csv",
+                 "x-amz-acl": "public-read" if is_public else "private"},
     )  # fmt: skip
     urllib.request.urlopen(request).close()  # noqa: S310
 
@@ -111,3 +117,63 @@ def gate(endpoint: str) -> Iterator[Gate]:
         httpd.shutdown()
         httpd.server_close()
         thread.join()
+
+
+#: The account of every azurite, and its key: both are public.
+AZURE_ACCOUNT = "devstoreaccount1"
+AZURE_KEY = (
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
+
+
+@contextmanager
+def azure() -> Iterator[str]:
+    """Run azurite, with a container `exports`, until the block is left; yield its address.
+
+    `npm install --global azurite` installs it.
+    """
+    program = shutil.which("azurite-blob")
+    if program is None:
+        pytest.skip("azurite is not installed")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [program, "--blobPort", str(port), "--inMemoryPersistence", "--disableTelemetry",
+         "--skipApiVersionCheck", "--silent"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        for _ in range(600):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            assert process.poll() is None, "azurite does not start"
+            time.sleep(0.05)
+        endpoint = f"http://127.0.0.1:{port}/{AZURE_ACCOUNT}"
+        put_blob(endpoint, "", b"")
+        yield endpoint
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def put_blob(endpoint: str, key: str, content: bytes) -> None:
+    """Put an object into the container `exports`; without a key, make the container."""
+    address = f"{endpoint}/exports/{key}" if key else f"{endpoint}/exports"
+    query = f"{'' if key else 'restype=container&'}{azure_signature('rwc')}"
+    request = urllib.request.Request(  # noqa: S310 -- our own loopback
+        f"{address}?{query}", content, method="PUT",
+        headers={"x-ms-blob-type": "BlockBlob", "Content-Type": "text/csv"},
+    )  # fmt: skip
+    urllib.request.urlopen(request).close()  # noqa: S310
+
+
+def azure_signature(permissions: str) -> str:
+    """Return what may follow the address of an object, to do so much with it (SAS)."""
+    version, until = "2020-12-06", "2100-01-01T00:00:00Z"
+    signed = (AZURE_ACCOUNT, permissions, "b", "sco", "", until, "", "", version, "", "")
+    digest = hmac.digest(base64.b64decode(AZURE_KEY), "\n".join(signed).encode(), "sha256")
+    return urlencode(
+        {"sv": version, "ss": "b", "srt": "sco", "sp": permissions, "se": until,
+         "sig": base64.b64encode(digest)}
+    )  # fmt: skip

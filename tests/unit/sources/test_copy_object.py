@@ -31,7 +31,7 @@ def endpoint() -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def credentials(endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(persistence, "_FIRST_WAIT", 0.001)
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
+    for name in [name for name in os.environ if name.startswith(("AWS_", "GOOGLE_"))]:
         monkeypatch.delenv(name)
     (tmp_path / "aws").write_text(
         "[default]\naws_access_key_id = any\naws_secret_access_key = s3cret\n"
@@ -42,8 +42,8 @@ def credentials(endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
 
 
-def copied(key: str, folder: Path, watch: CopyWatch | None = None) -> Path:
-    address = SourceAddress(f"s3://exports/{key}")
+def copied(key: str, folder: Path, watch: CopyWatch | None = None, *, scheme: str = "s3") -> Path:
+    address = SourceAddress(f"{scheme}://exports/{key}")
     settings = ImportSettings.of(inputs=[str(address)], product_id=PRODUCT)
     return take_copy(address, 1, folder, settings, watch or CopyWatch()).path
 
@@ -57,6 +57,15 @@ def test_an_object_is_copied_with_the_credentials_of_a_profile(
     assert path.name == "1-a-1.csv"
     assert path.read_bytes() == CONTENT
     assert "(9.2 MB)" in told[0]
+
+
+def test_a_store_that_speaks_as_googles_does_is_copied_from(
+    endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(endpoint, "g.csv", CONTENT, is_public=True)
+    monkeypatch.setenv("GOOGLE_BASE_URL", endpoint)
+    monkeypatch.setenv("GOOGLE_SKIP_SIGNATURE", "true")
+    assert copied("g.csv", tmp_path, scheme="gs").read_bytes() == CONTENT
 
 
 class _KilledError(Exception):
