@@ -88,14 +88,16 @@ def _write_ratings_in_parquet(path: Path, rows: int) -> None:
 def _write_feedback(path: Path, rows: int) -> None:
     with path.open("w") as file:
         file.write(",".join(COLUMNS) + "\n")
-        file.writelines(f'{who},{rating},"{comment}"\n' for who, rating, comment in _rows(rows))
+        file.writelines(
+            f'{who},{rating},"{comment}"\n' for who, rating, comment in rows_of_feedback(rows)
+        )
 
 
 def _write_odd(path: Path, rows: int, odd_every: int) -> None:
     dice = random.Random(3)
     with path.open("wb") as file:
         file.write(",".join(COLUMNS).encode() + b"\n")
-        for who, rating, comment in _rows(rows):
+        for who, rating, comment in rows_of_feedback(rows):
             end = f',"{comment}"'.encode()
             if dice.randrange(odd_every) == 0:
                 # Too many fields, too few, a bad byte, an open quote; and quotes that are right.
@@ -111,14 +113,14 @@ def _write_repeated(path: Path, rows: int) -> None:
         for number in (first, rows - first):
             file.writelines(
                 f'{who},{"POSITIVE" if number == first else "NEGATIVE"},"{comment}"\n'
-                for who, _, comment in _rows(number)
+                for who, _, comment in rows_of_feedback(number)
             )
 
 
 def _write_bare(path: Path, rows: int) -> None:
     with path.open("w") as file:
         file.write(",".join(COLUMNS[:2]) + "\n")
-        file.writelines(f"{who},{rating or 'CLEAR'}\n" for who, rating, _ in _rows(rows))
+        file.writelines(f"{who},{rating or 'CLEAR'}\n" for who, rating, _ in rows_of_feedback(rows))
 
 
 def _write_feedback_in_parquet(path: Path, rows: int) -> None:
@@ -127,13 +129,14 @@ def _write_feedback_in_parquet(path: Path, rows: int) -> None:
 
     schema = pa.schema([(name, pa.string()) for name in COLUMNS])
     with pq.ParquetWriter(path, schema) as writer:
-        found = _rows(rows)
+        found = rows_of_feedback(rows)
         while group := list(islice(found, _BLOCK)):
             columns = [list(column) for column in zip(*group, strict=True)]
             writer.write_table(pa.table(columns, schema=schema))
 
 
-def _rows(rows: int) -> Iterator[tuple[str, str, str]]:
+def rows_of_feedback(rows: int) -> Iterator[tuple[str, str, str]]:
+    """Yield the rows of `feedback`."""
     dice = random.Random(2)
     comments = [
         " ".join(dice.choices(["fine", "slow", "wrong", "thanks", "unclear"], k=n))

@@ -32,12 +32,21 @@ def python(module: str, *arguments: object) -> list[str]:
     return [sys.executable, "-m", module, *map(str, arguments)]
 
 
-def run(command: Sequence[str], env: Mapping[str, str] | None = None, *, ok: int = 0) -> Usage:
-    """Run a command to its end. Raises `RuntimeError`, with its output, on another exit code."""
-    with tempfile.TemporaryFile() as output:
+def run(
+    command: Sequence[str],
+    env: Mapping[str, str] | None = None,
+    *,
+    ok: int = 0,
+    stdin: Path | None = None,
+) -> Usage:
+    """Run a command to its end, with what a file holds as its standard input, if one is given.
+
+    Raises `RuntimeError`, with its output, on another exit code.
+    """
+    with tempfile.TemporaryFile() as output, (stdin or Path(os.devnull)).open("rb") as given:
         began = time.monotonic()
         process = subprocess.Popen(
-            command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT,
+            command, cwd=ROOT, stdin=given, stdout=output, stderr=subprocess.STDOUT,
             env={**os.environ, **(env or {})},
         )  # fmt: skip
         try:

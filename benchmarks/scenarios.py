@@ -16,6 +16,7 @@ from benchmarks.nights import repeated, resuming, survey, unchanged
 from benchmarks.pace import pace
 from benchmarks.reading import checking, reading
 from benchmarks.servers import nginx, reset, sink, statistics
+from benchmarks.sources import sources
 from benchmarks.wire import wire, wire_256, wire_newest, wire_tls
 
 _IMPORTER = "clarityq-import"
@@ -179,8 +180,8 @@ SCENARIOS: dict[str, Callable[[Bench], Table]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         sending, wire, wire_256, wire_tls, wire_newest, latency, limited, failing, deferring,
-        checking, reading, memory, million_deferred, survey, unchanged, repeated, resuming, startup,
-        pace,
+        checking, reading, sources, memory, million_deferred, survey, unchanged, repeated, resuming,
+        startup, pace,
     )
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -18,11 +19,11 @@ from benchmarks.measure import ROOT, python
 
 
 @contextmanager
-def nginx(certificate: Path | None = None) -> Iterator[str]:
+def nginx(pem: Path | None = None, *, files: Path | None = None) -> Iterator[str]:
     """Run nginx with `nginx.conf`; yield its URL. Below `/limited` it grants 500 requests/s.
 
-    Below `/strict` as many, and no two within 2 ms. With a `certificate` (and its key, in one PEM
-    file) it speaks TLS.
+    Below `/strict` as many, and no two within 2 ms; below `/files` are the ones of a folder. With a
+    certificate (and its key, in one PEM file) it speaks TLS.
     """
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
@@ -32,15 +33,19 @@ def nginx(certificate: Path | None = None) -> Iterator[str]:
         port = free.getsockname()[1]
         free.close()
         text = Path(__file__).with_name("nginx.conf").read_text()
-        if certificate is not None:
-            tls = f"ssl; ssl_certificate {certificate}; ssl_certificate_key {certificate};"
+        if pem is not None:
+            tls = f"ssl; ssl_certificate {pem}; ssl_certificate_key {pem};"
             text = text.replace("listen 127.0.0.1:PORT;", f"listen 127.0.0.1:PORT {tls}")
         configuration = Path(folder) / "nginx.conf"
+        text = text.replace("FILES", str(files or folder))
         configuration.write_text(text.replace("PORT", str(port)).replace("FOLDER", folder))
-        process = subprocess.Popen([program, "-c", str(configuration)], stderr=subprocess.DEVNULL)
+        words = [program, "-c", str(configuration)]
+        if files is not None and os.geteuid() == 0:  # whose files else nobody may read
+            words += ["-g", "user root;"]
+        process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
         try:
             _until_open(port)
-            yield f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
+            yield f"{'https' if pem else 'http'}://127.0.0.1:{port}"
         finally:
             process.terminate()
             process.wait()
@@ -62,6 +67,17 @@ def sink(**options: float | tuple[float, ...]) -> Iterator[str]:
     finally:
         process.terminate()
         process.communicate()
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """Return a certificate for 127.0.0.1 with its key, and the authority that it is from."""
+    import trustme  # noqa: PLC0415 -- of the extra `bench`
+
+    server, authority = folder / "server.pem", folder / "authority.pem"
+    made = trustme.CA()
+    made.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(server)
+    made.cert_pem.write_to_path(authority)
+    return server, authority
 
 
 def statistics(url: str) -> dict[str, Any]:

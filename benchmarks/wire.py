@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks import data
 from benchmarks.bench import Bench, Table
 from benchmarks.measure import ROOT, Usage, python, run
-from benchmarks.servers import nginx
+from benchmarks.servers import certificate, nginx
 
 _ROWS = 200_000
 #: The most of the bare loop's CPU that a job may take, and the most memory, in MB.
@@ -58,10 +58,10 @@ def _contest(
     `bar` is the least ratio of the importer's rows/s to the bare loop's.
     """
     path = data.ratings(bench.folder, _ROWS)
-    certificate, authority = _certificate(bench.folder) if tls else (None, None)
+    pem, authority = certificate(bench.folder) if tls else (None, None)
     trusted = [authority] if authority else []
 
-    with nginx(certificate) as url:
+    with nginx(pem) as url:
 
         def peer(name: str) -> Usage:
             command = python(f"benchmarks.peers.{name}", path, url, concurrency, *trusted)
@@ -81,17 +81,6 @@ def _contest(
         ("CPU, of the bare loop's", f"{job.cpu / loop.cpu:.2f}", f"at most {_CPU}"),
         ("peak memory, MB", f"{job.peak:.0f}", f"at most {_PEAK}"),
     ]
-
-
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    """Return a certificate with its key, and the authority that it is from."""
-    import trustme  # noqa: PLC0415 -- of the extra `bench`
-
-    certificate, authority = folder / "server.pem", folder / "authority.pem"
-    made = trustme.CA()
-    made.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
-    made.cert_pem.write_to_path(authority)
-    return certificate, authority
 
 
 def _newest_python(folder: Path) -> str | None:

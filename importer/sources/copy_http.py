@@ -22,7 +22,7 @@ from importer.settings.places import SourceAddress
 from importer.sources.copies import Original, Part
 from importer.sources.persistence import CutError, persist
 
-_PIECE = 1 << 18
+_PIECE = 1 << 16
 _TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 _PARTIAL, _NOT_SATISFIABLE = 206, 416
 _HEADERS = {"User-Agent": "clarityq-importer", "Accept-Encoding": "identity"}
@@ -52,10 +52,10 @@ def _go_on(
     try:
         with opener.open(request, timeout=silence) as response:
             if response.status == _PARTIAL and _first_byte(response) == size:
-                part.append(_pieces(response))
+                part.append(_pieces(address, response))
             else:
                 part.begin(_original(part.name, response))
-                part.append(_pieces(response))
+                part.append(_pieces(address, response))
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == _NOT_SATISFIABLE and original is not None and original.size == size:
@@ -94,16 +94,16 @@ def _first_byte(response: HTTPResponse) -> int | None:
     return int(first) if first.isdecimal() else None
 
 
-def _pieces(response: HTTPResponse) -> Iterator[bytes]:
-    while piece := _read(response):
+def _pieces(address: SourceAddress, response: HTTPResponse) -> Iterator[bytes]:
+    while piece := _read(address, response):
         yield piece
 
 
-def _read(response: HTTPResponse) -> bytes:
+def _read(address: SourceAddress, response: HTTPResponse) -> bytes:
     try:
-        return response.read(_PIECE)
+        return response.read1(_PIECE)  # what is there, so that a slow one can be given up
     except (OSError, http.client.HTTPException) as error:
-        raise CutError(str(error) or type(error).__name__) from None
+        raise CutError(_words(address, error)) from None
 
 
 def _refused(code: int) -> str:

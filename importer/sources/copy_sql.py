@@ -5,6 +5,7 @@ The rows are taken as they come, a few thousand at a time, and nothing is change
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -37,6 +38,8 @@ _DRIVERS = {
     "duckdb": ("duckdb_engine", "duckdb_engine", "duckdb-engine"),
 }
 _LONGEST_MESSAGE = 300
+#: What Python and some drivers put before the system's own words.
+_NUMBER = re.compile(r"\[Errno -?\d+\] ")
 _NO_QUERY = (
     "{} is a database: say what is read from it, as in --sql "
     "'SELECT conversation_id, rating, comment FROM feedback'"
@@ -155,7 +158,7 @@ class _Query:
         original = getattr(error, "orig", None) or error
         parts = getattr(original, "args", ())
         text = str(parts[-1] if parts and isinstance(parts[-1], str) else original)
-        line = " ".join(self.address.hides(text).split())[:_LONGEST_MESSAGE]
+        line = _NUMBER.sub("", " ".join(self.address.hides(text).split()))[:_LONGEST_MESSAGE]
         return line or type(original).__name__
 
 

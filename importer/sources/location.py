@@ -14,7 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from importer.common.text import shell_word
+from importer.common.text import readable, shell_word
 from importer.errors import InputError
 
 if sys.version_info >= (3, 14):
@@ -26,6 +26,8 @@ else:
 DAMAGED = (
     EOFError, gzip.BadGzipFile, zstd.ZstdError, zlib.error, lzma.LZMAError, zipfile.BadZipFile,
 )  # fmt: skip
+#: Files of an archive that a message names.
+_MOST_NAMED = 10
 #: So many bytes tell the kind of a file.
 FIRST_BYTES = 512
 _TAR_AT = 257
@@ -124,7 +126,10 @@ def other_kind(path: Path, name: str) -> str:
         case FileKind.PARQUET:
             return ""
         case FileKind.ZIP:
-            return "a workbook or a zip archive: give --format excel or csv, or another name"
+            return (
+                "a workbook or a zip archive: give --format excel or csv, or another name. Parquet "
+                "is to be extracted first"
+            )
         case FileKind.OTHER:
             with path.open("rb") as file:
                 start = file.read(FIRST_BYTES)
@@ -240,7 +245,7 @@ def _only_file_in(name: str, raw: BinaryIO) -> BinaryIO:
                 f"{name} is not CSV, it is a workbook: give --format excel, or a name that "
                 "ends in .xlsx or .ods"
             )
-        files = [one for one in names if not one.endswith("/") and not one.startswith("__MACOSX/")]
+        files = [one for one in names if not _is_passed_over(one)]
         if len(files) == 1:
             return cast("BinaryIO", archive.open(files[0]))
     except (zipfile.BadZipFile, EOFError, OSError) as error:
@@ -249,7 +254,15 @@ def _only_file_in(name: str, raw: BinaryIO) -> BinaryIO:
         raise InputError(
             f"{name} is a zip archive that cannot be read ({error}): extract it first"
         ) from None
+    if not files:
+        raise InputError(f"{name} is a zip archive without a file")
+    more = ", …" if len(files) > _MOST_NAMED else ""
     raise InputError(
-        f"{name} is a zip archive of {len(files)} files: extract it "
-        f"(unzip {shell_word(name)}) and name the files to import"
+        f"{name} is a zip archive of {len(files)} files ({readable(', '.join(files[:_MOST_NAMED]))}"
+        f"{more}): extract it (unzip {shell_word(name)}) and name the files to import"
     )
+
+
+def _is_passed_over(name: str) -> bool:
+    """Return whether a name in an archive is a folder, or a hidden file of the system's."""
+    return name.endswith("/") or name.startswith("__MACOSX/") or Path(name).name.startswith(".")

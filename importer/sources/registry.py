@@ -45,6 +45,8 @@ FORMATS: Sequence[FormatEntry] = (
                 extra="excel"),
 )  # fmt: skip
 _BY_ENDING = {ending: entry.format for entry in FORMATS for ending in entry.endings}
+#: They are not read from their beginning to their end.
+_NOT_IN_ARCHIVES = (InputFormat.PARQUET, InputFormat.EXCEL)
 _COMPRESSION_ENDINGS = {".gz", ".gzip", ".zst", ".zstd", ".bz2", ".xz", ".zip"}
 
 
@@ -167,7 +169,15 @@ def format_of(path: Path, name: str, given: InputFormat | None) -> InputFormat:
     for entry in FORMATS:
         if kind in entry.kinds:
             return entry.format
-    if (found := _BY_ENDING.get(_inner_ending(name_within(path, name)))) is not None:
+    inner = name_within(path, name)
+    found = _BY_ENDING.get(_inner_ending(inner))
+    is_packed = Path(inner).suffix.lower() in _COMPRESSION_ENDINGS
+    if is_packed or (inner and found in _NOT_IN_ARCHIVES):
+        raise InputError(
+            f"{name} is a zip archive that holds {inner!r}, which cannot be read within it: "
+            f"extract it (unzip {shell_word(name)}) and name the file to import"
+        )
+    if found is not None:
         return found
     raise InputError(
         f"{name}: its name does not tell the format. If it is CSV (with any delimiter), add "

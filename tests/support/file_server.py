@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -18,6 +18,8 @@ class FileServer:
     first: list[tuple[int, Mapping[str, str]]] = field(default_factory=list)
     #: After how many bytes of a body the connection is cut, of the next answers.
     cuts: list[int] = field(default_factory=list)
+    #: In the middle of a body, an answer waits until it is set.
+    opened: threading.Event | None = None
     #: Called before each answer.
     before: Callable[["FileServer"], None] = lambda _: None
     #: Path and headers of each request.
@@ -53,8 +55,14 @@ def serving(server: FileServer) -> Iterator[FileServer]:
                 last, whole = len(server.content) - 1, len(server.content)
                 self.send_header("Content-Range", f"bytes {start}-{last}/{whole}")
             self.end_headers()
-            self.wfile.write(body[: server.cuts.pop(0)] if server.cuts else body)
             self.close_connection = True
+            if server.opened is None:
+                self.wfile.write(body[: server.cuts.pop(0)] if server.cuts else body)
+                return
+            with suppress(OSError):  # who asked may be dead by now
+                self.wfile.write(body[: len(body) // 2])
+                server.opened.wait()
+                self.wfile.write(body[len(body) // 2 :])
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -66,6 +74,8 @@ def serving(server: FileServer) -> Iterator[FileServer]:
     try:
         yield server
     finally:
+        if server.opened is not None:
+            server.opened.set()
         httpd.shutdown()
         httpd.server_close()
         thread.join()

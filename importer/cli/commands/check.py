@@ -23,7 +23,7 @@ from importer.cli.options import (
 from importer.common.text import counted, shell_word
 from importer.errors import ExitCode, InputError
 from importer.settings import NO_PRODUCT, ImportSettings
-from importer.settings.groups import AbortRules, Pacing, Reading, RowMapping
+from importer.settings.groups import AbortRules, Pacing, Reading, RowMapping, Target
 from importer.settings.places import Place
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 @options_from(Reading, RowMapping)
 @options_from(AbortRules, only=("max_rejected",))
 @options_from(Pacing, only=("rate",))
+@options_from(Target, only=("ca_file", "trust_env"))
 @CONFIG
 @click.pass_context
 def check(

@@ -63,7 +63,7 @@ def test_a_command_has_the_options_that_make_sense_for_it() -> None:
         "inputs", "--config", "--write-ratings", "--write-config", "--format", "--delimiter",
         "--encoding", "--column", "--ratings", "--long-comments", "--newest-by",
         "--rate", "--max-rejected", "--json", "--null", "--skip-lines", "--trust-quotes",
-        "--sheet", "--sql", "--in-order",
+        "--sheet", "--sql", "--in-order", "--ca-file", "--trust-env",
     }  # fmt: skip
     assert options_of("batch") == {
         "file", "--config", "--api-key-file", "--api-key-command", "--quiet",

@@ -32,6 +32,10 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     return file.getvalue()
 
 
+#: Beside the one file it holds what a system puts there.
+ARCHIVE = zipped({"a/b.csv": TEXT, "__MACOSX/a/._b.csv": b"x", "a/.DS_Store": b"x"})
+
+
 def parquet_bytes(tmp_path: Path, rows: int = 1000) -> bytes:
     path = tmp_path / "made.parquet"
     ids = [conversation(number) for number in range(rows)]
@@ -57,7 +61,14 @@ def read_all(path: Path, settings_for: Callable[..., ImportSettings]) -> None:
         ("in.csv", b"PK\x03\x04 and so on", "zip archive that is damaged"),
         ("in.csv", zipped({"xl/workbook.xml": b""}), "--format excel"),
         ("in.xlsx", zipped({"xl/workbook.xml": b""}), "no workbook, or it is damaged"),
-        ("in.zip", zipped({"a.csv": TEXT, "b.csv": TEXT}), "archive of 2 files: .*unzip .*in.zip"),
+        (
+            "in.zip",
+            zipped({"a.csv": TEXT, "b.csv": TEXT}),
+            r"archive of 2 files \(a.csv, b.csv\): .*unzip .*in.zip",
+        ),
+        ("in.zip", zipped({"a/": b""}), "archive without a file"),
+        ("in.zip", zipped({"a.parquet": b"PAR1"}), "holds 'a.parquet', .*: extract it .unzip "),
+        ("in.zip", zipped({"a.csv.gz": gzip.compress(TEXT)}), "holds 'a.csv.gz', .*extract it"),
         ("in.jsonl", b'{"conversation_id": 1}\n', "no column 'rating'"),
         ("in.csv", b'[{"conversation_id": 1}]\n', "it is JSON: .*--format json"),
         (
@@ -164,7 +175,13 @@ def test_things_that_are_no_files(
 
 @pytest.mark.parametrize(
     "compressed",
-    [gzip.compress(TEXT), bz2.compress(TEXT), lzma.compress(TEXT), zipped({"a/b.csv": TEXT}), TEXT],
+    [
+        gzip.compress(TEXT),
+        bz2.compress(TEXT),
+        lzma.compress(TEXT),
+        ARCHIVE,
+        TEXT,
+    ],
     ids=["gzip", "bzip2", "xz", "zip", "plain"],
 )
 @pytest.mark.parametrize("name", ["in.csv", "in.csv.gz", "in.zip"])
