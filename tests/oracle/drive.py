@@ -45,7 +45,13 @@ PACE = {
 Row = tuple[str, str, str]
 """Conversation, rating word and comment, as they stand in a file."""
 
-_STEP = re.compile(r"(?:^|[\s:`])(clarityq-import (?:run|retry|batch|jobs|explain)\b.*)$")
+_STEP = re.compile(r"(?:^|[\s:`])(clarityq-import (?:run|retry|undo|batch|jobs|explain)\b.*)$")
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file by the names of their columns."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def conversation(number: int) -> str:
@@ -84,10 +90,7 @@ class Job:
     def left(self, name: str) -> list[dict[str, str]]:
         """Return the rows of a left-over file, none if there is no such file."""
         path = self.folder / f"{name}.csv"
-        if not path.exists():
-            return []
-        with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
+        return rows_of(path) if path.exists() else []
 
 
 @dataclass(frozen=True)
@@ -184,8 +187,7 @@ class Desk:
         path = self.folder / "outcomes.csv"
         ended = self.do("outcomes", str(job.folder), "-o", str(path))
         assert ended.code == 0, ended.text
-        with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
+        return rows_of(path)
 
     def start(self, *arguments: str) -> Running:
         """Start any command, given without its name."""
@@ -238,6 +240,10 @@ class Desk:
             self.follow(resume[0])
             ended = self.do(*arguments)
         return ended
+
+    def pace(self, **pace: str) -> list[str]:
+        """Return the options that make waits short, unless others are given."""
+        return _flags(pace)
 
     def run_line(self, *inputs: str, options: Iterable[str] = (), **pace: str) -> list[str]:
         """Return the arguments of `run`, with short waits unless others are given."""

@@ -191,6 +191,8 @@ class Judge:
             rows = [(r, o) for o in below for r in o.brought() if r.conversation == conversation]
             if not rows or job.winners().get(conversation) is None:
                 continue
+            if any(o.forgotten.get(conversation, start + 1) <= start for o in below):
+                continue
             top, owner = max(rows, key=lambda pair: (pair[0].rank, pair[0].outcome in SET))
             known = owner.fate is Fate.ENDED and owner.over_by(start)
             granted = any(p.answered == "200" and p.number < start for p in top.sent)
@@ -209,6 +211,10 @@ class Judge:
             for conversation in other.left_by(start) - job.listed:
                 rows = [r for r in other.brought() if r.conversation == conversation]
                 left = max((r.rank for r in rows), default=(0, 0))
+                if other.forgotten.get(conversation, start + 1) <= start:
+                    continue
+                if -1 < other.dropped_at <= start and any(r.feedback[1] for r in rows):
+                    continue
                 above = [
                     r
                     for o in earlier

@@ -7,7 +7,28 @@ from tests.oracle.nights import Kind
 SKIP, CARRY = "--skip-unchanged", "--carry-over"
 WAYS = ("resume", "replace", "abandon", "leave")
 OTHERS = {"again": 4, "fix": 1}
+KEEP = "--keep-bodies"
+NIGHTS = ((), (KEEP,), (SKIP, KEEP), (CARRY, KEEP), (CARRY, SKIP))
 ALL = {"again": 6, "fix": 3, "prune": 1, "move": 1}
+
+TROUBLES = ("stop", "outage", "kill", "early", "overlap")
+
+
+def _taking(name: str, others: dict[str, int], interruptions: tuple[str, ...] = TROUBLES) -> Kind:
+    """Return a kind in which things are taken back: few nights, and few rows in each."""
+    return Kind(
+        name,
+        options=NIGHTS,
+        others=others,
+        ways=WAYS,
+        interruptions=interruptions,
+        nights=(2, 3),
+        beside=(1, 3),
+        pool=(8, 20),
+        after=8,
+        takes=True,
+    )
+
 
 KINDS = {
     kind.name: kind
@@ -21,6 +42,42 @@ KINDS = {
             options=((), (SKIP,), (CARRY,), (CARRY, SKIP)),
             others={**ALL, "lose ledger": 2, "lose job": 1},
             ways=WAYS,
+        ),
+        _taking(
+            "undo",
+            {
+                "undo": 7,
+                "undo the undo": 2,
+                "undo again": 2,
+                "again": 3,
+                "fix": 1,
+                "move": 1,
+                "lose ledger": 1,
+            },
+        ),
+        _taking(
+            "undo-old",
+            {
+                "undo": 6,
+                "undo the undo": 2,
+                "undo again": 1,
+                "again": 2,
+                "prune": 3,
+                "drop comments": 2,
+            },
+            ("stop", "outage", "kill", "early"),
+        ),
+        _taking(
+            "forget",
+            {
+                "forget": 6,
+                "undo": 3,
+                "undo again": 1,
+                "again": 4,
+                "fix": 2,
+                "drop comments": 1,
+                "lose ledger": 1,
+            },
         ),
     )
 }

@@ -23,6 +23,7 @@ ENDS = {
     "redirected": 3,
     "proxy_refused": 3,
     "time_box": 6,
+    "limit": 6,
     "data_limit": 7,
     "sigint": 130,
     "sigterm": 143,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 
 from tests.oracle.answers import (
     NOW,
@@ -18,7 +19,7 @@ from tests.oracle.answers import (
     status,
 )
 from tests.oracle.drive import Desk, Ended, Running
-from tests.oracle.nights import ATTEMPTS, History, Step
+from tests.oracle.nights import ATTEMPTS, History, Step, sign
 from tests.oracle.record import Command
 from tests.oracle.requests import Request
 
@@ -59,7 +60,7 @@ class Operator:
     def _answer(self, request: Request) -> Answer:
         if request.conversation in self._unready:
             return status(409)
-        left = self._troubles.get(str(request.body.get("comment")))
+        left = self._troubles.get(sign(request.conversation, request.feedback))
         if not left:
             return slow(OK, 0.01)
         what, _, effect = left.pop(0).partition(" ")
@@ -117,6 +118,25 @@ class Operator:
         self.diary.append(f"  beside it -> {ended.code}")
         if ended.code not in {0, 2, 4}:
             self.complaints.append(f"A1: {ended.code} beside another run: {ended.text}")
+
+    def kill_at_work(self, step: Step, line: list[str]) -> None:
+        """Begin a command that sends nothing, and kill it a moment after its first change."""
+        before = self._files()
+        running = self.desk.start(*self._with_folder(line))
+        while running.process.poll() is None and self._files() == before:
+            pass
+        time.sleep(0.002 * step.after)
+        running.process.kill()
+        self.diary.append(f"{step}: killed -> {running.wait().code}")
+
+    def _files(self) -> dict[str, tuple[int, int]]:
+        """Return size and time of each file of the jobs folder."""
+        found = {}
+        for path in self.desk.jobs_folder.rglob("*"):
+            with suppress(FileNotFoundError):
+                state = path.stat()
+                found[str(path)] = (state.st_size, state.st_mtime_ns)
+        return found
 
     def tell(self, step: Step, line: list[str]) -> Ended:
         ended = self.desk.do(*self._with_folder(line))

@@ -12,9 +12,9 @@ from pathlib import Path
 from tests.oracle.drive import Desk
 from tests.oracle.kinds import KINDS
 from tests.oracle.nights import Kind, invent
-from tests.oracle.player import Player
 from tests.oracle.service import Service
 from tests.oracle.story import story
+from tests.oracle.taker import Taker
 
 
 def play(folder: Path, kind: Kind, seed: int) -> str:
@@ -23,7 +23,7 @@ def play(folder: Path, kind: Kind, seed: int) -> str:
     service.start()
     try:
         desk = Desk(folder, service)
-        player = Player(desk, invent(kind, seed))
+        player = Taker(desk, invent(kind, seed))
         try:
             complaints = player.play()
             desk.audit()

@@ -5,17 +5,22 @@ from __future__ import annotations
 import csv
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from tests.oracle.drive import Desk, Ended, Job
+from tests.oracle.answers import Feedback
+from tests.oracle.drive import Desk, Ended, Job, rows_of
 from tests.oracle.judge import Judge
 from tests.oracle.model import Brought, Rank
 from tests.oracle.nights import History, Step
 from tests.oracle.operator import LATE_EFFECT, PACE, Operator
 from tests.oracle.record import OVER, UNFINISHED, Begun, Command, Fate, Left, own_rows
 
+BEGIN = {"run", "undo"}
 MOST = 8
 """Commands that it may take to end a job once nothing interrupts it; a bound, not a promise."""
+
+WRITTEN = "written.csv"
+"""Where a run writes the outcomes of its job, where the kind of the history wants them."""
 
 LEFT_OVERS = ("not_completed", "failed", "rejected")
 
@@ -28,6 +33,7 @@ class Player:
         self.operator = Operator(desk, history)
         self.jobs: list[Begun] = []
         self.complaints = self.operator.complaints
+        self.state: dict[str, Feedback] = {}
         self._service = desk.service
         self._history = history
 
@@ -47,14 +53,22 @@ class Player:
         state = self._service.quiescent()
         for job in self.jobs:
             self._export(job)
+        self.state = state
+        return self.complaints + self.judge(all_ended=ended)
+
+    def judge(self, *, all_ended: bool) -> list[str]:
+        """Return what is wrong with what the service holds and has seen."""
         judge = Judge(self.jobs, self._service, LATE_EFFECT)
-        return self.complaints + judge.complaints(state, all_ended=ended)
+        return judge.complaints(self.state, all_ended=all_ended)
 
     # The steps.
 
     def _do(self, step: Step) -> None:
         self.operator.not_completed(step.unready)
-        {
+        self._steps()[step.what](step)
+
+    def _steps(self) -> dict[str, Callable[[Step], None]]:
+        return {
             "night": self._night,
             "again": self._again,
             "fix": self._fix,
@@ -62,7 +76,7 @@ class Player:
             "move": self._move,
             "lose ledger": self._lose_ledger,
             "lose job": self._lose_job,
-        }[step.what](step)
+        }
 
     def _night(self, step: Step) -> None:
         name = f"night{step.night}.csv"
@@ -101,7 +115,7 @@ class Player:
     def _pass_on(self, step: Step, left: list[dict[str, str]]) -> None:
         number = len(self.jobs) + 1
         for line in left:
-            line["comment"] = f"fix {number} of {line['comment']}"
+            line["comment"] = f"fix {number} of {line['comment'] or line['conversation_id']}"
             if line["rating"] == "dunno":
                 line["rating"] = "POSITIVE"
         name = f"fixed{number}.csv"
@@ -125,6 +139,8 @@ class Player:
                 job.here = False
                 if job.fate is Fate.UNFINISHED and job.sent_anything:
                     self.complaints.append(f"J11: an unfinished job was pruned: {job.folder}")
+                if any(o.undoes is job and o.fate is Fate.UNFINISHED for o in self.jobs):
+                    self.complaints.append(f"U7: pruned before its undo is done: {job.folder}")
 
     def _move(self, step: Step) -> None:
         if self.desk.jobs_folder.exists():
@@ -158,7 +174,8 @@ class Player:
     # The commands.
 
     def _line(self, name: str, step: Step) -> list[str]:
-        return self.desk.run_line(name, options=step.options, **PACE)
+        written = ("--outcomes", WRITTEN) if self._history.kind.takes else ()
+        return self.desk.run_line(name, options=[*step.options, *written], **PACE)
 
     def _go_on(self, step: Step, job: Begun) -> None:
         """Give the same command for a job that is unfinished, or not completed."""
@@ -171,19 +188,19 @@ class Player:
         self._noted(job, ended, command)
 
     def _retry(self, step: Step, job: Begun) -> None:
-        line = ["retry", str(self.desk.jobs_folder / job.folder), *_flags(self._line("x", step))]
+        line = ["retry", str(self.desk.jobs_folder / job.folder), *flags(self._line("x", step))]
         ended, command = self._in_order(step, line, job)
         # Nothing that may be tried again is left, or other jobs forbid it: that is an end as well.
         if ended.code == 2 and not ended.steps and command.first == command.last:
             return
         self._noted(job, ended, command)
 
-    def _begin(self, step: Step, line: list[str], rows: list[Brought]) -> None:
-        """Begin a job, in whose way another may be."""
+    def _begin(self, step: Step, line: list[str], rows: list[Brought]) -> Begun | None:
+        """Begin a job, in whose way another may be; return it if it has begun."""
         before = self._folders()
         ended, command = self._in_order(step, line, None)
         if ended.code == 2 and ended.steps:
-            return
+            return None
         commands = [command]
         # What is broken off before its first request is done again at once.
         while ended.code in UNFINISHED and command.first == command.last and len(commands) < 4:
@@ -192,12 +209,14 @@ class Player:
             ended, command = self._in_order(Step("at once", step.night, way=step.way), line, None)
             commands.append(command)
         if ended.code == 2 and ended.steps:
-            return
+            return None
         if not self._folders() - before:
-            self.complaints.append(f"J4: no new job: {commands[-1].words}: {ended.text}")
-            return
+            if line[0] != "undo" or ended.code:
+                self.complaints.append(f"J4: no new job: {commands[-1].words}: {ended.text}")
+            return None
         self._register(step, line, rows, before, commands)
         self._noted(self.jobs[-1], ended, command)
+        return self.jobs[-1]
 
     def _anew(self, job: Begun) -> list[Brought]:
         """Return the rows of a job as its command brings them once more."""
@@ -222,42 +241,66 @@ class Player:
         folder = max(new, key=lambda name: (self.desk.jobs_folder / name).stat().st_ctime_ns)
         carries, skips = "--carry-over" in line, "--skip-unchanged" in line
         job = Begun(len(self.jobs) + 1, step.night, folder, tuple(line), rows, carries, skips)
+        job.keeps = "--keep-bodies" in line
         job.commands = commands[:-1]
         self.jobs.append(job)
         if unfinished is not None:
             unfinished.fate, unfinished.over_at = Fate.REPLACED, commands[0].first
-            if not carries and unfinished.sent_anything:
+            if not (carries and unfinished.carries) and unfinished.sent_anything:
                 self.complaints.append(f"A2: {unfinished.folder} was unfinished: {commands[0]}")
 
     def _in_order(self, step: Step, line: list[str], job: Begun | None) -> tuple[Ended, Command]:
         """Do a command; where an unfinished job is in the way, do about it what the step says."""
+        self._look(line)
         ended, command = self.operator.command(step, line)
         unfinished = self._unfinished()
         if ended.code != 2 or unfinished is None or unfinished is job:
             return ended, command
+        cleared = self._clear(step, line, ended, command, new=job is None)
+        if cleared is None:
+            return ended, command
+        self._look(cleared)
+        return self.operator.command(step, cleared)
+
+    def _look(self, line: list[str]) -> None:
+        """Look around before a command that may begin a job."""
+
+    def _told(self, text: str) -> None:
+        """Hear what a command has said that was at work on a job."""
+
+    def _clear(
+        self, step: Step, line: list[str], ended: Ended, command: Command, *, new: bool
+    ) -> list[str] | None:
+        """Do about the unfinished job what the step says; return the command to give then."""
+        unfinished = self._unfinished()
+        assert unfinished is not None
         if command.last > command.first:
             self.complaints.append(f"A2: exit 2, but requests were sent: {command.words}")
         resume = [s for s in ended.steps if "--replace" not in s]
         replace = [s for s in ended.steps if "--replace" in s]
         # A retry is no new job: its second command gives the other one up, and is not followed.
-        if not resume or (line[0] == "run" and not replace):
+        if not resume or (line[0] in BEGIN and not replace):
             self.complaints.append(f"A2: not two commands: {command.words}: {ended.text}")
-            return ended, command
+            return None
         if step.way == "resume":
             for _ in range(MOST):
                 if unfinished.fate is Fate.UNFINISHED:
                     self._noted(unfinished, *self.operator.command(Step("resume"), resume[0][1:]))
         elif step.way == "abandon":
-            folder = str(self.desk.jobs_folder / unfinished.folder)
-            done = self.operator.tell(Step("abandon"), ["jobs", "abandon", folder])
-            assert done.code == 0, done.text
+            self.abandon(unfinished)
+        elif step.way == "replace" and line[0] in BEGIN and new:
             self._give_up(unfinished)
-        elif step.way == "replace" and line[0] == "run" and job is None:
-            self._give_up(unfinished)
-            line = replace[0][1:]
+            return replace[0][1:]
         else:
-            return ended, command
-        return self.operator.command(step, line)
+            return None
+        return line
+
+    def abandon(self, job: Begun) -> None:
+        """Give a job up for good."""
+        folder = str(self.desk.jobs_folder / job.folder)
+        done = self.operator.tell(Step("abandon"), ["jobs", "abandon", folder])
+        assert done.code == 0, done.text
+        self._give_up(job)
 
     def _give_up(self, job: Begun) -> None:
         job.fate = Fate.GIVEN_UP
@@ -267,6 +310,12 @@ class Player:
 
     def _noted(self, job: Begun, ended: Ended, command: Command) -> None:
         job.commands.append(command)
+        self._told(ended.text)
+        written = self.desk.folder / WRITTEN
+        job.fresh = written.exists()
+        if job.fresh:
+            job.exported = job.shown(rows_of(written))
+            written.unlink()
         if ended.code == 2 and command.first == command.last:
             # Another job forbids it; what the job is stays.
             return
@@ -297,11 +346,13 @@ class Player:
 
     def _export(self, job: Begun) -> None:
         """Remember the outcomes of all rows, as long as the job can tell them."""
-        if job.here:
-            job.exported = self.desk.outcomes(self._job(job))
+        if job.here and not job.fresh:
+            job.exported = job.shown(self.desk.outcomes(self._job(job)))
+            job.fresh = self._history.kind.takes
 
 
-def _flags(line: list[str]) -> list[str]:
+def flags(line: list[str]) -> list[str]:
     """Return the options of a command that decide its pace, which `retry` takes as well."""
     at = line.index("--base-url") + 2
-    return [part for part in line[at:] if part not in {"--skip-unchanged", "--carry-over"}]
+    ledger = {"--skip-unchanged", "--carry-over", "--keep-bodies"}
+    return [part for part in line[at:] if part not in ledger]

@@ -10,7 +10,8 @@ from tests.oracle.model import Brought, Rank
 
 UNFINISHED = {3, 6, 129, 130, 143, -9, -15}
 OVER = {0, 1, 5}
-VALID = {"POSITIVE", "NEGATIVE"}
+_FIELDS = {"": None, "CLEAR": None}
+VALID = {"POSITIVE", "NEGATIVE", None}
 
 
 class Fate(Enum):
@@ -59,6 +60,12 @@ class Begun:
     rows: list[Brought]
     carries: bool = False
     skips: bool = False
+    keeps: bool = False
+    """Whether it keeps what it sends."""
+
+    undoes: Begun | None = None
+    """The job that it takes back."""
+
     carried: list[Brought] = field(default_factory=list)
     """Rows of earlier jobs that it took over, as far as they can be told."""
 
@@ -76,6 +83,17 @@ class Begun:
 
     here: bool = True
     exported: list[dict[str, str]] = field(default_factory=list)
+    fresh: bool = False
+    """Whether nothing was done to it since its outcomes were exported."""
+
+    hidden: dict[str, str] = field(default_factory=dict)
+    """The conversations that were forgotten, by the number of their row among all of the job."""
+
+    forgotten: dict[str, int] = field(default_factory=dict)
+    """How many requests had come when conversations were forgotten of which it has rows."""
+
+    dropped_at: int = -1
+    """How many requests had come when its comments were dropped; -1 before."""
 
     @property
     def began_at(self) -> int:
@@ -90,6 +108,18 @@ class Begun:
     def over_by(self, count: int) -> bool:
         """Tell whether it had ended, one way or the other, when so many requests had come."""
         return -1 < self.over_at <= count
+
+    def dropped_by(self, count: int) -> bool:
+        """Tell whether its comments were dropped by then, and nothing brought them back."""
+        since = [command for command in self.commands if self.dropped_at <= command.first < count]
+        return -1 < self.dropped_at <= count and not since
+
+    def shown(self, exported: list[dict[str, str]]) -> list[dict[str, str]]:
+        """Return what was exported with the conversations that were forgotten since it began."""
+        return [
+            {**line, "conversation_id": self.hidden.get(line["seq"], line["conversation_id"])}
+            for line in exported
+        ]
 
     def winners(self) -> dict[str, Brought]:
         """Return the row of each conversation that the job promises to bring."""
@@ -109,7 +139,7 @@ class Begun:
 def own_rows(lines: list[tuple[str, str, str]], ranks: list[Rank]) -> list[Brought]:
     """Return the rows of a file, with the ranks that they have."""
     return [
-        Brought(rank, position, conversation, (rating, comment))
+        Brought(rank, position, conversation, (_FIELDS.get(rating, rating), comment or None))
         for position, ((conversation, rating, comment), rank) in enumerate(
             zip(lines, ranks, strict=True), 1
         )

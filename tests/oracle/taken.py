@@ -1,0 +1,295 @@
+"""What an undo may do to each conversation, from what was known when it began."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from tests.oracle.answers import Feedback
+from tests.oracle.model import NOTHING, SET, SETTLED, Brought
+from tests.oracle.record import Begun, Fate
+from tests.oracle.service import Service
+
+LEFT_OVER = {("not_completed", "deferral_deadline"), ("failed", "retries_exhausted")}
+
+
+class Sure(Enum):
+    """What the oracle can say: it sees less than a journal that was killed, and more."""
+
+    NO = 0
+    MAYBE = 1
+    YES = 2
+
+
+@dataclass(frozen=True)
+class Known:
+    """How a job stood when an undo began."""
+
+    job: Begun
+    fate: Fate
+    here: bool
+    own: dict[int, tuple[str, str]]
+    """Outcome and reason of its own rows, by position."""
+
+    carried: dict[str, tuple[str, str]]
+    """The same of rows that it took over, by conversation."""
+
+    @classmethod
+    def of(cls, job: Begun) -> Known:
+        """Note how it stands; its outcomes were just exported."""
+        own, carried = {}, {}
+        for line in job.exported:
+            what = (line["outcome"], line["reason"])
+            if line["file"] == "carried over":
+                carried[line["conversation_id"]] = what
+            else:
+                own[int(line["row"])] = what
+        return cls(job, job.fate, job.here, own, carried)
+
+
+@dataclass
+class Taken:
+    """One undo: what was known before, what it showed, and the job that did it."""
+
+    target: Begun
+    known: list[Known]
+    at: int
+    """How many requests had come."""
+
+    clears: bool
+    table: dict[str, int] = field(default_factory=dict)
+    undo: Begun | None = None
+
+
+@dataclass(frozen=True)
+class _Stood:
+    """One row of a job, as it stood then."""
+
+    row: Brought
+    known: Known
+    outcome: str
+    reason: str
+    doubt: Sure
+    forgotten: bool
+
+    @property
+    def number(self) -> int:
+        return self.known.job.number
+
+
+@dataclass
+class _May:
+    """What may become of a conversation: the bodies it may be sent, and the lines it may be in."""
+
+    bodies: set[Feedback] = field(default_factory=set)
+    kinds: set[str] = field(default_factory=set)
+    held: Feedback | None = None
+    """What the service held before, where it is restored."""
+
+
+class Takings:
+    """Judges all undos of a history once it is known which request carried which row."""
+
+    def __init__(self, jobs: list[Begun], takings: list[Taken], service: Service) -> None:
+        self._jobs = jobs
+        self._takings = takings
+        self._service = service
+
+    def complaints(self) -> list[str]:
+        """Return all that is wrong, in words."""
+        found: list[str] = []
+        for taken in self._takings:
+            found += self._judge(taken)
+        for job in self._jobs:
+            if job.undoes is not None:
+                found += self._came_through(job)
+        return found
+
+    # Undos.
+
+    def _judge(self, taken: Taken) -> Iterator[str]:
+        stood = self._stood(taken)
+        rows = {row.conversation: row for row in taken.undo.rows} if taken.undo else {}
+        sure, possible = Counter[str](), Counter[str]()
+        of_target = {s.row.conversation for s in stood if s.known.job is taken.target}
+        name = f"undo of {taken.target.folder}"
+        for conversation in sorted(of_target | rows.keys()):
+            may = self._may(taken, [s for s in stood if s.row.conversation == conversation])
+            row = rows.get(conversation)
+            possible.update(may.kinds)
+            sure.update(may.kinds if len(may.kinds) == 1 else ())
+            if row is None:
+                if not may.kinds - {"restored", "cleared"}:
+                    yield f"U1: {name}: {conversation} is left, but may be {may.kinds}"
+                continue
+            if may.kinds == {"restored"} and may.held != row.feedback:
+                yield f"U2: {name}: {conversation} is sent {row.feedback}, held {may.held}"
+            if row.feedback not in may.bodies:
+                told = f"{may.bodies} {sorted(may.kinds)}"
+                yield f"U2: {name}: {conversation} is sent {row.feedback}, may be {told}"
+            firsts = {s.row.rank[0] for s in stood if s.known.job is taken.target
+                      and s.row.conversation == conversation}  # fmt: skip
+            if row.rank[0] not in firsts:
+                yield f"U4: {name}: {conversation} has rank {row.rank}, not one of {firsts}"
+        if taken.table:
+            yield from self._table(taken, name, sure, possible)
+            left_over = [
+                s for s in stood
+                if s.known.job is taken.target and (s.outcome, s.reason) in LEFT_OVER
+                and not s.forgotten
+            ]  # fmt: skip
+            shown = taken.table.get("left over", 0)
+            least = sum(s.doubt is Sure.NO for s in left_over)
+            if not least <= shown <= len(left_over):
+                yield f"U1: {name}: {shown} left over are shown, {least} to {len(left_over)} are"
+
+    def _table(
+        self, taken: Taken, name: str, sure: Counter[str], possible: Counter[str]
+    ) -> Iterator[str]:
+        for kind in ("restored", "cleared", "left", "left later"):
+            shown = taken.table.get(kind, 0)
+            if not sure[kind] <= shown <= possible[kind]:
+                least, most = sure[kind], possible[kind]
+                yield f"U1: {name}: {kind} {shown} is shown, {least} to {most} are: {taken.table}"
+        sent = len(taken.undo.rows) if taken.undo else 0
+        if taken.table.get("restored", 0) + taken.table.get("cleared", 0) != sent:
+            yield f"U1: {name}: shown was {taken.table}, but it sends {sent} rows"
+
+    def _stood(self, taken: Taken) -> list[_Stood]:
+        """Return the rows of all jobs as they stood when an undo began."""
+        found = []
+        for known in taken.known:
+            job = known.job
+            lost = any((c.broken_off or c.code < 0) and c.first < taken.at for c in job.commands)
+            carried = {id(row) for row in job.carried}
+            for row in job.brought():
+                if id(row) in carried:
+                    what = known.carried.get(row.conversation, ("pending", ""))
+                else:
+                    what = known.own.get(row.position, ("pending", ""))
+                doubt = Sure.NO
+                if what[0] not in SET | {"superseded"}:
+                    sent = [put for put in row.sent if put.number < taken.at]
+                    if any(put.answered == "200" or not put.definite for put in sent):
+                        doubt = Sure.YES
+                    elif lost:
+                        doubt = Sure.MAYBE
+                gone = job.forgotten.get(row.conversation, taken.at + 1) <= taken.at
+                found.append(_Stood(row, known, what[0], what[1], doubt, gone))
+        return found
+
+    def _may(self, taken: Taken, stood: list[_Stood]) -> _May:
+        """Say what may become of one conversation."""
+        may = _May()
+        for mine in (s for s in stood if s.known.job is taken.target):
+            takes = mine.doubt if mine.outcome != "succeeded" else Sure.YES
+            if mine.forgotten or takes is Sure.NO:
+                continue
+            later = self._later(taken, stood)
+            if later is not Sure.NO:
+                may.kinds.add("left later")
+            if takes is Sure.MAYBE:
+                may.kinds.add("nothing")
+            if later is Sure.YES:
+                continue
+            held, known = self._before(taken, mine, stood)
+            if held is not None and known is not Sure.NO:
+                may.bodies.add(held)
+                sent = mine.row.sent
+                may.held = self._held_at(mine.row.conversation, sent[0].number) if sent else held
+                may.kinds.add("restored")
+            if known is not Sure.YES:
+                may.kinds.add("cleared" if taken.clears else "left")
+                may.bodies |= {NOTHING} if taken.clears else set()
+        may.kinds = may.kinds or {"nothing"}
+        return may
+
+    def _later(self, taken: Taken, stood: list[_Stood]) -> Sure:
+        """U1: whether a later job has a row that is settled or in doubt."""
+        found = Sure.NO
+        for other in stood:
+            if other.number <= taken.target.number:
+                continue
+            settled = other.outcome in SETTLED
+            if other.known.job.undoes is taken.target:
+                # Of an earlier undo of the job only what it has set counts (U5).
+                settled = other.outcome in SET
+                doubt = Sure.NO
+                if other.outcome in SETTLED - SET and other.known.fate is Fate.ENDED:
+                    doubt = Sure.MAYBE
+            else:
+                doubt = other.doubt
+            now = Sure.YES if settled else doubt
+            found = max(found, now, key=lambda sure: sure.value)
+        return found
+
+    def _before(
+        self, taken: Taken, mine: _Stood, stood: list[_Stood]
+    ) -> tuple[Feedback | None, Sure]:
+        """U2: what the service held before the job, and whether that can be known."""
+        below = [s for s in stood if s.row.rank < mine.row.rank and s.outcome in SET]
+        below = [s for s in below if s.known.here]
+        if not below:
+            return None, Sure.NO
+        best = max(below, key=lambda s: s.row.rank)
+        body = best.row.feedback
+        known = Sure.YES
+        for other in stood:
+            if best.row.rank < other.row.rank <= mine.row.rank and other is not mine:
+                same = other.row.rank == mine.row.rank
+                if other.doubt is Sure.YES and not same:
+                    return body, Sure.NO
+                if other.doubt is not Sure.NO:
+                    known = Sure.MAYBE
+        for gone in (k for k in taken.known if not k.here):
+            number = gone.job.number
+            if best.number < number < mine.row.rank[0]:
+                return body, Sure.NO
+            if best.row.rank[0] < number < mine.number:
+                known = Sure.MAYBE
+        if best.forgotten:
+            return body, Sure.NO
+        if body[1] is not None:
+            known = min(known, self._kept(taken, body, stood), key=lambda sure: sure.value)
+        return body, known
+
+    def _kept(self, taken: Taken, body: Feedback, stood: list[_Stood]) -> Sure:
+        """U2: whether some job that is there has a body with a comment."""
+        found = Sure.NO
+        for other in stood:
+            job = other.known.job
+            if other.row.feedback != body or not other.known.here or other.forgotten:
+                continue
+            keeps = job.keeps or (other.known.fate is Fate.UNFINISHED and job.carries)
+            left_over = (other.outcome, other.reason) in LEFT_OVER
+            if -1 < job.dropped_at <= taken.at:
+                since = job.dropped_by(taken.at)
+                found = max(found, Sure.NO if since else Sure.MAYBE, key=lambda s: s.value)
+            elif (keeps and any(put.number < taken.at for put in other.row.sent)) or left_over:
+                found = Sure.YES
+            elif keeps:
+                found = max(found, Sure.MAYBE, key=lambda s: s.value)
+        return found
+
+    def _held_at(self, conversation: str, count: int) -> Feedback:
+        """Return what a conversation held when so many requests had come."""
+        effects = [e for e in self._service.effects if e.conversation == conversation]
+        place = bisect_right(effects, count, key=lambda effect: effect.after)
+        return effects[place - 1].feedback if place else NOTHING
+
+    def _came_through(self, undo: Begun) -> Iterator[str]:
+        """A19: nothing but a later request changes what an undo has set."""
+        for row in undo.rows:
+            granted = [put.number for put in row.sent if put.answered == "200"]
+            if row.outcome != "succeeded" or not granted:
+                continue
+            puts = [p.number for p in self._service.puts if p.conversation == row.conversation]
+            later = [number for number in puts if number > granted[-1]]
+            until = later[0] if later else len(self._service.log)
+            for effect in self._service.effects:
+                other = effect.conversation == row.conversation and effect.feedback != row.feedback
+                if other and granted[-1] + 1 < effect.after <= until:
+                    yield f"A19: {row.conversation}: {row.feedback} was set, then {effect}"

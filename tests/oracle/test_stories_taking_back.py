@@ -1,0 +1,307 @@
+"""Stories about jobs that are taken back, and what is forgotten of conversations and comments."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+
+from tests.oracle.answers import OK, silence, slow, status
+from tests.oracle.drive import Desk, Ended, Job, conversation, rows
+from tests.oracle.forgotten import held_in
+from tests.oracle.marks import promise, unkept
+from tests.oracle.service import Service
+from tests.oracle.taker import table
+from tests.oracle.test_stories_jobs import begin, leave
+
+ONE, TWO, THREE = (conversation(n) for n in (1, 2, 3))
+KEEP = ("--keep-bodies",)
+
+
+def undo(desk: Desk, job: Job, *options: str) -> Ended:
+    """Take a job back, or ask what that would do."""
+    return desk.do("undo", job.folder.name, *desk.pace(), *options)
+
+
+def undone(desk: Desk) -> Job:
+    """Return the job that the latest undo is."""
+    return [job for job in desk.jobs() if job.folder.name.startswith("undo-")][-1]
+
+
+def two_nights(desk: Desk, options: tuple[str, ...] = ()) -> Job:
+    """Import ratings one night, other ones the next, and a conversation that is new then."""
+    desk.write("monday.csv", [(ONE, "POSITIVE", ""), (TWO, "NEGATIVE", "monday 2.")])
+    desk.write("tuesday.csv", rows([1, 2, 3], "tuesday", "NEGATIVE"))
+    assert desk.run("monday.csv", options=options).code == 0
+    assert desk.run("tuesday.csv", options=options).code == 0
+    return desk.job("tuesday.csv")
+
+
+@promise("U1", "U2", "U3", "E3")
+def test_an_undo_does_what_it_has_shown_and_clears_only_if_told(
+    desk: Desk, service: Service
+) -> None:
+    tuesday = two_nights(desk)
+    before = len(service.log)
+    asked = undo(desk, tuesday)
+    assert asked.code == 0, asked.text
+    assert len(service.log) == before
+    assert table(asked.text) == {"restored": 1, "cleared": 0, "left": 2, "left later": 0}
+    ended = undo(desk, tuesday, "--yes")
+    assert ended.code == 0, ended.text
+    assert table(ended.text) == table(asked.text)
+    left = {TWO: ("NEGATIVE", "tuesday 2"), THREE: ("NEGATIVE", "tuesday 3")}
+    assert service.quiescent() == {ONE: ("POSITIVE", None), **left}
+    ended = undo(desk, tuesday, "--clear-unknown", "--yes")
+    assert ended.code == 0, ended.text
+    assert table(ended.text) == {"restored": 0, "cleared": 2, "left": 0, "left later": 1}
+    cleared = {TWO: (None, None), THREE: (None, None)}
+    assert service.quiescent() == {ONE: ("POSITIVE", None), **cleared}
+    assert len(service.log) == before + 3
+
+
+@promise("U2", "U5", "U6")
+def test_comments_come_back_with_kept_bodies_and_an_undo_can_be_undone(
+    desk: Desk, service: Service
+) -> None:
+    tuesday = two_nights(desk, KEEP)
+    assert undo(desk, tuesday, *KEEP, "--clear-unknown", "--yes").code == 0
+    state = service.quiescent()
+    assert state[ONE] == ("POSITIVE", None)
+    assert state[TWO] == ("NEGATIVE", "monday 2.")
+    assert state[THREE] == (None, None)
+    ended = undo(desk, undone(desk), "--yes")
+    assert ended.code == 0, ended.text
+    assert {feedback[1] for feedback in service.quiescent().values()} == {
+        "tuesday 1", "tuesday 2", "tuesday 3",
+    }  # fmt: skip
+
+
+@promise("U1", "U4")
+def test_what_a_later_job_has_brought_or_tried_to_bring_is_left(
+    desk: Desk, service: Service
+) -> None:
+    tuesday = two_nights(desk)
+    desk.write("wednesday.csv", rows([1, 2], "wednesday"))
+    service.script(TWO, status(422))
+    assert desk.run("wednesday.csv").code == 1
+    before = len(service.puts)
+    ended = undo(desk, tuesday, "--clear-unknown", "--yes")
+    assert ended.code == 0, ended.text
+    assert [put.conversation for put in service.puts[before:]] == [THREE]
+    assert service.quiescent()[ONE] == ("POSITIVE", "wednesday 1")
+    assert service.quiescent()[TWO] == ("NEGATIVE", "tuesday 2")
+
+
+@promise("U1", "U4", "A6")
+def test_what_is_in_doubt_is_taken_back_after_nothing_can_take_effect(
+    desk: Desk, service: Service
+) -> None:
+    service.script(ONE, *[silence(applies=0.9)] * 2)
+    desk.write("night.csv", rows([1, 2]))
+    assert desk.run("night.csv", max_attempts="2").code == 1
+    ended = undo(desk, desk.job("night.csv"), "--clear-unknown", "--yes")
+    assert ended.code == 0, ended.text
+    assert service.quiescent() == {ONE: (None, None), TWO: (None, None)}
+    desk.retry(desk.job("night.csv"))
+    assert service.quiescent() == {ONE: (None, None), TWO: (None, None)}
+
+
+@promise("U4", "U5", "J3")
+def test_a_killed_undo_is_resumed_by_the_same_command(desk: Desk, service: Service) -> None:
+    desk.write("night.csv", rows(range(1, 41)))
+    assert desk.run("night.csv").code == 0
+    service.rules.append(lambda _: slow(OK, 0.05))
+    line = ["undo", desk.job("night.csv").folder.name, "--clear-unknown", "--yes"]
+    running = desk.start(*line, *desk.pace(concurrency="2"))
+    service.wait_until(lambda service: len(service.puts) >= 46)
+    running.kill()
+    ended = desk.do(*line, *desk.pace())
+    assert ended.code == 0, ended.text
+    assert undone(desk).outcomes == {"succeeded": 40}
+    assert undone(desk).summary["runs"] == 2
+    assert set(service.quiescent().values()) == {(None, None)}
+
+
+@unkept("U5", "the undo is looked for by the path of its input, which is written anew too early")
+@promise("U5", "J14")
+def test_an_undo_is_resumed_where_the_jobs_folder_was_moved_to(
+    desk: Desk, service: Service
+) -> None:
+    desk.write("night.csv", rows(range(1, 41)))
+    assert desk.run("night.csv").code == 0
+    line = ["undo", desk.job("night.csv").folder.name, "--clear-unknown", "--yes"]
+    assert desk.do(*line, *desk.pace(), "--limit", "5").code == 6
+    moved = desk.folder / "else where"
+    shutil.move(desk.jobs_folder, moved)
+    ended = desk.do(*line, *desk.pace(), "--jobs-dir", str(moved))
+    assert ended.code == 0, ended.text
+    assert len(service.puts) == 80
+
+
+@promise("A2", "U1")
+def test_an_unfinished_job_is_given_up_before_it_is_taken_back(
+    desk: Desk, service: Service
+) -> None:
+    desk.write("night.csv", rows(range(1, 61)))
+    leave(desk, service, "night.csv", 5)
+    sent = len(service.puts)
+    night = desk.job("night.csv")
+    refused = undo(desk, night, "--clear-unknown", "--yes")
+    assert refused.code == 2, refused.text
+    assert len(service.puts) == sent
+    replace = [step for step in refused.steps if "--replace" in step]
+    assert len(refused.steps) == 2
+    assert desk.follow(replace[0]).code == 0
+    assert len(service.puts) == 2 * sent
+    assert set(service.quiescent().values()) == {(None, None)}
+
+
+@promise("U7", "A15")
+def test_a_job_below_the_floor_is_not_taken_back(desk: Desk, service: Service) -> None:
+    tuesday = two_nights(desk)
+    monday = desk.job("monday.csv")
+    desk.write("wednesday.csv", rows([4], "wednesday"))
+    assert desk.run("wednesday.csv").code == 0
+    shutil.rmtree(tuesday.folder)
+    for part in desk.jobs_folder.glob("ledger-*"):
+        part.unlink()
+    before = len(service.log)
+    ended = undo(desk, monday, "--clear-unknown", "--yes")
+    assert ended.code == 2, ended.text
+    assert len(service.log) == before
+
+
+def wrong_night(desk: Desk, service: Service) -> Job:
+    """Import a night in which one row fails and one is not completed."""
+    service.script(ONE, status(422))
+    service.statuses[TWO] = ["IN_PROGRESS"]
+    desk.write("night.csv", rows(range(1, 6), "secret"))
+    assert desk.run("night.csv", options=[*KEEP, "--carry-over"]).code == 1
+    service.statuses.clear()
+    return desk.job("night.csv")
+
+
+def left_of(desk: Desk, *numbers: int) -> list[str]:
+    """Return where ids and comments of these conversations still stand in the jobs folder."""
+    words = {conversation(n): [conversation(n), f"secret {n}"] for n in numbers}
+    return held_in(desk.jobs_folder, words)
+
+
+@promise("U8", "U9", "U11", "F10")
+def test_of_a_forgotten_conversation_only_the_counts_are_left(desk: Desk, service: Service) -> None:
+    night = wrong_night(desk, service)
+    assert len({line.split(" ")[0] for line in left_of(desk, 1, 2, 3)}) == 3
+    (desk.folder / "requests.txt").write_text(f"{TWO}\n{THREE}\n")
+    before, told = night.summary, desk.outcomes(night)
+    ended = desk.do("forget", ONE, "--from", "requests.txt")
+    assert ended.code == 0, ended.text
+    assert left_of(desk, 1, 2, 3) == []
+    assert night.outcomes == {"succeeded": 3, "failed": 1, "not_completed": 1}
+    assert night.reasons == {(r["outcome"], r["reason"]): r["rows"] for r in before["reasons"]}
+    assert desk.outcomes(night)[3:] == told[3:]
+    (certificate,) = desk.jobs_folder.glob("forgotten-*.json")
+    text = certificate.read_text()
+    assert before["digests"]["outcomes"] in text
+    assert night.summary["digests"]["outcomes"] in text
+    sent = len(service.puts)
+    desk.retry(night)
+    desk.write("next.csv", rows([9], "next"))
+    assert desk.run("next.csv", options=["--carry-over"]).code == 0
+    assert undo(desk, night, "--clear-unknown", "--yes").code == 0
+    assert {put.conversation for put in service.puts[sent:]} == {conversation(n) for n in (4, 5, 9)}
+    assert left_of(desk, 1, 2, 3) == []
+
+
+@promise("U9", "A18")
+def test_an_older_left_over_file_gives_way_to_what_is_forgotten_and_a_new_row_does_not(
+    desk: Desk, service: Service
+) -> None:
+    night = wrong_night(desk, service)
+    shutil.copy(night.folder / "failed.csv", desk.folder / "fixed.csv")
+    desk.write("later.csv", rows([1, 3], "later"))
+    assert desk.run("later.csv").code == 0
+    assert desk.do("forget", ONE, THREE).code == 0
+    sent = len(service.puts)
+    assert desk.run("fixed.csv").code == 0
+    assert len(service.puts) == sent
+    # The very same feedback as before: nobody may know that any more.
+    ended = desk.run("later.csv", options=["--skip-unchanged"])
+    assert ended.code == 0, ended.text
+    assert {put.conversation for put in service.puts[sent:]} == {ONE, THREE}
+
+
+@promise("U11")
+def test_forgetting_that_was_killed_is_done_by_the_same_command(
+    desk: Desk, service: Service
+) -> None:
+    night = wrong_night(desk, service)
+    desk.write("tuesday.csv", rows([3], "secret"))
+    assert desk.run("tuesday.csv", options=KEEP).code == 0
+    told = [line for line in desk.outcomes(night) if line["conversation_id"] != THREE]
+    journals = list(desk.jobs_folder.glob("*/journal.sqlite"))
+    before = [path.stat().st_mtime_ns for path in journals]
+    running = desk.start("forget", THREE)
+    while running.process.poll() is None:
+        if before != [path.stat().st_mtime_ns for path in journals]:
+            break
+    running.kill()
+    assert desk.do("forget", THREE).code == 0
+    assert left_of(desk, 3) == []
+    assert [line for line in desk.outcomes(night) if line["row"] != "3"] == told
+
+
+@promise("U10", "A1")
+def test_nothing_is_forgotten_while_a_run_is_at_work_or_a_job_unfinished(
+    desk: Desk, service: Service
+) -> None:
+    desk.write("night.csv", rows(range(1, 61)))
+    service.rules.append(lambda _: slow(OK, 0.2))
+    running = begin(desk, service, "night.csv", 2)
+    assert desk.do("forget", ONE).code == 4
+    running.send(signal.SIGTERM)
+    assert running.wait().code == 143
+    service.rules.clear()
+    assert desk.do("forget", ONE).code == 2
+    assert desk.run("night.csv").code == 0
+    assert desk.job("night.csv").outcomes == {"succeeded": 60}
+    assert desk.do("forget", ONE).code == 0
+
+
+@promise("U8", "J15")
+def test_a_copy_of_an_input_that_holds_a_forgotten_conversation_is_removed(
+    desk: Desk,
+) -> None:
+    desk.write("night.csv", rows([1, 2], "secret"))
+    desk.prefix = ["sh", "-c", 'exec "$@" < night.csv', "sh"]
+    assert desk.run("-", options=["--format", "csv", "--keep-copies"]).code == 0
+    desk.prefix = []
+    assert any("copies" in str(path) for path in desk.jobs_folder.rglob("*"))
+    assert desk.do("forget", ONE).code == 0
+    assert left_of(desk, 1, 2)
+    assert left_of(desk, 1) == []
+
+
+@promise("U12", "A11")
+def test_dropped_comments_are_gone_and_outcomes_and_ratings_stay(
+    desk: Desk, service: Service
+) -> None:
+    service.script(TWO, status(422))
+    service.statuses[ONE] = ["IN_PROGRESS"]
+    service.statuses[THREE] = ["IN_PROGRESS"]
+    desk.write("night.csv", [*rows(range(1, 6), "secret"), (THREE, "NEGATIVE", "")])
+    assert desk.run("night.csv", options=[*KEEP, "--carry-over"]).code == 1
+    service.statuses.clear()
+    night = desk.job("night.csv")
+    counts, told = night.outcomes, [r["outcome"] for r in desk.outcomes(night)]
+    assert desk.do("jobs", "prune", "--comments-after", "1").code == 0
+    assert held_in(desk.jobs_folder, {"comments": ["secret 1"]})
+    assert desk.do("jobs", "prune", "--comments-after", "0").code == 0
+    assert held_in(desk.jobs_folder, {"comments": [f"secret {n}" for n in range(1, 6)]}) == []
+    assert (night.outcomes, [r["outcome"] for r in desk.outcomes(night)]) == (counts, told)
+    assert night.summary["next_steps"] == []
+    sent = len(service.puts)
+    desk.write("next.csv", rows([4, 5], "secret"))
+    ended = desk.run("next.csv", options=["--carry-over", "--skip-unchanged"])
+    assert ended.code == 0, ended.text
+    assert [put.feedback for put in service.puts[sent:]] == [("NEGATIVE", None)]
+    assert desk.job("next.csv").outcomes["unchanged"] == 2
