@@ -179,10 +179,10 @@ class Journal(JournalFile):
             )
 
     def _complete(self, entry: Entry) -> None:
-        outcomes = entry.outcomes
+        outcomes: Sequence[Outcome] = entry.outcomes
         self._opened.update(seq for seq, _ in entry.opened)
         if self._again:
-            self._forget_former(outcomes)
+            outcomes = self._in_place_of_former(outcomes)
         if self._doubtful:
             self._end_doubts([outcome for outcome in outcomes if outcome.seq in self._doubtful])
         self._entry += 1
@@ -200,12 +200,20 @@ class Journal(JournalFile):
                 self._db.execute(insert_outcomes(lines.columns, rows), [at, self._entry, *part])
                 done += rows * width
 
-    def _forget_former(self, outcomes: Sequence[Outcome]) -> None:
-        """Let rows that were tried again have another outcome."""
-        again = [(outcome.seq,) for outcome in outcomes if outcome.seq in self._again]
-        self._db.executemany("DELETE FROM outcome WHERE seq = ?", again)
-        self._db.executemany("DELETE FROM again WHERE seq = ?", again)
-        self._again.difference_update(seq for (seq,) in again)
+    def _in_place_of_former(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Let rows that were tried again have another outcome; return it with all their PUTs."""
+        found = [*outcomes]
+        for place, outcome in enumerate(outcomes):
+            if outcome.seq in self._again:
+                one = (outcome.seq,)
+                (former,) = self._db.execute(
+                    "SELECT attempts FROM outcome WHERE seq = ?", one
+                ).fetchone()
+                self._db.execute("DELETE FROM outcome WHERE seq = ?", one)
+                self._db.execute("DELETE FROM again WHERE seq = ?", one)
+                found[place] = outcome._replace(attempts=former + outcome.attempts)
+        self._again.difference_update(outcome.seq for outcome in outcomes)
+        return found
 
     def _end_doubts(self, outcomes: Sequence[Outcome]) -> None:
         """End the doubts that these outcomes end: what this run made of a row they say themselves.

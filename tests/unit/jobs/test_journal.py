@@ -188,6 +188,7 @@ def test_a_row_that_is_tried_again_keeps_its_outcome_until_it_has_another(desk: 
         assert sorted(job.journal.settled()) == [1, 2, 3]
         assert in_doubt(job.journal) == {2}
         assert job.journal.totals().outcomes[OutcomeKind.SUCCEEDED] == 2
+        assert [outcome.attempts for outcome in job.journal.outcomes()] == [1, 1, 2]
     with desk.hold() as product:
         assert product.resumable() is None
 
