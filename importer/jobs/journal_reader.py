@@ -100,6 +100,10 @@ class JournalReader(JournalFile):
             )
         ]
 
+    def is_forgotten(self, seq: int) -> bool:
+        """Return whether all but the count of the row is forgotten."""
+        return bool(self._all("SELECT 1 FROM forgotten WHERE seq = ?", seq))
+
     def attempts(self, seq: int) -> list[Attempt]:
         """Return the row's requests that did not end with stored feedback, the oldest first."""
         rows = self._all(

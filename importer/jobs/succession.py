@@ -180,5 +180,5 @@ def end_in_words(job: JobRecord) -> str:
     if job.state is JobState.GIVEN_UP:
         lost = ": its pending rows are not sent" if job.sent_anything else ""
         return f"the unfinished job {job.name}{had} is given up{lost}"
-    rows = "not done" if job.sent_anything else "taken over itself"
-    return f"the unfinished job {job.name}{had} is replaced: this one brings the rows it had {rows}"
+    rows = "it has not done" if job.sent_anything else "it had taken over from earlier jobs"
+    return f"the unfinished job {job.name}{had} is replaced: the rows that {rows} join this one"

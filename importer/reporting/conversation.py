@@ -32,6 +32,8 @@ class RowStory:
     outcome: Outcome | None
     attempts: Sequence[Attempt]
     deferral: Deferral | None
+    #: What became of it is not known any more: the conversation was to be forgotten.
+    is_forgotten: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +75,17 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
         stories = []
         for seq in sorted({*outcomes, *rows}):
             position = sum(start <= seq for start in starts) - 1
+            is_forgotten = history.is_forgotten(seq)
             stories.append(
                 RowStory(
                     seq,
                     files[position],
                     seq - starts[position] + 1,
-                    rows.get(seq),
+                    None if is_forgotten else rows.get(seq),
                     outcomes.get(seq),
                     history.attempts(seq),
                     history.deferral(seq),
+                    is_forgotten,
                 )
             )
     end = runs[-1].run.end if runs else None

@@ -97,6 +97,19 @@ async def test_what_is_forgotten_is_not_sent_again(settings_for: Make, tmp_path:
     assert {put.conversation_id for put in service.puts} == {OTHER, conversation(1)}
 
 
+async def test_its_story_is_not_told_again_from_the_input(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(WHO, "CLEAR", SECRET), (OTHER, "CLEAR", "other")])
+    begun = await run_import(settings_for(path, base_url=sandbox.url, limit=1), api_key="any")
+    jobs = begun.folder.parent
+    assert command("jobs", "abandon", begun.folder.name, "--jobs-dir", jobs)[0] == 0
+    assert command("forget", WHO, "--jobs-dir", jobs)[0] == 0
+    code, told = command("explain", WHO, "--jobs-dir", jobs)
+    assert (code, SECRET in told) == (0, False)
+    assert "forgotten: the job does not tell any more" in told
+
+
 async def test_an_old_left_over_file_still_gives_way_to_what_was_forgotten(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:

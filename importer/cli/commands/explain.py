@@ -128,6 +128,8 @@ def _lines(story: RowStory, whole: Story) -> list[str]:
         name = words(outcome.kind)
         puts = f", after {counted(outcome.attempts, 'PUT')}" if outcome.attempts else ""
         lines.append(f"  {when}  {name}{puts}: {why(outcome)}")
+    elif story.is_forgotten:
+        lines.append("  forgotten: the job does not tell any more what became of it")
     elif story.deferral is not None:
         lines.append(f"  pending: the next look is due at {_time(story.deferral.due)}")
     else:

@@ -177,7 +177,7 @@ def test_another_job_does_not_begin_beside_an_unfinished_one(desk: Desk) -> None
     ("options", "state", "told"),
     [
         ({"replace": True}, JobState.GIVEN_UP, "is given up: its pending rows are not sent"),
-        ({"carry_over": True}, JobState.REPLACED, "brings the rows it had not done"),
+        ({"carry_over": True}, JobState.REPLACED, "the rows that it has not done join this one"),
     ],
 )
 def test_it_does_if_it_takes_the_other_ones_place_and_says_so(
