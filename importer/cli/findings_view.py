@@ -110,7 +110,8 @@ def _print_remarks(found: Findings, settings: ImportSettings, console: Console) 
             else "to be rejected (--long-comments truncate would cut instead)"
         )
         console.print(
-            f"{counted(found.long_comments, 'comment')} over {COMMENT_LIMIT:,} characters, {fate}."
+            f"{counted(found.long_comments, 'comment')} over {COMMENT_LIMIT:,} characters, {fate}; "
+            "those of rows that are rejected or skipped anyway are among them."
         )
     if found.comment_only:
         console.print(

@@ -101,7 +101,10 @@ def find_job(jobs_dir: Path, text: str) -> Path:
     named = exact or [folder for folder in folders if folder.name.startswith(text)]
     jobs = {folder.name.rpartition("-")[0] for folder in named}
     if len(jobs) > 1:
-        raise SettingsError(f"{text!r} is ambiguous: it could be {', '.join(sorted(jobs))}")
+        raise SettingsError(
+            f"{text!r} is ambiguous: it could be {', '.join(sorted(jobs))} "
+            "(clarityq-import jobs tells them apart)"
+        )
     if named:
         return named[-1]
     if any(text in (folder.name, str(folder)) for folder in unfinished_surveys(jobs_dir)):

@@ -45,5 +45,5 @@ def exceeded_limit(
     unlike = how_unlike(Figures.of(findings, plan), before())
     return unlike and (
         f"the data is unlike that of the product's last jobs: {unlike}; --no-history-check leaves "
-        "this comparison out for good"
+        "this comparison out"
     )

@@ -126,19 +126,20 @@ def test_inputs_of_every_kind_are_drafted_for(kind: str) -> None:
 
 def test_init_asks_until_the_answers_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importer.cli.commands.init._is_terminal", lambda: True)
-    path = legacy(Path("50% legacy.csv"), *"54213", "3/5", "odd")
-    answers = ["no uuid", PRODUCT, "", "Nr", "", "no column", "stars", "none", "", "skip",
+    path = legacy(Path("50% legacy.csv"), *"54213", "3/5", "odd", "N/A", "n/a")
+    answers = ["no uuid", PRODUCT, "", "Nr", "", "no column", "stars", "none", "", "", "skip",
                "perhaps", "later", "25:00", "2:05"]  # fmt: skip
     code, printed = command("init", path, answers="\n".join(answers) + "\n")
     assert code == 0
     assert drafted() == {
         "product_id": PRODUCT, "encoding": "cp1252", "ratings": ["stars", "3=SKIP"],
+        "null": ["N/A", "n/a"],
         "column": {"conversation_id": "Conv UUID", "rating": "Stars"},
     }  # fmt: skip
     assert '# "odd=?",  # 1 row' in CONFIG.read_text("utf-8")
     assert "none of its first values is a UUID" in printed
     assert "'3/5' means" not in printed, "it is 3"
-    assert "decide on 1 thing in it" in printed
+    assert "decide on 1 line in it" in printed
     assert "\n5 2 * * * cd " in printed
     assert r"'50\% legacy.csv' --api-key-file key" in printed
     assert command("init", path)[0] == 2, "it exists now"

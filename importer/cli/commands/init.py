@@ -16,6 +16,7 @@ from importer.cli.options import INPUTS, PathName
 from importer.common.text import counted, shell_word, shown, trimmed
 from importer.common.uuids import canonical_uuid
 from importer.errors import SettingsError
+from importer.feedback.null_markers import is_null_marker
 from importer.feedback.ratings import PRESETS, RatingTable
 from importer.model import Meaning
 from importer.settings import FIELDS, NO_PRODUCT, ImportSettings
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _NONE = "none"
 _LATER = "later"
+_YES, _NO = "yes", "no"
 _MOST_WORDS = 20
 
 
@@ -65,11 +67,13 @@ def init(inputs: tuple[Path, ...], write_config: Path | None) -> None:
     settings = settings.replace(**values)
     click.echo("Reading the input …", err=True)
     found = check_inputs(settings)
-    values["ratings"] = ratings = _ratings(found.words)
+    values["null"] = nulls = _nulls(found.words)
+    words = {word: one for word, one in found.words.items() if trimmed(word) not in nulls}
+    values["ratings"] = ratings = _ratings(words)
     table = RatingTable.parse(ratings)
     draft.candidates.clear()
     draft.nulls.clear()
-    words = {word: Word(one.rows, table.meaning(word)) for word, one in found.words.items()}
+    words = {word: Word(one.rows, table.meaning(word)) for word, one in words.items()}
     chosen = {name: value for name, value in values.items() if value}
     undecided = write(path, inputs, chosen, draft, words)
     at = _ask("Every night at (HH:MM, or none)", _NONE, _time)
@@ -128,6 +132,17 @@ def _columns(draft: Draft) -> dict[str, str]:
     return columns
 
 
+def _nulls(words: Mapping[str, Word]) -> list[str]:
+    """Return the words that stand for no value at all."""
+    unknown = [word for word, one in words.items() if one.meaning is None and is_null_marker(word)]
+    if not unknown:
+        return []
+    counts = ", ".join(f"{shown(word)} ({words[word].rows:,})" for word in unknown)
+    question = f"Does {counts} mean that there is no rating or comment (yes, no)"
+    means_nothing = _ask(question, _YES, _one_of((_YES, _NO))) == _YES
+    return [*dict.fromkeys(map(trimmed, unknown))] if means_nothing else []
+
+
 def _ratings(words: Mapping[str, Word]) -> list[str]:
     """Return what the words mean, as `--ratings` takes it."""
     unknown = [word for word, one in words.items() if one.meaning is None][:_MOST_WORDS]
@@ -177,9 +192,7 @@ def _time(text: str) -> str:
 
 
 def _say_what_is_next(path: Path, inputs: Sequence[Path], undecided: int, at: str) -> None:
-    todo = f": decide on {counted(undecided, 'thing')} in it, which stand as comments" * bool(
-        undecided
-    )
+    todo = f": decide on {counted(undecided, 'line')} in it, now a comment" * bool(undecided)
     config = "" if path == DEFAULT_FILE else f" --config {shell_word(str(path))}"
     names = " ".join(shell_word(str(one)) for one in inputs)
     click.echo(f"\n{path} is written{todo}. Then, from this folder:")

@@ -158,6 +158,12 @@ def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
             "--carry-over and retry would still send them.",
             soft_wrap=True,
         )
+    if left:
+        console.print(
+            f"{counted(left, 'conversation')} would keep what the job has stored: what was "
+            "there before is not known. To clear their feedback instead: --clear-unknown",
+            soft_wrap=True,
+        )
     if not found.to_send:
         console.print("There is nothing to take back.")
         return
