@@ -41,7 +41,7 @@ def print_summary(summary: Summary) -> None:
     if summary.outcomes[OutcomeKind.PENDING] or summary.runs > 1:
         seconds += " for this run"
         puts += " for all rows that are done"
-    console.print(f"{summary.verdict} ({seconds}, {puts})", soft_wrap=True)
+    console.print(f"{summary.verdict} ({seconds}, {puts})", soft_wrap=not console.is_terminal)
     if summary.what_limited and summary.ended_at - summary.started_at > _LONG_ENOUGH:
         console.print(f"What limited the speed: {summary.what_limited}.", soft_wrap=True)
     for warning, number in summary.warnings.items():
