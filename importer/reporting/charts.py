@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import floor, log10
 from typing import NamedTuple
 
@@ -20,6 +20,9 @@ FEWEST_MOMENTS = 3
 _MOST_POINTS = 120
 _MOST_BARS = 40
 _DAY = 86400
+#: After so many seconds of which nothing is known there was no run in between.
+_PAUSE = 5.0
+_NO_RUN = "no run"
 #: How many grid lines an axis has, about.
 _GRID_LINES = 4
 #: How wide a bar is: a share of its column, and percent of the drawing at most.
@@ -75,7 +78,8 @@ class Chart:
     def x_labels(self) -> list[Label]:
         """Return the labels that there is room for, evenly spread."""
         step = -(-len(self.labels) // self.most_labels)
-        return [Label(self._center(at), self.labels[at]) for at in range(0, len(self.labels), step)]
+        places = range(0, len(self.labels), step)
+        return [Label(self._center(at), self.labels[at].replace(_NO_RUN, "")) for at in places]
 
     @property
     def y_labels(self) -> list[Label]:
@@ -92,15 +96,14 @@ class Chart:
             Column(
                 at * width,
                 width,
-                f"{label}: "
-                + ", ".join(
-                    f"{name} {_number(value)}"
-                    for name, values in self.series.items()
-                    if (value := values[at]) is not None
-                ),
+                ": ".join([label, *filter(None, [self._figures(at)])]),
             )
             for at, label in enumerate(self.labels)
         ]
+
+    def _figures(self, at: int) -> str:
+        known = {name: values[at] for name, values in self.series.items()}
+        return ", ".join(f"{name} {_number(v)}" for name, v in known.items() if v is not None)
 
     @property
     def paths(self) -> list[str]:
@@ -185,8 +188,22 @@ def histogram(title: str, note: str, x_name: str, bars: Mapping[str, int]) -> Ch
 
 
 def _groups(moments: Sequence[Moment], most: int) -> list[Sequence[Moment]]:
+    """Return moments that share a column; an empty column stands for a time without a run."""
     size = max(1, -(-len(moments) // most))
-    return [moments[start : start + size] for start in range(0, len(moments), size)]
+    groups: list[Sequence[Moment]] = []
+    for run in _runs(moments):
+        groups += [[]] * bool(groups)
+        groups += [run[start : start + size] for start in range(0, len(run), size)]
+    return groups
+
+
+def _runs(moments: Sequence[Moment]) -> Iterator[Sequence[Moment]]:
+    begin = 0
+    for place, (before, after) in enumerate(pairwise(moments), 1):
+        if after.at - after.interval > before.at + _PAUSE:
+            yield moments[begin:place]
+            begin = place
+    yield moments[begin:]
 
 
 def _average(figure: Callable[[Moment], float | None], group: Sequence[Moment]) -> float | None:
@@ -196,9 +213,11 @@ def _average(figure: Callable[[Moment], float | None], group: Sequence[Moment]) 
 
 
 def _times(groups: Sequence[Sequence[Moment]]) -> list[str]:
-    ends = [group[-1].at for group in groups]
-    style = "%H:%M:%S" if ends[-1] - ends[0] < _DAY else "%d %b %H:%M"
-    return [datetime.fromtimestamp(end, UTC).strftime(style) for end in ends]
+    ends = [group[-1].at if group else None for group in groups]
+    style = "%H:%M:%S" if (ends[-1] or 0) - (ends[0] or 0) < _DAY else "%d %b %H:%M"
+    return [
+        _NO_RUN if end is None else datetime.fromtimestamp(end, UTC).strftime(style) for end in ends
+    ]
 
 
 def _number(value: float) -> str:

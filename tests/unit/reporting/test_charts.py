@@ -41,7 +41,7 @@ def test_a_line_has_gaps_where_nothing_is_known_and_a_dot_for_a_lone_point() -> 
     first, second = chart.paths
     assert first == "M12.50,75.00h0L37.50,50.00M87.50,0.00h0"
     assert second == ""
-    assert [column.text for column in chart.columns][1:3] == ["12:00:01: median 2", "12:00:02: "]
+    assert [column.text for column in chart.columns][1:3] == ["12:00:01: median 2", "12:00:02"]
 
 
 def test_many_moments_are_averaged_by_how_long_they_lasted() -> None:
@@ -51,8 +51,14 @@ def test_many_moments_are_averaged_by_how_long_they_lasted() -> None:
     assert len(chart.x_labels) == 4
 
 
-def test_the_labels_of_a_run_of_days_show_the_date() -> None:
-    assert lines([moment(NOON), moment(NOON + 86_400)]).labels == ["01 Jan 12:00", "02 Jan 12:00"]
+def test_between_two_runs_there_is_a_gap_and_the_labels_of_days_show_the_date() -> None:
+    chart = lines([moment(NOON, p50=1.0), moment(NOON + 86_400, p50=1.0)])
+    assert chart.labels == ["01 Jan 12:00", "no run", "02 Jan 12:00"]
+    assert [label.text for label in chart.x_labels] == ["01 Jan 12:00", "", "02 Jan 12:00"]
+    assert chart.paths[0].count("M") == 2
+    assert chart.columns[1].text == "no run"
+    together = [moment(NOON), moment(NOON + 60, interval=60.0)]
+    assert lines(together).labels == ["12:00:00", "12:01:00"], "a moment may last long"
 
 
 def test_the_responses_of_a_moment_are_stacked() -> None:
