@@ -45,6 +45,8 @@ NOT_TOUCHED = (
     "the feedback in the service, and other jobs folders",
 )
 _CERTIFICATE = "forgotten-"
+#: One that was not made whole has another name.
+_OF_JOURNAL = {f"{JOURNAL}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")}
 
 
 class Certificate(dict[str, Any]):
@@ -169,7 +171,7 @@ def _sweep(jobs_dir: Path, forgotten: Forgotten) -> tuple[list[str], list[str]]:
         if path.is_symlink() or not path.is_file() or name.name.startswith(_CERTIFICATE):
             continue
         is_ours = name.parts[0] in folders or name.name.startswith((".", "ledger-"))
-        is_record = path.name.startswith(JOURNAL) or path.suffix in (".sqlite", ".lock")
+        is_record = path.name in _OF_JOURNAL or path.suffix in (".sqlite", ".lock")
         if forgotten.is_in(str(name)):
             left.append(forgotten.scrubbed(str(name)))
         elif holds(path, forgotten):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +47,9 @@ async def jobs(sandbox: Sandbox, settings_for: Make, tmp_path: Path) -> Path:
 
 async def test_no_byte_of_it_stays(jobs: Path) -> None:
     assert traces(jobs, WHO, SECRET)
+    killed = jobs / "big-0123abcd-1" / "journal.sqlite.new"  # as it was being made
+    killed.parent.mkdir()
+    shutil.copy(next(jobs.glob("in-*/journal.sqlite")), killed)  # noqa: ASYNC240
     code, told = command("forget", WHO.replace("-", ""), "--jobs-dir", jobs)
     assert code == 0, told
     assert traces(jobs, WHO, f"{SECRET} 7", f"{SECRET}x") == []

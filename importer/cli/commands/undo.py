@@ -12,7 +12,7 @@ from importer.cli.cannot_start import ToldCommand, failure_told
 from importer.cli.commands.retry import runs_of
 from importer.cli.commands.run import perform, typed
 from importer.cli.config_file import CONFIG, files_read
-from importer.cli.console import output
+from importer.cli.console import messages, output
 from importer.cli.help import command, examples, option
 from importer.cli.options import (
     Display,
@@ -115,7 +115,9 @@ def undo(
             _print(folder, found, "" if yes else once)
         if not found.to_send:
             return ExitCode.OK
-    elif not yes:
+    elif yes:
+        messages().print(f"going on with the undo {found}, as it was decided when it began")
+    else:
         output().print(f"The undo {found} is not finished. To go on:\n  {once}", soft_wrap=True)
     if not yes:
         return ExitCode.OK
