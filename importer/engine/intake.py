@@ -8,7 +8,7 @@ mark is a sync, so rows are marked by windows.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import anyio.to_thread
 
@@ -25,8 +25,8 @@ from importer.model import Feedback, OutcomeKind, Rank, RunEnd
 from importer.settings import ImportSettings
 
 #: Rows that may be sent next are marked as such together: those of so many seconds, within bounds.
-_WINDOW_SECONDS = 2.0
-_FEWEST_MARKED = 500
+_WINDOW_SECONDS = 1.0
+_FEWEST_MARKED = 50
 _MOST_MARKED = 20_000
 #: The reader stops while so many rows wait for a retry, are held back, or are deferred.
 _MOST_RETRYING = 20_000
@@ -106,18 +106,24 @@ class Intake:
                     break
                 rows += self._take_in(batch)
                 # An empty batch: nothing comes at the moment, so no window is waited for.
-                if len(rows) >= self._window() or not batch:
-                    await self._admit(rows)
-                while not self._has_room() and self._control.end is None:
-                    self._waits = True
-                    await self._room.wait()
-                    self._waits = False
-            if self._control.end is None:
-                await self._admit(rows)
+                await self._admit_windows(rows, also_last=not batch)
+            await self._admit_windows(rows, also_last=True)
         except InputError as error:
             self._control.stop(RunEnd.INPUT_FAILED, str(error))
         finally:
             self.is_over = True
+
+    async def _admit_windows(self, rows: list[Feedback], *, also_last: bool) -> None:
+        """Admit rows window by window, each when there is room; the last may not be full."""
+        while self._control.end is None and (
+            len(rows) >= (window := self._window()) or (rows and also_last)
+        ):
+            await self._admit(rows[:window])
+            del rows[:window]
+            while not self._has_room() and self._control.end is None:
+                self._waits = True
+                await self._room.wait()
+                self._waits = False
 
     async def _next(self) -> Batch | None:
         return await anyio.to_thread.run_sync(next, self._batches, None)
@@ -138,10 +144,9 @@ class Intake:
                 self._statistics.met(f"rejected: {item.reason}", item.detail)
         return rows
 
-    async def _admit(self, rows: list[Feedback]) -> None:
+    async def _admit(self, rows: Sequence[Feedback]) -> None:
         """Mark the rows as in doubt, then queue them."""
-        if rows:
-            await self._writer.mark(rows)
+        await self._writer.mark(rows)
         self.admitted += len(rows)
         for feedback in rows:
             deferral = self._resumed.deferrals.pop(feedback.seq, None)
@@ -155,7 +160,6 @@ class Intake:
                 # Cheaper than to try, where it was not completed the last time.
                 ask_status = feedback.conversation_id in self._resumed.not_completed
                 self._queue.add(feedback, ask_status=ask_status)
-        rows.clear()
         self._control.changed.notify()
 
     def _has_to_wait(self, feedback: Feedback) -> bool:

@@ -93,7 +93,11 @@ class Product(Succession):
         journal.close()
         if self._may_replace(job):
             return None
-        takes_over = "; or take its rows over with --carry-over" if job.keeps_bodies else ""
+        takes_over = ""
+        if job.keeps_bodies:
+            takes_over = "; or take its rows over with --carry-over"
+        elif self._settings.ledger.carry_over:
+            takes_over = ". It began without --carry-over, so its rows cannot be taken over"
         raise InputChangedError(
             f"{', '.join(changed)} changed since the unfinished job {job.folder} began: its rows "
             "cannot be told apart any more. Bring the old content back to resume; or give the job "

@@ -83,6 +83,12 @@ _UNSURE_IN_LEDGER = """
 """
 
 
+def undone_job(inputs: Iterable[str]) -> str | None:
+    """Return the name of the job that one with these inputs takes back; None if it is an import."""
+    paths = [Path(name) for name in inputs]
+    return paths[0].parent.name if [path.name for path in paths] == [UNDO_NAME] else None
+
+
 class Group(NamedTuple):
     """Conversations of which the same becomes."""
 
@@ -177,10 +183,7 @@ class Undo:
 
     def _take_later(self, folder: Path, number: int) -> None:
         with closing(JournalFile(folder, read_only=True)) as journal:
-            paths = [Path(file.path) for file in journal.inputs()]
-        is_own_undo = [(path.parent.name, path.name) for path in paths] == [
-            (self._job.name, UNDO_NAME)
-        ]
+            is_own_undo = undone_job(f.path for f in journal.inputs()) == self._job.name
         with self._journal(folder) as doubts:
             if is_own_undo:
                 # What an earlier undo of the same job has not set is tried again.

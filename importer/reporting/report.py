@@ -6,7 +6,6 @@ import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from importer.common.durations import format_duration
@@ -14,7 +13,7 @@ from importer.common.files import atomic_write
 from importer.errors import ExitCode, JournalError
 from importer.jobs.commands import command_line, path_argument
 from importer.jobs.journal_reader import JournalReader, PastRun
-from importer.jobs.undo import UNDO_NAME
+from importer.jobs.undo import undone_job
 from importer.model import Moment, RunEnd
 from importer.reporting.charts import (
     FEWEST_MOMENTS,
@@ -78,7 +77,7 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
     settings = records[-1].settings if records else {}
     return {
         "summary": summary,
-        "undoes": _undone(summary),
+        "undoes": undone_job(summary.inputs),
         "imported": history.imported(),
         "verdict": verdict(summary.end, summary.outcomes, summary.message),
         "steps": summary.next_steps,
@@ -99,12 +98,6 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "by_default": settings_by_default(settings),
         "mood": _mood(summary),
     }
-
-
-def _undone(summary: Summary) -> str | None:
-    """Return the name of the job that this one takes back; None if it is an import."""
-    paths = [Path(name) for name in summary.inputs]
-    return paths[0].parent.name if [path.name for path in paths] == [UNDO_NAME] else None
 
 
 def _mood(summary: Summary) -> str:

@@ -129,7 +129,7 @@ _LIMITS = {
     Limit.RATE: "your --rate",
     Limit.SERVICE_LIMIT: "the service's limit, about {rate}/s",
     Limit.CAUTION: "cautious after 429s",
-    Limit.SERVICE: "the service, which is slow or asks for a pause",
+    Limit.SERVICE: "the service, which is slow, unavailable or asks for a pause",
     Limit.CPU: "this machine's CPU",
     Limit.NOTHING: "",
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 from importer.common.durations import format_duration
 from importer.common.text import counted
 from importer.engine.progress import Progress
+from importer.jobs.undo import undone_job
 from importer.model import OutcomeKind
 from importer.reporting.wording import limit_in_words, words
 from importer.settings import ImportSettings
@@ -58,6 +59,8 @@ def start_line(folder: Path, settings: ImportSettings, already_settled: int) -> 
     note = ""
     if already_settled:
         note = f"; {counted(already_settled, 'row')} already done"
+    elif undone_job(map(str, settings.reading.inputs)) is not None:
+        note = ", which takes back another"
     elif folder.name.rpartition("-")[2] != "1" and not settings.ledger.skip_unchanged:
         note = ", a new one of this command, which starts over"
     return f"{does} into product {settings.target.product_id}, job {folder}{note}"

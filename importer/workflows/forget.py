@@ -45,6 +45,12 @@ NOT_TOUCHED = (
     "the feedback in the service, and other jobs folders",
 )
 _CERTIFICATE = "forgotten-"
+#: What the tables of a journal hold, in words.
+_TABLES = {
+    "outcome": "outcomes", "attempt": "requests", "deferral": "deferrals", "doubt": "doubts",
+    "kept": "feedback to carry over", "carried": "feedback carried over", "job": "settings",
+    "doubt_window": "rows being sent", "run": "runs",
+}  # fmt: skip
 #: One that was not made whole has another name.
 _OF_JOURNAL = {f"{JOURNAL}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")}
 
@@ -129,7 +135,7 @@ def _forget_job(folder: Path, product: ProductKey, forgotten: Forgotten) -> dict
     # Also where no line is found: the pages of lines that were deleted before are still there.
     with closing(JournalEraser(folder)) as eraser:
         erased = eraser.erase(forgotten, forgotten.tombs(product))
-    found.update({f"journal: {table}": number for table, number in erased.items()})
+    found.update({f"journal: {_TABLES[table]}": number for table, number in erased.items()})
     told = [folder / name for name in (SUMMARY_NAME, REPORT_NAME)]
     found["summary and report"] = sum(path.exists() and holds(path, forgotten) for path in told)
     if +found:

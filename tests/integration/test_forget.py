@@ -56,7 +56,7 @@ async def test_no_byte_of_it_stays(jobs: Path) -> None:
     (certificate,) = jobs.glob("forgotten-*.json")  # noqa: ASYNC240
     said = json.loads(certificate.read_text("utf-8"))
     assert (said["conversations"], said["left"]) == (1, [])
-    assert {"kept bodies", "left-over files", "copies", "journal: outcome"} <= {
+    assert {"kept bodies", "left-over files", "copies", "journal: outcomes"} <= {
         place for each in said["jobs_and_ledgers"] for place in each["found"]
     }
     for each in said["jobs_and_ledgers"]:

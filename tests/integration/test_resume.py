@@ -163,6 +163,20 @@ def test_only_one_run_at_a_time_holds_a_job(server: SandboxProcess, tmp_path: Pa
     assert third.returncode == 130, f"the lock of a killed process blocks nobody: {output}"
 
 
+def test_a_kill_leaves_no_more_rows_in_doubt_than_were_about_to_be_sent(
+    server: SandboxProcess, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(n), "CLEAR", "") for n in range(1500)])
+    process = start(server, path, "--rate", "20")
+    while not settled(tmp_path / "clarityq-jobs"):
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    (folder,) = (tmp_path / "clarityq-jobs").glob("in-*")
+    with JournalReader(folder) as journal:
+        assert 0 < len({doubt.seq for doubt in journal.doubts()}) <= 100
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize("sandbox", [Faults(not_completed=1.0, completes_after=1.0)], indirect=True)
 async def test_a_deferral_survives_the_end_of_its_run(

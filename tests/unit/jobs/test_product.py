@@ -215,7 +215,7 @@ def test_nor_if_its_input_has_changed(desk: Desk) -> None:
     with desk.hold(carry_over=True) as product, pytest.raises(InputChangedError) as caught:
         product.resumable()
     assert "--restart" in str(caught.value)
-    assert "--carry-over" not in str(caught.value), "it would not help"
+    assert "It began without --carry-over, so its rows cannot be taken over" in str(caught.value)
 
 
 def test_restart_gives_up_the_job_of_the_same_command_only(desk: Desk) -> None:

@@ -36,7 +36,7 @@ def test_every_row_is_counted_once_with_examples(tmp_path: Path, settings_for: M
     assert (bad.rows, len(bad.examples)) == (7, 5)
     assert (bad.examples[0].row, bad.examples[0].line) == (6, 8)
     assert found.words == {
-        "up": Word(9, Meaning.POSITIVE), "meh": Word(1, None), "skip me": Word(1, Meaning.SKIP),
+        "up": Word(2, Meaning.POSITIVE), "meh": Word(1, None), "skip me": Word(1, Meaning.SKIP),
     }  # fmt: skip
     assert (found.comment_only, found.rating_only, found.long_comments) == (1, 0, 1)
 
