@@ -21,7 +21,7 @@ ONCE = ("restart", "replace", "accept_change")
 #: Options that concern the inputs and not the left-over files made of them.
 NOT_OF_LEFT_OVERS = (
     *ONCE, "as_new", "limit", "format", "skip_lines", "sheet", "sql", "in_order", "inputs",
-    "max_rejected", "max_changes",
+    "max_rejected", "max_changes", "outcomes",
 )  # fmt: skip
 
 
@@ -56,6 +56,10 @@ class Again(NamedTuple):
             at = words.index("--limit")
             del words[at : at + 2]
         return command_line(words)
+
+    def plan(self) -> str:
+        """Return the command that shows what the inputs hold and need; empty if none does."""
+        return command_line(["plan", *self.resume[1:]]) if self.resume[0] == "run" else ""
 
     def accepting(self) -> str:
         """Return how one lets the data through."""

@@ -103,7 +103,7 @@ def find_job(jobs_dir: Path, text: str) -> Path:
     if len(jobs) > 1:
         raise SettingsError(
             f"{text!r} is ambiguous: it could be {', '.join(sorted(jobs))} "
-            "(clarityq-import jobs tells them apart)"
+            "(clarityq-import jobs tells which is a rehearsal)"
         )
     if named:
         return named[-1]

@@ -29,7 +29,7 @@ _BURY = (
     f"conversation = (SELECT tomb FROM temp.gone WHERE gone.key = conversation) WHERE {_IS_GONE}"
 )
 #: The fact of a journal that says up to which entry it holds no comments.
-_NO_COMMENTS = "without_comments"
+NO_COMMENTS = "without_comments"
 #: Where ids may stand in texts: of each table its key and the column.
 _TEXTS = (
     ("job", "name", "value"), ("run", "number", "message"), ("run", "number", "settings"),
@@ -113,13 +113,13 @@ class JournalEraser(JournalFile):
             self._db.execute(
                 "INSERT OR REPLACE INTO job (name, value) "
                 "SELECT ?, coalesce(max(entries), 0) FROM run",
-                (_NO_COMMENTS,),
+                (NO_COMMENTS,),
             )
 
     def has_comments(self) -> bool:
         """Return whether something was recorded since `erase_comments`, or it never was done."""
         (entries,) = self._all("SELECT coalesce(max(entries), 0) FROM run")[0]
-        return self.facts().get(_NO_COMMENTS) != str(entries)
+        return self.facts().get(NO_COMMENTS) != str(entries)
 
     def run_numbers(self) -> list[int]:
         """Return the numbers of the job's runs, through the product."""

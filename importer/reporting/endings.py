@@ -87,6 +87,7 @@ def next_steps(
     """
     if end is RunEnd.DATA_LIMIT:
         return [
+            *(Step(f"The rows that would be rejected are in {path}.") for path in files),
             Step("Nothing was sent. When the data is right, the same command:", again.same()),
             Step("If it is right as it is, to send it once all the same:", again.accepting()),
         ]
@@ -167,6 +168,11 @@ def _of_kind(
         yield Step(
             f"Nothing can be done for the {counted(final, 'row')} of {_conversations(final)} in "
             "ERROR: such a conversation never takes feedback."
+        )
+    unknown = reasons.get((kind, Reason.UNKNOWN_RATING), 0)
+    if unknown and (command := again.plan()):
+        yield Step(
+            f"To give the ratings of {counted(unknown, 'row')} a meaning, this says how:", command
         )
     if rows > exhausted + final:
         yield Step(

@@ -12,6 +12,7 @@ from importer.common.durations import format_duration
 from importer.common.files import atomic_write
 from importer.errors import ExitCode, JournalError
 from importer.jobs.commands import command_line, path_argument
+from importer.jobs.forget import NO_COMMENTS
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.jobs.undo import undone_job
 from importer.model import Moment, RunEnd
@@ -79,6 +80,8 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "summary": summary,
         "undoes": undone_job(summary.inputs),
         "imported": history.imported(),
+        "forgotten": history.forgotten(),
+        "has_no_comments": NO_COMMENTS in history.facts(),
         "verdict": verdict(summary.end, summary.outcomes, summary.message),
         "steps": summary.next_steps,
         "meanings": MEANINGS,
@@ -125,7 +128,7 @@ def _runs(
                 None if ended_at is None else max(0.0, ended_at - run.started_at),
                 end,
                 sum(moment.settled for moment in own),
-                sum(sum(moment.statuses.values()) for moment in own),
+                sum(n for moment in own for code, n in moment.statuses.items() if code),
             )
         )
     return runs

@@ -140,7 +140,9 @@ class _Comparison:
             return
         plan.to_send += 1
         plan.left_overs += row.seq <= self._carried
-        plan.new += known is None and row.key not in self._unsure
+        is_new = known is None and row.key not in self._unsure
+        plan.new += is_new
+        plan.stored_unknown += not is_new and not is_stored_known
         if known is None or known.body is None or body is None:
             return
         if found := changes(known.body, body):

@@ -26,6 +26,8 @@ class Plan:
     left_overs: int = 0
     #: Of these, the ones for whose conversation nothing was sent before.
     new: int = 0
+    #: Of these, the ones of which it is not known what is stored: they are in doubt, or failed.
+    stored_unknown: int = 0
     #: Conversations of the job of which it is known what is stored.
     known: int = 0
     #: Of these, the ones of which the job would take something away.
@@ -56,6 +58,7 @@ class Plan:
             "to_send": self.to_send,
             "left_overs": self.left_overs,
             "new": self.new,
+            "stored_unknown": self.stored_unknown,
             "known": self.known,
             "changed": self.changed,
             **{str(change): number for change, number in self.changes.items()},

@@ -53,6 +53,8 @@ async def test_no_byte_of_it_stays(jobs: Path) -> None:
     code, told = command("forget", WHO.replace("-", ""), "--jobs-dir", jobs)
     assert code == 0, told
     assert traces(jobs, WHO, f"{SECRET} 7", f"{SECRET}x") == []
+    report = next(jobs.glob("in-*/report.html")).read_text("utf-8")  # noqa: ASYNC240
+    assert "of it were forgotten" in report
     (certificate,) = jobs.glob("forgotten-*.json")  # noqa: ASYNC240
     said = json.loads(certificate.read_text("utf-8"))
     assert (said["conversations"], said["left"]) == (1, [])
@@ -171,6 +173,8 @@ async def test_comments_are_dropped_on_schedule_and_outcomes_stay(
         code, told = command(*prune)
         assert (code, told.count("dropped the comments")) == (0, 3)
         assert traces(jobs, conversation(99), SECRET) == []
+        report = next(jobs.glob("late-*/report.html")).read_text("utf-8")  # noqa: ASYNC240
+        assert "comments of the job were dropped" in report
         assert totals() == before
         assert command(*prune) == (0, "")
         # Of what was left over only what needs no comment comes back.

@@ -167,7 +167,8 @@ def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
             soft_wrap=True,
         )
     if not found.to_send:
-        console.print("There is nothing to take back.")
+        nothing = "There is nothing to take back"
+        console.print(f"{nothing} without --clear-unknown." if left else f"{nothing}.")
         return
     console.print(_NOT_SEEN, soft_wrap=True)
     if command_to_type:

@@ -67,6 +67,11 @@ def test_a_verdict_on_a_run_that_was_stopped_says_how_far_it_has_come() -> None:
           "takes feedback.")),
         ({(OutcomeKind.REJECTED, Reason.MALFORMED): 4},
          "To import the 4 rows rejected: fix JOB/rejected.csv, then run JOB/rejected.csv --rate 5"),
+        ({(OutcomeKind.REJECTED, Reason.UNKNOWN_RATING): 3},
+         ("To give the ratings of 3 rows a meaning, this says how: plan ratings.csv --limit 9 "
+          "--rate 5\n"
+          "To import the 3 rows rejected: fix JOB/rejected.csv, then run JOB/rejected.csv "
+          "--rate 5")),
         ({WAITED: 5},
          "To try the 5 rows not completed again later: run ratings.csv --limit 9 --rate 5"),
         ({(FAILED, Reason.RETRIES_EXHAUSTED): 2, WAITED: 5},
@@ -88,6 +93,12 @@ def test_what_the_next_import_carries_over_needs_nothing_by_hand() -> None:
             "retry JOB --reason refused"
         ),
     ]
+
+
+def test_data_that_was_not_sent_names_the_rows_that_are_wrong() -> None:
+    steps = told({(OutcomeKind.REJECTED, Reason.MALFORMED): 4}, end=RunEnd.DATA_LIMIT).splitlines()
+    assert steps[0] == "The rows that would be rejected are in JOB/rejected.csv."
+    assert steps[-1].endswith("--accept-change")
 
 
 @pytest.mark.parametrize("end", [end for end in RunEnd if end is not RunEnd.FINISHED])
