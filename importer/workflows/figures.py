@@ -22,10 +22,12 @@ _FEWEST_ROWS = 10
 #: Seconds between two points, and the number of them that is kept.
 _RATE_STEP = 0.2
 _MOST_POINTS = 3000
+#: Of a moment in so many seconds, the seconds are told as well.
+_SOON = 600.0
 
 
 class Speed:
-    """Rows done per second, lately, while nothing holds the run back."""
+    """Rows done per second, lately, while there were rows to send and nothing held them back."""
 
     def __init__(self) -> None:
         self._points: deque[tuple[float, int]] = deque(maxlen=_MOST_POINTS)
@@ -35,9 +37,11 @@ class Speed:
     def update(self, progress: Progress) -> float:
         """Take in how the run stands now; return rows per second.
 
-        The time of a pause does not count: it tells nothing of what comes after it.
+        The time of a pause does not count, nor that in which all rows wait: it tells nothing of
+        what comes after it.
         """
-        if progress.held_by:
+        waits = not progress.in_flight and (progress.retrying or progress.held or progress.deferred)
+        if progress.held_by or waits:
             self._held += progress.elapsed - self._seen
         self._seen = progress.elapsed
         points, now = self._points, progress.elapsed - self._held
@@ -115,7 +119,10 @@ def deferred_rows(progress: Progress) -> str:
 
 def given_up_at(progress: Progress) -> str:
     """Return when the last of the deferred rows is given up; or nothing."""
-    return "" if progress.gives_up is None else f"gives up at {_time_of_day(progress.gives_up)}"
+    if progress.gives_up is None:
+        return ""
+    is_soon = progress.gives_up < _SOON
+    return f"gives up at {_time_of_day(progress.gives_up, seconds_too=is_soon)}"
 
 
 def what_holds(progress: Progress) -> str:
@@ -159,8 +166,7 @@ def time_left(progress: Progress, speed: float) -> float | None:
     to_send = progress.outcomes[OutcomeKind.PENDING] - progress.deferred
     if to_send < progress.deferred or not to_send:
         return None
-    due = progress.next_due if progress.held or progress.deferred else None
-    return max(progress.paused_for + to_send / speed, due or 0.0)
+    return max(progress.paused_for + to_send / speed, progress.next_due or 0.0)
 
 
 def _time_of_day(seconds: float, *, seconds_too: bool = False) -> str:

@@ -67,12 +67,13 @@ def test_the_time_left_is_that_of_the_rows_to_send_at_the_present_speed() -> Non
     assert time_left(resumed, 50.0) == 100.0, "whatever earlier runs have done"
     assert time_left(HALF_WAY, 480.0) == 10.0
     assert time_left(replace(HALF_WAY, next_due=60.0), 480.0) == 60.0
+    assert time_left(replace(resumed, next_due=60.0, retrying=9), 480.0) == 60.0
     assert time_left(replace(HALF_WAY, deferred=4_900), 480.0) is None, "most of it waits"
     assert time_left(replace(HALF_WAY, paused_for=27.0, held_by="paused"), 480.0) == 37.0
     assert time_left(replace(HALF_WAY, held_by="the service is unavailable"), 480.0) is None
 
 
-def test_the_speed_is_that_of_the_last_seconds_and_a_pause_does_not_lower_it() -> None:
+def test_the_speed_is_that_of_the_last_seconds_and_no_wait_lowers_it() -> None:
     speed, settled = Speed(), 0
     for second in range(60):
         settled += 100 if second < 30 else 20
@@ -81,6 +82,11 @@ def test_the_speed_is_that_of_the_last_seconds_and_a_pause_does_not_lower_it() -
     for second in range(60, 90):
         paused = replace(HALF_WAY, elapsed=float(second), settled_now=settled, held_by="paused")
         assert speed.update(paused) == pytest.approx(20)
+    for second in range(90, 120):
+        waits = replace(
+            HALF_WAY, elapsed=float(second), settled_now=settled, in_flight=0, retrying=100
+        )
+        assert speed.update(waits) == pytest.approx(20)
 
 
 def test_a_slow_run_has_a_speed_too() -> None:
