@@ -111,14 +111,15 @@ class JobRun(ABC):
         That is when this run has lasted for `--late-effect` (docs/reference.md, A10). `held` has
         the ranks of those jobs' rows by conversation: a row of the same rank has the same feedback
         and need not wait. `ranks` are those of rows that an earlier job has brought. With
-        `all_rows`, nothing is known of a job that is missing, and every row waits (A15).
+        `all_rows` it is not known of which conversations there are such requests, and every row
+        waits (A15).
         """
         self._intake.hold_back(held, ranks, self._job.number)
         if all_rows:
             wait = self._settings.timeouts.late_effect
             self._send_nothing_before(self._started + wait)
             self._reporter.notice(
-                "a job is missing whose requests may still take effect: waiting "
+                "requests of a missing job, or of forgotten rows, may still take effect: waiting "
                 f"{format_duration(wait)}"
             )
 

@@ -28,6 +28,8 @@ _IS_GONE = "conversation IN (SELECT key FROM temp.gone)"
 _BURY = (
     f"conversation = (SELECT tomb FROM temp.gone WHERE gone.key = conversation) WHERE {_IS_GONE}"
 )
+#: The fact of a journal that holds what stands for the conversations that were forgotten.
+_FORGOTTEN = "forgotten"
 #: The fact of a journal that says up to which entry it holds no comments.
 NO_COMMENTS = "without_comments"
 #: Where ids may stand in texts: of each table its key and the column.
@@ -64,6 +66,24 @@ def tomb_of(key: bytes, product: ProductKey) -> bytes:
     return hashlib.blake2b(key, digest_size=len(key), key=secret).digest()
 
 
+class Tombs:
+    """What stands for the conversations that were forgotten in a job, to know them again."""
+
+    def __init__(self, journal: JournalFile) -> None:
+        facts = journal.facts()
+        packed = bytes.fromhex(facts.get(_FORGOTTEN, ""))
+        self._tombs = frozenset(split_keys(packed))
+        self._product = ProductKey(facts["product_id"], facts["base_url"])
+
+    def __bool__(self) -> bool:
+        return bool(self._tombs)
+
+    def are_in(self, text: str) -> bool:
+        """Return whether `text` holds the id of one of them, in any spelling."""
+        ids = filter(None, map(canonical_uuid, _UUID.findall(text)))
+        return any(tomb_of(key_of(one), self._product) in self._tombs for one in ids)
+
+
 class JournalEraser(JournalFile):
     """A journal, to take conversations out of it. The product is held."""
 
@@ -72,8 +92,13 @@ class JournalEraser(JournalFile):
         with self._explained():
             sqlite_file.journal_safely(self._db, self.path)
 
-    def erase(self, forgotten: Forgotten, tombs: Mapping[bytes, bytes]) -> Counter[str]:
-        """Take the conversations out; return how many lines of which table were theirs."""
+    def erase(
+        self, forgotten: Forgotten, tombs: Mapping[bytes, bytes], *, in_files: bool = False
+    ) -> Counter[str]:
+        """Take the conversations out; return how many lines of which table were theirs.
+
+        `in_files` says that some were found beside the journal.
+        """
         found: Counter[str] = Counter()
         with self._explained(), sqlite_file.erasing(self._db, tombs) as changed:
             seqs = [(s,) for (s,) in self._db.execute(
@@ -94,8 +119,10 @@ class JournalEraser(JournalFile):
             found["doubt_window"] += self._bury_windows(tombs)
             for table, key, column in _TEXTS:
                 found[table] += self._scrub(table, key, column, forgotten.scrubbed)
-            if seqs:
-                self._db.execute("INSERT OR REPLACE INTO job VALUES ('forgotten', '1')")
+            if seqs or in_files:
+                known = bytes.fromhex(self.facts().get(_FORGOTTEN, ""))
+                packed = b"".join({*split_keys(known), *tombs.values()}).hex()
+                self._db.execute("INSERT OR REPLACE INTO job VALUES (?, ?)", (_FORGOTTEN, packed))
         return +found
 
     def erase_comments(self) -> None:

@@ -25,7 +25,7 @@ class Job:
         folder: Path,
         body_of: BodyCoder,
         next_run: int,
-        waits_for_missing: bool,
+        waits_for_unknown: bool,
         unsure: Callable[[], list[Unsure]],
     ) -> None:
         self.number = record.number
@@ -34,7 +34,7 @@ class Job:
         #: Makes the numbers of the bodies that are sent.
         self.body_of = body_of
         #: The run waits for `--late-effect` before its first request (docs/reference.md, A15).
-        self.waits_for_missing = waits_for_missing
+        self.waits_for_unknown = waits_for_unknown
         self._ledger = ledger
         self._run = next_run
         self._unsure = unsure

@@ -178,6 +178,10 @@ class JournalFile:
         with self._explained():
             return list(doubts_of(self._db))
 
+    def forgotten_rows(self) -> set[int]:
+        """Return the rows of which all but the count is forgotten."""
+        return {seq for (seq,) in self._all("SELECT seq FROM forgotten")}
+
     def totals(self, *, to_do: bool = False) -> Totals:
         """Return the job's figures.
 

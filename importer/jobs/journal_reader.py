@@ -100,15 +100,6 @@ class JournalReader(JournalFile):
             )
         ]
 
-    def forgotten(self) -> int:
-        """Return of how many rows all but the count is forgotten."""
-        (number,) = self._all("SELECT count(*) FROM forgotten")[0]
-        return int(number)
-
-    def is_forgotten(self, seq: int) -> bool:
-        """Return whether all but the count of the row is forgotten."""
-        return bool(self._all("SELECT 1 FROM forgotten WHERE seq = ?", seq))
-
     def attempts(self, seq: int) -> list[Attempt]:
         """Return the row's requests that did not end with stored feedback, the oldest first."""
         rows = self._all(

@@ -67,7 +67,8 @@ class ProductJobs:
         self.floor: int = census.floor
         self._last_run: int = census.last_run
         lasted = max((head.lasted_run for head in heads), default=0)
-        self._forgets = self._ledger.has_forgotten or any(head.has_forgotten for head in heads)
+        #: Conversations were forgotten: they may be known by what stands for them only.
+        self.has_forgotten = self._ledger.has_forgotten or any(head.has_forgotten for head in heads)
         self._ledger.note_jobs(self.jobs)
         self._ledger.raise_to(floor=census.floor, quiet_run=max(0, lasted - 1))
         missed = {job.number for job in known if job.state is JobState.MISSING}
@@ -148,7 +149,7 @@ class ProductJobs:
         self.catch_up()
         keys = list(keys)
         found = self._ledger.look_up(keys)
-        if self._forgets:
+        if self.has_forgotten:
             tombs = {tomb_of(key, self.key): key for key in keys if key not in found}
             for tomb, line in self._ledger.look_up(tombs).items():
                 found[tombs[tomb]] = line._replace(key=tombs[tomb])
@@ -198,7 +199,7 @@ class ProductJobs:
     def forget(self, forgotten: Forgotten) -> Counter[str]:
         """Take conversations out of the ledger, which knows all journals until then."""
         self.catch_up()
-        self._forgets = True
+        self.has_forgotten = True
         return self._ledger.erase(forgotten.tombs(self.key))
 
     def drop_comments(self, job: JobRecord, drop_files: Callable[[], None]) -> bool:

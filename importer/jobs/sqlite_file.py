@@ -57,7 +57,9 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
 
 def uri(path: Path, *, read_only: bool = True) -> str:
     """Return how SQLite is told of a file that must be there, to open or attach it."""
-    mode = "ro" if read_only else "rw"
+    # What a killed process has begun to change can only be undone by who may write.
+    begun = path.with_name(f"{path.name}-journal")
+    mode = "ro" if read_only and not (begun.exists() and may_write(path)) else "rw"
     if read_only and not may_write(path) and not path.with_name(f"{path.name}-wal").exists():
         mode += "&immutable=1"  # else SQLite would make a side file
     return f"{path.absolute().as_uri()}?mode={mode}"

@@ -95,6 +95,15 @@ class Succession(ProductJobs):
         self._claimed = folder
         return folder
 
+    def _waits_for_forgotten(self, job: JobRecord) -> bool:
+        """Return whether a request of a row that was forgotten may still take effect (A10).
+
+        Which conversation that is nobody can tell from a row, so all rows wait for it.
+        """
+        return self.has_forgotten and any(
+            row.open and row.job != job.number for row in self.unsure()
+        )
+
     def leave_nothing(self) -> None:
         """Remove the folder that was claimed, if there is nothing in it."""
         if self._claimed is not None:
@@ -165,7 +174,8 @@ class Succession(ProductJobs):
         quiet = self._ledger.quiet_run
         return Job(
             job, journal, self._ledger, folder=job.folder, body_of=self.coder,
-            next_run=self.next_run, waits_for_missing=self.waits_for_missing,
+            next_run=self.next_run,
+            waits_for_unknown=self.waits_for_missing or self._waits_for_forgotten(job),
             unsure=lambda: list(self.unsure(after_run=quiet)),
         )  # fmt: skip
 

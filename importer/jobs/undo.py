@@ -236,7 +236,8 @@ class Undo:
         A rank is a number, None if it is that of the job.
         """
         with closing(JournalFile(folder, read_only=True)) as journal:
-            doubts = [doubt for doubt in journal.doubts() if doubt.in_doubt]
+            gone = journal.forgotten_rows()
+            doubts = [each for each in journal.doubts() if each.in_doubt and each.seq not in gone]
             ranks = journal.ranked() if doubts else {}
         with self._attached(folder / FILE_NAME, "journal"):
             yield [

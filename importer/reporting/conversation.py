@@ -61,6 +61,7 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
         history = stack.enter_context(JournalReader(folder))
         files, starts = zip(*history.places(), strict=True)
         outcomes = {outcome.seq: outcome for outcome in history.outcomes_of(conversation_id)}
+        forgotten = history.forgotten_rows()
         rows: dict[int, Row] = {}
         runs = history.runs()
         is_rehearsal = history.facts()["base_url"] == SANDBOX
@@ -75,7 +76,7 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
         stories = []
         for seq in sorted({*outcomes, *rows}):
             position = sum(start <= seq for start in starts) - 1
-            is_forgotten = history.is_forgotten(seq)
+            is_forgotten = seq in forgotten
             stories.append(
                 RowStory(
                     seq,

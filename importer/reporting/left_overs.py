@@ -11,6 +11,7 @@ from typing import NamedTuple
 from importer.common.files import atomic_write
 from importer.common.text import folded_name
 from importer.errors import JournalError
+from importer.jobs.forget import Tombs
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.records import CARRIED_OVER
 from importer.model import Outcome, OutcomeKind
@@ -59,8 +60,7 @@ def write_left_over_files(
     for kind, name in _FILES.items():
         path = folder / name
         try:
-            if outcomes[kind]:
-                _write(path, journal, kind, sources)
+            if outcomes[kind] and _write(path, journal, kind, sources):
                 written.append(path)
             else:
                 path.unlink(missing_ok=True)
@@ -91,7 +91,9 @@ def rejected_line(folder: Path, conversation_id: str) -> tuple[Path, int] | None
 
 def _write(
     path: Path, journal: JournalFile, kind: OutcomeKind, sources: Sequence[RowSource]
-) -> None:
+) -> int:
+    """Write the file of a kind; return how many rows it holds."""
+    rows = 0
     layout = _lay_out(sources)
     by_newest = journal.newest_by() is not None
     overtaken = journal.overtaken(kind, everywhere=by_newest)
@@ -119,6 +121,8 @@ def _write(
                 outcome.detail + (f"; {why}" if outcome.seq in overtaken else ""),
             ]  # fmt: skip
             writer.writerow([*cells, *own[-len(layout.own) :]])
+            rows += 1
+    return rows
 
 
 def _origin(
@@ -173,7 +177,9 @@ def _left_over_rows(
     """Yield the rows of `kind` with the position of their input and their original cells.
 
     Both streams are ordered by row: they are walked side by side, and neither is kept in memory.
+    What was forgotten is left out, though the inputs still hold it (docs/reference.md, U8).
     """
+    gone = Tombs(journal)
     starts = [first for _, first in journal.places()]
     for position, source in enumerate(sources):
         start = starts[position]
@@ -181,4 +187,5 @@ def _left_over_rows(
         rows, again = tee(journal.outcomes(kind, start, None if after is None else after - 1))
         originals = source.originals(row.seq - start + 1 for row in rows)
         for original, outcome in zip(originals, again, strict=False):
-            yield position, original, outcome
+            if not (gone and any(map(gone.are_in, original.cells))):
+                yield position, original, outcome

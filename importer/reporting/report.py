@@ -80,7 +80,7 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "summary": summary,
         "undoes": undone_job(summary.inputs),
         "imported": history.imported(),
-        "forgotten": history.forgotten(),
+        "forgotten": len(history.forgotten_rows()),
         "has_no_comments": NO_COMMENTS in history.facts(),
         "verdict": verdict(summary.end, summary.outcomes, summary.message),
         "steps": summary.next_steps,

@@ -134,7 +134,7 @@ def _forget_job(folder: Path, product: ProductKey, forgotten: Forgotten) -> dict
     })  # fmt: skip
     # Also where no line is found: the pages of lines that were deleted before are still there.
     with closing(JournalEraser(folder)) as eraser:
-        erased = eraser.erase(forgotten, forgotten.tombs(product))
+        erased = eraser.erase(forgotten, forgotten.tombs(product), in_files=bool(+found))
     found.update({f"journal: {_TABLES[table]}": number for table, number in erased.items()})
     told = [folder / name for name in (SUMMARY_NAME, REPORT_NAME)]
     found["summary and report"] = sum(path.exists() and holds(path, forgotten) for path in told)

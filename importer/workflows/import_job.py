@@ -234,7 +234,7 @@ class _Importing:
                     await run.record_unsent()
                 else:
                     if not settings.target.sandbox:  # an embedded sandbox ends with its run
-                        run.hold_back(begun.held, begun.ranks, all_rows=job.waits_for_missing)
+                        run.hold_back(begun.held, begun.ranks, all_rows=job.waits_for_unknown)
                     await run.work()
             finally:
                 batches.close()

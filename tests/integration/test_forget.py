@@ -13,10 +13,13 @@ from importer.api import run_import
 from importer.errors import ExitCode, JobHeldError, SettingsError
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import hold_product
+from importer.jobs.records import NewJob
+from importer.jobs.undo import UNDO_NAME
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
 from importer.workflows.forget import forget
+from importer.workflows.undo_job import UndoTable, plan_undo
 from tests.integration.test_afterwards import command
 from tests.support.data import conversation, write_csv
 from tests.support.traces import traces
@@ -98,9 +101,30 @@ async def test_what_is_forgotten_is_not_sent_again(settings_for: Make, tmp_path:
         service.puts.clear()
         again = await run_import(settings, api_key="any")
         assert again.folder == first.folder
+        assert traces(first.folder, WHO, SECRET) == [], "the input still holds it"
         more = write_csv(tmp_path / "more.csv", [(conversation(1), "CLEAR", "")])
         await run_import(settings.replace(inputs=more), api_key="any")
     assert {put.conversation_id for put in service.puts} == {OTHER, conversation(1)}
+
+
+async def test_no_request_of_what_was_forgotten_takes_effect_after_a_new_row(
+    settings_for: Make, tmp_path: Path
+) -> None:
+    rows = write_csv(tmp_path / "in.csv", [(WHO, "POSITIVE", SECRET), (OTHER, "CLEAR", "")])
+    async with WatchedSandbox(Faults(reset_after=1.0)) as service:
+        make = {"base_url": service.url, "max_attempts": 1, "retry_first": 0.01, "canary": 0}
+        first = await run_import(settings_for(rows, **make), api_key="any")
+        assert first.outcomes["failed"] == 2  # type: ignore[index]
+    jobs = tmp_path / "jobs"
+    forget(jobs, [WHO])
+    undo = settings_for(first.folder / UNDO_NAME, base_url=service.url)
+    table = plan_undo(undo, first.folder, clear_unknown=True, write=False)
+    assert isinstance(table, UndoTable)
+    assert (table.unknown.number, table.to_send) == (1, 1), "that of the other conversation"
+    with hold_product(settings_for(rows, base_url=service.url)) as product:
+        job = product.begin(NewJob([], 0))
+        assert job.waits_for_unknown, "nobody knows of which conversation the request is"
+        job.close()
 
 
 async def test_its_story_is_not_told_again_from_the_input(

@@ -206,7 +206,7 @@ def sent_by_undo(world: World, at: int, *, clear_unknown: bool) -> dict[str, tup
     """Plan the undo of a job; return what it sends, and check that against what was held."""
     job = world.past[at]
     folder = world.desk.jobs_dir / job.name
-    settings = world.desk.settings("undo").replace(inputs=[folder / UNDO_NAME])
+    settings = world.desk.settings("undo", replace=True).replace(inputs=[folder / UNDO_NAME])
     found = plan_undo(settings, folder, clear_unknown=clear_unknown, write=True)
     assert isinstance(found, UndoTable)
     lines = (folder / UNDO_NAME).read_text("ascii").splitlines() if found.to_send else []

@@ -414,7 +414,7 @@ def test_a_folder_that_was_removed_raises_the_floor_and_is_named(desk: Desk) -> 
     ):
         product.resumable()
     with desk.run() as job:
-        assert job.waits_for_missing
+        assert job.waits_for_unknown
         job.lasted()
     with desk.hold() as product:
         assert product.floor == 2

@@ -1,5 +1,6 @@
 """What goes wrong with SQLite files, in words."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +21,18 @@ def test_a_file_that_another_program_holds_is_no_reason_to_start_over(tmp_path: 
             sqlite_file.explained("the journal", "Start over with --restart"),
         ):
             db.execute("BEGIN IMMEDIATE")
+
+
+def test_what_a_killed_process_has_begun_to_change_is_undone_also_to_read(tmp_path: Path) -> None:
+    path, killed = tmp_path / "journal.sqlite", tmp_path / "killed.sqlite"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE t (text)")
+        db.execute("PRAGMA cache_size = 1")  # so that the change is in the file before it is whole
+        db.executemany("INSERT INTO t VALUES (?)", [("x" * 500,)] * 200)
+        for suffix in ("", "-journal"):
+            shutil.copy(f"{path}{suffix}", f"{killed}{suffix}")
+    with closing(sqlite_file.connect(killed, read_only=True)) as db:
+        assert db.execute("SELECT count(*) FROM t").fetchone() == (0,)
 
 
 @pytest.mark.parametrize("link", [True, False])
