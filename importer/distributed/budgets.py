@@ -44,6 +44,15 @@ class Shares:
         self._given.pop(worker, None)
 
 
+def period(senders: int, *, sends: bool) -> float:
+    """Return the seconds between two exchanges with a worker; so many of them send at the moment.
+
+    Each costs up to a millisecond of CPU, whatever is in it: so of many workers each has fewer, and
+    so has one that is not to send.
+    """
+    return max(0.1, 0.005 * senders) if sends else 0.5
+
+
 def rows_on_hand(
     speed: float, slots: int, ready: int, workers: int, *, fewest: int = 100, most: int = 20_000
 ) -> int:

@@ -18,11 +18,10 @@ from importer.engine.clock import Clock
 from importer.engine.control import Control
 from importer.model import RunEnd
 
-#: Seconds between two exchanges with a worker, the same while it does not go by the latest pace,
-#: and between two looks at which workers there are.
-_PERIOD = 0.1
-_SHORT_PERIOD = 0.02
+#: Seconds between two looks at which workers there are.
 _LOOK = 0.5
+#: Seconds that pass between two exchanges with a worker at least.
+_SHORTEST_REST = 0.02
 #: Seconds that one exchange may take, and the beginning of a worker.
 _LONGEST_EXCHANGE = 5.0
 _LONGEST_BEGINNING = 60.0
@@ -124,9 +123,8 @@ class CrewKeeper:
                     seat.state = SeatState.ENDED
                     self._dispatch.ended(seat, reply.finish)
                     return
-                period = _PERIOD if self._dispatch.is_in_pace(seat) else _SHORT_PERIOD
-                used = self._clock.monotonic() - began
-                await self._dispatch.pace_changed.wait(max(0.005, period - used))
+                period = self._dispatch.period(seat, len(self._present()))
+                await self._rest(seat, until=began + period)
         finally:
             wire.close()
 
@@ -142,6 +140,12 @@ class CrewKeeper:
             return None
         self._dispatch.heard(seat, reply, self._clock.monotonic())
         return reply
+
+    async def _rest(self, seat: Seat, until: float) -> None:
+        """Wait for the next exchange, or until the worker has to hear of another pace."""
+        await anyio.sleep(_SHORTEST_REST)
+        while self._dispatch.is_in_pace(seat) and (rest := until - self._clock.monotonic()) > 0:
+            await self._dispatch.pace_changed.wait(rest)
 
     def _check(self, seat: Seat, now: float) -> None:
         """Raise `WorkerLostError` if it is not waited for any longer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from importer.distributed.budgets import rows_on_hand
+from importer.distributed.budgets import period, rows_on_hand
 from importer.distributed.hand_out import HandOut
 from importer.distributed.overview import Overview
 from importer.distributed.pace import Pace
@@ -73,8 +73,12 @@ class Dispatch:
         return self._pace.service_rate
 
     def is_in_pace(self, seat: Seat) -> bool:
-        """Return whether a worker is known to go by the latest pace."""
+        """Return whether a worker need not hear of the latest pace at once."""
         return self._pace.is_known_by(seat)
+
+    def period(self, seat: Seat, workers: int) -> float:
+        """Return the seconds between two exchanges with a worker, one of so many."""
+        return period(self._pace.places(workers), sends=self._pace.sends(seat))
 
     def assignment(self) -> Assignment:
         """Return what a worker begins with."""

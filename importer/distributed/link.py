@@ -19,6 +19,8 @@ from importer.jobs.records import Entry
 
 #: Seconds between two looks at whether something has come.
 _GLANCE = 0.1
+#: Seconds that the engine may take to go by a grant before it is replied to.
+_APPLY = 0.02
 
 
 class Link(Observer):
@@ -31,7 +33,7 @@ class Link(Observer):
         self._on_grant: Callable[[Grant], None] | None = None
         self._look: Callable[[], Seen] | None = None
         self._rows: list[HandedRow] = []
-        self._taken = 0
+        self._taken = self._applied = 0
         self._closed = self._is_cut = False
         self._entry: Entry | None = None
         self._entry_number = self._recorded = 0
@@ -56,6 +58,8 @@ class Link(Observer):
                 self._latest = grant
                 if self._on_grant is not None:
                     self._on_grant(grant)
+                    # So that the reply tells what the engine goes by now.
+                    self._changed.wait_for(lambda: self._applied >= grant.number, _APPLY)
             self._changed.notify_all()
             notices, self._notices = self._notices, []
             return Reply(
@@ -89,6 +93,12 @@ class Link(Observer):
         """Tell of grants no more."""
         with self._changed:
             self._on_grant = self._look = None
+
+    def applied(self, grant: Grant) -> None:
+        """The engine goes by the grant."""
+        with self._changed:
+            self._applied = max(self._applied, grant.number)
+            self._changed.notify_all()
 
     def batches(self, resumed: ResumeState, ask_first: set[str]) -> Iterator[Batch]:
         """Yield the rows as they come, and an empty batch when there are none at the moment.

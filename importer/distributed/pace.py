@@ -16,6 +16,8 @@ from importer.pacing import RateFinder
 #: With a lower share than this (requests per second) a worker sends nothing, and others send more:
 #: many slow workers start requests at the same moments, and take long to hear of another rate.
 _LEAST_SHARE = 50.0
+#: With many workers something comes all the time; it is looked at after so many seconds.
+_GLANCE = 0.01
 #: After so many seconds others have their turn.
 _TURN = 5.0
 #: What was seen in a shorter time tells no rate.
@@ -43,7 +45,13 @@ class Pace:
         #: Those that are there, in the order in which they have their turns.
         self._workers: list[Hashable] = []
         self._senders: set[Hashable] = set()
+        #: Those that may be sending: they have not told yet that they do not.
+        self._sending: set[Hashable] = set()
         self._turn_ends = now + _TURN
+        #: When it was looked who is there the last time, and how many there were.
+        self._called, self._present = -math.inf, 0
+        self._weighed = -math.inf
+        self._began = now
         self._seen: dict[Hashable, Seen] = {}
         self._pauses = Pauses()
         self._granted_at: dict[Hashable, float] = {}
@@ -75,8 +83,12 @@ class Pace:
 
         `present` are those that can be told something, and of these `idle` have no rows.
         """
-        if self._call([each for each in present if each in self._seen], idle):
-            self._begin(now, is_lower=True)
+        if now >= self._called + _GLANCE or len(present) != self._present:
+            self._called, self._present = now, len(present)
+            if self._call([each for each in present if each in self._seen], idle):
+                self._begin(now, is_lower=True)
+        if self.sends(worker):
+            self._sending.add(worker)
         share = None if math.isinf(self._rate) else self._rate / self.places(len(self._workers))
         return Told(
             self.number, share, self._finder.is_searching, self._finder.tolerated,
@@ -87,6 +99,8 @@ class Pace:
         """A worker tells what it has seen."""
         before = self._seen.get(worker, _NOTHING)
         self._seen[worker] = seen
+        if seen.round == self.number and not self.sends(worker):
+            self._sending.discard(worker)
         self._pauses.heard(worker, seen.pause, seen.granted_in_all, now)
         is_back = seen.stalls > before.stalls and self._had_stalled(worker, now, seen.stalled)
         if seen.granted_in_all > before.granted_in_all:
@@ -98,12 +112,13 @@ class Pace:
             self._begin(now, is_lower=True)
         elif not self._settles:
             self._weigh(now)
-        elif all(self.is_known_by(each) for each in self._workers):
+        elif all(self.is_known_by(each) for each in (*self._senders, *self._sending)):
             self._begin(now, is_lower=False)
 
     def gone(self, worker: Hashable) -> None:
         """A worker sends nothing any more."""
         self._seen.pop(worker, None)
+        self._sending.discard(worker)
         self._pauses.gone(worker)
         self._granted_at.pop(worker, None)
 
@@ -119,31 +134,42 @@ class Pace:
         return not others or (seconds >= _STALL and max(others) < began + _LATE)
 
     def is_known_by(self, worker: Hashable) -> bool:
-        """Return whether the worker is known to go by the rate of this round."""
+        """Return whether it has told that it goes by the rate of this round, or sends nothing.
+
+        One that has told nothing yet has not begun.
+        """
         seen = self._seen.get(worker)
-        return seen is not None and seen.round == self.number
+        return seen is None or seen.round == self.number or worker not in self._sending
 
     def _begin(self, now: float, *, is_lower: bool) -> None:
         """Count anew, after a lower rate only when all workers go by it."""
         self.number += 1
-        self._settles = is_lower
+        self._settles, self._began = is_lower, now
         self._finder.restart(now)
 
     def _weigh(self, now: float) -> None:
         """Let the finder see what has come of the round so far."""
-        if not all(self.is_known_by(each) for each in self._senders):
-            return  # what they do would not show
-        counted = [seen for seen in self._seen.values() if seen.round == self.number]
-        if not counted:
+        if now < self._weighed + _GLANCE:
+            return
+        self._weighed = now
+        seen = [self._seen[each] for each in self._senders if each in self._seen]
+        known = [each for each in seen if each.round == self.number]
+        if len(known) < len(self._senders):
+            return  # what the others do would not show
+        # Those that have told nothing since the round began do as the others do.
+        counted = [each for each in known if each.seconds > (now - self._began) / 2]
+        if not counted or 2 * len(counted) < len(known):
             return
         before = self._rate
         is_over = self._finder.weigh(
             now,
-            used=sum(seen.started / max(seen.seconds, _SHORTEST) for seen in counted),
-            granted=sum(seen.granted for seen in counted),
-            refused=sum(seen.refused for seen in counted),
-            reach=max(seen.reach for seen in counted),
-            is_loud=any(seen.has_braked for seen in counted),
+            used=sum(each.started / max(each.seconds, _SHORTEST) for each in counted)
+            * len(known)
+            / len(counted),
+            granted=sum(each.granted for each in counted),
+            refused=sum(each.refused for each in counted),
+            reach=max(each.reach for each in counted),
+            is_loud=any(each.has_braked for each in counted),
         )
         if is_over:
             if now >= self._turn_ends:
@@ -167,4 +193,5 @@ class Pace:
         senders = set(self._workers[:most])
         changed = senders != self._senders and not math.isinf(self._rate)
         self._senders = senders
+        self._sending |= senders
         return changed

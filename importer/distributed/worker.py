@@ -110,7 +110,7 @@ async def _run(assignment: Assignment, key: ApiKey, link: Link) -> Finish:
         loop = asyncio.get_running_loop()
 
         def on_grant(grant: Grant) -> None:
-            loop.call_soon_threadsafe(_apply, run, tally, grant)
+            loop.call_soon_threadsafe(_apply, run, tally, link, grant)
 
         link.connect(on_grant, lambda: tally.seen(clock.monotonic(), run.asked_pause()))
         try:
@@ -124,7 +124,7 @@ async def _run(assignment: Assignment, key: ApiKey, link: Link) -> Finish:
     return Finish(control.end, control.message, in_doubt)
 
 
-def _apply(run: Run, tally: Tally, grant: Grant) -> None:
+def _apply(run: Run, tally: Tally, link: Link, grant: Grant) -> None:
     tally.go_by(time.monotonic(), grant.told)
     run.share(grant.rate, grant.concurrency, grant.told.hold, lifts_pause=grant.told.lifts)
     run.allow_until(grant.until)
@@ -132,6 +132,7 @@ def _apply(run: Run, tally: Tally, grant: Grant) -> None:
         run.control.cancel(grant.end or RunEnd.SIGINT)
     elif grant.end is not None:
         run.control.stop(grant.end, grant.message)
+    link.applied(grant)
 
 
 async def _watch(control: Control, link: Link, silence: float) -> None:

@@ -67,6 +67,10 @@ class CircuitBreaker:
             return 0.0
         return math.inf if self._is_probe_out else max(0.0, self._next_probe - now)
 
+    def hasten(self) -> None:
+        """Probe at once, and then at short intervals again: nobody has looked for long."""
+        self._next_probe, self._interval = -math.inf, _FIRST_PROBE
+
     def start(self) -> None:
         """A request starts; while the breaker probes, it is the probe."""
         self._is_probe_out = self.is_probing

@@ -222,6 +222,8 @@ class Pacer:
 
     def allow_until(self, until: float) -> None:
         """Start nothing from then on; it may be told anew."""
+        if self._allowed_until < until and math.isinf(self._allowed_until):
+            self.breaker.hasten()  # nothing was allowed before
         self._allowed_until = until
 
     def share(self, rate: float | None, concurrency: int) -> None:

@@ -5,6 +5,9 @@ import gc
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -21,8 +24,9 @@ from importer.model import OutcomeKind, RunEnd
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
 from tests.oracle.service import KEY, Service
-from tests.support.data import conversation, write_csv
+from tests.support.data import PRODUCT, conversation, write_csv
 from tests.support.processes import arguments, children
+from tests.support.sandbox_process import SandboxProcess
 
 distributed = pytest.importorskip("distributed")
 
@@ -104,6 +108,51 @@ async def test_a_worker_that_was_stopped_sends_nothing_when_it_wakes(
         assert len(service.state) == 600
     finally:
         await anyio.to_thread.run_sync(service.close)
+
+
+def test_ctrl_c_for_all_processes_and_a_kill_of_the_command_leave_nothing_behind(
+    tmp_path: Path,
+) -> None:
+    sandbox = SandboxProcess()
+    path = rows(tmp_path / "in.csv", 400)
+
+    def start(*options: str) -> subprocess.Popen[str]:
+        command = [
+            sys.executable, "-m", "importer", "run", str(path), "--product-id", PRODUCT,
+            "--base-url", sandbox.url, "--rate", "100", "--late-effect", "1s", *options,
+        ]  # fmt: skip
+        return subprocess.Popen(
+            command, env={**os.environ, "CLARITYQ_API_KEY": "any"}, stderr=subprocess.PIPE,
+            text=True, start_new_session=True,
+        )  # fmt: skip
+
+    def when_stored(number: int, process: subprocess.Popen[str]) -> set[int]:
+        """Return the processes that the command has started, once so many rows are stored."""
+        while len(sandbox.stored()) < number:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        return children(process.pid)
+
+    try:
+        stopped = start("--workers", "2")
+        left = when_stored(50, stopped)
+        os.killpg(stopped.pid, signal.SIGINT)
+        _, told = stopped.communicate(timeout=60)
+        assert stopped.returncode == 128 + signal.SIGINT, told
+        assert "Traceback" not in told
+
+        killed = start("--workers", "1")
+        left |= when_stored(150, killed)
+        killed.kill()
+        killed.communicate(timeout=60)
+
+        resumed = start()
+        _, told = resumed.communicate(timeout=60)
+        assert resumed.returncode == 0, told
+        assert len(sandbox.stored()) == 400
+        assert not [pid for pid in left if "spawn_main" in arguments(pid)]
+    finally:
+        sandbox.close()
 
 
 @pytest.fixture

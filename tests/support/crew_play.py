@@ -8,14 +8,13 @@ import random
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from importer.distributed.budgets import period
 from importer.distributed.pace import Pace
 from importer.distributed.tally import Tally
 from importer.pacing import Pacer
 from tests.support.services import Play, Service
 
 #: Seconds between two exchanges, and that a message is under way.
-PERIOD = 0.1
-SOON = 0.02
 UNDER_WAY = 0.003
 
 
@@ -88,7 +87,7 @@ class CrewPlay(Play):
         sender = Sender(Pacer(now, concurrency=1, rate=None, finder=tally), tally)
         sender.pacer.allow_until(-math.inf)
         self._crew.append(sender)
-        self._plan(sender, now + PERIOD * self._jitter.random())
+        self._plan(sender, now + 0.1 * self._jitter.random())
 
     def _push(
         self, at: float, what: str, sender: Sender,
@@ -100,15 +99,18 @@ class CrewPlay(Play):
     def _exchange(self, sender: Sender, now: float) -> None:
         before = self.pace.number
         told = self.pace.tell(sender, self._crew, now - UNDER_WAY)
-        seen = sender.tally.seen(now, sender.pacer.asked_for(now))
         sender.tally.go_by(now, told)
+        seen = sender.tally.seen(now, sender.pacer.asked_for(now))
         sender.pacer.share(None, max(1, self._concurrency // self.pace.places(len(self._crew))))
         sender.pacer.hold(now, told.hold, lifts=told.lifts)
         sender.pacer.allow_until(math.inf if self.pace.sends(sender) else -math.inf)
         self.pace.heard(sender, seen, now + UNDER_WAY)
-        self._plan(sender, now + (PERIOD if self.pace.is_known_by(sender) else SOON))
+        self._plan(
+            sender, now + period(self.pace.places(len(self._crew)), sends=self.pace.sends(sender))
+        )
         for other in self._crew if self.pace.number != before else ():
-            self._plan(other, min(other.exchanges_at, now + 2 * UNDER_WAY))
+            if not self.pace.is_known_by(other):
+                self._plan(other, min(other.exchanges_at, now + 0.02))
 
     def _plan(self, sender: Sender, at: float) -> None:
         sender.exchanges_at = at

@@ -14,13 +14,15 @@ from tests.support.services import (
 FREE = 64 / 0.05
 
 
-@pytest.mark.parametrize("workers", [2, 8, pytest.param(64, marks=pytest.mark.slow)])
-def test_a_limit_is_used_up_and_hardly_exceeded(workers: int) -> None:
+@pytest.mark.parametrize(
+    ("workers", "early_bar"), [(2, 0.04), (8, 0.04), pytest.param(64, 0.1, marks=pytest.mark.slow)]
+)
+def test_a_limit_is_used_up_and_hardly_exceeded(workers: int, early_bar: float) -> None:
     found = CrewPlay(workers, Service(token_bucket(500)), 30)
     assert found.rate(15) >= 0.95 * 500
     assert found.refused_share(15) < 0.02
     early = sum(at < 15 for at in found.refused)
-    assert early < 0.04 * (early + sum(at < 15 for at in found.granted))
+    assert early < early_bar * (early + sum(at < 15 for at in found.granted))
 
 
 @pytest.mark.parametrize("workers", [2, pytest.param(32, marks=pytest.mark.slow)])
