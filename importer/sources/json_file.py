@@ -20,7 +20,7 @@ from importer.settings import FIELDS, ImportSettings, InputFormat
 from importer.settings.groups import Reading
 from importer.sources.cell_text import as_text
 from importer.sources.csv_records import Record
-from importer.sources.location import DAMAGED, marked_encodings, open_binary
+from importer.sources.location import FAILURES, marked_encodings, open_binary, unreadable
 from importer.sources.record_source import RecordSource
 
 #: The columns of a file are the members of so many first rows.
@@ -204,10 +204,8 @@ def _elements(
                 if number % 256 == 0:
                     reached(raw.tell())
                 yield row
-        except DAMAGED as error:
-            raise InputError(f"{name} is damaged or cut off: {error}") from None
-        except OSError as error:
-            raise InputError(f"{name} cannot be read: {error.strerror or error}") from None
+        except FAILURES as error:
+            raise unreadable(name, error) from None
 
 
 def _of_lines(start: bytes, stream: BinaryIO) -> Iterator[tuple[int | None, Any]]:
