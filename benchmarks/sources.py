@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,10 +44,11 @@ def sources(bench: Bench) -> Table:
     for name, place in _KINDS.items():
         number = min(rows, _WORKBOOK_ROWS) if name == "Excel" else rows
         try:
+            _check_needs(name)
             with place(bench.folder, number) as source:
                 used = _check(bench, source)
-        except _MissingError as missing:
-            table.append((name, "", str(missing), "", "", "", ""))
+        except _MissingError as error:
+            table.append((name, "", str(error), "", "", "", ""))
             continue
         cost = 1e6 * used.cpu / number
         base = base or cost
@@ -55,6 +57,11 @@ def sources(bench: Bench) -> Table:
              f"{cost / base:.1f}", f"{used.peak:.0f}", "" if name == "Excel" else "300")
         )  # fmt: skip
     return table
+
+
+def _check_needs(name: str) -> None:
+    if missing := [one for one in _NEEDS.get(name, ()) if find_spec(one) is None]:
+        raise _MissingError(f"{', '.join(missing)} is not installed")
 
 
 def _check(bench: Bench, source: _Source) -> Usage:
@@ -145,4 +152,13 @@ _KINDS: Mapping[str, Callable[[Path, int], AbstractContextManager[_Source]]] = {
     "DuckDB": partial(_embedded, scheme="duckdb"),
     "PostgreSQL": partial(_server, kind="postgresql"),
     "MariaDB": partial(_server, kind="mariadb"),
+}
+#: The modules that a kind needs beside those of the importer.
+_NEEDS = {
+    "Excel": ("openpyxl", "python_calamine"),
+    "S3 (CSV)": ("obstore",),
+    "SQLite": ("sqlalchemy",),
+    "DuckDB": ("sqlalchemy", "duckdb_engine"),
+    "PostgreSQL": ("sqlalchemy", "psycopg", "pytest"),
+    "MariaDB": ("sqlalchemy", "pymysql", "pytest"),
 }

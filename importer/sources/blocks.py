@@ -13,13 +13,13 @@ from typing import Protocol, TextIO
 import numpy as np
 
 from importer.sources.csv_records import KEEP_BYTES
-from importer.sources.location import DAMAGED
+from importer.sources.location import FAILURES
 
 #: Bytes read at a time from a decompressor or for a decoder, as `io.TextIOWrapper` does: what is
 #: lost with an error is then the same.
 _PIECE = 8192
 _UTF8 = "utf-8-sig"
-_FAILURES = (*DAMAGED, UnicodeError, OSError)
+_FAILURES = (*FAILURES, UnicodeError)
 
 
 class ByteStream(Protocol):

@@ -78,16 +78,16 @@ def _url(address: SourceAddress) -> URL:
         url = sqlalchemy.make_url(address.full)
     except (ArgumentError, ValueError):
         raise InputError(f"{address.label} is not the address of a database") from None
-    kind, dot, driver = url.drivername.partition("+")
+    kind = url.drivername
     if kind in _DRIVERS:
-        usual, module, package = _DRIVERS[kind]
-        if find_spec(driver or module) is None:
+        driver, module, package = _DRIVERS[kind]
+        if find_spec(module) is None:
             raise InputError(
                 f"{address.label}: to read it, install the driver: pip install '{package}'"
             )
-        if not dot and kind != "duckdb":
-            url = url.set(drivername=f"{kind}+{usual}")
-    if kind == "sqlite" and url.database:
+        if kind != "duckdb":
+            url = url.set(drivername=f"{kind}+{driver}")
+    if url.get_backend_name() == "sqlite" and url.database:
         # It would be made; and its own address of that kind would not be written to either.
         url = url.set(database=f"file:{url.database}", query={"mode": "ro", "uri": "true"})
     return url
@@ -113,11 +113,7 @@ class _Query:
             with engine.connect() as connection:
                 self._copy(connection)
         except (NoSuchModuleError, ImportError):
-            kind = self.url.get_backend_name()
-            self.error = InputError(
-                f"{self.address.label}: databases of the kind {kind!r} need a package of their own "
-                "for SQLAlchemy, which is not installed"
-            )
+            self.error = InputError(f"{self.address.label}: {self._missing()}")
         except InputError as error:
             self.error = error
         except (SQLAlchemyError, OSError, ValueError, RuntimeError) as error:
@@ -152,6 +148,17 @@ class _Query:
                     file.write(rows)
                     self.rows = file.rows
         connection.rollback()
+
+    def _missing(self) -> str:
+        kind, names_driver, _ = self.address.scheme.partition("+")
+        if not names_driver:
+            return (
+                f"databases of the kind {kind!r} need a package of their own for SQLAlchemy, which "
+                "is not installed"
+            )
+        usual = _DRIVERS.get(kind)
+        hint = f": leave it out ({kind}://) and pip install {usual[2]!r}" if usual else ""
+        return f"the driver that the address names is not installed{hint}"
 
     def _words(self, error: Exception) -> str:
         """Return what a database says, without secrets, in a line."""

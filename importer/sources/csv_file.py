@@ -21,7 +21,7 @@ from importer.sources.csv_records import KEEP_BYTES, Record, RecordReader, kept_
 from importer.sources.csv_rows import RowMaker, originals_among
 from importer.sources.csv_sample import LIKELY_CODEC, Sample, is_beyond_ascii_utf8
 from importer.sources.csv_shape import Shape
-from importer.sources.location import DAMAGED, check_is_text, open_binary
+from importer.sources.location import DAMAGED, FAILURES, check_is_text, open_binary, unreadable
 from importer.sources.noticed import Noticed
 
 _SAMPLE = 64 * 1024
@@ -219,12 +219,10 @@ class CsvSource:
         """Turn what a stream raises into `InputError`."""
         try:
             yield
-        except DAMAGED as error:
-            raise InputError(f"{self.name} is damaged or cut off: {error}") from None
         except UnicodeError as error:
             raise InputError(f"{self.name} is not {self._codec}: {error}") from None
-        except OSError as error:
-            raise InputError(f"{self.name} cannot be read: {error.strerror or error}") from None
+        except FAILURES as error:
+            raise unreadable(self.name, error) from None
 
     def _start(self) -> bytes:
         """Return the beginning of the file, decompressed."""
@@ -237,7 +235,7 @@ class CsvSource:
                     f"{self.name} is damaged or cut off, or not what its name says: {error}"
                 ) from None
             except OSError as error:
-                raise InputError(f"{self.name} cannot be read: {error.strerror or error}") from None
+                raise unreadable(self.name, error) from None
 
 
 def _has_one_byte_letters(encoding: str) -> bool:

@@ -6,7 +6,7 @@ import codecs
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,7 @@ from importer.settings import FIELDS, ImportSettings, InputFormat
 from importer.settings.groups import Reading
 from importer.sources.cell_text import as_text
 from importer.sources.csv_records import Record
-from importer.sources.location import DAMAGED, marked_encodings, open_binary
+from importer.sources.location import FAILURES, marked_encodings, open_binary, unreadable
 from importer.sources.record_source import RecordSource
 
 #: The columns of a file are the members of so many first rows.
@@ -76,7 +76,7 @@ def _header(path: Path, name: str, columns: Mapping[str, str], newest_by: str | 
     if not holds:
         raise InputError(f"{name} holds no JSON object in its first {_HEADER_ROWS:,} rows")
     # An object that is null in some rows is no column beside its members.
-    parents = {member[: dot.start()] for member in holds for dot in _DOT.finditer(member)}
+    parents = _parents(holds)
     return [member for member, something in holds.items() if something or member not in parents]
 
 
@@ -111,6 +111,21 @@ def flattened(found: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return members
 
 
+def _parents(members: Iterable[str]) -> set[str]:
+    """Return the names of the objects that members with dotted names may be within."""
+    return {member[: dot.start()] for member in members for dot in _DOT.finditer(member)}
+
+
+def _object_at(found: dict[str, Any], name: str) -> Any:  # noqa: ANN401 -- whatever is there
+    """Return what a member within others is, by its dotted name; None if it is not there."""
+    for key, value in found.items():
+        if key == name:
+            return value
+        if name.startswith(f"{key}.") and isinstance(value, dict):
+            return _object_at(value, name[len(key) + 1 :])
+    return None
+
+
 class JsonSource(RecordSource):
     """One file of JSON; a `RowSource`. A member that is missing or null is empty."""
 
@@ -123,6 +138,8 @@ class JsonSource(RecordSource):
         self._size = max(1, path.stat().st_size)
         self._read = 0
         self._others: Counter[str] = Counter()
+        #: Columns that hold an object in some rows, whose members are columns, too.
+        self._mixed = _parents(header) & set(header)
 
     def records(self) -> Generator[Record, None, None]:
         """Yield a record for each object; see `RecordSource`."""
@@ -139,9 +156,14 @@ class JsonSource(RecordSource):
                 members = flattened(found)
                 if not members.keys() <= known:
                     others = members.keys() - known
+                    self._mixed |= _parents(others) & known
                     self._others.update(name for name in others if members[name] is not None)
                 get = members.get
                 cells = [get(column) for column in header]
+                for column in self._mixed:
+                    place = header.index(column)
+                    if cells[place] is None:
+                        cells[place] = _object_at(found, column)
                 yield Record(line, [c if type(c) is str else as_text(c) for c in cells])
         self._read = self._size
 
@@ -204,10 +226,8 @@ def _elements(
                 if number % 256 == 0:
                     reached(raw.tell())
                 yield row
-        except DAMAGED as error:
-            raise InputError(f"{name} is damaged or cut off: {error}") from None
-        except OSError as error:
-            raise InputError(f"{name} cannot be read: {error.strerror or error}") from None
+        except FAILURES as error:
+            raise unreadable(name, error) from None
 
 
 def _of_lines(start: bytes, stream: BinaryIO) -> Iterator[tuple[int | None, Any]]:

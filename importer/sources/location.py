@@ -26,6 +26,8 @@ else:
 DAMAGED = (
     EOFError, gzip.BadGzipFile, zstd.ZstdError, zlib.error, lzma.LZMAError, zipfile.BadZipFile,
 )  # fmt: skip
+#: What reading a file raises, decompressed or not.
+FAILURES = (*DAMAGED, OSError)
 #: Files of an archive that a message names.
 _MOST_NAMED = 10
 #: So many bytes tell the kind of a file.
@@ -169,6 +171,14 @@ def open_binary(path: Path, name: str) -> tuple[BinaryIO, BinaryIO]:
                 raise
         case _:
             return raw, raw
+
+
+def unreadable(name: str, error: BaseException) -> InputError:
+    """Return what is to be raised for one of `FAILURES`."""
+    # bz2 has no exception of its own, and raises one that is no word of the system's.
+    if isinstance(error, OSError) and error.errno is not None:
+        return InputError(f"{name} cannot be read: {error.strerror or error}")
+    return InputError(f"{name} is damaged or cut off: {error}")
 
 
 def check_is_text(name: str, start: bytes, encoding: str) -> None:

@@ -16,7 +16,13 @@ from importer.settings import InputFormat
 from importer.settings.groups import Reading
 from importer.sources.csv_records import KEEP_BYTES, RecordReader
 from importer.sources.csv_sample import LIKELY_CODEC, Sample
-from importer.sources.location import DAMAGED, check_is_text, marked_encodings, open_binary
+from importer.sources.location import (
+    FAILURES,
+    check_is_text,
+    marked_encodings,
+    open_binary,
+    unreadable,
+)
 from importer.sources.registry import check_file, format_of, reader_of
 
 _UTF8 = "utf-8-sig"
@@ -49,10 +55,8 @@ def preview(path: Path, reading: Reading) -> Preview:
         with raw, stream:
             start = stream.read(_PIECE)
             encoding = _encoding_of(start, iter(partial(stream.read, _PIECE), b""), reading)
-    except DAMAGED as error:
-        raise InputError(f"{path} is damaged or cut off: {error}") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
+    except FAILURES as error:
+        raise unreadable(str(path), error) from None
     codec = encoding or reading.encoding
     codec = _UTF8 if codecs.lookup(codec).name == "utf-8" else codec
     check_is_text(str(path), start, codec)

@@ -16,8 +16,9 @@ from importer.sources.csv_records import Record
 from importer.sources.csv_rows import RowMaker, originals_among
 from importer.sources.noticed import Noticed
 
-#: Rows that are turned into columns together.
-_BLOCK_ROWS = 2000
+#: Rows that are turned into columns together, and characters after which there are enough of them:
+#: a row may hold long texts that nobody asks for.
+_BLOCK_ROWS, _BLOCK_TEXT = 2000, 1 << 21
 
 
 class RecordSource(ABC):
@@ -66,7 +67,7 @@ class RecordSource(ABC):
             return
         self._rows, self._make.noticed = 0, Noticed()
         with contextlib.closing(self.records()) as records:
-            while some := list(islice(records, _BLOCK_ROWS)):
+            while some := _block(records):
                 seq = first_seq + self._rows
                 self._rows += len(some)
                 yield self._part(some, seq)
@@ -110,3 +111,15 @@ class RecordSource(ABC):
 
     def close(self) -> None:  # noqa: B027 -- most have nothing to close
         """Nothing stays open between two readings."""
+
+
+def _block(records: Iterable[Record]) -> list[Record]:
+    """Take the next records; in each reading they are the same."""
+    some: list[Record] = []
+    text = 0
+    for record in records:
+        some.append(record)
+        text += sum(map(len, record.fields))
+        if len(some) >= _BLOCK_ROWS or text >= _BLOCK_TEXT:
+            break
+    return some

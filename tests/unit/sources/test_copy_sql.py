@@ -104,6 +104,11 @@ def test_a_missing_extra_or_driver_is_one_line_with_the_command(
     monkeypatch.setattr("importer.sources.copy_sql.find_spec", lambda _: None)
     with pytest.raises(InputError, match=r"pip install 'psycopg\[binary\]'$"):
         copied("postgresql://host/db", "SELECT 1", tmp_path)
+    with pytest.raises(InputError, match=r"names is not installed: .*\(mysql://\) and .*pymysql'$"):
+        copied("mysql+cymysql://host/db", "SELECT 1", tmp_path)
+    monkeypatch.setitem(sys.modules, "pyodbc", None)
+    with pytest.raises(InputError, match="the kind 'mssql' need a package of their own"):
+        copied("mssql://host/db", "SELECT 1", tmp_path)
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     monkeypatch.delitem(sys.modules, "importer.sources.copy_sql")
     with pytest.raises(InputError, match=r"pip install 'clarityq-importer\[sql\]'$"):

@@ -100,6 +100,20 @@ def test_members_within_members_are_columns_with_dotted_names(tmp_path: Path) ->
         opened(path, column=["conversation_id=id"])
 
 
+@pytest.mark.parametrize("first", [1, 10_000])
+def test_an_object_in_the_place_of_a_text_is_a_text_of_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    monkeypatch.setattr("importer.sources.json_file._HEADER_ROWS", first)
+    path = tmp_path / "in.jsonl"
+    told = ["x", {"a": 1, "b": {}}, {}, None]
+    rows = [{"conversation_id": ID, "feedback": {"text": one}} for one in told]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    source = opened(path, column=["comment=feedback.text"])
+    assert [row.comment for row in rows_of(source)] == ["x", '{"a":1,"b":{}}', "{}", ""]
+    assert rows_of(source) == rows_of(source)
+
+
 def test_a_bad_line_rejects_its_row_alone(tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
     good = json.dumps({"conversation_id": ID, "comment": "x"}).encode()

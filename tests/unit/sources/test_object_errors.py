@@ -45,7 +45,7 @@ class _Refuses(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def store() -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Refuses)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield f"127.0.0.1:{server.server_port}"
     server.shutdown()
