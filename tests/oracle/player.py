@@ -275,6 +275,7 @@ class Player:
             self.complaints.append(f"E1: {command.words}: {ended.text}")
         if ended.code in OVER and job.fate is Fate.UNFINISHED:
             job.fate, job.over_at = Fate.ENDED, command.last
+        self.note_end(job)
         folder = self._job(job)
         left = {line["conversation_id"] for line in folder.left("not_completed")}
         left |= {
@@ -284,6 +285,18 @@ class Player:
         }
         if ended.code in OVER:
             job.lefts.append(Left(command.last, frozenset(left)))
+
+    def note_end(self, job: Begun) -> None:
+        """A run may be killed when its job has come to its end already: nothing is pending then."""
+        command = job.commands[-1]
+        if job.fate is not Fate.UNFINISHED or command.code >= 0 or not job.sent_anything:
+            return
+        self._export(job)
+        settled = {int(line["row"]) for line in job.exported if line["file"] != "carried over"}
+        summary = self._job(job).folder / "summary.json"
+        told = summary.exists() and not self._job(job).outcomes.get("pending")
+        if job.rows and settled == {row.position for row in job.rows} and (told or not job.carries):
+            job.fate, job.over_at = Fate.ENDED, command.last
 
     def _unfinished(self) -> Begun | None:
         found = [job for job in self.jobs if job.fate is Fate.UNFINISHED]

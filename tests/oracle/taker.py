@@ -97,6 +97,7 @@ class Taker(Caretaker):
         if undo is not None:
             undo.night, undo.undoes = -1, target
             undo.rows = self._rows_of(undo)
+            self.note_end(undo)
             looked.undo = undo
         elif target.fate is Fate.UNFINISHED or self._unfinished() is not None:
             return
