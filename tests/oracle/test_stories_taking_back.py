@@ -260,6 +260,18 @@ def test_what_is_forgotten_may_still_take_effect_before_a_new_row(
     assert service.quiescent() == {ONE: ("POSITIVE", "later 1")}
 
 
+@unkept("U8", "left-over files are made anew from the input, with the rows that are forgotten")
+@promise("U8", "J7")
+def test_a_retry_does_not_bring_back_what_is_forgotten(desk: Desk, service: Service) -> None:
+    for one in (ONE, TWO):
+        service.script(one, status(422), status(422))
+    desk.write("night.csv", rows([1, 2, 3], "secret"))
+    assert desk.run("night.csv").code == 1
+    assert desk.do("forget", ONE).code == 0
+    assert desk.retry(desk.job("night.csv")).code == 1
+    assert left_of(desk, 1) == []
+
+
 @promise("U11")
 def test_forgetting_that_was_killed_is_done_by_the_same_command(
     desk: Desk, service: Service
