@@ -206,7 +206,10 @@ class Taker(Caretaker):
         if not self.jobs:
             return
         before = self._standing()
-        ended = self.operator.tell(step, ["jobs", "prune", "--comments-after", "0"])
+        line = ["jobs", "prune", "--comments-after", "0"]
+        if step.interruption in {"kill", "early"}:
+            self.operator.kill_at_work(step, line)
+        ended = self.operator.tell(step, line)
         if ended.code:
             self.complaints.append(f"U12: {ended.code}: {ended.text}")
             return
