@@ -272,6 +272,27 @@ def test_a_retry_does_not_bring_back_what_is_forgotten(desk: Desk, service: Serv
     assert left_of(desk, 1) == []
 
 
+@unkept("U9", "a ledger that is made again does not keep what is forgotten beyond a prune")
+@promise("U9", "A14", "A16", "A18")
+def test_an_older_file_gives_way_to_what_is_forgotten_and_pruned_after_the_ledger_was_lost(
+    desk: Desk, service: Service
+) -> None:
+    service.script(ONE, status(422))
+    desk.write("first.csv", rows([1, 2], "first"))
+    assert desk.run("first.csv").code == 1
+    shutil.copy(desk.job("first.csv").folder / "failed.csv", desk.folder / "fixed.csv")
+    desk.write("second.csv", rows([1, 2], "second"))
+    assert desk.run("second.csv").code == 0
+    assert desk.do("forget", ONE).code == 0
+    for part in desk.jobs_folder.glob("ledger-*"):
+        part.unlink()
+    desk.write("third.csv", rows([3], "third"))
+    assert desk.run("third.csv").code == 0
+    assert desk.do("jobs", "prune", "--keep-last", "1").code == 0
+    assert desk.run("fixed.csv").code == 0
+    assert service.quiescent()[ONE] == ("POSITIVE", "second 1")
+
+
 @promise("U11")
 def test_forgetting_that_was_killed_is_done_by_the_same_command(
     desk: Desk, service: Service
