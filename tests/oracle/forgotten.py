@@ -90,7 +90,7 @@ def sent_though_gone(jobs: list[Begun]) -> Iterator[str]:
         for row in job.brought():
             gone = jobs[row.rank[1] - 1].forgotten.get(row.conversation)
             for put in row.sent:
-                if gone is not None and put.number >= gone:
+                if gone is not None and put.number >= gone[0]:
                     yield f"U9: forgotten, and sent by job {job.number}: {put}"
             if row.outcome == "unchanged" and _by_what_is_forgotten(jobs, job, row):
                 yield f"U9: {row.conversation} {row.rank} is unchanged by what was forgotten"
@@ -111,9 +111,9 @@ def sent_though_gone(jobs: list[Begun]) -> Iterator[str]:
 def _by_what_is_forgotten(jobs: list[Begun], job: Begun, row: Brought) -> bool:
     """Tell whether the highest row below that was set had been forgotten when the job began."""
     below = [
-        (known.rank, other.forgotten.get(row.conversation, job.began_at + 1))
+        (known.rank, other.forgotten.get(row.conversation, (0, job.number))[1])
         for other in jobs[: job.number - 1]
         for known in other.brought()
         if known.conversation == row.conversation and known.outcome in SET
     ]
-    return bool(below) and max(below)[1] <= job.began_at
+    return bool(below) and max(below)[1] < job.number

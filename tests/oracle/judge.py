@@ -83,6 +83,7 @@ class Judge:
             if other.number < job.number
             for row in other.brought()
             if row.conversation == conversation and feedback in {None, row.feedback}
+            if not other.gave_up(row)
         ]
         if not found:
             return None
@@ -191,7 +192,7 @@ class Judge:
             rows = [(r, o) for o in below for r in o.brought() if r.conversation == conversation]
             if not rows or job.winners().get(conversation) is None:
                 continue
-            if any(o.forgotten.get(conversation, start + 1) <= start for o in below):
+            if any(conversation in other.forgotten for other in below):
                 continue
             top, owner = max(rows, key=lambda pair: (pair[0].rank, pair[0].outcome in SET))
             known = owner.fate is Fate.ENDED and owner.over_by(start)
@@ -211,7 +212,7 @@ class Judge:
             for conversation in other.left_by(start) - job.listed:
                 rows = [r for r in other.brought() if r.conversation == conversation]
                 left = max((r.rank for r in rows), default=(0, 0))
-                if other.forgotten.get(conversation, start + 1) <= start:
+                if conversation in other.forgotten:
                     continue
                 if -1 < other.dropped_at <= start and any(r.feedback[1] for r in rows):
                     continue

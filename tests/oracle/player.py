@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import shutil
 from collections.abc import Callable, Sequence
 
 from tests.oracle.answers import Feedback
@@ -72,10 +71,6 @@ class Player:
             "night": self._night,
             "again": self._again,
             "fix": self._fix,
-            "prune": self._prune,
-            "move": self._move,
-            "lose ledger": self._lose_ledger,
-            "lose job": self._lose_job,
         }
 
     def _night(self, step: Step) -> None:
@@ -127,49 +122,6 @@ class Player:
         ranks: list[Rank] = [(origins[line["job"]], number) for line in left]
         lines = [(line["conversation_id"], line["rating"], line["comment"]) for line in left]
         self._begin(step, self._line(name, step), own_rows(lines, ranks))
-
-    def _prune(self, step: Step) -> None:
-        for job in self.jobs:
-            self._export(job)
-        ended = self.operator.tell(step, ["jobs", "prune", "--keep-last", str(step.night % 3 + 1)])
-        assert ended.code == 0, ended.text
-        here = self._folders()
-        for job in self.jobs:
-            if job.here and job.folder not in here:
-                job.here = False
-                if job.fate is Fate.UNFINISHED and job.sent_anything:
-                    self.complaints.append(f"J11: an unfinished job was pruned: {job.folder}")
-                if any(o.undoes is job and o.fate is Fate.UNFINISHED for o in self.jobs):
-                    self.complaints.append(f"U7: pruned before its undo is done: {job.folder}")
-
-    def _move(self, step: Step) -> None:
-        if self.desk.jobs_folder.exists():
-            where = self.desk.folder / f"moved {step.night} {len(self.operator.diary)}"
-            shutil.move(self.desk.jobs_folder, where)
-            self.desk.jobs_folder = where
-            self.operator.diary.append(f"{step}: to {where.name}")
-
-    def _lose_ledger(self, step: Step) -> None:
-        for path in self.desk.jobs_folder.glob("ledger-*.sqlite*"):
-            if step.night % 2 and path.suffix == ".sqlite":
-                path.write_bytes(b"no database " * 1000)
-            else:
-                path.unlink()
-        self.operator.diary.append(str(step))
-
-    def _lose_job(self, step: Step) -> None:
-        """Lose the folder of a job that has ended, and the ledger that knew of it."""
-        found = [
-            job for job in self.jobs[:-1] if job.night == step.night and job.here
-            and job.fate is not Fate.UNFINISHED
-        ]  # fmt: skip
-        if found:
-            job = found[-1]
-            self._export(job)
-            shutil.rmtree(self.desk.jobs_folder / job.folder)
-            job.here = False
-            job.lost_at = len(self._service.log)
-            self._lose_ledger(step)
 
     # The commands.
 
@@ -323,6 +275,7 @@ class Player:
             self.complaints.append(f"E1: {command.words}: {ended.text}")
         if ended.code in OVER and job.fate is Fate.UNFINISHED:
             job.fate, job.over_at = Fate.ENDED, command.last
+        self.note_end(job)
         folder = self._job(job)
         left = {line["conversation_id"] for line in folder.left("not_completed")}
         left |= {
@@ -332,6 +285,18 @@ class Player:
         }
         if ended.code in OVER:
             job.lefts.append(Left(command.last, frozenset(left)))
+
+    def note_end(self, job: Begun) -> None:
+        """A run may be killed when its job has come to its end already: nothing is pending then."""
+        command = job.commands[-1]
+        if job.fate is not Fate.UNFINISHED or command.code >= 0 or not job.sent_anything:
+            return
+        self._export(job)
+        settled = {int(line["row"]) for line in job.exported if line["file"] != "carried over"}
+        summary = self._job(job).folder / "summary.json"
+        told = summary.exists() and not self._job(job).outcomes.get("pending")
+        if job.rows and settled == {row.position for row in job.rows} and (told or not job.carries):
+            job.fate, job.over_at = Fate.ENDED, command.last
 
     def _unfinished(self) -> Begun | None:
         found = [job for job in self.jobs if job.fate is Fate.UNFINISHED]

@@ -89,8 +89,8 @@ class Begun:
     hidden: dict[str, str] = field(default_factory=dict)
     """The conversations that were forgotten, by the number of their row among all of the job."""
 
-    forgotten: dict[str, int] = field(default_factory=dict)
-    """How many requests had come when conversations were forgotten of which it has rows."""
+    forgotten: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Of conversations that were forgotten since: how many requests had come, and jobs begun."""
 
     dropped_at: int = -1
     """How many requests had come when its comments were dropped; -1 before."""
@@ -113,6 +113,13 @@ class Begun:
         """Tell whether its comments were dropped by then, and nothing brought them back."""
         since = [command for command in self.commands if self.dropped_at <= command.first < count]
         return -1 < self.dropped_at <= count and not since
+
+    def gave_up(self, row: Brought) -> bool:
+        """Tell whether a row of its own was given up without an outcome: no job takes it over."""
+        if self.fate is not Fate.GIVEN_UP or not any(row is own for own in self.rows):
+            return False
+        settled = {line["row"] for line in self.exported if line["file"] != "carried over"}
+        return str(row.position) not in settled
 
     def shown(self, exported: list[dict[str, str]]) -> list[dict[str, str]]:
         """Return what was exported with the conversations that were forgotten since it began."""

@@ -37,6 +37,8 @@ class Known:
     carried: dict[str, tuple[str, str]]
     """The same of rows that it took over, by conversation."""
 
+    forgotten: frozenset[str]
+
     @classmethod
     def of(cls, job: Begun) -> Known:
         """Note how it stands; its outcomes were just exported."""
@@ -47,7 +49,7 @@ class Known:
                 carried[line["conversation_id"]] = what
             else:
                 own[int(line["row"])] = what
-        return cls(job, job.fate, job.here, own, carried)
+        return cls(job, job.fate, job.here, own, carried, frozenset(job.forgotten))
 
 
 @dataclass
@@ -175,9 +177,10 @@ class Takings:
                     sent = [put for put in row.sent if put.number < taken.at]
                     if any(put.answered == "200" or not put.definite for put in sent):
                         doubt = Sure.YES
-                    elif lost:
+                    elif lost or (sent and what[0] == "pending"):
+                        # Of a row that was given up with a 409, say, a journal need not know that.
                         doubt = Sure.MAYBE
-                gone = job.forgotten.get(row.conversation, taken.at + 1) <= taken.at
+                gone = row.conversation in known.forgotten
                 found.append(_Stood(row, known, what[0], what[1], doubt, gone))
         return found
 
@@ -263,14 +266,15 @@ class Takings:
             job = other.known.job
             if other.row.feedback != body or not other.known.here or other.forgotten:
                 continue
-            keeps = job.keeps or (other.known.fate is Fate.UNFINISHED and job.carries)
+            # What a job with --carry-over kept may outlast it, where it never came to its end.
+            lasts = job.carries and other.known.fate is not Fate.ENDED
             left_over = (other.outcome, other.reason) in LEFT_OVER
             if -1 < job.dropped_at <= taken.at:
                 since = job.dropped_by(taken.at)
                 found = max(found, Sure.NO if since else Sure.MAYBE, key=lambda s: s.value)
-            elif (keeps and any(put.number < taken.at for put in other.row.sent)) or left_over:
+            elif (job.keeps and any(put.number < taken.at for put in other.row.sent)) or left_over:
                 found = Sure.YES
-            elif keeps:
+            elif job.keeps or lasts:
                 found = max(found, Sure.MAYBE, key=lambda s: s.value)
         return found
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+from tests.oracle.caretaker import Caretaker
 from tests.oracle.drive import Desk
 from tests.oracle.forgotten import (
     Forgotten,
@@ -18,7 +19,7 @@ from tests.oracle.forgotten import (
 )
 from tests.oracle.model import Brought
 from tests.oracle.nights import History, Step
-from tests.oracle.player import MOST, Player, flags
+from tests.oracle.player import MOST, flags
 from tests.oracle.record import Begun, Fate
 from tests.oracle.taken import Known, Taken, Takings
 
@@ -26,7 +27,7 @@ _LINE = re.compile(r"^(restored|cleared|left): (.*?)\s{2,}(\d+)\b", re.MULTILINE
 _LEFT_OVER = re.compile(r"^Left over .*?(\d+) rows?\b", re.MULTILINE)
 
 
-class Taker(Player):
+class Taker(Caretaker):
     """Plays a history in which something may be taken back, and judges that as well."""
 
     def __init__(self, desk: Desk, history: History) -> None:
@@ -80,6 +81,11 @@ class Taker(Player):
             self._go_on(step, undo)
 
     def _take_back(self, step: Step, target: Begun) -> None:
+        unfinished = self._unfinished()
+        if unfinished is not None and unfinished.undoes is target:
+            # Its undo is resumed by the same command, and is no other one by other options.
+            self._go_on(step, unfinished)
+            return
         options = ["--keep-bodies"] if "--keep-bodies" in step.options else []
         options += ["--clear-unknown"] if step.clears else []
         line = ["undo", target.folder, *options, *flags(self._line("x", step))]
@@ -91,6 +97,7 @@ class Taker(Player):
         if undo is not None:
             undo.night, undo.undoes = -1, target
             undo.rows = self._rows_of(undo)
+            self.note_end(undo)
             looked.undo = undo
         elif target.fate is Fate.UNFINISHED or self._unfinished() is not None:
             return
@@ -159,7 +166,7 @@ class Taker(Player):
             job.fresh = False
             job.hidden |= kept(job, step.chosen)
             for conversation in step.chosen:
-                job.forgotten.setdefault(conversation, len(self._service.log))
+                job.forgotten.setdefault(conversation, (len(self._service.log), count))
         self._compare(before, "U9")
         self.complaints += self._still_there(forgotten)
         new = set(self.desk.jobs_folder.glob("forgotten-*.json")) - certificates
@@ -199,7 +206,10 @@ class Taker(Player):
         if not self.jobs:
             return
         before = self._standing()
-        ended = self.operator.tell(step, ["jobs", "prune", "--comments-after", "0"])
+        line = ["jobs", "prune", "--comments-after", "0"]
+        if step.interruption in {"kill", "early"}:
+            self.operator.kill_at_work(step, line)
+        ended = self.operator.tell(step, line)
         if ended.code:
             self.complaints.append(f"U12: {ended.code}: {ended.text}")
             return

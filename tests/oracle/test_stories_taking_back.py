@@ -230,6 +230,69 @@ def test_an_older_left_over_file_gives_way_to_what_is_forgotten_and_a_new_row_do
     assert {put.conversation for put in service.puts[sent:]} == {ONE, THREE}
 
 
+@unkept("U9", "a row in doubt is taken back under the digest that stands for its conversation")
+@promise("U9", "U1")
+def test_a_forgotten_row_in_doubt_is_not_taken_back(desk: Desk, service: Service) -> None:
+    desk.write("night.csv", rows(range(1, 21)))
+    service.rules.append(lambda _: slow(OK, 0.05))
+    begin(desk, service, "night.csv", 5).kill()
+    service.rules.clear()
+    assert desk.do("jobs", "abandon", "night-").code == 0
+    assert desk.do("forget", conversation(20)).code == 0
+    sent = len(service.puts)
+    ended = undo(desk, desk.job("night.csv"), "--clear-unknown", "--yes")
+    assert ended.code == 0, ended.text
+    known = {conversation(n) for n in range(1, 20)}
+    assert {put.conversation for put in service.puts[sent:]} <= known
+
+
+@unkept("U9", "that a request of a forgotten row may still take effect is forgotten too")
+@promise("U9", "A6", "A9")
+def test_what_is_forgotten_may_still_take_effect_before_a_new_row(
+    desk: Desk, service: Service
+) -> None:
+    service.script(ONE, silence(applies=12.0), OK)
+    desk.write("night.csv", rows([1], "night"))
+    assert desk.run("night.csv", late_effect="13s").code == 0
+    assert desk.do("forget", ONE).code == 0
+    desk.write("later.csv", rows([1], "later"))
+    assert desk.run("later.csv", late_effect="13s").code == 0
+    assert service.quiescent() == {ONE: ("POSITIVE", "later 1")}
+
+
+@unkept("U8", "left-over files are made anew from the input, with the rows that are forgotten")
+@promise("U8", "J7")
+def test_a_retry_does_not_bring_back_what_is_forgotten(desk: Desk, service: Service) -> None:
+    for one in (ONE, TWO):
+        service.script(one, status(422), status(422))
+    desk.write("night.csv", rows([1, 2, 3], "secret"))
+    assert desk.run("night.csv").code == 1
+    assert desk.do("forget", ONE).code == 0
+    assert desk.retry(desk.job("night.csv")).code == 1
+    assert left_of(desk, 1) == []
+
+
+@unkept("U9", "a ledger that is made again does not keep what is forgotten beyond a prune")
+@promise("U9", "A14", "A16", "A18")
+def test_an_older_file_gives_way_to_what_is_forgotten_and_pruned_after_the_ledger_was_lost(
+    desk: Desk, service: Service
+) -> None:
+    service.script(ONE, status(422))
+    desk.write("first.csv", rows([1, 2], "first"))
+    assert desk.run("first.csv").code == 1
+    shutil.copy(desk.job("first.csv").folder / "failed.csv", desk.folder / "fixed.csv")
+    desk.write("second.csv", rows([1, 2], "second"))
+    assert desk.run("second.csv").code == 0
+    assert desk.do("forget", ONE).code == 0
+    for part in desk.jobs_folder.glob("ledger-*"):
+        part.unlink()
+    desk.write("third.csv", rows([3], "third"))
+    assert desk.run("third.csv").code == 0
+    assert desk.do("jobs", "prune", "--keep-last", "1").code == 0
+    assert desk.run("fixed.csv").code == 0
+    assert service.quiescent()[ONE] == ("POSITIVE", "second 1")
+
+
 @promise("U11")
 def test_forgetting_that_was_killed_is_done_by_the_same_command(
     desk: Desk, service: Service

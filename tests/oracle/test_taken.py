@@ -125,7 +125,7 @@ def test_what_the_job_did_not_store_is_left_and_what_is_in_doubt_is_not(
 
 def test_what_was_forgotten_is_neither_sent_nor_restored(silent: Service) -> None:
     jobs = [job(1, BARE, "succeeded"), job(3, NEW, "succeeded")]
-    jobs[0].forgotten[ONE] = 2
+    jobs[0].forgotten[ONE] = (2, 1)
     assert agreed(silent, jobs, clears=True) == {NOTHING}
-    jobs[1].forgotten[ONE] = 5
+    jobs[1].forgotten[ONE] = (5, 3)
     assert agreed(silent, jobs, clears=True) == {None}

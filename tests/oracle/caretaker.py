@@ -1,0 +1,65 @@
+"""Plays what is done to the jobs folder itself: pruning, moving, and losing parts of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+from tests.oracle.nights import Step
+from tests.oracle.player import Player
+from tests.oracle.record import Fate
+
+
+class Caretaker(Player):
+    """Plays a history in which the jobs folder does not stay as it was."""
+
+    def _steps(self) -> dict[str, Callable[[Step], None]]:
+        return super()._steps() | {
+            "prune": self._prune,
+            "move": self._move,
+            "lose ledger": self._lose_ledger,
+            "lose job": self._lose_job,
+        }
+
+    def _prune(self, step: Step) -> None:
+        for job in self.jobs:
+            self._export(job)
+        ended = self.operator.tell(step, ["jobs", "prune", "--keep-last", str(step.night % 3 + 1)])
+        assert ended.code == 0, ended.text
+        here = self._folders()
+        for job in self.jobs:
+            if job.here and job.folder not in here:
+                job.here = False
+                if job.fate is Fate.UNFINISHED and job.sent_anything:
+                    self.complaints.append(f"J11: an unfinished job was pruned: {job.folder}")
+                if any(o.undoes is job and o.fate is Fate.UNFINISHED for o in self.jobs):
+                    self.complaints.append(f"U7: pruned before its undo is done: {job.folder}")
+
+    def _move(self, step: Step) -> None:
+        if self.desk.jobs_folder.exists():
+            where = self.desk.folder / f"moved {step.night} {len(self.operator.diary)}"
+            shutil.move(self.desk.jobs_folder, where)
+            self.desk.jobs_folder = where
+            self.operator.diary.append(f"{step}: to {where.name}")
+
+    def _lose_ledger(self, step: Step) -> None:
+        for path in self.desk.jobs_folder.glob("ledger-*.sqlite*"):
+            if step.night % 2 and path.suffix == ".sqlite":
+                path.write_bytes(b"no database " * 1000)
+            else:
+                path.unlink()
+        self.operator.diary.append(str(step))
+
+    def _lose_job(self, step: Step) -> None:
+        """Lose the folder of a job that has ended, and the ledger that knew of it."""
+        found = [
+            job for job in self.jobs[:-1] if job.night == step.night and job.here
+            and job.fate is not Fate.UNFINISHED
+        ]  # fmt: skip
+        if found:
+            job = found[-1]
+            self._export(job)
+            shutil.rmtree(self.desk.jobs_folder / job.folder)
+            job.here = False
+            job.lost_at = len(self._service.log)
+            self._lose_ledger(step)
