@@ -34,6 +34,11 @@ def pack_seqs(seqs: Sequence[int]) -> bytes:
     return struct.pack(f"<{len(seqs)}q", *seqs)
 
 
+def unpack_seqs(packed: bytes) -> tuple[int, ...]:
+    """Return the row numbers that a window holds."""
+    return struct.unpack(f"<{len(packed) // 8}q", packed)
+
+
 def doubts_of(db: sqlite_file.Connection) -> Iterator[Doubt]:
     """Yield all rows of a journal that are open or in doubt, each once for each of its runs."""
     found: dict[tuple[int, int], Doubt] = {}
@@ -60,7 +65,7 @@ def window_doubts(db: sqlite_file.Connection) -> Iterator[Doubt]:
     for run, entry, packed, joined in db.execute(
         "SELECT run, entry, seqs, conversations FROM doubt_window ORDER BY slot"
     ):
-        seqs = struct.unpack(f"<{len(packed) // 8}q", packed)
+        seqs = unpack_seqs(packed)
         if not seqs:
             continue
         done = {

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from importer.common.uuids import canonical_uuid
 from importer.jobs import sqlite_file
+from importer.jobs.doubts import unpack_seqs
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.keys import key_of, split_keys
@@ -102,8 +103,10 @@ class JournalEraser(JournalFile):
         found: Counter[str] = Counter()
         with self._explained(), sqlite_file.erasing(self._db, tombs) as changed:
             seqs = [(s,) for (s,) in self._db.execute(
-                "SELECT seq FROM outcome WHERE conversation IN (SELECT key FROM temp.gone)"
+                f"SELECT seq FROM outcome WHERE {_IS_GONE} "
+                f"UNION SELECT seq FROM doubt WHERE {_IS_GONE}"
             )]  # fmt: skip
+            seqs += [(seq,) for seq, key in self._in_windows() if key in tombs]
             self._db.executemany("INSERT OR IGNORE INTO forgotten (seq) VALUES (?)", seqs)
             for table in ("attempt", "deferral"):
                 changed(table, f"DELETE FROM {table} WHERE seq IN (SELECT seq FROM forgotten)")
@@ -151,6 +154,10 @@ class JournalEraser(JournalFile):
     def run_numbers(self) -> list[int]:
         """Return the numbers of the job's runs, through the product."""
         return [number for (number,) in self._all("SELECT number FROM run")]
+
+    def _in_windows(self) -> Iterator[tuple[int, bytes]]:
+        for packed, joined in self._all("SELECT seqs, conversations FROM doubt_window"):
+            yield from zip(unpack_seqs(packed), split_keys(joined), strict=True)
 
     def _bury_windows(self, tombs: Mapping[bytes, bytes]) -> int:
         buried = 0

@@ -169,6 +169,11 @@ class Ledger:
         with self._explained():
             erase_comments_of(self._db, runs)
 
+    def note_forgotten(self) -> None:
+        """Note that conversations were taken out, of journals that may be gone one day."""
+        with self._explained():
+            self._db.execute("INSERT OR REPLACE INTO state (name, value) VALUES ('forgotten', 1)")
+
     @property
     def has_forgotten(self) -> bool:
         """Whether conversations were taken out."""

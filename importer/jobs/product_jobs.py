@@ -69,6 +69,8 @@ class ProductJobs:
         lasted = max((head.lasted_run for head in heads), default=0)
         #: Conversations were forgotten: they may be known by what stands for them only.
         self.has_forgotten = self._ledger.has_forgotten or any(head.has_forgotten for head in heads)
+        if self.has_forgotten and not self._ledger.has_forgotten:
+            self._ledger.note_forgotten()  # it was made anew
         self._ledger.note_jobs(self.jobs)
         self._ledger.raise_to(floor=census.floor, quiet_run=max(0, lasted - 1))
         missed = {job.number for job in known if job.state is JobState.MISSING}

@@ -18,7 +18,7 @@ from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import Product, hold_product
 from importer.jobs.records import JobRecord, JobState
-from importer.jobs.undo import UNDO_NAME, Group, Undo, Undone, undoing
+from importer.jobs.undo import UNDO_NAME, Group, Undo, Undone, undoing, undone_job
 from importer.model import OutcomeKind
 from importer.settings import ImportSettings
 
@@ -59,12 +59,21 @@ def plan_undo(
             return begun
         job = _job_of(product, folder)
         if write:
-            product.check_sequence()  # an unfinished undo may read what would be written
+            _check_not_read(product, job)
         with undoing(product, job) as undo:
             table = _table(undo, clear_unknown=clear_unknown)
             if write and table.to_send:
                 _write(folder / UNDO_NAME, undo.rows(clear_unknown=clear_unknown))
             return table
+
+
+def _check_not_read(product: Product, job: JobRecord) -> None:
+    """Raise `UnfinishedJobError` if an unfinished undo reads what would be written."""
+    for other in product.jobs:
+        if other.is_in_the_way and other.folder is not None:
+            with JournalReader(other.folder) as journal:
+                if undone_job(file.path for file in journal.inputs()) == job.name:
+                    product.check_sequence()
 
 
 def _begun(product: Product) -> str | None:
