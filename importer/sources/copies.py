@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import msgspec
@@ -166,6 +167,23 @@ class Copied(NamedTuple):
     is_old: bool
 
 
+def carrier_of(address: SourceAddress, kind: str | None = None) -> ModuleType:
+    """Return the module that copies what is at an address, or any of that `kind`.
+
+    Raises `InputError` if the kind is not known, or its extra is missing.
+    """
+    kind = kind or address.scheme.partition("+")[0]  # a driver may follow
+    carrier = next((one for one in CARRIERS if kind in one.schemes), None)
+    if carrier is None:
+        schemes = (scheme for one in CARRIERS for scheme in one.schemes if one.is_public)
+        known = ", ".join(f"{scheme}://" for scheme in schemes)
+        raise InputError(
+            f"{address.label}: addresses of this kind are not known; those that begin with {known} "
+            "are"
+        )
+    return load(carrier.module, carrier.extra, address.label)
+
+
 def take_copy(
     address: SourceAddress, number: int, folder: Path, settings: ImportSettings, watch: CopyWatch
 ) -> Copied:
@@ -175,18 +193,8 @@ def take_copy(
     """
     for path in folder.glob(f"{number}-*"):
         return Copied(path, True)
-    kind = address.scheme.partition("+")[0]  # a driver may follow
-    if settings.reading.sql is not None:
-        kind = "sqlite"  # or any other that a query is put to
-    carrier = next((one for one in CARRIERS if kind in one.schemes), None)
-    if carrier is None:
-        schemes = (scheme for one in CARRIERS for scheme in one.schemes if one.is_public)
-        known = ", ".join(f"{scheme}://" for scheme in schemes)
-        raise InputError(
-            f"{address.label}: addresses of this kind are not known; those that begin with {known} "
-            "are"
-        )
-    module = load(carrier.module, carrier.extra, address.label)
+    # A query may be put to any kind of database.
+    module = carrier_of(address, "sqlite" if settings.reading.sql is not None else None)
     part = Part(folder, number, address.label, watch)
     try:
         file_name = module.copy(address, part, settings)

@@ -26,7 +26,7 @@ from importer.settings import NO_PRODUCT
 from importer.settings.derive import build
 from importer.settings.groups import Exports, JobRules, Pacing, Target
 from importer.settings.option import PREFIX
-from importer.settings.places import Place
+from importer.settings.places import Place, SourceAddress
 
 if TYPE_CHECKING:
     from importer.workflows.doctor import Finding, Level
@@ -74,6 +74,8 @@ def doctor(
         inputs=[
             file for place in inputs if isinstance(place, Path) for file in files_of(place, None)
         ],
+        addresses=[place for place in inputs if isinstance(place, SourceAddress)],
+        has_workers=bool(values.get("workers") or values.get("cluster")),
         files=files_read(ctx),
         variables=sorted(name for name in os.environ if name.startswith(PREFIX)),
         find_key=partial(find_key, key),

@@ -10,6 +10,7 @@ from importer.clarityq.api_key import ApiKey
 from importer.clarityq.key_sources import is_open_to_others
 from importer.errors import SettingsError
 from importer.settings.groups import Exports, JobRules, Pacing, Target
+from importer.settings.places import SourceAddress
 from importer.workflows.doctor import machine
 from importer.workflows.doctor.finding import Finding, Subject, fails, fine, look
 from importer.workflows.doctor.service import service
@@ -26,6 +27,10 @@ class Patient:
     job: JobRules
     exports: Exports
     inputs: Sequence[Path]
+    #: Those of inputs that are no local files.
+    addresses: Sequence[SourceAddress]
+    #: Several processes are to send.
+    has_workers: bool
     #: The configuration files that were read, and the variables that set options.
     files: Sequence[Path]
     variables: Sequence[str]
@@ -38,10 +43,10 @@ class Patient:
 def examine(patient: Patient) -> Iterator[Finding]:
     """Yield what is found. Nothing is written anywhere, and no feedback is sent."""
     yield machine.versions()
-    yield machine.extras(telemetry=patient.exports.telemetry)
+    yield machine.extras(telemetry=patient.exports.telemetry, workers=patient.has_workers)
     yield _configuration(patient)
-    if patient.inputs:
-        yield machine.inputs(patient.inputs)
+    if patient.inputs or patient.addresses:
+        yield machine.inputs(patient.inputs, patient.addresses)
     yield from machine.jobs_folder(patient.job.jobs_dir, patient.inputs)
     yield machine.open_files(patient.pacing.concurrency)
     yield machine.memory()

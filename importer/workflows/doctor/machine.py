@@ -6,17 +6,24 @@ import os
 import platform
 import resource
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 from importer.clarityq.file_limit import OTHER_FILES
 from importer.common.file_system import file_system
+from importer.errors import InputError
+from importer.settings.places import SourceAddress
+from importer.sources.copies import carrier_of
+from importer.sources.registry import format_of, reader_of
 from importer.workflows.doctor.finding import Finding, Subject, fails, fine, look
 
 _PACKAGE = "clarityq-importer"
 _LIBRARIES = ("aiohttp", "anyio", "click", "msgspec", "numpy", "pandas", "pyarrow", "tenacity")
+_EXTRAS = ("cloud", "excel", "sql", "distributed", "otel")
 #: A run needs about half of it, whatever the size of its inputs.
 _ENOUGH_MEMORY = 256 * 1024**2
 #: Journal, ledger and left-over files together, as a multiple of the inputs' size, at worst.
@@ -42,10 +49,14 @@ def versions() -> Finding:
     )  # fmt: skip
 
 
-def extras(*, telemetry: bool) -> Finding:
+def extras(*, telemetry: bool, workers: bool) -> Finding:
     """Return which optional parts are installed, and whether one is missing that is asked for."""
-    parts = {"uvloop": find_spec("uvloop") is not None, "otel": _has_extra("otel")}
+    parts = {"uvloop": find_spec("uvloop") is not None}
+    parts |= {name: _has_extra(name) for name in _EXTRAS}
     text = ", ".join(f"{name}: {'installed' if has else 'no'}" for name, has in parts.items())
+    if workers and not parts["distributed"]:
+        needs = f"--workers and --cluster need {_PACKAGE}[distributed]"
+        return fails(Subject.EXTRAS, f"{text}; {needs}", **parts)
     if telemetry and not parts["otel"]:
         return look(Subject.EXTRAS, f"{text}; --telemetry needs {_PACKAGE}[otel]", **parts)
     return fine(Subject.EXTRAS, text, **parts)
@@ -62,9 +73,11 @@ def _has_extra(name: str) -> bool:
     return True
 
 
-def inputs(paths: Sequence[Path]) -> Finding:
+def inputs(paths: Sequence[Path], addresses: Sequence[SourceAddress] = ()) -> Finding:
     """Return whether the inputs can be read, without reading them."""
     problems = []
+    for address in addresses:
+        problems += _missing(partial(carrier_of, address))
     for path in paths:
         if not path.exists():
             problems.append(f"{path} is missing")
@@ -72,11 +85,28 @@ def inputs(paths: Sequence[Path]) -> Finding:
             problems.append(f"{path} is not a file")
         elif not os.access(path, os.R_OK):
             problems.append(f"{path} may not be read by this user")
+        else:
+            problems += _missing(partial(_reader_for, path))
     if problems:
         return fails(Subject.INPUTS, "; ".join(problems))
     size = sum(path.stat().st_size for path in paths)
     text = f"{len(paths)} of {_bytes(size)} can be read; `check` tells what is in them"
+    if addresses:
+        text += f"; {len(addresses)} to be copied"
     return fine(Subject.INPUTS, text, bytes=size)
+
+
+def _reader_for(path: Path) -> ModuleType:
+    return reader_of(format_of(path, str(path), None), str(path))
+
+
+def _missing(load: Callable[[], object]) -> list[str]:
+    """Return what is missing to read an input, such as an extra."""
+    try:
+        load()
+    except InputError as error:
+        return [str(error)]
+    return []
 
 
 def jobs_folder(folder: Path, inputs: Sequence[Path]) -> Iterator[Finding]:
@@ -112,8 +142,8 @@ def _space(there: Path, inputs: Sequence[Path]) -> Finding:
         if path.is_file()
     )
     facts = {"free_bytes": free, "needed_bytes": need}
-    if free < max(need, 1 << 20):
-        text = f"{_bytes(free)} free, and a job may need {_bytes(need)}: see --jobs-dir"
+    if free < (least := max(need, 1 << 20)):
+        text = f"{_bytes(free)} free, and a job may need {_bytes(least)}: see --jobs-dir"
         return look(Subject.SPACE, text, **facts)
     asked = f", at most {_bytes(need)} needed" if inputs else ""
     return fine(Subject.SPACE, f"{_bytes(free)} free{asked}", **facts)

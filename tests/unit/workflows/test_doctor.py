@@ -5,10 +5,12 @@ import os
 import resource
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from importer.common import file_system
+from importer.settings.places import SourceAddress, read_place
 from importer.workflows.doctor import Level, Subject, machine
 
 NFS = 0x6969
@@ -101,7 +103,18 @@ def test_inputs_are_asked_for_and_not_read(tmp_path: Path) -> None:
     assert "is not a file" in found.text
 
 
-def test_an_extra_that_is_asked_for_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_extra_that_is_asked_for_is_missed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(machine, "_has_extra", lambda _: False)
-    assert machine.extras(telemetry=False).level is Level.FINE
-    assert machine.extras(telemetry=True).level is Level.LOOK
+    assert machine.extras(telemetry=False, workers=False).level is Level.FINE
+    assert machine.extras(telemetry=True, workers=False).level is Level.LOOK
+    assert machine.extras(telemetry=False, workers=True).level is Level.FAILS
+    (tmp_path / "a.xlsx").write_bytes(b"PK")
+    address = read_place("s3://bucket/a.csv")
+    assert isinstance(address, SourceAddress)
+    with patch("importer.sources.registry.import_module", side_effect=ImportError):
+        found = machine.inputs([tmp_path / "a.xlsx"], [address])
+    assert found.level is Level.FAILS
+    assert "clarityq-importer[excel]" in found.text
+    assert "clarityq-importer[cloud]" in found.text
