@@ -77,6 +77,15 @@ async def test_the_metrics_tell_the_latest_run_and_the_last_success(
     assert found["clarityq_import_exit_code"] == ExitCode.OK
     assert found["clarityq_import_last_success_timestamp_seconds"] == summary.ended_at
 
+    other = settings_for(
+        messy,
+        product_id="7d0f0000-0000-4000-8000-000000000077",
+        base_url=sandbox.url,
+        metrics_file=path,
+    )
+    await run_import(other, api_key="any")
+    assert "clarityq_import_last_success_timestamp_seconds" not in metrics(path)
+
 
 def test_the_summary_goes_nowhere_unencrypted(settings_for: Make, clean: Path) -> None:
     with pytest.raises(SettingsError, match="notify_url"):

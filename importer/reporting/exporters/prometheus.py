@@ -26,8 +26,8 @@ _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 
 def write_metrics(path: Path, ending: Ending) -> None:
     """Write the metrics of the latest run, whole or not at all (docs/reference.md lists them).
 
-    A run that could not start has no rows and no latencies. The time of the last success stays when
-    a run has none, or was a rehearsal. Raises `SettingsError`.
+    A run that could not start has no rows and no latencies. The time of the product's last success
+    stays when a run has none, or was a rehearsal. Raises `SettingsError`.
     """
     registry = CollectorRegistry()
     registry.register(_Figures(ending, _last_success(path, ending)))
@@ -110,4 +110,6 @@ def _last_success(path: Path, ending: Ending) -> float | None:
         families = list(text_string_to_metric_families(path.read_text("utf-8")))
     except (OSError, ValueError):
         return None
-    return next((f.samples[0].value for f in families if f.name == _SUCCESS and f.samples), None)
+    samples = (sample for family in families if family.name == _SUCCESS for sample in family.samples)
+    product_id = ending.start.product_id
+    return next((s.value for s in samples if s.labels.get("product_id") == product_id), None)
