@@ -61,7 +61,18 @@ def post(label: str, url: str, content_type: str, body: bytes, network: Network)
         error.close()
         return f"{label} answered {error.code}"
     except urllib.error.URLError as error:
-        # The text of some errors holds the address.
-        return f"{label} could not be notified: {type(error.reason).__name__}"
+        return f"{label} could not be notified: {_words(error.reason)}"
     except (OSError, HTTPException, ValueError) as error:
-        return f"{label} could not be notified: {type(error).__name__}"
+        return f"{label} could not be notified: {_words(error)}"
+
+
+def _words(error: object) -> str:
+    """Return what went wrong; not the text of every error, which may hold the address."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return "its certificate is not trusted (--ca-file)"
+        case TimeoutError():
+            return "no response"
+        case OSError(errno=int(), strerror=str(said)) if not isinstance(error, ssl.SSLError):
+            return said
+    return type(error).__name__

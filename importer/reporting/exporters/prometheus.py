@@ -110,6 +110,8 @@ def _last_success(path: Path, ending: Ending) -> float | None:
         families = list(text_string_to_metric_families(path.read_text("utf-8")))
     except (OSError, ValueError):
         return None
-    samples = (sample for family in families if family.name == _SUCCESS for sample in family.samples)
+    samples = (
+        sample for family in families if family.name == _SUCCESS for sample in family.samples
+    )
     product_id = ending.start.product_id
     return next((s.value for s in samples if s.labels.get("product_id") == product_id), None)
