@@ -10,12 +10,13 @@ import signal
 import sys
 from importlib import import_module
 from itertools import pairwise
+from types import FrameType
 
 import click
 
 from importer.cli.streams import Streams
 from importer.common.text import nearest
-from importer.errors import ExitCode, ImporterError, SettingsError
+from importer.errors import ExitCode, ImporterError, SettingsError, StoppedError
 
 #: New objects between two passes of the garbage collector. What start-up makes stays, and a run
 #: makes hardly any cycles.
@@ -85,6 +86,9 @@ def main() -> None:
         sys.exit(ExitCode.USAGE)
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # until a run has its own way to stop
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _stop)
     streams = Streams.take_over()
     gc.set_threshold(_COLLECT_AFTER)
     # Arrow's own allocator keeps what it has freed; the system's gives it back.
@@ -96,6 +100,10 @@ def main() -> None:
     code = _run_command()
     streams.finish()
     sys.exit(code)
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    raise StoppedError(ExitCode(128 + number))
 
 
 def _run_command() -> int:

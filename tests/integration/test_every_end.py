@@ -2,7 +2,11 @@
 
 import contextlib
 import json
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -268,6 +272,30 @@ def test_the_other_commands_tell_as_well(
     monkeypatch.setenv("CLARITYQ_PING_URL", monitor.url)
     run_command(*command)
     assert monitor.places == ["/2"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_run_that_is_stopped_while_it_waits_for_its_key_is_told(
+    clean: Path, monitor: Monitor, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+        pytest.skip("it is ignored, as under nohup")
+    asked = tmp_path / "asked"
+    vault = tmp_path / "vault"
+    vault.write_text(f"#!/bin/sh\ntouch {asked}\nsleep 60\n")
+    vault.chmod(0o700)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "importer", "run", str(clean), "--product-id", PRODUCT,
+         "--api-key-command", str(vault), "--ping-url", f"{monitor.url}/ping"],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not asked.exists() and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(number)
+    assert process.communicate()[1] == "Error: stopped before anything was sent\n"
+    assert process.returncode == code
+    assert monitor.places == [f"/ping/{code}"]
 
 
 def test_a_batch_tells_of_an_import_whose_options_are_wrong(
