@@ -6,6 +6,7 @@ The rows are taken as they come, a few thousand at a time, and nothing is change
 from __future__ import annotations
 
 import re
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -38,6 +39,8 @@ _DRIVERS = {
     "duckdb": ("duckdb_engine", "duckdb_engine", "duckdb-engine"),
 }
 _LONGEST_MESSAGE = 300
+#: A query that needs more is told how to get it; a simple one and ORDER BY need less.
+_DUCKDB_MEMORY = "100MB"
 #: What Python and some drivers put before the system's own words.
 _NUMBER = re.compile(r"\[Errno -?\d+\] ")
 _NO_QUERY = (
@@ -165,9 +168,19 @@ class _Query:
         original = getattr(error, "orig", None) or error
         parts = getattr(original, "args", ())
         text = str(parts[-1] if parts and isinstance(parts[-1], str) else original)
+        if text.startswith("Out of Memory Error") and self.url.get_backend_name() == "duckdb":
+            return (
+                f"the query needs more memory than the {_DUCKDB_MEMORY} that it has unless the "
+                "address says otherwise, as in duckdb:///there.duckdb?memory_limit=1GB"
+            )
         line = _NUMBER.sub("", " ".join(self.address.hides(text).split()))[:_LONGEST_MESSAGE]
         return line or type(original).__name__
 
 
 def _options(url: URL) -> dict[str, Any]:
-    return {} if url.get_backend_name() != "duckdb" else {"connect_args": {"read_only": True}}
+    """Return what an engine is made with; what the address says of DuckDB goes before it."""
+    if url.get_backend_name() != "duckdb":
+        return {}
+    # It runs in this process, and would keep what it has read in memory.
+    config = {"memory_limit": _DUCKDB_MEMORY, "threads": 1, "temp_directory": tempfile.gettempdir()}
+    return {"connect_args": {"read_only": True, "config": config}}

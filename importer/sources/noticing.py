@@ -46,7 +46,8 @@ def see_columns(noticed: Noticed, ids: pa.StringArray, comments: pa.StringArray)
     for place in short[_BEGINS_NULL[text[offsets[short]]]].tolist():
         noticed.see_comment(text[offsets[place] : offsets[place + 1]].tobytes().decode())
     whole = text[offsets[0] : offsets[-1]].tobytes()
-    if any(sign in whole for sign in MAY_BE_GARBLED):
+    # All of them are beyond ASCII, and most blocks are within it: that is known much sooner.
+    if not whole.isascii() and any(sign in whole for sign in MAY_BE_GARBLED):
         for comment in comments.to_pylist():
             noticed.see_letters(comment)
 

@@ -20,6 +20,7 @@ from importer.sources.persistence import CutError
 _ASKED = re.compile(r"performing [A-Z]+ (\S+)")
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
+_CERTIFICATE = re.compile(r"InvalidCertificate\( ?(\w+)")
 _CAUSE = re.compile(r'(?:message|error): "([^"]{1,200})"')
 #: Where a machine or a container is asked for the role that it has.
 _ROLES = ("169.254.169.254", "169.254.170.2", "metadata.google.internal")
@@ -159,10 +160,10 @@ def _unreachable(
         )
     if "Name or service not known" in text or "nodename nor servname" in text:
         return InputError(f"{address.label}: there is no such host: {where}")
-    if "invalid peer certificate" in text:
+    if wrong := _CERTIFICATE.search(text):
         return InputError(
-            f"{address.label}: the certificate of {where} is not trusted: SSL_CERT_FILE names "
-            "authorities that are"
+            f"{address.label}: the certificate of {where} is not trusted ({wrong[1]}): "
+            "SSL_CERT_FILE names a file of authorities that are"
         )
     cause = _CAUSE.search(text)
     said = f" ({readable(cause[1])})" if cause else ""

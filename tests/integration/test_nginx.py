@@ -18,6 +18,7 @@ from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
 from importer.sources.copies import CopyWatch, take_copy
 from tests.support.data import PRODUCT, conversation
+from tests.support.object_stores import S3_ENVIRONMENT
 
 pytestmark = pytest.mark.slow
 
@@ -38,6 +39,7 @@ http {{
         root {root}/files;
         location /moved {{ return 302 https://localhost:{port}/a.csv; }}
         location /plain {{ return 302 http://localhost:{port}/a.csv; }}
+        location /bucket/ {{ alias {root}/files/; }}
         location /none {{ max_ranges 0; alias {root}/files/a.csv; }}
     }}
 }}
@@ -128,3 +130,17 @@ def test_redirects_are_followed_but_not_out_of_encryption(nginx: Nginx, tmp_path
 def test_a_certificate_that_is_not_trusted_is_explained(nginx: Nginx, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"certificate is not trusted .*--ca-file"):
         nginx.copied("/a.csv", tmp_path, ca_file=None)
+
+
+def test_a_store_is_trusted_by_the_authorities_that_the_environment_names(
+    nginx: Nginx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("obstore")
+    for name, value in (S3_ENVIRONMENT | {"AWS_ENDPOINT_URL": nginx.url}).items():
+        monkeypatch.setenv(name, value)
+    place = SourceAddress("s3://bucket/a.csv")
+    settings = ImportSettings.of(inputs=[place], product_id=PRODUCT)
+    with pytest.raises(InputError, match=r"not trusted \(UnknownIssuer\): SSL_CERT_FILE names"):
+        take_copy(place, 1, tmp_path, settings, CopyWatch())
+    monkeypatch.setenv("SSL_CERT_FILE", str(nginx.root / "ca.pem"))
+    assert take_copy(place, 1, tmp_path, settings, CopyWatch()).path.read_bytes() == CONTENT

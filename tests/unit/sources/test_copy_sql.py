@@ -169,7 +169,7 @@ def test_mariadb_gives_rows_as_they_come(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_duckdb_is_opened_for_reading_only(tmp_path: Path) -> None:
+def test_duckdb_is_opened_for_reading_only_and_with_little_memory(tmp_path: Path) -> None:
     duckdb = pytest.importorskip("duckdb")
     pytest.importorskip("duckdb_engine")
     with duckdb.connect(str(tmp_path / "there.duckdb")) as database:
@@ -182,3 +182,12 @@ def test_duckdb_is_opened_for_reading_only(tmp_path: Path) -> None:
     (tmp_path / "1-query.rows.parquet").unlink()
     with pytest.raises(InputError, match="read-only"):
         copied(address, "DROP TABLE f", tmp_path)
+    setting = "SELECT 1 AS a, current_setting('memory_limit') AS comment, '' AS conversation_id"
+    _, (row,), _ = copied(address, setting, tmp_path)
+    assert row.comment == "95.3 MiB"
+    (tmp_path / "1-query.rows.parquet").unlink()
+    _, (row,), _ = copied(f"{address}?memory_limit=1GB", setting, tmp_path)
+    assert row.comment == "953.6 MiB"
+    (tmp_path / "1-query.rows.parquet").unlink()
+    with pytest.raises(InputError, match=r"more memory .*\?memory_limit=1GB$"):
+        copied(f"{address}?memory_limit=1MB", "SELECT list(n) FROM range(1000000) t(n)", tmp_path)
