@@ -8,7 +8,7 @@ import signal
 from tests.oracle.answers import OK, silence, slow, status
 from tests.oracle.drive import Desk, Ended, Job, conversation, rows
 from tests.oracle.forgotten import held_in
-from tests.oracle.marks import promise
+from tests.oracle.marks import promise, unkept
 from tests.oracle.service import Service
 from tests.oracle.taker import table
 from tests.oracle.test_stories_jobs import begin, leave
@@ -289,6 +289,15 @@ def test_an_older_file_gives_way_to_what_is_forgotten_and_pruned_after_the_ledge
     assert desk.do("jobs", "prune", "--keep-last", "1").code == 0
     assert desk.run("fixed.csv").code == 0
     assert service.quiescent()[ONE] == ("POSITIVE", "second 1")
+
+
+@unkept("U1", "what is left over and forgotten is counted as if it could still be sent")
+@promise("U1", "U9")
+def test_an_undo_counts_no_forgotten_row_as_left_over(desk: Desk, service: Service) -> None:
+    night = wrong_night(desk, service)
+    assert table(undo(desk, night).text)["left over"] == 1
+    assert desk.do("forget", TWO).code == 0
+    assert "left over" not in table(undo(desk, night).text)
 
 
 @promise("U11")
