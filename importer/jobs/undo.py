@@ -46,6 +46,7 @@ _IN_DOUBT = """
 _LEFT_OVER = f"""
     SELECT count(*) FROM journal.outcome
     WHERE {IS_LEFT_OVER} AND conversation NOT IN (SELECT key FROM target)
+    AND seq NOT IN (SELECT seq FROM journal.forgotten)
 """
 _LATER = """
     UPDATE target SET later = 1

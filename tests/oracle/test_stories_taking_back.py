@@ -8,7 +8,7 @@ import signal
 from tests.oracle.answers import OK, silence, slow, status
 from tests.oracle.drive import Desk, Ended, Job, conversation, rows
 from tests.oracle.forgotten import held_in
-from tests.oracle.marks import promise, unkept
+from tests.oracle.marks import promise
 from tests.oracle.service import Service
 from tests.oracle.taker import table
 from tests.oracle.test_stories_jobs import begin, leave
@@ -277,7 +277,6 @@ def test_an_older_file_gives_way_to_what_is_forgotten_and_a_new_row_does_not(
     assert [put.conversation for put in service.puts[sent:]] == [ONE]
 
 
-@unkept("U1", "what is left over and forgotten is counted as if it could still be sent")
 @promise("U1", "U9")
 def test_an_undo_counts_no_forgotten_row_as_left_over(desk: Desk, service: Service) -> None:
     night = wrong_night(desk, service)
