@@ -86,7 +86,7 @@ def test_check_reviews_the_file_without_sending(messy: Path) -> None:
         "row 2 (line 4): rating '5 stars' is not in the rating table",
         "row 3 (line 5): conversation_id is empty",
         "comment has 2,001 characters",
-        "'POSITIVE' 2 POSITIVE",
+        "'POSITIVE' 1 POSITIVE",
         "'5 stars' 1 rejected",
         "1 conversation of 1 with more than one row",
         "1 row with a comment only",
