@@ -72,6 +72,11 @@ class Dispatch:
         """The service's limit as it was found, in requests per second; None without one."""
         return self._pace.service_rate
 
+    @property
+    def has_accepted(self) -> bool:
+        """Whether the service has stored feedback of the job."""
+        return self._accepted or self._writer.counts[OutcomeKind.SUCCEEDED] > 0
+
     def is_in_pace(self, seat: Seat) -> bool:
         """Return whether a worker need not hear of the latest pace at once."""
         return self._pace.is_known_by(seat)
@@ -82,8 +87,7 @@ class Dispatch:
 
     def assignment(self) -> Assignment:
         """Return what a worker begins with."""
-        accepted = self._accepted or self._writer.counts[OutcomeKind.SUCCEEDED] > 0
-        return Assignment(self._terms.options(self._canary), accepted, _SILENCE)
+        return Assignment(self._terms.options(self._canary), self.has_accepted, _SILENCE)
 
     def grant(self, seat: Seat, present: Sequence[Seat], now: float) -> Grant:
         """Return what a worker is told now, with rows if it needs some."""
