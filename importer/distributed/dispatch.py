@@ -83,7 +83,9 @@ class Dispatch:
 
     def period(self, seat: Seat, workers: int) -> float:
         """Return the seconds between two exchanges with a worker, one of so many."""
-        return period(self._pace.places(workers), sends=self._pace.sends(seat))
+        if seat.progress is not None and not self._pace.sends(seat):
+            return seat.quiet_period
+        return period(self._pace.places(workers))
 
     def assignment(self) -> Assignment:
         """Return what a worker begins with."""
