@@ -28,18 +28,23 @@ class RotatingClient:
     """Does what `FeedbackClient` does, and reads a key once more that is refused after a success.
 
     A refused request had no effect, so it is made again with the new key. A key that was never
-    accepted is wrong, and not a rotated one.
+    accepted is wrong, and not a rotated one; with `is_known`, whoever reads the key judges that.
     """
 
     def __init__(
-        self, settings: ImportSettings, key: ApiKey, *, wall: Callable[[], float] = time.time
+        self,
+        settings: ImportSettings,
+        key: ApiKey,
+        *,
+        wall: Callable[[], float] = time.time,
+        is_known: bool = False,
     ) -> None:
         self._settings = settings
         self._key = key
         self._wall = wall
         self._client = FeedbackClient(settings, key, wall=wall)
         #: The latest client whose key was accepted since it was read.
-        self._accepted: FeedbackClient | None = None
+        self._accepted = self._client if is_known else None
         self._open = AsyncExitStack()
         self._lock = anyio.Lock()
 

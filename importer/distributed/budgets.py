@@ -44,13 +44,12 @@ class Shares:
         self._given.pop(worker, None)
 
 
-def period(senders: int, *, sends: bool) -> float:
-    """Return the seconds between two exchanges with a worker; so many of them send at the moment.
+def period(senders: int) -> float:
+    """Return the seconds between two exchanges with a worker that sends, one of so many.
 
-    Each costs up to a millisecond of CPU, whatever is in it: so of many workers each has fewer, and
-    so has one that is not to send.
+    Each costs up to a millisecond of CPU, whatever is in it: so of many workers each has fewer.
     """
-    return max(0.1, 0.005 * senders) if sends else 0.5
+    return max(0.1, 0.005 * senders)
 
 
 def rows_on_hand(

@@ -70,7 +70,7 @@ class Coordinator(JobRun):
                 try:
                     async with anyio.create_task_group() as working:
                         working.start_soon(self._intake.work)
-                        await self._keeper.keep(working, self._is_over)
+                        await self._keeper.keep(working, recording, self._is_over)
                 finally:
                     recording.cancel_scope.cancel()
                     await self._writer.write()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import anyio
 import anyio.abc
@@ -12,6 +13,7 @@ from importer.clarityq.api_key import ApiKey
 from importer.common.durations import format_duration
 from importer.distributed.crew import Crew, Wire, WorkerLostError
 from importer.distributed.dispatch import Dispatch
+from importer.distributed.keys import Keys
 from importer.distributed.seat import LOST_AFTER, Seat, SeatState
 from importer.distributed.wire import Reply, pack, read_reply
 from importer.engine.clock import Clock
@@ -42,16 +44,26 @@ class CrewKeeper:
     ) -> None:
         self.seats: list[Seat] = []
         self._crew = crew
-        self._key = key
+        self._keys = Keys(key, are_handed_over=crew.hands_key_over)
         self._dispatch = dispatch
         self._control = control
         self._clock = clock
+        self._unfinished: anyio.abc.TaskGroup | None = None
         self._why_lost = ""
         #: When the run was cancelled, in seconds of the event loop.
         self._cancelled_at = math.inf
 
-    async def keep(self, tasks: anyio.abc.TaskGroup, is_over: Callable[[], bool]) -> None:
-        """Let workers work, each in a task, until the run is over."""
+    async def keep(
+        self,
+        tasks: anyio.abc.TaskGroup,
+        unfinished: anyio.abc.TaskGroup,
+        is_over: Callable[[], bool],
+    ) -> None:
+        """Let workers work, each in a task, until the run is over.
+
+        What is `unfinished` when they have ended is of no use any more.
+        """
+        self._unfinished = unfinished
         alone_since = self._clock.monotonic()
         while not is_over():
             now = self._clock.monotonic()
@@ -103,10 +115,11 @@ class CrewKeeper:
         except TimeoutError:
             self._lose(seat, "it did not answer")
         finally:
+            self._keys.gone(seat)
             self._dispatch.gone(seat)
 
     async def _engage(self, seat: Seat) -> None:
-        key = self._key.reveal().encode() if self._crew.hands_key_over else None
+        key = self._keys.first(seat)
         assignment = pack(self._dispatch.assignment())
         with anyio.fail_after(_LONGEST_BEGINNING):
             wire = await self._crew.engage(seat.name)
@@ -133,12 +146,16 @@ class CrewKeeper:
         now = self._clock.monotonic()
         self._check(seat, now)
         grant = self._dispatch.grant(seat, self._present(), now)
+        grant.key = self._keys.next(seat)
         try:
             with anyio.fail_after(_LONGEST_EXCHANGE):
                 reply = read_reply(await wire.exchange(pack(grant)))
         except TimeoutError:
             return None
         self._dispatch.heard(seat, reply, self._clock.monotonic())
+        if self._keys.heard(seat, reply) and self._unfinished is not None:
+            read = partial(self._keys.read, seat, was_accepted=self._dispatch.has_accepted)
+            self._unfinished.start_soon(read)
         return reply
 
     async def _rest(self, seat: Seat, until: float) -> None:

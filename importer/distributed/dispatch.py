@@ -72,18 +72,24 @@ class Dispatch:
         """The service's limit as it was found, in requests per second; None without one."""
         return self._pace.service_rate
 
+    @property
+    def has_accepted(self) -> bool:
+        """Whether the service has stored feedback of the job."""
+        return self._accepted or self._writer.counts[OutcomeKind.SUCCEEDED] > 0
+
     def is_in_pace(self, seat: Seat) -> bool:
         """Return whether a worker need not hear of the latest pace at once."""
         return self._pace.is_known_by(seat)
 
     def period(self, seat: Seat, workers: int) -> float:
         """Return the seconds between two exchanges with a worker, one of so many."""
-        return period(self._pace.places(workers), sends=self._pace.sends(seat))
+        if seat.progress is not None and not self._pace.sends(seat):
+            return seat.quiet_period
+        return period(self._pace.places(workers))
 
     def assignment(self) -> Assignment:
         """Return what a worker begins with."""
-        accepted = self._accepted or self._writer.counts[OutcomeKind.SUCCEEDED] > 0
-        return Assignment(self._terms.options(self._canary), accepted, _SILENCE)
+        return Assignment(self._terms.options(self._canary), self.has_accepted, _SILENCE)
 
     def grant(self, seat: Seat, present: Sequence[Seat], now: float) -> Grant:
         """Return what a worker is told now, with rows if it needs some."""

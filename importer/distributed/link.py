@@ -14,11 +14,13 @@ from importer.distributed.wire import Finish, Grant, HandedRow, Reply
 from importer.engine.progress import Observer, Progress
 from importer.engine.reader import Batch
 from importer.engine.resume import ResumeState
-from importer.errors import JournalError
+from importer.errors import JournalError, SettingsError
 from importer.jobs.records import Entry
 
 #: Seconds between two looks at whether something has come.
 _GLANCE = 0.1
+#: Seconds that it may take to read the API key again.
+_KEY = 40.0
 #: Seconds that the engine may take to go by a grant before it is replied to.
 _APPLY = 0.02
 
@@ -40,6 +42,8 @@ class Link(Observer):
         self._progress: Progress | None = None
         self._notices: list[str] = []
         self._finish: Finish | None = None
+        self._keys_asked = 0
+        self._key: tuple[int, bytes] | None = None
         self._heard = clock()
 
     def exchange(self, grant: Grant) -> Reply:
@@ -54,6 +58,7 @@ class Link(Observer):
             if self._recorded >= self._entry_number:
                 self._entry = None
             self._closed = self._closed or grant.closed
+            self._key = grant.key or self._key
             if self._latest is None or grant.number > self._latest.number:
                 self._latest = grant
                 if self._on_grant is not None:
@@ -64,7 +69,8 @@ class Link(Observer):
             notices, self._notices = self._notices, []
             return Reply(
                 grant.number, now, self._taken, self._entry_number, self._entry, self._progress,
-                self._look and self._look(), notices, self._finish,
+                self._look and self._look(), notices, self._finish, self._keys_asked,
+                0 if self._key is None else self._key[0],
             )  # fmt: skip
 
     def silent_for(self) -> float:
@@ -122,6 +128,19 @@ class Link(Observer):
             elif closed:
                 return
             yield []
+
+    def another_key(self) -> str:
+        """Ask for the API key that there is now. Raises `SettingsError` if nobody tells."""
+        with self._changed:
+            self._keys_asked += 1
+            number = self._keys_asked
+            self._changed.wait_for(lambda: self._is_cut or self._is_told(number), _KEY)
+            if self._key is None or not self._is_told(number):
+                raise SettingsError("the coordinator has not told the API key again")
+            return self._key[1].decode()
+
+    def _is_told(self, number: int) -> bool:
+        return self._key is not None and self._key[0] >= number
 
     def mark(self, rows: Sequence[tuple[int, str]]) -> None:
         """Do nothing: rows are marked before they are handed out."""

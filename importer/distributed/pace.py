@@ -81,11 +81,12 @@ class Pace:
     ) -> Told:
         """Return what `worker` is told.
 
-        `present` are those that can be told something, and of these `idle` have no rows.
+        `present` are those that can be told something, and of these `idle` have no rows that can be
+        sent.
         """
         if now >= self._called + _GLANCE or len(present) != self._present:
             self._called, self._present = now, len(present)
-            if self._call([each for each in present if each in self._seen], idle):
+            if self._call([each for each in present if each in self._seen], idle, now):
                 self._begin(now, is_lower=True)
         if self.sends(worker):
             self._sending.add(worker)
@@ -103,12 +104,14 @@ class Pace:
             self._sending.discard(worker)
         self._pauses.heard(worker, seen.pause, seen.granted_in_all, now)
         is_back = seen.stalls > before.stalls and self._had_stalled(worker, now, seen.stalled)
-        if seen.granted_in_all > before.granted_in_all:
-            self._finder.add_granted(seen.granted_in_all - before.granted_in_all)
-            self._granted_at[worker] = now
         if is_back:
             self._resumed_at = now
             self._finder.resumed(now, stalled_at=now - seen.stalled, waited=seen.waited)
+        if seen.granted_in_all > before.granted_in_all:
+            # What ended a stall counts for what comes after it.
+            self._finder.add_granted(seen.granted_in_all - before.granted_in_all)
+            self._granted_at[worker] = now
+        if is_back:
             self._begin(now, is_lower=True)
         elif not self._settles:
             self._weigh(now)
@@ -173,16 +176,20 @@ class Pace:
         )
         if is_over:
             if now >= self._turn_ends:
-                self._turn_ends = now + _TURN
-                turn = len(self._senders)
-                self._workers = self._workers[turn:] + self._workers[:turn]
+                self._turn(now)
             self._begin(now, is_lower=self._rate < before)
 
     @property
     def _rate(self) -> float:
         return math.inf if self._finder.cap is None else self._finder.cap.per_second
 
-    def _call(self, present: Collection[Hashable], idle: Collection[Hashable]) -> bool:
+    def _turn(self, now: float) -> None:
+        """Let others send."""
+        self._turn_ends = now + _TURN
+        senders = len(self._senders)
+        self._workers = self._workers[senders:] + self._workers[:senders]
+
+    def _call(self, present: Collection[Hashable], idle: Collection[Hashable], now: float) -> bool:
         """Choose who sends; return whether that changes the rate of any."""
         self._workers = [each for each in self._workers if each in present]
         self._workers += [each for each in present if each not in self._workers]
@@ -190,6 +197,8 @@ class Pace:
         if most < len(self._workers):
             # Whoever has nothing to send gives way.
             self._workers.sort(key=lambda each: each in idle)
+            if now >= self._turn_ends and self._workers[0] in idle:
+                self._turn(now)  # all have deferred rows at most, which are due now and then
         senders = set(self._workers[:most])
         changed = senders != self._senders and not math.isinf(self._rate)
         self._senders = senders

@@ -67,6 +67,11 @@ class Seat:
         return self._number + 1
 
     @property
+    def quiet_period(self) -> float:
+        """Seconds between two exchanges with it while it is not to send."""
+        return LEASE / 10
+
+    @property
     def sends_until(self) -> float:
         """Until when it may start requests, if it hears nothing more."""
         return self.heard + LEASE

@@ -119,7 +119,6 @@ class Tally:
     def resumed(self, now: float, *, stalled_at: float, waited: bool) -> None:
         """See `Finder`."""
         self._stalls += 1
-        self._braked = self._braked or stalled_at > self._round.began
         self._stalled, self._waited = now - stalled_at, waited
 
     def _begin(self, now: float, tolerated: float) -> None:

@@ -53,7 +53,9 @@ class Terms:
                 self._release(gone)
         self._leaving = [(at, gone) for at, gone in self._leaving if at > now]
         there = [each for each in present if each.sends_until > now]
-        told = self._pace.tell(seat, there, now, idle=[each for each in there if not each.rows])
+        told = self._pace.tell(
+            seat, there, now, idle=[each for each in there if each.on_hand() <= 0]
+        )
         number, workers = seat.next_number, 0
         if self._pace.sends(seat):
             workers = self._pace.places(len(present))

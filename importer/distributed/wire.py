@@ -61,6 +61,8 @@ class Grant(msgspec.Struct, array_like=True):
     message: str = ""
     #: And at once.
     cancelled: bool = False
+    #: The API key that it has asked for, by the number of its question.
+    key: tuple[int, bytes] | None = None
 
 
 class Finish(msgspec.Struct, array_like=True):
@@ -94,6 +96,9 @@ class Reply(msgspec.Struct, array_like=True):
     notices: Sequence[str] = ()
     #: Set when it has ended, and all its entries are recorded.
     finish: Finish | None = None
+    #: How often it has asked for another API key, and the number of the latest answer.
+    keys_asked: int = 0
+    key_known: int = 0
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -72,7 +72,7 @@ class _Job:
 def _work(assignment: Assignment, key: bytes | None, link: Link) -> None:
     try:
         finish = anyio.run(
-            _run, assignment, _key(key), link, backend_options={"use_uvloop": has_uvloop()}
+            _run, assignment, _key(key, link), link, backend_options={"use_uvloop": has_uvloop()}
         )
     except ImporterError as error:
         finish = Finish(None, "", (), str(error))
@@ -81,11 +81,12 @@ def _work(assignment: Assignment, key: bytes | None, link: Link) -> None:
     link.finished(finish)
 
 
-def _key(given: bytes | None) -> ApiKey:
-    text = os.environ.get(KEY_VARIABLE, "") if given is None else given.decode()
-    if not text:
+def _key(given: bytes | None, link: Link) -> ApiKey:
+    if given is not None:
+        return ApiKey(given.decode(), read_again=link.another_key)
+    if not has_key():
         raise SettingsError(f"{KEY_VARIABLE} is not set there")
-    return ApiKey(text)
+    return ApiKey(os.environ[KEY_VARIABLE])
 
 
 def has_key() -> bool:
@@ -101,7 +102,7 @@ async def _run(assignment: Assignment, key: ApiKey, link: Link) -> Finish:
     resumed = ResumeState(Totals(0, outcomes, {}, {}, 0), RowSet(), {}, ask_first)
     body_of = BodyCoder(settings.target.product_id, settings.target.service)
     tally = Tally(clock.monotonic())
-    async with RotatingClient(settings, key, wall=clock.wall) as client:
+    async with RotatingClient(settings, key, wall=clock.wall, is_known=True) as client:
         run = Run(
             settings, _Job(link, body_of), resumed, link.batches(resumed, ask_first), client,
             control, [link], clock, tally,

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from importer.api import run_import
+from importer.clarityq.api_key import ApiKey
 from importer.engine.control import Control
 from importer.engine.progress import Observer, Progress
 from importer.errors import ExitCode, SettingsError
@@ -176,10 +177,12 @@ async def test_workers_share_the_rate_of_a_group_with_other_runs(
     assert (settings.job.jobs_dir / ".night.rate").exists()
 
 
-async def test_one_worker_with_a_wrong_key_stops_all(
-    settings_for: Make, tmp_path: Path, with_crew: Any
+async def test_one_worker_with_a_wrong_key_of_its_own_stops_all(
+    settings_for: Make, tmp_path: Path, with_crew: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with_crew(ThreadCrew(3, keys={"worker-1": b"wrong"}))
+    monkeypatch.setenv("CLARITYQ_API_KEY", "right")
+    crew = with_crew(ThreadCrew(3, keys={"worker-1": b"wrong"}))
+    crew.hands_key_over = False
     path, _ = some_rows(tmp_path / "in.csv", 500)
     async with Sandbox(Faults(), key="right") as sandbox:
         summary = await run_import(
@@ -188,6 +191,38 @@ async def test_one_worker_with_a_wrong_key_stops_all(
 
     assert summary.end is RunEnd.KEY_REFUSED
     assert summary.exit_code is ExitCode.ABORTED
+
+
+async def test_workers_go_on_with_a_key_that_was_rotated(
+    settings_for: Make, tmp_path: Path, with_crew: Any
+) -> None:
+    """It is read once for all of them, where the command reads it."""
+    keys, accepted, read = ["first", "second"], set[str](), 0
+
+    def read_again() -> str:
+        nonlocal read
+        read += 1
+        return keys[0]
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.headers["X-API-Key"] != keys[0]:
+            return web.json_response({"detail": "no"}, status=401)
+        accepted.add(request.path)
+        if len(accepted) == 100 and len(keys) > 1:
+            keys.pop(0)
+        body = await request.json()
+        stored = {"conversation_id": request.path.split("/")[-2], "updated_at": "2026-01-01"}
+        return web.json_response({**stored, "rating": body["rating"], "comment": body["comment"]})
+
+    with_crew(ThreadCrew(2, Trouble(lost=0.1, doubled=0.1)))
+    path, expected = some_rows(tmp_path / "in.csv", 400)
+    async with serve(answer) as url:
+        settings = settings_for(path, base_url=url, rate=300.0)
+        summary = await run_import(settings, api_key=ApiKey("first", "", read_again))
+
+    assert summary.end is RunEnd.FINISHED
+    assert summary.outcomes[OutcomeKind.SUCCEEDED] == len(expected) == len(accepted)
+    assert read == 1
 
 
 async def test_a_canary_that_fails_at_one_worker_keeps_all_others_back(

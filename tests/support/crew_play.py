@@ -105,12 +105,13 @@ class CrewPlay(Play):
         sender.pacer.hold(now, told.hold, lifts=told.lifts)
         sender.pacer.allow_until(math.inf if self.pace.sends(sender) else -math.inf)
         self.pace.heard(sender, seen, now + UNDER_WAY)
-        self._plan(
-            sender, now + period(self.pace.places(len(self._crew)), sends=self.pace.sends(sender))
-        )
+        self._plan(sender, now + self._period(sender))
         for other in self._crew if self.pace.number != before else ():
             if not self.pace.is_known_by(other):
                 self._plan(other, min(other.exchanges_at, now + 0.02))
+
+    def _period(self, sender: Sender) -> float:
+        return period(self.pace.places(len(self._crew))) if self.pace.sends(sender) else 0.5
 
     def _plan(self, sender: Sender, at: float) -> None:
         sender.exchanges_at = at

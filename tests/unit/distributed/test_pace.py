@@ -2,6 +2,8 @@
 
 import pytest
 
+from importer.distributed.pace import Pace
+from importer.distributed.tally import Seen
 from tests.support.crew_play import CrewPlay
 from tests.support.services import (
     Service,
@@ -63,3 +65,29 @@ def test_workers_that_leave_and_join_do_not_change_what_is_granted() -> None:
 def test_a_limit_with_retry_after_is_found_too() -> None:
     found = CrewPlay(8, Service(token_bucket(500), retry_after=lambda _: 1), 30)
     assert found.rate(10) >= 0.92 * 500
+
+
+def capped() -> Pace:
+    """Return a pace for the workers a and b at which one of them sends."""
+    pace = Pace(0.0)
+    loud = Seen(1, 1.0, 100, 10, 30, 0.9, False, 10, 0, 0.0, False, 0.0)
+    for worker, now in (("a", 1.0), ("b", 1.1), ("a", 1.2)):
+        pace.tell(worker, "ab", now)
+        pace.heard(worker, loud, now)
+    pace.tell("a", "ab", 1.3)
+    return pace
+
+
+def test_a_worker_without_rows_to_send_gives_way() -> None:
+    pace = capped()
+    assert (pace.places(2), pace.sends("a"), pace.sends("b")) == (1, True, False)
+    pace.tell("a", "ab", 1.4, idle="a")
+    assert (pace.sends("a"), pace.sends("b")) == (False, True)
+
+
+def test_workers_whose_rows_are_all_deferred_take_turns() -> None:
+    pace, turns = capped(), set()
+    for second in range(2, 20):
+        pace.tell("a", "ab", float(second), idle="ab")
+        turns.add(pace.sends("a"))
+    assert turns == {True, False}
