@@ -9,11 +9,14 @@ import subprocess
 import sys
 import termios
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pyte
 
 from tests.support.data import PRODUCT, conversation, write_csv
+
+LABELS = {"rows", "outcomes", "requests", "deferred"}
 
 
 class Window:
@@ -65,6 +68,18 @@ class Window:
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, size)
 
 
+def is_whole(width: int, rows: list[str]) -> bool:
+    """Return whether all of the view is there, in so many columns: it may come in pieces."""
+    text = "\n".join(rows)
+    return (
+        "only deferred rows are left" in text
+        and "Ctrl-C is" in text
+        and {row.split(" ")[0] for row in rows} >= LABELS
+        and max(map(len, rows)) <= width
+        and ("━" in text) == (width >= 72)
+    )
+
+
 def test_the_view_fits_the_window_and_leaves_nothing_of_itself_behind(tmp_path: Path) -> None:
     rows = [(conversation(n), "POSITIVE", "") for n in range(50)]
     window = Window(
@@ -74,17 +89,10 @@ def test_the_view_fits_the_window_and_leaves_nothing_of_itself_behind(tmp_path: 
     )  # fmt: skip
     for width in (80, 40, 60):
         window.resize(width)
-        shown = window.shows(
-            lambda rows, width=width: (  # type: ignore[misc]
-                any("only deferred rows are left" in row for row in rows)
-                and max(map(len, rows)) <= width
-                and ("━" in "".join(rows)) == (width >= 72)
-            )
-        )
+        shown = window.shows(partial(is_whole, width))
         labels = [row.split(" ")[0] for row in shown]
-        for label in ("rows", "outcomes", "requests", "deferred"):
+        for label in LABELS:
             assert labels.count(label) == 1, "\n".join(shown)
-        assert "Ctrl-C is" in "\n".join(shown)
     window.process.send_signal(signal.SIGINT)
     text = "\n".join(window.end())
     assert window.process.returncode == 130
