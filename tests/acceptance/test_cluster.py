@@ -78,7 +78,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
             time.sleep(0.1)
         yield running
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # in the background of a shell, Ctrl-C would be ignored
         process.wait(60)
 
 
