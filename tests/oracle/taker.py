@@ -80,11 +80,20 @@ class Taker(Caretaker):
         elif undo.fate is Fate.UNFINISHED or outcomes.get("not_completed"):
             self._go_on(step, undo)
 
+    def _waits(self, job: Begun) -> bool:
+        """Return whether a job has ended with rows that the same command tries again."""
+        return job.fate is Fate.ENDED and bool(self._job(job).outcomes.get("not_completed"))
+
     def _take_back(self, step: Step, target: Begun) -> None:
         unfinished = self._unfinished()
         if unfinished is not None and unfinished.undoes is target:
             # Its undo is resumed by the same command, and is no other one by other options.
             self._go_on(step, unfinished)
+            return
+        before = [job for job in self.jobs if job.undoes is target and job.here]
+        if unfinished is None and before and self._waits(before[-1]):
+            # So are the rows of one that has ended which were not completed.
+            self._go_on(step, before[-1])
             return
         options = ["--keep-bodies"] if "--keep-bodies" in step.options else []
         options += ["--clear-unknown"] if step.clears else []
