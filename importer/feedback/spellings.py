@@ -29,9 +29,7 @@ def spellings(word: str, *, in_stars: bool) -> Sequence[str]:
     With `in_stars` the table is one of one to five stars: then `4/5`, `4 stars` and `★★★★☆` are
     numbers, too.
     """
-    value = _plain(word)
-    if value is None and in_stars:
-        value = stars(word)
+    value = stars(word) if in_stars else _plain(word)
     if value is None or value != value.to_integral_value():
         return ()
     whole = str(int(value))

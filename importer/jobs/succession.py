@@ -100,8 +100,9 @@ class Succession(ProductJobs):
 
         Which conversation that is nobody can tell from a row, so all rows wait for it.
         """
+        after_run = self._ledger.quiet_run
         return self.has_forgotten and any(
-            row.open and row.job != job.number for row in self.unsure()
+            row.job != job.number for row in self.unsure(after_run=after_run)
         )
 
     def leave_nothing(self) -> None:
