@@ -138,15 +138,7 @@ class CrewPlay(Play):
     ) -> None:  # fmt: skip
         pacer, in_flight = sender.pacer, sender.in_flight
         sender.in_flight -= 1
-        if status == HTTPStatus.TOO_MANY_REQUESTS:
-            self.refused.append(now)
-            pacer.refused(now, started, retry_after=retry_after)
-        else:
-            self.granted.append(now)
-            if status == HTTPStatus.SERVICE_UNAVAILABLE:
-                pacer.failed(now, started, in_flight, first=not failures)
-            else:
-                pacer.answered(now, started, in_flight)
+        self.tell(pacer, now, started, in_flight, status, retry_after, failures)
         if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
             failures += not pacer.is_probing
             backoff = self._jitter.random() * min(60.0, 0.5 * 2 ** max(0, failures - 1))

@@ -15,9 +15,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+
+from importer.sources.copies import CopyWatch
 
 #: Credentials that moto takes as it takes any.
 S3_ENVIRONMENT = {
@@ -177,3 +180,17 @@ def azure_signature(permissions: str) -> str:
         {"sv": version, "ss": "b", "srt": "sco", "sp": permissions, "se": until,
          "sig": base64.b64encode(digest)}
     )  # fmt: skip
+
+
+class KilledError(Exception):
+    """What a copy is broken off with."""
+
+
+def killed_beyond(size: int, folder: Path) -> CopyWatch:
+    """Break the copy into `folder` off when it has more than `size` bytes."""
+
+    def check() -> None:
+        if (folder / ".1.part").stat().st_size > size:
+            raise KilledError
+
+    return CopyWatch(check=check)

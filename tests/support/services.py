@@ -178,17 +178,9 @@ class Play:
                 continue
             now, _, started, status, retry_after, failures = heapq.heappop(ends)
             in_flight = len(ends) + 1
-            if status == HTTPStatus.TOO_MANY_REQUESTS:
-                self.refused.append(now)
-                pacer.refused(now, started, retry_after=retry_after)
-            else:
-                self.granted.append(now)
-                if status == HTTPStatus.SERVICE_UNAVAILABLE:
-                    pacer.failed(now, started, in_flight, first=not failures)
-                else:
-                    pacer.answered(now, started, in_flight)
-                    if status == HTTPStatus.OK:
-                        self.stored.append(now)
+            self.tell(pacer, now, started, in_flight, status, retry_after, failures)
+            if status == HTTPStatus.OK:
+                self.stored.append(now)
             if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
                 failures += not pacer.is_probing
                 backoff = jitter.random() * min(_LONGEST_BACKOFF, 0.5 * 2 ** max(0, failures - 1))
@@ -199,6 +191,21 @@ class Play:
                     self.lost += 1
             if pacer.window.is_due:
                 pacer.window.turn(now, cpu=busy * now)
+
+    def tell(
+        self, pacer: Pacer, now: float, started: float, in_flight: int, status: int,
+        retry_after: float | None, failures: int,
+    ) -> None:  # fmt: skip
+        """Note an answer, and tell a pacer of it; the row had failed so often before."""
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            self.refused.append(now)
+            pacer.refused(now, started, retry_after=retry_after)
+            return
+        self.granted.append(now)
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            pacer.failed(now, started, in_flight, first=not failures)
+        else:
+            pacer.answered(now, started, in_flight)
 
     def rate(self, since: float = 0.0, until: float | None = None) -> float:
         """Return the requests granted per second between two times."""

@@ -15,9 +15,11 @@ from tests.support.data import PRODUCT, conversation
 from tests.support.object_stores import (
     AZURE_ACCOUNT,
     AZURE_KEY,
+    KilledError,
     azure,
     azure_signature,
     gate,
+    killed_beyond,
     put_blob,
 )
 
@@ -70,22 +72,14 @@ def test_an_object_is_copied_with_a_key_and_with_a_signature(
     assert copied("az://exports/day/a%201.csv", tmp_path / "signed").read_bytes() == CONTENT
 
 
-class _KilledError(Exception):
-    pass
-
-
 @pytest.mark.parametrize("replaced", [False, True])
 def test_an_interrupted_copy_goes_on_if_the_object_is_the_same(
     endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, replaced: bool
 ) -> None:
     put_blob(endpoint, "a.csv", CONTENT)
 
-    def check() -> None:
-        if (tmp_path / ".1.part").stat().st_size > 5_000_000:
-            raise _KilledError
-
-    with pytest.raises(_KilledError):
-        copied("az://exports/a.csv", tmp_path, CopyWatch(check=check))
+    with pytest.raises(KilledError):
+        copied("az://exports/a.csv", tmp_path, killed_beyond(5_000_000, tmp_path))
     begun = (tmp_path / ".1.part").stat().st_size
     content = CONTENT
     if replaced:

@@ -12,7 +12,7 @@ from importer.settings.places import SourceAddress
 from importer.sources import persistence
 from importer.sources.copies import CopyWatch, take_copy
 from tests.support.data import PRODUCT, conversation
-from tests.support.object_stores import gate, put, s3
+from tests.support.object_stores import KilledError, gate, killed_beyond, put, s3
 
 pytest.importorskip("obstore")
 pytestmark = pytest.mark.slow
@@ -68,22 +68,14 @@ def test_a_store_that_speaks_as_googles_does_is_copied_from(
     assert copied("g.csv", tmp_path, scheme="gs").read_bytes() == CONTENT
 
 
-class _KilledError(Exception):
-    pass
-
-
 @pytest.mark.parametrize("replaced", [False, True])
 def test_an_interrupted_copy_goes_on_if_the_object_is_the_same(
     endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, replaced: bool
 ) -> None:
     put(endpoint, "a.csv", CONTENT)
 
-    def check() -> None:
-        if (tmp_path / ".1.part").stat().st_size > 5_000_000:
-            raise _KilledError
-
-    with pytest.raises(_KilledError):
-        copied("a.csv", tmp_path, CopyWatch(check=check))
+    with pytest.raises(KilledError):
+        copied("a.csv", tmp_path, killed_beyond(5_000_000, tmp_path))
     begun = (tmp_path / ".1.part").stat().st_size
     assert 5_000_000 < begun < len(CONTENT)
     content = CONTENT.replace(b"POS", b"NEG") if replaced else CONTENT
