@@ -17,7 +17,8 @@ from importer.errors import JournalError
 from importer.jobs import sqlite_file
 from importer.jobs.doubts import Doubt
 from importer.jobs.forget import erase_comments_of, erase_from_ledger
-from importer.jobs.keys import conversation_of, rank_of, unsigned
+from importer.jobs.keys import conversation_of, rank_of
+from importer.jobs.ledger_lines import Lines
 from importer.jobs.records import CarriedRow, JobRecord, JobState, Line
 from importer.jobs.take_in import take_in
 from importer.model import Meaning
@@ -135,28 +136,27 @@ class Ledger:
         with self._explained():
             take_in(self._db, job, known, doubts, synced=synced)
 
-    def lines(self, part: int) -> Iterator[Line]:
-        """Yield the conversations whose keys begin with the byte `part`, by key."""
+    def lines(self, part: int) -> Lines:
+        """Return the conversations whose keys begin with the byte `part`, by key."""
         after = bytes([part + 1]) if part < 255 else b"\xff" * 17
         with self._explained():
-            yield from map(
-                _line,
+            return Lines.of_rows(
                 self._db.execute(
                     f"{_LINE} WHERE key >= ? AND key < ? ORDER BY key", (bytes([part]), after)
-                ),
+                )
             )
 
     def look_up(self, keys: Iterable[bytes]) -> dict[bytes, Line]:
         """Return the lines of those of the conversations that have one."""
         wanted = list(keys)
-        found = {}
+        found: dict[bytes, Line] = {}
         with self._explained():
             for start in range(0, len(wanted), _AT_ONCE):
                 some = wanted[start : start + _AT_ONCE]
-                for row in self._db.execute(
-                    f"{_LINE} WHERE key IN ({', '.join('?' * len(some))})", some
-                ):
-                    found[row[0]] = _line(row)
+                lines = Lines.of_rows(
+                    self._db.execute(f"{_LINE} WHERE key IN ({', '.join('?' * len(some))})", some)
+                )
+                found.update(zip(lines.keys, lines.each(), strict=True))
         return found
 
     def erase(self, tombs: Mapping[bytes, bytes]) -> Counter[str]:
@@ -242,16 +242,6 @@ def known_jobs(path: Path) -> tuple[list[LedgerJob], int]:
 def _job(row: Sequence[Any]) -> LedgerJob:
     number, job_id, folder, state, entries, complete, last_run = row
     return LedgerJob(number, job_id, folder, JobState(state), entries, bool(complete), last_run)
-
-
-def _line(row: Sequence[object]) -> Line:
-    key, rank, body, at, run = row
-    assert isinstance(key, bytes)  # noqa: S101 -- the columns' types are the schema's
-    assert isinstance(rank, int)  # noqa: S101
-    assert isinstance(body, int | None)  # noqa: S101
-    assert isinstance(at, float)  # noqa: S101
-    assert isinstance(run, int)  # noqa: S101
-    return Line(key, rank_of(rank), unsigned(body), at, run)
 
 
 def _opened(path: Path) -> sqlite_file.Connection | None:

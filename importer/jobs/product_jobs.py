@@ -22,6 +22,7 @@ from importer.jobs.journal_head import Head, read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import rank_of
 from importer.jobs.ledger import Ledger
+from importer.jobs.ledger_lines import Lines
 from importer.jobs.lock import hold
 from importer.jobs.records import FIGURES, JobRecord, JobState, Line, Unsure
 from importer.model import Rank
@@ -141,8 +142,8 @@ class ProductJobs:
             doubts = journal.doubts()
         self._ledger.take_in(job, known, doubts, synced=synced)
 
-    def lines(self, part: int) -> Iterator[Line]:
-        """Yield the conversations whose keys begin with the byte `part`, by key."""
+    def lines(self, part: int) -> Lines:
+        """Return the conversations whose keys begin with the byte `part`, by key."""
         self.catch_up()
         return self._ledger.lines(part)
 

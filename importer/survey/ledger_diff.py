@@ -10,6 +10,7 @@ from typing import Protocol
 
 from importer.common.row_set import RowSet
 from importer.jobs.keys import conversation_of
+from importer.jobs.ledger_lines import Lines
 from importer.jobs.records import Line, Unsure
 from importer.model import Reason
 from importer.settings import ImportSettings
@@ -39,8 +40,8 @@ class Others(Protocol):
         """The number of the job that is compared."""
         ...
 
-    def lines(self, part: int) -> Iterator[Line]:
-        """Yield the conversations whose keys begin with the byte `part`, by key."""
+    def lines(self, part: int) -> Lines:
+        """Return the conversations whose keys begin with the byte `part`, by key."""
         ...
 
     def look_up(self, keys: Iterable[bytes]) -> dict[bytes, Line]:
@@ -106,27 +107,32 @@ class _Comparison:
     def take(self, part: int, winners: Iterable[Winner]) -> None:
         """Enter the rows of a part; they come by key."""
         if self._looks_up:
-            winners = list(winners)
-            found = self._product.look_up(row.key for row in winners)
-            lines = iter(sorted(found.values()))
+            few = list(winners)
+            found = self._product.look_up(row.key for row in few)
+            for row in few:
+                self._enter(row, found.get(row.key))
         else:
-            lines = self._product.lines(part)
-        new = 0
-        line = next(lines, None)
-        for row in winners:
-            key = row.key
-            while line is not None and line.key < key:
-                line = next(lines, None)
-            known = line if line is not None and line.key == key else None
-            if known is None and row.rank == NEW and key not in self._unsure:
-                new += 1
-            else:
-                self._enter(row, known)
-        self._plan.new += new
-        self._plan.to_send += new
+            self._take_many(part, winners)
+
+    def _take_many(self, part: int, winners: Iterable[Winner]) -> None:
+        """Enter the rows of a part, most of them by column."""
+        from importer.survey.many_rows import ManyWinners  # noqa: PLC0415 -- loads numpy
+        from importer.survey.sift import sift  # noqa: PLC0415 -- as well
+
+        assert isinstance(winners, ManyWinners)  # noqa: S101 -- few rows are looked up
+        lines = self._product.lines(part)
+        found = sift(winners, lines, self._unsure, self._rules, bodies=self._has_bodies)
+        plan = self._plan
+        plan.new += found.new
+        plan.to_send += found.new
+        plan.known += len(found.unchanged)
+        for seq in found.unchanged:
+            plan.not_sent[Reason.SAME_AS_STORED].add(seq)
+        for row, place in zip(found.others, found.places, strict=True):
+            self._enter(row, None if place < 0 else lines.line(place))
 
     def _enter(self, row: Winner, known: Line | None) -> None:
-        """Enter a row of whose conversation something is known, or that is not new."""
+        """Enter a row, given what the ledger knows of its conversation."""
         plan = self._plan
         if known is None and row.rank != NEW:  # its conversation may be a forgotten one
             known = self._product.look_up([row.key]).get(row.key)

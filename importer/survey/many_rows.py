@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from importer.common.row_set import RowSet
+from importer.jobs.keys import split_keys
 from importer.survey.spill import KEY, PARTS, Column, Columns, Spill
 from importer.survey.superseded import EXAMPLES, NEW, Repetitions, Winner
 
@@ -17,6 +19,31 @@ if TYPE_CHECKING:
     from importer.survey.superseded import Asked, Candidate
 
 _UINT, _INT = np.dtype(np.uint64), np.dtype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class ManyWinners:
+    """The winners of a part as columns, by key."""
+
+    keys: Column
+    seqs: Column
+    ranks: Column
+    bodies: Column
+
+    def __iter__(self) -> Iterator[Winner]:
+        return map(
+            Winner,
+            split_keys(self.keys.tobytes()),
+            self.seqs.tolist(),
+            self.ranks.tolist(),
+            self.bodies.tolist(),
+        )
+
+    def among(self, places: Column) -> ManyWinners:
+        """Return those at these places."""
+        return ManyWinners(
+            self.keys[places], self.seqs[places], self.ranks[places], self.bodies[places]
+        )
 
 
 class ManyRows:
@@ -80,23 +107,28 @@ class ManyRows:
             tell((number + 1) / PARTS)
         return RowSet.from_bits(bytearray(self._bits.tobytes()), count), found
 
-    def winners(self) -> Iterator[tuple[int, Iterable[Winner]]]:
+    def winners(self) -> Iterator[tuple[int, ManyWinners]]:
         """Yield the number of each part and its winners by key."""
         for number in range(PARTS):
             columns = self._spill.part(number)
             seqs = columns["seq"]
             wins = np.flatnonzero((self._bits[seqs >> 3] >> (seqs & 7).astype(np.uint8)) & 1 == 0)
             order = wins[_by_key(columns["key"][wins])]
-            length = len(order)
-            raw = columns["key"][order].tobytes()
-            keys = [raw[at : at + KEY.itemsize] for at in range(0, len(raw), KEY.itemsize)]
-            ranks = columns["rank"][order].tolist() if "rank" in columns else [NEW] * length
-            bodies = columns["body"][order].tolist() if "body" in columns else [0] * length
-            yield number, map(Winner, keys, seqs[order].tolist(), ranks, bodies)
+            yield (
+                number,
+                ManyWinners(
+                    columns["key"][order],
+                    seqs[order],
+                    columns["rank"][order]
+                    if "rank" in columns
+                    else np.full(len(order), NEW, _UINT),
+                    columns["body"][order] if "body" in columns else np.zeros(len(order), _UINT),
+                ),
+            )
 
     def _note_repeated(self, columns: Columns, found: Repetitions) -> Column:
         """Return the numbers of the rows that do not win."""
-        high, low = _halves(columns["key"])
+        high, low = halves(columns["key"])
         names = ("rank", "whole", "fraction")
         deciding = [columns["seq"], *(columns[name] for name in reversed(names) if name in columns)]
         order = np.lexsort((*deciding, low, high))
@@ -112,7 +144,7 @@ class ManyRows:
         return losers
 
 
-def _halves(keys: Column) -> tuple[Column, Column]:
+def halves(keys: Column) -> tuple[Column, Column]:
     """Return the first and the last 8 bytes of keys, as numbers in the order of the bytes."""
     halves = keys.view(">u8").reshape(-1, 2).astype(np.uint64)
     return halves[:, 0], halves[:, 1]
@@ -134,7 +166,7 @@ def _that_may_repeat(columns: Columns) -> Columns:
 
 def _by_key(keys: Column) -> Column:
     """Return the places of distinct keys in their order."""
-    high, low = _halves(keys)
+    high, low = halves(keys)
     order: Column = np.argsort(high)
     first = high[order]
     if (first[1:] == first[:-1]).any():

@@ -18,6 +18,7 @@ from importer.errors import ExitCode, JobHeldError
 from importer.feedback.body import BodyCoder
 from importer.jobs.identity import product_key
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.ledger_lines import Lines
 from importer.jobs.product import Product, hold_product
 from importer.jobs.records import CarriedRow, JobRecord, JobState, Line, Unsure
 from importer.jobs.succession import end_in_words
@@ -125,8 +126,8 @@ class _NoJobs:
     def __init__(self, settings: ImportSettings) -> None:
         self.coder = BodyCoder(*product_key(settings))
 
-    def lines(self, part: int) -> Iterator[Line]:  # noqa: ARG002 -- as a product has it
-        return iter(())
+    def lines(self, part: int) -> Lines:  # noqa: ARG002 -- as a product has it
+        return Lines()
 
     def look_up(self, keys: Iterable[bytes]) -> dict[bytes, Line]:  # noqa: ARG002
         return {}

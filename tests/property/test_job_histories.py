@@ -230,7 +230,7 @@ class HistoriesOfJobs(RuleBasedStateMachine):
         found = {
             conversation_of(line.key): (line.rank, line.run, line.body)
             for part in range(256)
-            for line in product.lines(part)
+            for line in product.lines(part).each()
         }
         for conversation_id, (rank, ended, _) in expected.items():
             # What an unchanged row found stored is known as long as what stored it is.

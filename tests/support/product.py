@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from importer.jobs.ledger_lines import Lines
 from importer.jobs.records import Line, Unsure
 
 
@@ -15,8 +16,8 @@ class FakeProduct:
     floor: int = 0
     next_number: int = 9
 
-    def lines(self, part: int) -> Iterator[Line]:
-        yield from sorted(line for line in self.known if line.key[0] == part)
+    def lines(self, part: int) -> Lines:
+        return Lines.of(sorted(line for line in self.known if line.key[0] == part))
 
     def look_up(self, keys: Iterable[bytes]) -> dict[bytes, Line]:
         wanted = set(keys)

@@ -48,7 +48,7 @@ def test_each_conversation_has_the_highest_ranked_settled_row(desk: Desk) -> Non
 def test_lines_come_by_key_part_by_part(desk: Desk) -> None:
     desk.night([SUCCEEDED] * 20)
     with desk.hold() as product:
-        parts = [list(product.lines(part)) for part in range(256)]
+        parts = [list(product.lines(part).each()) for part in range(256)]
         assert product.conversations() == 20
     for part, lines in enumerate(parts):
         assert [one.key for one in lines] == sorted(one.key for one in lines)
@@ -173,10 +173,16 @@ def test_a_ledger_that_cannot_be_used_is_made_again(
     desk.night([SUCCEEDED, WAITING])
     desk.night([REFUSED])
     with desk.hold() as product:
-        before = [list(product.lines(part)) for part in range(256)], list(product.left_overs())
+        before = (
+            [list(product.lines(part).each()) for part in range(256)],
+            list(product.left_overs()),
+        )
     spoil(product_key(desk.settings()).ledger(desk.jobs_dir))
     with desk.hold() as product:
-        after = [list(product.lines(part)) for part in range(256)], list(product.left_overs())
+        after = (
+            [list(product.lines(part).each()) for part in range(256)],
+            list(product.left_overs()),
+        )
         assert product.floor == 0
     assert after == before
 
@@ -190,7 +196,7 @@ def test_damage_that_shows_later_sets_the_ledger_aside(desk: Desk) -> None:
     content[-5 * 4096 :] = b"\xff" * (5 * 4096)
     path.write_bytes(content)
     with desk.hold() as product, pytest.raises(JournalError, match="set aside: run the same"):
-        _ = [list(product.lines(part)) for part in range(256)]
+        _ = [list(product.lines(part).each()) for part in range(256)]
     with desk.hold() as product:
         assert product.conversations() == 2000
 

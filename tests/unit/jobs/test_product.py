@@ -668,7 +668,7 @@ def test_a_kill_during_prune_loses_nothing(desk: Desk, monkeypatch: pytest.Monke
     name = desk.night([WAITING, SUCCEEDED])
     desk.night([REFUSED, REFUSED, SUCCEEDED])
     with desk.hold() as product:
-        before = list(product.lines(key_byte(3)))
+        before = list(product.lines(key_byte(3)).each())
     for where, what in ((Path, "rename"), (shutil, "rmtree")):
         with (
             hold_jobs(desk.jobs_dir, product_key(desk.settings())) as product,
@@ -682,7 +682,7 @@ def test_a_kill_during_prune_loses_nothing(desk: Desk, monkeypatch: pytest.Monke
     with desk.hold() as product:
         assert product.floor == 0
         assert product.jobs[0].state is JobState.PRUNED
-        assert list(product.lines(key_byte(3))) == before
+        assert list(product.lines(key_byte(3)).each()) == before
     clear_removed(desk.jobs_dir)
     assert not (desk.jobs_dir / f".removed-{name}").exists()
 
