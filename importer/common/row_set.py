@@ -42,6 +42,14 @@ class RowSet:
         self._bits[byte] |= 1 << (seq & 7)
         self.count += 1
 
+    def add_block(self, first: int, rows: int) -> None:
+        """Put `rows` rows from `first` on into the set, both multiples of 8; none is in it yet."""
+        start, end = first >> 3, (first + rows) >> 3
+        if end > len(self._bits):
+            self._bits.extend(bytes(max(end - len(self._bits), len(self._bits))))
+        self._bits[start:end] = b"\xff" * (rows >> 3)
+        self.count += rows
+
     def remove(self, seq: int) -> None:
         """Take `seq` out of the set; it is in it."""
         self._bits[seq >> 3] &= ~(1 << (seq & 7))

@@ -276,10 +276,7 @@ class Journal(JournalFile):
 
     def settled(self) -> RowSet:
         """Return the rows that are done: with an outcome, and not tried again."""
-        rows = RowSet()
-        with self._explained():
-            for (seq,) in self._db.execute("SELECT seq FROM outcome"):
-                rows.add(seq)
+        rows = self.with_outcome()
         for seq in self._again:
             rows.remove(seq)
         return rows

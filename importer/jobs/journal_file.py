@@ -32,6 +32,8 @@ FILE_NAME = "journal.sqlite"
 FORMAT = "5"
 
 _MOST = 2**63 - 1
+#: Rows that are counted at once.
+_BLOCK = 4096
 
 #: Rejected or failed rows after which a row of their conversation was sent, or gave way to one of a
 #: later job.
@@ -218,6 +220,23 @@ class JournalFile:
                 (first, _MOST if last is None else last, None if kind is None else KIND_IDS[kind]),
             ):
                 yield outcome_of(row)
+
+    def with_outcome(self) -> RowSet:
+        """Return the rows that have an outcome."""
+        rows = RowSet()
+        of_block = "FROM outcome WHERE seq BETWEEN ? AND ?"
+        with self._explained():
+            (end,) = self._db.execute("SELECT coalesce(max(seq), 0) FROM outcome").fetchone()
+            for first in range(0, end + 1, _BLOCK):
+                block = first, first + _BLOCK - 1
+                # Most blocks are done as a whole; to count rows is much cheaper than to read them.
+                (count,) = self._db.execute(f"SELECT count(*) {of_block}", block).fetchone()
+                if count == _BLOCK:
+                    rows.add_block(first, _BLOCK)
+                elif count:
+                    for (seq,) in self._db.execute(f"SELECT seq {of_block}", block):
+                        rows.add(seq)
+        return rows
 
     def canonical(self) -> Iterator[str]:
         """Yield the recorded outcomes, by seq, as lines of `CANONICAL_COLUMNS`."""

@@ -99,6 +99,20 @@ def test_entries_of_any_size_are_recorded(desk: Desk, rows: int) -> None:
         assert job.journal.settled().count == rows
 
 
+@pytest.mark.parametrize("pending", [set(), {1}, {20}, {8, 16, 40}, set(range(9, 25)), {39, 40}])
+def test_rows_that_are_done_are_found_block_by_block(
+    desk: Desk, pending: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importer.jobs.journal_file._BLOCK", 8)
+    done = set(range(1, 41)) - pending
+    with desk.run(rows=40) as job:
+        answer(job, dict.fromkeys(sorted(done), SUCCEEDED))
+        settled = job.journal.settled()
+    assert set(settled) == done
+    assert settled.count == len(done)
+    assert all((seq in settled) == (seq in done) for seq in range(60))
+
+
 def test_a_row_never_has_a_second_outcome_and_nothing_of_such_an_entry_lasts(desk: Desk) -> None:
     with desk.run() as job:
         answer(job, {1: SUCCEEDED})
