@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks import data
@@ -21,6 +22,8 @@ from benchmarks.wire import wire, wire_256, wire_newest, wire_tls
 from benchmarks.workers import workers, workers_limited
 
 _IMPORTER = "clarityq-import"
+#: Peers that are tools of their own, and what has to be installed for each.
+_TOOLS = {"dlt_destination": "dlt", "drt_sync": "drt"}
 
 
 def sending(bench: Bench) -> Table:
@@ -28,10 +31,11 @@ def sending(bench: Bench) -> Table:
     table: Table = [("at once", "client", "rows/s", "ratio", "CPU s per 10,000 rows", "peak MB")]
     with nginx() as url:
         for concurrency in (64, 256):
-            names = ["tuned", _IMPORTER, "naive", "raw_socket", "httpx_async", "requests_threads"]
-            rows = [200_000, 200_000, 50_000, 200_000, 5_000, 5_000]
-            if concurrency == 256:
-                names, rows = names[:4], rows[:4]
+            names = ["tuned", _IMPORTER, "naive", "raw_socket"]
+            rows = [200_000, 200_000, 50_000, 200_000]
+            if concurrency == 64:
+                slow = ["httpx_async", "requests_threads", *_tools()]
+                names, rows = names + slow, rows + [5_000] * len(slow)
             paths = [data.ratings(bench.folder, number) for number in rows]
 
             def measure(name: str, path: Path, concurrency: int = concurrency) -> Usage:
@@ -55,6 +59,10 @@ def sending(bench: Bench) -> Table:
             wrk = _wrk(url, concurrency)
             table.append((str(concurrency), "wrk", f"{wrk:,.0f}", f"{wrk / base:.2f}", "", ""))
     return table
+
+
+def _tools() -> list[str]:
+    return [name for name, package in _TOOLS.items() if find_spec(package) is not None]
 
 
 def latency(bench: Bench) -> Table:
