@@ -14,6 +14,7 @@ from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_lines import (
     IS_LEFT_OVER,
     Lines,
+    deferral_of,
     ids_of,
     insert_outcomes,
     is_set,
@@ -283,11 +284,12 @@ class Journal(JournalFile):
 
     def deferrals(self) -> dict[int, Deferral]:
         """Return the rows that are still deferred, by seq."""
-        rows = self._all(
-            sqlite_file.select("deferral", Deferral._fields)
-            + " WHERE seq NOT IN (SELECT seq FROM outcome) OR seq IN (SELECT seq FROM again)"
-        )
-        return {deferral.seq: deferral for deferral in map(Deferral._make, rows)}
+        with self._explained():
+            rows = self._db.execute(
+                sqlite_file.select("deferral", Deferral._fields)
+                + " WHERE seq NOT IN (SELECT seq FROM outcome) OR seq IN (SELECT seq FROM again)"
+            )
+            return {deferral.seq: deferral for deferral in map(deferral_of, rows)}
 
     def _put(self, name: str, value: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO job (name, value) VALUES (?, ?)", (name, value))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from importer.common.row_set import RowSet
 from importer.errors import JournalError
@@ -27,6 +28,10 @@ from importer.jobs.journal_lines import (
 from importer.jobs.keys import conversation_of, rank_of
 from importer.jobs.records import CARRIED_OVER, CarriedRow, InputFile, LastRun, Totals
 from importer.model import Meaning, Outcome, OutcomeKind, Rank, Reason, Warn
+
+_File = TypeVar("_File", bound="JournalFile")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 FILE_NAME = "journal.sqlite"
 FORMAT = "5"
@@ -53,6 +58,19 @@ _PENDING = """
     WHERE seq NOT IN (SELECT seq FROM outcome)
     ORDER BY conversation
 """
+
+
+def explaining(
+    method: Callable[Concatenate[_File, _P], _R],
+) -> Callable[Concatenate[_File, _P], _R]:
+    """Let a method of a `JournalFile` raise `JournalError` also where it holds what cannot be."""
+
+    @wraps(method)
+    def explained_method(self: _File, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with explained(self.path):
+            return method(self, *args, **kwargs)
+
+    return explained_method
 
 
 class JournalFile:
@@ -84,11 +102,13 @@ class JournalFile:
         with self._explained():
             return dict(self._db.execute("SELECT name, value FROM job"))
 
+    @explaining
     def newest_by(self) -> str | None:
         """Return the column that tells the newest row; None if the last one wins."""
         found: str | None = json.loads(self.facts().get("settings", "{}")).get("newest_by")
         return found
 
+    @explaining
     def label(self) -> str | None:
         """Return who imports this or why, as the latest run said that said so; None if none has."""
         began = self.facts().get("settings", "{}")
@@ -96,6 +116,7 @@ class JournalFile:
         labels = (json.loads(text).get("label") for text in [*runs, began])
         return next(filter(None, labels), None)
 
+    @explaining
     def inputs(self) -> list[InputFile]:
         """Return the files that the job began with."""
         return [
@@ -105,6 +126,7 @@ class JournalFile:
             )
         ]
 
+    @explaining
     def places(self) -> list[tuple[str, int]]:
         """Return where the job's rows come from, in order: the path, and the first row's number.
 
@@ -114,10 +136,12 @@ class JournalFile:
         (some,) = self._all("SELECT EXISTS (SELECT 1 FROM carried)")[0]
         return [(CARRIED_OVER, 1), *inputs] if some else inputs
 
+    @explaining
     def survey(self) -> str:
         """Return the findings of the survey, as JSON."""
         return self.facts()["survey"]
 
+    @explaining
     def not_sent(self) -> dict[Reason, RowSet]:
         """Return the rows that are not sent, by why, as it was decided when the job began."""
         return {
@@ -125,6 +149,7 @@ class JournalFile:
             for reason, rows in self._all("SELECT reason, rows FROM not_sent")
         }
 
+    @explaining
     def ranked(self) -> dict[int, Rank]:
         """Return the rows whose rank is not that of the job, by seq, with their rank."""
         return {seq: rank_of(rank) for seq, rank in self._all("SELECT seq, rank FROM ranked")}
@@ -170,6 +195,7 @@ class JournalFile:
         """Return how often the command was started on this job."""
         return int(self._all("SELECT count(*) FROM run")[0][0])
 
+    @explaining
     def last_run(self) -> LastRun | None:
         """Return how the latest run ended, or None if there was no run yet."""
         rows = self._all(sqlite_file.select("run", RUN_COLUMNS) + " ORDER BY number DESC LIMIT 1")
@@ -184,6 +210,7 @@ class JournalFile:
         """Return the rows of which all but the count is forgotten."""
         return {seq for (seq,) in self._all("SELECT seq FROM forgotten")}
 
+    @explaining
     def totals(self, *, to_do: bool = False) -> Totals:
         """Return the job's figures.
 
@@ -221,21 +248,23 @@ class JournalFile:
             ):
                 yield outcome_of(row)
 
+    @explaining
     def with_outcome(self) -> RowSet:
         """Return the rows that have an outcome."""
         rows = RowSet()
         of_block = "FROM outcome WHERE seq BETWEEN ? AND ?"
-        with self._explained():
-            (end,) = self._db.execute("SELECT coalesce(max(seq), 0) FROM outcome").fetchone()
-            for first in range(0, end + 1, _BLOCK):
-                block = first, first + _BLOCK - 1
-                # Most blocks are done as a whole; to count rows is much cheaper than to read them.
-                (count,) = self._db.execute(f"SELECT count(*) {of_block}", block).fetchone()
-                if count == _BLOCK:
-                    rows.add_block(first, _BLOCK)
-                elif count:
-                    for (seq,) in self._db.execute(f"SELECT seq {of_block}", block):
-                        rows.add(seq)
+        (end,) = self._db.execute("SELECT coalesce(max(seq), 0) FROM outcome").fetchone()
+        if end > int(self.facts()["rows"]):
+            raise ValueError(f"an outcome of row {end}")
+        for first in range(0, end + 1, _BLOCK):
+            block = first, first + _BLOCK - 1
+            # Most blocks are done as a whole; to count rows is much cheaper than to read them.
+            (count,) = self._db.execute(f"SELECT count(*) {of_block}", block).fetchone()
+            if count == _BLOCK:
+                rows.add_block(first, _BLOCK)
+            elif count:
+                for (seq,) in self._db.execute(f"SELECT seq {of_block}", block):
+                    rows.add(seq)
         return rows
 
     def canonical(self) -> Iterator[str]:

@@ -11,7 +11,7 @@ from importer.errors import JournalError, SettingsError
 from importer.jobs import sqlite_file
 from importer.jobs.folders import folders_of
 from importer.jobs.journal_file import FILE_NAME, check_format, explained
-from importer.jobs.records import JobState
+from importer.jobs.records import JobState, job_number
 from importer.model import RunEnd
 
 _SENT = """
@@ -80,12 +80,13 @@ def read_head(folder: Path) -> Head:
         (carried,) = db.execute(_CARRIED).fetchone()
         ended = db.execute("SELECT ended_at FROM run ORDER BY number DESC LIMIT 1").fetchone()
         ends = {job: JobState(state) for job, state in db.execute("SELECT id, state FROM ends")}
-    return Head(
-        folder, facts["id"], int(facts["number"]), facts["product_id"], facts["base_url"],
-        entries, last_run, lasted_run, bool(finished), "given_up" in facts, bool(sent),
-        bool(doubts), facts["keeps_bodies"] == "1", bool(carried),
-        None if ended is None else ended[0], ends, "forgotten" in facts,
-    )  # fmt: skip
+        return Head(
+            folder, facts["id"], job_number(facts["number"]), facts["product_id"],
+            facts["base_url"], int(entries), int(last_run), int(lasted_run), bool(finished),
+            "given_up" in facts, bool(sent), bool(doubts), facts["keeps_bodies"] == "1",
+            bool(carried), None if ended is None or ended[0] is None else float(ended[0]), ends,
+            "forgotten" in facts,
+        )  # fmt: skip
 
 
 def check_latest(jobs_dir: Path, name: str) -> None:

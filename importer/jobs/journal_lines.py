@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from importer.jobs.keys import conversation_of, key_of, keys_of, signed, split_keys
 from importer.jobs.records import LastRun
-from importer.model import Moment, Outcome, OutcomeKind, Reason, RunEnd, Warn
+from importer.model import Deferral, Moment, Outcome, OutcomeKind, Reason, RunEnd, Warn
 
 #: The kinds of outcome by the number that stands for them in the table, and the other way round.
 KINDS = list(OutcomeKind)
@@ -68,6 +68,10 @@ def is_set(outcome: Outcome) -> bool:
         or outcome.kind is OutcomeKind.UNCHANGED
         or outcome.reason is Reason.STORED_DIFFERS
     )
+
+
+#: In Unix seconds, some three thousand years from now.
+_LATEST = 1e11
 
 
 class Lines(NamedTuple):
@@ -163,14 +167,32 @@ def outcome_of(row: Sequence[object]) -> Outcome:
         attempts,
         str(updated_at) if updated_at is not None else None,
         Warn(str(warning)) if warning is not None else None,
-        at if isinstance(at, float) else None,
+        time_of(at),
     )
+
+
+def time_of(found: Any) -> float:  # noqa: ANN401 -- what a file holds
+    """Return a time, in Unix seconds. Raises `ValueError` for one that no clock has shown."""
+    seconds = float(found)
+    if not 0 <= seconds < _LATEST:
+        raise ValueError(f"the time {found}")
+    return seconds
 
 
 def run_of(row: Sequence[Any]) -> LastRun:
     """Return the run that a line of `RUN_COLUMNS` holds."""
     number, started_at, ended_at, end, message = row
-    return LastRun(number, started_at, ended_at, end and RunEnd(end), message)
+    ended_at = None if ended_at is None else time_of(ended_at)
+    return LastRun(number, time_of(started_at), ended_at, end and RunEnd(end), message)
+
+
+def deferral_of(row: Sequence[Any]) -> Deferral:
+    """Return the deferral that a line of its fields holds."""
+    deferral = Deferral._make(row)
+    return deferral._replace(
+        since=time_of(deferral.since), due=time_of(deferral.due),
+        looked_at=time_of(deferral.looked_at),
+    )  # fmt: skip
 
 
 def moment_line(moment: Moment) -> tuple[object, ...]:
@@ -180,5 +202,8 @@ def moment_line(moment: Moment) -> tuple[object, ...]:
 
 def moment_of(row: Sequence[Any]) -> Moment:
     """Return the moment that a line of its fields holds."""
+    moment = Moment._make(row)
     statuses = json.loads(row[Moment._fields.index("statuses")])
-    return Moment._make(row)._replace(statuses={int(code): n for code, n in statuses.items()})
+    return moment._replace(
+        at=time_of(moment.at), statuses={int(code): int(n) for code, n in statuses.items()}
+    )

@@ -14,14 +14,16 @@ from typing import Any, NamedTuple, Self
 
 from importer.feedback.body import COMMENT_BITS, RATINGS
 from importer.jobs import sqlite_file
-from importer.jobs.journal_file import JournalFile
+from importer.jobs.journal_file import JournalFile, explaining
 from importer.jobs.journal_lines import (
     COLUMNS,
     KIND_IDS,
     RUN_COLUMNS,
+    deferral_of,
     moment_of,
     outcome_of,
     run_of,
+    time_of,
 )
 from importer.jobs.keys import key_of
 from importer.jobs.records import LastRun
@@ -81,6 +83,7 @@ class JournalReader(JournalFile):
     ) -> None:
         self.close()
 
+    @explaining
     def runs(self) -> list[PastRun]:
         """Return all runs, the oldest first."""
         return [
@@ -90,6 +93,7 @@ class JournalReader(JournalFile):
             )
         ]
 
+    @explaining
     def outcomes_of(self, conversation_id: str) -> list[Outcome]:
         """Return the outcomes of the conversation's rows that have one, in input order."""
         return [
@@ -100,19 +104,25 @@ class JournalReader(JournalFile):
             )
         ]
 
+    @explaining
     def attempts(self, seq: int) -> list[Attempt]:
         """Return the row's requests that did not end with stored feedback, the oldest first."""
         rows = self._all(
             sqlite_file.select("attempt", Attempt._fields) + " WHERE seq = ? ORDER BY at", seq
         )
         attempts = map(Attempt._make, rows)
-        return [attempt._replace(call=Call(attempt.call)) for attempt in attempts]
+        return [
+            attempt._replace(at=time_of(attempt.at), call=Call(attempt.call))
+            for attempt in attempts
+        ]
 
+    @explaining
     def deferral(self, seq: int) -> Deferral | None:
         """Return where the row stood last that was told to wait; None if it never was."""
         rows = self._all(sqlite_file.select("deferral", Deferral._fields) + " WHERE seq = ?", seq)
-        return next(map(Deferral._make, rows), None)
+        return next(map(deferral_of, rows), None)
 
+    @explaining
     def moments(self) -> list[Moment]:
         """Return how the job went, the oldest moment first."""
         return [
@@ -120,6 +130,7 @@ class JournalReader(JournalFile):
             for row in self._all(sqlite_file.select("moment", Moment._fields) + " ORDER BY at")
         ]
 
+    @explaining
     def imported(self) -> Imported:
         """Return what was imported, as far as it is known what the service holds of it."""
         counts: Counter[Meaning | None] = Counter()
@@ -136,6 +147,7 @@ class JournalReader(JournalFile):
             counts[None], comments,
         )  # fmt: skip
 
+    @explaining
     def causes(self, most: int) -> list[Cause]:
         """Return why rows were not imported, the largest groups first."""
         kinds = ", ".join(str(KIND_IDS[kind]) for kind in _TROUBLES)

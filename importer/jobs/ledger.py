@@ -19,7 +19,7 @@ from importer.jobs.doubts import Doubt
 from importer.jobs.forget import erase_comments_of, erase_from_ledger
 from importer.jobs.keys import conversation_of, rank_of
 from importer.jobs.ledger_lines import Lines
-from importer.jobs.records import CarriedRow, JobRecord, JobState, Line
+from importer.jobs.records import CarriedRow, JobRecord, JobState, Line, job_number
 from importer.jobs.take_in import take_in
 from importer.model import Meaning
 
@@ -122,7 +122,7 @@ class Ledger:
     def _state(self, name: str) -> int:
         with self._explained():
             row = self._db.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
-        return int(row[0])
+            return int(row[0])
 
     # The conversations.
 
@@ -215,7 +215,7 @@ class Ledger:
         with sqlite_file.explained(f"the ledger {self.path}", remedy):
             try:
                 yield
-            except sqlite_file.Error as error:
+            except sqlite_file.EXPLAINED as error:
                 if not sqlite_file.is_damage(error):
                     raise
                 self.path.replace(self.path.with_name(f"{self.path.name}.damaged"))
@@ -234,14 +234,17 @@ def known_jobs(path: Path) -> tuple[list[LedgerJob], int]:
         with closing(sqlite_file.connect(path, read_only=True)) as db:
             jobs = [_job(row) for row in db.execute(_JOBS)]
             (floor,) = db.execute("SELECT value FROM state WHERE name = 'floor'").fetchone()
-    except sqlite_file.Error:
+    except sqlite_file.EXPLAINED:
         return [], 0
     return jobs, floor
 
 
 def _job(row: Sequence[Any]) -> LedgerJob:
     number, job_id, folder, state, entries, complete, last_run = row
-    return LedgerJob(number, job_id, folder, JobState(state), entries, bool(complete), last_run)
+    return LedgerJob(
+        job_number(number), job_id, folder, JobState(state), int(entries), bool(complete),
+        int(last_run),
+    )  # fmt: skip
 
 
 def _opened(path: Path) -> sqlite_file.Connection | None:

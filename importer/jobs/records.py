@@ -26,6 +26,8 @@ from importer.model import (
 
 #: What stands for the name of a file where rows were carried over from earlier jobs.
 CARRIED_OVER = "carried over"
+#: More jobs than any product has: where one has a higher number, that is damaged.
+_MOST_JOBS = 100_000
 #: The fact of a journal that later jobs of its product are compared with.
 FIGURES = "figures"
 
@@ -234,3 +236,11 @@ class Totals:
     def settled(self) -> int:
         """Return how many rows have a final outcome."""
         return self.rows - self.outcomes[OutcomeKind.PENDING]
+
+
+def job_number(found: str | int) -> int:
+    """Return the number of a job that a file names. Raises `ValueError` for one that cannot be."""
+    number = int(found)
+    if not 1 <= number <= _MOST_JOBS:
+        raise ValueError(f"a job of number {number}")
+    return number

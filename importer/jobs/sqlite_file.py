@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -25,6 +26,12 @@ DuplicateError = sqlite3.IntegrityError
 _NOT_OPENED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY)
 #: What SQLite raises.
 Error = sqlite3.Error
+#: What is raised of a file that SQLite can read, and that holds what nobody has written there.
+_IMPOSSIBLE = (
+    ValueError, TypeError, AttributeError, LookupError, OverflowError, AssertionError, zlib.error
+)  # fmt: skip
+#: What a block of `explained` turns into a message.
+EXPLAINED = (sqlite3.Error, OSError, *_IMPOSSIBLE)
 
 
 @contextmanager
@@ -150,8 +157,10 @@ def explained(what: str, remedy: str) -> Iterator[None]:
     """
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except EXPLAINED as error:
         said = (error.strerror if isinstance(error, OSError) else "") or str(error)
+        if isinstance(error, _IMPOSSIBLE):
+            said = f"it holds what cannot be ({said})"
         # What is above these bits only says more of the same.
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_BUSY:
@@ -168,9 +177,8 @@ def explained(what: str, remedy: str) -> Iterator[None]:
 
 def is_damage(error: BaseException) -> bool:
     """Return whether the error says that the file is no database, or none that is whole."""
-    return getattr(error, "sqlite_errorcode", None) in (
-        sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB
-    )  # fmt: skip
+    codes = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return isinstance(error, _IMPOSSIBLE) or getattr(error, "sqlite_errorcode", None) in codes
 
 
 def insert(table: str, columns: Sequence[str], *, rows: int = 1, replace: bool = False) -> str:

@@ -26,6 +26,7 @@ from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
 from importer.sources.registry import open_source
 from tests.support.data import PRODUCT, conversation, write_csv
+from tests.support.mutations import mutate
 
 Make = Callable[..., ImportSettings]
 
@@ -118,24 +119,6 @@ def sources() -> list[tuple[str, bytes]]:
 
 
 SOURCES = sources()
-
-
-def mutate(dice: random.Random, content: bytes) -> bytes:
-    """Return `content` with a few bytes changed, cut out, doubled or cut off."""
-    mutated = bytearray(content)
-    for _ in range(dice.randint(1, 6)):
-        start = dice.randrange(len(mutated) + 1)
-        stop = min(len(mutated), start + dice.choice([1, 1, 2, 8, 100]))
-        match dice.randrange(4):
-            case 0:
-                mutated[start:stop] = dice.randbytes(stop - start)
-            case 1:
-                del mutated[start:stop]
-            case 2:
-                mutated[start:start] = mutated[start:stop]
-            case _:
-                mutated[start:stop] = dice.choice([b'"', b"\n", b",", b"\xff" * 4, bytes(4)])
-    return bytes(mutated)
 
 
 def read(folder: Path, name: str, content: bytes) -> int:

@@ -97,6 +97,9 @@ def _find(ctx: click.Context, job: str, jobs_dir: Path | None) -> tuple[Path, Li
         head = read_head(folder)
     except JournalError as error:
         raise SettingsError(str(error)) from None
-    found = next(one for one in list_jobs(folder.parent).jobs if one.record.id == head.id)
+    listing = list_jobs(folder.parent)
+    found = next((one for one in listing.jobs if one.record.id == head.id), None)
+    if found is None:
+        raise SettingsError(listing.unreadable.get(folder.name, f"{folder} cannot be read"))
     assert found.product == ProductKey(head.product_id, head.service)  # noqa: S101 -- the same job
     return folder, found
