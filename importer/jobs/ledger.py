@@ -12,7 +12,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from importer.common.file_system import JournalMode
 from importer.errors import JournalError
 from importer.jobs import sqlite_file
 from importer.jobs.doubts import Doubt
@@ -24,8 +23,6 @@ from importer.jobs.take_in import take_in
 from importer.model import Meaning
 
 _FORMAT = 2
-#: The ledger is read from the page cache of the system, without copies.
-_MAPPED_BYTES = 1 << 30
 #: Conversations that are looked up in one statement.
 _AT_ONCE = 500
 _SIDE_FILES = ("", "-wal", "-shm")
@@ -255,7 +252,7 @@ def _opened(path: Path) -> sqlite_file.Connection | None:
     try:
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version == _FORMAT:
-            _prepare(db, path)
+            sqlite_file.journal_safely(db, path)
             db.execute("SELECT count(*) FROM job").fetchone()
             return db
     except sqlite_file.Error as error:
@@ -278,11 +275,5 @@ def _anew(path: Path) -> sqlite_file.Connection:
     with sqlite_file.creating(path, "ledger.sql") as db:
         db.execute(f"PRAGMA user_version = {_FORMAT}")
     db = sqlite_file.connect(path)
-    _prepare(db, path)
+    sqlite_file.journal_safely(db, path)
     return db
-
-
-def _prepare(db: sqlite_file.Connection, path: Path) -> None:
-    # A network file system may take away what is mapped.
-    if sqlite_file.journal_safely(db, path) is JournalMode.WAL:
-        db.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")

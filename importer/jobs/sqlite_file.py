@@ -72,7 +72,7 @@ def uri(path: Path, *, read_only: bool = True) -> str:
     return f"{path.absolute().as_uri()}?mode={mode}"
 
 
-def journal_safely(db: Connection, path: Path) -> JournalMode:
+def journal_safely(db: Connection, path: Path) -> None:
     """Have changes to the file at `path` journalled in a way that is safe on its file system.
 
     A killed process then loses nothing. A power cut loses at most the last transactions of a
@@ -82,7 +82,6 @@ def journal_safely(db: Connection, path: Path) -> JournalMode:
     db.execute(f"PRAGMA journal_mode = {mode}")
     # A rollback journal that was not synced could leave a damaged file behind.
     db.execute(f"PRAGMA synchronous = {'NORMAL' if mode is JournalMode.WAL else 'FULL'}")
-    return mode
 
 
 def may_write(path: Path) -> bool:
