@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from importer.common.text import folded_name, nearest, readable, shell_word, trimmed
-from importer.errors import InputError
+from importer.errors import InputError, MissingColumnError
 from importer.settings import FIELDS
 from importer.sources.own_columns import find_job_column
 
@@ -21,9 +21,10 @@ def find_columns(
 
     `input_name` is what messages call the input. `names` maps fields to source columns where they
     differ; `newest_by` names the column of the cell `newest`. Case and surrounding space do not
-    matter. The cell `job` may be in any file: the importer's own have it. Raises `InputError`,
-    naming the columns found, if `conversation_id` or a column that was asked for is missing, if one
-    of them appears twice, or if neither `rating` nor `comment` is there.
+    matter. The cell `job` may be in any file: the importer's own have it. Errors name the columns
+    found. Raises `MissingColumnError` if `conversation_id` or a column that was asked for is
+    missing, or if neither `rating` nor `comment` is there; `InputError` if one of them appears
+    twice.
     """
     folded = [folded_name(name) for name in header]
     occurrences = Counter(folded)
@@ -48,7 +49,7 @@ def find_columns(
                 if field == "newest"
                 else f"--column {shell_word(f'{field}={hint}')}"
             )
-            raise InputError(
+            raise MissingColumnError(
                 f"{input_name}: there is no column {wanted!r}; {_list(header)}. "
                 f"If another one holds it: {remedy}"
             )
@@ -59,7 +60,7 @@ def find_columns(
             f"--column {shell_word(f'{field}={name}')}"
             for field, name in (likely or dict.fromkeys(FIELDS[1:], "NAME")).items()
         )
-        raise InputError(
+        raise MissingColumnError(
             f"{input_name}: there is no column 'rating' and no column 'comment'; {_list(header)}. "
             f"If others hold them: {options}"
         )

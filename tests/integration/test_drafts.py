@@ -79,8 +79,10 @@ def test_columns_that_are_not_clear_are_named_and_nothing_is_guessed() -> None:
     path = Path("two.csv")
     path.write_text(f"a,b,score\n{conversation(1)},{conversation(2)},5\n", "utf-8")
     code, printed = command("check", path, "--write-config", CONFIG)
-    assert code == 2
+    assert code == 1
     assert "To be decided: which column holds conversation_id: 'a', 'b'" in printed
+    assert "Error" not in printed
+    assert "first decide there which column holds conversation_id" in printed
     assert drafted() == {"column": {"rating": "score"}, "ratings": ["stars"]}
     assert '# conversation_id = "?"  # perhaps one of: "a", "b"' in CONFIG.read_text("utf-8")
 
@@ -89,17 +91,26 @@ def test_columns_that_are_not_clear_are_named_and_nothing_is_guessed() -> None:
     ("arguments", "undecided"),
     [([], ["rating", "comment"]), (["--column", "rating=Nope"], ["rating"])],
 )
-def test_a_draft_is_written_also_if_the_input_cannot_be_read_yet(
+def test_a_draft_is_written_also_if_the_input_cannot_be_checked_yet(
     arguments: list[str], undecided: list[str]
 ) -> None:
     path = Path("in.csv")
     path.write_text(f"who,grade,how\n{conversation(1)},5,fine\n", "utf-8")
     code, printed = command("check", path, "--write-config", CONFIG, *arguments)
-    assert code == 2
+    assert code == 1
     assert "clarityq-import.toml is written" in printed
     assert drafted() == {"column": {"conversation_id": "who"}}
     for field in undecided:
         assert f'# {field} = "?"  # perhaps one of: "grade", "how"' in CONFIG.read_text("utf-8")
+
+
+def test_what_no_answer_mends_is_an_error_beside_a_draft() -> None:
+    path = legacy(Path("legacy.csv"), "5")
+    Path("other.csv").write_text(f"who,grade\n{conversation(1)},5\n", "utf-8")
+    code, printed = command("check", path, "other.csv", "--write-config", CONFIG)
+    assert code == 2
+    assert "clarityq-import.toml is written" in printed
+    assert "other.csv: there is no column 'Conv UUID'" in printed
 
 
 @pytest.mark.parametrize("kind", ["parquet", "utf-16", "gzip"])
