@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from importer.common.text import folded_name, nearest, readable, shell_word, trimmed
+from importer.common.text import folded_name, nearest, shell_word, shown, trimmed
 from importer.errors import InputError, MissingColumnError
 from importer.settings import FIELDS
 from importer.sources.own_columns import find_job_column
@@ -36,7 +36,7 @@ def find_columns(
         times = occurrences[folded_name(wanted)]
         if times > 1:
             raise InputError(
-                f"{input_name}: column {wanted!r} is there {times} times; {_list(header)}"
+                f"{input_name}: column {shown(wanted)} is there {times} times; {_list(header)}"
             )
         if times == 1:
             found[field] = folded.index(folded_name(wanted))
@@ -50,7 +50,7 @@ def find_columns(
                 else f"--column {shell_word(f'{field}={hint}')}"
             )
             raise MissingColumnError(
-                f"{input_name}: there is no column {wanted!r}; {_list(header)}. "
+                f"{input_name}: there is no column {shown(wanted)}; {_list(header)}. "
                 f"If another one holds it: {remedy}"
             )
     if not found.keys() & {"rating", "comment"}:
@@ -76,6 +76,6 @@ def _within_struct(field: str, folded: Sequence[str]) -> str | None:
 
 def _list(header: Sequence[str]) -> str:
     most = 30
-    names = ", ".join(repr(readable(trimmed(name)[:60])) for name in header[:most])
+    names = ", ".join(shown(trimmed(name), 60) for name in header[:most])
     more = f" and {len(header) - most} more" if len(header) > most else ""
     return f"the columns are {names}{more}"

@@ -41,16 +41,19 @@ COLUMNS = {"conversation_id": "Conv UUID", "rating": "Stars", "comment": "Free t
 
 
 def test_a_draft_is_what_the_input_needs_and_is_read_by_itself() -> None:
-    path = legacy(Path("legacy.csv"), *"5421", "N/A")
+    path = legacy(Path("legacy.csv"), *"5421", "N/A", r"\N")
     code, printed = command("check", path, "--write-config", CONFIG, "--long-comments", "truncate")
     assert code == 0
     assert "Ready: every row can be sent" in printed
     assert "decide on 1 thing in it" in printed
     assert drafted() == {
-        "encoding": "cp1252", "column": COLUMNS, "ratings": ["stars"], "null": ["N/A"],
+        "encoding": "cp1252", "column": COLUMNS, "ratings": ["stars"], "null": ["N/A", r"\N"],
         "long_comments": "truncate",
     }  # fmt: skip
-    assert "# product_id" in CONFIG.read_text("utf-8")
+    text = CONFIG.read_text("utf-8")
+    assert "# product_id" in text
+    assert r"'\N'" in printed, "as it stands in the input"
+    assert r"'\N'" in text
     assert command("check", path)[0] == 0
     assert command("run", path, "--sandbox", "--product-id", PRODUCT)[0] == 0
 
@@ -62,7 +65,8 @@ def test_words_without_a_meaning_are_left_to_a_person() -> None:
     assert drafted()["ratings"] == ["stars"]
     text = CONFIG.read_text("utf-8")
     assert '# "3=?",  # 1 row' in text
-    CONFIG.write_text(text.replace('    # "', '    "').replace("=?", "=SKIP"), "utf-8")
+    text = text.replace('    # "', '    "').replace("    # '", "    '").replace("=?", "=SKIP")
+    CONFIG.write_text(text, "utf-8")
     assert drafted()["ratings"] == ["stars", "3=SKIP", 'so "so"\\=SKIP']
     assert command("check", path)[0] == 0
 
