@@ -84,9 +84,13 @@ async def test_the_report_tells_all_and_needs_nothing_but_itself(
     assert all(link.startswith(("data:", "#")) for link in page.links)
     assert "svg" in page.tags
     for heading in ("What was imported", "Outcomes", "Why rows were not imported", "The run",
-                    "Rows per second", "Latency", "Other responses", "PUTs for a row", "Deferral",
-                    "HTTP responses", "Inputs", "Settings"):  # fmt: skip
+                    "Rows per second", "Response times", "Other responses", "Attempts for a row",
+                    "Waiting for conversations", "Answers of the service", "Inputs",
+                    "Settings"):  # fmt: skip
         assert heading in page.text
+    text = " ".join(page.text.split())
+    assert f"{summary.puts} that sent the feedback" in text, "status checks are answered as well"
+    assert "503 (service unavailable)" in text
     assert str(summary.folder) in page.text
     assert (summary.folder / REPORT_NAME).stat().st_mode & 0o077 == 0
 
