@@ -83,7 +83,7 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "imported": history.imported(),
         "forgotten": len(history.forgotten_rows()),
         "has_no_comments": NO_COMMENTS in history.facts(),
-        "verdict": verdict(summary.end, summary.outcomes, summary.message),
+        "verdict": verdict(summary.end, summary.outcomes, summary.reasons, summary.message),
         "steps": summary.next_steps,
         "meanings": MEANINGS,
         "causes": history.causes(_MOST_CAUSES),

@@ -94,7 +94,7 @@ class Summary:
     @property
     def verdict(self) -> str:
         """Return how the latest run ended, in words; a rehearsal says so."""
-        text = verdict(self.end, self.outcomes, self.message)
+        text = verdict(self.end, self.outcomes, self.reasons, self.message)
         return f"{REHEARSAL}{text}" if self.is_rehearsal else text
 
     @property
