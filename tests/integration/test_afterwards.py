@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from importer.api import run_import
 from importer.cli.app import cli
 from importer.errors import ExitCode, SettingsError
+from importer.jobs.find_job import find_job
 from importer.jobs.journal_reader import JournalReader
 from importer.model import OutcomeKind, Reason
 from importer.reporting.left_overs import REPORT_NAME
@@ -123,6 +124,21 @@ async def test_the_report_says_what_was_imported_and_of_which_run_a_figure_is(
     assert "Rows per second" not in text, "there is no course to be seen"
     for word in ("time_box", "False", "None", "3600"):
         assert word not in text
+
+
+async def test_a_name_that_is_not_clear_tells_which_job_is_a_rehearsal(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "POSITIVE", "")])
+    real = await run_import(settings_for(path, base_url=sandbox.url), api_key="any")
+    rehearsal = await run_import(settings_for(path, sandbox=True))
+    with pytest.raises(SettingsError, match="ambiguous") as told:
+        find_job(real.folder.parent, "in-")
+    named = {
+        summary.folder: summary.folder.name.removesuffix("-1") for summary in (real, rehearsal)
+    }
+    assert f"{named[rehearsal.folder]} (rehearsal)" in str(told.value)
+    assert f"{named[real.folder]} (rehearsal)" not in str(told.value)
 
 
 @pytest.mark.parametrize("sandbox", [BAD_DAY], indirect=True)
