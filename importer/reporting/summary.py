@@ -14,6 +14,7 @@ from importer.common.files import atomic_write
 from importer.common.histogram import percentile
 from importer.common.text import counted, escaped
 from importer.errors import ExitCode, JournalError
+from importer.jobs.forget import NO_COMMENTS
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.records import Totals
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, WorkerFigures, exit_code
@@ -83,6 +84,8 @@ class Summary:
     label: str | None = None
     #: Of what was read, and of what became of it; None if nobody has asked.
     digests: Digests | None = None
+    #: What a person should know of how the inputs were read, in words.
+    remarks: Sequence[str] = ()
     #: What a person does now, in this order; empty if there is nothing to do.
     next_steps: Sequence[Step] = ()
 
@@ -220,13 +223,14 @@ def summarise(
     """
     facts = journal.facts()
     run = journal.last_run()
+    findings = Findings.of_json(journal.survey())
     return Summary(
         folder=folder,
         end=end,
         message=message,
         rows=totals.rows,
         carried_over=journal.carried_count(),
-        conversations=Findings.of_json(journal.survey()).conversations,
+        conversations=findings.conversations,
         outcomes=totals.outcomes,
         reasons=totals.reasons,
         warnings=totals.warnings,
@@ -246,8 +250,14 @@ def summarise(
         not_begun=min(not_begun, totals.outcomes[OutcomeKind.PENDING]),
         label=journal.label(),
         digests=Digests.of(journal),
+        remarks=[] if NO_COMMENTS in facts else _remarks(findings),
         next_steps=next_steps,
     )
+
+
+def _remarks(findings: Findings) -> list[str]:
+    """Return what was noticed of the inputs; it may quote a comment."""
+    return [f"{one.file}: {remark}" for one in findings.inputs for remark in one.remarks]
 
 
 def _html(text: str) -> str:

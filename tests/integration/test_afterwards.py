@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from importer.api import run_import
 from importer.cli.app import cli
+from importer.cli.summary_view import print_summary
 from importer.errors import ExitCode, SettingsError
 from importer.jobs.find_job import find_job
 from importer.jobs.journal_reader import JournalReader
@@ -124,6 +125,18 @@ async def test_the_report_says_what_was_imported_and_of_which_run_a_figure_is(
     assert "Rows per second" not in text, "there is no course to be seen"
     for word in ("time_box", "False", "None", "3600"):
         assert word not in text
+
+
+async def test_what_was_odd_in_an_input_is_said_after_the_run_as_well(
+    settings_for: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text(f"conversation_id,rating,comment\n{conversation(1)},POSITIVE\n")
+    summary = await run_import(settings_for(path, sandbox=True))
+    told = "in.csv: 1 row with too few cells: those that are missing count as empty."
+    print_summary(summary)
+    assert told in capsys.readouterr().out
+    assert told in Page(summary.folder / REPORT_NAME).text
 
 
 async def test_a_name_that_is_not_clear_tells_which_job_is_a_rehearsal(
