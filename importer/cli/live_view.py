@@ -84,7 +84,7 @@ class LiveObserver:
         speed = self._speed.update(progress)
         now = time.monotonic()
         if now >= self._next:
-            self._show(Picture(progress, speed))
+            self._show(Picture(progress, speed, self._speed.now))
             self._next = now + _INTERVAL
 
     def noticed(self, message: str) -> None:
@@ -135,11 +135,12 @@ class _Figure(NamedTuple):
 
 
 class Picture:
-    """How a run stands, to be drawn; `speed` is in rows per second."""
+    """How a run stands, to be drawn; `speed`, lately and `now`, is in rows per second."""
 
-    def __init__(self, progress: Progress, speed: float) -> None:
+    def __init__(self, progress: Progress, speed: float, now: float) -> None:
         self._progress = progress
         self._speed = speed
+        self._now = now
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the lines, without spaces at their ends, which a terminal might wrap."""
@@ -172,7 +173,7 @@ class Picture:
     def _figures(self) -> list[_Figure]:
         progress = self._progress
         done = progress.rows - progress.outcomes[OutcomeKind.PENDING]
-        speeds = f"{self._speed:,.0f}/s now · {average_speed(progress):,.0f}/s on average"
+        speeds = f"{self._now:,.0f}/s now · {average_speed(progress):,.0f}/s on average"
         in_flight = f"{progress.in_flight:,} of {progress.concurrency:,} in flight"
         figures = [
             _Figure("rows", f"{done:,} of {progress.rows:,} · {speeds}"),

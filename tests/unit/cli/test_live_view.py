@@ -18,7 +18,7 @@ LABELS = ["rows", "outcomes", "requests", "limit", "latency", "waiting", "deferr
 
 def shown(width: int, progress: Progress = HALF_WAY, speed: float = 480.0) -> list[str]:
     terminal = Terminal(width)
-    terminal.console.print(Picture(progress, speed))
+    terminal.console.print(Picture(progress, speed, speed))
     return terminal.rows
 
 
@@ -84,6 +84,7 @@ def test_the_speed_is_that_of_the_last_seconds_and_no_wait_lowers_it() -> None:
     for second in range(60, 90):
         paused = replace(HALF_WAY, elapsed=float(second), settled_now=settled, held_by="paused")
         assert speed.update(paused) == pytest.approx(20)
+    assert speed.now == 0, "but the one of now follows at once"
     for second in range(90, 120):
         waits = replace(
             HALF_WAY, elapsed=float(second), settled_now=settled, in_flight=0, retrying=100
