@@ -15,7 +15,7 @@ from importer.reporting.wording import TO_RESUME
 REHEARSAL = "REHEARSAL: nothing was sent to ClarityQ. "
 
 _NOT_IMPORTED = (OutcomeKind.REJECTED, OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
-RowsByReason = Mapping[tuple[OutcomeKind, Reason], int]
+_RowsByReason = Mapping[tuple[OutcomeKind, Reason], int]
 
 
 class Step(NamedTuple):
@@ -33,7 +33,7 @@ class Step(NamedTuple):
 
 
 def verdict(
-    end: RunEnd, outcomes: Mapping[OutcomeKind, int], reasons: RowsByReason, message: str
+    end: RunEnd, outcomes: Mapping[OutcomeKind, int], reasons: _RowsByReason, message: str
 ) -> str:
     """Return how a run ended, as a sentence; `message` is why it ended early."""
     match end:
@@ -55,7 +55,7 @@ def _so_far(outcomes: Mapping[OutcomeKind, int]) -> str:
     return f"{done:,} of {counted(rows, 'row')} are done, and every response so far is recorded"
 
 
-def _finished(outcomes: Mapping[OutcomeKind, int], reasons: RowsByReason) -> str:
+def _finished(outcomes: Mapping[OutcomeKind, int], reasons: _RowsByReason) -> str:
     rows = sum(outcomes.values())
     missing = sum(outcomes[kind] for kind in _NOT_IMPORTED)
     if not rows:
@@ -76,7 +76,7 @@ def _finished(outcomes: Mapping[OutcomeKind, int], reasons: RowsByReason) -> str
 def next_steps(
     end: RunEnd,
     outcomes: Mapping[OutcomeKind, int],
-    reasons: RowsByReason,
+    reasons: _RowsByReason,
     folder: Path,
     files: Sequence[Path],
     again: Again,
@@ -110,7 +110,7 @@ def next_steps(
 
 
 def _to_retry(
-    reasons: RowsByReason,
+    reasons: _RowsByReason,
     waiting: int,
     folder: Path,
     again: Again,
@@ -152,7 +152,7 @@ def _to_retry(
 def _of_kind(
     kind: OutcomeKind,
     rows: int,
-    reasons: RowsByReason,
+    reasons: _RowsByReason,
     path: Path,
     again: Again,
 ) -> Iterator[Step]:

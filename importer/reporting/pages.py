@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
-from typing import TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from importer.common.durations import format_duration
 from importer.common.text import counted, escaped
 from importer.reporting.wording import words
-
-Key = TypeVar("Key", bound=Hashable)
 
 
 def page_of(template: str, facts: Mapping[str, object]) -> str:
@@ -42,7 +39,7 @@ def _environment() -> Environment:
     return environment
 
 
-def shares_in_words(counts: Mapping[Key, int]) -> dict[Key, str]:
+def shares_in_words(counts: Mapping[str, int]) -> dict[str, str]:
     """Return the share of each in all, in percent; 0 and 100 only where it is none and all.
 
     They are rounded so that they add up to 100: down first, then up those of which most is left.

@@ -19,4 +19,5 @@ from importer.reporting.pages import shares_in_words
 def test_shares_add_up_to_a_hundred_and_nothing_that_is_there_is_none(
     counts: list[int], shares: list[str]
 ) -> None:
-    assert list(shares_in_words(dict(enumerate(counts))).values()) == shares
+    named = dict(zip("abcd", counts, strict=False))
+    assert list(shares_in_words(named).values()) == shares
