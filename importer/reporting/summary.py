@@ -14,7 +14,6 @@ from importer.common.files import atomic_write
 from importer.common.histogram import percentile
 from importer.common.text import counted, escaped
 from importer.errors import ExitCode, JournalError
-from importer.jobs.forget import NO_COMMENTS
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.records import Totals
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, WorkerFigures, exit_code
@@ -84,7 +83,7 @@ class Summary:
     label: str | None = None
     #: Of what was read, and of what became of it; None if nobody has asked.
     digests: Digests | None = None
-    #: What a person should know of how the inputs were read, in words.
+    #: What a person should know of how the inputs were read, in words; it may quote a comment.
     remarks: Sequence[str] = ()
     #: What a person does now, in this order; empty if there is nothing to do.
     next_steps: Sequence[Step] = ()
@@ -250,14 +249,9 @@ def summarise(
         not_begun=min(not_begun, totals.outcomes[OutcomeKind.PENDING]),
         label=journal.label(),
         digests=Digests.of(journal),
-        remarks=[] if NO_COMMENTS in facts else _remarks(findings),
+        remarks=[f"{one.file}: {remark}" for one in findings.inputs for remark in one.remarks],
         next_steps=next_steps,
     )
-
-
-def _remarks(findings: Findings) -> list[str]:
-    """Return what was noticed of the inputs; it may quote a comment."""
-    return [f"{one.file}: {remark}" for one in findings.inputs for remark in one.remarks]
 
 
 def _html(text: str) -> str:
