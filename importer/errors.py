@@ -42,6 +42,10 @@ class InputError(ImporterError):
     """An input cannot be read: correct the file or the options that describe it."""
 
 
+class MissingColumnError(InputError):
+    """An input has no column of the name that is looked for: name the one that is meant."""
+
+
 class InputChangedError(ImporterError):
     """The input is not the one that the unfinished job began with: restart, or bring it back."""
 

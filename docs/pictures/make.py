@@ -48,7 +48,7 @@ class _Keeper:
         speed = self._speed.update(progress)
         if not self._kept and progress.share > 0.6:
             self._kept = True
-            self.console.print(Picture(progress, speed))
+            self.console.print(Picture(progress, speed, self._speed.now))
 
     def noticed(self, message: str) -> None: ...
 

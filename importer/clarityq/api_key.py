@@ -36,7 +36,7 @@ class ApiKey:
     it.
     """
 
-    __slots__ = ("_known", "_read_again", "_text", "source")
+    __slots__ = ("_known", "_read_again", "_text", "source", "told")
 
     def __init__(
         self, text: str, source: str = "", read_again: Callable[[], str] | None = None
@@ -62,6 +62,8 @@ class ApiKey:
         self._known = [text]
         self._read_again = read_again
         self.source = source
+        #: Is told in words what came of it when the key was read again.
+        self.told: Callable[[str], None] = lambda _: None
 
     def reveal(self) -> str:
         """Return the key itself."""
@@ -79,14 +81,18 @@ class ApiKey:
         """
         if self._read_again is None:
             return None
+        refused = "the service refuses the API key that it has accepted before"
         try:
             new = ApiKey(self._read_again(), self.source, self._read_again)
-        except ImporterError:
-            return None  # the run ends with the refusal, which is what a person has to know
+        except ImporterError as error:  # the run ends with the refusal
+            self.told(f"{refused}, and it could not be read again: {self.redact(str(error))}")
+            return None
         if new.reveal() == self.reveal():
+            self.told(f"{refused}, and {self.source} still holds the same one")
             return None
         self._known.append(new._text)
-        new._known = self._known
+        new._known, new.told = self._known, self.told
+        self.told(f"{refused}: {self.source} holds another one now, which is used from here on")
         return new
 
     def redact(self, text: AnyStr) -> AnyStr:

@@ -68,14 +68,20 @@ def secret_files() -> Iterator[Path]:
 
 
 def is_open_to_others(path: Path) -> bool:
-    """Return whether other users of the machine may read a file; False if there is none."""
+    """Return whether a file can be read by users that need not; False if there is none.
+
+    Its group may read one that belongs to somebody else, or that nobody may write: so secret stores
+    hand out theirs (Kubernetes with `fsGroup`: `root`, 0440).
+    """
     if path.absolute().is_relative_to(CONTAINER_SECRETS):
         return False  # it is open to all, and all is one container
     try:
-        mode = path.stat().st_mode
+        found = path.stat()
     except OSError:
         return False
-    return stat.S_ISREG(mode) and bool(mode & (stat.S_IRGRP | stat.S_IROTH))
+    is_own = found.st_uid == os.geteuid() and bool(found.st_mode & stat.S_IWUSR)
+    needless = stat.S_IROTH | (stat.S_IRGRP if is_own else 0)
+    return stat.S_ISREG(found.st_mode) and bool(found.st_mode & needless)
 
 
 def _key(source: str, read: Callable[[], str]) -> ApiKey:

@@ -41,12 +41,13 @@ from importer.workflows.figures import (
 _INTERVAL = 0.5
 _PROBLEMS_SHOWN = 3
 _BAR_WIDTH = 24
+_DOT = " · "
 #: The bar is left out of a narrower terminal.
 _ROOM_FOR_BAR = 72
 
 
 class LiveObserver:
-    """Draws the run; a context manager. Figures that do not fit are cut, never wrapped."""
+    """Draws the run; a context manager. What does not fit is wrapped; only problems are cut."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._speed = Speed()
@@ -71,7 +72,8 @@ class LiveObserver:
 
     def surveying(self, progress: SurveyProgress) -> None:
         """See `Observer`."""
-        self._show(_line(survey_line(progress), self._console.width))
+        lines = _wrapped(survey_line(progress), self._console.width)
+        self._show(Text("\n".join(lines), no_wrap=True))
 
     def started(self, folder: Path, settings: ImportSettings, already_settled: int) -> None:
         """See `Observer`."""
@@ -82,7 +84,7 @@ class LiveObserver:
         speed = self._speed.update(progress)
         now = time.monotonic()
         if now >= self._next:
-            self._show(Picture(progress, speed))
+            self._show(Picture(progress, speed, self._speed.now))
             self._next = now + _INTERVAL
 
     def noticed(self, message: str) -> None:
@@ -128,16 +130,17 @@ class _Figure(NamedTuple):
 
     label: str
     text: str
-    #: It is to be read as a whole, so it may take several lines.
-    wraps: bool = False
+    #: It may take several lines, for it is to be read as a whole.
+    wraps: bool = True
 
 
 class Picture:
-    """How a run stands, to be drawn; `speed` is in rows per second."""
+    """How a run stands, to be drawn; `speed`, lately and `now`, is in rows per second."""
 
-    def __init__(self, progress: Progress, speed: float) -> None:
+    def __init__(self, progress: Progress, speed: float, now: float) -> None:
         self._progress = progress
         self._speed = speed
+        self._now = now
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the lines, without spaces at their ends, which a terminal might wrap."""
@@ -147,13 +150,14 @@ class Picture:
             yield ProgressBar(total=1.0, completed=self._progress.share, width=_BAR_WIDTH)
             yield _line(f" {head}", width - _BAR_WIDTH)
         else:
-            yield _line(head, width)
+            for part in wrap(head, width):
+                yield _line(part, width)
         figures = self._figures()
         # Labels are whole, whatever room that leaves for what stands beside them.
         indent = 2 + max(len(figure.label) for figure in figures)
         room = max(1, width - indent)
         for label, text, wraps in figures:
-            for number, part in enumerate(wrap(text, room) if wraps else [text]):
+            for number, part in enumerate(_wrapped(text, room) if wraps else [text]):
                 yield Text.assemble(
                     (("" if number else label).ljust(indent), "dim"), _line(part, room), end="\n"
                 )
@@ -169,7 +173,7 @@ class Picture:
     def _figures(self) -> list[_Figure]:
         progress = self._progress
         done = progress.rows - progress.outcomes[OutcomeKind.PENDING]
-        speeds = f"{self._speed:,.0f}/s now · {average_speed(progress):,.0f}/s on average"
+        speeds = f"{self._now:,.0f}/s now · {average_speed(progress):,.0f}/s on average"
         in_flight = f"{progress.in_flight:,} of {progress.concurrency:,} in flight"
         figures = [
             _Figure("rows", f"{done:,} of {progress.rows:,} · {speeds}"),
@@ -187,14 +191,26 @@ class Picture:
         if waiting := waiting_rows(progress):
             figures.append(_Figure("waiting", waiting))
         if deferred := deferred_rows(progress):
-            figures.append(_Figure("deferred", deferred, wraps=True))
+            figures.append(_Figure("deferred", deferred))
             how = "Ctrl-C is safe, the same command resumes"
-            figures.append(_Figure("", f"{given_up_at(progress)}; {how}", wraps=True))
+            figures.append(_Figure("", f"{given_up_at(progress)}; {how}"))
         latest = list(progress.problems.values())[-_PROBLEMS_SHOWN:]
         for number, problem in enumerate(reversed(latest)):
             label = "" if number else "problems"
-            figures.append(_Figure(label, f"{problem.times:,} × {problem.latest}"))
+            text = f"{problem.times:,} × {problem.latest}"  # which may be of any length
+            figures.append(_Figure(label, text, wraps=False))
         return figures
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Return lines of at most that width; parts between dots are kept whole if they can be."""
+    lines: list[str] = []
+    for part in text.split(_DOT):
+        if lines and len(lines[-1]) + len(_DOT) + len(part) <= width:
+            lines[-1] += f"{_DOT}{part}"
+        else:
+            lines += wrap(part, width)
+    return lines
 
 
 def _line(text: str, width: int) -> Text:

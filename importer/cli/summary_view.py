@@ -46,6 +46,8 @@ def print_summary(summary: Summary) -> None:
         console.print(f"What limited the speed: {summary.what_limited}.", soft_wrap=True)
     for warning, number in summary.warnings.items():
         console.print(f"{counted(number, 'row')} {WARNINGS[warning]}.", soft_wrap=True)
+    for remark in summary.remarks:
+        console.print(f"{remark}.", soft_wrap=True)
     if summary.label is not None:
         console.print(f"Label: {summary.label}", soft_wrap=True)
     console.print(f"Job folder: {summary.folder}", soft_wrap=True)

@@ -44,8 +44,8 @@ def parse_share(text: str | float) -> float:
 
 def format_duration(seconds: float) -> str:
     """Return a duration (seconds) in the two largest units that matter, such as `1 h 5 min`."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
+    if (milliseconds := round(seconds * 1000)) < 1000:
+        return f"{milliseconds} ms" if milliseconds or not seconds else "< 1 ms"
     if seconds < 10:
         return f"{seconds:.1f} s"
     days, rest = divmod(round(seconds), 86400)

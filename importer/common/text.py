@@ -79,8 +79,13 @@ def readable(text: str) -> str:
 
 
 def shown(value: str, limit: int = 40) -> str:
-    """Return `value` quoted for a message: control characters escaped, cut at `limit`."""
-    return repr(readable(value if len(value) <= limit else value[: limit - 1] + "…"))
+    r"""Return `value` quoted for a message: control characters escaped, cut at `limit`.
+
+    Backslashes are as they are: people look for `\N` in their file, and paste it.
+    """
+    text = escaped(readable(value if len(value) <= limit else value[: limit - 1] + "…"))
+    quote = '"' if "'" in text else "'"
+    return f"{quote}{text}{quote}"
 
 
 def counted(number: int, noun: str) -> str:

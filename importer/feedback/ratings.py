@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from importer.common.text import trimmed
+from importer.common.text import shown, trimmed
 from importer.errors import SettingsError
 from importer.feedback.spellings import STARS, spellings, stars
 from importer.model import Meaning
@@ -129,7 +129,8 @@ def _parse_meaning(word: str, meaning: object) -> Meaning:
         return Meaning(str(meaning).strip().upper())
     except ValueError:
         raise SettingsError(
-            f"rating {word!r} is mapped to {meaning!r}; it can be POSITIVE, NEGATIVE, CLEAR or SKIP"
+            f"rating {shown(word)} is mapped to {meaning!r}; it can be POSITIVE, NEGATIVE, CLEAR "
+            "or SKIP"
         ) from None
 
 

@@ -11,7 +11,6 @@ from collections.abc import Collection
 from pathlib import Path
 
 from importer.common.files import sync_folder
-from importer.common.text import did_you_mean
 from importer.errors import SettingsError
 from importer.jobs.journal_file import FILE_NAME
 
@@ -86,33 +85,4 @@ def unfinished_surveys(jobs_dir: Path) -> list[Path]:
         and folder.is_dir()
         and not _has_journal(folder)
         and not (folder / "summary.json").exists()
-    )
-
-
-def find_job(jobs_dir: Path, text: str) -> Path:
-    """Return the folder of the job that `text` names: a path, a name, or the beginning of one.
-
-    Of a job's folders it is the latest. Raises `SettingsError` if there is none, or no single one.
-    """
-    if (Path(text) / FILE_NAME).is_file():
-        return Path(text)
-    folders = job_folders(jobs_dir)
-    exact = [folder for folder in folders if folder.name == text]
-    named = exact or [folder for folder in folders if folder.name.startswith(text)]
-    jobs = {folder.name.rpartition("-")[0] for folder in named}
-    if len(jobs) > 1:
-        raise SettingsError(
-            f"{text!r} is ambiguous: it could be {', '.join(sorted(jobs))} "
-            "(clarityq-import jobs tells which is a rehearsal)"
-        )
-    if named:
-        return named[-1]
-    if any(text in (folder.name, str(folder)) for folder in unfinished_surveys(jobs_dir)):
-        raise SettingsError(
-            f"{text} is not begun yet: its inputs were not read to their end. The command that it "
-            "belongs to begins it; jobs prune --keep-days removes what is left of it"
-        )
-    hint = did_you_mean(text, (folder.name for folder in folders), cutoff=0.3)
-    raise SettingsError(
-        f"there is no job {text!r} in {jobs_dir}{hint} (clarityq-import jobs lists them)"
     )

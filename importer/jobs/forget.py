@@ -7,6 +7,7 @@ and their ranks it keeps accounts and order as they were.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -141,6 +142,9 @@ class JournalEraser(JournalFile):
             changed("outcome", "UPDATE outcome SET detail = NULL WHERE detail IS NOT NULL")
             changed("attempt", "UPDATE attempt SET detail = '' WHERE detail <> ''")
             self._db.execute(
+                "UPDATE job SET value = ? WHERE name = 'survey'", (_without_quotes(self.survey()),)
+            )
+            self._db.execute(
                 "INSERT OR REPLACE INTO job (name, value) "
                 "SELECT ?, coalesce(max(entries), 0) FROM run",
                 (NO_COMMENTS,),
@@ -182,6 +186,16 @@ class JournalEraser(JournalFile):
         ]
         self._db.executemany(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", lines)
         return len(lines)
+
+
+def _without_quotes(survey: str) -> str:
+    """Return the findings of a survey without what may quote a comment."""
+    findings = json.loads(survey)
+    for one in findings["inputs"]:
+        one["remarks"] = []
+    for problem in findings["problems"].values():
+        problem["examples"] = []
+    return json.dumps(findings)
 
 
 def erase_from_ledger(db: sqlite_file.Connection, tombs: Mapping[bytes, bytes]) -> Counter[str]:

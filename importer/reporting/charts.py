@@ -169,6 +169,15 @@ def over_time(
     return Chart(title, note, "time (UTC)", unit, _times(groups), figures)
 
 
+def requests_over_time(moments: Sequence[Moment]) -> Chart:
+    """Return how many requests were under way at the same time, and might have been."""
+    return over_time(
+        "Requests at the same time", "How many were allowed, and how many were under way.",
+        "requests", moments,
+        {"allowed": lambda m: m.concurrency, "under way": lambda m: m.in_flight},
+    )  # fmt: skip
+
+
 def responses_over_time(
     title: str, note: str, moments: Sequence[Moment], names: Mapping[int, str]
 ) -> Chart:

@@ -32,11 +32,13 @@ class Step(NamedTuple):
         return {"text": str(self), "command": self.command}
 
 
-def verdict(end: RunEnd, outcomes: Mapping[OutcomeKind, int], message: str) -> str:
-    """Return how a run ended, as a sentence."""
+def verdict(
+    end: RunEnd, outcomes: Mapping[OutcomeKind, int], reasons: _RowsByReason, message: str
+) -> str:
+    """Return how a run ended, as a sentence; `message` is why it ended early."""
     match end:
         case RunEnd.FINISHED:
-            return _finished(outcomes)
+            return _finished(outcomes, reasons)
         case RunEnd.TIME_BOX | RunEnd.LIMIT:
             return f"Stopped: {message}. {_so_far(outcomes)}."
         case RunEnd.DATA_LIMIT:
@@ -53,7 +55,7 @@ def _so_far(outcomes: Mapping[OutcomeKind, int]) -> str:
     return f"{done:,} of {counted(rows, 'row')} are done, and every response so far is recorded"
 
 
-def _finished(outcomes: Mapping[OutcomeKind, int]) -> str:
+def _finished(outcomes: Mapping[OutcomeKind, int], reasons: _RowsByReason) -> str:
     rows = sum(outcomes.values())
     missing = sum(outcomes[kind] for kind in _NOT_IMPORTED)
     if not rows:
@@ -64,6 +66,8 @@ def _finished(outcomes: Mapping[OutcomeKind, int]) -> str:
         return "Done: every row is accounted for and nothing is left to do."
     if missing == outcomes[OutcomeKind.NOT_COMPLETED]:
         return "Done, but for conversations that are not completed."
+    if missing == reasons.get((OutcomeKind.FAILED, Reason.CONVERSATION_ERROR)):
+        return "Done, but for conversations in ERROR, which never take feedback."
     if missing == rows:
         return "Done, but no row was imported."
     return f"Done, but {missing:,} of {counted(rows, 'row')} were not imported."
@@ -165,9 +169,12 @@ def _of_kind(
     if kind is OutcomeKind.NOT_COMPLETED:
         return
     if final:
+        it = "it" if final == 1 else "them"
         yield Step(
             f"Nothing can be done for the {counted(final, 'row')} of {_conversations(final)} in "
-            "ERROR: such a conversation never takes feedback."
+            f"ERROR: such a conversation never takes feedback. The next import that holds {it} "
+            f"tries {it} again, and ends with 1 again: leave {it} out of the export ({path} names "
+            f"{it})."
         )
     unknown = reasons.get((kind, Reason.UNKNOWN_RATING), 0)
     if unknown and (command := again.plan()):

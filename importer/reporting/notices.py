@@ -61,6 +61,7 @@ class Start:
         """Return what `--notify-url` is sent."""
         return {
             "event": Event.STARTED,
+            "rehearsal": self.is_rehearsal,
             "product_id": self.product_id,
             "base_url": self.base_url,
             "inputs": list(self.inputs),

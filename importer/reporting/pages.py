@@ -32,20 +32,32 @@ def _environment() -> Environment:
         "moment": _moment,
         "number": lambda number: f"{number:,}",
         "rows": partial(counted, noun="row"),
-        "share": share_in_words,
+        "shares": shares_in_words,
         "words": words,
         "visible": escaped,
     }
     return environment
 
 
-def share_in_words(share: float) -> str:
-    """Return a share (0 to 1) in percent; 0 and 100 only where it is none and all."""
-    if 0 < share < 0.001:
+def shares_in_words(counts: Mapping[str, int]) -> dict[str, str]:
+    """Return the share of each in all, in percent; 0 and 100 only where it is none and all.
+
+    They are rounded so that they add up to 100: down first, then up those of which most is left.
+    """
+    total = sum(counts.values()) or 1
+    tenths = {key: 1000 * count // total for key, count in counts.items()}
+    left = sum(counts.values()) * 1000 // total - sum(tenths.values())
+    for key in sorted(counts, key=lambda key: -(1000 * counts[key] % total))[:left]:
+        tenths[key] += 1
+    return {key: _share(tenths[key], count, total) for key, count in counts.items()}
+
+
+def _share(tenths: int, count: int, total: int) -> str:
+    if count in (0, total):
+        return f"{100 * count // total} %"
+    if not tenths:
         return "< 0.1 %"
-    if 0.999 < share < 1:
-        return "> 99.9 %"
-    return f"{100 * share:.1f} %" if 0 < share < 1 else f"{100 * share:.0f} %"
+    return "> 99.9 %" if tenths == 1000 else f"{tenths / 10:.1f} %"
 
 
 def _moment(seconds: float | None) -> str:

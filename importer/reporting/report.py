@@ -22,13 +22,14 @@ from importer.reporting.charts import (
     Chart,
     histogram,
     over_time,
+    requests_over_time,
     responses_over_time,
 )
 from importer.reporting.endings import verdict
 from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME
 from importer.reporting.pages import page_of
 from importer.reporting.summary import Summary
-from importer.reporting.wording import ENDS, MEANINGS, WARNINGS, WHY
+from importer.reporting.wording import ENDS, MEANINGS, WARNINGS, WHY, status_in_words
 from importer.settings import described_settings, settings_by_default
 
 _MOST_CAUSES = 50
@@ -82,14 +83,14 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "imported": history.imported(),
         "forgotten": len(history.forgotten_rows()),
         "has_no_comments": NO_COMMENTS in history.facts(),
-        "verdict": verdict(summary.end, summary.outcomes, summary.message),
+        "verdict": verdict(summary.end, summary.outcomes, summary.reasons, summary.message),
         "steps": summary.next_steps,
         "meanings": MEANINGS,
         "causes": history.causes(_MOST_CAUSES),
         "why": WHY,
         "warned": history.with_warning(_MOST_WARNINGS),
         "warnings": WARNINGS,
-        "statuses": [(_status(code), number) for code, number in statuses.most_common()],
+        "statuses": [(status_in_words(code), number) for code, number in statuses.most_common()],
         "charts": _charts(moments, statuses, history),
         "runs": runs,
         "ends": ENDS,
@@ -143,27 +144,25 @@ def _charts(
         found += [
             over_time("Rows per second", "Rows that were completed, over time.", "rows/s", moments,
                       {"rows/s": lambda m: m.settled / m.interval}),
-            over_time("Latency", "How long responses took: median and 95th percentile.",
-                      "milliseconds", moments,
-                      {"median": lambda m: _milliseconds(m.p50),
-                       "95th percentile": lambda m: _milliseconds(m.p95)}),
-            over_time("Requests in flight", "How many were allowed, and how many there were.",
-                      "requests", moments,
-                      {"allowed": lambda m: m.concurrency, "in flight": lambda m: m.in_flight}),
+            over_time("Response times", "Within which time half of the responses came, and 95 of "
+                      "100.", "milliseconds", moments,
+                      {"half": lambda m: _milliseconds(m, m.p50),
+                       "95 of 100": lambda m: _milliseconds(m, m.p95)}),
+            requests_over_time(moments),
         ]  # fmt: skip
     others = Counter({code: number for code, number in statuses.items() if code != 200})
     if others and len(moments) >= FEWEST_MOMENTS:
-        names = {code: _status(code) for code, _ in others.most_common(MOST_SERIES)}
-        note = "HTTP responses other than 200, over time."
+        names = {code: status_in_words(code) for code, _ in others.most_common(MOST_SERIES)}
+        note = "What the service answered where it stored nothing, over time."
         found.append(responses_over_time("Other responses", note, moments, names))
     puts = history.puts_per_row()
     if set(puts) - {1}:
-        note = "How many rows took how many PUTs."
+        note = "How often feedback was sent until its row was done."
         bars = {f"{number}": rows for number, rows in puts.items()}
-        found.append(histogram("PUTs for a row", note, "PUTs", bars))
+        found.append(histogram("Attempts for a row", note, "attempts", bars))
     if waits := _waits(history.deferral_waits()):
-        note = "How long deferred rows waited for their conversation to complete."
-        found.append(histogram("Deferral", note, "wait", waits))
+        note = "How long rows waited for a conversation that was not completed."
+        found.append(histogram("Waiting for conversations", note, "wait", waits))
     return found
 
 
@@ -173,9 +172,6 @@ def _waits(waits: Iterable[float]) -> dict[str, int]:
     return {labels[place]: counts[place] for place in range(max(counts, default=-1) + 1)}
 
 
-def _status(code: int) -> str:
-    return str(code) if code else "no answer"
-
-
-def _milliseconds(seconds: float | None) -> float | None:
-    return None if seconds is None else 1000 * seconds
+def _milliseconds(moment: Moment, seconds: float | None) -> float | None:
+    """Return a latency of the moment; None if it had none: what failed at once was no response."""
+    return 1000 * seconds if seconds is not None and any(moment.statuses) else None

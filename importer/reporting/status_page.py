@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importer.model import Moment
-from importer.reporting.charts import FEWEST_MOMENTS, Chart, over_time
+from importer.reporting.charts import FEWEST_MOMENTS, Chart, over_time, requests_over_time
 from importer.reporting.pages import page_of
 from importer.reporting.standing import Standing
 from importer.reporting.wording import MEANINGS
@@ -31,7 +31,5 @@ def _charts(moments: list[Moment]) -> list[Chart]:
     return [
         over_time("Rows per second", "Rows that were completed, over time.", "rows/s", moments,
                   {"rows/s": lambda m: m.settled / m.interval}),
-        over_time("Requests in flight", "How many were allowed, and how many there were.",
-                  "requests", moments,
-                  {"allowed": lambda m: m.concurrency, "in flight": lambda m: m.in_flight}),
+        requests_over_time(moments),
     ]  # fmt: skip

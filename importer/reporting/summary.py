@@ -83,6 +83,8 @@ class Summary:
     label: str | None = None
     #: Of what was read, and of what became of it; None if nobody has asked.
     digests: Digests | None = None
+    #: What a person should know of how the inputs were read, in words; it may quote a comment.
+    remarks: Sequence[str] = ()
     #: What a person does now, in this order; empty if there is nothing to do.
     next_steps: Sequence[Step] = ()
 
@@ -94,7 +96,7 @@ class Summary:
     @property
     def verdict(self) -> str:
         """Return how the latest run ended, in words; a rehearsal says so."""
-        text = verdict(self.end, self.outcomes, self.message)
+        text = verdict(self.end, self.outcomes, self.reasons, self.message)
         return f"{REHEARSAL}{text}" if self.is_rehearsal else text
 
     @property
@@ -220,13 +222,14 @@ def summarise(
     """
     facts = journal.facts()
     run = journal.last_run()
+    findings = Findings.of_json(journal.survey())
     return Summary(
         folder=folder,
         end=end,
         message=message,
         rows=totals.rows,
         carried_over=journal.carried_count(),
-        conversations=Findings.of_json(journal.survey()).conversations,
+        conversations=findings.conversations,
         outcomes=totals.outcomes,
         reasons=totals.reasons,
         warnings=totals.warnings,
@@ -246,6 +249,7 @@ def summarise(
         not_begun=min(not_begun, totals.outcomes[OutcomeKind.PENDING]),
         label=journal.label(),
         digests=Digests.of(journal),
+        remarks=[f"{one.file}: {remark}" for one in findings.inputs for remark in one.remarks],
         next_steps=next_steps,
     )
 

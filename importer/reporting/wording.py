@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from http import HTTPStatus
 
 from importer.common.durations import format_duration
 from importer.common.text import counted
@@ -14,28 +15,28 @@ MEANINGS = {
     OutcomeKind.SUCCEEDED: "stored by the service",
     OutcomeKind.UNCHANGED: "not sent: the service has it already",
     OutcomeKind.SUPERSEDED: "a later row of the same conversation took its place",
-    OutcomeKind.SKIPPED: "left out, as the rating table says",
+    OutcomeKind.SKIPPED: "left out, as was asked for its rating",
     OutcomeKind.REJECTED: "the row itself is wrong; it was not sent",
     OutcomeKind.FAILED: "the service refused it, or every attempt failed",
-    OutcomeKind.NOT_COMPLETED: "the conversation was not completed",
+    OutcomeKind.NOT_COMPLETED: "its conversation was not completed yet, so it takes no feedback",
     OutcomeKind.PENDING: "not done yet",
 }
 
 #: Why a row ended as it did, in words.
 WHY = {
     Reason.MALFORMED: "its line could not be read",
-    Reason.BAD_BYTES: "its bytes are not in the file's encoding",
-    Reason.BAD_CONVERSATION_ID: "its conversation_id is not a UUID",
-    Reason.UNKNOWN_RATING: "its rating is not in the rating table",
+    Reason.BAD_BYTES: "some of its text is in another encoding than the file",
+    Reason.BAD_CONVERSATION_ID: "its conversation_id is no valid id (a UUID)",
+    Reason.UNKNOWN_RATING: "what its rating means is not known",
     Reason.COMMENT_TOO_LONG: "its comment is too long",
     Reason.NOTHING_TO_SEND: "it holds neither rating nor comment",
     Reason.BAD_NEWEST_BY: "its value of the --newest-by column cannot be compared",
-    Reason.RATING_SKIPPED: "its rating is mapped to SKIP",
+    Reason.RATING_SKIPPED: "its rating is one to be left out (SKIP)",
     Reason.LATER_ROW: "a later row of this conversation took its place",
     Reason.LATER_JOB: "a later job has set this conversation since",
     Reason.SET_BY_JOB: "another job has set this very row (--carry-over)",
     Reason.LATER_JOB_MISSING: "a later job is missing, and may have set this conversation "
-    "(--restart sends it with a new rank)",
+    "(--restart sends it anew)",
     Reason.LATER_JOB_IN_DOUBT: "a later job may have set this conversation, and has not ended",
     Reason.SAME_AS_STORED: "the same feedback was the last that was stored (--skip-unchanged)",
     Reason.REFUSED: "the service refused it for good",
@@ -134,6 +135,9 @@ _LIMITS = {
     Limit.NOTHING: "",
 }
 
+#: HTTP statuses that mean something of their own in this API.
+_STATUSES = {200: "accepted", 409: "conversation not completed"}
+
 #: The calls of the API.
 CALLS = {Call.PUT: "PUT", Call.STATUS: "status?"}
 
@@ -146,6 +150,17 @@ def limit_in_words(limit: Limit, rate: float | None, latency: float | None) -> s
     if limit is Limit.SERVICE_LIMIT and rate is None:
         return "the service's limit"
     return _LIMITS[limit].format(rate=f"{rate or 0:,.3g}", latency=format_duration(latency or 0.0))
+
+
+def status_in_words(code: int) -> str:
+    """Return an HTTP status with what it means here; 0 stands for no response."""
+    if not code:
+        return "no answer"
+    try:
+        meaning = _STATUSES.get(code) or HTTPStatus(code).phrase.lower()
+    except ValueError:
+        return str(code)
+    return f"{code} ({meaning})"
 
 
 def workers_in_words(workers: Sequence[WorkerFigures]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from importer.common.text import folded_name, nearest, readable, shell_word, trimmed
-from importer.errors import InputError
+from importer.common.text import folded_name, nearest, shell_word, shown, trimmed
+from importer.errors import InputError, MissingColumnError
 from importer.settings import FIELDS
 from importer.sources.own_columns import find_job_column
 
@@ -21,9 +21,10 @@ def find_columns(
 
     `input_name` is what messages call the input. `names` maps fields to source columns where they
     differ; `newest_by` names the column of the cell `newest`. Case and surrounding space do not
-    matter. The cell `job` may be in any file: the importer's own have it. Raises `InputError`,
-    naming the columns found, if `conversation_id` or a column that was asked for is missing, if one
-    of them appears twice, or if neither `rating` nor `comment` is there.
+    matter. The cell `job` may be in any file: the importer's own have it. Errors name the columns
+    found. Raises `MissingColumnError` if `conversation_id` or a column that was asked for is
+    missing, or if neither `rating` nor `comment` is there; `InputError` if one of them appears
+    twice.
     """
     folded = [folded_name(name) for name in header]
     occurrences = Counter(folded)
@@ -35,7 +36,7 @@ def find_columns(
         times = occurrences[folded_name(wanted)]
         if times > 1:
             raise InputError(
-                f"{input_name}: column {wanted!r} is there {times} times; {_list(header)}"
+                f"{input_name}: column {shown(wanted)} is there {times} times; {_list(header)}"
             )
         if times == 1:
             found[field] = folded.index(folded_name(wanted))
@@ -48,8 +49,8 @@ def find_columns(
                 if field == "newest"
                 else f"--column {shell_word(f'{field}={hint}')}"
             )
-            raise InputError(
-                f"{input_name}: there is no column {wanted!r}; {_list(header)}. "
+            raise MissingColumnError(
+                f"{input_name}: there is no column {shown(wanted)}; {_list(header)}. "
                 f"If another one holds it: {remedy}"
             )
     if not found.keys() & {"rating", "comment"}:
@@ -59,7 +60,7 @@ def find_columns(
             f"--column {shell_word(f'{field}={name}')}"
             for field, name in (likely or dict.fromkeys(FIELDS[1:], "NAME")).items()
         )
-        raise InputError(
+        raise MissingColumnError(
             f"{input_name}: there is no column 'rating' and no column 'comment'; {_list(header)}. "
             f"If others hold them: {options}"
         )
@@ -75,6 +76,6 @@ def _within_struct(field: str, folded: Sequence[str]) -> str | None:
 
 def _list(header: Sequence[str]) -> str:
     most = 30
-    names = ", ".join(repr(readable(trimmed(name)[:60])) for name in header[:most])
+    names = ", ".join(shown(trimmed(name), 60) for name in header[:most])
     more = f" and {len(header) - most} more" if len(header) > most else ""
     return f"the columns are {names}{more}"

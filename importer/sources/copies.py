@@ -199,7 +199,11 @@ def take_copy(
     try:
         file_name = module.copy(address, part, settings)
         path = part.finish(re.sub(r"[^\w.-]+", "-", file_name)[-80:].lstrip("-."))
-    except OSError as error:
+    except (InputError, OSError) as error:
+        if part.original is None or not part.original.version:  # it cannot be gone on with
+            remove_copy(number, folder)
+        if isinstance(error, InputError):
+            raise
         raise InputError(
             f"the copy of {address.label} cannot be written: {error.strerror}"
         ) from None

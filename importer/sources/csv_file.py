@@ -74,7 +74,9 @@ class CsvSource:
         try:
             self.header, places = self._read_header(columns, newest_by)
         except InputError as error:
-            raise InputError(f"{error}{sample.hint(columns, self._codec)}") from None
+            if not (hint := sample.hint(columns, self._codec)):
+                raise
+            raise InputError(f"{error}{hint}") from None
         self._shape = Shape(self.header, places, self.delimiter)
         self._make = RowMaker(self.header, places, self._codec, nulls, self._remedy(start))
 

@@ -154,13 +154,16 @@ class TwoTierReader:
         self, parsed: Parsed, ids: pa.StringArray, located: Callable[[], Places]
     ) -> list[int]:
         """Return the places of the rows of a block that only the exact reader understands."""
-        suspects = names_or_nothing(ids, self._shape.is_named, self._blocks.errors)
+        suspects = names_or_nothing(ids, self._is_suspect, self._blocks.errors)
         if parsed.is_utf8 and not parsed.miscounted:
             return suspects
         odd = {*parsed.miscounted, *shifted(suspects, parsed.miscounted)}
         if not parsed.is_utf8:
             odd.update(located().undecodable())
         return sorted(odd)
+
+    def _is_suspect(self, cell: str) -> bool:
+        return self._shape.is_named(cell) or self._shape.may_hold_row(cell)
 
     def _rows_of(self, places: Sequence[int], records: Sequence[Record | None]) -> list[Row | None]:
         """Return the rows of these records; a row moves up for each place without a record."""

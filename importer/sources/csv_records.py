@@ -181,9 +181,11 @@ class RecordReader:
                 return Record(line, [raw], _miscounted(len(fields), shape.width))
             self._noticed.ended_early += shape.ends_early(fields)
             fields = fitted
-        if len(fields[shape.id_at]) != UUID_LENGTH and shape.is_header(fields):
-            self._noticed.repeated_headers += 1
-            return None
+        if len(fields[shape.id_at]) != UUID_LENGTH:
+            if shape.is_header(fields):
+                self._noticed.repeated_headers += 1
+                return None
+            fields = shape.unfolded(fields)
         return Record(line, fields)
 
     def _line_like_row(self) -> int | None:

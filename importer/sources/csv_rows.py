@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from importer.common.text import readable
+from importer.common.text import shown
 from importer.model import Reason, Row
 from importer.sources.base import Original
 from importer.sources.csv_records import Record, kept_byte
@@ -76,7 +76,7 @@ class RowMaker:
         name, cell = next(
             (n, v) for n, v in zip(self.header, fields, strict=True) if kept_byte(v) is not None
         )
-        column = f"column {readable(name.strip())!r}"
+        column = f"column {shown(name.strip())}"
         if (half := _HALF.search(cell)) is not None:
             return f"{column} holds half a character (\\u{ord(half[0]):x})"
         remedy = f"; {self._remedy}" if self._remedy else ""

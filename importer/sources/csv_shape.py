@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -46,7 +47,8 @@ class Shape:
         self._least = max(self.id_at, min(others, default=self.id_at)) + 1
         self._read = max(places.values()) + 1
         self._delimiter = delimiter
-        self._is_left_over = find_own_columns(header) is not None
+        #: The columns that the importer has added to a left-over file; None in other files.
+        self._own = find_own_columns(header)
 
     def fit(self, fields: list[str]) -> list[str] | None:
         """Return `fields` as one cell for each column, or None if that cannot be.
@@ -77,12 +79,35 @@ class Shape:
         """Return whether a row is the header once more."""
         return self.is_named(fields[self.id_at]) and self._names == [*map(folded_name, fields)]
 
+    def unfolded(self, fields: list[str]) -> list[str]:
+        """Return the cells of a line that was whole in the first one and was corrected there.
+
+        So stand lines in left-over files that could not be split. All others are as they are.
+        """
+        if self._own is None or not self.may_hold_row(fields[0]):
+            return fields
+        given, own = fields[: self._own.start], fields[self._own.start :]
+        if any(given[1:]):
+            return fields
+        try:
+            lines = io.StringIO(fields[0], newline="")
+            rows = [*csv.reader(lines, delimiter=self._delimiter, strict=True)]
+        except csv.Error:
+            return fields
+        if len(rows) != 1 or len(rows[0]) != len(given):
+            return fields
+        return fields if canonical_uuid(rows[0][self.id_at]) is None else [*rows[0], *own]
+
+    def may_hold_row(self, cell: str) -> bool:
+        """Return whether the first cell of a left-over file might be a whole line."""
+        return self._own is not None and self._delimiter in cell
+
     def goes_on(self, line: str) -> bool:
         """Return whether a row that begins on `line` surely does not end there.
 
         Each row of a left-over file ends with the columns that the importer has added.
         """
-        return self._is_left_over and line.count(self._delimiter) < self.width - 1
+        return self._own is not None and line.count(self._delimiter) < self.width - 1
 
     def reads_like_row(self, line: str) -> bool:
         """Return whether a line of quoted text might be a row: its cells fit, and its id is a UUID.

@@ -33,7 +33,9 @@ def open_file(path: Path, name: str, settings: ImportSettings) -> WorkbookSource
         return WorkbookSource(path, name, _header(sheet, name, skip), settings, sheet.name)
     except InputError as error:
         used, _ = next(_rows(sheet, skip), (1, []))
-        hint = header_hint(islice(_rows(sheet), _MOST_LINES), settings.mapping.columns, used - 1)
+        lines = islice(_rows(sheet), _MOST_LINES)
+        if not (hint := header_hint(lines, settings.mapping.columns, used - 1)):
+            raise
         raise InputError(f"{error}{hint}") from None
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from importer.common.text import counted
 from importer.settings.groups import AbortRules
+from importer.settings.values import DataLimit
 from importer.survey.findings import Findings
 from importer.survey.history import Figures, how_unlike
 from importer.survey.plan import Plan
@@ -31,19 +32,20 @@ def exceeded_limit(
     rejected, most = findings.rejected, rules.max_rejected
     if most is not None and most.exceeded(rejected, findings.rows):
         return (
-            f"{rejected:,} of {counted(findings.rows, 'row')} are rejected, more than "
-            f"--max-rejected {most} allows"
+            f"{rejected:,} of {counted(findings.rows, 'row')} are rejected, and {_allowed(most)} "
+            "may be"
         )
     most = rules.max_changes
     if plan is not None and most is not None and most.exceeded(plan.changed, plan.known):
         return (
             f"{plan.changed:,} of {counted(plan.known, 'conversation')} whose feedback is known "
-            f"would lose some of it, more than --max-changes {most} allows"
+            f"would lose some of it, and {_allowed(most)} may"
         )
     if plan is None or rules.no_history_check or findings.has_left_overs:
         return None
     unlike = how_unlike(Figures.of(findings, plan), before())
-    return unlike and (
-        f"the data is unlike that of the product's last jobs: {unlike}; --no-history-check leaves "
-        "this comparison out"
-    )
+    return unlike and f"the data is unlike that of the product's last jobs: {unlike}"
+
+
+def _allowed(most: DataLimit) -> str:
+    return f"at most {most}" if most.count or most.share else "none"

@@ -19,6 +19,8 @@ from importer.survey.progress import SurveyProgress
 #: The speed is that of the last seconds: so many, and more until so many rows were done in them.
 _RATE_WINDOW = 10.0
 _FEWEST_ROWS = 10
+#: And the one of now: of so many, whatever holds the rows back.
+_NOW = 2.0
 #: Seconds between two points, and the number of them that is kept.
 _RATE_STEP = 0.2
 _MOST_POINTS = 3000
@@ -30,6 +32,9 @@ class Speed:
     """Rows done per second, lately, while there were rows to send and nothing held them back."""
 
     def __init__(self) -> None:
+        #: Rows done per second in the last two seconds, also if they are held back.
+        self.now = 0.0
+        self._latest: deque[tuple[float, int]] = deque()
         self._points: deque[tuple[float, int]] = deque(maxlen=_MOST_POINTS)
         self._held = 0.0
         self._seen = 0.0
@@ -40,6 +45,7 @@ class Speed:
         The time of a pause does not count, nor that in which all rows wait: it tells nothing of
         what comes after it.
         """
+        self._note(progress.elapsed, progress.settled_now)
         waits = not progress.in_flight and (progress.retrying or progress.held or progress.deferred)
         if progress.held_by or waits:
             self._held += progress.elapsed - self._seen
@@ -55,6 +61,15 @@ class Speed:
             points.popleft()
         (start, before), (end, after) = points[0], points[-1]
         return (after - before) / (end - start) if end > start else 0.0
+
+    def _note(self, elapsed: float, settled: int) -> None:
+        latest = self._latest
+        if not latest or elapsed - latest[-1][0] >= _RATE_STEP:
+            latest.append((elapsed, settled))
+        while len(latest) > 1 and elapsed - latest[1][0] >= _NOW:
+            latest.popleft()
+        (start, before) = latest[0]
+        self.now = (settled - before) / (elapsed - start) if elapsed > start else 0.0
 
 
 def start_line(folder: Path, settings: ImportSettings, already_settled: int) -> str:

@@ -149,6 +149,7 @@ class _Importing:
     ) -> None:
         self._settings = settings
         self._key = key
+        key.told = self._notice
         self._crew = crew
         self._sources = sources
         self._control = control

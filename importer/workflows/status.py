@@ -70,7 +70,7 @@ class RunStatus:
         self._started_at = clock.wall()
         self._speed = Speed()
         self._history = History()
-        self._latest: tuple[Progress, float] | None = None
+        self._latest: tuple[Progress, float, float] | None = None
         self._job = ""
 
     def surveying(self, progress: SurveyProgress) -> None:
@@ -90,7 +90,7 @@ class RunStatus:
         """See `Observer`."""
         self._liveness.progressed(progress, self._clock.monotonic())
         self._history.add(progress, self._clock.wall())
-        self._latest = progress, self._speed.update(progress)
+        self._latest = progress, self._speed.update(progress), self._speed.now
 
     def noticed(self, message: str) -> None:
         """See `Observer`."""
@@ -110,13 +110,13 @@ class RunStatus:
             None if self._latest is None else self._figures(*self._latest),
         )
 
-    def _figures(self, progress: Progress, speed: float) -> Figures:
+    def _figures(self, progress: Progress, speed: float, now: float) -> Figures:
         return Figures(
             self._job, progress.share, progress.outcomes, progress.in_flight, progress.concurrency,
             {"deferral": progress.deferred, "retry": progress.retrying,
              "late_effect": progress.held},
             time_left(progress, speed), progress.statuses, progress.buckets,
-            _lines(progress, speed),
+            _lines(progress, speed, now),
             [(problem.times, _kind_in_words(kind))
              for kind, problem in reversed(list(progress.problems.items()))],
             progress.workers,
@@ -156,7 +156,7 @@ class History:
             ]
 
 
-def _lines(progress: Progress, speed: float) -> list[tuple[str, str]]:
+def _lines(progress: Progress, speed: float, now: float) -> list[tuple[str, str]]:
     done = progress.rows - progress.outcomes[OutcomeKind.PENDING]
     left = time_left(progress, speed)
     time = f"{format_duration(progress.elapsed)} so far"
@@ -164,7 +164,7 @@ def _lines(progress: Progress, speed: float) -> list[tuple[str, str]]:
     lines = [
         ("rows", f"{done:,} of {progress.rows:,}, {share_done(progress)}"),
         ("time", time if left is None else f"{format_duration(left)} left, {time}"),
-        ("speed", f"{speed:,.0f} rows/s now, {average_speed(progress):,.0f} rows/s on average"),
+        ("speed", f"{now:,.0f} rows/s now, {average_speed(progress):,.0f} rows/s on average"),
         ("requests", f"{progress.in_flight:,} of {progress.concurrency:,} in flight"),
         ("workers", workers_at_work(progress)),
         ("limited by", what_holds(progress)),

@@ -67,10 +67,15 @@ def test_the_report_shows_itself_without_errors_and_without_the_network(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
     assert dark == (theme == "dark")
+    whole = "[...document.querySelectorAll('.steps code span')].every("
+    whole += "word => word.textContent.length > 20 || word.offsetHeight < 30)"
+    assert page.evaluate(whole), "a command is broken between its words, not at a hyphen"
     page.emulate_media(media="print")
-    kept_whole = "[...document.querySelectorAll('section')].every("
-    kept_whole += "part => getComputedStyle(part).breakInside == 'avoid')"
-    assert page.evaluate(kept_whole), "no heading is alone at the foot of a sheet of paper"
+    styles = "[...document.querySelectorAll('{}')].every(part => getComputedStyle(part).{} == '{}')"
+    alone = page.evaluate(styles.format("h2", "breakAfter", "avoid"))
+    assert alone, "no heading is alone at the foot of a sheet of paper"
+    flows = page.evaluate(styles.format("section", "breakInside", "auto"))
+    assert flows, "a long section leaves no sheet nearly empty"
     background = "getComputedStyle(document.body).backgroundColor"
     assert page.evaluate(background) == "rgb(255, 255, 255)"
     page.close()

@@ -13,7 +13,9 @@ from click.testing import CliRunner
 
 from importer.api import run_import
 from importer.cli.app import cli
+from importer.cli.summary_view import print_summary
 from importer.errors import ExitCode, SettingsError
+from importer.jobs.find_job import find_job
 from importer.jobs.journal_reader import JournalReader
 from importer.model import OutcomeKind, Reason
 from importer.reporting.left_overs import REPORT_NAME
@@ -84,9 +86,13 @@ async def test_the_report_tells_all_and_needs_nothing_but_itself(
     assert all(link.startswith(("data:", "#")) for link in page.links)
     assert "svg" in page.tags
     for heading in ("What was imported", "Outcomes", "Why rows were not imported", "The run",
-                    "Rows per second", "Latency", "Other responses", "PUTs for a row", "Deferral",
-                    "HTTP responses", "Inputs", "Settings"):  # fmt: skip
+                    "Rows per second", "Response times", "Other responses", "Attempts for a row",
+                    "Waiting for conversations", "Answers of the service", "Inputs",
+                    "Settings"):  # fmt: skip
         assert heading in page.text
+    text = " ".join(page.text.split())
+    assert f"{summary.puts} that sent the feedback" in text, "status checks are answered as well"
+    assert "503 (service unavailable)" in text
     assert str(summary.folder) in page.text
     assert (summary.folder / REPORT_NAME).stat().st_mode & 0o077 == 0
 
@@ -119,6 +125,33 @@ async def test_the_report_says_what_was_imported_and_of_which_run_a_figure_is(
     assert "Rows per second" not in text, "there is no course to be seen"
     for word in ("time_box", "False", "None", "3600"):
         assert word not in text
+
+
+async def test_what_was_odd_in_an_input_is_said_after_the_run_as_well(
+    settings_for: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text(f"conversation_id,rating,comment\n{conversation(1)},POSITIVE\n")
+    summary = await run_import(settings_for(path, sandbox=True))
+    told = "in.csv: 1 row with too few cells: those that are missing count as empty."
+    print_summary(summary)
+    assert told in capsys.readouterr().out
+    assert told in Page(summary.folder / REPORT_NAME).text
+
+
+async def test_a_name_that_is_not_clear_tells_which_job_is_a_rehearsal(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "POSITIVE", "")])
+    real = await run_import(settings_for(path, base_url=sandbox.url), api_key="any")
+    rehearsal = await run_import(settings_for(path, sandbox=True))
+    with pytest.raises(SettingsError, match="ambiguous") as told:
+        find_job(real.folder.parent, "in-")
+    named = {
+        summary.folder: summary.folder.name.removesuffix("-1") for summary in (real, rehearsal)
+    }
+    assert f"{named[rehearsal.folder]} (rehearsal)" in str(told.value)
+    assert f"{named[real.folder]} (rehearsal)" not in str(told.value)
 
 
 @pytest.mark.parametrize("sandbox", [BAD_DAY], indirect=True)

@@ -41,16 +41,19 @@ COLUMNS = {"conversation_id": "Conv UUID", "rating": "Stars", "comment": "Free t
 
 
 def test_a_draft_is_what_the_input_needs_and_is_read_by_itself() -> None:
-    path = legacy(Path("legacy.csv"), *"5421", "N/A")
+    path = legacy(Path("legacy.csv"), *"5421", "N/A", r"\N")
     code, printed = command("check", path, "--write-config", CONFIG, "--long-comments", "truncate")
     assert code == 0
     assert "Ready: every row can be sent" in printed
     assert "decide on 1 thing in it" in printed
     assert drafted() == {
-        "encoding": "cp1252", "column": COLUMNS, "ratings": ["stars"], "null": ["N/A"],
+        "encoding": "cp1252", "column": COLUMNS, "ratings": ["stars"], "null": ["N/A", r"\N"],
         "long_comments": "truncate",
     }  # fmt: skip
-    assert "# product_id" in CONFIG.read_text("utf-8")
+    text = CONFIG.read_text("utf-8")
+    assert "# product_id" in text
+    assert r"'\N'" in printed, "as it stands in the input"
+    assert r"'\N'" in text
     assert command("check", path)[0] == 0
     assert command("run", path, "--sandbox", "--product-id", PRODUCT)[0] == 0
 
@@ -62,7 +65,8 @@ def test_words_without_a_meaning_are_left_to_a_person() -> None:
     assert drafted()["ratings"] == ["stars"]
     text = CONFIG.read_text("utf-8")
     assert '# "3=?",  # 1 row' in text
-    CONFIG.write_text(text.replace('    # "', '    "').replace("=?", "=SKIP"), "utf-8")
+    text = text.replace('    # "', '    "').replace("    # '", "    '").replace("=?", "=SKIP")
+    CONFIG.write_text(text, "utf-8")
     assert drafted()["ratings"] == ["stars", "3=SKIP", 'so "so"\\=SKIP']
     assert command("check", path)[0] == 0
 
@@ -79,8 +83,10 @@ def test_columns_that_are_not_clear_are_named_and_nothing_is_guessed() -> None:
     path = Path("two.csv")
     path.write_text(f"a,b,score\n{conversation(1)},{conversation(2)},5\n", "utf-8")
     code, printed = command("check", path, "--write-config", CONFIG)
-    assert code == 2
+    assert code == 1
     assert "To be decided: which column holds conversation_id: 'a', 'b'" in printed
+    assert "Error" not in printed
+    assert "first decide there which column holds conversation_id" in printed
     assert drafted() == {"column": {"rating": "score"}, "ratings": ["stars"]}
     assert '# conversation_id = "?"  # perhaps one of: "a", "b"' in CONFIG.read_text("utf-8")
 
@@ -89,17 +95,26 @@ def test_columns_that_are_not_clear_are_named_and_nothing_is_guessed() -> None:
     ("arguments", "undecided"),
     [([], ["rating", "comment"]), (["--column", "rating=Nope"], ["rating"])],
 )
-def test_a_draft_is_written_also_if_the_input_cannot_be_read_yet(
+def test_a_draft_is_written_also_if_the_input_cannot_be_checked_yet(
     arguments: list[str], undecided: list[str]
 ) -> None:
     path = Path("in.csv")
     path.write_text(f"who,grade,how\n{conversation(1)},5,fine\n", "utf-8")
     code, printed = command("check", path, "--write-config", CONFIG, *arguments)
-    assert code == 2
+    assert code == 1
     assert "clarityq-import.toml is written" in printed
     assert drafted() == {"column": {"conversation_id": "who"}}
     for field in undecided:
         assert f'# {field} = "?"  # perhaps one of: "grade", "how"' in CONFIG.read_text("utf-8")
+
+
+def test_what_no_answer_mends_is_an_error_beside_a_draft() -> None:
+    path = legacy(Path("legacy.csv"), "5")
+    Path("other.csv").write_text(f"who,grade\n{conversation(1)},5\n", "utf-8")
+    code, printed = command("check", path, "other.csv", "--write-config", CONFIG)
+    assert code == 2
+    assert "clarityq-import.toml is written" in printed
+    assert "other.csv: there is no column 'Conv UUID'" in printed
 
 
 @pytest.mark.parametrize("kind", ["parquet", "utf-16", "gzip"])

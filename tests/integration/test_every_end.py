@@ -308,7 +308,24 @@ def test_a_batch_tells_of_an_import_whose_options_are_wrong(
         "utf-8",
     )
     assert run_command("batch", file)[0] == ExitCode.USAGE
-    assert monitor.places == ["/2", "/start", "/0"]
+    assert monitor.places == ["/log", "/log", "/log"], "it is a rehearsal"
+    file.write_text(file.read_text("utf-8").replace("sandbox = true\n", ""), "utf-8")
+    monitor.told.clear()
+    assert run_command("batch", file)[0] == ExitCode.USAGE
+    assert monitor.places == ["/2", "/2"], "there is no key"
+
+
+async def test_a_rehearsal_says_so_and_is_no_sign_of_life_for_a_monitor(
+    settings_for: Make, clean: Path, monitor: Monitor
+) -> None:
+    settings = settings_for(
+        clean, sandbox=True, notify_url=f"{monitor.url}/hook", ping_url=f"{monitor.url}/ping"
+    )
+    await run_import(settings)
+    assert [one["rehearsal"] for one in monitor.notices] == [True, True]
+    pings = [(place, text) for place, text in monitor.told if place.startswith("/ping")]
+    assert [place for place, _ in pings] == ["/ping/log", "/ping/log"]
+    assert all(text.startswith("REHEARSAL: ") for _, text in pings)
 
 
 async def test_nobody_who_is_told_can_fail_a_run_or_hold_it_up(

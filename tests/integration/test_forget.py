@@ -187,7 +187,8 @@ async def test_comments_are_dropped_on_schedule_and_outcomes_stay(
                 found += [journal.totals(), journal.outcomes_of(WHO)[0].updated_at]
         return found
 
-    path = write_csv(tmp_path / "late.csv", [(WHO, "CLEAR", SECRET), (OTHER, "CLEAR", "")])
+    garbled = f"{SECRET} \u00c3\u00bc"  # which the survey quotes
+    path = write_csv(tmp_path / "late.csv", [(WHO, "CLEAR", garbled), (OTHER, "CLEAR", "")])
     busy = Faults(not_completed=1.0, completes_after=60)
     async with WatchedSandbox(busy) as service:
         late = settings_for(path, base_url=service.url, defer_for=0.0)

@@ -243,6 +243,15 @@ async def test_left_over_rows_can_be_fixed_and_imported_as_they_are(
     assert row[4:6] == [summary.folder.name, "3"], "where it first came from"
     assert "it holds a whole row" in row[-1]
 
+    left_over = again.folder / "rejected.csv"
+    left_over.write_bytes(left_over.read_bytes().replace(b"a;b;c", b"a, b;c"))
+    again = await run_import(
+        settings_for(left_over, base_url=sandbox.url, encoding="cp1252"), api_key="any"
+    )
+    assert stored(sandbox)[conversation(3)] == ("POSITIVE", "a, b"), (
+        "also corrected within its cell"
+    )
+
 
 async def test_a_left_over_row_says_so_when_a_later_one_was_sent(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path

@@ -12,6 +12,7 @@ from importer.clarityq.api_key import ApiKey
 from importer.clarityq.key_sources import key_from_file
 from importer.clarityq.responses import VerdictKind
 from importer.clarityq.rotating_client import RotatingClient
+from importer.engine.progress import Observer
 from importer.errors import ExitCode
 from importer.model import Feedback, Meaning, OutcomeKind, RunEnd
 from importer.settings import ImportSettings
@@ -45,6 +46,16 @@ class Service:
         return web.json_response({**stored, "rating": body["rating"], "comment": None})
 
 
+class Heard(Observer):
+    """Keeps what a run tells of what happens."""
+
+    def __init__(self) -> None:
+        self.notices: list[str] = []
+
+    def noticed(self, message: str) -> None:
+        self.notices.append(message)
+
+
 async def test_a_run_goes_on_with_the_key_that_its_file_holds_now(
     settings_for: Make, tmp_path: Path
 ) -> None:
@@ -52,18 +63,35 @@ async def test_a_run_goes_on_with_the_key_that_its_file_holds_now(
     service = Service(tmp_path / "key", new="second", after=60)
     async with serve(service.answer) as url:
         settings = settings_for(write_csv(tmp_path / "rows.csv", rows), base_url=url)
-        summary = await run_import(settings, api_key=key_from_file(service.file))
+        heard = Heard()
+        key = key_from_file(service.file)
+        summary = await run_import(settings, api_key=key, observers=[heard])
     assert (summary.exit_code, summary.outcomes[OutcomeKind.SUCCEEDED]) == (ExitCode.OK, 200)
+    (told,) = heard.notices
+    assert "--api-key-file holds another one now" in told
+    assert "second" not in told
     assert 1 <= service.refused <= settings.pacing.concurrency
 
 
-async def test_a_run_ends_if_the_file_holds_no_new_key(settings_for: Make, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("new", "why"),
+    [
+        ("first", "--api-key-file still holds the same one"),
+        ("", "could not be read again: the file that --api-key-file names is empty"),
+    ],
+)
+async def test_a_run_ends_if_the_file_holds_no_new_key(
+    settings_for: Make, tmp_path: Path, new: str, why: str
+) -> None:
     rows = [(conversation(n), "POSITIVE", "") for n in range(200)]
-    service = Service(tmp_path / "key", new="first", after=60)
+    service = Service(tmp_path / "key", new=new, after=60)
     async with serve(service.answer) as url:
         settings = settings_for(write_csv(tmp_path / "rows.csv", rows), base_url=url)
-        summary = await run_import(settings, api_key=key_from_file(service.file))
+        heard = Heard()
+        key = key_from_file(service.file)
+        summary = await run_import(settings, api_key=key, observers=[heard])
     assert (summary.end, summary.outcomes[OutcomeKind.FAILED]) == (RunEnd.KEY_REFUSED, 0)
+    assert [why in told for told in heard.notices] == [True]
 
 
 def feedback(n: int) -> Feedback:

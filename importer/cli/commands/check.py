@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +19,14 @@ from importer.cli.options import (
     settings_of,
     written,
 )
-from importer.common.text import counted, shell_word
-from importer.errors import ExitCode, InputError
+from importer.common.text import counted, listed, shell_word
+from importer.errors import ExitCode, InputError, MissingColumnError
 from importer.settings import NO_PRODUCT, ImportSettings
 from importer.settings.groups import AbortRules, Pacing, Reading, RowMapping, Target
 from importer.settings.places import Place
 
 if TYPE_CHECKING:
-    from importer.survey.findings import Word
+    from importer.cli.commands.config_draft import Finish
 
 
 @command(
@@ -69,8 +68,9 @@ def check(
 ) -> ExitCode:
     """Validate files without sending anything.
 
-    Exit code 0: every row can be sent. 1: some rows would be rejected. 2: a file cannot be read.
-    7: more rows would be rejected than --max-rejected allows.
+    Exit code 0: every row can be sent. 1: some rows would be rejected, or a draft is written that
+    leaves open which column holds what. 2: a file cannot be read. 7: more rows would be rejected
+    than --max-rejected allows.
     """
     settings = settings_of({**given(options), "inputs": inputs, "product_id": NO_PRODUCT})
     for file in files_read(ctx):
@@ -87,7 +87,7 @@ def check(
 def _review(
     settings: ImportSettings,
     write_ratings: Path | None,
-    finish: Callable[[Mapping[str, Word]], None] | None,
+    finish: Finish | None,
     *,
     as_json: bool,
 ) -> ExitCode:
@@ -100,13 +100,20 @@ def _review(
     from importer.survey.data_limits import exceeded_limit  # noqa: PLC0415
     from importer.workflows.check_inputs import check_inputs  # noqa: PLC0415
 
+    console = messages() if as_json else output()
     try:
         with watched_survey() as progress:
             found = check_inputs(settings, progress, tell)
-    except InputError:
-        if finish is not None:
-            finish({})
-        raise
+    except InputError as error:
+        fields = finish({}) if finish is not None else ()
+        if not fields or not isinstance(error, MissingColumnError):
+            raise
+        console.print(
+            f"Nothing is checked yet: first decide there which column holds {listed(fields)}."
+        )
+        if as_json:
+            print_json(ExitCode.ROWS_NOT_IMPORTED)
+        return ExitCode.ROWS_NOT_IMPORTED
     limit = exceeded_limit(settings.abort_rules, found)
     code = ExitCode.ROWS_NOT_IMPORTED if found.rejected else ExitCode.OK
     if limit is not None:
@@ -125,7 +132,7 @@ def _review(
         meanings = {word: one.meaning for word, one in found.words.items()}
         undecided = write_draft(write_ratings, rows, meanings)
         todo = f"; decide on {counted(undecided, 'word')} in it" if undecided else ""
-        (messages() if as_json else output()).print(
+        console.print(
             f"{write_ratings} is written{todo}, and give it as "
             f"--ratings {shell_word(str(write_ratings))}"
         )

@@ -15,7 +15,8 @@ from importer.settings.places import Place
 from importer.survey.findings import Word
 from importer.workflows.draft import Draft, draft_for
 
-Finish = Callable[[Mapping[str, Word]], None]
+#: Returns the fields of which it is left open which column holds them.
+Finish = Callable[[Mapping[str, Word]], Sequence[str]]
 
 _HEAD = """\
 # Options for clarityq-import, drafted from {inputs}.
@@ -59,13 +60,14 @@ def _finish(
     draft: Draft,
     words: Mapping[str, Word],
     console: Console,
-) -> None:
+) -> Sequence[str]:
     undecided = write_config(path, settings.reading.inputs, values, draft, words)
     todo = f"; decide on {counted(undecided, 'thing')} in it" if undecided else ""
     how = "it is read from here by itself"
     if path != DEFAULT_FILE:
         how = f"give it as --config {shell_word(str(path))}"
     console.print(f"{path} is written{todo}, and {how}")
+    return list(draft.candidates)
 
 
 def _print(draft: Draft, console: Console) -> None:

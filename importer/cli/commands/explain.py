@@ -19,7 +19,8 @@ from importer.common.durations import format_duration
 from importer.common.text import counted, shown
 from importer.common.uuids import canonical_uuid
 from importer.errors import ExitCode, JournalError, SettingsError
-from importer.jobs.folders import find_job, job_folders
+from importer.jobs.find_job import find_job
+from importer.jobs.folders import job_folders
 from importer.reporting.wording import CALLS, words
 
 if TYPE_CHECKING:

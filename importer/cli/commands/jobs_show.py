@@ -15,7 +15,7 @@ from importer.cli.options import JOBS_DIR, chosen_folder
 from importer.common.text import counted
 from importer.errors import JournalError, SettingsError
 from importer.jobs.commands import resume_command
-from importer.jobs.folders import find_job
+from importer.jobs.find_job import find_job
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader

@@ -13,7 +13,7 @@ from importer.cli.help import command, examples, option
 from importer.cli.options import JOBS_DIR, PathName, jobs_folder
 from importer.common.text import counted
 from importer.errors import ExitCode, SettingsError
-from importer.jobs.folders import find_job
+from importer.jobs.find_job import find_job
 from importer.jobs.journal_file import FILE_NAME
 
 

@@ -129,7 +129,7 @@ def _table(found: Preview) -> Table:
     table.add_row("to be sent", f"{plan.to_send:,}")
     of_these = {"for conversations never sent before": plan.new}
     if plan.stored_unknown:
-        of_these["of which it is not known what is stored"] = plan.stored_unknown
+        of_these["that an earlier job has not set, or not surely"] = plan.stored_unknown
     if plan.left_overs:
         of_these["left over from earlier jobs"] = plan.left_overs
     of_these |= {_CHANGES[change]: number for change, number in plan.changes.items() if number}

@@ -53,5 +53,8 @@ def write_new(path: Path, text: str, flag: str) -> None:
 
 
 def toml_text(word: str) -> str:
-    """Return `word` as a TOML string, which is written as in JSON but for one character."""
+    """Return `word` as a TOML string, as it stands in the input where that can be."""
+    if "\\" in word and "'" not in word and word.isprintable():
+        return f"'{word}'"
+    # Written as in JSON but for one character.
     return json.dumps(word, ensure_ascii=False).replace("\x7f", "\\u007f")

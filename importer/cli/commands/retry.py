@@ -22,7 +22,7 @@ from importer.cli.options import (
 )
 from importer.errors import ExitCode, JournalError, SettingsError
 from importer.jobs.commands import NOT_OF_LEFT_OVERS, ONCE, Again, options_told, path_argument
-from importer.jobs.folders import find_job
+from importer.jobs.find_job import find_job
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.model import OutcomeKind, Reason
 from importer.settings import Retry

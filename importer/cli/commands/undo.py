@@ -26,7 +26,7 @@ from importer.cli.options import (
 from importer.common.text import counted
 from importer.errors import ExitCode
 from importer.jobs.commands import ONCE, Again, command_line, path_argument
-from importer.jobs.folders import find_job
+from importer.jobs.find_job import find_job
 from importer.jobs.undo import UNDO_NAME
 from importer.settings.derive import options_of
 from importer.settings.groups import (

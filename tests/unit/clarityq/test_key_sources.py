@@ -1,5 +1,6 @@
 """The key is found where it is kept, and what goes wrong is told without showing it."""
 
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -53,13 +54,22 @@ def test_a_base64_key_is_no_assignment(tmp_path: Path) -> None:
     assert key_from_file(path).reveal() == "c2VjcmV0=KEY=="
 
 
-def test_a_file_that_others_may_read_is_noticed(tmp_path: Path) -> None:
+def test_a_file_that_others_may_read_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "key"
     path.write_text(KEY, "utf-8")
     path.chmod(0o600)
     assert not is_open_to_others(path)
     path.chmod(0o640)
     assert is_open_to_others(path)
+    path.chmod(0o440)
+    assert not is_open_to_others(path), "so a secret store hands it out"
+    path.chmod(0o444)
+    assert is_open_to_others(path)
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    path.chmod(0o640)
+    assert not is_open_to_others(path), "only by its group can it be read at all"
     assert not is_open_to_others(Path("/run/secrets/clarityq-api-key"))
 
 

@@ -18,7 +18,7 @@ LABELS = ["rows", "outcomes", "requests", "limit", "latency", "waiting", "deferr
 
 def shown(width: int, progress: Progress = HALF_WAY, speed: float = 480.0) -> list[str]:
     terminal = Terminal(width)
-    terminal.console.print(Picture(progress, speed))
+    terminal.console.print(Picture(progress, speed, speed))
     return terminal.rows
 
 
@@ -48,7 +48,9 @@ def test_labels_are_whole_in_a_terminal_of_any_width(width: int) -> None:
     assert rows[-1].endswith("…"), "what does not fit is cut"
     assert "50% done, 10 s left" in rows[0]
     said = " ".join(row[10:].strip() for row in rows)
-    assert "Ctrl-C is safe, the same command resumes" in said, "but not how one gets out"
+    for whole in ("480/s now", "501/s on average", "12 rejected", "about 498/s", "next is due at",
+                  "Ctrl-C is safe, the same command resumes"):  # fmt: skip
+        assert whole in said, "but neither a figure nor how one gets out"
 
 
 def test_a_run_that_only_waits_says_until_when() -> None:
@@ -82,6 +84,7 @@ def test_the_speed_is_that_of_the_last_seconds_and_no_wait_lowers_it() -> None:
     for second in range(60, 90):
         paused = replace(HALF_WAY, elapsed=float(second), settled_now=settled, held_by="paused")
         assert speed.update(paused) == pytest.approx(20)
+    assert speed.now == 0, "but the one of now follows at once"
     for second in range(90, 120):
         waits = replace(
             HALF_WAY, elapsed=float(second), settled_now=settled, in_flight=0, retrying=100

@@ -22,6 +22,7 @@ def test_anything_else_is_no_duration(text: str) -> None:
 def test_durations_are_shown_in_the_units_that_matter() -> None:
     shown = [format_duration(seconds) for seconds in (0.02, 3.14, 59.9, 65, 3700, 90000)]
     assert shown == ["20 ms", "3.1 s", "1 min", "1 min 5 s", "1 h 1 min", "1 d 1 h"]
+    assert [format_duration(s) for s in (0, 0.0004, 0.9996)] == ["0 ms", "< 1 ms", "1.0 s"]
 
 
 def test_durations_are_written_as_they_are_read() -> None:

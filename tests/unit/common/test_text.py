@@ -21,6 +21,8 @@ def test_what_could_steer_a_terminal_is_escaped() -> None:
 
 def test_a_quoted_text_is_short_and_can_be_printed() -> None:
     assert shown("x" * 50, 5) == "'xxxx…'"
+    assert shown(r"\N") == r"'\N'", "as it stands in a file"
+    assert shown("it's\n\x1b") == '"it\'s\\n\\x1b"'
     assert shown("\ud800x\udce4") == "'\N{REPLACEMENT CHARACTER}x\N{REPLACEMENT CHARACTER}'"
 
 

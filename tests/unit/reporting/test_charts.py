@@ -4,6 +4,7 @@ import pytest
 
 from importer.model import Moment
 from importer.reporting.charts import Chart, histogram, over_time, responses_over_time
+from importer.reporting.report import _milliseconds
 
 NOON = 1_767_268_800.0
 
@@ -42,6 +43,12 @@ def test_a_line_has_gaps_where_nothing_is_known_and_a_dot_for_a_lone_point() -> 
     assert first == "M12.50,75.00h0L37.50,50.00M87.50,0.00h0"
     assert second == ""
     assert [column.text for column in chart.columns][1:3] == ["12:00:01: median 2", "12:00:02"]
+
+
+def test_a_connection_that_was_refused_at_once_is_no_quick_response() -> None:
+    down = moment(NOON, p50=0.0005, statuses={0: 7})
+    assert _milliseconds(down, down.p50) is None
+    assert _milliseconds(down._replace(statuses={0: 7, 200: 1}), 0.002) == 2.0
 
 
 def test_many_moments_are_averaged_by_how_long_they_lasted() -> None:

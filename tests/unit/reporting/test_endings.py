@@ -43,11 +43,19 @@ def told(reasons: Reasons, *, end: RunEnd = RunEnd.FINISHED, carries_over: bool 
     ],
 )
 def test_a_verdict_says_what_became_of_all_rows(rows: dict[str, int], sentence: str) -> None:
-    assert sentence in verdict(RunEnd.FINISHED, outcomes(**rows), "")
+    assert sentence in verdict(RunEnd.FINISHED, outcomes(**rows), {}, "")
+
+
+def test_a_verdict_says_where_all_that_is_missing_can_never_come() -> None:
+    rows = outcomes(succeeded=8, failed=2)
+    final = {(FAILED, Reason.CONVERSATION_ERROR): 2}
+    assert "but for conversations in ERROR" in verdict(RunEnd.FINISHED, rows, final, "")
+    rows = outcomes(succeeded=8, failed=2, rejected=1)
+    assert "3 of 11 rows" in verdict(RunEnd.FINISHED, rows, final, "")
 
 
 def test_a_verdict_on_a_run_that_was_stopped_says_how_far_it_has_come() -> None:
-    stopped = verdict(RunEnd.SIGTERM, outcomes(succeeded=3, rejected=1, pending=6), "")
+    stopped = verdict(RunEnd.SIGTERM, outcomes(succeeded=3, rejected=1, pending=6), {}, "")
     assert stopped == "Stopped: 4 of 10 rows are done, and every response so far is recorded."
 
 
@@ -61,10 +69,12 @@ def test_a_verdict_on_a_run_that_was_stopped_says_how_far_it_has_come() -> None:
          "To import the 1 row failed: fix JOB/failed.csv, then run JOB/failed.csv --rate 5")),
         ({(FAILED, Reason.CONVERSATION_ERROR): 3},
          ("Nothing can be done for the 3 rows of conversations in ERROR: such a conversation never "
-          "takes feedback.")),
+          "takes feedback. The next import that holds them tries them again, and ends with 1 "
+          "again: leave them out of the export (JOB/failed.csv names them).")),
         ({(FAILED, Reason.CONVERSATION_ERROR): 1},
          ("Nothing can be done for the 1 row of a conversation in ERROR: such a conversation never "
-          "takes feedback.")),
+          "takes feedback. The next import that holds it tries it again, and ends with 1 again: "
+          "leave it out of the export (JOB/failed.csv names it).")),
         ({(OutcomeKind.REJECTED, Reason.MALFORMED): 4},
          "To import the 4 rows rejected: fix JOB/rejected.csv, then run JOB/rejected.csv --rate 5"),
         ({(OutcomeKind.REJECTED, Reason.UNKNOWN_RATING): 3},

@@ -51,6 +51,22 @@ def test_nearly_all_of_a_plain_file_is_read_by_column(tmp_path: Path) -> None:
     assert rows_of(parts) == exactly(path)
 
 
+def test_lines_that_were_corrected_within_a_cell_of_a_left_over_file_are_read_alike(
+    tmp_path: Path,
+) -> None:
+    lines = ["conversation_id,rating,comment,job,row,reason,http_status,attempts,detail"]
+    for n in range(ROWS):
+        line = f"{conversation(n)},POSITIVE,"
+        line = f'"{line}""or, this""",,' if n % 50 == 0 else f"{line}fine"
+        lines.append(f"{line},in-1f0c2a9b-1,{n},malformed,,0,")
+    path = tmp_path / "rejected.csv"
+    path.write_text("\n".join(lines), "utf-8")
+    parts = list(CsvSource(path, {}).parts(1, 500))
+    assert not all(isinstance(part, RowPart) for part in parts)
+    assert rows_of(parts) == exactly(path)
+    assert [row.comment for row in exactly(path)[49:52]] == ["fine", "or, this", "fine"]
+
+
 @pytest.mark.parametrize("length", [300_000, 700_000, 3_000_000])
 @pytest.mark.parametrize("end", ['"', ""])
 def test_a_record_may_reach_over_blocks(tmp_path: Path, length: int, end: str) -> None:

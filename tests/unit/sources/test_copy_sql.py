@@ -70,7 +70,7 @@ def test_a_query_that_fails_is_explained_and_leaves_no_copy(
 ) -> None:
     with pytest.raises(InputError, match=message):
         copied(sqlite, sql, tmp_path)
-    assert not list(tmp_path.glob("1-*"))
+    assert not [*tmp_path.glob("1-*"), *tmp_path.glob(".1.*")], "nor a beginning of one"
 
 
 def test_an_empty_result_is_a_table_without_rows(sqlite: str, tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ def test_the_live_view_has_a_line_for_them() -> None:
         terminal.console.print(picture)
         return [row.rstrip() for row in terminal.rows]
 
-    assert f"workers   {SHOWN}" in shown(Picture(PROGRESS, 1.0))
-    assert not [row for row in shown(Picture(HALF_WAY, 1.0)) if row.startswith("workers")]
+    assert f"workers   {SHOWN}" in shown(Picture(PROGRESS, 1.0, 1.0))
+    assert not [row for row in shown(Picture(HALF_WAY, 1.0, 1.0)) if row.startswith("workers")]
 
 
 def test_the_log_counts_them(

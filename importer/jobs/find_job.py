@@ -1,0 +1,47 @@
+"""Which job a person means by a name, or by the beginning of one."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from importer.common.text import did_you_mean
+from importer.errors import JournalError, SettingsError
+from importer.jobs.folders import job_folders, unfinished_surveys
+from importer.jobs.journal_file import FILE_NAME
+from importer.jobs.journal_head import read_head
+from importer.settings import SANDBOX
+
+
+def find_job(jobs_dir: Path, text: str) -> Path:
+    """Return the folder of the job that `text` names: a path, a name, or the beginning of one.
+
+    Of a job's folders it is the latest. Raises `SettingsError` if there is none, or no single one.
+    """
+    if (Path(text) / FILE_NAME).is_file():
+        return Path(text)
+    folders = job_folders(jobs_dir)
+    exact = [folder for folder in folders if folder.name == text]
+    named = exact or [folder for folder in folders if folder.name.startswith(text)]
+    jobs = {folder.name.rpartition("-")[0]: folder for folder in named}
+    if len(jobs) > 1:
+        could_be = ", ".join(f"{name}{_note(folder)}" for name, folder in jobs.items())
+        raise SettingsError(f"{text!r} is ambiguous: it could be {could_be}")
+    if named:
+        return named[-1]
+    if any(text in (folder.name, str(folder)) for folder in unfinished_surveys(jobs_dir)):
+        raise SettingsError(
+            f"{text} is not begun yet: its inputs were not read to their end. The command that it "
+            "belongs to begins it; jobs prune --keep-days removes what is left of it"
+        )
+    hint = did_you_mean(text, (folder.name for folder in folders), cutoff=0.3)
+    raise SettingsError(
+        f"there is no job {text!r} in {jobs_dir}{hint} (clarityq-import jobs lists them)"
+    )
+
+
+def _note(folder: Path) -> str:
+    """Return what tells a rehearsal: it is seldom the one that is meant."""
+    with suppress(JournalError):
+        return " (rehearsal)" if read_head(folder).service == SANDBOX else ""
+    return ""
