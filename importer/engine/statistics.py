@@ -49,7 +49,8 @@ class Statistics:
         """A request took `seconds`; `http_status` is None if it had no response."""
         interval = self._interval
         interval.statuses[http_status or 0] += 1
-        interval.buckets[bucket_of(seconds)] += 1
+        if http_status is not None:  # how soon nothing comes tells nothing of the service
+            interval.buckets[bucket_of(seconds)] += 1
 
     def met(self, kind: str, detail: str) -> None:
         """Something went wrong: `kind` groups what is alike, `detail` tells of this case."""

@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from importer.common.row_set import RowSet
-from importer.common.text import counted, is_blank
-from importer.errors import InputError
+from importer.common.text import counted, is_blank, shown
+from importer.errors import InputError, MissingColumnError
 from importer.feedback.body import BodyCoder
 from importer.feedback.newest import OLDEST, NewestBy
 from importer.feedback.normalise import COMMENT_LIMIT, Normaliser
@@ -125,12 +125,12 @@ def _folded(blocks: bytes | bytearray) -> str:
 def _check_ratings(
     inputs: Sequence[tuple[RowSource, Understanding]], settings: ImportSettings
 ) -> None:
-    """Raise `InputError` if a rating table is given and there is nothing to look up in it."""
+    """Raise `MissingColumnError` if a rating table is given, and nothing to look up in it."""
     is_given = settings.mapping.ratings != RatingTable()
     if is_given and not any("rating" in one.columns for _, one in inputs):
         source, first = inputs[0]
-        names = ", ".join(repr(name) for name in first.ignored[:30]) or "none"
-        raise InputError(
+        names = ", ".join(map(shown, first.ignored[:30])) or "none"
+        raise MissingColumnError(
             f"--ratings is given, and {source.name} has no column 'rating'; the columns that are "
             f"not used are {names}. If one of them holds it: --column rating=NAME"
         )
