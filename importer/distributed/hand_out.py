@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from importer.distributed.seat import Seat
-from importer.distributed.wire import HandedRow
 from importer.engine.answers import stop_at_max_failures
 from importer.engine.clock import Clock
 from importer.engine.control import Control
@@ -13,7 +12,7 @@ from importer.engine.journal_writer import JournalWriter
 from importer.engine.resume import lasting, restored
 from importer.engine.row_queue import QueuedRow, RowQueue
 from importer.jobs.records import Entry
-from importer.model import Outcome, OutcomeKind
+from importer.model import OutcomeKind
 from importer.settings import ImportSettings
 
 
@@ -30,53 +29,45 @@ class HandOut:
 
     def hand_out(self, seat: Seat, most: int, now: float) -> None:
         """Let a worker have up to so many rows that can be sent now."""
-        rows: list[tuple[QueuedRow, HandedRow]] = []
-        while len(rows) < most and (row := self._queue.next_ready(now)) is not None:
-            deferral = None if row.deferred_since is None else lasting(row, self._clock)
-            rows.append((row, HandedRow(row.feedback, row.ask_status, deferral)))
-        seat.hand(rows)
+        new, known = self._queue.take(most, now)
+        deferred = [row for row in known if row.deferred_since is not None]
+        seat.hand(new, known, [lasting(row, self._clock) for row in deferred])
 
     def take_in(self, seat: Seat, entry: Entry, control: Control) -> None:
         """Record what a worker has found out of its rows; stop the run at `--max-failures`."""
         for deferral in entry.deferrals:
             if deferral.seq in seat.rows:
                 seat.deferrals[deferral.seq] = deferral
-        entry.outcomes = [
-            outcome for outcome in entry.outcomes if self._settle(seat, outcome, entry)
-        ]
+        if seat.known:
+            _note_open(seat.known, entry)
+        done = seat.settle([outcome.seq for outcome in entry.outcomes])
+        self._queue.done_together(len(done))
+        if len(done) < len(entry.outcomes):  # others have the rest by now
+            mine = set(done)
+            entry.outcomes = [outcome for outcome in entry.outcomes if outcome.seq in mine]
         self._writer.take_in(entry)
         failed = [each for each in entry.outcomes if each.kind is OutcomeKind.FAILED]
         if failed:
             stop_at_max_failures(self._settings, self._writer, control, failed[-1].detail)
 
-    def _settle(self, seat: Seat, outcome: Outcome, entry: Entry) -> bool:
-        row = seat.settle(outcome.seq)
-        if row is None:
-            return False  # others have it by now
-        self._queue.done(row)
-        if row.open:
-            # A lost worker's request may still take effect.
-            conversation = row.feedback.conversation_id
-            if (outcome.seq, conversation) not in entry.opened:
-                entry.opened.append((outcome.seq, conversation))
-            if outcome.kind is not OutcomeKind.SUCCEEDED:
-                entry.bodies.pop(outcome.seq, None)
-        return True
-
     def return_all(self, seat: Seat, in_doubt: Collection[int]) -> None:
         """The work of a worker has ended; of what it leaves, these rows may have taken effect."""
-        for seq, row in seat.rows.items():
-            if seq in in_doubt:
+        for row in self._recalled(seat):
+            if row.feedback.seq in in_doubt:
                 self._queue.answered(row, not row.attempts, sent=True, definite=True)
             self._return(seat, row)
-        seat.rows.clear()
 
     def return_lost(self, seat: Seat) -> None:
         """A worker is lost: each of its rows may have been sent, and may still take effect."""
-        for row in seat.rows.values():
+        for row in self._recalled(seat):
             self._queue.answered(row, not row.attempts, sent=True, definite=False)
             self._return(seat, row)
+
+    def _recalled(self, seat: Seat) -> list[QueuedRow]:
+        known = seat.known
+        rows = [self._queue.recall(known.get(seq, row)) for seq, row in seat.rows.items()]
         seat.rows.clear()
+        return rows
 
     def _return(self, seat: Seat, row: QueuedRow) -> None:
         deferral = seat.deferrals.pop(row.feedback.seq, None)
@@ -85,3 +76,16 @@ class HandOut:
         else:
             longest = self._settings.deferral.max
             self._queue.put_back(row, restored(deferral, self._clock, longest))
+
+
+def _note_open(known: Mapping[int, QueuedRow], entry: Entry) -> None:
+    """Note which rows are open, although the entry does not say so."""
+    for outcome in entry.outcomes:
+        row = known.get(outcome.seq)
+        if row is not None and row.open:
+            # A lost worker's request may still take effect.
+            opened = outcome.seq, row.feedback.conversation_id
+            if opened not in entry.opened:
+                entry.opened.append(opened)
+            if outcome.kind is not OutcomeKind.SUCCEEDED:
+                entry.bodies.pop(outcome.seq, None)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from importer.distributed.tally import Seen
-from importer.distributed.wire import Finish, Grant, HandedRow, Reply
+from importer.distributed.wire import Finish, Grant, Handed, Reply
 from importer.engine.progress import Observer, Progress
 from importer.engine.reader import Batch
 from importer.engine.resume import ResumeState
@@ -34,7 +34,7 @@ class Link(Observer):
         self._latest: Grant | None = None
         self._on_grant: Callable[[Grant], None] | None = None
         self._look: Callable[[], Seen] | None = None
-        self._rows: list[HandedRow] = []
+        self._handed: list[Handed] = []
         self._taken = self._applied = 0
         self._closed = self._is_cut = False
         self._entry: Entry | None = None
@@ -50,10 +50,10 @@ class Link(Observer):
         """Take in a grant, and return how the worker stands."""
         with self._changed:
             now = self._heard = self._clock()
-            for number, rows in grant.batches:
-                if number == self._taken + 1:
-                    self._taken = number
-                    self._rows += rows
+            for handed in grant.batches:
+                if handed.number == self._taken + 1:
+                    self._taken = handed.number
+                    self._handed.append(handed)
             self._recorded = max(self._recorded, grant.recorded)
             if self._recorded >= self._entry_number:
                 self._entry = None
@@ -114,18 +114,15 @@ class Link(Observer):
         """
         while True:
             with self._changed:
-                if not self._rows and not self._closed:
+                if not self._handed and not self._closed:
                     self._changed.wait(_GLANCE)
-                rows, self._rows = self._rows, []
+                handed, self._handed = self._handed, []
                 closed = self._closed
-            for row in rows:
-                if row.deferral is not None:
-                    resumed.deferrals[row.feedback.seq] = row.deferral
-                elif row.ask_status:
-                    ask_first.add(row.feedback.conversation_id)
-            if rows:
-                yield [row.feedback for row in rows]
-            elif closed:
+            for batch in handed:
+                ask_first.update(batch.to_ask)
+                resumed.deferrals.update({each.seq: each for each in batch.deferrals})
+                yield batch.rows
+            if closed and not handed:
                 return
             yield []
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 
 from importer.distributed.tally import Told
-from importer.distributed.wire import Grant, HandedRow, Reply
+from importer.distributed.wire import Grant, Handed, Reply
 from importer.engine.progress import Progress
 from importer.engine.row_queue import QueuedRow
 from importer.jobs.records import Entry
 from importer.jobs.worker_mark import LEASE
-from importer.model import Deferral, RunEnd, WorkerFigures
+from importer.model import Deferral, Feedback, RunEnd, WorkerFigures
 
 #: Without a reply for so many seconds it is lost.
 LOST_AFTER = 2 * LEASE
@@ -35,7 +35,9 @@ class Seat:
     def __init__(self, name: str, now: float) -> None:
         self.name = name
         #: The rows that it has and that are not done.
-        self.rows: dict[int, QueuedRow] = {}
+        self.rows: dict[int, Feedback] = {}
+        #: Those of them of which the queue knew more than that.
+        self.known: dict[int, QueuedRow] = {}
         #: Those of them that are deferred.
         self.deferrals: dict[int, Deferral] = {}
         #: When it replied the latest time.
@@ -50,7 +52,7 @@ class Seat:
         #: When it replied, in seconds of its clock; None before.
         self._clock: float | None = None
         self._batch = 0
-        self._batches: list[tuple[int, list[HandedRow]]] = []
+        self._batches: list[Handed] = []
         #: The number of its latest entry that was taken in, and that is recorded.
         self._taken = 0
         self._to_record = 0
@@ -89,17 +91,22 @@ class Seat:
             waiting += self.progress.retrying
         return len(self.rows) - waiting
 
-    def hand(self, rows: Iterable[tuple[QueuedRow, HandedRow]]) -> None:
-        """Give it rows with the next grants, until it has acknowledged them."""
-        batch = []
-        for row, handed in rows:
-            self.rows[row.feedback.seq] = row
-            if handed.deferral is not None:
-                self.deferrals[row.feedback.seq] = handed.deferral
-            batch.append(handed)
-        if batch:
-            self._batch += 1
-            self._batches.append((self._batch, batch))
+    def hand(
+        self, new: Sequence[Feedback], known: Sequence[QueuedRow], deferrals: Sequence[Deferral]
+    ) -> None:
+        """Give it rows with the next grants, until it has acknowledged them.
+
+        `deferrals` are those of the `known` ones that are deferred.
+        """
+        rows = [*(row.feedback for row in known), *new]
+        if not rows:
+            return
+        self.rows.update(zip([row.seq for row in rows], rows, strict=True))
+        self.known.update({row.feedback.seq: row for row in known})
+        self.deferrals.update({deferral.seq: deferral for deferral in deferrals})
+        to_ask = [row.feedback.conversation_id for row in known if row.ask_status]
+        self._batch += 1
+        self._batches.append(Handed(self._batch, rows, to_ask, deferrals))
 
     def grant(
         self,
@@ -128,7 +135,7 @@ class Seat:
         """Take in a reply; return an entry that was not there before."""
         self.heard = max(self.heard, now)
         self._clock = reply.now if self._clock is None else max(self._clock, reply.now)
-        self._batches = [batch for batch in self._batches if batch[0] > reply.taken]
+        self._batches = [batch for batch in self._batches if batch.number > reply.taken]
         if reply.progress is not None:
             self.progress = reply.progress
         if reply.entry is None or reply.entry_number <= self._taken:
@@ -136,12 +143,14 @@ class Seat:
         self._taken = reply.entry_number
         return reply.entry
 
-    def settle(self, seq: int) -> QueuedRow | None:
-        """Return the row that is done, which it has no more; None if it is not its own."""
-        self.deferrals.pop(seq, None)
-        row = self.rows.pop(seq, None)
-        self.settled += row is not None
-        return row
+    def settle(self, seqs: Iterable[int]) -> list[int]:
+        """Return those of these rows that it has; they are done, and it has them no more."""
+        done = [seq for seq in seqs if seq in self.rows]
+        for rows in (self.rows, self.known, self.deferrals):
+            for seq in done if rows else ():
+                rows.pop(seq, None)
+        self.settled += len(done)
+        return done
 
     def measure(self, now: float) -> None:
         """Note its speed."""

@@ -18,14 +18,16 @@ from importer.jobs.records import Entry
 from importer.model import Deferral, Feedback, RunEnd
 
 
-class HandedRow(NamedTuple):
-    """A row that a worker is to send."""
+class Handed(NamedTuple):
+    """Rows that a worker is to send."""
 
-    feedback: Feedback
-    #: Its conversation's status is asked for before the PUT.
-    ask_status: bool
-    #: Where it stood when it was deferred by another worker or in an earlier run; or None.
-    deferral: Deferral | None
+    #: Of the batch, from 1.
+    number: int
+    rows: Sequence[Feedback]
+    #: The conversations of these whose status is asked for before the PUT.
+    to_ask: Sequence[str] = ()
+    #: Where those stood that were deferred by another worker or in an earlier run.
+    deferrals: Sequence[Deferral] = ()
 
 
 class Assignment(msgspec.Struct):
@@ -52,8 +54,8 @@ class Grant(msgspec.Struct, array_like=True):
     rate: float | None
     concurrency: int
     told: Told
-    #: The rows that it has not acknowledged, by the number of their batch, from 1.
-    batches: Sequence[tuple[int, Sequence[HandedRow]]] = ()
+    #: Those that it has not acknowledged.
+    batches: Sequence[Handed] = ()
     #: No more rows will come.
     closed: bool = False
     #: The run is to stop, for this reason.

@@ -21,7 +21,7 @@ from importer.engine.row_queue import RowQueue, RowState
 from importer.engine.statistics import Statistics
 from importer.engine.wakeup import Wakeup
 from importer.errors import InputError
-from importer.model import Feedback, OutcomeKind, Rank, RunEnd
+from importer.model import Feedback, Outcome, OutcomeKind, Rank, RunEnd
 from importer.settings import ImportSettings
 
 #: Rows that may be sent next are marked as such together: those of so many seconds, within bounds.
@@ -130,37 +130,44 @@ class Intake:
 
     def _take_in(self, batch: Batch) -> list[Feedback]:
         """Record the rows of a batch that are not sent, and return the others."""
-        rows = []
-        for item in batch:
-            if self.has_reached_limit:
-                break
-            if isinstance(item, Feedback):
-                rows.append(item)
-                self._left_to_send -= 1
-                continue
-            self.admitted += 1
-            self._writer.settle_unsent(item)
-            if item.kind is OutcomeKind.REJECTED:
-                self._statistics.met(f"rejected: {item.reason}", item.detail)
+        rows = [item for item in batch if isinstance(item, Feedback)]
+        if len(rows) >= self._left_to_send:
+            rows = rows[: int(self._left_to_send)]
+            batch = batch[: batch.index(rows[-1]) + 1] if rows else ()
+        self._left_to_send -= len(rows)
+        for item in batch if len(batch) > len(rows) else ():
+            if isinstance(item, Outcome):
+                self.admitted += 1
+                self._writer.settle_unsent(item)
+                if item.kind is OutcomeKind.REJECTED:
+                    self._statistics.met(f"rejected: {item.reason}", item.detail)
         return rows
 
     async def _admit(self, rows: Sequence[Feedback]) -> None:
         """Mark the rows as in doubt, then queue them."""
         await self._writer.mark(rows)
         self.admitted += len(rows)
-        for feedback in rows:
-            deferral = self._resumed.deferrals.pop(feedback.seq, None)
-            if deferral is not None:
-                longest = self._settings.deferral.max
-                self._queue.restore(feedback, restored(deferral, self._clock, longest))
-            elif self._held and self._has_to_wait(feedback):
-                late_effect = self._settings.timeouts.late_effect
-                self._queue.hold(feedback, self._started + late_effect)
-            else:
-                # Cheaper than to try, where it was not completed the last time.
-                ask_status = feedback.conversation_id in self._resumed.not_completed
-                self._queue.add(feedback, ask_status=ask_status)
+        resumed = self._resumed
+        if resumed.deferrals or resumed.not_completed or self._held:
+            rows = [feedback for feedback in rows if not self._has_past(feedback)]
+        self._queue.add(rows)
         self._control.changed.notify()
+
+    def _has_past(self, feedback: Feedback) -> bool:
+        """Queue a row of which something is known; return whether it is one."""
+        deferral = self._resumed.deferrals.pop(feedback.seq, None)
+        if deferral is not None:
+            longest = self._settings.deferral.max
+            self._queue.restore(feedback, restored(deferral, self._clock, longest))
+        elif self._held and self._has_to_wait(feedback):
+            late_effect = self._settings.timeouts.late_effect
+            self._queue.hold(feedback, self._started + late_effect)
+        elif feedback.conversation_id in self._resumed.not_completed:
+            # Cheaper than to try, where it was not completed the last time.
+            self._queue.add_to_ask(feedback)
+        else:
+            return False
+        return True
 
     def _has_to_wait(self, feedback: Feedback) -> bool:
         own = self._ranks.get(feedback.seq, self._own)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from operator import itemgetter
+from operator import attrgetter
 
 import anyio
 import anyio.to_thread
@@ -27,6 +27,7 @@ INTERVAL = 0.1
 _BATCH = 1000
 _LEFT_OVER = (Reason.RETRIES_EXHAUSTED, Reason.DEFERRAL_DEADLINE)
 _MOST_UNWRITTEN = 20_000
+_SEQ, _KIND = attrgetter("seq"), attrgetter("kind")
 
 
 class JournalWriter:
@@ -91,11 +92,8 @@ class JournalWriter:
     def take_in(self, other: Entry) -> None:
         """Record what another process has found out."""
         entry = self._entry
-        for outcome in other.outcomes:
-            self.counts[outcome.kind] += 1
+        self.counts.update(map(_KIND, other.outcomes))
         entry.outcomes += other.outcomes
-        # Rows of many processes come in no order, and the journal stores them by their numbers.
-        entry.outcomes.sort(key=itemgetter(0))
         entry.deferrals += other.deferrals
         entry.attempts += other.attempts
         entry.bodies.update(other.bodies)
@@ -150,4 +148,6 @@ class JournalWriter:
         if entry.outcomes or entry.deferrals or entry.attempts or entry.moments:
             self._entry = Entry()
             entry.at = self._wall()
+            # They come in no order, and the journal stores them by their numbers.
+            entry.outcomes.sort(key=_SEQ)
             await anyio.to_thread.run_sync(self._journal.write, entry)

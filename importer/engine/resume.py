@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from importer.common.row_set import RowSet
@@ -24,7 +24,7 @@ class ResumeState:
     #: Where the deferred rows stood, by seq.
     deferrals: dict[int, Deferral]
     #: The conversations that were not completed when an earlier job asked for the last time.
-    not_completed: Container[str] = ()
+    not_completed: Collection[str] = ()
 
     @classmethod
     def load(cls, journal: Journal) -> ResumeState:

@@ -13,11 +13,11 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from importer.model import Deferral, Feedback
 
@@ -80,6 +80,10 @@ class QueuedRow:
         return self.feedback.seq < other.feedback.seq
 
 
+#: A row with what is known of it or, as long as that is nothing, as it has come in.
+Known: TypeAlias = QueuedRow | Feedback
+
+
 @dataclass(frozen=True, slots=True)
 class QueueStatistics:
     """How many rows are in each state."""
@@ -95,7 +99,7 @@ class RowQueue:
     """All rows that are not done: a queue of the ready ones, and the waiting ones by due time."""
 
     def __init__(self) -> None:
-        self._ready: deque[QueuedRow] = deque()
+        self._ready: deque[Known] = deque()
         self._in_flight: set[QueuedRow] = set()
         self._retrying: list[tuple[float, QueuedRow]] = []
         self._deferred: list[tuple[float, QueuedRow]] = []
@@ -104,10 +108,15 @@ class RowQueue:
         self._newest_deferral = -math.inf  # means something only while rows are deferred
         self._in_state = [0] * len(RowState)
 
-    def add(self, feedback: Feedback, *, ask_status: bool = False) -> None:
-        """Take in a row; `ask_status`: its conversation's status is asked for before the PUT."""
+    def add(self, rows: Sequence[Feedback]) -> None:
+        """Take in rows of which nothing is known."""
+        self._in_state[RowState.READY] += len(rows)
+        self._ready.extend(rows)
+
+    def add_to_ask(self, feedback: Feedback) -> None:
+        """Take in a row whose conversation's status is asked for before the PUT."""
         row = QueuedRow(feedback)
-        row.ask_status = ask_status
+        row.ask_status = True
         self._in_state[RowState.READY] += 1
         self._ready.append(row)
 
@@ -134,19 +143,41 @@ class RowQueue:
         A deferred row comes when nothing else is ready, or when it has been due for `PATIENCE`
         seconds: to ask for it again is of no use to the rows that can be sent.
         """
-        if self._retrying:
-            self._make_due_ready(self._retrying, now)
-        if self._deferred:
-            self._make_due_ready(self._deferred, now - PATIENCE)
-        while self._held and self._held[0].due <= now:
-            self._make_ready(self._held.popleft())
-        if not self._ready and not self._make_due_ready(self._deferred, now, most=1):
+        self._refill(1, now)
+        if not self._ready:
             return None
-        row = self._ready.popleft()
+        ready = self._ready.popleft()
+        row = QueuedRow(ready) if isinstance(ready, Feedback) else ready
         self._move(row, RowState.IN_FLIGHT)
         self._in_flight.add(row)
         row.started = now
         return row
+
+    def take(self, most: int, now: float) -> tuple[list[Feedback], list[QueuedRow]]:
+        """Return up to so many rows that are to be sent now, as `next_ready` would one by one.
+
+        First come those of which nothing is known. All are in flight until they are
+        `done_together`, or recalled one by one.
+        """
+        self._refill(most, now)
+        rows = [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
+        self._in_state[RowState.READY] -= len(rows)
+        self._in_state[RowState.IN_FLIGHT] += len(rows)
+        return (
+            [row for row in rows if isinstance(row, Feedback)],
+            [row for row in rows if isinstance(row, QueuedRow)],
+        )
+
+    def recall(self, row: Known) -> QueuedRow:
+        """Return a row that was taken with others, to be dealt with as one of `next_ready`."""
+        recalled = QueuedRow(row) if isinstance(row, Feedback) else row
+        recalled.state = RowState.IN_FLIGHT
+        self._in_flight.add(recalled)
+        return recalled
+
+    def done_together(self, rows: int) -> None:
+        """So many rows that were taken with others are done."""
+        self._in_state[RowState.IN_FLIGHT] -= rows
 
     def answered(self, row: QueuedRow, requests: int, *, sent: bool, definite: bool) -> None:
         """A PUT of the row, just taken, has ended; `requests` went out for it.
@@ -223,9 +254,7 @@ class RowQueue:
 
     def in_doubt(self) -> Iterator[QueuedRow]:
         """Yield the rows of which a request may have taken effect, when the run is over."""
-        for row in self._answered():
-            if row.sent:
-                yield row
+        yield from (row for row in self._answered() if row.sent)
         # Cancelled: a request had begun, and its answer will never be known.
         for row in self._in_flight:
             if row.sent or not row.ask_status:
@@ -237,8 +266,9 @@ class RowQueue:
 
     def _answered(self) -> Iterator[QueuedRow]:
         """Yield the rows of which an answer may have come."""
+        ready = (row for row in self._ready if isinstance(row, QueuedRow))
         waiting = (row for heap in (self._retrying, self._deferred) for _, row in heap)
-        return chain(self._ready, waiting, self._withheld)
+        return chain(ready, waiting, self._withheld)
 
     def statistics(self) -> QueueStatistics:
         """Return the counts of this moment."""
@@ -259,15 +289,23 @@ class RowQueue:
         """Return how many rows are not done."""
         return sum(self._in_state)
 
+    def _refill(self, wanted: int, now: float) -> None:
+        """Make rows ready that are due; deferred ones in their time, or up to so many `wanted`."""
+        if self._retrying:
+            self._make_due_ready(self._retrying, now)
+        if self._deferred:
+            self._make_due_ready(self._deferred, now - PATIENCE)
+        while self._held and self._held[0].due <= now:
+            self._make_ready(self._held.popleft())
+        if self._deferred:
+            self._make_due_ready(self._deferred, now, upto=wanted)
+
     def _make_due_ready(
-        self, heap: list[tuple[float, QueuedRow]], now: float, most: int | None = None
-    ) -> int:
-        """Make rows ready that are due, at most so many; return how many."""
-        made = 0
-        while heap and heap[0][0] <= now and made != most:
+        self, heap: list[tuple[float, QueuedRow]], now: float, upto: float = math.inf
+    ) -> None:
+        """Make rows ready that are due, as long as fewer than so many are."""
+        while heap and heap[0][0] <= now and len(self._ready) < upto:
             self._make_ready(heapq.heappop(heap)[1])
-            made += 1
-        return made
 
     def _note_deferral(self, row: QueuedRow) -> None:
         since = -math.inf if row.deferred_since is None else row.deferred_since

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any, NamedTuple
 
-from importer.jobs.keys import conversation_of, key_of, keys_of, signed, split_keys
+from importer.jobs.keys import conversation_of, keys_of, signed, split_keys
 from importer.jobs.records import LastRun
 from importer.model import Deferral, Moment, Outcome, OutcomeKind, Reason, RunEnd, Warn
 
@@ -100,7 +101,7 @@ _STORED = ("seq", "kind", "conversation", "attempts", "http_status", "updated_at
 _NOT_SENT = ("seq", "kind", "conversation", "attempts", "reason")
 _ANY = (*_STORED, "reason", "detail", "warning", "open")
 #: SQLite's binding looks for an adapter of every value that is not of a built-in type itself.
-_TEXTS: Mapping[Reason, str] = {reason: reason.value for reason in Reason}
+_TEXTS: Mapping[Reason | None, str] = {reason: reason.value for reason in Reason}
 
 
 def outcome_lines(
@@ -112,43 +113,60 @@ def outcome_lines(
     """
     stored: list[Outcome] = []
     not_sent: list[Outcome] = []
-    lines = Lines(_ANY, [])
+    others: list[Outcome] = []
     for outcome in outcomes:
-        seq, kind, conversation, reason, detail, status, attempts, updated_at, warning, _ = outcome
-        is_plain = conversation is not None and not detail and warning is None
-        if is_plain and reason is None and seq not in opened:
+        seq, _, conversation, reason, detail, status, _, _, warning, _ = outcome
+        if detail or warning is not None or conversation is None or seq in opened:
+            others.append(outcome)
+        elif reason is None:
             stored.append(outcome)
-        elif is_plain and status is None and seq not in bodies and seq not in opened:
+        elif status is None and seq not in bodies:
             not_sent.append(outcome)
         else:
-            key = None if conversation is None else key_of(conversation)
-            lines.values.extend((
-                seq, KIND_IDS[kind], key, attempts, status, updated_at, signed(bodies.get(seq)),
-                reason, detail or None, warning, seq in opened,
-            ))  # fmt: skip
-    return _stored(stored, bodies), _not_sent(not_sent), lines
+            others.append(outcome)
+    return (
+        _lines(_STORED, stored, bodies, opened),
+        _lines(_NOT_SENT, not_sent, bodies, opened),
+        _lines(_ANY, others, bodies, opened),
+    )
 
 
-def _stored(outcomes: Sequence[Outcome], bodies: Mapping[int, int | None]) -> Lines:
-    values: list[object] = []
-    for outcome, key in zip(outcomes, _keys(outcomes), strict=True):
-        seq, kind, _, _, _, status, attempts, updated_at, _, _ = outcome
-        values += seq, KIND_IDS[kind], key, attempts, status, updated_at, signed(bodies.get(seq))
-    return Lines(_STORED, values)
+def _lines(
+    columns: tuple[str, ...],
+    outcomes: Sequence[Outcome],
+    bodies: Mapping[int, int | None],
+    opened: Container[int],
+) -> Lines:
+    """Return outcomes as lines of these columns. Whole columns are made at once: it is faster."""
+    if not outcomes:
+        return Lines(columns, [])
+    seqs, kinds, ids, reasons, details, statuses, attempts, updated, warnings, _ = zip(
+        *outcomes, strict=True
+    )
+    values: dict[str, Iterable[object]] = {
+        "seq": seqs,
+        "kind": map(KIND_IDS.__getitem__, kinds),
+        "conversation": _keys(ids),
+        "attempts": attempts,
+        "http_status": statuses,
+        "updated_at": updated,
+        "body": map(signed, map(bodies.get, seqs)),
+        "reason": map(_TEXTS.get, reasons),
+        "detail": (detail or None for detail in details),
+        "warning": warnings,
+        "open": (seq in opened for seq in seqs),
+    }
+    lines = zip(*(values[column] for column in columns), strict=True)
+    return Lines(columns, [*chain.from_iterable(lines)])
 
 
-def _not_sent(outcomes: Sequence[Outcome]) -> Lines:
-    values: list[object] = []
-    for outcome, key in zip(outcomes, _keys(outcomes), strict=True):
-        seq, kind, _, reason, _, _, attempts, _, _, _ = outcome
-        values += seq, KIND_IDS[kind], key, attempts, reason and _TEXTS[reason]
-    return Lines(_NOT_SENT, values)
-
-
-def _keys(outcomes: Sequence[Outcome]) -> Iterable[bytes | bytearray]:
-    """Return the keys of the outcomes' conversations; see `_TEXTS` for why not as `bytes`."""
-    joined = keys_of([outcome.conversation_id or "" for outcome in outcomes])
-    return reversed(split_keys(bytearray(joined)))
+def _keys(conversations: Sequence[str | None]) -> Iterable[bytearray | None]:
+    """Return the keys of the conversations; see `_TEXTS` for why not as `bytes`."""
+    there = [each for each in conversations if each is not None]
+    keys = reversed(split_keys(bytearray(keys_of(there))))
+    if len(there) == len(conversations):
+        return keys
+    return (None if each is None else next(keys) for each in conversations)
 
 
 def outcome_of(row: Sequence[object]) -> Outcome:

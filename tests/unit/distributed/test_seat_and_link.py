@@ -9,7 +9,7 @@ from importer.common.row_set import RowSet
 from importer.distributed.link import Link
 from importer.distributed.seat import Seat
 from importer.distributed.tally import Told
-from importer.distributed.wire import HandedRow, pack, read_grant, read_reply
+from importer.distributed.wire import pack, read_grant, read_reply
 from importer.engine.resume import ResumeState
 from importer.engine.row_queue import QueuedRow
 from importer.errors import JournalError
@@ -22,9 +22,8 @@ TOLD = Told(1, None, False, 0.0, 0.0, False)
 ENTRY = Entry(outcomes=[Outcome(1, OutcomeKind.SUCCEEDED, conversation(1))], bodies={1: 2**63})
 
 
-def handed(seq: int) -> tuple[QueuedRow, HandedRow]:
-    feedback = Feedback(seq, conversation(seq), Meaning.POSITIVE, None)
-    return QueuedRow(feedback), HandedRow(feedback, False, None)
+def feedback(seq: int) -> Feedback:
+    return Feedback(seq, conversation(seq), Meaning.POSITIVE, None)
 
 
 def fresh() -> ResumeState:
@@ -33,7 +32,7 @@ def fresh() -> ResumeState:
 
 def test_rows_are_sent_again_until_they_are_acknowledged_and_are_taken_once() -> None:
     seat, link = Seat("a", 0.0), Link(lambda: 5.0)
-    seat.hand([handed(1), handed(2)])
+    seat.hand([feedback(2)], [QueuedRow(feedback(1))], [])
     first = seat.grant(None, 4, TOLD)
     link.exchange(first)  # its reply is lost
     second = seat.grant(None, 4, TOLD, closed=True)

@@ -12,7 +12,7 @@ def feedback(seq: int) -> Feedback:
 def queue_of(rows: int) -> RowQueue:
     queue = RowQueue()
     for seq in range(1, rows + 1):
-        queue.add(feedback(seq))
+        queue.add([feedback(seq)])
     return queue
 
 
@@ -41,6 +41,23 @@ def test_rows_come_in_input_order_and_each_is_in_flight_once() -> None:
     first, second = taken(queue, 7.0), taken(queue)
     assert (seq_of(first), seq_of(second), queue.next_ready(0.0)) == (1, 2, None)
     assert (first.started, queue.count(RowState.IN_FLIGHT)) == (7.0, 2)
+
+
+def test_rows_are_taken_together_as_they_would_be_one_by_one() -> None:
+    queue = queue_of(5)
+    retried, waiting = taken(queue), taken(queue)
+    refused(queue, retried, 0.0, 1.0)
+    deferred(queue, waiting, 0.0, 1.0)
+
+    assert queue.take(2, 2.0) == ([feedback(3), feedback(4)], [])
+    assert queue.take(9, 2.0) == ([feedback(5)], [retried, waiting])
+    assert (queue.count(RowState.IN_FLIGHT), queue.count(RowState.READY)) == (5, 0)
+
+    queue.done_together(3)
+    queue.return_unsent(queue.recall(feedback(4)))
+    queue.return_unsent(queue.recall(retried))
+    assert len(queue) == 2
+    assert [seq_of(queue.next_ready(2.0)) for _ in range(2)] == [4, 1]
 
 
 def test_a_row_that_is_retried_comes_when_it_is_due_and_keeps_what_is_known_of_it() -> None:
@@ -83,7 +100,7 @@ def test_a_row_that_was_deferred_by_an_earlier_run_goes_on_where_it_was() -> Non
 def test_a_held_row_waits_for_its_time_and_holds_nobody_else_up() -> None:
     queue = RowQueue()
     queue.hold(feedback(1), until=30.0)
-    queue.add(feedback(2))
+    queue.add([feedback(2)])
     assert seq_of(queue.next_ready(0.0)) == 2
     assert (queue.next_ready(29.9), queue.next_due()) == (None, 30.0)
     assert seq_of(queue.next_ready(30.0)) == 1
