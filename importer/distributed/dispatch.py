@@ -114,7 +114,7 @@ class Dispatch:
             self._overview.notice(message)
         if entry is not None:
             self._rows.take_in(seat, entry, self._control)
-            if self._canary and (entry.outcomes or entry.deferrals):
+            if self._canary and (entry.rows or entry.deferrals):
                 self._canary = 0
                 self.places_changed.notify()
         seat.measure(now)

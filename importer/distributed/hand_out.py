@@ -40,11 +40,10 @@ class HandOut:
                 seat.deferrals[deferral.seq] = deferral
         if seat.known:
             _note_open(seat.known, entry)
-        done = seat.settle([outcome.seq for outcome in entry.outcomes])
+        done = seat.settle(entry.seqs())
         self._queue.done_together(len(done))
-        if len(done) < len(entry.outcomes):  # others have the rest by now
-            mine = set(done)
-            entry.outcomes = [outcome for outcome in entry.outcomes if outcome.seq in mine]
+        if len(done) < entry.rows:  # others have the rest by now
+            entry.keep(set(done))
         self._writer.take_in(entry)
         failed = [each for each in entry.outcomes if each.kind is OutcomeKind.FAILED]
         if failed:
@@ -79,13 +78,13 @@ class HandOut:
 
 
 def _note_open(known: Mapping[int, QueuedRow], entry: Entry) -> None:
-    """Note which rows are open, although the entry does not say so."""
+    """Note which rows are open, although the entry does not say so.
+
+    A lost worker's request may still take effect.
+    """
+    still_open = {seq for seq in entry.seqs() if seq in known and known[seq].open}
+    noted = {seq for seq, _ in entry.opened}
+    entry.opened += [(seq, known[seq].feedback.conversation_id) for seq in still_open - noted]
     for outcome in entry.outcomes:
-        row = known.get(outcome.seq)
-        if row is not None and row.open:
-            # A lost worker's request may still take effect.
-            opened = outcome.seq, row.feedback.conversation_id
-            if opened not in entry.opened:
-                entry.opened.append(opened)
-            if outcome.kind is not OutcomeKind.SUCCEEDED:
-                entry.bodies.pop(outcome.seq, None)
+        if outcome.seq in still_open and outcome.kind is not OutcomeKind.SUCCEEDED:
+            entry.bodies.pop(outcome.seq, None)

@@ -148,7 +148,7 @@ class Link(Observer):
         Raises `JournalError` if it is gone.
         """
         entry.moments.clear()  # those of the run are the coordinator's
-        if not (entry.outcomes or entry.deferrals or entry.attempts):
+        if not (entry.rows or entry.deferrals or entry.attempts):
             return
         with self._changed:
             self._entry_number += 1

@@ -27,7 +27,7 @@ INTERVAL = 0.1
 _BATCH = 1000
 _LEFT_OVER = (Reason.RETRIES_EXHAUSTED, Reason.DEFERRAL_DEADLINE)
 _MOST_UNWRITTEN = 20_000
-_SEQ, _KIND = attrgetter("seq"), attrgetter("kind")
+_KIND = attrgetter("kind")
 
 
 class JournalWriter:
@@ -57,7 +57,7 @@ class JournalWriter:
         """Record the outcome of a row that is not sent."""
         self.counts[outcome.kind] += 1
         self._entry.outcomes.append(outcome)
-        if len(self._entry.outcomes) >= _BATCH:
+        if self._entry.rows >= _BATCH:
             self._wake.notify()
 
     def settle(self, outcome: Outcome, row: QueuedRow, stored: Stored | None = None) -> None:
@@ -67,9 +67,19 @@ class JournalWriter:
         """
         entry, feedback = self._entry, row.feedback
         self.counts[outcome.kind] += 1
-        entry.outcomes.append(outcome)
         if row.open:
             entry.opened.append((outcome.seq, feedback.conversation_id))
+        if outcome.kind is OutcomeKind.SUCCEEDED and outcome.warning is None and stored is None:
+            entry.stored.add(outcome, feedback.conversation_id, self._body_of.of(feedback))
+        else:
+            entry.outcomes.append(outcome)
+            self._note_rest(outcome, row, stored)
+        if entry.rows >= _BATCH:
+            self._wake.notify()
+
+    def _note_rest(self, outcome: Outcome, row: QueuedRow, stored: Stored | None) -> None:
+        """Note what is stored of a row, or what it would send in a later job."""
+        entry, feedback = self._entry, row.feedback
         if stored is not None and row.open:
             pass  # an earlier request may still change it: nobody knows
         elif outcome.kind is OutcomeKind.SUCCEEDED:
@@ -78,8 +88,6 @@ class JournalWriter:
             entry.bodies[outcome.seq] = self._body_of(*stored)
         elif outcome.reason in _LEFT_OVER:
             entry.left_over.append(feedback)
-        if len(entry.outcomes) >= _BATCH:
-            self._wake.notify()
 
     def defer(self, deferral: Deferral) -> None:
         """Record where a waiting row stands."""
@@ -93,7 +101,9 @@ class JournalWriter:
         """Record what another process has found out."""
         entry = self._entry
         self.counts.update(map(_KIND, other.outcomes))
+        self.counts[OutcomeKind.SUCCEEDED] += len(other.stored.seqs)
         entry.outcomes += other.outcomes
+        entry.stored.extend(other.stored)
         entry.deferrals += other.deferrals
         entry.attempts += other.attempts
         entry.bodies.update(other.bodies)
@@ -107,12 +117,12 @@ class JournalWriter:
     @property
     def has_room(self) -> bool:
         """Whether the journal keeps up."""
-        return len(self._entry.outcomes) < _MOST_UNWRITTEN
+        return self._entry.rows < _MOST_UNWRITTEN
 
     async def write_forever(self) -> None:
         """Write at intervals until cancelled. Raises `JournalError`."""
         while True:
-            if len(self._entry.outcomes) < _BATCH:
+            if self._entry.rows < _BATCH:
                 await self._wake.wait(INTERVAL)
             await self.write()
 
@@ -145,9 +155,7 @@ class JournalWriter:
 
     async def _write(self) -> None:
         entry = self._entry
-        if entry.outcomes or entry.deferrals or entry.attempts or entry.moments:
+        if entry.rows or entry.deferrals or entry.attempts or entry.moments:
             self._entry = Entry()
             entry.at = self._wall()
-            # They come in no order, and the journal stores them by their numbers.
-            entry.outcomes.sort(key=_SEQ)
             await anyio.to_thread.run_sync(self._journal.write, entry)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import add, itemgetter
 from pathlib import Path
 
 from importer.common.row_set import RowSet
@@ -20,10 +22,11 @@ from importer.jobs.journal_lines import (
     is_set,
     moment_line,
     outcome_lines,
+    stored_lines,
 )
 from importer.jobs.keys import key_of, keys_of
 from importer.jobs.records import Entry
-from importer.model import Attempt, Deferral, Moment, Outcome, OutcomeKind, Reason, RunEnd
+from importer.model import Attempt, Deferral, Moment, OutcomeKind, Reason, RunEnd
 
 _KEY = 16
 
@@ -53,7 +56,6 @@ class Journal(JournalFile):
             self._doubtful = {seq for (seq,) in self._db.execute("SELECT seq FROM doubt")}
         # Of the run that is at work:
         self._run = 0
-        self._opened: set[int] = set()
         #: The rows of the two windows, as they stand there, and those of them without an outcome.
         self._windows: list[tuple[Sequence[int], bytes]] = [((), b""), ((), b"")]
         self._marked: set[int] = set()
@@ -164,7 +166,7 @@ class Journal(JournalFile):
         """Record all of `entry` or, if that fails, nothing."""
         db = self._db
         with self._explained(), sqlite_file.transaction(db):
-            if entry.outcomes or entry.opened:
+            if entry.rows:
                 self._complete(entry)
             db.executemany(
                 sqlite_file.insert("deferral", Deferral._fields, replace=True), entry.deferrals
@@ -180,17 +182,24 @@ class Journal(JournalFile):
             )
 
     def _complete(self, entry: Entry) -> None:
-        outcomes: Sequence[Outcome] = entry.outcomes
-        self._opened.update(seq for seq, _ in entry.opened)
+        stored, seqs = entry.stored, entry.seqs()
+        # They come in no order, and are stored by their numbers.
+        outcomes = sorted(entry.outcomes, key=itemgetter(0))
         if self._again:
-            outcomes = self._in_place_of_former(outcomes)
+            former = self._remove_former(seqs)
+            stored.attempts[:] = map(add, stored.attempts, map(former.__getitem__, stored.seqs))
+            outcomes = [one._replace(attempts=one.attempts + former[one.seq]) for one in outcomes]
         if self._doubtful:
-            self._end_doubts([outcome for outcome in outcomes if outcome.seq in self._doubtful])
+            known = [*stored.seqs, *(outcome.seq for outcome in outcomes if is_set(outcome))]
+            self._end_doubts(self._doubtful.intersection(seqs), known)
         self._entry += 1
-        for lines in outcome_lines(outcomes, entry.bodies, self._opened):
+        for lines in (stored_lines(stored), *outcome_lines(outcomes, entry.bodies)):
             self._insert(lines, entry.at)
+        self._db.executemany(
+            "UPDATE outcome SET open = 1 WHERE seq = ?", [(seq,) for seq, _ in entry.opened]
+        )
         self._db.execute("UPDATE run SET entries = ? WHERE number = ?", (self._entry, self._run))
-        self._marked.difference_update([outcome.seq for outcome in outcomes])
+        self._marked.difference_update(seqs)
 
     def _insert(self, lines: Lines, at: float) -> None:
         width, values = len(lines.columns), lines.values
@@ -201,33 +210,30 @@ class Journal(JournalFile):
                 self._db.execute(insert_outcomes(lines.columns, rows), [at, self._entry, *part])
                 done += rows * width
 
-    def _in_place_of_former(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
-        """Let rows that were tried again have another outcome; return it with all their PUTs."""
-        found = [*outcomes]
-        for place, outcome in enumerate(outcomes):
-            if outcome.seq in self._again:
-                one = (outcome.seq,)
-                (former,) = self._db.execute(
-                    "SELECT attempts FROM outcome WHERE seq = ?", one
-                ).fetchone()
-                self._db.execute("DELETE FROM outcome WHERE seq = ?", one)
-                self._db.execute("DELETE FROM again WHERE seq = ?", one)
-                found[place] = outcome._replace(attempts=former + outcome.attempts)
-        self._again.difference_update(outcome.seq for outcome in outcomes)
-        return found
+    def _remove_former(self, seqs: Iterable[int]) -> Counter[int]:
+        """Let rows that were tried again have another outcome; return the PUTs that they had."""
+        former: Counter[int] = Counter()
+        for seq in self._again.intersection(seqs):
+            (former[seq],) = self._db.execute(
+                "SELECT attempts FROM outcome WHERE seq = ?", (seq,)
+            ).fetchone()
+            self._db.execute("DELETE FROM outcome WHERE seq = ?", (seq,))
+            self._db.execute("DELETE FROM again WHERE seq = ?", (seq,))
+        self._again.difference_update(former)
+        return former
 
-    def _end_doubts(self, outcomes: Sequence[Outcome]) -> None:
-        """End the doubts that these outcomes end: what this run made of a row they say themselves.
+    def _end_doubts(self, ended: Collection[int], known: Iterable[int]) -> None:
+        """End the doubts about rows that have ended: what this run made of them they say.
 
-        A request of an earlier run stays open, and the row in doubt unless it is set.
+        A request of an earlier run stays open, and the row in doubt unless it is `known` what the
+        service holds.
         """
         self._db.executemany(
-            "DELETE FROM doubt WHERE seq = ? AND run = ?",
-            [(outcome.seq, self._run) for outcome in outcomes],
+            "DELETE FROM doubt WHERE seq = ? AND run = ?", [(seq, self._run) for seq in ended]
         )
         self._db.executemany(
             "UPDATE doubt SET in_doubt = 0 WHERE seq = ?",
-            [(outcome.seq,) for outcome in outcomes if is_set(outcome)],
+            [(seq,) for seq in known if seq in ended],
         )
 
     def _set_in_doubt(self, doubts: Iterable[Doubt]) -> None:

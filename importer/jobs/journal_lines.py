@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from itertools import chain
+from itertools import chain, repeat
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from importer.jobs.keys import conversation_of, keys_of, signed, split_keys
-from importer.jobs.records import LastRun
+from importer.jobs.records import LastRun, StoredRows
 from importer.model import Deferral, Moment, Outcome, OutcomeKind, Reason, RunEnd, Warn
 
 #: The kinds of outcome by the number that stands for them in the table, and the other way round.
@@ -99,65 +100,45 @@ def insert_outcomes(columns: tuple[str, ...], rows: int) -> str:
 #: What a line holds of a row that was stored as it was sent, of one that was not sent, and of any.
 _STORED = ("seq", "kind", "conversation", "attempts", "http_status", "updated_at", "body")
 _NOT_SENT = ("seq", "kind", "conversation", "attempts", "reason")
-_ANY = (*_STORED, "reason", "detail", "warning", "open")
+_ANY = (*_NOT_SENT, "http_status", "updated_at", "body", "detail", "warning")
+_NOTHING = (None,) * 5
 #: SQLite's binding looks for an adapter of every value that is not of a built-in type itself.
-_TEXTS: Mapping[Reason | None, str] = {reason: reason.value for reason in Reason}
+_TEXTS: Mapping[Reason, str] = {reason: reason.value for reason in Reason}
+
+
+def stored_lines(stored: StoredRows) -> Lines:
+    """Return the lines of rows that were stored as they were sent, in their order."""
+    lines = zip(
+        stored.seqs,
+        repeat(KIND_IDS[OutcomeKind.SUCCEEDED]),
+        _keys(stored.conversations),
+        stored.attempts,
+        stored.http_statuses,
+        stored.updated_at,
+        map(signed, stored.bodies),
+        strict=False,
+    )
+    in_order = sorted(lines, key=itemgetter(0))
+    return Lines(_STORED, [*chain.from_iterable(in_order)])
 
 
 def outcome_lines(
-    outcomes: Sequence[Outcome], bodies: Mapping[int, int | None], opened: Container[int]
-) -> tuple[Lines, Lines, Lines]:
+    outcomes: Sequence[Outcome], bodies: Mapping[int, int | None]
+) -> tuple[Lines, Lines]:
     """Return the lines of `outcomes`: most need few columns, and each column costs.
 
-    `bodies` is what the service holds, by seq; the rows in `opened` are open.
+    `bodies` is what the service holds, by seq.
     """
-    stored: list[Outcome] = []
-    not_sent: list[Outcome] = []
-    others: list[Outcome] = []
-    for outcome in outcomes:
-        seq, _, conversation, reason, detail, status, _, _, warning, _ = outcome
-        if detail or warning is not None or conversation is None or seq in opened:
-            others.append(outcome)
-        elif reason is None:
-            stored.append(outcome)
-        elif status is None and seq not in bodies:
-            not_sent.append(outcome)
+    not_sent, others = Lines(_NOT_SENT, []), Lines(_ANY, [])
+    keys = _keys([outcome.conversation_id for outcome in outcomes])
+    for outcome, key in zip(outcomes, keys, strict=True):
+        seq, kind, _, reason, detail, status, attempts, updated_at, warning, _ = outcome
+        more = status, updated_at, signed(bodies.get(seq)), detail or None, warning
+        if reason and key and more == _NOTHING:
+            not_sent.values.extend((seq, KIND_IDS[kind], key, attempts, _TEXTS[reason]))
         else:
-            others.append(outcome)
-    return (
-        _lines(_STORED, stored, bodies, opened),
-        _lines(_NOT_SENT, not_sent, bodies, opened),
-        _lines(_ANY, others, bodies, opened),
-    )
-
-
-def _lines(
-    columns: tuple[str, ...],
-    outcomes: Sequence[Outcome],
-    bodies: Mapping[int, int | None],
-    opened: Container[int],
-) -> Lines:
-    """Return outcomes as lines of these columns. Whole columns are made at once: it is faster."""
-    if not outcomes:
-        return Lines(columns, [])
-    seqs, kinds, ids, reasons, details, statuses, attempts, updated, warnings, _ = zip(
-        *outcomes, strict=True
-    )
-    values: dict[str, Iterable[object]] = {
-        "seq": seqs,
-        "kind": map(KIND_IDS.__getitem__, kinds),
-        "conversation": _keys(ids),
-        "attempts": attempts,
-        "http_status": statuses,
-        "updated_at": updated,
-        "body": map(signed, map(bodies.get, seqs)),
-        "reason": map(_TEXTS.get, reasons),
-        "detail": (detail or None for detail in details),
-        "warning": warnings,
-        "open": (seq in opened for seq in seqs),
-    }
-    lines = zip(*(values[column] for column in columns), strict=True)
-    return Lines(columns, [*chain.from_iterable(lines)])
+            others.values.extend((seq, KIND_IDS[kind], key, attempts, reason, *more))
+    return not_sent, others
 
 
 def _keys(conversations: Sequence[str | None]) -> Iterable[bytearray | None]:

@@ -496,7 +496,11 @@ class HistoriesOfJobs(RuleBasedStateMachine):
             elif ended.is_set and data.draw(st.booleans()):
                 ended = ended._replace(body=data.draw(st.integers(0, 2**64 - 1)))
                 entry.bodies[seq] = ended.body
-            entry.outcomes.append(Outcome(seq, kind, row.conversation, reason, attempts=1))
+            outcome = Outcome(seq, kind, row.conversation, reason, attempts=1)
+            if kind is OutcomeKind.SUCCEEDED and ended.body is not None:
+                entry.stored.add(outcome, row.conversation, ended.body)
+            else:
+                entry.outcomes.append(outcome)
             if is_open:
                 entry.opened.append((seq, row.conversation))
             if ended.is_left_over:

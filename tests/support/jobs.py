@@ -99,8 +99,12 @@ def answer(
     """Record outcomes, in one entry; the body of a row is its number."""
     entry = Entry(at=at)
     for seq, (kind, reason) in ends.items():
-        entry.outcomes.append(Outcome(seq, kind, conversation(seq), reason, attempts=1))
-        entry.bodies[seq] = seq if (kind, reason) in (SUCCEEDED, DIFFERS, UNCHANGED) else None
+        outcome = Outcome(seq, kind, conversation(seq), reason, attempts=1)
+        if (kind, reason) == SUCCEEDED:
+            entry.stored.add(outcome, conversation(seq), seq)
+            continue
+        entry.outcomes.append(outcome)
+        entry.bodies[seq] = seq if (kind, reason) in (DIFFERS, UNCHANGED) else None
         if (kind, reason) in (EXHAUSTED, WAITING):
             entry.left_over.append(
                 Feedback(seq, conversation(seq), Meaning.POSITIVE, f"{job.number}-{seq}")
