@@ -68,8 +68,8 @@ class Pace:
         return int(max(1, min(workers, self._rate / _LEAST_SHARE)))
 
     def sends(self, worker: Hashable) -> bool:
-        """Return whether it is the worker's turn, or nobody's yet."""
-        return not self._senders or worker in self._senders
+        """Return whether it is the worker's turn. Without a limit it is everybody's."""
+        return math.isinf(self._rate) or not self._senders or worker in self._senders
 
     def tell(
         self,

@@ -7,6 +7,7 @@ import math
 import msgspec
 
 from importer.pacing import RateCap
+from importer.pacing.rate_finder import MOST_NOISE
 from importer.pacing.rounds import Round
 
 #: The rate that a worker brakes to by itself, as a share of what is granted.
@@ -101,13 +102,16 @@ class Tally:
         """See `Finder`.
 
         Very many requests may be refused before the coordinator hears of it, so the worker brakes
-        by itself until it is told another rate.
+        by itself until it is told another rate. One of many workers sees little: as long as there
+        is no limit, two refusals are enough if they are too many for noise.
         """
         current = self._round
         if not self._count(started):
             return
         current.refused += 1
-        if current.refused < current.responses and current.exceeds(current.tolerated):
+        is_sudden = self.cap is None and current.refused > 1 and current.share > MOST_NOISE
+        is_much = is_sudden or current.exceeds(current.tolerated)
+        if is_much and current.refused < current.responses:
             current.lasted = now - current.began
             self.is_searching = self._braked = True
             self._set(min(self._rate, _BRAKED * max(current.granted, 1.0)))

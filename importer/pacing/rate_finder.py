@@ -26,7 +26,7 @@ _SHORTEST_ROUND = 0.125
 #: A share that may be refused beyond noise.
 _SLACK = 0.005
 #: A share above this one is never taken for noise.
-_MOST_NOISE = 0.2
+MOST_NOISE = 0.2
 #: The rate of a trial, and of what is held, as shares of what was granted.
 _TRIAL = 0.8
 _BELOW = 0.98
@@ -183,7 +183,7 @@ class RateFinder:
         noise = self._noise
         granted, before, enough = loud.granted, None, float(_RESPONSES)
         while True:
-            seen = yield self._plan(_TRIAL * granted, tolerated=_MOST_NOISE, enough=enough)
+            seen = yield self._plan(_TRIAL * granted, tolerated=MOST_NOISE, enough=enough)
             if seen.end is End.STALLED:
                 found.restart(self._resumed)
                 return True
@@ -259,7 +259,7 @@ class RateFinder:
         unclear: float = math.inf,
     ) -> Round:
         if tolerated is None:
-            tolerated = min(self._noise.share + _SLACK, _MOST_NOISE)
+            tolerated = min(self._noise.share + _SLACK, MOST_NOISE)
         seconds = max(rounds * self._length, _SHORTEST_ROUND)
         return Round(max(rate, _SLOWEST), tolerated, seconds, enough, unclear)
 

@@ -17,7 +17,7 @@ FREE = 64 / 0.05
 
 
 @pytest.mark.parametrize(
-    ("workers", "early_bar"), [(2, 0.04), (8, 0.04), pytest.param(64, 0.1, marks=pytest.mark.slow)]
+    ("workers", "early_bar"), [(2, 0.04), (8, 0.04), pytest.param(64, 0.05, marks=pytest.mark.slow)]
 )
 def test_a_limit_is_used_up_and_hardly_exceeded(workers: int, early_bar: float) -> None:
     found = CrewPlay(workers, Service(token_bucket(500)), 30)
@@ -76,6 +76,14 @@ def capped() -> Pace:
         pace.heard(worker, loud, now)
     pace.tell("a", "ab", 1.3)
     return pace
+
+
+def test_without_a_limit_whoever_comes_may_send_at_once() -> None:
+    pace = Pace(0.0)
+    pace.tell("a", "ab", 0.0)
+    pace.heard("a", Seen(1, 0.1, 9, 9, 0, 0.1, False, 9, 0, 0.0, False, 0.0), 0.1)
+    pace.tell("a", "ab", 0.2)
+    assert pace.sends("b")
 
 
 def test_a_worker_without_rows_to_send_gives_way() -> None:
