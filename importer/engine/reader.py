@@ -67,7 +67,7 @@ def _normalised(one: Input, settled: RowSet) -> Iterator[Sequence[Feedback | Out
             for rows in _in_batches(part.rows):
                 yield [one.normalise(row) for row in _pending(rows, settled)]
         else:
-            yield from _in_batches(_pending(part.feedback(one.normalise), settled))
+            yield _pending(part.feedback(one.normalise), settled)
 
 
 def _pending(items: Sequence[S], settled: RowSet) -> Sequence[S]:
