@@ -38,6 +38,10 @@ _OPTIONS = {
     # What was told to a worker is not kept to be looked at.
     "distributed.admin.low-level-log-length": 0,
     "distributed.worker.daemon": True,
+    # What Dask measures of itself all the time takes a twentieth of a core, and nobody looks at it.
+    "distributed.admin.system-monitor.interval": "1h",
+    "distributed.admin.tick.interval": "1s",
+    "distributed.worker.profile.enabled": False,
 }
 
 
@@ -158,7 +162,9 @@ async def _local(stack: AsyncExitStack, workers: int) -> DaskCrew:
             silence_logs=logging.CRITICAL, preload=_PRELOAD, security=Security.temporary(),
         )
     )  # fmt: skip
-    client = await stack.enter_async_context(Client(cluster, asynchronous=True))
+    # Through the scheduler, which is in this process, each message would be encrypted twice.
+    client = Client(cluster, asynchronous=True, direct_to_workers=True)
+    await stack.enter_async_context(client)
     return DaskCrew(client, workers, hands_key_over=True)
 
 
