@@ -205,9 +205,8 @@ async def test_a_changed_input_is_not_gone_on_with(
     settings = settings_for(path, base_url=sandbox.url)
     control = Control()
 
-    await run_import(
-        settings, api_key="any", control=control, observers=[StopWhen(control, lambda _: True)]
-    )
+    stop = StopWhen(control, lambda progress: progress.settled_now > 0)
+    await run_import(settings, api_key="any", control=control, observers=[stop])
     write_csv(path, rows[::-1])
     with pytest.raises(InputChangedError, match=r"in\.csv changed since .*--restart"):
         await run_import(settings, api_key="any")
