@@ -77,7 +77,7 @@ class NextStep:
 
     def _retry(self, row: QueuedRow, verdict: Verdict, *, outage: bool) -> Step:
         failures = row.failures if outage else row.failures + 1
-        wait = self._retries.next_wait(max(1, failures), verdict.retry_after)
+        wait = self._retries.next_wait(failures, verdict.retry_after)
         if wait is None:
             return _end(row, verdict, OutcomeKind.FAILED, Reason.RETRIES_EXHAUSTED)
         return Wait(RowState.RETRYING, wait, failures, row.ask_status, row.deferred_since)

@@ -74,10 +74,9 @@ def plan_job(
 
     Raises `JournalError` if the ledger or a journal cannot be used, and `SurveyStoppedError`.
     """
-    plan = Plan({reason: RowSet() for reason in _REASONS}, is_compared=True)
+    plan = Plan({reason: RowSet() for reason in _REASONS})
     plan.not_sent[Reason.LATER_ROW] = survey.superseded
     if not (in_full or needs_bodies(settings) or survey.is_ranked):
-        plan.is_compared = False
         plan.to_send = survey.findings.conversations
         return plan
     comparison = _Comparison(plan, survey, product, Rules.of(settings, product.floor, now))

@@ -19,7 +19,6 @@ class Plan:
 
     #: The rows that are not sent, by why.
     not_sent: dict[Reason, RowSet]
-    is_compared: bool
     #: Rows that are sent, carried-over ones included.
     to_send: int = 0
     #: Of these, the ones that were carried over.

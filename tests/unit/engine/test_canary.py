@@ -17,6 +17,8 @@ def test_no_more_rows_than_the_canary_are_sent_before_one_is_answered() -> None:
     assert started(canary, 100) == 20
     canary.passed()
     assert started(canary, 100) == 100
+    canary.returned()
+    assert started(canary, 100) == 100
 
 
 def test_a_canary_that_fails_alike_throughout_gives_the_alarm_once_all_have_failed() -> None:
@@ -40,8 +42,14 @@ def test_a_row_that_is_to_be_sent_again_keeps_its_place() -> None:
         canary.start()
         assert canary.is_full
         canary.returned()
+        assert not canary.is_full
     canary.start()
     assert canary.failed(503)
+    several = Canary(3)
+    started(several, 3)
+    for _ in range(2):
+        several.returned()
+    assert started(several, 100) == 2
 
 
 def test_without_rows_there_is_no_canary() -> None:

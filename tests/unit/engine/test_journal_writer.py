@@ -162,13 +162,22 @@ async def test_the_journal_learns_what_is_stored_and_what_may_succeed_later(
     settle(writer, outcome(3, OutcomeKind.FAILED, Reason.REFUSED))
     other = outcome(4, OutcomeKind.FAILED, Reason.STORED_DIFFERS)
     writer.settle(other, row(4), Stored(Meaning.NEGATIVE, None))
+    # An earlier request of these may still take effect.
+    for one in (outcome(5, OutcomeKind.FAILED, Reason.STORED_DIFFERS), outcome(6)):
+        still_open = row(one.seq)
+        still_open.open = True
+        stored = Stored(Meaning.NEGATIVE, None) if one.seq == 5 else None
+        writer.settle(one, still_open, stored)
+    settle(writer, outcome(7, OutcomeKind.NOT_COMPLETED, Reason.DEFERRAL_DEADLINE))
     await writer.write()
 
-    bodies = {1: CODER(Meaning.POSITIVE, None), 4: CODER(Meaning.NEGATIVE, None)}
+    positive, negative = (CODER(each, None) for each in (Meaning.POSITIVE, Meaning.NEGATIVE))
+    bodies = {1: positive, 4: negative, 6: positive}
     kept = {seq for _, seq, *_ in rows_of(journal, "SELECT conversation, seq FROM kept")}
-    stored = dict(rows_of(journal, "SELECT seq, body FROM outcome WHERE body IS NOT NULL"))
-    assert {seq: unsigned(body) for seq, body in stored.items()} == bodies
-    assert kept == {2}
+    known = dict(rows_of(journal, "SELECT seq, body FROM outcome WHERE body IS NOT NULL"))
+    assert {seq: unsigned(body) for seq, body in known.items()} == bodies
+    assert kept == {2, 7}
+    assert rows_of(journal, "SELECT seq FROM outcome WHERE open") == [(5,), (6,)]
 
 
 async def test_rows_that_may_be_sent_are_in_doubt_until_they_have_an_outcome(

@@ -9,10 +9,8 @@ from importer.engine.row_queue import QueuedRow, RowState, Wait
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Reason, RunEnd, Warn
 from tests.support.data import conversation
 
-STEPS = NextStep(
-    RetryPolicy(max_attempts=3, first=1.0, longest=8.0),
-    DeferralPolicy(first=5.0, longest=60.0, total=100.0),
-)
+DEFERRALS = DeferralPolicy(first=5.0, longest=60.0, total=100.0)
+STEPS = NextStep(RetryPolicy(max_attempts=3, first=1.0, longest=8.0), DEFERRALS)
 
 
 def a_row(*, truncated: bool = False) -> QueuedRow:
@@ -80,6 +78,16 @@ def test_in_an_outage_a_failure_does_not_count_against_the_row() -> None:
     assert step.failures == 2
 
 
+def test_not_even_where_a_row_has_a_single_attempt() -> None:
+    """T8: no row fails because of an outage."""
+    once = NextStep(RetryPolicy(max_attempts=1, first=1.0, longest=8.0), DEFERRALS)
+    failed = Verdict(VerdictKind.TRANSIENT, "why", 503)
+    assert isinstance(once.decide(a_row(), failed, 50.0), Outcome)
+    step = once.decide(a_row(), failed, 50.0, outage=True)
+    assert isinstance(step, Wait)
+    assert step.failures == 0
+
+
 def test_a_conversation_that_is_not_completed_is_asked_for_until_the_deadline() -> None:
     row = a_row()
     row.failures = 2
@@ -98,7 +106,18 @@ def test_a_conversation_that_has_completed_is_sent_at_once_and_its_deadline_stay
     assert step == Wait(RowState.RETRYING, 0.0, deferred_since=20.0)
 
 
-def test_a_cut_comment_is_a_warning_unless_the_service_has_a_graver_one() -> None:
-    step = decide(a_row(truncated=True), VerdictKind.APPLIED, 200)
+@pytest.mark.parametrize(
+    ("truncated", "told", "expected"),
+    [
+        (True, None, Warn.COMMENT_TRUNCATED),
+        (True, Warn.ECHO_DIFFERS, Warn.ECHO_DIFFERS),
+        (False, None, None),
+    ],
+)
+def test_a_cut_comment_is_a_warning_unless_the_service_has_a_graver_one(
+    truncated: bool, told: Warn | None, expected: Warn | None
+) -> None:
+    verdict = Verdict(VerdictKind.APPLIED, http_status=200, warning=told)
+    step = STEPS.decide(a_row(truncated=truncated), verdict, 50.0)
     assert isinstance(step, Outcome)
-    assert step.warning is Warn.COMMENT_TRUNCATED
+    assert step.warning is expected

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from importer.errors import SettingsError
-from importer.jobs.census import take_census
+from importer.jobs.census import Census, take_census
 from importer.jobs.journal_head import Head
 from importer.jobs.ledger import LedgerJob
 from importer.jobs.records import JobState
@@ -47,7 +47,8 @@ def test_a_job_is_unfinished_until_it_has_ended_or_is_ended() -> None:
 def test_a_job_that_was_pruned_is_known_for_good() -> None:
     census = take_census([head(3)], [known(1, complete=True), known(2, complete=True)], 0)
     assert [job.state for job in census.jobs] == [JobState.PRUNED] * 2 + [JobState.UNFINISHED]
-    assert census.jobs[0].name == "a-0123abcd-1"
+    first = census.jobs[0]
+    assert (first.id, first.name, first.entries, first.last_run) == ("id 1", "a-0123abcd-1", 1, 1)
     assert census.floor == 0
 
 
@@ -61,8 +62,16 @@ def test_a_job_that_is_missing_raises_the_floor_and_gives_up_those_below_it() ->
 
 def test_a_gap_in_the_numbers_is_a_missing_job() -> None:
     census = take_census([head(1), head(3)], [], 0)
-    assert census.jobs[1].state is JobState.MISSING
-    assert census.floor == 2
+    gap = census.jobs[1]
+    assert (gap.id, gap.name, gap.state) == ("", "", JobState.MISSING)
+    assert (census.floor, gap.last_run) == (2, 4), "whatever run it may have made"
+
+
+def test_a_run_is_known_by_the_journal_or_by_the_ledger() -> None:
+    """It is noted in the ledger first: killed in between, its number is used up."""
+    for in_journal, in_ledger in ((3, 5), (5, 3)):
+        census = take_census([head(1, last_run=in_journal)], [known(1, last_run=in_ledger)], 0)
+        assert (census.jobs[0].last_run, census.last_run) == (5, 5)
 
 
 def test_a_missing_job_may_have_made_a_run_that_nobody_knows_of() -> None:
@@ -71,6 +80,17 @@ def test_a_missing_job_may_have_made_a_run_that_nobody_knows_of() -> None:
     assert census.jobs[1].last_run == 6
     again = take_census([head(1)], [known(1), known(2, JobState.MISSING, last_run=6)], 2)
     assert again.last_run == 6, "and only one"
+    one_more = [known(1), known(2, JobState.MISSING, last_run=6), known(3, last_run=6)]
+    assert take_census([head(1)], one_more, 2).last_run == 7
+
+
+def test_without_any_job_all_numbers_begin_anew() -> None:
+    assert take_census([], [], 0) == Census([], 0, 0)
+
+
+def test_a_floor_gives_up_the_jobs_below_it_alone() -> None:
+    assert states([head(1), head(2)], [], floor=2) == [JobState.GIVEN_UP, JobState.UNFINISHED]
+    assert take_census([head(1), head(3)], [known(2)], 3).floor == 3, "it never sinks"
 
 
 def test_a_missing_job_that_comes_back_stays_given_up() -> None:

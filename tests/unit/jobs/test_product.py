@@ -16,7 +16,7 @@ from importer.errors import (
     SettingsError,
     UnfinishedJobError,
 )
-from importer.jobs import succession
+from importer.jobs import sqlite_file, succession
 from importer.jobs.identity import product_key
 from importer.jobs.inputs import CurrentInputs
 from importer.jobs.journal_file import FILE_NAME
@@ -577,12 +577,18 @@ def test_that_a_run_has_lasted_survives_the_ledger(desk: Desk) -> None:
 
 
 def test_doubts_of_a_pruned_job_are_known(desk: Desk) -> None:
-    name = desk.night([EXHAUSTED, SUCCEEDED], opened=[1, 2], begun={"ranked": [(2, Rank(1, 1))]})
+    desk.night([REFUSED])
+    name = desk.night([EXHAUSTED, SUCCEEDED], opened=[1, 2], begun={"ranked": [(2, Rank(1, 2))]})
     desk.night([SUCCEEDED])
     with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as product:
         before = sorted(product.unsure())
-        product.prune(product.jobs[0])
+        product.prune(product.jobs[1])
         assert sorted(product.unsure()) == before
+    assert {row.rank for row in before} == {Rank(2, 2), Rank(1, 2)}
+    desk.night([SUCCEEDED])
+    with desk.hold() as product:
+        product.catch_up()
+        assert sorted(product.unsure()) == before, "also when others are taken in"
     assert not (desk.jobs_dir / name).exists()
     assert [row.in_doubt for row in before] == [
         row.key == key_of(conversation(1)) for row in before
@@ -606,6 +612,25 @@ def test_only_jobs_at_rest_are_pruned_and_never_the_last_one(desk: Desk) -> None
     desk.night([SUCCEEDED])
     with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as product:
         assert [product.may_be_pruned(job) for job in product.jobs] == [True, True, False]
+
+
+def test_what_a_job_has_done_lasts_in_the_ledger_before_its_folder_goes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.night([SUCCEEDED])
+    desk.night([SUCCEEDED])
+    events = []
+    for where, what in ((sqlite_file, "synced"), (Path, "rename")):
+        done = getattr(where, what)
+
+        def noted(*args: Any, what: str = what, done: Any = done) -> Any:
+            events.append(what)
+            return done(*args)
+
+        monkeypatch.setattr(where, what, noted)
+    with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as product:
+        product.prune(product.jobs[0])
+    assert events[:3] == ["synced", "synced", "rename"], "the journal, then the ledger"
 
 
 def test_a_job_that_is_given_up_stays_so_without_the_ledger(desk: Desk) -> None:

@@ -63,7 +63,7 @@ def test_a_left_over_file_is_unlike_every_export_and_may_be_sent() -> None:
     for more, is_stopped in (({}, True), ({"job": "job"}, False)):
         input_ = Understanding("in.csv", "csv", ",", "utf-8", {**columns, **more}, [])
         findings = Findings(inputs=[input_], rows=3, valid=3, positive=3)
-        plan = Plan({}, is_compared=False)
+        plan = Plan({})
         found = exceeded_limit(AbortRules(), findings, plan, lambda: USUAL)
         assert (found is not None) == is_stopped
 

@@ -53,7 +53,12 @@ CASES = [
     Case("a later job is missing", Reason.LATER_JOB_MISSING, (3, 3), floor=4),
     Case("a fix of an earlier job", Reason.LATER_JOB_MISSING, (3, 9), floor=4),
     Case("a fix of the missing job", SEND, (4, 9), floor=4),
+    Case("what the missing job has left over", SEND, (4, 4), floor=4),
     Case("superseded, rather than missing", Reason.LATER_JOB, (3, 3), known=line((5, 5)), floor=4),
+    # 3. Only a row in doubt stands in the way, and only one of a higher rank.
+    Case("a later row is open, but no more in doubt", SEND, (3, 3),
+         unsure=(doubt((4, 4), in_doubt=False, unfinished=True),)),
+    Case("this row is in doubt, in its own job", SEND, unsure=(doubt((9, 9), unfinished=True),)),
     # 4. Set at the same rank by another job.
     Case("carried over and set there", Reason.SET_BY_JOB, (3, 3), known=line((3, 3), OTHER)),
     Case("it failed at the same rank", SEND, (3, 3), known=line((3, 3), None)),
@@ -75,6 +80,7 @@ CASES = [
     # --refresh-after
     Case("stored recently", Reason.SAME_AS_STORED, known=line((3, 3)), stored_after=400.0),
     Case("stored long ago", SEND, known=line((3, 3)), stored_after=600.0),
+    Case("stored now", Reason.SAME_AS_STORED, known=line((3, 3), at=NOW), stored_after=400.0),
     Case("just as old", SEND, known=line((3, 3)), stored_after=500.0),
     Case("stored in the future", SEND, known=line((3, 3), at=2000.0), stored_after=400.0),
     Case("in the future, whatever its age", Reason.SAME_AS_STORED, known=line((3, 3), at=2000.0)),

@@ -1,0 +1,1 @@
+"""Mutation testing: `python -m tests.mutants MODULE… --tests TESTS…` (docs/reliability.md)."""
