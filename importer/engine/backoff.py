@@ -7,7 +7,7 @@ failures. The waits for conversations that are not completed follow from the tim
 
 from __future__ import annotations
 
-from tenacity import RetryCallState, Retrying
+from tenacity import RetryCallState, Retrying, stop_after_attempt
 from tenacity import wait_random_exponential as wait_full_jitter
 
 
@@ -15,7 +15,7 @@ class RetryPolicy:
     """Waits after transient failures: exponential backoff with full jitter, then no more."""
 
     def __init__(self, *, max_attempts: int, first: float, longest: float) -> None:
-        self._max_attempts = max_attempts
+        self._stop = stop_after_attempt(max_attempts)
         # tenacity counts from attempt 1, so the first window is `first` seconds wide.
         self._wait = wait_full_jitter(multiplier=first, max=longest)
 
@@ -25,7 +25,7 @@ class RetryPolicy:
         It is 0 if none of them counts against the row. `retry_after` (seconds), as the service
         asked, is a floor.
         """
-        if failures >= self._max_attempts:
+        if self._stop(_after(failures)):
             return None
         return max(self._wait(_after(max(1, failures))), retry_after or 0.0)
 
