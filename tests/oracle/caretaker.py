@@ -1,4 +1,4 @@
-"""Plays what is done to the jobs folder itself: pruning, moving, and losing parts of it."""
+"""Plays what is done to jobs: starting over, and pruning, moving and losing parts of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 
 from tests.oracle.nights import Step
-from tests.oracle.player import Player
+from tests.oracle.player import RESTART, Player
 from tests.oracle.record import Fate
 
 
@@ -15,11 +15,18 @@ class Caretaker(Player):
 
     def _steps(self) -> dict[str, Callable[[Step], None]]:
         return super()._steps() | {
+            "restart": self._restart,
             "prune": self._prune,
             "move": self._move,
             "lose ledger": self._lose_ledger,
             "lose job": self._lose_job,
         }
+
+    def _restart(self, step: Step) -> None:
+        """Start over with the latest command of a night, whatever became of its job."""
+        found = [job for job in self.jobs if job.night == step.night and job.here]
+        if found:
+            self._begin(step, [*found[-1].line, RESTART], self._anew(found[-1]))
 
     def _prune(self, step: Step) -> None:
         for job in self.jobs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.oracle.nights import Kind
+from tests.oracle.player import REFRESH
 
 SKIP, CARRY = "--skip-unchanged", "--carry-over"
 WAYS = ("resume", "replace", "abandon", "leave")
@@ -42,6 +43,14 @@ KINDS = {
             options=((), (SKIP,), (CARRY,), (CARRY, SKIP)),
             others={**ALL, "lose ledger": 2, "lose job": 1},
             ways=WAYS,
+        ),
+        Kind(
+            "sliced",
+            options=((), (SKIP,), (SKIP, REFRESH), (CARRY,), (CARRY, SKIP)),
+            others={"again": 4, "fix": 1, "restart": 3},
+            ways=WAYS,
+            interruptions=("limit", "box", "quit", "kill", "outage"),
+            nights=(5, 8),
         ),
         _taking(
             "undo",

@@ -15,6 +15,8 @@ from tests.oracle.operator import LATE_EFFECT, PACE, Operator
 from tests.oracle.record import OVER, UNFINISHED, Begun, Command, Fate, Left, own_rows
 
 BEGIN = {"run", "undo"}
+RESTART = "--restart"
+REFRESH = "--refresh-after=2s"
 MOST = 8
 """Commands that it may take to end a job once nothing interrupts it; a bound, not a promise."""
 
@@ -191,14 +193,19 @@ class Player:
         """Enter the job whose folder is new; the last of the commands is entered when noted."""
         unfinished, new = self._unfinished(), self._folders() - before
         folder = max(new, key=lambda name: (self.desk.jobs_folder / name).stat().st_ctime_ns)
-        carries, skips = "--carry-over" in line, "--skip-unchanged" in line
-        job = Begun(len(self.jobs) + 1, step.night, folder, tuple(line), rows, carries, skips)
+        restarts, carries = RESTART in line, "--carry-over" in line
+        skips = "--skip-unchanged" in line and not {RESTART, REFRESH} & set(line)
+        resumes = tuple(part for part in line if part != RESTART)
+        job = Begun(len(self.jobs) + 1, step.night, folder, resumes, rows, carries, skips)
         job.keeps = "--keep-bodies" in line
         job.commands = commands[:-1]
         self.jobs.append(job)
         if unfinished is not None:
             unfinished.fate, unfinished.over_at = Fate.REPLACED, commands[0].first
-            if not (carries and unfinished.carries) and unfinished.sent_anything:
+            takes_over = carries and unfinished.carries
+            if restarts and unfinished.line == resumes and not takes_over:
+                unfinished.fate = Fate.GIVEN_UP
+            elif not takes_over and unfinished.sent_anything:
                 self.complaints.append(f"A2: {unfinished.folder} was unfinished: {commands[0]}")
 
     def _in_order(self, step: Step, line: list[str], job: Begun | None) -> tuple[Ended, Command]:
@@ -319,5 +326,5 @@ class Player:
 def flags(line: list[str]) -> list[str]:
     """Return the options of a command that decide its pace, which `retry` takes as well."""
     at = line.index("--base-url") + 2
-    ledger = {"--skip-unchanged", "--carry-over", "--keep-bodies"}
+    ledger = {"--skip-unchanged", REFRESH, "--carry-over", "--keep-bodies"}
     return [part for part in line[at:] if part not in ledger]

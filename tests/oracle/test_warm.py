@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.oracle.answers import silence
-from tests.oracle.drive import ROOT, Desk, conversation, rows
+from tests.oracle.drive import Desk, conversation, rows
 from tests.oracle.warm import Nursery
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    started = Nursery(ROOT)
-    yield started
-    started.close()
 
 
 @pytest.mark.parametrize(

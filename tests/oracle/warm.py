@@ -162,8 +162,9 @@ def _watch_a_fork(told: int) -> None:
     """Fork, and return in the child; the parent tells its id, and how it ended, and ends."""
     child = os.fork()
     if child:
-        os.write(told, _WORD.pack(child))
-        os.write(told, _WORD.pack(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
+        with suppress(BrokenPipeError):  # nobody asks any more
+            os.write(told, _WORD.pack(child))
+            os.write(told, _WORD.pack(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
         os._exit(0)
     os.close(told)
 
