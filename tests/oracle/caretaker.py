@@ -43,7 +43,10 @@ class Caretaker(Player):
                     self.complaints.append(f"U7: pruned before its undo is done: {job.folder}")
 
     def _move(self, step: Step) -> None:
-        if self.desk.jobs_folder.exists():
+        unfinished = self._unfinished()
+        # J14: the input of an undo is where it was only while the jobs folder is not moved.
+        stays = unfinished is not None and unfinished.undoes is not None
+        if self.desk.jobs_folder.exists() and not stays:
             where = self.desk.folder / f"moved {step.night} {len(self.operator.diary)}"
             shutil.move(self.desk.jobs_folder, where)
             self.desk.jobs_folder = where
@@ -55,6 +58,10 @@ class Caretaker(Player):
                 path.write_bytes(b"no database " * 1000)
             else:
                 path.unlink()
+        # A14: the ledger is made again from the journals, and those of pruned jobs are gone.
+        for job in self.jobs:
+            if not job.here and job.lost_at < 0:
+                job.lost_at = len(self._service.log)
         self.operator.diary.append(str(step))
 
     def _lose_job(self, step: Step) -> None:
@@ -68,5 +75,4 @@ class Caretaker(Player):
             self._export(job)
             shutil.rmtree(self.desk.jobs_folder / job.folder)
             job.here = False
-            job.lost_at = len(self._service.log)
             self._lose_ledger(step)
