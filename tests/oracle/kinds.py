@@ -52,6 +52,15 @@ KINDS = {
             interruptions=("limit", "box", "quit", "kill", "outage"),
             nights=(5, 8),
         ),
+        Kind(
+            "formats",
+            options=((), (SKIP,), (CARRY,), (CARRY, SKIP)),
+            others={"again": 4, "fix": 3},
+            ways=WAYS,
+            nights=(5, 8),
+            formats=("jsonl", "parquet", "csv.gz", "jsonl.gz"),
+            newest=True,
+        ),
         _taking(
             "undo",
             {

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from tests.oracle.answers import Feedback
 from tests.oracle.drive import Desk, Ended, Job, rows_of
+from tests.oracle.files import DATED, EARLY, write
 from tests.oracle.judge import Judge
 from tests.oracle.model import Brought, Rank
 from tests.oracle.nights import History, Step
@@ -17,6 +18,7 @@ from tests.oracle.record import OVER, UNFINISHED, Begun, Command, Fate, Left, ow
 BEGIN = {"run", "undo"}
 RESTART = "--restart"
 REFRESH = "--refresh-after=2s"
+NEWEST = f"--newest-by={DATED}"
 MOST = 8
 """Commands that it may take to end a job once nothing interrupts it; a bound, not a promise."""
 
@@ -76,11 +78,14 @@ class Player:
         }
 
     def _night(self, step: Step) -> None:
-        name = f"night{step.night}.csv"
-        self.desk.write(name, self._history.nights[step.night])
-        number = len(self.jobs) + 1
+        kind, number = self._history.kind, len(self.jobs) + 1
         lines = self._history.nights[step.night]
-        self._begin(step, self._line(name, step), own_rows(lines, [(number, number)] * len(lines)))
+        name = f"night{step.night}.{kind.formats[step.night % len(kind.formats)]}"
+        write(self.desk.folder / name, lines, dated=kind.newest)
+        rows = own_rows(lines, [(number, number)] * len(lines))
+        if kind.newest:
+            rows.sort(key=lambda row: not (row.feedback[1] or "").startswith(EARLY))
+        self._begin(step, self._line(name, step), rows)
 
     def _again(self, step: Step) -> None:
         """Give the same command for the latest job of a night, or retry it."""
@@ -128,8 +133,9 @@ class Player:
     # The commands.
 
     def _line(self, name: str, step: Step) -> list[str]:
-        written = ("--outcomes", WRITTEN) if self._history.kind.takes else ()
-        return self.desk.run_line(name, options=[*step.options, *written], **PACE)
+        options = [*step.options, *([NEWEST] if self._history.kind.newest else [])]
+        options += ["--outcomes", WRITTEN] if self._history.kind.takes else []
+        return self.desk.run_line(name, options=options, **PACE)
 
     def _go_on(self, step: Step, job: Begun) -> None:
         """Give the same command for a job that is unfinished, or not completed."""
@@ -326,5 +332,5 @@ class Player:
 def flags(line: list[str]) -> list[str]:
     """Return the options of a command that decide its pace, which `retry` takes as well."""
     at = line.index("--base-url") + 2
-    ledger = {"--skip-unchanged", REFRESH, "--carry-over", "--keep-bodies"}
-    return [part for part in line[at:] if part not in ledger]
+    own = {"--skip-unchanged", REFRESH, NEWEST, "--carry-over", "--keep-bodies"}
+    return [part for part in line[at:] if part not in own]
