@@ -13,6 +13,7 @@ NIGHTS = ((), (KEEP,), (SKIP, KEEP), (CARRY, KEEP), (CARRY, SKIP))
 ALL = {"again": 6, "fix": 3, "prune": 1, "move": 1}
 
 TROUBLES = ("stop", "outage", "kill", "early", "overlap")
+SLICED = ("limit", "box", "quit", "kill", "outage")
 
 
 def _taking(name: str, others: dict[str, int], interruptions: tuple[str, ...] = TROUBLES) -> Kind:
@@ -49,7 +50,7 @@ KINDS = {
             options=((), (SKIP,), (SKIP, REFRESH), (CARRY,), (CARRY, SKIP)),
             others={"again": 4, "fix": 1, "restart": 3},
             ways=WAYS,
-            interruptions=("limit", "box", "quit", "kill", "outage"),
+            interruptions=SLICED,
             nights=(5, 8),
         ),
         Kind(
@@ -80,10 +81,11 @@ KINDS = {
                 "undo the undo": 2,
                 "undo again": 1,
                 "again": 2,
+                "restart": 1,
                 "prune": 3,
                 "drop comments": 2,
             },
-            ("stop", "outage", "kill", "early"),
+            (*SLICED, "stop", "early"),
         ),
         _taking(
             "forget",
