@@ -1,4 +1,4 @@
-"""Plays what is done to the jobs folder itself: pruning, moving, and losing parts of it."""
+"""Plays what is done to jobs: starting over, and pruning, moving and losing parts of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 
 from tests.oracle.nights import Step
-from tests.oracle.player import Player
+from tests.oracle.player import RESTART, Player
 from tests.oracle.record import Fate
 
 
@@ -15,11 +15,18 @@ class Caretaker(Player):
 
     def _steps(self) -> dict[str, Callable[[Step], None]]:
         return super()._steps() | {
+            "restart": self._restart,
             "prune": self._prune,
             "move": self._move,
             "lose ledger": self._lose_ledger,
             "lose job": self._lose_job,
         }
+
+    def _restart(self, step: Step) -> None:
+        """Start over with the latest command of a night, whatever became of its job."""
+        found = [job for job in self.jobs if job.night == step.night and job.here]
+        if found:
+            self._begin(step, [*found[-1].line, RESTART], self._anew(found[-1]))
 
     def _prune(self, step: Step) -> None:
         for job in self.jobs:
@@ -36,7 +43,10 @@ class Caretaker(Player):
                     self.complaints.append(f"U7: pruned before its undo is done: {job.folder}")
 
     def _move(self, step: Step) -> None:
-        if self.desk.jobs_folder.exists():
+        unfinished = self._unfinished()
+        # J14: the input of an undo is where it was only while the jobs folder is not moved.
+        stays = unfinished is not None and unfinished.undoes is not None
+        if self.desk.jobs_folder.exists() and not stays:
             where = self.desk.folder / f"moved {step.night} {len(self.operator.diary)}"
             shutil.move(self.desk.jobs_folder, where)
             self.desk.jobs_folder = where
@@ -48,6 +58,10 @@ class Caretaker(Player):
                 path.write_bytes(b"no database " * 1000)
             else:
                 path.unlink()
+        # A14: the ledger is made again from the journals, and those of pruned jobs are gone.
+        for job in self.jobs:
+            if not job.here and job.lost_at < 0:
+                job.lost_at = len(self._service.log)
         self.operator.diary.append(str(step))
 
     def _lose_job(self, step: Step) -> None:
@@ -61,5 +75,4 @@ class Caretaker(Player):
             self._export(job)
             shutil.rmtree(self.desk.jobs_folder / job.folder)
             job.here = False
-            job.lost_at = len(self._service.log)
             self._lose_ledger(step)

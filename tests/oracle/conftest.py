@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracle.drive import Desk
+from tests.oracle.drive import ROOT, Desk
 from tests.oracle.service import Service
+from tests.oracle.warm import Nursery
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -27,6 +28,14 @@ def service() -> Iterator[Service]:
         yield running
     finally:
         running.close()
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Keep a process that many commands are forked from."""
+    started = Nursery(ROOT)
+    yield started
+    started.close()
 
 
 @pytest.fixture

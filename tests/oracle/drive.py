@@ -17,6 +17,7 @@ from typing import Any
 
 from tests.oracle.model import exit_code
 from tests.oracle.service import HANG, KEY, Service
+from tests.oracle.warm import Forked, Nursery
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = "7d0f0000-0000-4000-8000-000000000000"
@@ -124,7 +125,7 @@ def _words(command: str) -> list[str]:
 class Running:
     """A command that is at work."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str] | Forked) -> None:
         self.process = process
 
     def send(self, number: signal.Signals) -> None:
@@ -139,7 +140,7 @@ class Running:
             self.process.kill()
             self.process.communicate()
             raise
-        return Ended(self.process.returncode, out, err)
+        return Ended(self.process.wait(), out, err)
 
     def kill(self) -> Ended:
         """Kill the command as a lost machine would."""
@@ -156,6 +157,8 @@ class Desk:
         self.extra: dict[str, str] = {}
         self.prefix: list[str] = []
         """A command that runs the command, such as one that shifts its clock."""
+        self.nursery: Nursery | None = None
+        """What commands are forked from, where many of them are started."""
         self.printed: list[str] = []
         self.jobs_folder = folder / "clarityq-jobs"
         """The default jobs folder, unless a story moves it."""
@@ -199,6 +202,8 @@ class Desk:
             "COLUMNS": "400",
             **self.extra,
         }
+        if self.nursery is not None:
+            return Running(self.nursery.start(arguments, self.folder, environment))
         process = subprocess.Popen(
             [*self.prefix, sys.executable, "-m", "importer", *arguments],
             cwd=self.folder,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.oracle.nights import Kind
+from tests.oracle.player import REFRESH
 
 SKIP, CARRY = "--skip-unchanged", "--carry-over"
 WAYS = ("resume", "replace", "abandon", "leave")
@@ -12,6 +13,7 @@ NIGHTS = ((), (KEEP,), (SKIP, KEEP), (CARRY, KEEP), (CARRY, SKIP))
 ALL = {"again": 6, "fix": 3, "prune": 1, "move": 1}
 
 TROUBLES = ("stop", "outage", "kill", "early", "overlap")
+SLICED = ("limit", "box", "quit", "kill", "outage")
 
 
 def _taking(name: str, others: dict[str, int], interruptions: tuple[str, ...] = TROUBLES) -> Kind:
@@ -43,6 +45,23 @@ KINDS = {
             others={**ALL, "lose ledger": 2, "lose job": 1},
             ways=WAYS,
         ),
+        Kind(
+            "sliced",
+            options=((), (SKIP,), (SKIP, REFRESH), (CARRY,), (CARRY, SKIP)),
+            others={"again": 4, "fix": 1, "restart": 3},
+            ways=WAYS,
+            interruptions=SLICED,
+            nights=(5, 8),
+        ),
+        Kind(
+            "formats",
+            options=((), (SKIP,), (CARRY,), (CARRY, SKIP)),
+            others={"again": 4, "fix": 3},
+            ways=WAYS,
+            nights=(5, 8),
+            formats=("jsonl", "parquet", "csv.gz", "jsonl.gz"),
+            newest=True,
+        ),
         _taking(
             "undo",
             {
@@ -62,10 +81,11 @@ KINDS = {
                 "undo the undo": 2,
                 "undo again": 1,
                 "again": 2,
+                "restart": 1,
                 "prune": 3,
                 "drop comments": 2,
             },
-            ("stop", "outage", "kill", "early"),
+            (*SLICED, "stop", "early"),
         ),
         _taking(
             "forget",

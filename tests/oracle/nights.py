@@ -8,6 +8,7 @@ from random import Random
 
 from tests.oracle.answers import Feedback
 from tests.oracle.drive import Row, conversation
+from tests.oracle.files import EARLY
 from tests.oracle.model import NOTHING
 
 LOSSES = ("reset", "end_of_stream", "broken_body", "silence")
@@ -46,6 +47,12 @@ class Kind:
 
     after: int = 40
     """An interruption comes after so many PUTs at most."""
+
+    formats: tuple[str, ...] = ("csv",)
+    """Of the files of the nights, in turn."""
+
+    newest: bool = False
+    """A column says which row of a conversation counts, wherever it stands."""
 
     takes: bool = False
     """Something is taken back in it: some rows have no comment, and jobs export their outcomes."""
@@ -115,8 +122,9 @@ def invent(kind: Kind, seed: int) -> History:
             lines.append(row)
         for number in random.sample(range(len(lines)), len(lines) // 20):
             conversation_id, rating, comment = lines[number]
-            early = f"early {comment or conversation_id[:8] + '.'}"
-            lines.insert(random.randint(0, number), (conversation_id, rating, early))
+            early = f"{EARLY}{comment or conversation_id[:8] + '.'}"
+            place = random.randint(0, len(lines) if kind.newest else number)
+            lines.insert(place, (conversation_id, rating, early))
         history.nights.append(lines)
         history.steps.append(_step(random, kind, "night", night, pool))
         for _ in range(random.randint(*kind.beside) if kind.others else 0):

@@ -35,6 +35,9 @@ PACE = {
 WINDOW, LATE_EFFECT = 0.5, 1.0
 """Seconds: how long a request may take effect late, and what the command is told."""
 
+SLICES = ("limit", "box")
+"""What a command is given to end before its job."""
+
 LOSSES = {
     "reset": reset,
     "end_of_stream": end_of_stream,
@@ -77,7 +80,7 @@ class Operator:
 
     def command(self, step: Step, line: Iterable[str]) -> tuple[Ended, Command]:
         """Do a command with the interruption of the step, and enter it in the diary."""
-        line = self._with_folder(line)
+        line = [*self._with_folder(line), *_slice(step)]
         time.sleep(0.05)
         first, began = len(self._service.log), time.monotonic()
         running = self.desk.start(*line)
@@ -85,7 +88,7 @@ class Operator:
         if step.interruption == "early":
             time.sleep(0.03 * step.after)
             running.process.kill()
-        elif step.interruption:
+        elif step.interruption not in {"", *SLICES}:
             while running.process.poll() is None and not self._service.reached(target):
                 pass
             self._interrupt(step.interruption, running)
@@ -96,7 +99,11 @@ class Operator:
         words = f"{step} -> {ended.code}, requests {first} to {last}"
         self.diary.append(words)
         assert "Traceback" not in ended.text, ended.text
-        broken_off = step.interruption in {"kill", "early", "outage"}
+        if step.interruption == "limit":
+            sent = {r.conversation for r in self._service.log[first:last] if r.method == "PUT"}
+            if len(sent) > step.after:
+                self.complaints.append(f"V10: {len(sent)} conversations were sent: {words}")
+        broken_off = step.interruption in {"kill", "early", "outage", "quit"}
         times = (began, time.monotonic())
         return ended, Command(words, first, last, *times, ended.code, broken_off)
 
@@ -106,6 +113,10 @@ class Operator:
         elif running.process.poll() is None:
             if what == "overlap":
                 self._overlap()
+            elif what == "quit":
+                running.send(signal.SIGINT)
+                time.sleep(0.02)
+                running.send(signal.SIGINT)
             else:
                 running.send(signal.SIGTERM if what == "stop" else signal.SIGKILL)
 
@@ -150,3 +161,9 @@ class Operator:
             at = given.index("--jobs-dir")
             given = given[:at] + given[at + 2 :]
         return [*given, "--jobs-dir", str(self.desk.jobs_folder)]
+
+
+def _slice(step: Step) -> list[str]:
+    if step.interruption == "limit":
+        return ["--limit", str(step.after)]
+    return ["--max-duration", f"{50 * step.after}ms"] if step.interruption == "box" else []

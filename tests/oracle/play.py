@@ -7,22 +7,25 @@ import shutil
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.oracle.drive import Desk
+from tests.oracle.drive import ROOT, Desk
 from tests.oracle.kinds import KINDS
 from tests.oracle.nights import Kind, invent
 from tests.oracle.service import Service
 from tests.oracle.story import story
 from tests.oracle.taker import Taker
+from tests.oracle.warm import Nursery
 
 
-def play(folder: Path, kind: Kind, seed: int) -> str:
+def play(folder: Path, kind: Kind, seed: int, nursery: Nursery | None = None) -> str:
     """Play one history; return the story of what is wrong, empty if nothing is."""
     service = Service()
     service.start()
     try:
         desk = Desk(folder, service)
+        desk.nursery = nursery
         player = Taker(desk, invent(kind, seed))
         try:
             complaints = player.play()
@@ -36,30 +39,39 @@ def play(folder: Path, kind: Kind, seed: int) -> str:
         service.close()
 
 
-def _tell(text: str) -> None:
-    sys.stdout.write(text.rstrip() + "\n")
+def _play_and_tell(name: str, seed: int, nursery: Nursery | None) -> bool:
+    """Play one history and tell how it went; keep its folder only if something is wrong."""
+    folder, began = Path(tempfile.mkdtemp(prefix=f"oracle-{seed}-")), time.monotonic()
+    wrong = play(folder, KINDS[name], seed, nursery)
+    verdict = "WRONG" if wrong else "fine"
+    told = f"{name} {seed}: {verdict} in {time.monotonic() - began:.0f} s\n{wrong}"
+    sys.stdout.write(told.rstrip() + "\n")
     sys.stdout.flush()
+    if not wrong:
+        shutil.rmtree(folder)
+    return not wrong
 
 
 def main() -> int:
-    """Play what the arguments name; keep the folders of those that fail."""
+    """Play what the arguments name."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", default="0:3", help="from the first to before the last")
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=list(KINDS))
+    parser.add_argument("--warm", action="store_true", help="fork commands, which is quicker")
+    parser.add_argument("--together", type=int, default=1, help="so many at once: most wait")
     given = parser.parse_args()
     first, _, last = given.seeds.partition(":")
-    failed = 0
-    for seed in range(int(first), int(last or int(first) + 1)):
-        for name in given.kinds:
-            folder, began = Path(tempfile.mkdtemp(prefix=f"oracle-{seed}-")), time.monotonic()
-            wrong = play(folder, KINDS[name], seed)
-            verdict = "WRONG" if wrong else "fine"
-            _tell(f"{name} {seed}: {verdict} in {time.monotonic() - began:.0f} s\n{wrong}")
-            if wrong:
-                failed += 1
-            else:
-                shutil.rmtree(folder)
-    return 1 if failed else 0
+    seeds = range(int(first), int(last or int(first) + 1))
+    nursery = Nursery(ROOT) if given.warm else None
+    with ThreadPoolExecutor(given.together) as threads:
+        played = [
+            threads.submit(_play_and_tell, name, seed, nursery)
+            for seed in seeds
+            for name in given.kinds
+        ]
+    if nursery is not None:
+        nursery.close()
+    return 0 if all(one.result() for one in played) else 1
 
 
 if __name__ == "__main__":

@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Callable, Sequence
 
 from tests.oracle.answers import Feedback
-from tests.oracle.drive import Desk, Ended, Job, rows_of
+from tests.oracle.clerk import WRITTEN, Clerk
+from tests.oracle.drive import Desk, Ended
+from tests.oracle.files import DATED, EARLY, write
 from tests.oracle.judge import Judge
 from tests.oracle.model import Brought, Rank
 from tests.oracle.nights import History, Step
-from tests.oracle.operator import LATE_EFFECT, PACE, Operator
-from tests.oracle.record import OVER, UNFINISHED, Begun, Command, Fate, Left, own_rows
+from tests.oracle.operator import LATE_EFFECT, PACE
+from tests.oracle.record import UNFINISHED, Begun, Command, Fate, own_rows
 
 BEGIN = {"run", "undo"}
+RESTART = "--restart"
+REFRESH = "--refresh-after=2s"
+NEWEST = f"--newest-by={DATED}"
 MOST = 8
 """Commands that it may take to end a job once nothing interrupts it; a bound, not a promise."""
-
-WRITTEN = "written.csv"
-"""Where a run writes the outcomes of its job, where the kind of the history wants them."""
 
 LEFT_OVERS = ("not_completed", "failed", "rejected")
 
 
-class Player:
+class Player(Clerk):
     """Plays one history on one desk, and hands all that happened to the judge."""
 
     def __init__(self, desk: Desk, history: History) -> None:
-        self.desk = desk
-        self.operator = Operator(desk, history)
-        self.jobs: list[Begun] = []
-        self.complaints = self.operator.complaints
+        super().__init__(desk, history)
         self.state: dict[str, Feedback] = {}
-        self._service = desk.service
-        self._history = history
 
     def play(self) -> list[str]:
         """Do every step, then what is left to do; return all complaints."""
@@ -74,11 +70,14 @@ class Player:
         }
 
     def _night(self, step: Step) -> None:
-        name = f"night{step.night}.csv"
-        self.desk.write(name, self._history.nights[step.night])
-        number = len(self.jobs) + 1
+        kind, number = self._history.kind, len(self.jobs) + 1
         lines = self._history.nights[step.night]
-        self._begin(step, self._line(name, step), own_rows(lines, [(number, number)] * len(lines)))
+        name = f"night{step.night}.{kind.formats[step.night % len(kind.formats)]}"
+        write(self.desk.folder / name, lines, dated=kind.newest)
+        rows = own_rows(lines, [(number, number)] * len(lines))
+        if kind.newest:
+            rows.sort(key=lambda row: not (row.feedback[1] or "").startswith(EARLY))
+        self._begin(step, self._line(name, step), rows)
 
     def _again(self, step: Step) -> None:
         """Give the same command for the latest job of a night, or retry it."""
@@ -88,7 +87,7 @@ class Player:
         job = found[-1]
         if job.fate in {Fate.GIVEN_UP, Fate.REPLACED}:
             return
-        outcomes = self._job(job).outcomes if job.fate is Fate.ENDED else {}
+        outcomes = self._outcomes(job) if job.fate is Fate.ENDED else {}
         if outcomes.get("failed") and not outcomes.get("not_completed"):
             self._retry(step, job)
         elif job.fate is Fate.UNFINISHED or outcomes.get("not_completed"):
@@ -126,8 +125,9 @@ class Player:
     # The commands.
 
     def _line(self, name: str, step: Step) -> list[str]:
-        written = ("--outcomes", WRITTEN) if self._history.kind.takes else ()
-        return self.desk.run_line(name, options=[*step.options, *written], **PACE)
+        options = [*step.options, *([NEWEST] if self._history.kind.newest else [])]
+        options += ["--outcomes", WRITTEN] if self._history.kind.takes else []
+        return self.desk.run_line(name, options=options, **PACE)
 
     def _go_on(self, step: Step, job: Begun) -> None:
         """Give the same command for a job that is unfinished, or not completed."""
@@ -191,14 +191,19 @@ class Player:
         """Enter the job whose folder is new; the last of the commands is entered when noted."""
         unfinished, new = self._unfinished(), self._folders() - before
         folder = max(new, key=lambda name: (self.desk.jobs_folder / name).stat().st_ctime_ns)
-        carries, skips = "--carry-over" in line, "--skip-unchanged" in line
-        job = Begun(len(self.jobs) + 1, step.night, folder, tuple(line), rows, carries, skips)
+        restarts, carries = RESTART in line, "--carry-over" in line
+        skips = "--skip-unchanged" in line and not {RESTART, REFRESH} & set(line)
+        resumes = tuple(part for part in line if part != RESTART)
+        job = Begun(len(self.jobs) + 1, step.night, folder, resumes, rows, carries, skips)
         job.keeps = "--keep-bodies" in line
         job.commands = commands[:-1]
         self.jobs.append(job)
         if unfinished is not None:
             unfinished.fate, unfinished.over_at = Fate.REPLACED, commands[0].first
-            if not (carries and unfinished.carries) and unfinished.sent_anything:
+            takes_over = carries and unfinished.carries
+            if restarts and unfinished.line == resumes and not takes_over:
+                unfinished.fate = Fate.GIVEN_UP
+            elif not takes_over and unfinished.sent_anything:
                 self.complaints.append(f"A2: {unfinished.folder} was unfinished: {commands[0]}")
 
     def _in_order(self, step: Step, line: list[str], job: Begun | None) -> tuple[Ended, Command]:
@@ -216,9 +221,6 @@ class Player:
 
     def _look(self, line: list[str]) -> None:
         """Look around before a command that may begin a job."""
-
-    def _told(self, text: str) -> None:
-        """Hear what a command has said that was at work on a job."""
 
     def _clear(
         self, step: Step, line: list[str], ended: Ended, command: Command, *, new: bool
@@ -258,66 +260,9 @@ class Player:
         job.fate = Fate.GIVEN_UP
         job.over_at = len(self._service.log)
 
-    # What is known of the jobs.
-
-    def _noted(self, job: Begun, ended: Ended, command: Command) -> None:
-        job.commands.append(command)
-        self._told(ended.text)
-        written = self.desk.folder / WRITTEN
-        job.fresh = written.exists()
-        if job.fresh:
-            job.exported = job.shown(rows_of(written))
-            written.unlink()
-        if ended.code == 2 and command.first == command.last:
-            # Another job forbids it; what the job is stays.
-            return
-        if ended.code not in UNFINISHED | OVER:
-            self.complaints.append(f"E1: {command.words}: {ended.text}")
-        if ended.code in OVER and job.fate is Fate.UNFINISHED:
-            job.fate, job.over_at = Fate.ENDED, command.last
-        self.note_end(job)
-        folder = self._job(job)
-        left = {line["conversation_id"] for line in folder.left("not_completed")}
-        left |= {
-            line["conversation_id"]
-            for line in folder.left("failed")
-            if line["reason"] == "retries_exhausted"
-        }
-        if ended.code in OVER:
-            job.lefts.append(Left(command.last, frozenset(left)))
-
-    def note_end(self, job: Begun) -> None:
-        """A run may be killed when its job has come to its end already: nothing is pending then."""
-        command = job.commands[-1]
-        if job.fate is not Fate.UNFINISHED or command.code >= 0 or not job.sent_anything:
-            return
-        self._export(job)
-        settled = {int(line["row"]) for line in job.exported if line["file"] != "carried over"}
-        summary = self._job(job).folder / "summary.json"
-        told = summary.exists() and not self._job(job).outcomes.get("pending")
-        if job.rows and settled == {row.position for row in job.rows} and (told or not job.carries):
-            job.fate, job.over_at = Fate.ENDED, command.last
-
-    def _unfinished(self) -> Begun | None:
-        found = [job for job in self.jobs if job.fate is Fate.UNFINISHED]
-        return found[-1] if found else None
-
-    def _folders(self) -> set[str]:
-        found = {p.parent.name for p in self.desk.jobs_folder.glob("*/journal.sqlite")}
-        return {name for name in found if not re.match(r"empty-", name)}
-
-    def _job(self, job: Begun) -> Job:
-        return Job(self.desk.jobs_folder / job.folder)
-
-    def _export(self, job: Begun) -> None:
-        """Remember the outcomes of all rows, as long as the job can tell them."""
-        if job.here and not job.fresh:
-            job.exported = job.shown(self.desk.outcomes(self._job(job)))
-            job.fresh = self._history.kind.takes
-
 
 def flags(line: list[str]) -> list[str]:
     """Return the options of a command that decide its pace, which `retry` takes as well."""
     at = line.index("--base-url") + 2
-    ledger = {"--skip-unchanged", "--carry-over", "--keep-bodies"}
-    return [part for part in line[at:] if part not in ledger]
+    own = {"--skip-unchanged", REFRESH, NEWEST, "--carry-over", "--keep-bodies"}
+    return [part for part in line[at:] if part not in own]

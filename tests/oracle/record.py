@@ -79,7 +79,7 @@ class Begun:
     """How many requests had come when it ended or was given up; -1 before."""
 
     lost_at: int = -1
-    """How many requests had come when its folder and the ledger were lost; -1 before."""
+    """How many requests had come when neither its folder nor the ledger was left; -1 before."""
 
     here: bool = True
     exported: list[dict[str, str]] = field(default_factory=list)

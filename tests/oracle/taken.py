@@ -10,7 +10,7 @@ from enum import Enum
 
 from tests.oracle.answers import Feedback
 from tests.oracle.model import NOTHING, SET, SETTLED, Brought
-from tests.oracle.record import Begun, Fate
+from tests.oracle.record import UNFINISHED, Begun, Fate
 from tests.oracle.service import Service
 
 LEFT_OVER = {("not_completed", "deferral_deadline"), ("failed", "retries_exhausted")}
@@ -166,6 +166,7 @@ class Takings:
         for known in taken.known:
             job = known.job
             lost = any((c.broken_off or c.code < 0) and c.first < taken.at for c in job.commands)
+            stopped = [c for c in job.commands if c.code in UNFINISHED]
             carried = {id(row) for row in job.carried}
             for row in job.brought():
                 if id(row) in carried:
@@ -177,8 +178,9 @@ class Takings:
                     sent = [put for put in row.sent if put.number < taken.at]
                     if any(put.answered == "200" or not put.definite for put in sent):
                         doubt = Sure.YES
-                    elif lost or (sent and what[0] == "pending"):
-                        # Of a row that was given up with a 409, say, a journal need not know that.
+                    elif lost or any(c.first <= p.number < c.last for c in stopped for p in sent):
+                        # Of a row that had a 409 when its run was stopped, say, a journal need not
+                        # know that it was never stored (Terms: in doubt).
                         doubt = Sure.MAYBE
                 gone = row.conversation in known.forgotten
                 found.append(_Stood(row, known, what[0], what[1], doubt, gone))

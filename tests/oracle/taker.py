@@ -74,7 +74,7 @@ class Taker(Caretaker):
         if not found or found[-1].fate in {Fate.GIVEN_UP, Fate.REPLACED}:
             return
         undo = found[-1]
-        outcomes = self._job(undo).outcomes if undo.fate is Fate.ENDED else {}
+        outcomes = self._outcomes(undo) if undo.fate is Fate.ENDED else {}
         if outcomes.get("failed"):
             self._retry(step, undo)
         elif undo.fate is Fate.UNFINISHED or outcomes.get("not_completed"):
@@ -82,7 +82,7 @@ class Taker(Caretaker):
 
     def _waits(self, job: Begun) -> bool:
         """Return whether a job has ended with rows that the same command tries again."""
-        return job.fate is Fate.ENDED and bool(self._job(job).outcomes.get("not_completed"))
+        return job.fate is Fate.ENDED and bool(self._outcomes(job).get("not_completed"))
 
     def _take_back(self, step: Step, target: Begun) -> None:
         unfinished = self._unfinished()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,15 +15,23 @@ from importer.cli.jobs_view import state_of, time_of
 from importer.cli.options import JOBS_DIR, chosen_folder
 from importer.common.text import counted
 from importer.errors import JournalError, SettingsError
-from importer.jobs.commands import resume_command
+from importer.jobs.commands import (
+    NOT_OF_LEFT_OVERS,
+    Again,
+    options_told,
+    path_argument,
+    resume_command,
+)
 from importer.jobs.find_job import find_job
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal_head import read_head
-from importer.jobs.journal_reader import JournalReader
+from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.jobs.listing import ListedJob, list_jobs
 from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import JobState
-from importer.model import OutcomeKind
+from importer.model import OutcomeKind, RunEnd
+from importer.reporting.endings import next_steps
+from importer.reporting.left_overs import LEFT_OVER_NAMES
 from importer.reporting.summary import kept_steps
 from importer.reporting.wording import ENDS
 from importer.settings import SANDBOX
@@ -62,7 +71,7 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
         if found.product.service != SANDBOX:
             tell("", "(and, where the key is not in the environment, --api-key-file as before)")
     elif found.record.state is JobState.ENDED and not found.running:
-        for step in kept_steps(folder):
+        for step in _next_steps(found, runs):
             tell("next", step)
 
 
@@ -89,6 +98,23 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
             f"{counted(in_doubt, 'row')} of it had been begun and had no outcome: "
             "the service may hold their feedback or what was there before."
         )
+
+
+def _next_steps(found: ListedJob, runs: Sequence[PastRun]) -> list[str]:
+    """Return what is to be done about a job that has ended."""
+    if not runs or runs[-1].run.end is not None:
+        return kept_steps(found.folder)
+    # Killed while it tried rows again: the summary is older than what is done by now. If nothing is
+    # left to try, the command of the import begins a new job (J4), and `retry` does not.
+    settings = runs[-1].settings
+    retry = ["retry", path_argument(found.folder)]
+    again = Again(retry, options_told(settings, without=NOT_OF_LEFT_OVERS))
+    files = [path for name in LEFT_OVER_NAMES if (path := found.folder / name).exists()]
+    steps = next_steps(
+        RunEnd.FINISHED, found.totals.outcomes, found.totals.reasons, found.folder, files, again,
+        carries_over=settings["carry_over"],
+    )  # fmt: skip
+    return [str(step) for step in steps]
 
 
 def _find(ctx: click.Context, job: str, jobs_dir: Path | None) -> tuple[Path, ListedJob]:

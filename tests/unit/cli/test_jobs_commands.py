@@ -12,7 +12,7 @@ from importer.cli.commands.jobs import jobs
 from importer.errors import SettingsError
 from importer.model import RunEnd
 from tests.support.data import conversation, write_csv
-from tests.support.jobs import EXHAUSTED, SUCCEEDED, Desk, answer, finish, mark
+from tests.support.jobs import EXHAUSTED, SUCCEEDED, WAITING, Desk, answer, finish, mark
 
 
 @pytest.fixture
@@ -57,6 +57,24 @@ def test_a_job_is_described_with_the_command_that_resumes_it(desk: Desk) -> None
     assert "1 row begun and without an outcome" in told
     assert f"clarityq-import run {desk.folder / 'a.csv'}" in told
     assert "3 rows" in told
+
+
+def test_what_a_killed_run_has_left_is_tried_again_without_beginning_anew(desk: Desk) -> None:
+    name = desk.night([WAITING, WAITING, SUCCEEDED])
+    stale = {"text": "To try the 2 rows not completed again later: clarityq-import run a.csv"}
+    (desk.jobs_dir / name / "summary.json").write_text(json.dumps({"next_steps": [stale]}))
+    assert stale["text"] in call(desk, jobs, "show", name).stdout
+    for seq, told in (
+        (1, "try the 1 row not completed again later: clarityq-import retry"),
+        (2, ""),
+    ):
+        with desk.run() as job:
+            mark(job, seq)
+            answer(job, {seq: SUCCEEDED})
+        shown = call(desk, jobs, "show", name).stdout
+        assert told in shown
+        assert "clarityq-import run" not in shown
+    assert "next" not in shown
 
 
 def test_giving_up_says_what_is_given_up(desk: Desk) -> None:
