@@ -212,7 +212,9 @@ class Judge:
             for conversation in other.left_by(start) - job.listed:
                 rows = [r for r in other.brought() if r.conversation == conversation]
                 left = max((r.rank for r in rows), default=(0, 0))
-                if conversation in other.forgotten:
+                # J8: a run that was killed may have given it a new outcome, and told no file.
+                done = any(p.answered == "200" and p.number < start for r in rows for p in r.sent)
+                if conversation in other.forgotten or done:
                     continue
                 if -1 < other.dropped_at <= start and any(r.feedback[1] for r in rows):
                     continue

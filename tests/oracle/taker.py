@@ -229,7 +229,8 @@ class Taker(Caretaker):
         for job in self.jobs:
             job.fresh = False
         for job in dropped:
-            job.dropped_at = len(self._service.log)
+            if not job.dropped_by(len(self._service.log)):
+                job.dropped_at = len(self._service.log)
             texts = comments_of(job) - kept_texts
             held = held_in(self.desk.jobs_folder / job.folder, {job.folder: sorted(texts)})
             self.complaints += [f"U12: {what}" for what in held]
