@@ -53,7 +53,7 @@ class HandOut:
         """The work of a worker has ended; of what it leaves, these rows may have taken effect."""
         for row in self._recalled(seat):
             if row.feedback.seq in in_doubt:
-                self._queue.answered(row, not row.attempts, sent=True, definite=True)
+                self._queue.answered(row, not row.attempts, sent=True, definite=False)
             self._return(seat, row)
 
     def return_lost(self, seat: Seat) -> None:

@@ -70,11 +70,6 @@ class JobRun(ABC):
         return len(self._queue)
 
     @property
-    def begun(self) -> int:
-        """Return for how many of these a request was made."""
-        return self._queue.begun()
-
-    @property
     def limit(self) -> Limit:
         """Return what kept the run from being faster, most of its time."""
         return self._reporter.limit

@@ -57,14 +57,14 @@ class QueuedRow:
     """A row that is not done; read by all, written by its `RowQueue`.
 
     `attempts` counts the PUTs of all runs, `failures` the transient ones in a row, and `looks` how
-    often the row was told that its conversation is not completed. With `sent` a PUT was made in
-    this run, and with `open` one of them has no definite answer: it may still take effect.
+    often the row was told that its conversation is not completed. With `open` a PUT that was
+    made in this run has no definite answer: it may still take effect.
     `started`, `due` and `deferred_since` are seconds of the queue's clock.
     """
 
     __slots__ = (
         "ask_status", "attempts", "deferred_since", "due", "failures", "feedback", "looks", "open",
-        "sent", "started", "state",
+        "started", "state",
     )  # fmt: skip
 
     def __init__(self, feedback: Feedback) -> None:
@@ -73,7 +73,7 @@ class QueuedRow:
         self.due = self.started = 0.0
         self.attempts = self.failures = self.looks = 0
         self.deferred_since: float | None = None
-        self.ask_status = self.sent = self.open = False
+        self.ask_status = self.open = False
 
     def __lt__(self, other: QueuedRow) -> bool:
         """Order rows that are due at the same time by their numbers."""
@@ -186,10 +186,8 @@ class RowQueue:
         became of it.
         """
         row.attempts += requests
-        if sent:
-            row.sent = True
-            if not definite:
-                row.open = True
+        if sent and not definite:
+            row.open = True
 
     def looked(self, row: QueuedRow) -> None:
         """The row was told that its conversation is not completed."""
@@ -254,15 +252,11 @@ class RowQueue:
 
     def in_doubt(self) -> Iterator[QueuedRow]:
         """Yield the rows of which a request may have taken effect, when the run is over."""
-        yield from (row for row in self._answered() if row.sent)
+        yield from (row for row in self._answered() if row.open)
         # Cancelled: a request had begun, and its answer will never be known.
         for row in self._in_flight:
-            if row.sent or not row.ask_status:
+            if row.open or not row.ask_status:
                 yield row
-
-    def begun(self) -> int:
-        """Return how many rows a request was made for, earlier runs of the job included."""
-        return sum(row.attempts > 0 for row in self._answered()) + len(self._in_flight)
 
     def _answered(self) -> Iterator[QueuedRow]:
         """Yield the rows of which an answer may have come."""

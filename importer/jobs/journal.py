@@ -277,6 +277,20 @@ class Journal(JournalFile):
         """Return the same rows (seq) with the keys of their conversations."""
         return self._all("SELECT seq, conversation FROM outcome JOIN again USING (seq)")
 
+    def begun(self, in_doubt: Iterable[int]) -> int:
+        """Return how many rows without an outcome a request was made for, in any run.
+
+        `in_doubt` are those of which this run has made one that may still take effect (seq).
+        """
+        ((number,),) = self._all(
+            "SELECT count(*) FROM ("
+            "SELECT seq FROM attempt UNION SELECT seq FROM deferral "
+            "UNION SELECT seq FROM doubt WHERE run <> ? UNION SELECT value FROM json_each(?)"
+            ") WHERE seq NOT IN (SELECT seq FROM outcome)",
+            self._run, json.dumps([*in_doubt]),
+        )  # fmt: skip
+        return int(number)
+
     def run_numbers(self) -> set[int]:
         """Return the numbers of the job's runs, through the product."""
         return {number for (number,) in self._all("SELECT number FROM run")}

@@ -46,6 +46,8 @@ def conclude(
     except InputError as error:
         files, end, message = [], RunEnd.INPUT_FAILED, str(error)
     now = clock.wall()
+    doubts = [(row.feedback.seq, row.feedback.conversation_id) for row in run.in_doubt()]
+    begun = job.journal.begun(seq for seq, _ in doubts)
     steps = next_steps(
         end, totals.outcomes, totals.reasons, job.folder, files, again,
         carries_over=settings.ledger.carry_over, is_copied=settings.reading.is_copied,
@@ -54,8 +56,7 @@ def conclude(
         job.folder, job.journal, stands, end, message, files, now, steps,
         limited_by=run.limit, service_rate=run.service_rate, latencies=run.latencies,
         workers=run.workers,
-        # Of the deferred rows of earlier runs there are left those that this one did not take in.
-        not_begun=totals.outcomes[OutcomeKind.PENDING] - run.begun - len(resumed.deferrals),
+        not_begun=stands.outcomes[OutcomeKind.PENDING] - begun,
     )  # fmt: skip
     summary.write()
     problem = ""
@@ -68,8 +69,7 @@ def conclude(
             f"the report could not be made ({type(error).__name__}). This is a defect of the "
             "importer; please report it. Nothing else is missing"
         )
-    in_doubt = ((row.feedback.seq, row.feedback.conversation_id) for row in run.in_doubt())
-    job.journal.end_run(now, end, message, in_doubt)
+    job.journal.end_run(now, end, message, doubts)
     return summary, problem
 
 

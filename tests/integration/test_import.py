@@ -15,6 +15,7 @@ from importer import run_import_blocking
 from importer.api import run_import
 from importer.errors import ExitCode, InputError
 from importer.feedback.ratings import RatingTable
+from importer.jobs.journal_reader import JournalReader
 from importer.model import OutcomeKind, Reason, RunEnd, Warn
 from importer.sandbox.faults import FaultPicker, Faults
 from importer.sandbox.server import Sandbox
@@ -173,6 +174,8 @@ async def test_a_refused_key_stops_at_once_and_spends_no_row(
         settings = settings_for(path, base_url=sandbox.url)
         refused = await run_import(settings, api_key="wrong")
         asked = sandbox.statuses.total()
+        with JournalReader(refused.folder) as journal:
+            assert journal.doubts() == [], "each request was answered, and nothing stored"
         accepted = await run_import(settings, api_key="right")
     assert refused.end is RunEnd.KEY_REFUSED
     assert refused.exit_code is ExitCode.ABORTED
@@ -192,6 +195,9 @@ async def test_a_service_that_is_down_ends_the_run_and_spends_no_row(
     summary = await run_import(settings, api_key="any")
     assert summary.end is RunEnd.SERVICE_DOWN
     assert summary.outcomes[OutcomeKind.PENDING] == 20
+    assert 0 < summary.not_begun < 20
+    again = await run_import(settings, api_key="any")
+    assert 0 < again.not_begun <= summary.not_begun, "what an earlier run has begun is no news"
 
 
 async def test_a_truncated_archive_is_reported_before_anything_is_sent(
