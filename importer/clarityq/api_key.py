@@ -42,19 +42,20 @@ class ApiKey:
         self, text: str, source: str = "", read_again: Callable[[], str] | None = None
     ) -> None:
         text = text.strip()
+        what = f"the API key from {source}" if source else "the API key"
         if not text:
-            raise SettingsError("the API key is empty")
+            raise SettingsError(f"{what} is empty")
         if text.partition("=")[0].upper() in _NAMES:
             raise SettingsError(
-                "the API key begins with the name of a variable: what follows the = is the key"
+                f"{what} begins with the name of a variable: what follows the = is the key"
             )
         if text[0] in _QUOTES and text[-1] == text[0]:
             raise SettingsError(
-                "the API key stands in quotes, which would be sent with it: take them away"
+                f"{what} stands in quotes, which would be sent with it: take them away"
             )
         if not text.isascii() or not text.isprintable() or " " in text:
             raise SettingsError(
-                "the API key holds a space, a line break or a character that is not ASCII: "
+                f"{what} holds a space, a line break or a character that is not ASCII: "
                 "check that nothing but the key was copied"
             )
         self._text = text

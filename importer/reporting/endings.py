@@ -92,8 +92,8 @@ def next_steps(
     if end is RunEnd.DATA_LIMIT:
         return [
             *(Step(f"The rows that would be rejected are in {path}.") for path in files),
-            Step("Nothing was sent. When the data is right, the same command:", again.same()),
-            Step("If it is right as it is, to send it once all the same:", again.accepting()),
+            Step("Nothing was sent. Once the data is corrected, the same command:", again.same()),
+            Step("If the data is right as it is, to send it this once:", again.accepting()),
         ]
     if end is not RunEnd.FINISHED:
         command = again.rest() if end is RunEnd.LIMIT else again.same()

@@ -141,7 +141,9 @@ def _sql(value: object) -> str:
     if text.lower().endswith(".sql") and not any(letter.isspace() for letter in text.strip("./")):
         try:
             text = Path(text).read_text("utf-8-sig").strip()
-        except (OSError, UnicodeError) as error:
+        except OSError as error:
+            raise ValueError(f"{text}: {error.strerror}") from None
+        except UnicodeError as error:
             raise ValueError(f"{text}: {error}") from None
     text = text.rstrip("; \n\t")
     if not text:

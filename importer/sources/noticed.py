@@ -98,6 +98,6 @@ class Noticed:
             for word in dict.fromkeys(trimmed(cell) for cell, _ in most)
         )
         return (
-            f"comments that look like no value at all would be sent as they are: {cells}. "
+            f"comments that look like no value at all are sent as they are: {cells}. "
             f"To leave them out: {options}"
         )

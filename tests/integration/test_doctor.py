@@ -171,3 +171,11 @@ def test_the_findings_are_a_table_for_people() -> None:
     )
     assert result.output.rstrip().endswith("A run would fail: see FAILS.")
     assert "FAILS  service" in result.output
+
+
+def test_with_the_option_of_a_rehearsal_it_says_what_it_has_looked_at() -> None:
+    arguments = ["doctor", "--sandbox", "--base-url", "http://127.0.0.1:9"]
+    result = CliRunner().invoke(cli, arguments, standalone_mode=False)
+    assert (
+        "That is the real import: with --sandbox it needs no service and no key." in result.output
+    )

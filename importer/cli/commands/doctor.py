@@ -63,7 +63,7 @@ def doctor(
     from importer.workflows.doctor import Patient, examine  # noqa: PLC0415
 
     values = given(options)
-    values.pop("sandbox", None)  # what is looked at is what a rehearsal does without
+    is_rehearsal = values.pop("sandbox", False)
     key = build(KeySource, values)
     patient = Patient(
         target=build(Target, {"product_id": NO_PRODUCT, **values}),
@@ -90,6 +90,8 @@ def doctor(
         click.echo(json.dumps(content, indent=2))
     else:
         _print(findings, worst)
+        if is_rehearsal:
+            click.echo("That is the real import: with --sandbox it needs no service and no key.")
     return worst
 
 

@@ -45,6 +45,7 @@ def test_a_file_that_holds_more_than_the_key_is_refused_and_not_shown(
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(SettingsError, match=said) as raised:
         key_from_file(path)
+    assert "--api-key-file" in str(raised.value), "where it is from"
     assert KEY not in "".join(traceback.format_exception(raised.value))
 
 
