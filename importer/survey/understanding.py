@@ -32,7 +32,7 @@ def understood(source: RowSource, settings: ImportSettings) -> Understanding:
         one.remarks.append(
             "rows left over from earlier jobs: they are sent as new ones (--as-new)"
             if settings.job.as_new
-            else "rows left over from earlier jobs: they give way to what later jobs have set "
+            else "rows left over from earlier jobs: they give way to rows that later jobs brought "
             "(--as-new sends them all the same)"
         )
     if "rating" not in places:
