@@ -36,7 +36,8 @@ def find_columns(
         times = occurrences[folded_name(wanted)]
         if times > 1:
             raise InputError(
-                f"{input_name}: column {shown(wanted)} is there {times} times; {_list(header)}"
+                f"{input_name}: column {shown(wanted)} is there {times} times; {_list(header)}. "
+                f"Give each a name of its own there, or name another one: {_option(field, 'NAME')}"
             )
         if times == 1:
             found[field] = folded.index(folded_name(wanted))
@@ -44,20 +45,15 @@ def find_columns(
             meant = nearest(folded_name(wanted), folded)
             meant = _within_struct(field, folded) or meant
             hint = trimmed(header[folded.index(meant)]) if meant is not None else "NAME"
-            remedy = (
-                f"--newest-by {shell_word(hint)}"
-                if field == "newest"
-                else f"--column {shell_word(f'{field}={hint}')}"
-            )
             raise MissingColumnError(
                 f"{input_name}: there is no column {shown(wanted)}; {_list(header)}. "
-                f"If another one holds it: {remedy}"
+                f"If another one holds it: {_option(field, hint)}"
             )
     if not found.keys() & {"rating", "comment"}:
         meant_by = {field: _within_struct(field, folded) for field in FIELDS[1:]}
         likely = {field: name for field, name in meant_by.items() if name is not None}
         options = " ".join(
-            f"--column {shell_word(f'{field}={name}')}"
+            _option(field, name)
             for field, name in (likely or dict.fromkeys(FIELDS[1:], "NAME")).items()
         )
         raise MissingColumnError(
@@ -67,6 +63,13 @@ def find_columns(
     if (job := find_job_column(header)) is not None:
         found["job"] = job
     return found
+
+
+def _option(cell: str, column: str) -> str:
+    """Return the option that says which column holds one of `CELLS`."""
+    if cell == "newest":
+        return f"--newest-by {shell_word(column)}"
+    return f"--column {shell_word(f'{cell}={column}')}"
 
 
 def _within_struct(field: str, folded: Sequence[str]) -> str | None:

@@ -6,12 +6,13 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
-from importer.common.text import folded_name
+from importer.common.text import folded_name, is_blank
 from importer.sources.csv_records import kept_byte
 from importer.sources.csv_shape import Dialect
+from importer.sources.header_line import Line, better_skip, header_hint
 
 _DELIMITERS = ",;\t|"
 #: What a file of one byte for a letter most likely is, if it is not UTF-8.
@@ -65,28 +66,20 @@ class Sample:
                 f". It is not valid {encoding.removesuffix('-sig')}: give its encoding, such as "
                 f"--encoding {LIKELY_CODEC}"
             )
-        rows = (
-            (number, names)
+        return header_hint(self._tables(), columns, self._skip)
+
+    def better_skip(self, columns: Mapping[str, str]) -> int | None:
+        """Return how many lines seem to be above the header; see `header_line`."""
+        return better_skip(self._tables(), columns, self._skip)
+
+    def _tables(self) -> Sequence[Sequence[Line]]:
+        """Return the first lines that hold something, cut at each delimiter."""
+        lines = [
+            (number, line.strip("\ufeff\r"))
             for number, line in enumerate(self._ends.split(self._text)[:_MOST_LINES], 1)
-            for names in _splits(line.lstrip("\ufeff"))
-        )
-        return header_hint(rows, columns, self._skip)
-
-
-def header_hint(
-    rows: Iterable[tuple[int, Iterable[str]]], columns: Mapping[str, str], skip: int
-) -> str:
-    """Return in which of the `rows` the header seems to be, if it is not below the first `skip`.
-
-    Each is the number of a line (from 1) and its cells.
-    """
-    wanted = {folded_name(columns.get(f, f)) for f in ("rating", "comment")}
-    who = folded_name(columns.get("conversation_id", "conversation_id"))
-    for number, cells in rows:
-        names = {*map(folded_name, cells)}
-        if number != skip + 1 and who in names and wanted & names:
-            return f". The header seems to be in line {number:,}: --skip-lines {number - 1}"
-    return ""
+            if not is_blank(line) and not _SEP_LINE.fullmatch(f"{line}\n")
+        ]
+        return [[(number, _cells(line, cut)) for number, line in lines] for cut in _DELIMITERS]
 
 
 def is_beyond_ascii_utf8(pieces: Iterable[bytes]) -> bool:
@@ -103,11 +96,12 @@ def is_beyond_ascii_utf8(pieces: Iterable[bytes]) -> bool:
     return not is_ascii
 
 
-def _splits(line: str) -> Iterator[Sequence[str]]:
-    """Yield the cells that a line would hold, for each delimiter."""
-    for delimiter in _DELIMITERS:
-        # Without line ends nothing is wrong for a reader that is not strict.
-        yield next(csv.reader([line.replace("\r", " ")], delimiter=delimiter), [])
+def _cells(line: str, delimiter: str) -> Sequence[str]:
+    """Return the cells that a line holds; all of it as one if a quote is left open in it."""
+    if line.count('"') % 2:
+        return [line]
+    # Without line ends nothing is wrong for a reader that is not strict.
+    return next(csv.reader([line.replace("\r", " ")], delimiter=delimiter), [])
 
 
 def _detect_delimiter(sample: str, columns: Mapping[str, str]) -> str:

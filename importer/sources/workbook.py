@@ -5,7 +5,7 @@ The sheet is held in memory as long as it is read.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from importer.settings import ImportSettings, InputFormat
 from importer.settings.groups import Reading
 from importer.sources.cell_text import as_text
 from importer.sources.csv_records import Record
-from importer.sources.csv_sample import header_hint
+from importer.sources.header_line import Line, better_skip, header_hint
 from importer.sources.location import known_kind
 from importer.sources.record_source import RecordSource
 
@@ -32,9 +32,7 @@ def open_file(path: Path, name: str, settings: ImportSettings) -> WorkbookSource
     try:
         return WorkbookSource(path, name, _header(sheet, name, skip), settings, sheet.name)
     except InputError as error:
-        used, _ = next(_rows(sheet, skip), (1, []))
-        lines = islice(_rows(sheet), _MOST_LINES)
-        if not (hint := header_hint(lines, settings.mapping.columns, used - 1)):
+        if not (hint := header_hint([_top(sheet)], settings.mapping.columns, skip)):
             raise
         raise InputError(f"{error}{hint}") from None
 
@@ -47,6 +45,15 @@ def first_rows(
     skip = reading.skip_lines
     rows = [cells for _, cells in islice(_rows(sheet, skip), 1, 1 + most)]
     return _header(sheet, name, skip), rows
+
+
+def find_skip(path: Path, name: str, reading: Reading, columns: Mapping[str, str]) -> int | None:
+    """Return how many rows seem to be above the header; see `header_line.better_skip`."""
+    return better_skip([_top(_sheet(path, name, reading.sheet))], columns, reading.skip_lines)
+
+
+def _top(sheet: CalamineSheet) -> Sequence[Line]:
+    return [*islice(_rows(sheet), _MOST_LINES)]
 
 
 def _header(sheet: CalamineSheet, name: str, skip: int) -> list[str]:

@@ -136,6 +136,32 @@ def test_lines_above_the_header_are_found_and_skipped(path: Path, above: str) ->
         read(path, content, skip_lines=number + 1)
 
 
+@pytest.mark.parametrize("above", ["", "sep=,\n", "Export\n\n"])
+def test_a_doubled_column_is_to_be_renamed_and_no_other_line_is_the_better_header(
+    path: Path, above: str
+) -> None:
+    content = f"{above}{H},comment\n{A},UP,ok,\n{H},comment\n{B},UP,ok,\n"
+    with pytest.raises(InputError, match=r"Give each a name of its own .* comment=NAME$"):
+        read(path, content, skip_lines=above.count("\n") if "Export" in above else 0)
+    with pytest.raises(InputError, match=r"Give each a name .* comment=NAME$"):
+        read(path, content, skip_lines=content.count("\n") - 2)
+
+
+@pytest.mark.parametrize("header", ["Who;How;Why", "Who,How,Why", '"Who","How",Why'])
+def test_a_header_of_other_names_below_a_title_is_found_by_the_ids_below_it(
+    path: Path, header: str
+) -> None:
+    row = f"{A},UP,ok\n".replace(",", ";" if ";" in header else ",")
+    hint = r"line 3: --skip-lines 2$"
+    for above in ("Export\n\n", "Export,,\nby us\n"):
+        with pytest.raises(InputError, match=hint):
+            read(path, f"{above}{header}\n{row}")
+    for content in (f"{header}\n{row}", f'"Conv\nUUID",How\n{row}', f"{row}{row}", "a\nb\n"):
+        with pytest.raises(InputError) as told:
+            read(path, content)
+        assert "--skip-lines" not in str(told.value)
+
+
 def test_a_header_that_is_repeated_is_no_row(path: Path) -> None:
     content = f"\ufeff{H}\n{A},UP,ok\n\ufeff{H.upper()}\n{B},UP,ok\n{H},,\n"
     rows = read(path, content)
