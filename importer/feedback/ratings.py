@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from importer.common.text import shown, trimmed
 from importer.errors import SettingsError
+from importer.feedback.null_markers import is_null_marker
 from importer.feedback.spellings import STARS, spellings, stars
 from importer.model import Meaning
 
@@ -107,8 +108,10 @@ def preset_for(unknown: Sequence[str]) -> str | None:
     """Return the preset that fits more than half of the words, if there is one.
 
     A scale fits the words between its ends that it gives no meaning, too, such as three stars or
-    half ones; and it fits none if there are words beyond them.
+    half ones; and it fits none if there are words beyond them. Words that stand for no value at all
+    do not count.
     """
+    unknown = [word for word in unknown if not is_null_marker(word)]
     counts = {preset: len(known_by(preset, unknown)) for preset in PRESETS}
     best = max(counts, key=lambda preset: counts[preset])
     fitting = counts[best]

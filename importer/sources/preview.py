@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -38,18 +39,27 @@ class Preview(NamedTuple):
     rows: Sequence[Sequence[str]]
     #: How the file is probably encoded; None if that is as the settings say.
     encoding: str | None
+    #: How many lines seem to be above the header; None if that is as the settings say.
+    skip_lines: int | None = None
 
 
-def preview(path: Path, reading: Reading) -> Preview:
-    """Return the beginning of a file. Raises `InputError` if it cannot be read."""
+def preview(path: Path, reading: Reading, columns: Mapping[str, str]) -> Preview:
+    """Return the beginning of a file, whose fields are in `columns` as far as they are known.
+
+    Raises `InputError` if it cannot be read.
+    """
     check_file(path, str(path))
     found = format_of(path, str(path), reading.format)
     if found is InputFormat.PARQUET:
         return _parquet(path)
     if found is not InputFormat.CSV:
         module = reader_of(found, str(path))
+        skip = None
+        if found is InputFormat.EXCEL:
+            skip = module.find_skip(path, str(path), reading, columns)
+            reading = reading if skip is None else replace(reading, skip_lines=skip)
         header, rows = module.first_rows(path, str(path), reading, _MOST_ROWS)
-        return Preview([trimmed(name) for name in header], rows, None)
+        return Preview([trimmed(name) for name in header], rows, None, skip)
     stream, raw = open_binary(path, str(path))
     try:
         with raw, stream:
@@ -63,14 +73,15 @@ def preview(path: Path, reading: Reading) -> Preview:
     if len(start) == _PIECE:  # the last line may be cut in the middle
         start = start[: start.rfind(b"\n") + 1] or start
     text = start.decode(codec, KEEP_BYTES)
-    dialect = Sample(text, reading.skip_lines).dialect(
-        {}, reading.delimiter, trust_quotes=reading.trust_quotes
-    )
+    sample = Sample(text, reading.skip_lines)
+    if (skip := sample.better_skip(columns)) is not None:
+        sample = Sample(text, skip)
+    dialect = sample.dialect(columns, reading.delimiter, trust_quotes=reading.trust_quotes)
     records = RecordReader(io.StringIO(text, newline=dialect.newline), dialect)
     header, *rows = [
         record.fields for record in islice(records, 1 + _MOST_ROWS) if record.problem is None
     ] or [[]]
-    return Preview([trimmed(name) for name in header], rows, encoding)
+    return Preview([trimmed(name) for name in header], rows, encoding, skip)
 
 
 def _encoding_of(start: bytes, others: Iterable[bytes], reading: Reading) -> str | None:

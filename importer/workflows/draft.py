@@ -25,7 +25,6 @@ _NAMES: Mapping[str, Sequence[str]] = {
 }
 #: Share of the cells of a column that must be UUIDs, or known words.
 _NEARLY_ALL = 0.9
-_MOST_WORDS = 50
 
 
 @dataclass(slots=True)
@@ -42,6 +41,8 @@ class Draft:
     candidates: dict[str, Sequence[str]] = field(default_factory=dict)
     #: None if it is as the settings say.
     encoding: str | None = None
+    #: None if that is as the settings say.
+    skip_lines: int | None = None
     #: The preset that knows most of the rating words; None if none does.
     preset: str | None = None
     #: Words that programs write for no value at all.
@@ -52,6 +53,8 @@ class Draft:
         values: dict[str, object] = {}
         if self.encoding is not None:
             values["encoding"] = self.encoding
+        if self.skip_lines is not None:
+            values["skip_lines"] = self.skip_lines
         if self.columns:
             values["column"] = {**settings.mapping.columns, **self.columns}
         if self.preset is not None:
@@ -66,21 +69,28 @@ def draft_for(settings: ImportSettings) -> Draft:
     first = settings.reading.inputs[0]
     if not isinstance(first, Path):
         raise InputError(f"{first}: a draft is made from a local file: save the beginning to one")
-    found = preview(first, settings.reading)
+    mapping = settings.mapping
+    found = preview(first, settings.reading, mapping.columns)
+    names = [*map(folded_name, found.header)]
+    found = found._replace(rows=[row for row in found.rows if [*map(folded_name, row)] != names])
     with_ids = [name for name in found.header if _share_of_ids(found, name) > 0]
-    draft = Draft(found.header, with_ids, encoding=found.encoding)
-    _draft_columns(draft, found, settings.mapping.columns)
-    name = draft.columns.get("rating", settings.mapping.columns.get("rating", "rating"))
-    words = [word for word in _cells(found, name) if not is_blank(word)]
-    known = settings.mapping.ratings
-    draft_words(draft, [word for word in dict.fromkeys(words) if not known.meaning(word)])
+    draft = Draft(found.header, with_ids, encoding=found.encoding, skip_lines=found.skip_lines)
+    _draft_columns(draft, found, mapping.columns)
+    name = draft.columns.get("rating", mapping.columns.get("rating", "rating"))
+    # As the input is read: a total has no rating.
+    rows = [row for row in found.rows if any(map(canonical_uuid, row))]
+    words = dict.fromkeys(_cells(found._replace(rows=rows), name))
+    draft_words(draft, [
+        word for word in words
+        if not is_blank(word) and word.strip() not in mapping.nulls
+        and mapping.ratings.meaning(word) is None
+    ])  # fmt: skip
     return draft
 
 
 def draft_words(draft: Draft, unknown: Sequence[str]) -> None:
     """Propose a preset that knows most of the words, and the words that stand for no value."""
     draft.nulls = list(dict.fromkeys(trimmed(word) for word in unknown if is_null_marker(word)))
-    unknown = [word for word in unknown if not is_null_marker(word)][:_MOST_WORDS]
     draft.preset = preset_for(unknown)
 
 

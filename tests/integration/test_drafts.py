@@ -121,6 +121,56 @@ def test_what_no_answer_mends_is_an_error_beside_a_draft() -> None:
     assert "other.csv: there is no column 'Conv UUID'" in printed
 
 
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        ("conversation_id;rating;comment", {}),
+        ("Conv UUID;Stars;Free text", {"column": COLUMNS}),
+        ("Who;Stars;comment", {"column": {"conversation_id": "Who", "rating": "Stars"}}),
+    ],
+)
+def test_a_header_below_other_lines_is_drafted_with_its_columns(
+    header: str, columns: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path("titled.csv")
+    rows = [f"{conversation(n)};{stars};fine" for n, stars in enumerate("54321" * 2)]
+    above = ["Export of feedback", "", "by us; 2026"]
+    path.write_text("\n".join([*above, header, *rows, header, "Total;42;", ""]), "utf-8")
+    code, printed = command("check", path, "--write-config", CONFIG)
+    assert code == 1, "of 3 stars and the total"
+    assert "Drafted: the header is in line 4, so skip_lines is 3" in printed
+    assert drafted() == {"skip_lines": 3, "ratings": ["stars"]} | columns
+    assert "8 can be sent, 3 would be rejected" in command("check", path)[1]
+    CONFIG.unlink()
+    monkeypatch.setattr("importer.cli.commands.init._is_terminal", lambda: True)
+    code, printed = command("init", path, answers="\n".join([PRODUCT, *[""] * 7]))
+    assert (code, drafted()["skip_lines"]) == (0, 3)
+    assert "The header seems to be in line 4" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "preset", "left"),
+    [
+        (["5", "4.0", "5/5", "1/5", "4½"], "stars", ["4½"]),
+        (["up", "down", "thumbs_up"], "thumbs", ["thumbs_up"]),
+        (["up", "down", "thumbs_up", "NULL", "-"], "thumbs", ["thumbs_up"]),
+    ],
+)
+def test_advice_and_draft_are_of_one_mind_on_ratings(
+    words: list[str], preset: str, left: list[str]
+) -> None:
+    path = Path("in.csv")
+    header = "conversation_id,rating,comment"
+    rows = [f"{conversation(n)},{word},fine" for n, word in enumerate(words)]
+    path.write_text("\n".join([header, *rows, header, "Total,99,", "end,10,", ""]), "utf-8")
+    assert f"add --ratings {preset}" in command("check", path, "--null", "odd")[1]
+    command("check", path, "--write-config", CONFIG, "--null", "NULL")
+    assert drafted()["ratings"] == [preset]
+    assert drafted()["null"] == (["NULL", "-"] if "-" in words else ["NULL"])
+    undecided = [line for line in CONFIG.read_text("utf-8").splitlines() if "=?" in line]
+    assert undecided == [f'    # "{word}=?",  # 1 row' for word in left]
+
+
 @pytest.mark.parametrize("kind", ["parquet", "utf-16", "gzip"])
 def test_inputs_of_every_kind_are_drafted_for(kind: str) -> None:
     if kind == "parquet":

@@ -80,7 +80,10 @@ def check(
     from importer.cli.commands.config_draft import draft_config  # noqa: PLC0415 -- seldom needed
 
     console = messages() if as_json else output()
+    given_skip = settings.reading.skip_lines
     settings, finish = draft_config(write_config, settings, written(options), console)
+    if (skip := settings.reading.skip_lines) != given_skip:
+        console.print(f"Drafted: the header is in line {skip + 1:,}, so skip_lines is {skip:,}.\n")
     return _review(settings, write_ratings, finish, as_json=as_json)
 
 

@@ -63,6 +63,13 @@ def init(inputs: tuple[Path, ...], write_config: Path | None) -> None:
     values: dict[str, object] = {"product_id": _product()}
     if draft.encoding is not None:
         values["encoding"] = _ask("Encoding of the file", draft.encoding, _encoding)
+    if draft.skip_lines is not None:
+        values["skip_lines"] = draft.skip_lines
+        click.echo(
+            f"The header seems to be in line {draft.skip_lines + 1:,}: what is above it is no part "
+            "of the table.",
+            err=True,
+        )
     values["column"] = _columns(draft)
     settings = settings.replace(**values)
     click.echo("Reading the input …", err=True)

@@ -97,6 +97,8 @@ def test_a_word_of_the_table_wins_over_its_spelling_and_a_scale_of_ten_has_no_st
         (["4.5/5", "3/5", "5/5", "3 stars", "★★★☆☆", "2,5"], "stars"),
         (["0", "1"], "thumbs"),
         (["up", "down", "?"], "thumbs"),
+        (["up", "down", "?", "NULL", "-", "n/a"], "thumbs"),
+        (["NULL", "-"], None),
         ([str(number) for number in range(11)], None),
         ([str(number) for number in range(1, 8)], None),
         (["-2", "-1", "1", "2"], None),

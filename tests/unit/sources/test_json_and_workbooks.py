@@ -216,6 +216,7 @@ def test_rows_above_the_header_of_a_workbook_are_found_and_skipped(tmp_path: Pat
     )  # fmt: skip
     with pytest.raises(InputError, match=r"seems to be in line 4: --skip-lines 3$"):
         opened(path)
+    assert draft_for(ImportSettings.of(inputs=[path], product_id=PRODUCT)).skip_lines == 3
     source = opened(path, skip_lines=3)
     assert [(row.line, row.comment) for row in rows_of(source)] == [(5, "x"), (7, "y")]
     assert any("passed over 1 line" in remark for remark in source.remarks())
