@@ -35,10 +35,7 @@ def find_columns(
     for field, wanted in wanted_columns.items():
         times = occurrences[folded_name(wanted)]
         if times > 1:
-            raise InputError(
-                f"{input_name}: column {shown(wanted)} is there {times} times; {_list(header)}. "
-                f"Give each a name of its own there, or name another one: {_option(field, 'NAME')}"
-            )
+            raise _doubled(input_name, header, field, wanted, times)
         if times == 1:
             found[field] = folded.index(folded_name(wanted))
         elif field in names or field in ("conversation_id", "newest"):
@@ -63,6 +60,23 @@ def find_columns(
     if (job := find_job_column(header)) is not None:
         found["job"] = job
     return found
+
+
+def check_own_names(input_name: str, header: Sequence[str]) -> None:
+    """Raise `InputError` if a column that has the name of a field appears twice."""
+    occurrences = Counter(map(folded_name, header))
+    for field in FIELDS:
+        if (times := occurrences[field]) > 1:
+            raise _doubled(input_name, header, field, field, times)
+
+
+def _doubled(
+    input_name: str, header: Sequence[str], cell: str, name: str, times: int
+) -> InputError:
+    return InputError(
+        f"{input_name}: column {shown(name)} is there {times} times; {_list(header)}. "
+        f"Give each a name of its own there, or name another one: {_option(cell, 'NAME')}"
+    )
 
 
 def _option(cell: str, column: str) -> str:

@@ -17,14 +17,21 @@ from importer.feedback.null_markers import is_null_marker
 from importer.feedback.ratings import preset_for
 from importer.settings import FIELDS, ImportSettings
 from importer.sources.preview import Preview, preview
+from importer.workflows.likely_columns import (
+    NEARLY_ALL,
+    may_hold_comment,
+    may_hold_rating,
+    reads_like_rating,
+    share_of,
+)
 
+#: Share of the cells of a column that must be UUIDs if lines such as totals count as well.
+_MOST = 0.5
 #: What the columns of a field are called elsewhere, as parts of their names.
 _NAMES: Mapping[str, Sequence[str]] = {
     "rating": ("rating", "star", "score", "thumb", "vote", "reaction", "sentiment", "liked"),
     "comment": ("comment", "text", "remark", "note", "verbatim", "message", "feedback", "reason"),
 }
-#: Share of the cells of a column that must be UUIDs, or known words.
-_NEARLY_ALL = 0.9
 
 
 @dataclass(slots=True)
@@ -73,15 +80,19 @@ def draft_for(settings: ImportSettings) -> Draft:
     found = preview(first, settings.reading, mapping.columns)
     names = [*map(folded_name, found.header)]
     found = found._replace(rows=[row for row in found.rows if [*map(folded_name, row)] != names])
-    with_ids = [name for name in found.header if _share_of_ids(found, name) > 0]
-    draft = Draft(found.header, with_ids, encoding=found.encoding, skip_lines=found.skip_lines)
-    _draft_columns(draft, found, mapping.columns)
+    with_ids = {name: share for name in found.header if (share := _share_of_ids(found, name)) > 0}
+    draft = Draft(found.header, [*with_ids], encoding=found.encoding, skip_lines=found.skip_lines)
+    # A line without an id is a total or the like.
+    found = found._replace(rows=[row for row in found.rows if any(map(canonical_uuid, row))])
+    ids = [
+        name
+        for name, share in with_ids.items()
+        if share >= _MOST and _share_of_ids(found, name) >= NEARLY_ALL
+    ]
+    _draft_columns(draft, found, ids, mapping.columns)
     name = draft.columns.get("rating", mapping.columns.get("rating", "rating"))
-    # As the input is read: a total has no rating.
-    rows = [row for row in found.rows if any(map(canonical_uuid, row))]
-    words = dict.fromkeys(_cells(found._replace(rows=rows), name))
     draft_words(draft, [
-        word for word in words
+        word for word in dict.fromkeys(_cells(found, name))
         if not is_blank(word) and word.strip() not in mapping.nulls
         and mapping.ratings.meaning(word) is None
     ])  # fmt: skip
@@ -94,34 +105,68 @@ def draft_words(draft: Draft, unknown: Sequence[str]) -> None:
     draft.preset = preset_for(unknown)
 
 
-def _draft_columns(draft: Draft, found: Preview, given: Mapping[str, str]) -> None:
+def _draft_columns(
+    draft: Draft, found: Preview, ids: Sequence[str], given: Mapping[str, str]
+) -> None:
     taken = {folded_name(name) for name in given.values()}
-    names = [name for name in found.header if folded_name(name) not in taken]
     header = {*map(folded_name, found.header)}
+    cells_of = {
+        name: _cells(found, name) for name in found.header if folded_name(name) not in taken
+    }
     known: set[str] = set()
     for one in FIELDS:
         if folded_name(given.get(one, one)) in header:
             known.add(one)
+            cells_of = {n: cells for n, cells in cells_of.items() if folded_name(n) != one}
             continue
-        if one == "conversation_id":
-            fitting = [name for name in names if _share_of_ids(found, name) >= _NEARLY_ALL]
-            fitting = [n for n in fitting if "conv" in folded_name(n)] or fitting
-        else:
-            fitting = [n for n in names if any(part in folded_name(n) for part in _NAMES[one])]
+        fitting = _fitting(one, cells_of, ids)
         if len(fitting) == 1 and one not in given:
             draft.columns[one] = fitting[0]
-            names.remove(fitting[0])
+            del cells_of[fitting[0]]
             known.add(one)
         elif fitting or one == "conversation_id" or one in given:
-            draft.candidates[one] = fitting or names
-    if names and not known & {"rating", "comment"}:
-        draft.candidates = {"rating": names, "comment": names} | draft.candidates
+            draft.candidates[one] = fitting or _likely(one, cells_of)
+    if "rating" not in known | draft.candidates.keys() and (alike := _alike_ratings(cells_of)):
+        draft.candidates["rating"] = alike
+    if cells_of and not known & {"rating", "comment"}:
+        draft.candidates = {
+            one: _likely(one, cells_of) for one in ("rating", "comment")
+        } | draft.candidates
+
+
+def _fitting(
+    field: str, cells_of: Mapping[str, Sequence[str]], ids: Sequence[str]
+) -> Sequence[str]:
+    """Return the columns that hold a field by their names, or those of `ids`."""
+    if field == "conversation_id":
+        ids = [name for name in ids if name in cells_of]
+        return [name for name in ids if "conv" in folded_name(name)] or ids
+    named = {
+        name: cells
+        for name, cells in cells_of.items()
+        if any(part in folded_name(name) for part in _NAMES[field])
+        and (field != "rating" or may_hold_rating(cells))
+    }
+    if field == "rating" and len(named) > 1 and (alike := _alike_ratings(named)):
+        return alike
+    return list(named)
+
+
+def _likely(field: str, cells_of: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """Return the columns that may hold a field by what stands in them; all if that tells none."""
+    tests = {"rating": (reads_like_rating, may_hold_rating), "comment": (may_hold_comment,)}
+    for test in tests.get(field, ()):
+        if found := [name for name, cells in cells_of.items() if test(cells)]:
+            return found
+    return list(cells_of)
+
+
+def _alike_ratings(cells_of: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    return [name for name, cells in cells_of.items() if reads_like_rating(cells)]
 
 
 def _share_of_ids(found: Preview, name: str) -> float:
-    cells = [cell for cell in _cells(found, name) if not is_blank(cell)]
-    ids = sum(canonical_uuid(cell) is not None for cell in cells)
-    return ids / len(cells) if cells else 0.0
+    return share_of(_cells(found, name), lambda cell: canonical_uuid(cell) is not None)
 
 
 def _cells(found: Preview, name: str) -> list[str]:

@@ -77,6 +77,23 @@ def test_a_draft_changes_no_file_that_exists() -> None:
     code, printed = command("check", path, "--write-config", "mine.toml")
     assert (code, Path("mine.toml").read_text("utf-8")) == (2, 'encoding = "cp1252"\n')
     assert "already exists" in printed
+    assert "rows read" not in printed, "it is said before anything is read"
+
+
+@pytest.mark.parametrize("flag", ["--write-config", "--write-ratings"])
+def test_what_cannot_be_written_is_said_before_anything_is_read(flag: str) -> None:
+    path = legacy(Path("legacy.csv"), "5")
+    Path("mine.toml").touch()
+    Path("dangling.toml").symlink_to("nothing")
+    for name, why in [
+        ("mine.toml", "already exists"), ("dangling.toml", "already exists"),
+        ("no/mine.toml", "there is no folder no"),
+    ]:  # fmt: skip
+        code, printed = command("check", path, flag, name)
+        assert code == 2
+        assert why in printed
+        assert "Drafted" not in printed
+        assert "no column" not in printed
 
 
 def test_columns_that_are_not_clear_are_named_and_nothing_is_guessed() -> None:
@@ -109,7 +126,8 @@ def test_a_draft_is_written_also_if_the_input_cannot_be_checked_yet(
     assert "clarityq-import.toml is written" in printed
     assert drafted()["column"] == {"conversation_id": "who"}
     for field in undecided:
-        assert f'# {field} = "?"  # perhaps one of: "grade", "how"' in CONFIG.read_text("utf-8")
+        likely = {"rating": "grade", "comment": "how"}[field]
+        assert f'# {field} = "?"  # perhaps one of: "{likely}"\n' in CONFIG.read_text("utf-8")
 
 
 def test_what_no_answer_mends_is_an_error_beside_a_draft() -> None:
@@ -212,6 +230,84 @@ def test_init_asks_until_the_answers_can_be_used(monkeypatch: pytest.MonkeyPatch
     assert "\n5 2 * * * cd " in printed
     assert r"'50\% legacy.csv' --api-key-file key" in printed
     assert command("init", path)[0] == 2, "it exists now"
+
+
+GERMAN = "Gespräch;Datum;Nr;Bewertung;Anmerkung;erledigt"
+
+
+def german(path: Path, header: str = GERMAN) -> Path:
+    """Write stars, and columns of dates, numbers and flags, which are no ratings."""
+    rows = [
+        f"{conversation(n)};2026-01-{n + 10};{n + 1};{stars};gut gemacht {n};{n % 2}"
+        for n, stars in enumerate(["5", "4.0", "5/5", "5", "1"])
+    ]
+    path.write_text("\n".join([header, *rows, "Summe;;;42;;", header, ""]), "utf-8")
+    return path
+
+
+def test_ratings_and_comments_are_proposed_by_what_stands_in_a_column(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = german(Path("german.csv"))
+    assert command("check", path, "--write-config", CONFIG)[0] == 1
+    assert drafted()["column"] == {"conversation_id": "Gespräch"}, "what is likely is not clear"
+    text = CONFIG.read_text("utf-8")
+    assert '# rating = "?"  # perhaps one of: "Bewertung"\n' in text
+    assert '# comment = "?"  # perhaps one of: "Anmerkung"\n' in text
+    CONFIG.unlink()
+    monkeypatch.setattr("importer.cli.commands.init._is_terminal", lambda: True)
+    code, printed = command("init", path, answers="\n".join([PRODUCT, *[""] * 5, ""]))
+    assert code == 0, printed
+    assert drafted()["column"] == {
+        "conversation_id": "Gespräch", "rating": "Bewertung", "comment": "Anmerkung",
+    }  # fmt: skip
+    assert drafted()["ratings"] == ["stars"]
+    assert "5 can be sent, 1 would be rejected" in command("check", path)[1]
+
+
+@pytest.mark.parametrize("name", ["Score date", "Rating no"])
+def test_dates_and_numbers_of_rows_are_no_ratings_whatever_their_name(name: str) -> None:
+    for old in ("Datum", "Nr"):
+        path = german(Path("german.csv"), GERMAN.replace(old, name).replace("Bewertung", "Stars"))
+        command("check", path, "--write-config", CONFIG)
+        assert drafted()["column"]["rating"] == "Stars"
+        CONFIG.unlink()
+
+
+def test_init_asks_again_while_neither_rating_nor_comment_has_a_column(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("importer.cli.commands.init._is_terminal", lambda: True)
+    path = german(Path("german.csv"))
+    answers = [PRODUCT, "", "none", "none", "none", "Anmerkung", "", ""]
+    code, printed = command("init", path, answers="\n".join(answers))
+    assert code == 0, printed
+    assert "one of both is needed" in printed
+    assert drafted()["column"] == {"conversation_id": "Gespräch", "comment": "Anmerkung"}
+
+
+def test_no_answer_to_init_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importer.cli.commands.init._is_terminal", lambda: True)
+    twice = german(Path("twice.csv"), GERMAN.replace("Datum", "rating").replace("Nr", "rating"))
+    code, printed = command("init", twice)
+    assert code == 2
+    assert "column 'rating' is there 2 times" in printed
+    assert "Product" not in printed, "it is said before the first question"
+    twice = german(Path("twice.csv"), GERMAN.replace("Datum", "Bewertung"))
+    answers = [PRODUCT, "", "Bewertung", "none", "", "", ""]
+    assert "there are 2 such columns" in command("init", twice, answers="\n".join(answers))[1]
+    CONFIG.unlink()
+    other = Path("other.csv")
+    other.write_text("a,b\n1,2\n", "utf-8")
+    good = german(Path("german.csv"))
+    code, printed = command("init", good, other, answers="\n".join([PRODUCT, *[""] * 5]))
+    assert code == 2
+    assert "clarityq-import.toml is written" in printed
+    assert "other.csv: there is no column" in printed
+    assert drafted()["column"]["rating"] == "Bewertung"
+    code, printed = command("init", good, "--write-config", "no/such/folder.toml")
+    assert code == 2
+    assert "Product" not in printed
 
 
 def test_init_needs_a_terminal() -> None:

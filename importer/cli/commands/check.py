@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from importer.cli.options import (
     written,
 )
 from importer.common.text import counted, listed, shell_word
-from importer.errors import ExitCode, InputError, MissingColumnError
+from importer.errors import ExitCode, InputError, MissingColumnError, SettingsError
 from importer.settings import NO_PRODUCT, ImportSettings
 from importer.settings.groups import AbortRules, Pacing, Reading, RowMapping, Target
 from importer.settings.places import Place
@@ -72,6 +73,7 @@ def check(
     leaves open which column holds what. 2: a file cannot be read. 7: more rows would be rejected
     than --max-rejected allows.
     """
+    check_is_new(write_ratings, write_config)
     settings = settings_of({**given(options), "inputs": inputs, "product_id": NO_PRODUCT})
     for file in files_read(ctx):
         messages().print(f"configuration: {file}", soft_wrap=True)
@@ -85,6 +87,15 @@ def check(
     if (skip := settings.reading.skip_lines) != given_skip:
         console.print(f"Drafted: the header is in line {skip + 1:,}, so skip_lines is {skip:,}.\n")
     return _review(settings, write_ratings, finish, as_json=as_json)
+
+
+def check_is_new(*paths: Path | None) -> None:
+    """Raise `SettingsError` if one of the files, which are to be written, cannot be a new one."""
+    for path in paths:
+        if path is not None and os.path.lexists(path):
+            raise SettingsError(f"{path} already exists: remove it or name another file")
+        if path is not None and not path.parent.is_dir():
+            raise SettingsError(f"{path} cannot be written: there is no folder {path.parent}")
 
 
 def _review(

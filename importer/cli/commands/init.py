@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from importer.cli.commands.check import check_is_new
 from importer.cli.config_file import DEFAULT_FILE
 from importer.cli.help import command, examples, option
 from importer.cli.options import INPUTS, PathName
-from importer.common.text import counted, shell_word, shown, trimmed
+from importer.common.text import counted, folded_name, shell_word, shown, trimmed
 from importer.common.uuids import canonical_uuid
-from importer.errors import SettingsError
+from importer.errors import InputError, SettingsError
 from importer.feedback.null_markers import is_null_marker
 from importer.feedback.ratings import PRESETS, RatingTable
 from importer.model import Meaning
@@ -51,15 +52,15 @@ def init(inputs: tuple[Path, ...], write_config: Path | None) -> None:
             "init asks questions, and there is no terminal: use check --write-config FILE.toml"
         )
     path = write_config or DEFAULT_FILE
-    if path.exists():
-        raise SettingsError(f"{path} already exists: remove it, or name another with "
-                            "--write-config")  # fmt: skip
+    check_is_new(path)
     from importer.cli.commands.config_draft import write_config as write  # noqa: PLC0415 -- heavy
+    from importer.sources.columns import check_own_names  # noqa: PLC0415
     from importer.workflows.check_inputs import check_inputs  # noqa: PLC0415
     from importer.workflows.draft import draft_for  # noqa: PLC0415
 
     settings = ImportSettings.of(inputs=inputs, product_id=NO_PRODUCT)
     draft = draft_for(settings)
+    check_own_names(str(inputs[0]), draft.header)
     values: dict[str, object] = {"product_id": _product()}
     if draft.encoding is not None:
         values["encoding"] = _ask("Encoding of the file", draft.encoding, _encoding)
@@ -71,14 +72,19 @@ def init(inputs: tuple[Path, ...], write_config: Path | None) -> None:
             err=True,
         )
     values["column"] = _columns(draft)
+    draft.candidates.clear()
     settings = settings.replace(**values)
     click.echo("Reading the input …", err=True)
-    found = check_inputs(settings)
+    try:
+        found = check_inputs(settings)
+    except InputError:
+        write(path, inputs, {name: value for name, value in values.items() if value}, draft, {})
+        click.echo(f"{path} is written with the answers so far.", err=True)
+        raise
     values["null"] = nulls = _nulls(found.words)
     words = {word: one for word, one in found.words.items() if trimmed(word) not in nulls}
     values["ratings"] = ratings = _ratings(words)
     table = RatingTable.parse(ratings)
-    draft.candidates.clear()
     draft.nulls.clear()
     words = {word: Word(one.rows, table.meaning(word)) for word, one in words.items()}
     chosen = {name: value for name, value in values.items() if value}
@@ -116,27 +122,40 @@ def _encoding(text: str) -> str:
 
 def _columns(draft: Draft) -> dict[str, str]:
     """Return the source columns of the fields that have another name there."""
-    names = {name.casefold(): name for name in draft.header}
     click.echo(f"The columns are {', '.join(map(shown, draft.header))}.", err=True)
-    columns: dict[str, str] = {}
-    for field in FIELDS:
+    who, *others = FIELDS
+    columns = {who: _column(who, draft)}
+    while True:
+        found = {field: _column(field, draft) for field in others}
+        if any(found.values()):
+            break
+        click.echo(f"Error: one of both is needed, {' or '.join(others)}", err=True)
+    columns |= found
+    return {field: name for field, name in columns.items() if name and folded_name(name) != field}
 
-        def read(text: str, field: str = field) -> str:
-            if text == _NONE and field != "conversation_id":
-                return ""
-            if (name := names.get(trimmed(text).casefold())) is None:
-                raise click.UsageError("there is no such column")
-            if field == "conversation_id" and draft.with_ids and name not in draft.with_ids:
-                raise click.UsageError("none of its first values is a UUID")
-            return name
 
-        usual = names.get(field, draft.columns.get(field))
-        if usual is None and field != "conversation_id":
-            usual = _NONE
-        name = _ask(f"Column of the {field}", usual, read)
-        if name and name.casefold() != field:
-            columns[field] = name
-    return columns
+def _column(field: str, draft: Draft) -> str:
+    """Ask for the source column of a field; nothing means that there is none."""
+    is_needed = field == FIELDS[0]
+
+    def read(text: str) -> str:
+        if text == _NONE and not is_needed:
+            return ""
+        names = [name for name in draft.header if folded_name(name) == folded_name(text)]
+        if not names:
+            raise click.UsageError("there is no such column")
+        if len(names) > 1:
+            raise click.UsageError(
+                f"there are {len(names)} such columns: give each a name of its own in the file"
+            )
+        if is_needed and draft.with_ids and names[0] not in draft.with_ids:
+            raise click.UsageError("none of its first values is a UUID")
+        return names[0]
+
+    own = next((name for name in draft.header if folded_name(name) == field), None)
+    likely = draft.candidates.get(field, ())
+    usual = own or draft.columns.get(field) or (likely[0] if len(likely) == 1 else None)
+    return _ask(f"Column of the {field}", usual if usual or is_needed else _NONE, read)
 
 
 def _nulls(words: Mapping[str, Word]) -> list[str]:
@@ -152,10 +171,10 @@ def _nulls(words: Mapping[str, Word]) -> list[str]:
 
 def _ratings(words: Mapping[str, Word]) -> list[str]:
     """Return what the words mean, as `--ratings` takes it."""
-    unknown = [word for word, one in words.items() if one.meaning is None][:_MOST_WORDS]
+    unknown = [word for word, one in words.items() if one.meaning is None]
     if not unknown:
         return []
-    counts = ", ".join(f"{shown(word)} ({words[word].rows:,})" for word in unknown)
+    counts = ", ".join(f"{shown(word)} ({words[word].rows:,})" for word in unknown[:_MOST_WORDS])
     click.echo(f"Rating words without a meaning, with their rows: {counts}.", err=True)
     preset = _ask(
         f"Do they mean {' or '.join(PRESETS)}, or {_NONE} of these",
@@ -164,7 +183,7 @@ def _ratings(words: Mapping[str, Word]) -> list[str]:
     parts = [] if preset == _NONE else [preset]
     table = RatingTable.parse(parts)
     choices = (*(str(meaning) for meaning in Meaning), _LATER)
-    for word in unknown:
+    for word in [word for word in unknown if table.meaning(word) is None][:_MOST_WORDS]:
         if table.meaning(word) is not None:
             continue  # also what is another spelling of a word before
         meaning = _ask(f"{shown(word)} means {', '.join(choices)}", _LATER, _one_of(choices))
