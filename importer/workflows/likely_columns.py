@@ -19,16 +19,20 @@ _SCALE = 10
 _LEAST_COUNTED = 3
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)*", re.ASCII)
 _WHOLE = re.compile(r"\d{1,18}", re.ASCII)
-_DATE = re.compile(r"(\d{4}[-/.]?\d\d[-/.]?\d\d|\d{1,2}([-/.])\d{1,2}\2\d{2,4})\b.*", re.ASCII)
+_DATE = re.compile(
+    r"((19|20)\d\d(?P<a>[-/.]?)(0\d|1[0-2])(?P=a)[0-3]\d|\d{1,2}(?P<b>[-/.])\d{1,2}(?P=b)\d{2,4})"
+    r"([T ,].*)?",
+    re.ASCII,
+)
 #: Words of a rating that any other column of yes or no holds as well.
 _FLAGS = {"true", "false", "yes", "no", "0", "1"}
 _API_WORDS = RatingTable()
 
 
 def may_hold_rating(cells: Sequence[str]) -> bool:
-    """Return whether a column may hold ratings, as dates and numbers of orders do not."""
+    """Return whether a column may hold ratings: no ids, no dates, no numbers of orders."""
     cells = _filled(cells)
-    return not _are_dates(cells) and not _all_differ(cells)
+    return not (_are_ids(cells) or _are_dates(cells) or _all_differ(cells))
 
 
 def reads_like_rating(cells: Sequence[str]) -> bool:
@@ -45,9 +49,9 @@ def may_hold_comment(cells: Sequence[str]) -> bool:
     """Return whether a column may hold comments: texts, and not words of another kind."""
     cells = _filled(cells)
     return not (
-        _are_dates(cells)
+        _are_ids(cells)
+        or _are_dates(cells)
         or _are_numbers(cells)
-        or share_of(cells, lambda cell: canonical_uuid(cell) is not None) >= NEARLY_ALL
         or share_of(cells, lambda cell: cell.casefold() in _FLAGS) >= NEARLY_ALL
         or reads_like_rating(cells)
     )
@@ -57,6 +61,10 @@ def share_of(cells: Sequence[str], is_of_kind: Callable[[str], bool]) -> float:
     """Return the share of the cells, without blank ones, that are of a kind; 0 if there is none."""
     cells = _filled(cells)
     return sum(map(is_of_kind, cells)) / len(cells) if cells else 0.0
+
+
+def _are_ids(cells: Sequence[str]) -> bool:
+    return share_of(cells, lambda cell: canonical_uuid(cell) is not None) >= NEARLY_ALL
 
 
 def _are_dates(cells: Sequence[str]) -> bool:
