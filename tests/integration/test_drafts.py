@@ -94,6 +94,10 @@ def test_what_cannot_be_written_is_said_before_anything_is_read(flag: str) -> No
         assert why in printed
         assert "Drafted" not in printed
         assert "no column" not in printed
+    code, printed = command("check", path, "--write-config", "a.toml", "--write-ratings", "a.toml")
+    assert code == 2
+    assert "a.toml cannot be written twice" in printed
+    assert not Path("a.toml").exists()
 
 
 def test_columns_that_are_not_clear_are_named_and_nothing_is_guessed() -> None:

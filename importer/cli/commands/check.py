@@ -91,6 +91,9 @@ def check(
 
 def check_is_new(*paths: Path | None) -> None:
     """Raise `SettingsError` if one of the files, which are to be written, cannot be a new one."""
+    names = [path.absolute() for path in paths if path is not None]
+    if len({*names}) < len(names):
+        raise SettingsError(f"{names[0].name} cannot be written twice: name two files")
     for path in paths:
         if path is not None and os.path.lexists(path):
             raise SettingsError(f"{path} already exists: remove it or name another file")
