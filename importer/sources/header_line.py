@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 
 from importer.common.text import folded_name, is_blank
 from importer.common.uuids import canonical_uuid
@@ -42,9 +42,19 @@ def better_skip(
             headers.add(number)
     if taken in headers:
         return None  # what is wrong with it is wrong with a line that repeats it, too
+    if any(_is_above_row(table, taken) for table in tables):
+        return None  # rows would be lost above another one
     if headers:
         return min(headers) - 1
     return next((n for table in tables if (n := _above_ids(table, taken)) is not None), None)
+
+
+def _is_above_row(table: Sequence[Line], taken: int | None) -> bool:
+    """Return whether the line that is taken for the header stands, as one does, above an id."""
+    return any(
+        number == taken and _filled(cells) > 1 and not _holds_id(cells) and _holds_id(row)
+        for (number, cells), (_, row) in pairwise(table)
+    )
 
 
 def _above_ids(table: Sequence[Line], taken: int | None) -> int | None:
@@ -53,7 +63,7 @@ def _above_ids(table: Sequence[Line], taken: int | None) -> int | None:
         return None  # a quote may hold several lines together
     number, header = table[place - 1]
     now = dict(table).get(taken or 0, ())
-    if number == taken or not (_holds_id(now) or _filled(now) < _filled(header)):
+    if not (_holds_id(now) or _filled(now) < _filled(header)):
         return None
     return number - 1 if _filled(header) > 1 else None
 

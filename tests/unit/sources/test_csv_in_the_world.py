@@ -162,6 +162,15 @@ def test_a_header_of_other_names_below_a_title_is_found_by_the_ids_below_it(
         assert "--skip-lines" not in str(told.value)
 
 
+@pytest.mark.parametrize("header", ["Who,How,Why", "conversation_id,How,Why"])
+def test_no_rows_are_skipped_for_a_header_that_stands_below_them(path: Path, header: str) -> None:
+    with pytest.raises(InputError) as told:
+        read(path, f"{header}\n{A},UP,ok\n{H}\n{B},UP,ok\n")
+    assert "--skip-lines" not in str(told.value)
+    with pytest.raises(InputError, match=r"--skip-lines 2$"):
+        read(path, f"Export\nproduct,{A}\n{H}\n{B},UP,ok\n")
+
+
 def test_a_header_that_is_repeated_is_no_row(path: Path) -> None:
     content = f"\ufeff{H}\n{A},UP,ok\n\ufeff{H.upper()}\n{B},UP,ok\n{H},,\n"
     rows = read(path, content)
