@@ -5,25 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from importer.common.uuids import canonical_uuid
 from importer.errors import InputError
+from importer.feedback.normalise import Normaliser
+from importer.feedback.ratings import RatingTable
+from importer.jobs.census import take_census
 from importer.jobs.copies import file_of
+from importer.jobs.forget import Tombs, tomb_of
+from importer.jobs.identity import ProductKey
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.keys import conversation_of, key_of
+from importer.jobs.ledger import known_jobs
+from importer.jobs.product_jobs import read_heads
+from importer.jobs.records import InputFile, JobState
 from importer.model import Attempt, Deferral, Outcome, OutcomeKind, Reason, Row, RunEnd
 from importer.reporting.wording import WHY
 from importer.settings import SANDBOX, ImportSettings
+from importer.sources.base import BATCH_ROWS, DIGEST_BYTES, Part, RowPart
 from importer.sources.copies import open_copy
 from importer.sources.registry import open_source
 
-_ROWS_AT_ONCE = 500
+#: The states in which rows without an outcome are not sent any more.
+_CLOSED = (JobState.GIVEN_UP, JobState.REPLACED)
+#: Tells the conversations of many rows at once; what their ratings mean is of no interest here.
+_NORMALISE = Normaliser(RatingTable())
 
 
 @dataclass(frozen=True, slots=True)
 class RowStory:
-    """One row: where it stands, what it holds (None if the input cannot be read), what happened."""
+    """One row: where it stands, what it holds (None if the input cannot tell), what happened."""
 
     seq: int
     file: str
@@ -32,21 +46,26 @@ class RowStory:
     outcome: Outcome | None
     attempts: Sequence[Attempt]
     deferral: Deferral | None
-    #: What became of it is not known any more: the conversation was to be forgotten.
-    is_forgotten: bool
+    #: A request was made for it whose end is not known, and it has no outcome.
+    is_in_doubt: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
     """All rows of a conversation that the job has met, in input order.
 
-    `remark` says what is missing. `end` is how the latest run ended, None if it has not. A
-    rehearsal was sent to a mock server.
+    `forgotten` counts rows of it of which nothing else is known. `state` is that of the job where
+    a row is pending. `end` is how the latest run ended, None if it has not. `remark` says what is
+    missing. A rehearsal was sent to a mock server.
     """
 
     conversation_id: str
     rows: Sequence[RowStory]
+    forgotten: int
+    state: JobState
     end: RunEnd | None
+    #: When its first run started, in Unix seconds; 0 without one.
+    began_at: float
     remark: str
     is_rehearsal: bool
 
@@ -54,43 +73,53 @@ class Story:
 def tell_story(folder: Path, conversation_id: str) -> Story:
     """Return the story of a conversation (a canonical UUID) in the job in `folder`.
 
-    Reads the inputs again for the rows themselves; without them, the journal alone tells. Raises
-    `JournalError`.
+    Reads the inputs again for the rows themselves; where they are not as they were, the journal
+    alone tells. Raises `JournalError`.
     """
     with ExitStack() as stack:
         history = stack.enter_context(JournalReader(folder))
-        files, starts = zip(*history.places(), strict=True)
+        facts, runs = history.facts(), history.runs()
+        product = ProductKey(facts["product_id"], facts["base_url"])
+        tomb = tomb_of(key_of(conversation_id), product)
+        key = key_of(conversation_id)
         outcomes = {outcome.seq: outcome for outcome in history.outcomes_of(conversation_id)}
-        forgotten = history.forgotten_rows()
+        doubts = [doubt for doubt in history.doubts() if doubt.key in (key, tomb)]
+        forgotten = {outcome.seq for outcome in history.outcomes_of(conversation_of(tomb))}
+        forgotten |= {doubt.seq for doubt in doubts if doubt.key == tomb}
+        begun = {doubt.seq for doubt in doubts if doubt.key == key}
+        in_doubt = {doubt.seq for doubt in doubts if doubt.in_doubt}
         rows: dict[int, Row] = {}
-        runs = history.runs()
-        is_rehearsal = history.facts()["base_url"] == SANDBOX
-        remark = ""
-        try:
-            _check_unchanged(history)
-            if runs:
-                settings = ImportSettings.of(**{**runs[-1].settings, "ca_file": None})
-                rows = {row.seq: row for row in _rows_of(conversation_id, history, settings)}
-        except InputError as error:
-            remark = f"{error}. What follows is from the journal alone"
+        remarks: list[str] = []
+        is_pending = history.totals().outcomes[OutcomeKind.PENDING] > 0
+        if runs and (outcomes or is_pending):
+            settings = ImportSettings.of(**{**runs[-1].settings, "ca_file": None})
+            rows = {row.seq: row for row in _rows_of(conversation_id, history, settings, remarks)}
+        all_forgotten = history.forgotten_rows()
+        pending = (rows.keys() | begun) - outcomes.keys() - all_forgotten
+        state = _state_of(folder, product, facts["id"]) if pending else JobState.ENDED
+        if state in _CLOSED and Tombs(history).are_in(conversation_id):
+            forgotten |= pending
+        forgotten |= rows.keys() & all_forgotten
+        files, starts = zip(*history.places(), strict=True)
         stories = []
-        for seq in sorted({*outcomes, *rows}):
+        for seq in sorted({*outcomes, *rows, *begun} - forgotten):
             position = sum(start <= seq for start in starts) - 1
-            is_forgotten = seq in forgotten
             stories.append(
                 RowStory(
                     seq,
                     files[position],
                     seq - starts[position] + 1,
-                    None if is_forgotten else rows.get(seq),
+                    rows.get(seq),
                     outcomes.get(seq),
                     history.attempts(seq),
                     history.deferral(seq),
-                    is_forgotten,
+                    seq in in_doubt,
                 )
             )
-    end = runs[-1].run.end if runs else None
-    return Story(conversation_id, stories, end, remark, is_rehearsal)
+    return Story(
+        conversation_id, stories, len(forgotten), state, runs[-1].run.end if runs else None,
+        runs[0].run.started_at if runs else 0.0, "; ".join(remarks), product.service == SANDBOX,
+    )  # fmt: skip
 
 
 def may_tell(folder: Path, conversation_id: str) -> bool:
@@ -99,8 +128,12 @@ def may_tell(folder: Path, conversation_id: str) -> bool:
     Raises `JournalError`.
     """
     with JournalReader(folder) as history:
-        pending = history.totals().outcomes[OutcomeKind.PENDING] > 0
-        return pending or bool(history.outcomes_of(conversation_id))
+        if history.totals().outcomes[OutcomeKind.PENDING] > 0:
+            return True
+        facts = history.facts()
+        tomb = tomb_of(key_of(conversation_id), ProductKey(facts["product_id"], facts["base_url"]))
+        known = (conversation_id, conversation_of(tomb))
+        return any(history.outcomes_of(one) for one in known)
 
 
 def why(outcome: Outcome) -> str:
@@ -112,23 +145,22 @@ def why(outcome: Outcome) -> str:
     return f"{reason}: {outcome.detail}" if said else reason
 
 
-def _check_unchanged(journal: JournalFile) -> None:
-    for position, file in enumerate(journal.inputs()):
-        path = file_of(journal.folder, position, file)
-        try:
-            size = path.stat().st_size
-        except FileNotFoundError:
-            is_local = Path(file.path).is_absolute()
-            why = "No such file or directory" if is_local else "the job's copy of it is gone"
-            raise InputError(f"{file.path}: {why}") from None
-        except OSError as error:
-            raise InputError(f"{file.path}: {error.strerror}") from None
-        if size != file.size:
-            raise InputError(f"{file.path} has changed since the job began")
+def _state_of(folder: Path, product: ProductKey, job_id: str) -> JobState:
+    heads, _ = read_heads(folder.parent)
+    # Of a job and its copy, one is enough.
+    own = {head.number: head for head in heads if (head.product_id, head.service) == product}
+    known, floor = known_jobs(product.ledger(folder.parent))
+    jobs = take_census([*own.values()], known, floor).jobs
+    return next((job.state for job in jobs if job.id == job_id), JobState.UNFINISHED)
 
 
-def _rows_of(conversation_id: str, journal: JournalFile, settings: ImportSettings) -> Iterator[Row]:
-    """Yield the rows of the conversation, from the journal and the inputs. Raises `InputError`."""
+def _rows_of(
+    conversation_id: str, journal: JournalFile, settings: ImportSettings, remarks: list[str]
+) -> Iterator[Row]:
+    """Yield the rows of the conversation, from the journal and the inputs.
+
+    What of the inputs is not as the job has read it goes to `remarks`.
+    """
     for carried in journal.carried():
         if carried.conversation_id == conversation_id:
             yield Row(
@@ -136,13 +168,47 @@ def _rows_of(conversation_id: str, journal: JournalFile, settings: ImportSetting
             )
     for position, file in enumerate(journal.inputs()):
         path = file_of(journal.folder, position, file)
-        opened = (
-            open_source(path, settings)
-            if Path(file.path).is_absolute()
-            else open_copy(path, file.path, settings)
+        try:
+            for part in _unchanged_parts(path, file, settings):
+                yield from _rows_in(part, conversation_id)
+        except InputError as error:
+            remarks.append(str(error))
+
+
+def _unchanged_parts(path: Path, file: InputFile, settings: ImportSettings) -> Iterator[Part]:
+    """Yield the parts of an input up to the first that is not what the job has read.
+
+    Raises `InputError` after them if there is one, or if the input cannot be read.
+    """
+    is_local = Path(file.path).is_absolute()
+    try:
+        path.stat()
+    except FileNotFoundError:
+        why = "No such file or directory" if is_local else "the job's copy of it is gone"
+        raise InputError(f"{file.path}: {why}") from None
+    except OSError as error:
+        raise InputError(f"{file.path}: {error.strerror}") from None
+    opened = open_source(path, settings) if is_local else open_copy(path, file.path, settings)
+    places = range(0, len(file.blocks), DIGEST_BYTES)
+    with closing(opened) as source:
+        # After a part that differs, a row that looks as before may have another number.
+        for part, at in zip_longest(source.parts(file.first_seq, BATCH_ROWS), places):
+            known = None if at is None else file.blocks[at : at + DIGEST_BYTES]
+            if part is None or part.digest() != known:
+                raise InputError(f"{file.path} has changed since the job began")
+            yield part
+
+
+def _rows_in(part: Part, conversation_id: str) -> Iterator[Row]:
+    """Yield the rows of a part that are of the conversation, those that were not sent included."""
+    if isinstance(part, RowPart):
+        found = iter(part.rows)
+    else:
+        # By column it is known much sooner which rows may be of it.
+        places = (
+            made.seq - part.first_seq
+            for made in part.feedback(_NORMALISE)
+            if made.conversation_id in (None, conversation_id)
         )
-        with closing(opened) as source:
-            for batch in source.batches(file.first_seq, _ROWS_AT_ONCE):
-                yield from (
-                    row for row in batch if canonical_uuid(row.conversation_id) == conversation_id
-                )
+        found = (part.row(place)._replace(line=part.line(place)) for place in places)
+    yield from (row for row in found if canonical_uuid(row.conversation_id) == conversation_id)

@@ -26,6 +26,7 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product_jobs import ProductJobs, clear_removed, hold_jobs, read_heads
 from importer.jobs.records import JobRecord
 from importer.jobs.undo import UNDO_NAME
+from importer.model import OutcomeKind
 from importer.reporting.digests import Digests
 from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME
 from importer.workflows.forget_files import (
@@ -126,6 +127,7 @@ def _forget_job(folder: Path, product: ProductKey, forgotten: Forgotten) -> dict
     with JournalReader(folder) as journal:
         record = json.loads(journal.facts()["settings"])
         before = Digests.of(journal).outcomes
+        is_pending = journal.totals().outcomes[OutcomeKind.PENDING] > 0
     found = Counter({
         "kept bodies": forget_bodies(folder, forgotten),
         "input of the undo": forget_lines(folder / UNDO_NAME, forgotten),
@@ -134,7 +136,9 @@ def _forget_job(folder: Path, product: ProductKey, forgotten: Forgotten) -> dict
     })  # fmt: skip
     # Also where no line is found: the pages of lines that were deleted before are still there.
     with closing(JournalEraser(folder)) as eraser:
-        erased = eraser.erase(forgotten, forgotten.tombs(product), in_files=bool(+found))
+        # Of a row that is pending the journal need not know the conversation: an input may hold it.
+        may_be_there = bool(+found) or is_pending
+        erased = eraser.erase(forgotten, forgotten.tombs(product), in_files=may_be_there)
     found.update({f"journal: {_TABLES[table]}": number for table, number in erased.items()})
     told = [folder / name for name in (SUMMARY_NAME, REPORT_NAME)]
     found["summary and report"] = sum(path.exists() and holds(path, forgotten) for path in told)

@@ -1,6 +1,7 @@
 """What a job tells afterwards: its report, the story of a conversation, its outcomes."""
 
 import csv
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -24,6 +25,7 @@ from importer.reporting.wording import WHY
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
+from importer.sources import csv_file, csv_parts
 from tests.support.data import conversation, write_csv
 from tests.support.reports import lengthened
 
@@ -204,6 +206,32 @@ async def test_without_its_input_a_story_comes_from_the_journal_alone(
     assert code == ExitCode.OK
     assert "from the journal alone" in text
     assert "Row 101 of" in text
+
+
+@pytest.mark.parametrize("by_column_from", [0, 1 << 20])
+async def test_a_row_is_told_only_as_the_job_has_read_it(
+    by_column_from: int, settings_for: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_file, "BY_COLUMN_FROM", by_column_from)
+    monkeypatch.setattr(csv_parts, "BLOCK", 1 << 14)
+    rows = [(conversation(n), "POSITIVE", "good") for n in range(600)]
+    path = write_csv(tmp_path / "in.csv", rows)
+    summary = await run_import(settings_for(path, sandbox=True))
+    before = path.stat()
+    assert "comment 'good'" in command("explain", summary.folder, conversation(599))[1]
+
+    content = path.read_bytes()
+    path.write_bytes(content[:-600] + content[-600:].replace(b"good", b"evil"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    changed = f"{path} has changed since the job began"
+    told = command("explain", summary.folder, conversation(599))[1]
+    assert changed in told
+    assert "Row 600 of" in told
+    assert "evil" not in told
+    told = command("explain", summary.folder, conversation(0))[1]
+    assert changed in told
+    assert "Row 1 (line 2) of" in told
+    assert "comment 'good'" in told
 
 
 async def test_the_outcomes_are_written_as_csv_and_parquet(

@@ -135,9 +135,30 @@ async def test_its_story_is_not_told_again_from_the_input(
     jobs = begun.folder.parent
     assert command("jobs", "abandon", begun.folder.name, "--jobs-dir", jobs)[0] == 0
     assert command("forget", WHO, "--jobs-dir", jobs)[0] == 0
-    code, told = command("explain", WHO, "--jobs-dir", jobs)
-    assert (code, SECRET in told) == (0, False)
-    assert "forgotten: the job does not tell any more" in told
+    told = command("explain", OTHER, "--jobs-dir", jobs)[1]
+    assert "comment 'other'\n  never sent: the job was given up" in told
+    assert command("forget", OTHER, "--jobs-dir", jobs)[0] == 0
+    for who in (WHO, OTHER):
+        code, told = command("explain", who, "--jobs-dir", jobs)
+        assert (code, told.count("\n")) == (0, 1)
+        assert told.startswith(f"Forgotten: 1 row in job {begun.folder.name}.")
+
+
+async def test_a_job_that_was_replaced_is_not_told_as_one_that_goes_on(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(OTHER, "CLEAR", ""), (WHO, "CLEAR", SECRET)])
+    settings = settings_for(path, base_url=sandbox.url, limit=1, carry_over=True)
+    begun = await run_import(settings, api_key="any")
+    more = write_csv(tmp_path / "a.csv", [(conversation(1), "CLEAR", "")])
+    again = settings.replace(inputs=more, limit=None)
+    after = await run_import(again, api_key="any")
+    told = command("explain", WHO, "--jobs-dir", begun.folder.parent)[1]
+    first, second = told.split(f"\n\nConversation {WHO}: 1 row in job ")
+    assert f"in job {begun.folder.name}" in first
+    assert "never sent: the job was replaced" in first
+    assert second.startswith(after.folder.name)
+    assert "succeeded" in second
 
 
 async def test_an_old_left_over_file_still_gives_way_to_what_was_forgotten(

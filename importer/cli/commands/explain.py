@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from http import HTTPStatus
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +19,13 @@ from importer.cli.console import messages, output
 from importer.cli.help import command, examples
 from importer.cli.options import JOBS_DIR, jobs_folder
 from importer.common.durations import format_duration
-from importer.common.text import counted, shown
+from importer.common.text import counted, listed, shown
 from importer.common.uuids import canonical_uuid
 from importer.errors import ExitCode, JournalError, SettingsError
 from importer.jobs.find_job import find_job
 from importer.jobs.folders import job_folders
+from importer.jobs.records import JobState
+from importer.model import Attempt, Call, Deferral, Outcome
 from importer.reporting.wording import CALLS, words
 
 if TYPE_CHECKING:
@@ -28,6 +33,12 @@ if TYPE_CHECKING:
 
 _COMMENT_SHOWN = 60
 _MOST_NAMES = 2
+#: Seconds between two times that are of the same moment, by different clocks.
+_SAME_MOMENT = 0.5
+_CLOSED = {
+    JobState.GIVEN_UP: "the job was given up",
+    JobState.REPLACED: "the job was replaced, and the one in its place has taken its rows over",
+}
 
 
 @command(
@@ -53,8 +64,8 @@ def explain(jobs_dir: Path | None, names: tuple[str, ...]) -> ExitCode:
     if conversation is None:
         raise SettingsError(f"{shown(conversation_id)} is not a UUID: copy it from the input")
     folders = job_folders(here) if job is None else [find_job(here, job)]
-    found = [folder for folder in folders if _tell(folder, conversation, alone=job is not None)]
-    if not found and not _tell_rejected(folders, conversation):
+    stories = list(_stories(folders, conversation, alone=job is not None))
+    if not _tell(stories) and not _tell_rejected(folders, conversation):
         where = f"job {folders[0].name}" if job is not None else f"the jobs in {here}"
         raise SettingsError(f"there is no row of conversation {conversation} in {where}")
     return ExitCode.OK
@@ -74,35 +85,66 @@ def _tell_rejected(folders: Sequence[Path], conversation: str) -> bool:
     return bool(found)
 
 
-def _tell(folder: Path, conversation: str, *, alone: bool) -> bool:
-    """Print the story of the conversation in the job; return whether the job has a row of it."""
+def _stories(
+    folders: Sequence[Path], conversation: str, *, alone: bool
+) -> Iterator[tuple[Path, Story]]:
+    """Yield the story of the conversation in each job that may have a row of it."""
     from importer.reporting.conversation import (  # noqa: PLC0415 -- heavy; --help does without
         may_tell,
         tell_story,
     )
 
-    try:
-        if not may_tell(folder, conversation):
-            return False
-        story = tell_story(folder, conversation)
-    except JournalError as error:
-        if alone:
-            raise SettingsError(str(error)) from None
-        messages().print(f"{folder.name} cannot be read: {error}", soft_wrap=True)
-        return False
-    _print(story, folder, output())
-    return bool(story.rows)
+    for folder in folders:
+        try:
+            if may_tell(folder, conversation):
+                yield folder, tell_story(folder, conversation)
+        except JournalError as error:
+            if alone:
+                raise SettingsError(str(error)) from None
+            messages().print(f"{folder.name} cannot be read: {error}", soft_wrap=True)
+
+
+def _tell(stories: Sequence[tuple[Path, Story]]) -> bool:
+    """Print the stories, the oldest job first; return whether there is a row in one of them."""
+    console = output()
+    told = 0
+    for folder, story in sorted(stories, key=lambda one: one[1].began_at):
+        if story.rows or story.remark:
+            if told:
+                console.print()
+            told += 1
+            _print(story, folder, console)
+    forgotten = [
+        f"{counted(story.forgotten, 'row')} in job {folder.name}"
+        for folder, story in stories
+        if story.forgotten
+    ]
+    if forgotten:
+        if told:
+            console.print()
+        console.print(
+            f"Forgotten: {listed(forgotten)}. What became of it is not known any more.",
+            soft_wrap=True,
+        )
+    return bool(forgotten) or any(story.rows for _, story in stories)
 
 
 def _print(story: Story, folder: Path, console: Console) -> None:
-    if story.remark:
-        console.print(f"{story.remark}.", soft_wrap=True)
     if not story.rows:
+        console.print(
+            f"Whether job {folder.name} has a row of it is not known: {story.remark}.",
+            soft_wrap=True,
+        )
         return
     console.print(
         f"Conversation {story.conversation_id}: {counted(len(story.rows), 'row')} "
         f"in job {folder.name}{', a REHEARSAL' if story.is_rehearsal else ''}."
     )
+    if story.remark:
+        console.print(
+            f"{story.remark}. A row without rating and comment is told from the journal alone.",
+            soft_wrap=True,
+        )
     for row in story.rows:
         console.print()
         for line in _lines(row, story):
@@ -110,33 +152,55 @@ def _print(story: Story, folder: Path, console: Console) -> None:
 
 
 def _lines(story: RowStory, whole: Story) -> list[str]:
+    events = [(attempt.at, _attempt(attempt)) for attempt in story.attempts]
+    deferral, outcome = story.deferral, story.outcome
+    # Of looks that follow each other, not each is recorded.
+    if deferral is not None and deferral.looks > _looks_shown(story.attempts, deferral):
+        told = counted(deferral.looks, "time")
+        events.append(
+            (deferral.looked_at, f"{CALLS[Call.STATUS]} still not completed, told so {told} by now")
+        )
+    lines = [(at, f"  {_time(at)}  {text}") for at, text in sorted(events)]
+    if outcome is None:
+        return [_title(story), *(line for _, line in lines), f"  {_pending(story, whole)}"]
+    at = outcome.settled_at
+    # What ended a row is told after it; attempts of a later try stand after the outcome of before.
+    place = bisect_right(lines, math.inf if at is None else at + _SAME_MOMENT, key=itemgetter(0))
+    lines.insert(place, (0.0, f"  {'' if at is None else _time(at)}  {_outcome(outcome)}"))
+    return [_title(story), *(line for _, line in lines)]
+
+
+def _attempt(attempt: Attempt) -> str:
+    text = f"{CALLS[attempt.call]:7} {attempt.detail}"
+    return f"{text}; waits {format_duration(attempt.wait)}" if attempt.wait else text
+
+
+def _looks_shown(attempts: Sequence[Attempt], deferral: Deferral) -> int:
+    """Return how many of the looks that the deferral counts are recorded as attempts."""
+    first, last = deferral.since - _SAME_MOMENT, deferral.looked_at + _SAME_MOMENT
+    return sum(
+        attempt.http_status == HTTPStatus.CONFLICT and first <= attempt.at <= last
+        for attempt in attempts
+    )
+
+
+def _outcome(outcome: Outcome) -> str:
     from importer.reporting.conversation import why  # noqa: PLC0415
 
-    events = []
-    for attempt in story.attempts:
-        text = f"{CALLS[attempt.call]:7} {attempt.detail}"
-        if attempt.wait:
-            text += f"; waits {format_duration(attempt.wait)}"
-        events.append((attempt.at, text))
-    looks = [attempt for attempt in story.attempts if attempt.http_status == HTTPStatus.CONFLICT]
-    if story.deferral is not None and story.deferral.looks > len(looks):
-        looked = f"looked {story.deferral.looks:,} times in all, the first by a PUT"
-        events.append((story.deferral.looked_at, f"status? still not completed; {looked}"))
-    lines = [_title(story), *(f"  {_time(at)}  {text}" for at, text in sorted(events))]
-    outcome = story.outcome
-    if outcome is not None:
-        when = _time(outcome.settled_at) if outcome.settled_at is not None else ""
-        name = words(outcome.kind)
-        puts = f", after {counted(outcome.attempts, 'PUT')}" if outcome.attempts else ""
-        lines.append(f"  {when}  {name}{puts}: {why(outcome)}")
-    elif story.is_forgotten:
-        lines.append("  forgotten: the job does not tell any more what became of it")
-    elif story.deferral is not None:
-        lines.append(f"  pending: the next look is due at {_time(story.deferral.due)}")
-    else:
-        end = f"the latest run ended first ({whole.end})" if whole.end else "it is not settled yet"
-        lines.append(f"  pending: {words(end)}")
-    return lines
+    puts = f", after {counted(outcome.attempts, 'PUT')}" if outcome.attempts else ""
+    return f"{words(outcome.kind)}{puts}: {why(outcome)}"
+
+
+def _pending(story: RowStory, whole: Story) -> str:
+    """Return why a row has no outcome, and whether it will have one."""
+    if (closed := _CLOSED.get(whole.state)) is not None:
+        if story.is_in_doubt:
+            return f"not sent again, and the service may hold it: {closed}"
+        return f"{'not sent again' if story.attempts else 'never sent'}: {closed}"
+    if story.deferral is not None:
+        return f"pending: the next look is due at {_time(story.deferral.due)}"
+    end = f"the latest run ended first ({whole.end})" if whole.end else "it is not settled yet"
+    return f"pending: {words(end)}"
 
 
 def _title(story: RowStory) -> str:

@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 from importer.cli.commands.explain import explain
 from importer.cli.commands.jobs import jobs
 from importer.errors import SettingsError
-from importer.model import RunEnd
+from importer.jobs.records import Entry
+from importer.model import Attempt, Call, Deferral, Outcome, OutcomeKind, Reason, RunEnd
 from tests.support.data import conversation, write_csv
 from tests.support.jobs import EXHAUSTED, SUCCEEDED, WAITING, Desk, answer, finish, mark
 
@@ -131,3 +132,25 @@ def test_a_conversation_is_explained_through_all_jobs_or_one(desk: Desk) -> None
         call(desk, explain, conversation(7))
     with pytest.raises(SettingsError, match=f"in job {first}"):
         call(desk, explain, first, conversation(7))
+
+
+def test_what_happened_to_a_row_is_told_in_the_order_of_time(desk: Desk) -> None:
+    with desk.run() as job:
+        mark(job, 1)
+        job.journal.write(
+            Entry(
+                outcomes=[Outcome(1, OutcomeKind.FAILED, conversation(1), Reason.REFUSED)],
+                attempts=[
+                    Attempt(1, 0.0, Call.STATUS, 409, "the first look", 5.0),
+                    Attempt(1, 5.0, Call.STATUS, 409, "the second look", 5.0),
+                    Attempt(1, 40.0, Call.PUT, 500, "of a later try", None),
+                ],
+                deferrals=[Deferral(1, 0, 0.0, 20.0, 4, 15.0)],
+                at=30.0,
+            )
+        )
+    told = call(desk, explain, conversation(1)).stdout
+    in_order = ("first look", "second look", "told so 4 times by now", "failed", "of a later try")
+    places = [told.index(text) for text in in_order]
+    assert places == sorted(places)
+    assert told.count("PUT") == 1
