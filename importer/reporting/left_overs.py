@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import tee
 from pathlib import Path
@@ -11,10 +12,13 @@ from typing import NamedTuple
 from importer.common.files import atomic_write
 from importer.common.text import folded_name
 from importer.errors import JournalError
+from importer.jobs.commands import NOT_OF_LEFT_OVERS, Again, options_told, path_argument
 from importer.jobs.forget import Tombs
 from importer.jobs.journal_file import JournalFile
+from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import CARRIED_OVER
-from importer.model import Outcome, OutcomeKind
+from importer.model import Outcome, OutcomeKind, RunEnd
+from importer.reporting.endings import Step, next_steps
 from importer.sources.base import Original, RowSource
 from importer.sources.csv_records import KEEP_BYTES
 from importer.sources.own_columns import OwnColumns, find_own_columns, own_names
@@ -30,6 +34,8 @@ _FILES = {
 }
 #: The names of the left-over files.
 LEFT_OVER_NAMES = tuple(_FILES.values())
+#: The kinds of outcome that have one.
+LEFT_OVER_KINDS = tuple(_FILES)
 _OVERTAKEN = "row of this conversation was sent: to import this one would undo it"
 
 
@@ -70,6 +76,35 @@ def write_left_over_files(
                 "folder, and run the same command again; nothing is sent twice"
             ) from None
     return written
+
+
+def forgotten_outcomes(journal: JournalFile) -> Iterator[Outcome]:
+    """Yield what is still known of the rows of which all but the count is forgotten."""
+    for seq in sorted(journal.forgotten_rows()):
+        yield from journal.outcomes(first=seq, last=seq)
+
+
+def steps_by_journal(folder: Path, journal: JournalReader) -> list[Step]:
+    """Return what is to be done about the rows that the job in `folder` has left over.
+
+    For a job that has ended, of which only the journal tells how it stands. Rows of which all but
+    the count is forgotten are left out. Raises `JournalError`.
+    """
+    totals, settings = journal.totals(), journal.runs()[-1].settings
+    outcomes, reasons = Counter(totals.outcomes), Counter(totals.reasons)
+    for outcome in forgotten_outcomes(journal):
+        outcomes[outcome.kind] -= 1
+        if outcome.reason is not None:
+            reasons[outcome.kind, outcome.reason] -= 1
+    # The command of the import would begin a new job if nothing is left to try (J4).
+    again = Again(
+        ["retry", path_argument(folder)], options_told(settings, without=NOT_OF_LEFT_OVERS)
+    )
+    files = [path for name in LEFT_OVER_NAMES if (path := folder / name).exists()]
+    return next_steps(
+        RunEnd.FINISHED, outcomes, reasons, folder, files, again,
+        carries_over=settings["carry_over"],
+    )  # fmt: skip
 
 
 def rejected_line(folder: Path, conversation_id: str) -> tuple[Path, int] | None:

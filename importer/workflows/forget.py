@@ -108,7 +108,7 @@ def drop_comments(product: ProductJobs, job: JobRecord) -> bool:
     assert job.folder is not None  # noqa: S101 -- its journal is there
     if not product.drop_comments(job, partial(drop_files, job.folder)):
         return False
-    make_anew(job.folder, Forgotten([]), has_steps=False)
+    make_anew(job.folder, has_steps=False)
     return True
 
 

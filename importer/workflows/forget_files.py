@@ -22,8 +22,15 @@ from importer.jobs.undo import UNDO_NAME
 from importer.model import RunEnd
 from importer.pacing import Limit
 from importer.reporting.endings import Step
-from importer.reporting.left_overs import LEFT_OVER_NAMES, REPORT_NAME, SUMMARY_NAME
-from importer.reporting.report import write_report
+from importer.reporting.left_overs import (
+    LEFT_OVER_KINDS,
+    LEFT_OVER_NAMES,
+    REPORT_NAME,
+    SUMMARY_NAME,
+    forgotten_outcomes,
+    steps_by_journal,
+)
+from importer.reporting.report import given_up, write_report
 from importer.reporting.summary import summarise
 from importer.sources.base import BATCH_ROWS, RowPart, RowSource
 from importer.sources.copies import open_copy
@@ -35,6 +42,8 @@ from importer.workflows.open_inputs import settings_to_read
 _PIECE, _OVERLAP = 1 << 20, 256
 #: What a file that cannot be read as what it should be raises.
 _UNREADABLE = (ImporterError, OSError, ValueError, csv.Error)
+
+_NOTHING = Forgotten([])
 
 Record = Mapping[str, Any]
 
@@ -67,7 +76,7 @@ def forget_lines(path: Path, forgotten: Forgotten) -> int:
 def forget_left_overs(folder: Path, record: Record, forgotten: Forgotten) -> int:
     """Take the conversations out of the left-over files of a job; return how many rows went.
 
-    A file that cannot be read is removed.
+    A file that cannot be read is removed, and so is one without a row.
     """
     gone = 0
     for path in (folder / name for name in LEFT_OVER_NAMES):
@@ -83,8 +92,11 @@ def _forget_rows(path: Path, record: Record, forgotten: Forgotten) -> int:
     changes = {"trust_quotes": True, "skip_lines": 0, "format": "csv", "sheet": None}
     source = open_source(path, settings_to_read(path, record, **changes))
     try:
-        gone = sum(any(map(forgotten.is_in, cells)) for cells in _cells(source))
-        if gone:
+        rows = [any(map(forgotten.is_in, cells)) for cells in _cells(source)]
+        gone = sum(rows)
+        if gone == len(rows):
+            path.unlink()
+        elif gone:
             with (
                 atomic_write(path) as temporary,
                 temporary.open("w", encoding=source.encoding, errors=KEEP_BYTES, newline="") as to,
@@ -137,10 +149,11 @@ def drop_files(folder: Path) -> None:
     remove_copies(folder)
 
 
-def make_anew(folder: Path, forgotten: Forgotten, *, has_steps: bool = True) -> None:
+def make_anew(folder: Path, forgotten: Forgotten = _NOTHING, *, has_steps: bool = True) -> None:
     """Write summary and report of a job from what its journal still says.
 
-    What is to be done next stays, if it `has_steps`. Where this is not possible they are removed.
+    What is to be done next stays, if it `has_steps` and is not about rows that were forgotten.
+    Where this is not possible the files are removed.
     """
     path = folder / SUMMARY_NAME
     try:
@@ -150,7 +163,7 @@ def make_anew(folder: Path, forgotten: Forgotten, *, has_steps: bool = True) -> 
                 folder, journal, journal.totals(), RunEnd(old["end"]), old["message"],
                 [folder / name for name in old["files"] if (folder / name).exists()],
                 datetime.fromisoformat(old["ended_at"]).timestamp(),
-                [_step(step["text"], step["command"]) for step in old["next_steps"] if has_steps],
+                _steps(folder, journal, old) if has_steps else [],
                 Limit(old["limited_by"]), old["service_rate"], not_begun=old["not_begun"],
             )  # fmt: skip
         summary.write()
@@ -158,6 +171,17 @@ def make_anew(folder: Path, forgotten: Forgotten, *, has_steps: bool = True) -> 
     except (*_UNREADABLE, LookupError, TypeError):
         for name in (SUMMARY_NAME, REPORT_NAME):
             (folder / name).unlink(missing_ok=True)
+
+
+def _steps(folder: Path, journal: JournalReader, old: Record) -> list[Step]:
+    """Return what is to be done about a job, whose summary was `old`."""
+    if (told := given_up(journal)) is not None:
+        return [Step(told)]
+    is_gone = any(not (folder / name).exists() for name in old["files"])
+    is_gone = is_gone or any(each.kind in LEFT_OVER_KINDS for each in forgotten_outcomes(journal))
+    if is_gone and old["next_steps"] and old["end"] == RunEnd.FINISHED:
+        return steps_by_journal(folder, journal)
+    return [_step(step["text"], step["command"]) for step in old["next_steps"]]
 
 
 def _step(text: str, command: str) -> Step:

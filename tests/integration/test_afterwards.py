@@ -1,6 +1,7 @@
 """What a job tells afterwards: its report, the story of a conversation, its outcomes."""
 
 import csv
+import json
 import os
 import sqlite3
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from importer.errors import ExitCode, SettingsError
 from importer.jobs.find_job import find_job
 from importer.jobs.journal_reader import JournalReader
 from importer.model import OutcomeKind, Reason
-from importer.reporting.left_overs import REPORT_NAME
+from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME
 from importer.reporting.summary import Summary
 from importer.reporting.wording import WHY
 from importer.sandbox.faults import Faults
@@ -127,6 +128,23 @@ async def test_the_report_says_what_was_imported_and_of_which_run_a_figure_is(
     assert "Rows per second" not in text, "there is no course to be seen"
     for word in ("time_box", "False", "None", "3600"):
         assert word not in text
+
+
+async def test_what_is_told_of_a_job_that_was_given_up_is_not_how_to_resume_it(
+    settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(n), "CLEAR", "") for n in range(3)])
+    summary = await run_import(settings_for(path, sandbox=True, limit=1))
+    report, kept = summary.folder / REPORT_NAME, summary.folder / SUMMARY_NAME
+    assert "To send the rest" in report.read_text("utf-8")
+    assert command("jobs", "abandon", summary.folder)[0] == ExitCode.OK
+    told = "The job was given up: 2 rows without an outcome are not sent."
+    steps = json.loads(kept.read_text("utf-8"))["next_steps"]
+    assert steps == [{"text": told, "command": ""}]
+    page = Page(report)
+    assert told in page.text
+    assert "not sent any more" in page.text
+    assert "To send the rest" not in page.text
 
 
 async def test_what_was_odd_in_an_input_is_said_after_the_run_as_well(

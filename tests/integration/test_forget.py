@@ -192,6 +192,29 @@ async def test_it_is_refused_while_a_job_is_at_work_or_not_finished(
     assert traces(jobs, WHO)
 
 
+async def test_what_is_to_be_done_is_told_without_the_rows_that_were_forgotten(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    rows = [(WHO, "meh", SECRET), (OTHER, "meh", ""), (conversation(1), "CLEAR", "")]
+    path = write_csv(tmp_path / "in.csv", rows)
+    done = await run_import(settings_for(path, base_url=sandbox.url), api_key="any")
+    jobs, rejected = done.folder.parent, done.folder / "rejected.csv"
+    for who, told in ((conversation(1), "the 2 rows rejected"), (WHO, "the 1 row rejected")):
+        assert command("forget", who, "--jobs-dir", jobs)[0] == 0
+        assert f"To import {told}: fix {rejected}" in command("jobs", "show", done.folder)[1]
+    told = command("forget", OTHER, "--jobs-dir", jobs)[1]
+    assert f"Of 1 conversation nothing is left in {jobs} but counts." in told
+    assert not rejected.exists()
+    assert "rejected:" not in command("jobs", "show", done.folder)[1]
+    assert "rejected.csv" not in (done.folder / "report.html").read_text("utf-8")
+
+
+async def test_what_was_never_there_is_not_told_as_forgotten(jobs: Path) -> None:
+    code, told = command("forget", conversation(99), "--jobs-dir", jobs)
+    assert (code, told.splitlines()[0]) == (0, f"Nothing of 1 conversation was found in {jobs}.")
+    assert "forgotten in" not in told
+
+
 def test_what_is_no_id_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ids.txt").write_text(f"{WHO}\n7\n")
     with pytest.raises(SettingsError, match="'7' is no id"):

@@ -52,15 +52,17 @@ def forget(jobs_dir: Path | None, conversations: tuple[str, ...], listed: Path |
     done = forget(folder, [found for found in ids.values() if found is not None])
     console = output()
     for each in done["jobs_and_ledgers"]:
-        found = ", ".join(f"{number:,} in {where}" for where, number in each["found"].items())
+        found = ", ".join(f"{lines:,} in {where}" for where, lines in each["found"].items())
         console.print(f"{each.get('job') or each['ledger']}: {found}", soft_wrap=True)
-    if not done["jobs_and_ledgers"]:
-        console.print("Nothing of them was found in the records of the jobs.")
     for name in done["removed"]:
         console.print(f"removed {name}", soft_wrap=True)
     for name in done["left"]:
         console.print(f"STILL THERE: {name} is to be removed by hand", soft_wrap=True)
-    console.print(f"{counted(len(set(ids.values())), 'conversation')} forgotten in {folder}.")
+    number = counted(len(set(ids.values())), "conversation")
+    if not (done["jobs_and_ledgers"] or done["removed"] or done["left"]):
+        console.print(f"Nothing of {number} was found in {folder}.", soft_wrap=True)
+    elif done.is_complete:
+        console.print(f"Of {number} nothing is left in {folder} but counts.", soft_wrap=True)
     console.print(f"Not touched: {'; '.join(NOT_TOUCHED)}.", soft_wrap=True)
     console.print(f"Certificate: {done.path}", soft_wrap=True)
     return ExitCode.OK if done.is_complete else ExitCode.ROWS_NOT_IMPORTED

@@ -15,13 +15,7 @@ from importer.cli.jobs_view import state_of, time_of
 from importer.cli.options import JOBS_DIR, chosen_folder
 from importer.common.text import counted
 from importer.errors import JournalError, SettingsError
-from importer.jobs.commands import (
-    NOT_OF_LEFT_OVERS,
-    Again,
-    options_told,
-    path_argument,
-    resume_command,
-)
+from importer.jobs.commands import resume_command
 from importer.jobs.find_job import find_job
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal_head import read_head
@@ -29,12 +23,12 @@ from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.jobs.listing import ListedJob, list_jobs
 from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import JobState
-from importer.model import OutcomeKind, RunEnd
-from importer.reporting.endings import next_steps
-from importer.reporting.left_overs import LEFT_OVER_NAMES
+from importer.model import OutcomeKind
+from importer.reporting.left_overs import steps_by_journal
 from importer.reporting.summary import kept_steps
 from importer.reporting.wording import ENDS
 from importer.settings import SANDBOX
+from importer.workflows.forget_files import make_anew
 
 
 @command(epilog=examples("jobs show ratings-2026"))
@@ -92,6 +86,7 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
             pending = history.totals().outcomes[OutcomeKind.PENDING]
             in_doubt = len({doubt.seq for doubt in history.doubts() if doubt.in_doubt})
         product.abandon(record, time.time())
+        make_anew(folder)
     click.echo(f"{folder.name} is given up: {counted(pending, 'row')} will not be sent.")
     if in_doubt:
         click.echo(
@@ -104,17 +99,9 @@ def _next_steps(found: ListedJob, runs: Sequence[PastRun]) -> list[str]:
     """Return what is to be done about a job that has ended."""
     if not runs or runs[-1].run.end is not None:
         return kept_steps(found.folder)
-    # Killed while it tried rows again: the summary is older than what is done by now. If nothing is
-    # left to try, the command of the import begins a new job (J4), and `retry` does not.
-    settings = runs[-1].settings
-    retry = ["retry", path_argument(found.folder)]
-    again = Again(retry, options_told(settings, without=NOT_OF_LEFT_OVERS))
-    files = [path for name in LEFT_OVER_NAMES if (path := found.folder / name).exists()]
-    steps = next_steps(
-        RunEnd.FINISHED, found.totals.outcomes, found.totals.reasons, found.folder, files, again,
-        carries_over=settings["carry_over"],
-    )  # fmt: skip
-    return [str(step) for step in steps]
+    # Killed while it tried rows again: the summary is older than what is done by now.
+    with JournalReader(found.folder) as history:
+        return [str(step) for step in steps_by_journal(found.folder, history)]
 
 
 def _find(ctx: click.Context, job: str, jobs_dir: Path | None) -> tuple[Path, ListedJob]:
