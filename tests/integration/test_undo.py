@@ -95,6 +95,16 @@ async def test_without_yes_the_table_is_shown_and_nothing_is_sent(
     assert not (tuesday.folder / "undo.jsonl").exists()
 
 
+async def test_the_undo_of_a_rehearsal_says_that_it_is_one(
+    settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(ALL[0], "CLEAR", "")])
+    job = (await run_import(settings_for(path, sandbox=True))).folder
+    rehearsal = f"REHEARSAL: nothing of the job {job.name} was sent to ClarityQ"
+    assert rehearsal in command("undo", job)[1]
+    assert rehearsal in command("undo", job, "--yes")[1], "also where there is nothing to do"
+
+
 async def test_what_was_there_before_is_there_again(night: Night, service: WatchedSandbox) -> None:
     tuesday = await two_nights(night)
     done = await typed("undo", tuesday.folder, "--clear-unknown", "--yes", *QUICK)

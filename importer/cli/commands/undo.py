@@ -28,6 +28,7 @@ from importer.errors import ExitCode
 from importer.jobs.commands import ONCE, Again, command_line, path_argument
 from importer.jobs.find_job import find_job
 from importer.jobs.undo import UNDO_NAME
+from importer.settings import SANDBOX
 from importer.settings.derive import options_of
 from importer.settings.groups import (
     AbortRules,
@@ -44,6 +45,7 @@ from importer.workflows.undo_job import UndoTable, plan_undo
 
 #: What an undo has from the job that it takes back.
 _SAME = (Target, Pacing, Retries, Deferral, Timeouts)
+_REHEARSAL = "REHEARSAL: nothing of the job {} was sent to ClarityQ, and nothing of its undo is."
 _NOT_SEEN = (
     "Feedback that was given in the app since cannot be seen, and is replaced or cleared as well. "
     "The next full export sends all of it again, unless it is corrected."
@@ -110,6 +112,8 @@ def undo(
     words = ["undo", path_argument(folder), *["--clear-unknown"] * clear_unknown]
     typed_words = typed(ctx, without=ONCE)
     once = command_line([*words, *typed_words, "--yes"])
+    if request.settings.target.service == SANDBOX and not (yes and request.display.quiet):
+        output().print(_REHEARSAL.format(folder.name), soft_wrap=True)
     if isinstance(found, UndoTable):
         if not yes or not found.to_send or not request.display.quiet:
             _print(folder, found, "" if yes else once)
