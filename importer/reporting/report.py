@@ -6,6 +6,7 @@ import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from importer.common.durations import format_duration
@@ -36,6 +37,7 @@ from importer.settings import described_settings, settings_by_default
 
 _MOST_CAUSES = 50
 _MOST_WARNINGS = 20
+_STORED_OR_TOLD = "200 (feedback accepted, or the status told that was asked for)"
 _NEVER_SENT = "not done, and not sent any more: the job was given up"
 #: Upper bounds of the bars of the waits, in seconds.
 _WAITS = (5, 15, 30, 60, 120, 300, 600, 1800, 3600, 6 * 3600)
@@ -104,7 +106,8 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "why": WHY,
         "warned": history.with_warning(_MOST_WARNINGS),
         "warnings": WARNINGS,
-        "statuses": [(status_in_words(code), number) for code, number in statuses.most_common()],
+        "status": status_in_words,
+        "statuses": _statuses(statuses, summary.outcomes[OutcomeKind.SUCCEEDED]),
         "charts": _charts(moments, statuses, history),
         "runs": runs,
         "ends": ENDS,
@@ -116,6 +119,14 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "by_default": settings_by_default(settings),
         "mood": _mood(summary),
     }
+
+
+def _statuses(statuses: Counter[int], stored: int) -> list[tuple[str, int]]:
+    """Return how often the service gave which answer, in words; `stored` are the rows that are."""
+    names = {code: status_in_words(code) for code in statuses}
+    if statuses[HTTPStatus.OK] > stored:
+        names[HTTPStatus.OK] = _STORED_OR_TOLD
+    return [(names[code], number) for code, number in statuses.most_common()]
 
 
 def _mood(summary: Summary) -> str:

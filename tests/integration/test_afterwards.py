@@ -96,6 +96,7 @@ async def test_the_report_tells_all_and_needs_nothing_but_itself(
     text = " ".join(page.text.split())
     assert f"{summary.puts} that sent the feedback" in text, "status checks are answered as well"
     assert "503 (service unavailable)" in text
+    assert "200 (feedback accepted, or the status told that was asked for)" in text
     assert str(summary.folder) in page.text
     assert (summary.folder / REPORT_NAME).stat().st_mode & 0o077 == 0
 
@@ -128,6 +129,23 @@ async def test_the_report_says_what_was_imported_and_of_which_run_a_figure_is(
     assert "Rows per second" not in text, "there is no course to be seen"
     for word in ("time_box", "False", "None", "3600"):
         assert word not in text
+
+
+async def test_the_report_speaks_of_one_as_of_one_and_names_the_last_answer_in_words(
+    settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "CLEAR", "fine")])
+    settings = settings_for(path, sandbox=True)
+    text = " ".join(Page((await run_import(settings)).folder / REPORT_NAME).text.split())
+    assert "1 conversation with new feedback" in text
+    assert "1 comment Into product" in text
+    assert "are of 1 conversation." in text
+    assert "1 row was done in it 1 answer of the service" in text
+    assert "200 (accepted) 1" in text
+    late = settings.replace(defer_for=0.0, restart=True)
+    summary = await run_import(late, faults=Faults(not_completed=1.0, completes_after=60.0))
+    text = " ".join(Page(summary.folder / REPORT_NAME).text.split())
+    assert "in time (--defer-for); the last answer: 409 (conversation not completed)" in text
 
 
 async def test_what_is_told_of_a_job_that_was_given_up_is_not_how_to_resume_it(
