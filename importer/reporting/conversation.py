@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -16,7 +16,7 @@ from importer.jobs.census import take_census
 from importer.jobs.copies import file_of
 from importer.jobs.forget import Tombs, tomb_of
 from importer.jobs.identity import ProductKey
-from importer.jobs.journal_file import JournalFile
+from importer.jobs.journal_file import FILE_NAME, JournalFile, explained
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import conversation_of, key_of
 from importer.jobs.ledger import known_jobs
@@ -76,30 +76,28 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
     Reads the inputs again for the rows themselves; where they are not as they were, the journal
     alone tells. Raises `JournalError`.
     """
-    with ExitStack() as stack:
-        history = stack.enter_context(JournalReader(folder))
+    with explained(folder / FILE_NAME), JournalReader(folder) as history:
         facts, runs = history.facts(), history.runs()
-        product = ProductKey(facts["product_id"], facts["base_url"])
-        tomb = tomb_of(key_of(conversation_id), product)
-        key = key_of(conversation_id)
+        tomb = _tomb(history, conversation_id)
         outcomes = {outcome.seq: outcome for outcome in history.outcomes_of(conversation_id)}
-        doubts = [doubt for doubt in history.doubts() if doubt.key in (key, tomb)]
-        forgotten = {outcome.seq for outcome in history.outcomes_of(conversation_of(tomb))}
-        forgotten |= {doubt.seq for doubt in doubts if doubt.key == tomb}
-        begun = {doubt.seq for doubt in doubts if doubt.key == key}
-        in_doubt = {doubt.seq for doubt in doubts if doubt.in_doubt}
+        forgotten = {outcome.seq for outcome in history.outcomes_of(tomb)}
+        begun, in_doubt = set(), set()
+        for doubt in history.doubts():
+            if doubt.key == key_of(tomb):
+                forgotten.add(doubt.seq)
+            elif doubt.key == key_of(conversation_id):
+                begun.add(doubt.seq)
+                in_doubt |= {doubt.seq} if doubt.in_doubt else set()
         rows: dict[int, Row] = {}
         remarks: list[str] = []
-        is_pending = history.totals().outcomes[OutcomeKind.PENDING] > 0
-        if runs and (outcomes or is_pending):
+        if runs and (outcomes or _has_pending(history)):
             settings = ImportSettings.of(**{**runs[-1].settings, "ca_file": None})
             rows = {row.seq: row for row in _rows_of(conversation_id, history, settings, remarks)}
-        all_forgotten = history.forgotten_rows()
-        pending = (rows.keys() | begun) - outcomes.keys() - all_forgotten
-        state = _state_of(folder, product, facts["id"]) if pending else JobState.ENDED
+        forgotten |= rows.keys() & history.forgotten_rows()
+        pending = (rows.keys() | begun) - outcomes.keys() - forgotten
+        state = _state_of(folder, facts) if pending else JobState.ENDED
         if state in _CLOSED and Tombs(history).are_in(conversation_id):
             forgotten |= pending
-        forgotten |= rows.keys() & all_forgotten
         files, starts = zip(*history.places(), strict=True)
         stories = []
         for seq in sorted({*outcomes, *rows, *begun} - forgotten):
@@ -116,10 +114,11 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
                     seq in in_doubt,
                 )
             )
-    return Story(
-        conversation_id, stories, len(forgotten), state, runs[-1].run.end if runs else None,
-        runs[0].run.started_at if runs else 0.0, "; ".join(remarks), product.service == SANDBOX,
-    )  # fmt: skip
+        return Story(
+            conversation_id, stories, len(forgotten), state, runs[-1].run.end if runs else None,
+            runs[0].run.started_at if runs else 0.0, "; ".join(remarks),
+            facts["base_url"] == SANDBOX,
+        )  # fmt: skip
 
 
 def may_tell(folder: Path, conversation_id: str) -> bool:
@@ -127,13 +126,20 @@ def may_tell(folder: Path, conversation_id: str) -> bool:
 
     Raises `JournalError`.
     """
-    with JournalReader(folder) as history:
-        if history.totals().outcomes[OutcomeKind.PENDING] > 0:
-            return True
-        facts = history.facts()
-        tomb = tomb_of(key_of(conversation_id), ProductKey(facts["product_id"], facts["base_url"]))
-        known = (conversation_id, conversation_of(tomb))
-        return any(history.outcomes_of(one) for one in known)
+    with explained(folder / FILE_NAME), JournalReader(folder) as history:
+        known = (conversation_id, _tomb(history, conversation_id))
+        return _has_pending(history) or any(history.outcomes_of(one) for one in known)
+
+
+def _has_pending(history: JournalReader) -> bool:
+    return history.totals().outcomes[OutcomeKind.PENDING] > 0
+
+
+def _tomb(history: JournalReader, conversation_id: str) -> str:
+    """Return what stands in the journal for the conversation once it is forgotten, as an id."""
+    facts = history.facts()
+    product = ProductKey(facts["product_id"], facts["base_url"])
+    return conversation_of(tomb_of(key_of(conversation_id), product))
 
 
 def why(outcome: Outcome) -> str:
@@ -145,13 +151,15 @@ def why(outcome: Outcome) -> str:
     return f"{reason}: {outcome.detail}" if said else reason
 
 
-def _state_of(folder: Path, product: ProductKey, job_id: str) -> JobState:
+def _state_of(folder: Path, facts: Mapping[str, str]) -> JobState:
+    """Return where the job with these facts stands among those of its product."""
+    product = ProductKey(facts["product_id"], facts["base_url"])
     heads, _ = read_heads(folder.parent)
     # Of a job and its copy, one is enough.
     own = {head.number: head for head in heads if (head.product_id, head.service) == product}
     known, floor = known_jobs(product.ledger(folder.parent))
     jobs = take_census([*own.values()], known, floor).jobs
-    return next((job.state for job in jobs if job.id == job_id), JobState.UNFINISHED)
+    return next((job.state for job in jobs if job.id == facts["id"]), JobState.UNFINISHED)
 
 
 def _rows_of(
