@@ -22,6 +22,7 @@ from importer.jobs.folders import job_folders, unfinished_surveys
 from importer.jobs.forget import Forgotten, JournalEraser
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal_file import FILE_NAME as JOURNAL
+from importer.jobs.journal_file import explained
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product_jobs import ProductJobs, clear_removed, hold_jobs, read_heads
 from importer.jobs.records import JobRecord
@@ -124,7 +125,7 @@ def _check_finished(product: ProductJobs) -> None:
 
 def _forget_job(folder: Path, product: ProductKey, forgotten: Forgotten) -> dict[str, Any]:
     """Take the conversations out of one job; return what was found in it."""
-    with JournalReader(folder) as journal:
+    with explained(folder / JOURNAL), JournalReader(folder) as journal:
         record = json.loads(journal.facts()["settings"])
         before = Digests.of(journal).outcomes
         is_pending = journal.totals().outcomes[OutcomeKind.PENDING] > 0
