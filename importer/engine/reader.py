@@ -18,6 +18,8 @@ from importer.sources.base import BATCH_ROWS, DIGEST_BYTES, Part, RowPart, RowSo
 T = TypeVar("T")
 S = TypeVar("S", Row, Feedback | Outcome)
 
+#: Rows in a batch that comes by column.
+_MOST_ROWS = 2000
 _NONE: Mapping[Reason, RowSet] = {}
 _KINDS = {
     Reason.LATER_ROW: OutcomeKind.SUPERSEDED,
@@ -67,7 +69,8 @@ def _normalised(one: Input, settled: RowSet) -> Iterator[Sequence[Feedback | Out
             for rows in _in_batches(part.rows):
                 yield [one.normalise(row) for row in _pending(rows, settled)]
         else:
-            yield _pending(part.feedback(one.normalise), settled)
+            # Each batch costs a change of threads, and what is in one stays in memory.
+            yield from _in_batches(_pending(part.feedback(one.normalise), settled), _MOST_ROWS)
 
 
 def _pending(items: Sequence[S], settled: RowSet) -> Sequence[S]:
@@ -108,9 +111,9 @@ def _judged(items: Sequence[Feedback | Outcome], not_sent: Mapping[Reason, RowSe
     return judged
 
 
-def _in_batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    if len(items) <= BATCH_ROWS:
+def _in_batches(items: Sequence[T], most: int = BATCH_ROWS) -> Iterator[Sequence[T]]:
+    if len(items) <= most:
         yield items
         return
-    for start in range(0, len(items), BATCH_ROWS):
-        yield items[start : start + BATCH_ROWS]
+    for start in range(0, len(items), most):
+        yield items[start : start + most]

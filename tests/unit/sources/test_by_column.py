@@ -124,6 +124,7 @@ def test_a_run_goes_on_in_the_middle_of_a_block(tmp_path: Path) -> None:
     rest = [item for batch in items(done) for item in batch]
     assert rest == [item for item in everything if item.seq not in done]
     assert rest[0].seq == 20_001
+    assert all(len(batch) <= 2000 for batch in items(RowSet())), "memory"
 
 
 def test_progress_grows_to_one(tmp_path: Path) -> None:
