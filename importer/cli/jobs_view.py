@@ -9,7 +9,6 @@ from rich.table import Table
 from importer.cli.console import outcome_counts
 from importer.common.text import escaped
 from importer.jobs.listing import ListedJob, Listing
-from importer.jobs.records import JobState
 from importer.model import RunEnd, exit_code
 from importer.reporting.wording import words
 from importer.settings import SANDBOX
@@ -55,7 +54,7 @@ def state_of(job: ListedJob) -> str:
 def _how_it_stands(job: ListedJob) -> str:
     if job.running:
         return "running"
-    if job.record.state in (JobState.GIVEN_UP, JobState.REPLACED):
+    if job.record.state.is_closed:
         return words(job.record.state)
     if job.run is None:
         return "not started"

@@ -252,17 +252,13 @@ class RowQueue:
 
     def in_doubt(self) -> Iterator[QueuedRow]:
         """Yield the rows of which a request may have taken effect, when the run is over."""
-        yield from (row for row in self._answered() if row.open)
+        ready = (row for row in self._ready if isinstance(row, QueuedRow))
+        waiting = (row for heap in (self._retrying, self._deferred) for _, row in heap)
+        yield from (row for row in chain(ready, waiting, self._withheld) if row.open)
         # Cancelled: a request had begun, and its answer will never be known.
         for row in self._in_flight:
             if row.open or not row.ask_status:
                 yield row
-
-    def _answered(self) -> Iterator[QueuedRow]:
-        """Yield the rows of which an answer may have come."""
-        ready = (row for row in self._ready if isinstance(row, QueuedRow))
-        waiting = (row for heap in (self._retrying, self._deferred) for _, row in heap)
-        return chain(ready, waiting, self._withheld)
 
     def statistics(self) -> QueueStatistics:
         """Return the counts of this moment."""

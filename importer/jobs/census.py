@@ -10,8 +10,6 @@ from importer.jobs.journal_head import Head
 from importer.jobs.ledger import LedgerJob
 from importer.jobs.records import JobRecord, JobState
 
-_CLOSED = (JobState.GIVEN_UP, JobState.REPLACED)
-
 
 class Census(NamedTuple):
     """The jobs of a product."""
@@ -73,7 +71,7 @@ def _is_news(job: LedgerJob | None) -> bool:
 
 def _closed(heads: Iterable[Head], known: Iterable[LedgerJob]) -> Mapping[str, JobState]:
     """Return the jobs that are not resumed because a person or a later job ended them, by id."""
-    closed = {job.id: job.state for job in known if job.id and job.state in _CLOSED}
+    closed = {job.id: job.state for job in known if job.id and job.state.is_closed}
     closed |= {
         job.id: JobState.GIVEN_UP for job in known if job.id and job.state is JobState.MISSING
     }

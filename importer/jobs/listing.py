@@ -21,7 +21,6 @@ from importer.jobs.records import JobRecord, JobState, LastRun, Totals
 
 #: In seconds.
 _DAY = 86_400
-_AT_REST = (JobState.ENDED, JobState.GIVEN_UP, JobState.REPLACED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class ListedJob:
     @property
     def may_be_pruned(self) -> bool:
         """Whether its folder may be removed (docs/reference.md, A16)."""
-        return self.record.state in _AT_REST and not self.is_last and not self.running
+        return self.record.state.is_at_rest and not self.is_last and not self.running
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +94,6 @@ def list_jobs(jobs_dir: Path) -> Listing:
                     files = journal.inputs() if is_unfinished else ()
             except JournalError as error:
                 unreadable[record.name] = str(error)
-                continue
-            except (ValueError, LookupError) as error:
-                unreadable[record.name] = f"its journal holds what cannot be ({error})"
                 continue
             running = held and run is not None and run.end is None and record.folder == newest
             is_last = record.number == len(records)
@@ -149,7 +145,7 @@ def to_drop_comments(jobs: Sequence[ListedJob], oldest: float) -> list[ListedJob
     return [
         job
         for job in jobs
-        if job.record.state in _AT_REST
+        if job.record.state.is_at_rest
         and not job.running
         and job.last_seen < oldest
         and job.folder.name not in needed
@@ -166,7 +162,7 @@ def to_prune(
     """
     needed = {folder.name for job in jobs for folder in job.reads_from}
     ended = sorted(
-        (job for job in jobs if job.record.state in _AT_REST), key=lambda job: job.last_seen
+        (job for job in jobs if job.record.state.is_at_rest), key=lambda job: job.last_seen
     )
     kept = ended[len(ended) - keep_last :] if keep_last else []
     return [

@@ -26,7 +26,6 @@ from importer.settings import ImportSettings
 
 _KEY = attrgetter("key")
 _AS_THEY_ARE = CurrentInputs()
-_CLOSED = (JobState.GIVEN_UP, JobState.REPLACED)
 
 
 class Product(Succession):
@@ -131,7 +130,7 @@ class Product(Succession):
         assert retry is not None  # noqa: S101 -- only then is this asked
         if job is None or job.folder is None:
             raise SettingsError(f"there is no job to retry for these inputs in {self.jobs_dir}")
-        if job.state in _CLOSED:
+        if job.state.is_closed:
             raise SettingsError(
                 f"the job {job.name} was given up or replaced: its rows are not tried again. "
                 "Import its failed.csv or not_completed.csv instead"

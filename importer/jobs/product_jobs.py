@@ -235,7 +235,7 @@ class ProductJobs:
     @staticmethod
     def is_at_rest(job: JobRecord) -> bool:
         """Return whether the job is there, and no run works on its pending rows any more."""
-        return job.is_here and job.state in (JobState.ENDED, JobState.GIVEN_UP, JobState.REPLACED)
+        return job.is_here and job.state.is_at_rest
 
     def may_be_pruned(self, job: JobRecord) -> bool:
         """Return whether the job's folder may be removed (docs/reference.md, A16)."""

@@ -95,6 +95,16 @@ class JobState(StrEnum):
     #: Its journal is not there, and not all of it is known.
     MISSING = "missing"
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether somebody has ended it before all of its rows had an outcome."""
+        return self in (JobState.GIVEN_UP, JobState.REPLACED)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether it is at no work any more, unless a run of it says so first."""
+        return self is JobState.ENDED or self.is_closed
+
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:

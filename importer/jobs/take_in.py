@@ -10,11 +10,8 @@ from importer.jobs.doubts import Doubt
 from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.journal_lines import IS_LEFT_OVER, IS_SET, IS_SETTLED, KIND_IDS
 from importer.jobs.keys import rank_number
-from importer.jobs.records import JobRecord, JobState
+from importer.jobs.records import JobRecord
 from importer.model import OutcomeKind, Rank
-
-#: Jobs in these states are at no work any more, unless a run of theirs says so first.
-_AT_REST = (JobState.ENDED, JobState.GIVEN_UP, JobState.REPLACED)
 
 _NEWER = "excluded.rank > rank OR (excluded.rank = rank AND excluded.run >= run)"
 
@@ -92,7 +89,7 @@ def take_in(
         )
         db.execute(
             "UPDATE job SET entries = ?, complete = ?, state = ?, last_run = ? WHERE number = ?",
-            (job.entries, job.state in _AT_REST, job.state, job.last_run, job.number),
+            (job.entries, job.state.is_at_rest, job.state, job.last_run, job.number),
         )
 
 

@@ -29,8 +29,6 @@ from importer.sources.base import BATCH_ROWS, DIGEST_BYTES, Part, RowPart
 from importer.sources.copies import open_copy
 from importer.sources.registry import open_source
 
-#: The states in which rows without an outcome are not sent any more.
-_CLOSED = (JobState.GIVEN_UP, JobState.REPLACED)
 #: Tells the conversations of many rows at once; what their ratings mean is of no interest here.
 _NORMALISE = Normaliser(RatingTable())
 
@@ -96,7 +94,7 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
         forgotten |= rows.keys() & history.forgotten_rows()
         pending = (rows.keys() | begun) - outcomes.keys() - forgotten
         state = _state_of(folder, facts) if pending else JobState.ENDED
-        if state in _CLOSED and Tombs(history).are_in(conversation_id):
+        if state.is_closed and Tombs(history).are_in(conversation_id):
             forgotten |= pending
         files, starts = zip(*history.places(), strict=True)
         stories = []

@@ -47,7 +47,9 @@ def conclude(
         files, end, message = [], RunEnd.INPUT_FAILED, str(error)
     now = clock.wall()
     doubts = [(row.feedback.seq, row.feedback.conversation_id) for row in run.in_doubt()]
-    begun = job.journal.begun(seq for seq, _ in doubts)
+    pending = stands.outcomes[OutcomeKind.PENDING]
+    # To look for what was begun means to read all attempts, and most runs leave nothing.
+    begun = job.journal.begun(seq for seq, _ in doubts) if pending else 0
     steps = next_steps(
         end, totals.outcomes, totals.reasons, job.folder, files, again,
         carries_over=settings.ledger.carry_over, is_copied=settings.reading.is_copied,
@@ -56,7 +58,7 @@ def conclude(
         job.folder, job.journal, stands, end, message, files, now, steps,
         limited_by=run.limit, service_rate=run.service_rate, latencies=run.latencies,
         workers=run.workers,
-        not_begun=stands.outcomes[OutcomeKind.PENDING] - begun,
+        not_begun=pending - begun,
     )  # fmt: skip
     summary.write()
     problem = ""
