@@ -61,7 +61,8 @@ class FileKind(Enum):
     JSON = (b"{", b"[{", b"[\n", b"[\r", b"[ ")
     HTML = (b"<!doctype html", b"<html")
     XML = (b"<?xml",)
-    OTHER = ()
+    #: Every file begins so, and it stands last. Python 3.11.2 would make `()` another object.
+    OTHER = (b"",)
 
     @classmethod
     def of(cls, start: bytes) -> FileKind:
@@ -69,16 +70,14 @@ class FileKind(Enum):
         if start[_TAR_AT:].startswith(cls.TAR.value):
             return cls.TAR
         text = start.removeprefix(codecs.BOM_UTF8).lstrip().lower()
-        for kind in cls:
-            if (
-                kind is not cls.TAR
-                and kind.value
-                and (start.startswith(kind.value) or text.startswith(kind.value))
-            ):
-                # A header may begin as well with these letters.
-                is_header = kind is cls.ORC and start[3:4].isalnum()
-                return cls.OTHER if is_header else kind
-        return cls.OTHER
+        kind = next(
+            kind
+            for kind in cls
+            if kind is not cls.TAR and (start.startswith(kind.value) or text.startswith(kind.value))
+        )
+        # A header may begin as well with these letters.
+        is_header = kind is cls.ORC and start[3:4].isalnum()
+        return cls.OTHER if is_header else kind
 
 
 #: What to do with the kinds that are neither CSV nor Parquet.
