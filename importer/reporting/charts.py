@@ -89,6 +89,11 @@ class Chart:
         return [Label(self._y(step * n), _number(step * n)) for n in range(lines + 1)]
 
     @property
+    def breaks(self) -> list[float]:
+        """Return where no run was at work, in percent of the width."""
+        return [self._center(at) for at, label in enumerate(self.labels) if label == _NO_RUN]
+
+    @property
     def columns(self) -> list[Column]:
         """Return all columns, with the figures in words."""
         width = 100 / len(self.labels)

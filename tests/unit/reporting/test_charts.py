@@ -64,6 +64,7 @@ def test_between_two_runs_there_is_a_gap_and_the_labels_of_days_show_the_date() 
     assert [label.text for label in chart.x_labels] == ["01 Jan 12:00", "", "02 Jan 12:00"]
     assert chart.paths[0].count("M") == 2
     assert chart.columns[1].text == "no run"
+    assert chart.breaks == [50.0]
     together = [moment(NOON), moment(NOON + 60, interval=60.0)]
     assert lines(together).labels == ["12:00:00", "12:01:00"], "a moment may last long"
 
