@@ -12,6 +12,8 @@ from importer.errors import InputError
 from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
 from importer.sources.copies import Original, Part
+from importer.sources.location import FIRST_BYTES, FileKind, kind_of
+from importer.sources.registry import format_of
 
 _PIECE = 1 << 18
 #: Seconds after which it is asked whether to stop.
@@ -29,9 +31,22 @@ def copy(address: SourceAddress, part: Part, settings: ImportSettings) -> str:
         )
     # What an earlier run has taken of it is of another stream.
     part.begin(Original(part.name))
-    part.append(_pieces(part))
-    reading = settings.reading
-    return f"stdin.{reading.format}" if reading.format is not None else "stdin"
+    pieces = _pieces(part)
+    given = settings.reading.format
+    if given is None:
+        part.append(_first(pieces))
+        if kind_of(part.path, address.label) is FileKind.OTHER:
+            format_of(part.path, address.label, given)  # it raises, before all of it is copied
+    part.append(pieces)
+    return "stdin" if given is None else f"stdin.{given}"
+
+
+def _first(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the first pieces, as many as tell what kind of file it is."""
+    size = 0
+    while size < FIRST_BYTES and (piece := next(pieces, b"")):
+        size += len(piece)
+        yield piece
 
 
 def _pieces(part: Part) -> Iterator[bytes]:

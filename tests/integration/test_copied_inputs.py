@@ -156,6 +156,12 @@ def test_standard_input_that_holds_nothing_or_no_table_is_explained(
     code, out = finish(arguments(service, "-"), b"a,b\n")
     assert code == 2
     assert "--format csv" in out
+    process = start(arguments(service, "-"))
+    assert process.stdin is not None
+    process.stdin.write(b"conversation_id,rating\n" * 100)
+    process.stdin.flush()  # a stream of hours need not end first
+    assert process.wait(60) == 2
+    process.communicate()
     # Nothing is kept of it: the same command may be given better data.
     code, out = finish(arguments(service, "-", "--format", "csv"), table(5))
     assert code == 0, out
