@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     epilog=examples("sandbox", "sandbox --port 9000 --fault not-completed=5%:10s --fault 429=1%")
 )
 @option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@option("--port", default=8080, show_default=True, help="Port; 0 takes a free one.")
+@option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8080,
+    show_default=True,
+    help="Port; 0 takes a free one.",
+)
 @option(
     "--api-key-file",
     type=PathName(),
