@@ -19,7 +19,7 @@ from benchmarks.reading import checking, reading
 from benchmarks.servers import nginx, reset, sink, statistics
 from benchmarks.sources import sources
 from benchmarks.wire import wire, wire_256, wire_newest, wire_tls
-from benchmarks.workers import workers, workers_limited
+from benchmarks.workers import workers, workers_limited, workers_lost
 
 _IMPORTER = "clarityq-import"
 #: Peers that are tools of their own, and what has to be installed for each.
@@ -190,7 +190,7 @@ SCENARIOS: dict[str, Callable[[Bench], Table]] = {
     for function in (
         sending, wire, wire_256, wire_tls, wire_newest, latency, limited, failing, deferring,
         checking, reading, sources, memory, million_deferred, survey, unchanged, repeated, resuming,
-        startup, pace, workers, workers_limited,
+        startup, pace, workers, workers_limited, workers_lost,
     )
 }  # fmt: skip
 

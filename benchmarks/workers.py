@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+import psutil
+
 from benchmarks import data
 from benchmarks.bench import Bench, Table
-from benchmarks.measure import Usage, run
+from benchmarks.measure import ROOT, Usage, run
 from benchmarks.servers import nginx, reset, sink, statistics
 
 #: None is the command alone.
@@ -109,3 +115,65 @@ def workers_limited(bench: Bench) -> Table:
                  f"{speed / 500:.3f}", f"{refused / (counts['PUT 200'] + refused):.2%}")
             )  # fmt: skip
     return table
+
+
+def workers_lost(bench: Bench) -> Table:
+    """One of four workers is killed while they send; what two take to start, and how large they are.
+
+    The others keep their rate, and of the killed one's answers only those of its last moments, which
+    were not recorded, are asked for once more.
+    """
+    rows, number = 30_000, 4
+    path = data.ratings(bench.folder, rows)
+    with sink(latency=0.05) as url:
+        command = bench.command(
+            path, url, "--workers", number, "--concurrency", 16 * number, "--late-effect", "1s"
+        )
+        environment = {**os.environ, "CLARITYQ_API_KEY": "key"}
+        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, env=environment)
+        while len(statistics(url)["timeline"]) < 9:
+            time.sleep(0.1)
+        found = _worker_processes(process.pid)
+        peak = max(map(_peak, found))
+        found[0].send_signal(signal.SIGKILL)
+        at = len(statistics(url)["timeline"])
+        if process.wait() != 0:
+            raise RuntimeError(f"{command} ended with {process.returncode}")
+        counts = statistics(url)
+    granted = [second[0] for second in counts["timeline"]]
+    before = sum(granted[at - 6 : at - 1]) / 5
+    after = min(granted[at : at + 3])
+    twice = counts["PUT 200"] - rows
+    alone, two = (_seconds_to_start(bench, url, options) for options in ([], ["--workers", 2]))
+    return [
+        ("measure", "figure", "bar"),
+        ("rows/s of four workers", f"{before:,.0f}", ""),
+        ("the slowest second after one was killed, of the three others' rate",
+         f"{after / (before * (number - 1) / number):.2f}", "at least 0.9"),
+        ("sent twice, in seconds of the killed one's rate", f"{twice / (before / number):.2f}",
+         "at most 1"),
+        ("to start two workers, s", f"{two - alone:.2f}", "at most 1.5"),
+        ("peak memory of a worker, MB", f"{peak:.0f}", "at most 100"),
+    ]  # fmt: skip
+
+
+def _worker_processes(command: int) -> list[psutil.Process]:
+    children = psutil.Process(command).children(recursive=True)
+    return [one for one in children if any("spawn_main" in word for word in one.cmdline())]
+
+
+def _peak(process: psutil.Process) -> float:
+    """Return the most memory that a process has used, in MB."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def _seconds_to_start(bench: Bench, url: str, options: Sequence[object]) -> float:
+    """Return the seconds from the command to the moment when it could send."""
+    path = data.ratings(bench.folder, 1)
+    found = []
+    for _ in range(bench.runs):
+        began = time.time()
+        bench.importer(path, url, "--late-effect", "1s", *options)
+        found.append(datetime.fromisoformat(bench.summary()["started_at"]).timestamp() - began)
+    return sorted(found)[len(found) // 2]
