@@ -41,6 +41,8 @@ def conclude(
     end, message = run.control.end or RunEnd.FINISHED, run.control.message
     if end is RunEnd.FINISHED and totals.outcomes[OutcomeKind.PENDING]:
         end, message = RunEnd.LIMIT, "the conversations of --limit are done"
+    if end is RunEnd.TIME_BOX and not totals.outcomes[OutcomeKind.PENDING]:
+        end, message = RunEnd.FINISHED, ""
     try:
         files = write_left_over_files(job.folder, job.journal, stands.outcomes, sources)
     except InputError as error:

@@ -17,7 +17,7 @@ import pytest
 from importer.api import run_import
 from importer.engine.control import Control
 from importer.engine.progress import Progress
-from importer.errors import InputChangedError, JobHeldError, JournalError, SettingsError
+from importer.errors import ExitCode, InputChangedError, JobHeldError, JournalError, SettingsError
 from importer.jobs.journal import Journal
 from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.journal_reader import JournalReader
@@ -64,16 +64,22 @@ def start(server: SandboxProcess, path: Path, *options: str) -> subprocess.Popen
 class StopWhen:
     """An observer that stops its run once `condition` holds."""
 
-    def __init__(self, control: Control, condition: Callable[[Progress], bool]) -> None:
+    def __init__(
+        self,
+        control: Control,
+        condition: Callable[[Progress], bool],
+        end: RunEnd = RunEnd.SIGTERM,
+    ) -> None:
         self.control = control
         self.condition = condition
+        self.end = end
 
     def surveying(self, *_: object) -> None: ...
     def started(self, *_: object) -> None: ...
     def noticed(self, message: str) -> None: ...
     def progressed(self, progress: Progress) -> None:
         if self.condition(progress):
-            self.control.stop(RunEnd.SIGTERM)
+            self.control.stop(self.end)
 
 
 def settled(job_of: Path) -> int:
@@ -214,6 +220,20 @@ async def test_a_changed_input_is_not_gone_on_with(
         settings_for(path, base_url=sandbox.url, restart=True), api_key="x"
     )
     assert restarted.outcomes[OutcomeKind.SUCCEEDED] == 3000
+
+
+@pytest.mark.anyio
+async def test_a_time_box_that_ends_when_all_is_done_has_stopped_nothing(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "POSITIVE", "")])
+    control = Control()
+    done = StopWhen(control, lambda progress: progress.settled_now == 1, RunEnd.TIME_BOX)
+    summary = await run_import(
+        settings_for(path, base_url=sandbox.url), api_key="x", control=control, observers=[done]
+    )
+    assert control.end is RunEnd.TIME_BOX
+    assert (summary.exit_code, summary.next_steps) == (ExitCode.OK, [])
 
 
 @pytest.mark.anyio
