@@ -22,9 +22,10 @@ class Whole:
     #: The job's before this run, and this run's so far.
     before: Mapping[OutcomeKind, int]
     counts: Mapping[OutcomeKind, int]
-    #: The rows that it has not handed out, and when the next of them is due, in seconds.
+    #: The rows that it has not handed out, and in how many seconds the next of them is due.
     queue: QueueStatistics
-    next_due: float | None
+    next_send: float | None
+    next_check: float | None
     #: Rows that have been read and are not done.
     outstanding: int
     #: The deferred rows that workers have.
@@ -66,9 +67,9 @@ def merged(whole: Whole, present: Sequence[Progress], past: Sequence[Progress]) 
         retrying=sum(each.retrying for each in present),
         deferred=deferred,
         held=whole.queue.held,
-        next_due=_least([whole.next_due, *(each.next_due for each in present)]),
+        next_send=_least([whole.next_send, *(each.next_send for each in present)]),
         only_deferred=whole.all_read and deferred == whole.outstanding > 0,
-        next_check=_least(each.next_check for each in present),
+        next_check=_least([whole.next_check, *(each.next_check for each in present)]),
         gives_up=max((each.gives_up for each in present if each.gives_up is not None),
                      default=None),
         paused_for=min((each.paused_for for each in present), default=0.0),

@@ -9,7 +9,7 @@ from importer.distributed.merging import Moments, Whole, added, merged
 from importer.distributed.seat import Seat, SeatState
 from importer.engine.clock import Clock
 from importer.engine.journal_writer import JournalWriter
-from importer.engine.progress import Observer, Progress, Reporter
+from importer.engine.progress import Observer, Progress, Reporter, seconds_until
 from importer.engine.row_queue import RowQueue
 from importer.engine.statistics import Statistics
 from importer.jobs.records import Totals
@@ -97,13 +97,13 @@ class Overview(Reporter):
             held_by = f"paused for {format_duration(waits_until - now)}"
         elif not any(seat.is_at_work for seat in seats):
             held_by = "no worker is there"
-        due = self._queue.next_due()
         return Whole(
             rows=self._before.rows,
             before=self._before.outcomes,
             counts=self._writer.counts,
             queue=self._queue.statistics(),
-            next_due=None if due is None else max(0.0, due - now),
+            next_send=seconds_until(self._queue.next_send(), now),
+            next_check=seconds_until(self._queue.next_check(), now),
             outstanding=len(self._queue),
             deferred=sum(len(seat.deferrals) for seat in seats),
             all_read=all_read,

@@ -41,8 +41,8 @@ class Progress:
     deferred: int
     #: Rows that wait until requests of other jobs can take no effect any more.
     held: int
-    #: Seconds until the next waiting row is due; None if none waits.
-    next_due: float | None
+    #: Seconds until the next row is due that waits for a retry or is held back; None without one.
+    next_send: float | None
     only_deferred: bool
     #: Seconds until the next status check of a deferred row; None if none is deferred.
     next_check: float | None
@@ -203,10 +203,10 @@ class ProgressReporter(Reporter):
             retrying=queue.retrying,
             deferred=queue.deferred,
             held=queue.held,
-            next_due=_seconds_until(self._queue.next_due(), now),
+            next_send=seconds_until(self._queue.next_send(), now),
             only_deferred=all_read and queue.deferred == len(self._queue) > 0,
-            next_check=_seconds_until(self._queue.next_check(), now),
-            gives_up=None if newest is None else _seconds_until(newest + self._defer_for, now),
+            next_check=seconds_until(self._queue.next_check(), now),
+            gives_up=None if newest is None else seconds_until(newest + self._defer_for, now),
             paused_for=0.0 if self._pacer.breaker.is_open else pause,
             held_by=held,
             limit=self._pacer.limit(now, queue.in_flight),
@@ -242,5 +242,6 @@ class ProgressReporter(Reporter):
         )
 
 
-def _seconds_until(time: float | None, now: float) -> float | None:
+def seconds_until(time: float | None, now: float) -> float | None:
+    """Return the seconds from `now` until then, never less than 0; None for no time."""
     return None if time is None else max(0.0, time - now)

@@ -237,7 +237,12 @@ class RowQueue:
 
     def next_due(self) -> float | None:
         """Return when the next waiting row is due, or None if none waits."""
-        dues = [heap[0][0] for heap in (self._retrying, self._deferred) if heap]
+        dues = (self.next_send(), self.next_check())
+        return min((due for due in dues if due is not None), default=None)
+
+    def next_send(self) -> float | None:
+        """Return when the next row is due that waits for a retry or is held back; None if none."""
+        dues = [self._retrying[0][0]] if self._retrying else []
         if self._held:
             dues.append(self._held[0].due)
         return min(dues, default=None)

@@ -24,8 +24,12 @@ class Limit(StrEnum):
     SERVICE_LIMIT = "service_limit"
     #: Requests are refused, and it is not known yet what for.
     CAUTION = "caution"
-    #: It is slow, asks for a pause, or is unavailable.
+    #: It answers more slowly the more is asked of it at once.
     SERVICE = "service"
+    #: It asked for one, or requests of earlier runs may still take effect.
+    PAUSE = "pause"
+    #: The service is unavailable, and asked now and then whether it is back.
+    OUTAGE = "outage"
     CPU = "cpu"
     NOTHING = "nothing"
 
@@ -265,8 +269,10 @@ class Pacer:
 
     def limit(self, now: float, in_flight: int) -> Limit:
         """Return what holds the next request back at this moment."""
-        if self.breaker.is_probing or self.paused_for(now):
-            return Limit.SERVICE
+        if self.breaker.is_probing:
+            return Limit.OUTAGE
+        if self.paused_for(now):
+            return Limit.PAUSE
         user, found = (cap.wait(now) if cap else 0.0 for cap in (self._rate, self.finder.cap))
         if found > user:
             return Limit.CAUTION if self.finder.is_searching else Limit.SERVICE_LIMIT

@@ -119,8 +119,8 @@ def waiting_rows(progress: Progress) -> str:
         parts.append(
             f"{progress.held:,} held back: requests of an earlier run may still take effect"
         )
-    if parts and progress.next_due is not None:
-        parts.append(f"the next is due at {_time_of_day(progress.next_due, seconds_too=True)}")
+    if parts and progress.next_send is not None:
+        parts.append(f"the next is due at {_time_of_day(progress.next_send, seconds_too=True)}")
     return " · ".join(parts)
 
 
@@ -181,7 +181,7 @@ def time_left(progress: Progress, speed: float) -> float | None:
     to_send = progress.outcomes[OutcomeKind.PENDING] - progress.deferred
     if to_send < progress.deferred or not to_send:
         return None
-    return max(progress.paused_for + to_send / speed, progress.next_due or 0.0)
+    return max(progress.paused_for + to_send / speed, progress.next_send or 0.0)
 
 
 def _time_of_day(seconds: float, *, seconds_too: bool = False) -> str:

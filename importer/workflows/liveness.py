@@ -86,7 +86,7 @@ def _reason(progress: Progress) -> str:
         return ""
     if progress.limit is Limit.RATE:
         return "for the next request of --rate"
-    if not progress.next_due:
+    if not (progress.next_send or progress.next_check):
         return ""
     if progress.only_deferred:
         return f"only deferred rows are left: {deferred_rows(progress)}, {given_up_at(progress)}"

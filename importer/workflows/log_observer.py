@@ -105,7 +105,7 @@ class LogObserver:
                     "latency_p50": _rounded(progress.latencies[0]),
                     "latency_p95": _rounded(progress.latencies[1]),
                     "deferred": progress.deferred,
-                    "next_due": _rounded(progress.next_due),
+                    "next_send": _rounded(progress.next_send),
                     "next_check": _rounded(progress.next_check),
                     "gives_up": _rounded(progress.gives_up),
                     "retrying": progress.retrying,

@@ -68,8 +68,8 @@ def test_the_time_left_is_that_of_the_rows_to_send_at_the_present_speed() -> Non
     resumed = replace(HALF_WAY, settled_now=12, deferred=0, next_check=None, gives_up=None)
     assert time_left(resumed, 50.0) == 100.0, "whatever earlier runs have done"
     assert time_left(HALF_WAY, 480.0) == 10.0
-    assert time_left(replace(HALF_WAY, next_due=60.0), 480.0) == 60.0
-    assert time_left(replace(resumed, next_due=60.0, retrying=9), 480.0) == 60.0
+    assert time_left(replace(HALF_WAY, next_send=60.0), 480.0) == 60.0
+    assert time_left(replace(resumed, next_send=60.0, retrying=9), 480.0) == 60.0
     assert time_left(replace(HALF_WAY, deferred=4_900), 480.0) is None, "most of it waits"
     assert time_left(replace(HALF_WAY, paused_for=27.0, held_by="paused"), 480.0) == 37.0
     assert time_left(replace(HALF_WAY, held_by="the service is unavailable"), 480.0) is None

@@ -71,7 +71,7 @@ def test_an_outage_of_seconds_fails_no_row_and_is_left_at_once() -> None:
         (Service(), 10.0, 0.1, Limit.RATE),
         (Service(token_bucket(500)), None, 0.1, Limit.SERVICE_LIMIT),
         (Service(latency=0.0005), None, 0.99, Limit.CPU),
-        (Service(down=lambda now: now > 1), None, 0.1, Limit.SERVICE),
+        (Service(down=lambda now: now > 1), None, 0.1, Limit.OUTAGE),
     ],
     ids=["concurrency", "rate", "service limit", "cpu", "outage"],
 )

@@ -13,7 +13,7 @@ from importer.workflows.liveness import Liveness
 from importer.workflows.status import History
 from tests.support.progress import HALF_WAY
 
-AT_WORK = replace(HALF_WAY, deferred=0, retrying=0, next_due=None, next_check=None, gives_up=None)
+AT_WORK = replace(HALF_WAY, deferred=0, retrying=0, next_send=None, next_check=None, gives_up=None)
 IDLE = replace(AT_WORK, in_flight=0)
 
 
@@ -51,9 +51,9 @@ def test_a_run_is_not_well_when_nothing_comes_of_requests_for_longer_than_they_m
         (replace(AT_WORK, held_by="paused for 27 s", paused_for=27.0), "paused for 27 s"),
         (replace(AT_WORK, held_by="the service is unavailable"), "the service is unavailable"),
         (replace(IDLE, limit=Limit.RATE), "--rate"),
-        (replace(IDLE, retrying=3, next_due=60.0), "3 waiting to be sent again"),
-        (replace(IDLE, held=3, next_due=20.0), "3 held back"),
-        (replace(IDLE, deferred=3, next_due=9.0, next_check=9.0, gives_up=99.0,
+        (replace(IDLE, retrying=3, next_send=60.0), "3 waiting to be sent again"),
+        (replace(IDLE, held=3, next_send=20.0), "3 held back"),
+        (replace(IDLE, deferred=3, next_check=9.0, gives_up=99.0,
                  only_deferred=True), "only deferred rows are left: 3, next check at"),
     ],
 )  # fmt: skip
