@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from importer.common.text import counted, listed
 from importer.jobs.commands import Again
+from importer.jobs.records import JobState
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.wording import TO_RESUME
 
@@ -47,6 +48,18 @@ def verdict(
             return f"Stopped: {_so_far(outcomes)}."
         case _:
             return f"Aborted: {message}."
+
+
+def closed_in_words(state: JobState, pending: int) -> str:
+    """Return that a job was closed with so many rows without an outcome; empty if it was not."""
+    rows = f"{counted(pending, 'row')} without an outcome"
+    match state:
+        case JobState.GIVEN_UP:
+            return f"The job was given up: {rows} {'is' if pending == 1 else 'are'} not sent."
+        case JobState.REPLACED:
+            return f"The job was replaced: the one in its place took over its {rows}."
+        case _:
+            return ""
 
 
 def _so_far(outcomes: Mapping[OutcomeKind, int]) -> str:

@@ -11,11 +11,9 @@ from typing import Any, NamedTuple
 
 from importer.common.durations import format_duration
 from importer.common.files import atomic_write
-from importer.common.text import counted
 from importer.errors import ExitCode, JournalError
 from importer.jobs.commands import command_line, path_argument
 from importer.jobs.forget import NO_COMMENTS
-from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.jobs.undo import undone_job
 from importer.model import Moment, OutcomeKind, RunEnd
@@ -28,7 +26,6 @@ from importer.reporting.charts import (
     requests_over_time,
     responses_over_time,
 )
-from importer.reporting.endings import verdict
 from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME
 from importer.reporting.pages import page_of
 from importer.reporting.summary import Summary
@@ -38,7 +35,7 @@ from importer.settings import described_settings, settings_by_default
 _MOST_CAUSES = 50
 _MOST_WARNINGS = 20
 _STORED_OR_TOLD = "200 (feedback accepted, or the status told that was asked for)"
-_NEVER_SENT = "not done, and not sent any more: the job was given up"
+_NEVER_SENT = "not done, and not sent by this job any more"
 #: Upper bounds of the bars of the waits, in seconds.
 _WAITS = (5, 15, 30, 60, 120, 300, 600, 1800, 3600, 6 * 3600)
 
@@ -54,15 +51,6 @@ def write_report(summary: Summary) -> None:
             temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise JournalError(f"{path} cannot be written: {error.strerror}") from None
-
-
-def given_up(journal: JournalFile) -> str | None:
-    """Return in words that a job was given up, and what of it; None if nobody has done that."""
-    if "given_up" not in journal.facts():
-        return None
-    pending = journal.totals().outcomes[OutcomeKind.PENDING]
-    are = "is" if pending == 1 else "are"
-    return f"The job was given up: {counted(pending, 'row')} without an outcome {are} not sent."
 
 
 class RunFigures(NamedTuple):
@@ -91,17 +79,13 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         statuses.update(moment.statuses)
     runs = _runs(summary, records, moments)
     settings = records[-1].settings if records else {}
-    told = verdict(summary.end, summary.outcomes, summary.reasons, summary.message)
-    closed = given_up(history)
     return {
         "summary": summary,
         "undoes": undone_job(summary.inputs),
         "imported": history.imported(),
         "forgotten": len(history.forgotten_rows()),
         "has_no_comments": NO_COMMENTS in history.facts(),
-        "verdict": told if closed is None else f"{told} {closed}",
-        "steps": summary.next_steps if closed is None else (),
-        "meanings": MEANINGS if closed is None else {**MEANINGS, OutcomeKind.PENDING: _NEVER_SENT},
+        "meanings": {**MEANINGS, OutcomeKind.PENDING: _NEVER_SENT} if summary.closed else MEANINGS,
         "causes": history.causes(_MOST_CAUSES),
         "why": WHY,
         "warned": history.with_warning(_MOST_WARNINGS),

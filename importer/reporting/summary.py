@@ -87,6 +87,8 @@ class Summary:
     remarks: Sequence[str] = ()
     #: What a person does now, in this order; empty if there is nothing to do.
     next_steps: Sequence[Step] = ()
+    #: That the job was given up or replaced, in words; empty if it was not.
+    closed: str = ""
 
     @property
     def is_rehearsal(self) -> bool:
@@ -96,8 +98,13 @@ class Summary:
     @property
     def verdict(self) -> str:
         """Return how the latest run ended, in words; a rehearsal says so."""
+        return f"{REHEARSAL if self.is_rehearsal else ''}{self.how_it_ended}"
+
+    @property
+    def how_it_ended(self) -> str:
+        """Return the same without the word of a rehearsal."""
         text = verdict(self.end, self.outcomes, self.reasons, self.message)
-        return f"{REHEARSAL}{text}" if self.is_rehearsal else text
+        return f"{text} {self.closed}" if self.closed else text
 
     @property
     def exit_code(self) -> ExitCode:
@@ -212,13 +219,15 @@ def summarise(
     latencies: Sequence[int] = (),
     workers: Sequence[WorkerFigures] = (),
     not_begun: int = 0,
+    closed: str = "",
 ) -> Summary:
     """Return the job's summary for a run that ends `now` (Unix seconds).
 
     `totals` are the journal's. `limited_by` is what kept the run from being faster, most of its
     time, and `service_rate` the limit of the service, in requests per second, if one was found;
     `latencies` counts its responses by `common.histogram.BUCKETS`; `workers` are the processes that
-    have sent; `not_begun` are the pending rows without any response.
+    have sent; `not_begun` are the pending rows without any response; `closed` says that the job was
+    given up or replaced.
     """
     facts = journal.facts()
     run = journal.last_run()
@@ -251,6 +260,7 @@ def summarise(
         digests=Digests.of(journal),
         remarks=[f"{one.file}: {remark}" for one in findings.inputs for remark in one.remarks],
         next_steps=next_steps,
+        closed=closed,
     )
 
 

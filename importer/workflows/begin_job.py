@@ -46,6 +46,7 @@ from importer.survey.progress import SurveyProgress
 from importer.survey.standing import Rules, why_not_sent
 from importer.survey.survey import Survey
 from importer.survey.survey_pass import normaliser_of, survey_inputs
+from importer.workflows.rewrite_summary import rewrite_summary
 
 
 class Earlier(Others, Protocol):
@@ -160,7 +161,11 @@ def begin_job(
             kept=kept,
             replaces=found.replaces,
         )
-        return product.begin(new), found.limit
+        job = product.begin(new)
+        for ended in found.ends:
+            if ended.folder is not None:  # what was said of it last is how to resume it
+                rewrite_summary(ended.folder, ended.state)
+        return job, found.limit
 
 
 def _figures_before(earlier: Earlier) -> list[Figures]:

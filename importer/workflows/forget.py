@@ -37,8 +37,8 @@ from importer.workflows.forget_files import (
     forget_left_overs,
     forget_lines,
     holds,
-    make_anew,
 )
+from importer.workflows.rewrite_summary import rewrite_summary
 
 #: What is not looked into, in the words of the certificate.
 NOT_TOUCHED = (
@@ -92,7 +92,7 @@ def forget(jobs_dir: Path, conversation_ids: Sequence[str]) -> Certificate:
         for product in products:
             product.catch_up()
             jobs += [
-                _forget_job(job.folder, product.key, forgotten)
+                _forget_job(job, product.key, forgotten)
                 for job in product.jobs
                 if job.folder is not None
             ]
@@ -109,7 +109,7 @@ def drop_comments(product: ProductJobs, job: JobRecord) -> bool:
     assert job.folder is not None  # noqa: S101 -- its journal is there
     if not product.drop_comments(job, partial(drop_files, job.folder)):
         return False
-    make_anew(job.folder, has_steps=False)
+    rewrite_summary(job.folder, job.state, has_steps=False)
     return True
 
 
@@ -123,8 +123,10 @@ def _check_finished(product: ProductJobs) -> None:
             )
 
 
-def _forget_job(folder: Path, product: ProductKey, forgotten: Forgotten) -> dict[str, Any]:
+def _forget_job(job: JobRecord, product: ProductKey, forgotten: Forgotten) -> dict[str, Any]:
     """Take the conversations out of one job; return what was found in it."""
+    assert job.folder is not None  # noqa: S101 -- its journal is there
+    folder = job.folder
     with explained(folder / JOURNAL), JournalReader(folder) as journal:
         record = json.loads(journal.facts()["settings"])
         before = Digests.of(journal).outcomes
@@ -144,7 +146,7 @@ def _forget_job(folder: Path, product: ProductKey, forgotten: Forgotten) -> dict
     told = [folder / name for name in (SUMMARY_NAME, REPORT_NAME)]
     found["summary and report"] = sum(path.exists() and holds(path, forgotten) for path in told)
     if +found:
-        make_anew(folder, forgotten)
+        rewrite_summary(job.folder, job.state, forgotten)
     with JournalReader(folder) as journal:
         after = Digests.of(journal).outcomes
     return {

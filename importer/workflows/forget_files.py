@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +14,9 @@ from importer.jobs.bodies import FILE_NAME as BODIES
 from importer.jobs.bodies import keep_bodies, read_bodies
 from importer.jobs.copies import copies_folder, remove_copies
 from importer.jobs.forget import Forgotten
-from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import key_of
 from importer.jobs.undo import UNDO_NAME
-from importer.model import RunEnd
-from importer.pacing import Limit
-from importer.reporting.endings import Step
-from importer.reporting.left_overs import (
-    LEFT_OVER_KINDS,
-    LEFT_OVER_NAMES,
-    REPORT_NAME,
-    SUMMARY_NAME,
-    forgotten_outcomes,
-    steps_by_journal,
-)
-from importer.reporting.report import given_up, write_report
-from importer.reporting.summary import summarise
+from importer.reporting.left_overs import LEFT_OVER_NAMES, REPORT_NAME
 from importer.sources.base import BATCH_ROWS, RowPart, RowSource
 from importer.sources.copies import open_copy
 from importer.sources.csv_records import KEEP_BYTES
@@ -42,8 +27,6 @@ from importer.workflows.open_inputs import settings_to_read
 _PIECE, _OVERLAP = 1 << 20, 256
 #: What a file that cannot be read as what it should be raises.
 _UNREADABLE = (ImporterError, OSError, ValueError, csv.Error)
-
-_NOTHING = Forgotten([])
 
 Record = Mapping[str, Any]
 
@@ -147,45 +130,6 @@ def drop_files(folder: Path) -> None:
     for name in (*LEFT_OVER_NAMES, BODIES, UNDO_NAME, REPORT_NAME):
         (folder / name).unlink(missing_ok=True)
     remove_copies(folder)
-
-
-def make_anew(folder: Path, forgotten: Forgotten = _NOTHING, *, has_steps: bool = True) -> None:
-    """Write summary and report of a job from what its journal still says.
-
-    What is to be done next stays, if it `has_steps` and is not about rows that were forgotten.
-    Where this is not possible the files are removed.
-    """
-    path = folder / SUMMARY_NAME
-    try:
-        old = json.loads(forgotten.scrubbed(path.read_text("utf-8")))
-        with JournalReader(folder) as journal:
-            summary = summarise(
-                folder, journal, journal.totals(), RunEnd(old["end"]), old["message"],
-                [folder / name for name in old["files"] if (folder / name).exists()],
-                datetime.fromisoformat(old["ended_at"]).timestamp(),
-                _steps(folder, journal, old) if has_steps else [],
-                Limit(old["limited_by"]), old["service_rate"], not_begun=old["not_begun"],
-            )  # fmt: skip
-        summary.write()
-        write_report(summary)
-    except (*_UNREADABLE, LookupError, TypeError):
-        for name in (SUMMARY_NAME, REPORT_NAME):
-            (folder / name).unlink(missing_ok=True)
-
-
-def _steps(folder: Path, journal: JournalReader, old: Record) -> list[Step]:
-    """Return what is to be done about a job, whose summary was `old`."""
-    if (told := given_up(journal)) is not None:
-        return [Step(told)]
-    is_gone = any(not (folder / name).exists() for name in old["files"])
-    is_gone = is_gone or any(each.kind in LEFT_OVER_KINDS for each in forgotten_outcomes(journal))
-    if is_gone and old["next_steps"] and old["end"] == RunEnd.FINISHED:
-        return steps_by_journal(folder, journal)
-    return [_step(step["text"], step["command"]) for step in old["next_steps"]]
-
-
-def _step(text: str, command: str) -> Step:
-    return Step(text.removesuffix(command).rstrip(), command)
 
 
 def holds(path: Path, forgotten: Forgotten) -> bool:

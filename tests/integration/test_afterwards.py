@@ -145,7 +145,7 @@ async def test_the_report_speaks_of_one_as_of_one_and_names_the_last_answer_in_w
     late = settings.replace(defer_for=0.0, restart=True)
     summary = await run_import(late, faults=Faults(not_completed=1.0, completes_after=60.0))
     text = " ".join(Page(summary.folder / REPORT_NAME).text.split())
-    assert "in time (--defer-for); the last answer: 409 (conversation not completed)" in text
+    assert "in the time that was allowed; the last answer: 409 (conversation not completed)" in text
 
 
 async def test_what_is_told_of_a_job_that_was_given_up_is_not_how_to_resume_it(
@@ -157,12 +157,28 @@ async def test_what_is_told_of_a_job_that_was_given_up_is_not_how_to_resume_it(
     assert "To send the rest" in report.read_text("utf-8")
     assert command("jobs", "abandon", summary.folder)[0] == ExitCode.OK
     told = "The job was given up: 2 rows without an outcome are not sent."
-    steps = json.loads(kept.read_text("utf-8"))["next_steps"]
-    assert steps == [{"text": told, "command": ""}]
+    written = json.loads(kept.read_text("utf-8"))
+    assert told in written["verdict"]
+    assert not written["next_steps"]
     page = Page(report)
     assert told in page.text
-    assert "not sent any more" in page.text
+    assert "not sent by this job any more" in page.text
     assert "To send the rest" not in page.text
+
+
+async def test_what_is_told_of_a_job_that_another_has_replaced_is_not_how_to_resume_it(
+    settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(n), "CLEAR", "") for n in range(3)])
+    settings = settings_for(path, sandbox=True, carry_over=True)
+    first = await run_import(settings.replace(limit=1))
+    await run_import(settings.replace(limit=1, inputs=[write_csv(tmp_path / "b.csv", [])]))
+    written = json.loads((first.folder / SUMMARY_NAME).read_text("utf-8"))
+    told = "The job was replaced: the one in its place took over its 2 rows without an outcome."
+    assert told in written["verdict"]
+    page = Page(first.folder / REPORT_NAME)
+    assert told in page.text
+    assert "What to do now" not in page.text
 
 
 async def test_what_was_odd_in_an_input_is_said_after_the_run_as_well(

@@ -28,7 +28,7 @@ from importer.reporting.left_overs import steps_by_journal
 from importer.reporting.summary import kept_steps
 from importer.reporting.wording import ENDS
 from importer.settings import SANDBOX
-from importer.workflows.forget_files import make_anew
+from importer.workflows.rewrite_summary import rewrite_summary
 
 
 @command(epilog=examples("jobs show ratings-2026"))
@@ -86,7 +86,7 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
             pending = history.totals().outcomes[OutcomeKind.PENDING]
             in_doubt = len({doubt.seq for doubt in history.doubts() if doubt.in_doubt})
         product.abandon(record, time.time())
-        make_anew(folder)
+        rewrite_summary(folder, JobState.GIVEN_UP)
     click.echo(f"{folder.name} is given up: {counted(pending, 'row')} will not be sent.")
     if in_doubt:
         click.echo(

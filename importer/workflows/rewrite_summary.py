@@ -1,0 +1,72 @@
+"""Writes summary and report of a job once more, when something has changed after its last run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from importer.errors import ImporterError
+from importer.jobs.forget import Forgotten
+from importer.jobs.journal_reader import JournalReader
+from importer.jobs.records import JobState
+from importer.model import OutcomeKind, RunEnd
+from importer.pacing import Limit
+from importer.reporting.endings import Step, closed_in_words
+from importer.reporting.left_overs import (
+    LEFT_OVER_KINDS,
+    REPORT_NAME,
+    SUMMARY_NAME,
+    forgotten_outcomes,
+    steps_by_journal,
+)
+from importer.reporting.report import write_report
+from importer.reporting.summary import summarise
+
+_NOTHING = Forgotten([])
+#: What a summary that cannot be read as one raises.
+_UNREADABLE = (ImporterError, OSError, ValueError, LookupError, TypeError)
+
+
+def rewrite_summary(
+    folder: Path, state: JobState, forgotten: Forgotten = _NOTHING, *, has_steps: bool = True
+) -> None:
+    """Write summary and report of a job in this `state` from what its journal says by now.
+
+    What is to be done next stays if it `has_steps`, is not about rows that were forgotten, and the
+    job was neither given up nor replaced. Where this is not possible the files are removed.
+    """
+    path = folder / SUMMARY_NAME
+    try:
+        old = json.loads(forgotten.scrubbed(path.read_text("utf-8")))
+        with JournalReader(folder) as journal:
+            totals = journal.totals()
+            closed = closed_in_words(state, totals.outcomes[OutcomeKind.PENDING])
+            summary = summarise(
+                folder, journal, totals, RunEnd(old["end"]), old["message"],
+                [folder / name for name in old["files"] if (folder / name).exists()],
+                datetime.fromisoformat(old["ended_at"]).timestamp(),
+                _steps(folder, journal, old) if has_steps and not closed else [],
+                Limit(old["limited_by"]), old["service_rate"], not_begun=old["not_begun"],
+                closed=closed,
+            )  # fmt: skip
+        summary.write()
+        write_report(summary)
+    except _UNREADABLE:
+        for name in (SUMMARY_NAME, REPORT_NAME):
+            (folder / name).unlink(missing_ok=True)
+
+
+def _steps(folder: Path, journal: JournalReader, old: Mapping[str, Any]) -> list[Step]:
+    """Return what is to be done about a job, whose summary was `old`."""
+    is_gone = any(not (folder / name).exists() for name in old["files"])
+    is_gone = is_gone or any(each.kind in LEFT_OVER_KINDS for each in forgotten_outcomes(journal))
+    if is_gone and old["next_steps"] and old["end"] == RunEnd.FINISHED:
+        return steps_by_journal(folder, journal)
+    return [_step(step["text"], step["command"]) for step in old["next_steps"]]
+
+
+def _step(text: str, command: str) -> Step:
+    return Step(text.removesuffix(command).rstrip(), command)
