@@ -157,19 +157,23 @@ def to_prune(
 ) -> list[ListedJob]:
     """Return the jobs that `jobs prune` removes, the oldest first.
 
-    Those stay that were at work at `oldest` (Unix seconds) or later, and the `keep_last` that ended
-    last; so do all that may not be pruned, and those from which an unfinished job reads: an undo.
+    Those stay that were at work at `oldest` (Unix seconds) or later, and of each product the
+    `keep_last` that ended last; so do all that may not be pruned, and those from which an
+    unfinished job reads: an undo.
     """
     needed = {folder.name for job in jobs for folder in job.reads_from}
     ended = sorted(
         (job for job in jobs if job.record.state.is_at_rest), key=lambda job: job.last_seen
     )
-    kept = ended[len(ended) - keep_last :] if keep_last else []
+    kept: dict[ProductKey, list[ListedJob]] = defaultdict(list)
+    for job in reversed(ended):
+        if len(kept[job.product]) < (keep_last or 0):
+            kept[job.product].append(job)
     return [
         job
         for job in ended
         if job.may_be_pruned
-        and job not in kept
+        and job not in kept[job.product]
         and job.folder.name not in needed
         and (oldest is None or job.last_seen < oldest)
     ]

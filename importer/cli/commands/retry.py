@@ -39,6 +39,8 @@ from importer.settings.groups import (
 
 #: What the job began with, and a retry does not repeat.
 _ANEW = {"restart": False, "replace": False, "carry_over": False}
+#: Of the inputs as a whole, which were let through when the job began.
+_LIMITS = ("max_rejected", "max_changes", "no_history_check", "accept_change")
 _KINDS = (OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
 _REASONS = (
     Reason.REFUSED, Reason.RETRIES_EXHAUSTED, Reason.DEFERRAL_DEADLINE, Reason.CONVERSATION_ERROR
@@ -70,7 +72,7 @@ _REASONS = (
 @options_from(KeySource)
 @options_from(Rehearsal, only=("fault",))
 @options_from(Pacing, Retries, Deferral, Timeouts)
-@options_from(AbortRules, without=("canary",))
+@options_from(AbortRules, without=("canary", *_LIMITS))
 @options_from(JobRules, without=("restart", "replace", "as_new"))
 @options_from(Exports, Display)
 @CONFIG

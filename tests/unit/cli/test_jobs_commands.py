@@ -111,6 +111,15 @@ def test_old_jobs_are_pruned_and_the_last_one_stays(desk: Desk) -> None:
         assert product.floor == 0
 
 
+def test_how_many_jobs_are_kept_is_counted_for_each_product(desk: Desk) -> None:
+    other = "00000000-0000-4000-8000-00000000000b"
+    mine = [desk.night([SUCCEEDED]) for _ in range(3)]
+    others = [desk.night([SUCCEEDED], product_id=other) for _ in range(3)]
+    told = call(desk, jobs, "prune", "--keep-last", "2").stdout
+    gone = {f"removed {desk.jobs_dir / names[0]}" for names in (mine, others)}
+    assert set(told.splitlines()) == gone
+
+
 def test_a_job_whose_product_is_held_is_kept(desk: Desk) -> None:
     first = desk.night([SUCCEEDED] * 3)
     desk.night([SUCCEEDED] * 3)
