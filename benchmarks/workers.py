@@ -118,10 +118,9 @@ def workers_limited(bench: Bench) -> Table:
 
 
 def workers_lost(bench: Bench) -> Table:
-    """One of four workers is killed while they send; what two take to start, and how large they are.
+    """One of four workers is killed while they send; what two take to start; their memory.
 
-    The others keep their rate, and of the killed one's answers only those of its last moments, which
-    were not recorded, are asked for once more.
+    The others keep their rate, and only what the killed one had not yet told of is sent once more.
     """
     rows, number = 30_000, 4
     path = data.ratings(bench.folder, rows)

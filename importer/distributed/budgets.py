@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+#: Rows that a worker has at least for each request that it may have in flight: it hears from the
+#: coordinator a few times a second only.
+SLOT_ROWS = 4
+
 
 class Shares:
     """Shares out `total`, evenly, so that what workers go by is never more in all.
@@ -61,5 +65,5 @@ def rows_on_hand(
     in flight. Of the last rows (`ready` are left at the coordinator) each worker has its part, so
     that none is waited for longer than need be.
     """
-    wanted = min(max(int(2 * speed), 2 * slots, fewest), most)
+    wanted = min(max(int(2 * speed), SLOT_ROWS * slots, fewest), most)
     return min(wanted, max(1, -(-ready // max(1, workers)))) if ready < wanted * workers else wanted

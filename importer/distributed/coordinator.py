@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import anyio
 
 from importer.clarityq.api_key import ApiKey
+from importer.distributed.budgets import SLOT_ROWS
 from importer.distributed.crew import Crew
 from importer.distributed.crew_keeper import CrewKeeper
 from importer.distributed.dispatch import Dispatch
@@ -45,7 +46,9 @@ class Coordinator(JobRun):
         observers: Sequence[Observer],
         clock: Clock,
     ) -> None:
-        super().__init__(settings, job, resumed, batches, control, clock)
+        # What workers begin with must be at hand, or they wait for it.
+        fewest_marked = SLOT_ROWS * settings.pacing.concurrency
+        super().__init__(settings, job, resumed, batches, control, clock, fewest_marked)
         self._reporter: Overview = Overview(
             resumed.totals, self._queue, self._writer, self._statistics, observers, clock
         )

@@ -105,7 +105,7 @@ async def _run(assignment: Assignment, key: ApiKey, link: Link) -> Finish:
     async with RotatingClient(settings, key, wall=clock.wall, is_known=True) as client:
         run = Run(
             settings, _Job(link, body_of), resumed, link.batches(resumed, ask_first), client,
-            control, [link], clock, tally,
+            control, [link], clock, tally, is_marked=True,
         )  # fmt: skip
         run.allow_until(-math.inf)
         loop = asyncio.get_running_loop()

@@ -26,7 +26,7 @@ from importer.settings import ImportSettings
 
 #: Rows that may be sent next are marked as such together: those of so many seconds, within bounds.
 _WINDOW_SECONDS = 1.0
-_FEWEST_MARKED = 50
+FEWEST_MARKED = 50
 _MOST_MARKED = 20_000
 #: The reader stops while so many rows wait for a retry, are held back, or are deferred.
 _MOST_RETRYING = 20_000
@@ -36,7 +36,8 @@ _MOST_DEFERRED = 1_000_000
 class Intake:
     """Takes the rows of `batches` into `queue`, or records that they are not sent.
 
-    `resumed` is what earlier runs have left.
+    `resumed` is what earlier runs have left. Rows are marked `fewest_marked` at a time at least;
+    with None they were marked before they came.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Intake:
         statistics: Statistics,
         control: Control,
         clock: Clock,
+        fewest_marked: int | None,
     ) -> None:
         #: How many rows were taken in; those settled earlier are left out.
         self.admitted = 0
@@ -62,6 +64,7 @@ class Intake:
         self._statistics = statistics
         self._control = control
         self._clock = clock
+        self._fewest_marked = fewest_marked
         self._started = clock.monotonic()
         self._held: Mapping[str, Collection[Rank]] = {}
         self._ranks: Mapping[int, Rank] = {}
@@ -106,7 +109,8 @@ class Intake:
                     break
                 rows += self._take_in(batch)
                 # An empty batch: nothing comes at the moment, so no window is waited for.
-                await self._admit_windows(rows, also_last=not batch)
+                is_all = not batch or self._fewest_marked is None
+                await self._admit_windows(rows, also_last=is_all)
             await self._admit_windows(rows, also_last=True)
         except InputError as error:
             self._control.stop(RunEnd.INPUT_FAILED, str(error))
@@ -145,7 +149,8 @@ class Intake:
 
     async def _admit(self, rows: Sequence[Feedback]) -> None:
         """Mark the rows as in doubt, then queue them."""
-        await self._writer.mark(rows)
+        if self._fewest_marked is not None:
+            await self._writer.mark(rows)
         self.admitted += len(rows)
         resumed = self._resumed
         if resumed.deferrals or resumed.not_completed or self._held:
@@ -175,9 +180,11 @@ class Intake:
 
     def _window(self) -> int:
         """Return how many rows are marked together: about those of the next seconds."""
+        if self._fewest_marked is None:
+            return _MOST_MARKED
         elapsed = max(1.0, self._clock.monotonic() - self._started)
         expected = _WINDOW_SECONDS * self._writer.counts.total() / elapsed
-        return int(min(max(expected, _FEWEST_MARKED), _MOST_MARKED))
+        return int(min(max(expected, self._fewest_marked), _MOST_MARKED))
 
     def _has_room(self) -> bool:
         count = self._queue.count

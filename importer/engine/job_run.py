@@ -11,7 +11,7 @@ from importer.common.durations import format_duration
 from importer.engine.at_work import JobAtWork
 from importer.engine.clock import Clock
 from importer.engine.control import Control
-from importer.engine.intake import Intake
+from importer.engine.intake import FEWEST_MARKED, Intake
 from importer.engine.journal_writer import JournalWriter
 from importer.engine.progress import Reporter
 from importer.engine.reader import Batch
@@ -27,7 +27,7 @@ class JobRun(ABC):
     """The rows of a run, how they come in, and the record of what becomes of them.
 
     `batches` are the rows that are not done (`reader.read_rows`), and `resumed` is what earlier
-    runs have left.
+    runs have left; for `fewest_marked`, see `Intake`.
     """
 
     #: Tells the observers of it.
@@ -41,6 +41,7 @@ class JobRun(ABC):
         batches: Iterator[Batch],
         control: Control,
         clock: Clock,
+        fewest_marked: int | None = FEWEST_MARKED,
     ) -> None:
         self.control = control
         self._settings = settings
@@ -51,8 +52,9 @@ class JobRun(ABC):
         self._statistics = Statistics(self._started)
         self._writer = JournalWriter(job.journal, self._written, job.body_of, clock.wall)
         self._intake = Intake(
-            settings, resumed, batches, self._queue, self._writer, self._statistics, control, clock
-        )
+            settings, resumed, batches, self._queue, self._writer, self._statistics, control, clock,
+            fewest_marked,
+        )  # fmt: skip
 
     @property
     def admitted(self) -> int:

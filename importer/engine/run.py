@@ -19,6 +19,7 @@ from importer.engine.answers import Answers, canary_for
 from importer.engine.at_work import JobAtWork
 from importer.engine.clock import Clock
 from importer.engine.control import Control
+from importer.engine.intake import FEWEST_MARKED
 from importer.engine.job_run import JobRun
 from importer.engine.progress import Observer, ProgressReporter
 from importer.engine.reader import Batch
@@ -38,7 +39,8 @@ _PATIENCE = 5.0
 class Run(JobRun):
     """Reads, sends and records in this process, until all is settled or `control` stops it.
 
-    The `finder` finds the pace; by default from what this run sees alone.
+    The `finder` finds the pace; by default from what this run sees alone. With `is_marked`, the
+    rows were marked in the journal before they came here.
     """
 
     def __init__(
@@ -52,8 +54,11 @@ class Run(JobRun):
         observers: Sequence[Observer],
         clock: Clock,
         finder: Finder | None = None,
+        *,
+        is_marked: bool = False,
     ) -> None:
-        super().__init__(settings, job, resumed, batches, control, clock)
+        fewest_marked = None if is_marked else FEWEST_MARKED
+        super().__init__(settings, job, resumed, batches, control, clock, fewest_marked)
         self._client = client
         self._pacer = Pacer(
             self._started,

@@ -7,17 +7,24 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import jsonschema
 import pytest
 from aiohttp import web
 
 from importer.api import run_import
 from importer.clarityq.api_key import ApiKey
+from importer.distributed.pace import Pace
+from importer.distributed.seat import Seat
+from importer.distributed.tally import Told
+from importer.distributed.terms import Terms
+from importer.distributed.wire import Assignment, pack, read_reply
+from importer.distributed.worker import Worker
 from importer.engine.control import Control
 from importer.engine.progress import Observer, Progress
 from importer.errors import ExitCode, SettingsError
 from importer.jobs.worker_mark import WorkerMark
-from importer.model import OutcomeKind, RunEnd
+from importer.model import Feedback, Meaning, OutcomeKind, RunEnd
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
@@ -36,6 +43,7 @@ ROUGH = Faults(
     not_completed=0.1, completes_after=0.3, too_many=0.02, server_error=0.03, reset_before=0.02,
     reset_after=0.02, seed=3,
 )  # fmt: skip
+TOLD = Told(1, None, False, 0.0, 0.0, False)
 ALL_AT_ONCE = Trouble(lost=0.1, doubled=0.1, late=0.1, killed=0.02)
 
 
@@ -82,6 +90,28 @@ def is_complete(summary: Summary, sandbox: Sandbox, expected: Expected) -> None:
     assert sum(summary.outcomes.values()) == summary.rows
     assert summary.outcomes[OutcomeKind.SUCCEEDED] == len(expected)
     assert stored(sandbox) == expected
+
+
+async def test_a_worker_sends_what_it_has_before_any_of_it_is_recorded(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    settings = settings_for(write_csv(tmp_path / "in.csv", []), base_url=sandbox.url)
+    worker, seat = Worker(), Seat("a", 0.0)
+    worker.begin(pack(Assignment(Terms(settings, Pace(0.0)).options(0), True, 60.0)), b"any")
+    rows = [Feedback(n, conversation(n), Meaning.POSITIVE, None) for n in range(1, 301)]
+    seat.hand(rows, [], [])
+    finish = None
+    with anyio.fail_after(60):
+        while finish is None:
+            is_sent = len(sandbox.feedback) == len(rows)
+            if is_sent:
+                seat.recording()
+                seat.recorded()
+            grant = pack(seat.grant(None, 16, TOLD, closed=is_sent))
+            reply = read_reply(await anyio.to_thread.run_sync(worker.exchange, grant))
+            seat.replied(reply, 0.0)
+            finish = reply.finish
+    assert not finish.error
 
 
 @pytest.mark.parametrize("sandbox", [ROUGH], indirect=True)

@@ -150,7 +150,7 @@ def check_cases(number: int, random_seed: int, figures: Counter[str]) -> None:
             TemporaryDirectory() as folder,
             patch("importer.engine.reader.BATCH_ROWS", case.batch_rows),
             patch("importer.survey.survey_pass.BATCH_ROWS", case.batch_rows),
-            patch("importer.engine.intake._FEWEST_MARKED", 2 * case.batch_rows),
+            patch("importer.engine.run.FEWEST_MARKED", 2 * case.batch_rows),
         ):
             anyio.run(play, case, Path(folder), figures)
 

@@ -31,7 +31,12 @@ _DAY = 86_400
     metavar="N",
     help="Keep jobs that ended in the last N days.",
 )
-@option("--keep-last", type=click.IntRange(0), metavar="N", help="Keep the last N jobs of each product.")
+@option(
+    "--keep-last",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Keep the last N jobs of each product.",
+)
 @option(
     "--comments-after",
     type=click.IntRange(0),

@@ -48,4 +48,4 @@ def test_all_workers_have_even_shares_in_the_end() -> None:
 def test_the_last_rows_are_divided_among_the_workers() -> None:
     assert rows_on_hand(speed=1000.0, slots=64, ready=100_000, workers=4) == 2000
     assert rows_on_hand(speed=1000.0, slots=64, ready=40, workers=4) == 10
-    assert rows_on_hand(speed=0.0, slots=64, ready=100_000, workers=4) == 128
+    assert rows_on_hand(speed=0.0, slots=64, ready=100_000, workers=4) == 256
