@@ -45,7 +45,8 @@ _BLOCK = 4096
 _OVERTAKEN = f"""
     SELECT DISTINCT earlier.seq
     FROM outcome AS later JOIN temp.candidate AS earlier
-      ON earlier.conversation = later.conversation AND earlier.seq < later.seq + :everywhere
+      ON earlier.conversation = later.conversation
+      AND earlier.seq < later.seq + :everywhere AND earlier.seq <> later.seq
     WHERE later.{IS_SETTLED} OR later.reason IN ('{Reason.LATER_JOB}', '{Reason.SET_BY_JOB}')
 """
 

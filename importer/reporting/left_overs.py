@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from importer.common.files import atomic_write
-from importer.common.text import folded_name
-from importer.errors import JournalError
+from importer.common.text import folded_name, listed
+from importer.errors import InputError, JournalError
 from importer.jobs.commands import NOT_OF_LEFT_OVERS, Again, options_told, path_argument
 from importer.jobs.forget import Tombs
 from importer.jobs.journal_file import JournalFile
@@ -22,6 +22,7 @@ from importer.reporting.endings import Step, next_steps
 from importer.sources.base import Original, RowSource
 from importer.sources.csv_records import KEEP_BYTES
 from importer.sources.own_columns import OwnColumns, find_own_columns, own_names
+from importer.survey.survey_pass import current_inputs
 
 #: What a job's folder holds besides the journal and the left-over files.
 SUMMARY_NAME = "summary.json"
@@ -59,9 +60,11 @@ def write_left_over_files(
     """Write the file of each kind of left-over row into `folder`; return those that hold rows.
 
     `outcomes` are the counts of the journal. A file without rows is removed. The files are in the
-    delimiter and encoding of the first input. Raises `InputError` if an input cannot be read again,
-    `JournalError` if the journal or the folder cannot be used.
+    delimiter and encoding of the first input. Raises `InputError` if an input cannot be read again
+    or is another one by now, `JournalError` if the journal or the folder cannot be used.
     """
+    if any(outcomes[kind] for kind in _FILES):
+        _check_unchanged(folder, journal, sources)
     written = []
     for kind, name in _FILES.items():
         path = folder / name
@@ -75,7 +78,21 @@ def write_left_over_files(
                 f"{path} cannot be written: {error.strerror}. Free some disk space or fix the "
                 "folder, and run the same command again; nothing is sent twice"
             ) from None
+    if written:
+        try:
+            _check_unchanged(folder, journal, sources)
+        except InputError:
+            for path in written:
+                path.unlink()
+            raise
     return written
+
+
+def _check_unchanged(folder: Path, journal: JournalFile, sources: Sequence[RowSource]) -> None:
+    """Raise `InputError` for an input that is not what the job has read: its rows are others."""
+    now = current_inputs([source for source in sources if source.name != CARRIED_OVER])
+    if changed := now.changed_from(folder, journal.inputs()):
+        raise InputError(f"{listed(changed)} changed since the job began")
 
 
 def forgotten_outcomes(journal: JournalFile) -> Iterator[Outcome]:
@@ -149,7 +166,7 @@ def _write(
                 cells[place] = _encodable(cell, encoding)
             own = [
                 sources[position].name,
-                *_origin(path.parent, sources[position], original, layout.ours[position]),
+                *_origin(path.parent, original, layout.ours[position]),
                 outcome.reason,
                 outcome.http_status,
                 outcome.attempts,
@@ -160,13 +177,11 @@ def _write(
     return rows
 
 
-def _origin(
-    folder: Path, source: RowSource, original: Original, ours: OwnColumns | None
-) -> tuple[str, str | int]:
+def _origin(folder: Path, original: Original, ours: OwnColumns | None) -> tuple[str, str | int]:
     """Return the job that first brought a row, and its number there, as far as it is known."""
     if ours is not None and len(original.cells) > ours.row:
         return original.cells[ours.job], original.cells[ours.row]
-    return folder.name, "" if source.name == CARRIED_OVER else original.number
+    return folder.name, original.number
 
 
 def _encodable(cell: str, encoding: str) -> str:

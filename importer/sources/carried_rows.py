@@ -45,7 +45,9 @@ class CarriedRows:
         number = next(wanted, None)
         for row in self._read():
             if row.seq == number:
-                yield Original(row.seq, (row.conversation_id, row.rating, row.comment, row.job))
+                # Its number in the input of the job that brought it is not known any more.
+                cells = (row.conversation_id, row.rating, row.comment, row.job, "")
+                yield Original(row.seq, cells)
                 number = next(wanted, None)
 
     def progress(self) -> float:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from importer.common.text import counted
 from importer.engine.clock import Clock
 from importer.engine.job_run import JobRun
 from importer.engine.resume import ResumeState
 from importer.errors import AccountingError, ImporterError, InputError
-from importer.jobs.commands import Again
+from importer.jobs.commands import Again, command_line, path_argument
 from importer.jobs.job import Job
 from importer.jobs.records import Totals
 from importer.model import OutcomeKind, RunEnd
@@ -29,10 +30,10 @@ def conclude(
     resumed: ResumeState,
     run: JobRun,
     clock: Clock,
-) -> tuple[Summary, str]:
+) -> tuple[Summary, list[str]]:
     """Check the accounts, write what a person needs, and close the run in the journal.
 
-    Returns the summary, and what is wrong with the report, which does not change how a run ends.
+    Returns the summary, and which files could not be made: that does not change how a run ends.
     """
     stands = job.journal.totals()
     # To count means to read the whole journal, and few runs try rows again.
@@ -43,10 +44,16 @@ def conclude(
         end, message = RunEnd.LIMIT, "the conversations of --limit are done"
     if end is RunEnd.TIME_BOX and not totals.outcomes[OutcomeKind.PENDING]:
         end, message = RunEnd.FINISHED, ""
+    files: list[Path] = []
+    problems: list[str] = []
     try:
         files = write_left_over_files(job.folder, job.journal, stands.outcomes, sources)
     except InputError as error:
-        files, end, message = [], RunEnd.INPUT_FAILED, str(error)
+        names_them = command_line(["outcomes", path_argument(job.folder), "-o", "outcomes.csv"])
+        problems.append(
+            f"the rows that were not imported are in no file: {error}. To see which they are: "
+            f"{names_them}"
+        )
     now = clock.wall()
     doubts = [(row.feedback.seq, row.feedback.conversation_id) for row in run.in_doubt()]
     pending = stands.outcomes[OutcomeKind.PENDING]
@@ -63,18 +70,17 @@ def conclude(
         not_begun=pending - begun,
     )  # fmt: skip
     summary.write()
-    problem = ""
     try:
         write_report(summary)
     except ImporterError as error:
-        problem = str(error)
+        problems.append(str(error))
     except Exception as error:  # noqa: BLE001 -- the job is done, whatever is wrong with its report
-        problem = (
+        problems.append(
             f"the report could not be made ({type(error).__name__}). This is a defect of the "
             "importer; please report it. Nothing else is missing"
         )
     job.journal.end_run(now, end, message, doubts)
-    return summary, problem
+    return summary, problems
 
 
 def _check_accounts(totals: Totals, settled_before: int, run: JobRun) -> None:

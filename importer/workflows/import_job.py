@@ -240,11 +240,12 @@ class _Importing:
             finally:
                 batches.close()
         read = [each.source for each in begun.inputs]
-        summary, problem = await anyio.to_thread.run_sync(
+        summary, problems = await anyio.to_thread.run_sync(
             conclude, settings, self._again, job, read, resumed, run, clock
         )
-        for observer in self._observers if problem else ():
-            observer.noticed(problem)
+        for problem in problems:
+            for observer in self._observers:
+                observer.noticed(problem)
         for source in self._sources:
             source.close()
         left = summary.rows - sum(summary.outcomes[kind] for kind in _NOT_LEFT_OVER)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 import pytest
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 from importer.api import run_import
 from importer.cli.app import cli
 from importer.cli.summary_view import print_summary
+from importer.engine.progress import Observer, Progress
 from importer.errors import ExitCode, SettingsError
 from importer.jobs.find_job import find_job
 from importer.jobs.journal_reader import JournalReader
@@ -179,6 +181,34 @@ async def test_what_is_told_of_a_job_that_another_has_replaced_is_not_how_to_res
     page = Page(first.folder / REPORT_NAME)
     assert told in page.text
     assert "What to do now" not in page.text
+
+
+@pytest.mark.parametrize("change", ["overwritten", "gone"])
+async def test_rows_of_another_file_of_the_same_name_are_not_taken_for_left_overs(
+    settings_for: Make, tmp_path: Path, change: str
+) -> None:
+    """A run may wait for conversations for so long that the next export takes the file's place."""
+    path = write_csv(tmp_path / "in.csv", [(conversation(n), "POSITIVE", "") for n in range(3)])
+
+    class NextExport(Observer):
+        told: ClassVar[list[str]] = []
+
+        def progressed(self, progress: Progress) -> None:
+            if progress.share == 1 and change == "gone":
+                path.unlink(missing_ok=True)
+            elif progress.share == 1:
+                write_csv(path, [(conversation(n), "NEGATIVE", "") for n in range(5, 8)])
+
+        def noticed(self, message: str) -> None:
+            self.told.append(message)
+
+    late = settings_for(path, sandbox=True, defer_for=0.0)
+    faults = Faults(not_completed=1.0, completes_after=60.0)
+    summary = await run_import(late, faults=faults, observers=[NextExport()])
+    assert summary.exit_code is ExitCode.NOT_COMPLETED
+    assert not summary.files
+    assert not [*summary.folder.glob("*.csv")]
+    assert "the rows that were not imported are in no file" in NextExport.told[-1]
 
 
 async def test_what_was_odd_in_an_input_is_said_after_the_run_as_well(

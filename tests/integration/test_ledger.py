@@ -1,5 +1,6 @@
 """Jobs that follow each other: unchanged rows, left-overs, and no step back behind a later job."""
 
+import csv
 import dataclasses
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -158,6 +159,14 @@ async def test_left_overs_come_back_before_the_new_rows(nights: Nights) -> None:
     before = len(nights.service.puts)
     await nights.night(rated(range(21, 22)), carry_over=True)
     assert len(nights.service.puts) == before + 1, "nothing is left over any more"
+
+
+async def test_a_left_over_row_keeps_the_job_that_first_brought_it(nights: Nights) -> None:
+    nights.picker.in_progress = {conversation(1)}
+    first = await run_import(nights.settings(rated(range(1, 2)), carry_over=True), api_key="any")
+    again = await run_import(nights.settings(rated(range(2, 3)), carry_over=True), api_key="any")
+    with (again.folder / "not_completed.csv").open(newline="") as file:
+        assert [row["job"] for row in csv.DictReader(file)] == [first.folder.name]
 
 
 async def test_pending_rows_outlast_a_night_that_a_limit_has_stopped(nights: Nights) -> None:

@@ -10,6 +10,7 @@ from importer.api import run_import
 from importer.errors import ExitCode
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.summary import Summary
+from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
 from importer.workflows.plan_import import Preview, plan_import
@@ -63,6 +64,10 @@ async def test_the_newest_row_is_sent_and_one_that_cannot_be_compared_is_rejecte
     }
     (left_over,) = summary.files
     assert "another row of this conversation was sent" in left_over.read_text()
+    waiting = settings.replace(sandbox=True, defer_for=0.0)
+    summary = await run_import(waiting, faults=Faults(not_completed=1.0, completes_after=60.0))
+    told = (summary.folder / "not_completed.csv").read_text()
+    assert "was sent" not in told, "it is itself the row that was sent"
 
 
 async def test_a_slice_is_sent_and_the_same_command_goes_on(
