@@ -65,7 +65,8 @@ class RotatingClient:
         client = self._client
         verdict = await client.put(feedback)
         if self._is_refused(client, verdict) and await self._has_another_key(client):
-            verdict = await self._client.put(feedback)
+            refused, verdict = verdict, await self._client.put(feedback)
+            verdict = verdict._replace(requests=refused.requests + verdict.requests)
         return verdict
 
     async def status(self, conversation_id: str) -> Verdict:

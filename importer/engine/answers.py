@@ -126,6 +126,7 @@ class Answers:
             case Wait():
                 self._queue.wait(row, step, now)
                 if step.state is RowState.DEFERRED:
+                    self._failing.forget(row)
                     self._writer.defer(lasting(row, self._clock))
                 self._control.changed.notify()
             case Abort():
@@ -134,6 +135,7 @@ class Answers:
 
     def _settle(self, row: QueuedRow, outcome: Outcome, verdict: Verdict) -> None:
         self._queue.done(row)
+        self._failing.forget(row)
         self._writer.settle(outcome, row, verdict.stored)
         if outcome.kind is OutcomeKind.FAILED:
             stop_at_max_failures(self._settings, self._writer, self._control, outcome.detail)

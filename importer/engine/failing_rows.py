@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from importer.engine.row_queue import QueuedRow
 from importer.pacing import Suspicion
 
-#: More rows are not remembered, but for those that still fail.
-_MAXIMUM = 50_000
-
 
 @dataclass(slots=True)
 class _Failing:
@@ -41,11 +38,12 @@ class FailingRows:
 
     def failed(self, row: QueuedRow, now: float, last_success: float) -> None:
         """The row has failed, and it counts: the service is not known to be unavailable."""
-        contradicted = self._contradicted(row, last_success)
-        if len(self._rows) >= _MAXIMUM:
-            self._rows = {row: known for row, known in self._rows.items() if row.failures}
-        self._rows[row] = _Failing(now, contradicted)
+        self._rows[row] = _Failing(now, self._contradicted(row, last_success))
         self._since_success.append(row)
+
+    def forget(self, row: QueuedRow) -> None:
+        """The row has an outcome, or waits for its conversation."""
+        self._rows.pop(row, None)
 
     def succeeded(self) -> None:
         """Some request has succeeded."""

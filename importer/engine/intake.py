@@ -95,6 +95,7 @@ class Intake:
 
     async def record_unsent(self) -> None:
         """Record the rows that would not be sent, and leave all others pending."""
+        self._left_to_send = math.inf  # nothing is
         while (batch := await self._next()) is not None:
             self._take_in(batch)
             await self._writer.write()

@@ -121,8 +121,10 @@ class Run(JobRun):
                 finally:
                     self._alarm.close()
                     writing.cancel_scope.cancel()
-                    self._report(last=True)
-                    await self._writer.write()
+                    try:
+                        self._report(last=True)
+                    finally:  # whatever an observer raises
+                        await self._writer.write()
 
     def _send_nothing_before(self, time: float) -> None:
         self._pacer.hold_back(time)

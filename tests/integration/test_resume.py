@@ -236,6 +236,29 @@ async def test_a_time_box_that_ends_when_all_is_done_has_stopped_nothing(
     assert (summary.exit_code, summary.next_steps) == (ExitCode.OK, [])
 
 
+class BreaksAtTheEnd(StopWhen):
+    """An observer that raises once its run is stopped and all answers are there."""
+
+    def progressed(self, progress: Progress) -> None:
+        super().progressed(progress)
+        if self.control.end is not None and not progress.in_flight:
+            raise RuntimeError
+
+
+@pytest.mark.anyio
+async def test_what_was_answered_is_recorded_though_an_observer_raises(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importer.engine.journal_writer.INTERVAL", 60.0)  # the end writes the rest
+    rows = [(conversation(n), "POSITIVE", "") for n in range(3000)]
+    settings = settings_for(write_csv(tmp_path / "in.csv", rows), base_url=sandbox.url)
+    control = Control()
+    breaks = BreaksAtTheEnd(control, lambda progress: progress.settled_now > 0)
+    with pytest.raises(RuntimeError):
+        await run_import(settings, api_key="any", control=control, observers=[breaks])
+    assert settled(settings.job.jobs_dir) == len(sandbox.feedback)
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize("damage", ["truncate", "remove"])
 async def test_a_lost_or_damaged_journal_is_told_and_not_overwritten(

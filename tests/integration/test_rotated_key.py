@@ -71,6 +71,7 @@ async def test_a_run_goes_on_with_the_key_that_its_file_holds_now(
     assert "--api-key-file holds another one now" in told
     assert "second" not in told
     assert 1 <= service.refused <= settings.pacing.concurrency
+    assert summary.puts == 200 + service.refused
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,9 @@ Make = Callable[..., ImportSettings]
 async def test_a_limit_on_the_data_stops_every_run_until_it_is_accepted(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:
-    rows = [(conversation(n), "POSITIVE" if n else "meh", "") for n in range(10)]
+    rows = [(conversation(n), "POSITIVE" if n < 9 else "meh", "") for n in range(10)]
     settings = settings_for(
-        write_csv(tmp_path / "in.csv", rows), base_url=sandbox.url, max_rejected="5%"
+        write_csv(tmp_path / "in.csv", rows), base_url=sandbox.url, max_rejected="5%", limit=5
     )
     for _ in range(2):
         stopped = await run_import(settings, api_key="any")
@@ -36,7 +36,7 @@ async def test_a_limit_on_the_data_stops_every_run_until_it_is_accepted(
         assert [path.name for path in stopped.files] == ["rejected.csv"]
     assert not sandbox.feedback
 
-    accepted = await run_import(settings.replace(accept_change=True), api_key="any")
+    accepted = await run_import(settings.replace(accept_change=True, limit=None), api_key="any")
     assert accepted.outcomes[OutcomeKind.SUCCEEDED] == len(sandbox.feedback) == 9
 
 

@@ -1,7 +1,5 @@
 """A row that fails while others succeed is suspect; one that fails with all others is not."""
 
-import pytest
-
 from importer.engine.failing_rows import FailingRows
 from importer.engine.row_queue import QueuedRow
 from importer.model import Feedback, Meaning
@@ -42,22 +40,9 @@ def test_what_failed_with_all_others_is_taken_back() -> None:
     assert rows.forgiven() == [], "once"
 
 
-def test_a_row_that_has_succeeded_since_starts_anew() -> None:
+def test_a_row_that_is_done_or_deferred_is_not_remembered() -> None:
     rows, row = FailingRows(), a_row()
     for now in (1, 2, 3):
         fail(rows, row, now, last_success=now - 0.5)
-    row.failures = 0
+    rows.forget(row)
     assert rows.suspicion(row, last_success=9) is Suspicion.NONE
-
-
-def test_of_very_many_rows_those_are_remembered_that_fail_still(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("importer.engine.failing_rows._MAXIMUM", 2)
-    rows, (still, done, another) = FailingRows(), [a_row(number) for number in range(3)]
-    fail(rows, still, 1, last_success=0)
-    fail(rows, done, 1, last_success=0)
-    done.failures = 0
-    fail(rows, another, 2, last_success=1.5)
-    assert rows.suspicion(still, last_success=1.5) is Suspicion.SOME
-    assert list(rows._rows) == [still, another]
