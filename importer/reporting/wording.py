@@ -151,6 +151,8 @@ def limit_in_words(limit: Limit, rate: float | None, latency: float | None) -> s
     """
     if limit is Limit.SERVICE_LIMIT and rate is None:
         return "the service's limit"
+    if limit is Limit.CONCURRENCY and latency is None:
+        return "--concurrency: raise it"
     return _LIMITS[limit].format(rate=f"{rate or 0:,.3g}", latency=format_duration(latency or 0.0))
 
 

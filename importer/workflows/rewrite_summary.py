@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from importer.errors import ImporterError
 from importer.jobs.forget import Forgotten
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import JobState
-from importer.model import OutcomeKind, RunEnd
+from importer.model import OutcomeKind, RunEnd, WorkerFigures
 from importer.pacing import Limit
 from importer.reporting.endings import Step, closed_in_words
 from importer.reporting.left_overs import (
@@ -50,13 +51,18 @@ def rewrite_summary(
                 datetime.fromisoformat(old["ended_at"]).timestamp(),
                 _steps(folder, journal, old) if has_steps and not closed else [],
                 Limit(old["limited_by"]), old["service_rate"], not_begun=old["not_begun"],
-                closed=closed,
+                workers=[_worker(each) for each in old["workers"]], closed=closed,
             )  # fmt: skip
         summary.write()
         write_report(summary)
     except _UNREADABLE:
         for name in (SUMMARY_NAME, REPORT_NAME):
-            (folder / name).unlink(missing_ok=True)
+            with suppress(OSError):
+                (folder / name).unlink()
+
+
+def _worker(old: Mapping[str, Any]) -> WorkerFigures:
+    return WorkerFigures(old["name"], 0.0, 0, old["rows"], old["lost"])
 
 
 def _steps(folder: Path, journal: JournalReader, old: Mapping[str, Any]) -> list[Step]:

@@ -23,6 +23,7 @@ from importer.distributed.worker import Worker
 from importer.engine.control import Control
 from importer.engine.progress import Observer, Progress
 from importer.errors import ExitCode, SettingsError
+from importer.jobs.records import JobState
 from importer.jobs.worker_mark import WorkerMark
 from importer.model import Feedback, Meaning, OutcomeKind, RunEnd
 from importer.reporting.summary import Summary
@@ -30,6 +31,7 @@ from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import FailureLimit, ImportSettings
 from importer.workflows import import_job
+from importer.workflows.rewrite_summary import rewrite_summary
 from tests.support.crews import ThreadCrew, Trouble
 from tests.support.data import conversation, write_csv
 from tests.support.server import serve
@@ -148,7 +150,11 @@ async def test_rows_of_a_lost_worker_go_to_the_others(
     assert sum(each.done for each in summary.workers) == len(expected)
     assert "2 workers sent" in (summary.folder / "report.html").read_text("utf-8")
     schema = json.loads((ROOT / "docs/summary.schema.json").read_text("utf-8"))
-    jsonschema.validate(json.loads((summary.folder / "summary.json").read_text("utf-8")), schema)
+    written = json.loads((summary.folder / "summary.json").read_text("utf-8"))
+    jsonschema.validate(written, schema)
+    rewrite_summary(summary.folder, JobState.ENDED)
+    again = json.loads((summary.folder / "summary.json").read_text("utf-8"))
+    assert again == written, "nothing has changed since"
 
 
 async def test_a_run_waits_for_the_workers_of_one_that_was_killed(
