@@ -104,7 +104,7 @@ class RowQueue:
         self._retrying: list[tuple[float, QueuedRow]] = []
         self._deferred: list[tuple[float, QueuedRow]] = []
         self._held: deque[QueuedRow] = deque()
-        self._withheld: list[QueuedRow] = []
+        self._withheld: dict[QueuedRow, None] = {}  # in their order
         self._newest_deferral = -math.inf  # means something only while rows are deferred
         self._in_state = [0] * len(RowState)
 
@@ -221,12 +221,12 @@ class RowQueue:
         """The row, just answered, is done as soon as the canary has passed."""
         self._in_flight.discard(row)
         self._move(row, RowState.WITHHELD)
-        self._withheld.append(row)
+        self._withheld[row] = None
 
     def done(self, row: QueuedRow) -> None:
         """The row, in flight or withheld, is done."""
         if row.state is RowState.WITHHELD:
-            self._withheld.remove(row)
+            del self._withheld[row]
         self._in_flight.discard(row)
         self._in_state[row.state] -= 1
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from operator import attrgetter
 from pathlib import Path
 
 from importer.common.file_system import journal_mode
@@ -18,13 +17,13 @@ from importer.jobs.inputs import CurrentInputs
 from importer.jobs.job import Job
 from importer.jobs.journal import Journal
 from importer.jobs.journal_head import check_latest
+from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product_jobs import clear_removed, holding
 from importer.jobs.records import JobRecord, JobState
 from importer.jobs.succession import Succession
 from importer.model import OutcomeKind
 from importer.settings import ImportSettings
 
-_KEY = attrgetter("key")
 _AS_THEY_ARE = CurrentInputs()
 
 
@@ -44,13 +43,24 @@ class Product(Succession):
         """
         if self._settings.retry is not None:
             return self._retried(self.meant(), now)
+        job = self.goes_on_with(now)
+        if job is None:
+            return None
+        journal = self._journal(job)
+        with _closed_after_error(journal):
+            if job.state is JobState.ENDED:
+                journal.try_again([OutcomeKind.NOT_COMPLETED])
+            return self._opened(job, journal)
+
+    def goes_on_with(self, now: CurrentInputs = _AS_THEY_ARE) -> JobRecord | None:
+        """Return the job that `resumable` opens; nothing changes. Raises what that raises."""
         job = self._gone_on_with()
         if job is None or job.folder is None:
             return None
         if job.state is JobState.UNFINISHED:
             # What has sent nothing is begun anew: today's settings decide what may be sent.
-            return self._unfinished(job, now) if job.sent_anything else None
-        return self._not_completed(job, now) if job.state is JobState.ENDED else None
+            return job if job.sent_anything and self._is_as_begun(job, now) else None
+        return job if job.state is JobState.ENDED and self._waits(job, now) else None
 
     def works_from_copies_in(self) -> Path | None:
         """Return the folder of the job that goes on with the copies of its inputs, if one does.
@@ -83,15 +93,15 @@ class Product(Succession):
         same = (job for job in reversed(self.jobs) if job.name.rpartition("-")[0] == self._name)
         return next(same, None)
 
-    def _unfinished(self, job: JobRecord, now: CurrentInputs) -> Job | None:
-        journal = self._journal(job)
-        with _closed_after_error(journal):
-            changed = now.changed_from(journal.folder, journal.inputs())
-            if not changed:
-                return self._opened(job, journal)
-        journal.close()
+    def _is_as_begun(self, job: JobRecord, now: CurrentInputs) -> bool:
+        """Return whether the inputs are those of the unfinished job; False: it is replaced."""
+        assert job.folder is not None  # noqa: S101 -- its journal is there
+        with JournalReader(job.folder) as journal:
+            changed = now.changed_from(job.folder, journal.inputs())
+        if not changed:
+            return True
         if self._may_replace(job):
-            return None
+            return False
         takes_over = ""
         if job.keeps_bodies:
             takes_over = "; or take its rows over with --carry-over"
@@ -103,27 +113,25 @@ class Product(Succession):
             f"up with --restart, and import the new content from its first row{takes_over}"
         )
 
-    def _not_completed(self, job: JobRecord, now: CurrentInputs) -> Job | None:
-        """Return the job if there are rows that wait for their conversation: just those again.
+    def _waits(self, job: JobRecord, now: CurrentInputs) -> bool:
+        """Return whether there are rows that wait for their conversation: just those again.
 
         To begin it anew beside an unfinished one would send all its rows over what is newer.
         """
+        assert job.folder is not None  # noqa: S101 -- its journal is there
         other = self._unfinished_other_than(job)
         if other is not None and self._settings.job.replace:
-            return None
-        journal = self._journal(job)
-        with _closed_after_error(journal):
-            if not journal.totals().outcomes[OutcomeKind.NOT_COMPLETED] or now.changed_from(
-                journal.folder, journal.inputs()
-            ):
-                journal.close()
-                return None
-            if other is not None:
-                raise in_the_way(other, self._settings)
-            if job.number < self.floor:
-                raise self._below_floor(job)
-            journal.try_again([OutcomeKind.NOT_COMPLETED])
-            return self._opened(job, journal)
+            return False
+        with JournalReader(job.folder) as journal:
+            if not journal.totals().outcomes[OutcomeKind.NOT_COMPLETED]:
+                return False
+            if now.changed_from(job.folder, journal.inputs()):
+                return False
+        if other is not None:
+            raise in_the_way(other, self._settings)
+        if job.number < self.floor:
+            raise self._below_floor(job)
+        return True
 
     def _retried(self, job: JobRecord | None, now: CurrentInputs) -> Job:
         retry = self._settings.retry

@@ -102,7 +102,7 @@ def plan_import(
             copies = copies_to_go_on_with(product, settings)
             sources = _opened(stack, settings, copies or scratch, watch)
         if not settings.reading.is_copied or copies is not None:
-            resumed = _resumed(product, settings, sources)
+            resumed = _resumed(product, sources)
             if resumed is not None:
                 return resumed
         return _preview(settings, sources, product, settings.job.jobs_dir, progress)
@@ -177,23 +177,13 @@ def _preview(
         return Preview(found.survey.findings, found.plan, found.limit, replaces, ends)
 
 
-def _resumed(
-    product: Product, settings: ImportSettings, sources: list[RowSource]
-) -> Resumed | None:
+def _resumed(product: Product, sources: list[RowSource]) -> Resumed | None:
     """Return the job that a run would resume; None if it would begin one."""
-    job = product.meant()
-    if job is None or job.folder is None or settings.job.restart:
+    job = product.goes_on_with(current_inputs(sources))
+    if job is None or job.folder is None:
         return None
     with JournalReader(job.folder) as journal:
-        left = _left(job, journal)
-        if not left or current_inputs(sources).changed_from(job.folder, journal.inputs()):
-            return None
-        return Resumed(job.name, journal.totals().rows, left)
-
-
-def _left(job: JobRecord, journal: JournalReader) -> int:
-    """Return how many rows of the job a run would still work on."""
-    outcomes = journal.totals().outcomes
-    if job.state is JobState.UNFINISHED:  # one that has sent nothing is begun anew
-        return outcomes[OutcomeKind.PENDING] if job.sent_anything else 0
-    return outcomes[OutcomeKind.NOT_COMPLETED] if job.state is JobState.ENDED else 0
+        totals = journal.totals()
+    is_unfinished = job.state is JobState.UNFINISHED
+    left = OutcomeKind.PENDING if is_unfinished else OutcomeKind.NOT_COMPLETED
+    return Resumed(job.name, totals.rows, totals.outcomes[left])

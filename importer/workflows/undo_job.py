@@ -17,9 +17,8 @@ from importer.errors import SettingsError
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import Product, hold_product
-from importer.jobs.records import JobRecord, JobState
+from importer.jobs.records import JobRecord
 from importer.jobs.undo import UNDO_NAME, Group, Undo, Undone, undoing, undone_job
-from importer.model import OutcomeKind
 from importer.settings import ImportSettings
 
 
@@ -55,8 +54,8 @@ def plan_undo(
     back, `UnfinishedJobError` if another job is in the way, and `JobHeldError`.
     """
     with hold_product(settings) as product:
-        if (begun := _begun(product)) is not None:
-            return begun
+        if (begun := product.goes_on_with()) is not None:
+            return begun.name
         job = _job_of(product, folder)
         if write:
             _check_not_read(product, job)
@@ -74,19 +73,6 @@ def _check_not_read(product: Product, job: JobRecord) -> None:
             with JournalReader(other.folder) as journal:
                 if undone_job(file.path for file in journal.inputs()) == job.name:
                     product.check_sequence()
-
-
-def _begun(product: Product) -> str | None:
-    """Return the name of the undo that a run would go on with."""
-    job = product.meant()
-    if job is None or job.folder is None:
-        return None
-    if job.state is JobState.UNFINISHED:
-        return job.name if job.sent_anything else None
-    if job.state is not JobState.ENDED:
-        return None
-    with JournalReader(job.folder) as journal:
-        return job.name if journal.totals().outcomes[OutcomeKind.NOT_COMPLETED] else None
 
 
 def _job_of(product: Product, folder: Path) -> JobRecord:

@@ -17,7 +17,7 @@ from importer.jobs.product import hold_product
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.sandbox.faults import FaultPicker, Faults
 from importer.settings import ImportSettings, Retry
-from importer.workflows.plan_import import Preview, plan_import
+from importer.workflows.plan_import import Preview, Resumed, plan_import
 from tests.support.data import conversation, write_csv
 from tests.support.watched import WatchedSandbox
 
@@ -159,6 +159,28 @@ async def test_left_overs_come_back_before_the_new_rows(nights: Nights) -> None:
     before = len(nights.service.puts)
     await nights.night(rated(range(21, 22)), carry_over=True)
     assert len(nights.service.puts) == before + 1, "nothing is left over any more"
+
+
+async def test_a_plan_says_what_a_run_would_do_also_beside_another_job(nights: Nights) -> None:
+    nights.picker.in_progress = {conversation(1)}
+    first = nights.settings(rated(range(1, 3)))
+    await run_import(first, api_key="any")
+    planned = await anyio.to_thread.run_sync(plan_import, first)
+    assert isinstance(planned, Resumed)
+    assert planned.left == 1
+
+    control = Control()
+    nights.service.on_put = lambda _: control.stop(RunEnd.SIGTERM)
+    other = nights.settings(rated(range(5, 9)), concurrency=1)
+    await run_import(other, api_key="any", control=control)
+    nights.service.on_put = lambda _: None
+    for does in (partial(anyio.to_thread.run_sync, plan_import), partial(run_import, api_key="x")):
+        with pytest.raises(UnfinishedJobError, match=r"Resume it first"):
+            await does(first)
+    planned = await anyio.to_thread.run_sync(plan_import, first.replace(replace=True))
+    assert isinstance(planned, Preview), "it begins a new job"
+    summary = await run_import(first.replace(replace=True), api_key="any")
+    assert summary.runs == 1
 
 
 async def test_a_left_over_row_keeps_the_job_that_first_brought_it(nights: Nights) -> None:
