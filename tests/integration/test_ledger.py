@@ -162,10 +162,13 @@ async def test_left_overs_come_back_before_the_new_rows(nights: Nights) -> None:
 
 
 async def test_a_plan_says_what_a_run_would_do_also_beside_another_job(nights: Nights) -> None:
+    async def plan(settings: ImportSettings) -> Preview | Resumed:
+        return await anyio.to_thread.run_sync(plan_import, settings)
+
     nights.picker.in_progress = {conversation(1)}
     first = nights.settings(rated(range(1, 3)))
     await run_import(first, api_key="any")
-    planned = await anyio.to_thread.run_sync(plan_import, first)
+    planned = await plan(first)
     assert isinstance(planned, Resumed)
     assert planned.left == 1
 
@@ -174,10 +177,11 @@ async def test_a_plan_says_what_a_run_would_do_also_beside_another_job(nights: N
     other = nights.settings(rated(range(5, 9)), concurrency=1)
     await run_import(other, api_key="any", control=control)
     nights.service.on_put = lambda _: None
-    for does in (partial(anyio.to_thread.run_sync, plan_import), partial(run_import, api_key="x")):
-        with pytest.raises(UnfinishedJobError, match=r"Resume it first"):
-            await does(first)
-    planned = await anyio.to_thread.run_sync(plan_import, first.replace(replace=True))
+    with pytest.raises(UnfinishedJobError, match=r"Resume it first"):
+        await plan(first)
+    with pytest.raises(UnfinishedJobError, match=r"Resume it first"):
+        await run_import(first, api_key="any")
+    planned = await plan(first.replace(replace=True))
     assert isinstance(planned, Preview), "it begins a new job"
     summary = await run_import(first.replace(replace=True), api_key="any")
     assert summary.runs == 1
