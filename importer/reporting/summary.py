@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from importer.common.files import atomic_write
 from importer.common.histogram import percentile
@@ -205,6 +205,15 @@ class Summary:
         return outcomes_frame(self.folder)
 
 
+class Measured(NamedTuple):
+    """What the latest run has found out of its speed; see the same fields of `Summary`."""
+
+    limited_by: Limit
+    service_rate: float | None = None
+    latencies: Sequence[int] = ()
+    workers: Sequence[WorkerFigures] = ()
+
+
 def summarise(
     folder: Path,
     journal: JournalFile,
@@ -214,20 +223,14 @@ def summarise(
     files: Sequence[Path],
     now: float,
     next_steps: Sequence[Step],
-    limited_by: Limit,
-    service_rate: float | None = None,
-    latencies: Sequence[int] = (),
-    workers: Sequence[WorkerFigures] = (),
+    measured: Measured,
     not_begun: int = 0,
     closed: str = "",
 ) -> Summary:
     """Return the job's summary for a run that ends `now` (Unix seconds).
 
-    `totals` are the journal's. `limited_by` is what kept the run from being faster, most of its
-    time, and `service_rate` the limit of the service, in requests per second, if one was found;
-    `latencies` counts its responses by `common.histogram.BUCKETS`; `workers` are the processes that
-    have sent; `not_begun` are the pending rows without any response; `closed` says that the job was
-    given up or replaced.
+    `totals` are the journal's, and `not_begun` the pending rows without any response; `closed` says
+    that the job was given up or replaced.
     """
     facts = journal.facts()
     run = journal.last_run()
@@ -250,10 +253,7 @@ def summarise(
         base_url=facts["base_url"],
         inputs=[file.path for file in journal.inputs()],
         files=files,
-        limited_by=limited_by,
-        service_rate=service_rate,
-        latencies=latencies,
-        workers=workers,
+        **measured._asdict(),
         # What is tried again keeps its outcome until it has a new one.
         not_begun=min(not_begun, totals.outcomes[OutcomeKind.PENDING]),
         label=journal.label(),

@@ -17,7 +17,7 @@ from importer.model import OutcomeKind, RunEnd
 from importer.reporting.endings import next_steps
 from importer.reporting.left_overs import write_left_over_files
 from importer.reporting.report import write_report
-from importer.reporting.summary import Summary, summarise
+from importer.reporting.summary import Measured, Summary, summarise
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
 
@@ -65,9 +65,7 @@ def conclude(
     )  # fmt: skip
     summary = summarise(
         job.folder, job.journal, stands, end, message, files, now, steps,
-        limited_by=run.limit, service_rate=run.service_rate, latencies=run.latencies,
-        workers=run.workers,
-        not_begun=pending - begun,
+        Measured(run.limit, run.service_rate, run.latencies, run.workers), pending - begun,
     )  # fmt: skip
     summary.write()
     try:

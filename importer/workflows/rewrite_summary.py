@@ -24,7 +24,7 @@ from importer.reporting.left_overs import (
     steps_by_journal,
 )
 from importer.reporting.report import write_report
-from importer.reporting.summary import summarise
+from importer.reporting.summary import Measured, summarise
 
 _NOTHING = Forgotten([])
 #: What a summary that cannot be read as one raises.
@@ -50,8 +50,7 @@ def rewrite_summary(
                 [folder / name for name in old["files"] if (folder / name).exists()],
                 datetime.fromisoformat(old["ended_at"]).timestamp(),
                 _steps(folder, journal, old) if has_steps and not closed else [],
-                Limit(old["limited_by"]), old["service_rate"], not_begun=old["not_begun"],
-                workers=[_worker(each) for each in old["workers"]], closed=closed,
+                _measured(old), old["not_begun"], closed,
             )  # fmt: skip
         summary.write()
         write_report(summary)
@@ -61,8 +60,11 @@ def rewrite_summary(
                 (folder / name).unlink()
 
 
-def _worker(old: Mapping[str, Any]) -> WorkerFigures:
-    return WorkerFigures(old["name"], 0.0, 0, old["rows"], old["lost"])
+def _measured(old: Mapping[str, Any]) -> Measured:
+    workers = [
+        WorkerFigures(one["name"], 0.0, 0, one["rows"], one["lost"]) for one in old["workers"]
+    ]
+    return Measured(Limit(old["limited_by"]), old["service_rate"], workers=workers)
 
 
 def _steps(folder: Path, journal: JournalReader, old: Mapping[str, Any]) -> list[Step]:
