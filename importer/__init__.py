@@ -1,4 +1,4 @@
-"""Imports feedback from CSV and Parquet files into ClarityQ.
+"""Imports feedback from files, buckets and databases into ClarityQ.
 
 The public names, for programs and notebooks::
 

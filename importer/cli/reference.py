@@ -8,14 +8,14 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
 from importer.cli.app import cli
 from importer.cli.config_file import options_below
-from importer.cli.help import OWN, CommandOption, sections, title_of
+from importer.cli.help import OTHER, OWN, sections, title_of
 from importer.cli.options import RUN_GROUPS
 from importer.settings.derive import json_schema, options_of
 from importer.settings.kinds import FLAG
@@ -41,6 +41,23 @@ and messages. *guarded*: not taken from a `clarityq-import.toml` that was merely
 working directory.
 """
 
+_VARIABLES = """\
+### Variables that are no options
+
+| variable | what it holds |
+|---|---|
+| `CLARITYQ_API_KEY` | The API key, where no option says that it comes from elsewhere. |
+| `CLARITYQ_CONFIG` | The file that `--config` would name. |
+| `CLARITYQ_SQL_URL` | The address of the database that `--sql` reads from. |
+| `CREDENTIALS_DIRECTORY` | The folder of secrets that systemd makes for `LoadCredential=`. |
+| `SSL_CERT_FILE`, `SSL_CERT_DIR` | Certificate authorities in the place of the system's. |
+| `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` | Proxies, used only with `--trust-env`. |
+| `NO_COLOR`, `TERM` | No colours; `TERM=dumb` shows lines of progress in place of a live view. |
+
+Object stores, databases and OpenTelemetry read variables of their own: see
+[sources.md](sources.md), and `OTEL_` in [L6](reference.md#log-and-other-systems).
+"""
+
 
 def options_page() -> str:
     """Return `options.md`."""
@@ -48,9 +65,11 @@ def options_page() -> str:
     with _root() as top:
         for ctx in _commands(top):
             lines += _about_command(ctx)
-    lines.append(_OPTIONS)
-    for group in RUN_GROUPS:
-        lines += _about_group(group)
+        lines.append(_OPTIONS)
+        for group in RUN_GROUPS:
+            lines += _about_group(group)
+        lines += _about_others(top)
+    lines.append(_VARIABLES)
     return "\n".join(lines)
 
 
@@ -92,14 +111,8 @@ def _about_command(ctx: click.Context) -> list[str]:
         "```sh", *(line.strip() for line in (command.epilog or "").splitlines()[2:]), "```", "",
     ]  # fmt: skip
     found = sections(ctx)
-    own = [option for option in found.get(OWN, ()) if isinstance(option, CommandOption)]
-    if own:
-        lines += ["| option | default | what it does |", "|---|---|---|"]
-        for option in own:
-            flags, text = option.get_help_record(ctx) or ("", "")
-            default = option.get_help_extra(ctx).get("default", "")
-            lines.append(_row(f"`{flags}`", default, text.split("  [")[0]))
-        lines.append("")
+    if own := found.get(OWN):
+        lines += _table(own, ctx)
     parts = [
         _part(group, found[title_of(group)]) for group in RUN_GROUPS if title_of(group) in found
     ]
@@ -112,6 +125,22 @@ def _part(group: type[Group], options: list[click.Option]) -> str:
     if len(options) == sum(bool(option.flag) for option in group.options):
         return link
     return f"{link} ({', '.join(f'`{option.opts[0]}`' for option in options)})"
+
+
+def _about_others(top: click.Context) -> list[str]:
+    """Return the section of what is neither in a group nor a command's own."""
+    run = next(ctx for ctx in _commands(top) if ctx.info_name == "run")
+    own = [option for option in cli.params if isinstance(option, click.Option)]
+    return ["### Other", "", *_table([*sections(run)[OTHER], *own], run)]
+
+
+def _table(options: Iterable[click.Option], ctx: click.Context) -> list[str]:
+    lines = ["| option | default | what it does |", "|---|---|---|"]
+    for option in options:
+        flags, text = option.get_help_record(ctx) or ("", "")
+        default = option.get_help_extra(ctx).get("default", "")
+        lines.append(_row(f"`{flags}`", default, text.split("  [")[0]))
+    return [*lines, ""]
 
 
 def _about_group(group: type[Group]) -> list[str]:

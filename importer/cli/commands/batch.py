@@ -56,9 +56,9 @@ class _Ended(NamedTuple):
 def batch(ctx: click.Context, /, file: Path, **options: Any) -> ExitCode:
     """Run the imports that FILE (TOML) lists, in order, each as a job of its own.
 
-    Each [[import]] has an input (a pattern, or a list of them) and any option of `run`; what stands
-    above them holds for all. One that fails does not keep the others from running. The exit code is
-    the worst one.
+    Each [[import]] has an input (a pattern, or a list of them), any option of `run`, and, if you
+    like, a name, which is shown in the table at the end. What stands above them holds for all. One
+    that fails does not keep the others from running. The exit code is the worst one.
     """
     known = options_of(RUN_GROUPS)
     usual = {name: value for name, value in (ctx.default_map or {}).items() if name in known}

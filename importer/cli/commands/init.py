@@ -44,8 +44,8 @@ _MOST_WORDS = 20
 def init(inputs: tuple[Path, ...], write_config: Path | None) -> None:
     """Ask what an import of the files needs, and write it into a file of options.
 
-    They are about product, columns, ratings and schedule. Nothing is sent, and no existing file is
-    changed. Without a terminal: check --write-config.
+    The questions are about product, columns, ratings and schedule. Nothing is sent, and no existing
+    file is changed. Without a terminal: check --write-config.
     """
     if not _is_terminal():
         raise SettingsError(

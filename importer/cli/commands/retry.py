@@ -89,8 +89,8 @@ def retry(
     """Send rows of JOB again that failed or were not completed, with the job's own settings.
 
     A row whose conversation a later job has set is not sent: that would undo the newer feedback.
-    JOB is one folder; for the beginning of a name, which only jobs of one command may have, it is
-    the latest of them.
+    JOB is a job's folder, its name, or the beginning of its name. If several jobs of one command
+    match, the latest is taken; if jobs of different commands match, that is an error.
     """
     with failure_told(given(options)):
         folder = find_job(jobs_folder(jobs_dir), job)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @option(
     "--port",
     type=click.IntRange(0, 65_535),
+    metavar="N",
     default=8080,
     show_default=True,
     help="Port; 0 takes a free one.",

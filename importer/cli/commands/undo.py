@@ -91,9 +91,9 @@ def undo(
     """Take back what JOB has stored, where no later job has come after it.
 
     What a conversation held before is sent again if it is known: ratings without a comment are, and
-    what was sent by jobs with --keep-bodies. The undo is a job of its own: the same
-    command resumes it. JOB is one folder; for the beginning of a name, which only jobs of one
-    command may have, it is the latest of them.
+    what was sent by jobs with --keep-bodies. The undo is a job of its own: the same command resumes
+    it. JOB is a job's folder, its name, or the beginning of its name. If several jobs of one
+    command match, the latest is taken; if jobs of different commands match, that is an error.
     """
     with failure_told(given(options)):
         folder = find_job(jobs_folder(jobs_dir), job)
