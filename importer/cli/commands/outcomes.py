@@ -54,7 +54,7 @@ def outcomes(
     *,
     canonical: bool,
 ) -> ExitCode:
-    """Write one line for each row of JOB that has an outcome, in input order.
+    """Write one line for each row of JOB that is not pending, in input order.
 
     Its columns: seq, file, row, outcome, conversation_id, reason, detail, http_status, attempts,
     updated_at, warning, settled_at. With --verify, JOB is the one that SUMMARY names, unless it is
