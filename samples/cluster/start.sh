@@ -9,6 +9,8 @@
 #
 #   . ~/cluster/tls.env
 #   clarityq-import run big.parquet --product-id 7d0f… --cluster tls://127.0.0.1:8786
+#
+# docs/scale.md shows how to try it without the service.
 set -eu
 umask 077
 folder=${1:-cluster}

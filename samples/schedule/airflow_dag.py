@@ -1,7 +1,12 @@
 """Two ways to import from Airflow 3, the command and the function, each a DAG of its own: take one.
 
 Jobs and ledger are in JOBS_DIR, which has to last and to be the same for every worker: the folder
-that a task works in is removed when the task ends.
+that a task works in is removed when the task ends. The importer has to be installed where the tasks
+run. The key is the password of a connection:
+
+    airflow connections add clarityq --conn-type generic --conn-password KEY
+
+Old jobs are removed by the command alone: with the function, run `jobs prune` elsewhere.
 """
 
 from __future__ import annotations
@@ -9,13 +14,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import dag, task
+from airflow.sdk import Connection, dag, task
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 PRODUCT = "00000000-0000-4000-8000-000000000001"
 JOBS_DIR = "/var/lib/clarityq-jobs"
 # They have done their work, and the next night goes on: 1, some rows were not imported; 5, some
-# conversations are not completed yet; 6, the time box ended. Such a task shows as skipped.
+# conversations are not completed yet; 6, --max-duration ended. Such a task shows as skipped.
 DONE = [1, 5, 6]
 NIGHTLY = {
     "schedule": "30 2 * * *",
@@ -33,6 +38,8 @@ def clarityq_import_by_command() -> None:
     BashOperator(
         task_id="clarityq_import",
         bash_command=(
+            f"clarityq-import jobs prune --jobs-dir {JOBS_DIR} --keep-days 30 --keep-last 20 "
+            "--comments-after 30; "
             "exec clarityq-import run /exports/ratings-{{ ds }}.csv "
             f"--product-id {PRODUCT} --jobs-dir {JOBS_DIR} --ratings thumbs --skip-unchanged "
             "--carry-over --max-duration 4h --wait-for-lock 10min --quiet"
@@ -62,7 +69,8 @@ def clarityq_import_by_function() -> None:
                 carry_over=True,
                 max_duration="4h",
                 wait_for_lock="10min",
-            )
+            ),
+            api_key=Connection.get("clarityq").password,
         )
         if summary.exit_code in DONE:
             raise AirflowSkipException(summary.verdict)

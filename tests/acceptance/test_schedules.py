@@ -15,6 +15,7 @@ import yaml
 from cronsim import CronSim
 
 from importer.cli.commands.batch import read_batch
+from importer.cli.commands.jobs_prune import prune
 from importer.cli.commands.run import run
 from importer.cli.options import Request
 
@@ -28,13 +29,13 @@ def options_of(command: str) -> list[str]:
     return shlex.split(text.strip().rstrip("'"))[2:]
 
 
-def parses(arguments: list[str]) -> None:
-    """Fail unless these are arguments of `run`."""
-    run.make_parser(click.Context(run)).parse_args(list(arguments))
+def parses(arguments: list[str], command: click.Command = run) -> None:
+    """Fail unless these are arguments of `run`, or of another command."""
+    command.make_parser(click.Context(command)).parse_args(list(arguments))
 
 
 def test_the_crontab_starts_a_command_that_there_is_every_night() -> None:
-    *variables, line = [
+    *variables, line, weekly = [
         line
         for line in (SAMPLES / "crontab").read_text("utf-8").splitlines()
         if line and not line.startswith("#")
@@ -43,6 +44,8 @@ def test_the_crontab_starts_a_command_that_there_is_every_night() -> None:
     *schedule, command = line.split(maxsplit=5)
     nights = list(islice(CronSim(" ".join(schedule), datetime(2026, 1, 1, tzinfo=UTC)), 2))
     assert (nights[1] - nights[0]).days == 1
+    weeks = list(islice(CronSim(" ".join(weekly.split()[:5]), nights[0]), 2))
+    assert (weeks[1] - weeks[0]).days == 7
     assert not re.search(r"(?<!\\)%", command), "a % ends the command in a crontab"
     parses(options_of(command))
 
@@ -89,6 +92,21 @@ def test_the_airflow_dag_is_python_and_its_command_exists() -> None:
     compile(source, "airflow_dag.py", "exec")
     (command,) = re.findall(r'"exec (clarityq-import run .*?)"\n\s+f"(.*?)"\n\s+"(.*?)"', source)
     parses(options_of("".join(command)))
+
+
+@pytest.mark.parametrize(
+    "name", ["crontab", "clarityq-import.service", "cronjob.yaml", "airflow_dag.py"]
+)
+def test_old_jobs_are_removed(name: str) -> None:
+    text = re.sub(r'" f?"', "", " ".join((SAMPLES / name).read_text("utf-8").split()))
+    (options,) = re.findall(r"clarityq-import jobs prune (--[^;>']*)", text)
+    parses(shlex.split(options), prune)
+
+
+@pytest.mark.parametrize("name", ["crontab", "clarityq-import.service"])
+def test_the_alerts_of_the_samples_fit_the_import(name: str) -> None:
+    (given,) = re.findall(r"--metrics-file \S+ --success-codes \S+", (SAMPLES / name).read_text())
+    assert given in (SAMPLES.parent / "monitoring/alerts.yaml").read_text("utf-8")
 
 
 def test_the_image_is_small_in_rights_and_copies_what_there_is() -> None:
