@@ -130,8 +130,9 @@ def _part(group: type[Group], options: list[click.Option]) -> str:
 def _about_others(top: click.Context) -> list[str]:
     """Return the section of what is neither in a group nor a command's own."""
     run = next(ctx for ctx in _commands(top) if ctx.info_name == "run")
-    own = [option for option in cli.params if isinstance(option, click.Option)]
-    return ["### Other", "", *_table([*sections(run)[OTHER], *own], run)]
+    others = [*sections(run)[OTHER], *cli.params]
+    shown = [one for one in others if isinstance(one, click.Option) and "--help" not in one.opts]
+    return ["### Other", "", *_table(shown, run)]
 
 
 def _table(options: Iterable[click.Option], ctx: click.Context) -> list[str]:

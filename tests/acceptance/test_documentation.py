@@ -3,14 +3,17 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import jsonschema
 import pytest
 
+from importer.cli.app import cli
 from importer.cli.reference import options_page, schema_page
 from importer.errors import ExitCode
 from importer.model import OutcomeKind, RunEnd, Warn
@@ -18,8 +21,12 @@ from importer.sandbox.faults import FAULT_NAMES
 from tests.support.data import PRODUCT
 
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 REFERENCE = (ROOT / "docs/reference.md").read_text("utf-8")
 SHOWN = re.compile(r"^\$ (clarityq-import .*)\n((?:(?!```|\$ ).*\n)*)", re.MULTILINE)
+
+
+WRITTEN = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
 def settled_down(text: str) -> list[str]:
@@ -53,6 +60,28 @@ def test_the_commands_of_a_page_do_one_after_the_other_what_it_shows(
         assert expected, "a command is shown with what it prints"
         printed = settled_down(done.stdout + done.stderr)
         assert [line for line in expected if line not in printed] == [], command
+
+
+def commands_in(text: str) -> list[list[str]]:
+    """Return what follows the program's name in the lines that a reader is to put into a shell."""
+    blocks = "".join(WRITTEN.findall(text)).replace("\\\n", " ")
+    found = []
+    for line in blocks.splitlines():
+        _, name, rest = line.partition("clarityq-import ")
+        if name:
+            found.append(shlex.split(rest, comments=True))
+    return found
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{p.name}" for p in DOCS.glob("*.md"))])
+def test_the_other_commands_have_options_that_there_are(page: str) -> None:
+    for words in commands_in((ROOT / page).read_text("utf-8")):
+        command: click.Command | None = cli
+        while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+            command = command.get_command(click.Context(command), words.pop(0))
+        assert command is not None, words
+        assert command is not cli, words
+        command.make_parser(click.Context(command)).parse_args(words)
 
 
 def test_the_page_of_options_is_what_the_commands_have() -> None:
