@@ -56,7 +56,7 @@ def test_the_commands_of_a_page_do_one_after_the_other_what_it_shows(
             env={**os.environ, "PATH": f"{scripts}:{os.environ['PATH']}"},
         )
         assert "Traceback" not in done.stderr, command
-        expected = settled_down(output)
+        expected = [line for line in settled_down(output) if line != "…"]
         assert expected, "a command is shown with what it prints"
         printed = settled_down(done.stdout + done.stderr)
         assert [line for line in expected if line not in printed] == [], command
@@ -82,6 +82,25 @@ def test_the_other_commands_have_options_that_there_are(page: str) -> None:
         assert command is not None, words
         assert command is not cli, words
         command.make_parser(click.Context(command)).parse_args(words)
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the names under which the headings of a page can be linked to."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_the_links_of_the_documents_lead_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "benchmarks/README.md"]
+    lost = []
+    for page in pages:
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+            file, _, anchor = link.partition("#")
+            target = page.parent / file if file else page
+            if "://" in link or (target.exists() and (not anchor or anchor in anchors(target))):
+                continue
+            lost.append(f"{page.relative_to(ROOT)}: {link}")
+    assert lost == []
 
 
 def test_the_page_of_options_is_what_the_commands_have() -> None:

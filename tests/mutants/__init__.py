@@ -1,1 +1,1 @@
-"""Mutation testing: `python -m tests.mutants MODULE… --tests TESTS…` (docs/reliability.md)."""
+"""Mutation testing: `python -m tests.mutants MODULE… --tests TESTS…` (docs/proof.md)."""
