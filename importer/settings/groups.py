@@ -56,7 +56,9 @@ class Target(Group, table="target"):
     base_url: Address = option(
         PRODUCTION_URL, "Address of the service.", identity=True, guarded=True
     )
-    sandbox: bool = option(False, "Rehearse against a mock server inside this run.", identity=True)
+    sandbox: bool = option(
+        False, "Rehearse against the sandbox, a mock server inside this run.", identity=True
+    )
     ca_file: Annotated[Path, CA_FILE] | None = option(
         None, "Certificates of an additional CA, in PEM."
     )
