@@ -103,6 +103,17 @@ def test_the_links_of_the_documents_lead_somewhere() -> None:
     assert lost == []
 
 
+def test_what_the_reference_refers_to_is_a_promise_of_it() -> None:
+    promised = {}
+    for section in REFERENCE.split("\n## ")[1:]:
+        anchor = section.partition("\n")[0].lower().replace(",", "").replace(" ", "-")
+        for name in re.findall(r"^- \*\*\[([A-Z]\d+)\]\*\*", section, re.MULTILINE):
+            promised[name] = anchor
+    links = dict(re.findall(r"^\[([A-Z]\d+)\]: #(\S+)$", REFERENCE, re.MULTILINE))
+    used = set(re.findall(r"(?<!\*)\[([A-Z]\d+)\](?!:)", REFERENCE))
+    assert links == {name: promised.get(name) for name in used}
+
+
 def test_the_page_of_options_is_what_the_commands_have() -> None:
     page = (ROOT / "docs/options.md").read_text("utf-8")
     assert page == options_page(), "python -m importer.cli.reference docs"
