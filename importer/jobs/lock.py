@@ -13,6 +13,9 @@ from filelock import FileLock, Timeout
 from importer.common.files import private_opener
 from importer.errors import JobHeldError, SettingsError
 
+#: A listing takes the lock to see whether it is free, and lets go of it within so many seconds.
+_A_LOOK = 0.5
+
 
 @contextmanager
 def hold(jobs_dir: Path, name: str) -> Iterator[None]:
@@ -23,7 +26,7 @@ def hold(jobs_dir: Path, name: str) -> Iterator[None]:
     holder = jobs_dir / f".{name}.holder"
     lock = _lock(jobs_dir, name)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_A_LOOK)
     except Timeout:
         try:
             who = holder.read_text("utf-8")
@@ -43,7 +46,9 @@ def hold(jobs_dir: Path, name: str) -> Iterator[None]:
             file.write(f"process {os.getpid()} on {socket.gethostname()}")
         yield
     finally:
-        holder.unlink(missing_ok=True)
+        # While it is held: afterwards the file may be that of the next one.
+        with suppress(OSError):
+            holder.unlink()
         lock.release()
 
 
