@@ -59,7 +59,8 @@ def forget_lines(path: Path, forgotten: Forgotten) -> int:
 def forget_left_overs(folder: Path, record: Record, forgotten: Forgotten) -> int:
     """Take the conversations out of the left-over files of a job; return how many rows went.
 
-    A file that cannot be read is removed, and so is one without a row.
+    A file is removed if no row stays, or if it cannot be read and holds one of them, which counts
+    as a row. Any other may hold hours of somebody's work, and stays as it is.
     """
     gone = 0
     for path in (folder / name for name in LEFT_OVER_NAMES):
@@ -67,7 +68,9 @@ def forget_left_overs(folder: Path, record: Record, forgotten: Forgotten) -> int
             try:
                 gone += _forget_rows(path, record, forgotten)
             except _UNREADABLE:
-                path.unlink()
+                if holds(path, forgotten):
+                    path.unlink()
+                    gone += 1
     return gone
 
 

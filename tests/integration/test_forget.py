@@ -209,6 +209,20 @@ async def test_what_is_to_be_done_is_told_without_the_rows_that_were_forgotten(
     assert "rejected.csv" not in (done.folder / "report.html").read_text("utf-8")
 
 
+async def test_a_left_over_file_that_somebody_has_spoilt_goes_only_if_it_holds_the_conversation(
+    jobs: Path,
+) -> None:
+    rejected = next(jobs.glob("in-*/rejected.csv"))  # noqa: ASYNC240
+    others = f"id;what\n{OTHER};fixed\n"
+    rejected.write_text(others)
+    forget(jobs, [WHO])
+    assert rejected.read_text() == others
+    rejected.write_text(f"{others}{WHO};fixed\n")
+    (found,) = (job for job in forget(jobs, [WHO])["jobs_and_ledgers"] if "job" in job)
+    assert found["found"]["left-over files"] == 1
+    assert not rejected.exists()
+
+
 async def test_what_was_never_there_is_not_told_as_forgotten(jobs: Path) -> None:
     code, told = command("forget", conversation(99), "--jobs-dir", jobs)
     assert (code, told.splitlines()[0]) == (0, f"Nothing of 1 conversation was found in {jobs}.")
