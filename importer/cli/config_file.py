@@ -142,7 +142,7 @@ def _from_environment(known: Mapping[str, click.Option], own: set[str]) -> dict[
     for variable, text in os.environ.items():
         if not variable.startswith(PREFIX) or variable in _OTHER_VARIABLES:
             continue
-        if _SERVICE_LINK.fullmatch(variable) or _SERVICE_ADDRESS.match(text):
+        if _is_service_link(variable, text):
             continue
         if variable not in variables:
             meant = did_you_mean(variable, {*variables, *_OTHER_VARIABLES})
@@ -155,6 +155,12 @@ def _from_environment(known: Mapping[str, click.Option], own: set[str]) -> dict[
             if name in own:
                 _check_variable(variable, name, values[name])
     return values
+
+
+def _is_service_link(variable: str, text: str) -> bool:
+    if variable.endswith("_PORT") and _SERVICE_ADDRESS.match(text):
+        return True
+    return _SERVICE_LINK.fullmatch(variable) is not None
 
 
 def _readable(

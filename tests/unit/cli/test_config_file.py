@@ -89,6 +89,12 @@ def test_a_variable_that_is_not_known_is_refused() -> None:
         check(environment={"CLARITYQ_RATING": "stars"})
 
 
+def test_an_address_is_taken_for_a_link_of_kubernetes_only_where_one_may_be() -> None:
+    with pytest.raises(SettingsError, match=r"CLARITYQ_RATE .* is not a number"):
+        check(environment={"CLARITYQ_RATE": "tcp://10.0.0.1:80"})
+    assert "can be sent" in check(environment={"CLARITYQ_PORT": "tcp://10.0.0.1:80"})
+
+
 def test_a_value_of_the_wrong_type_is_refused() -> None:
     configure('rate = "fast"')
     with pytest.raises(SettingsError, match=r"clarityq-import.toml: rate 'fast' is not a number"):
