@@ -215,12 +215,15 @@ def _as_click_takes_it(option: click.Option, value: object) -> object:
 
 
 def options_below(ctx: click.Context) -> Iterator[tuple[str, click.Option]]:
-    """Yield the options of all commands, by name: one file serves all of them."""
+    """Yield the options of all commands that are not arguments only, by name.
+
+    One file serves all commands.
+    """
     command = ctx.command
     if isinstance(command, click.Group):
         for name in command.list_commands(ctx):
             if (below := command.get_command(ctx, name)) is not None:
                 yield from options_below(click.Context(below, parent=ctx))
-    for parameter in command.params:
-        if isinstance(parameter, click.Option) and parameter.name and ctx.parent is not None:
+    for parameter in command.params if ctx.parent is not None else ():
+        if isinstance(parameter, click.Option) and parameter.name and parameter.allow_from_autoenv:
             yield parameter.name, parameter

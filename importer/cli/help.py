@@ -23,7 +23,10 @@ def title_of(group: type[Group]) -> str:
 
 
 class CommandOption(click.Option):
-    """An option in a section of the help; `declared` is the one of a group that it is made from."""
+    """An option in a section of the help; `declared` is the one of a group that it is made from.
+
+    Without `allow_from_autoenv` it is an argument only: no variable and no file sets it.
+    """
 
     def __init__(
         self,
@@ -104,7 +107,7 @@ def option(*names: str, **details: Any) -> Callable[[_Function], _Function]:
 
 
 def json_flag(text: str) -> Callable[[_Function], _Function]:
-    """Return the decorator for the flag `--json` of a command, which no variable sets."""
+    """Return the decorator for the flag `--json` of a command, an argument only."""
     return option("--json", "as_json", is_flag=True, allow_from_autoenv=False, help=text)
 
 

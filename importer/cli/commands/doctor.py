@@ -13,7 +13,7 @@ from rich.table import Table
 
 from importer.cli.config_file import CONFIG, files_read
 from importer.cli.console import output, plain
-from importer.cli.help import command, examples, option
+from importer.cli.help import command, examples, json_flag
 from importer.cli.options import (
     RUN_GROUPS,
     InputName,
@@ -41,7 +41,7 @@ _LOOKED_AT = (
 
 @command(epilog=examples("doctor --product-id 7d0f…", "doctor ratings.csv --json"))
 @click.argument("inputs", nargs=-1, type=InputName(), metavar="[INPUT]...")
-@option("--json", "as_json", is_flag=True, help="Print the findings as one JSON object.")
+@json_flag("Print the findings as one JSON object.")
 @options_from(Target, without=("sandbox",), required=False)
 @options_from(KeySource)
 @options_from(Pacing, only=("concurrency",))

@@ -140,6 +140,15 @@ def test_options_may_stand_in_tables_of_their_groups() -> None:
         check()
 
 
+@pytest.mark.parametrize("name", ["yes", "as_json"])
+def test_what_confirms_or_shapes_the_output_is_an_argument_only(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"CLARITYQ_{name.upper()} is not known"):
+        check(environment={f"CLARITYQ_{name.upper()}": "1"})
+    configure(f"{name} = true")
+    with pytest.raises(SettingsError, match=f"'{name}' is not known"):
+        check()
+
+
 def test_every_option_has_a_name_of_its_own() -> None:
     """One file serves all commands, so a name must mean the same in each."""
     kinds: dict[str, set[str]] = {}
