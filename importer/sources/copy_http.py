@@ -6,11 +6,13 @@ Nothing but the address is sent, so a redirect carries no secret to another host
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from functools import partial
 from http.client import HTTPMessage, HTTPResponse
 from typing import IO
@@ -25,6 +27,9 @@ from importer.sources.persistence import CutError, persist
 _PIECE = 1 << 16
 _TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 _PARTIAL, _NOT_SATISFIABLE = 206, 416
+_CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-\d+/(?P<whole>\d+|\*)", re.ASCII)
+#: Seconds.
+_SURELY_OLD = 60.0
 _HEADERS = {"User-Agent": "clarityq-importer", "Accept-Encoding": "identity"}
 
 
@@ -51,11 +56,12 @@ def _go_on(
         request.add_header("If-Range", original.version)
     try:
         with opener.open(request, timeout=silence) as response:
-            if response.status == _PARTIAL and _first_byte(response) == size:
-                part.append(_pieces(address, response))
-            else:
+            if response.status != _PARTIAL:
                 part.begin(_original(part.name, response))
-                part.append(_pieces(address, response))
+            elif not _goes_on(response, part):
+                part.begin(Original(part.name))
+                raise CutError("the server answers with a part that is not the rest of the copy")
+            part.append(_pieces(address, response))
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == _NOT_SATISFIABLE and original is not None and original.size == size:
@@ -81,17 +87,36 @@ def _go_on(
 
 def _original(name: str, response: HTTPResponse) -> Original:
     length = response.headers.get("Content-Length", "")
-    version = response.headers.get("ETag", "")
-    if not version or version.startswith("W/"):  # a weak one does not prove the bytes
-        version = response.headers.get("Last-Modified", "")
+    version = _version(response.headers)
     if response.headers.get("Accept-Ranges", "").lower() == "none":
         version = ""
     return Original(name, version, int(length) if length.isdecimal() else None)
 
 
-def _first_byte(response: HTTPResponse) -> int | None:
-    first = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
-    return int(first) if first.isdecimal() else None
+def _version(headers: HTTPMessage) -> str:
+    """Return what proves, as `If-Range`, that the bytes are the same (RFC 9110, 8.8), or nothing.
+
+    A weak `ETag` does not, nor does the time of a change after which there may have been another
+    one at the same time, to the second and as the clocks of servers go.
+    """
+    tag = headers.get("ETag", "")
+    if tag and not tag.startswith("W/"):
+        return tag
+    modified = headers.get("Last-Modified", "")
+    try:
+        age = parsedate_to_datetime(headers["Date"]) - parsedate_to_datetime(modified)
+    except (TypeError, ValueError):  # one is missing, is no date, or has no zone
+        return ""
+    return modified if age.total_seconds() >= _SURELY_OLD else ""
+
+
+def _goes_on(response: HTTPResponse, part: Part) -> bool:
+    """Return whether a part of a file is the rest of the copy."""
+    found = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
+    if found is None or int(found["first"]) != part.size:
+        return False
+    size = part.original and part.original.size
+    return size is None or found["whole"] in ("*", str(size))
 
 
 def _pieces(address: SourceAddress, response: HTTPResponse) -> Iterator[bytes]:

@@ -13,6 +13,8 @@ class FileServer:
 
     content: bytes
     etag: str = '"1"'
+    #: What `Last-Modified` says; without it there is none.
+    modified: str = ""
     ranges: bool = True
     #: What the next answers are, before those of the file: statuses, or `(status, headers)`.
     first: list[tuple[int, Mapping[str, str]]] = field(default_factory=list)
@@ -44,13 +46,16 @@ def serving(server: FileServer) -> Iterator[FileServer]:
                 return
             start = 0
             wanted = self.headers.get("Range", "")
-            if wanted and server.ranges and self.headers.get("If-Range") == server.etag:
+            is_same = self.headers.get("If-Range") in (server.etag, server.modified)
+            if wanted and server.ranges and is_same:
                 start = int(wanted.removeprefix("bytes=").rstrip("-"))
             body = server.content[start:]
             self.send_response(206 if start else 200)
             self.send_header("Content-Length", str(len(body)))
             if server.etag:
                 self.send_header("ETag", server.etag)
+            if server.modified:
+                self.send_header("Last-Modified", server.modified)
             if start:
                 last, whole = len(server.content) - 1, len(server.content)
                 self.send_header("Content-Range", f"bytes {start}-{last}/{whole}")

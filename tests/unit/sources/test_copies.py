@@ -1,8 +1,10 @@
 """How what is no local file is copied: once, whole or not at all, and for its owner only."""
 
 import stat
+import time
 import urllib.request
 from collections.abc import Iterator
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -81,19 +83,30 @@ def test_a_cut_download_goes_on_where_it_was(server: FileServer, tmp_path: Path)
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("how", ["no ranges", "replaced"])
+@pytest.mark.parametrize("how", ["no ranges", "replaced", "replaced just now", "grown"])
 def test_what_cannot_be_gone_on_with_is_begun_again(
     server: FileServer, tmp_path: Path, how: str
 ) -> None:
     other = CONTENT.replace(b"POSITIVE", b"NEGATIVE")
 
     def replaced(server: FileServer) -> None:
-        if how == "replaced" and server.asked:
-            server.content, server.etag = other, '"2"'
+        if server.asked and how != "no ranges":
+            server.content = other + b"\n" * (how == "grown")
+            server.etag = '"2"' if how == "replaced" else server.etag
 
+    if how == "replaced just now":
+        server.etag, server.modified = "", formatdate(usegmt=True)
     server.cuts, server.before, server.ranges = [400_000], replaced, how != "no ranges"
-    path = copied(f"{server.url}/a.csv", tmp_path)
-    assert path.read_bytes() == (other if how == "replaced" else CONTENT)
+    assert copied(f"{server.url}/a.csv", tmp_path).read_bytes() == server.content
+
+
+def test_a_file_that_has_long_been_the_same_is_gone_on_with(
+    server: FileServer, tmp_path: Path
+) -> None:
+    server.etag, server.modified = "", formatdate(time.time() - 3600, usegmt=True)
+    server.cuts = [400_000]
+    assert copied(f"{server.url}/a.csv", tmp_path).read_bytes() == CONTENT
+    assert server.asked[-1][1]["Range"] == "bytes=400000-"
 
 
 def test_half_a_copy_is_never_read_and_is_gone_on_with(server: FileServer, tmp_path: Path) -> None:
