@@ -58,6 +58,12 @@ class SourceAddress:
         """Whether it was read from a record, which holds no query, and had one."""
         return _QUERY_MARK.fullmatch(urlsplit(self.full).fragment) is not None
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether a `#` ends it that is meant as part of a name: it is no web address."""
+        fragment = urlsplit(self.full).fragment
+        return bool(fragment) and not self.lacks_query and self.scheme not in ("https", "http")
+
     def hides(self, text: str) -> str:
         """Return `text`, such as an error's, without this address's secrets."""
         parts = urlsplit(self.full)
@@ -106,9 +112,12 @@ def read_place(value: object) -> Place:
         return FrameAddress(value)
     if isinstance(value, str) and (value == STANDARD_INPUT or _ADDRESS.fullmatch(value)):
         try:
-            return SourceAddress(value)
+            address = SourceAddress(value)
         except ValueError:
             raise ValueError("hold an address that cannot be read") from None
+        if address.is_cut:
+            raise ValueError("must have %23 in the place of #, which would end the address")
+        return address
     if not isinstance(value, (str, os.PathLike)) or not str(value) or "\0" in str(value):
         raise ValueError(f"must be a path; it is {value!r}")
     return Path(value)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import quote, unquote, urlsplit
 
 import sqlalchemy
 from sqlalchemy.engine import URL, Connection
@@ -92,7 +93,9 @@ def _url(address: SourceAddress) -> URL:
             url = url.set(drivername=f"{kind}+{driver}")
     if url.get_backend_name() == "sqlite" and url.database:
         # It would be made; and its own address of that kind would not be written to either.
-        url = url.set(database=f"file:{url.database}", query={"mode": "ro", "uri": "true"})
+        # Not every version of SQLAlchemy reads a path as an address has it.
+        path = quote(unquote(urlsplit(address.full).path[1:]))
+        url = url.set(database=f"file:{path}", query={"mode": "ro", "uri": "true"})
     return url
 
 

@@ -45,6 +45,17 @@ def test_a_query_is_told_apart_but_not_shown_and_a_signature_is_neither() -> Non
     assert SourceAddress(day).hides(f"cannot open {day} (secret)") == f"cannot open {texts[0]} (…)"
 
 
+@pytest.mark.parametrize(
+    "address", ["s3://bucket/day#1.csv", "sqlite:///day#1.db", "postgresql://me:secret#7@db/there"]
+)
+def test_an_address_that_a_hash_sign_would_cut_is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match="must have %23 in the place of #") as raised:
+        read_place(address)
+    assert "secret" not in str(raised.value)
+    assert str(read_place(address.replace("#", "%23"))).count("secret") == 0
+    assert str(read_place("https://host/a.csv#part")) == "https://host/a.csv"
+
+
 def test_paths_stay_paths() -> None:
     for text in ("a.csv", "./-", "C:/a.csv", "a:b//c.csv"):
         assert read_place(text) == Path(text)

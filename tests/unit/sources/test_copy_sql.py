@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -55,6 +56,13 @@ def test_all_rows_of_a_query_are_copied_with_all_their_columns(sqlite: str, tmp_
     assert [row.conversation_id for row in rows] == [conversation(n) for n in range(ROWS)]
     assert originals[1234] == [conversation(1234), "POSITIVE", "100% 1234", "", ":x"]
     assert f"{ROWS:,} rows, " in told[-1]
+
+
+def test_a_file_of_sqlite_may_have_any_name(sqlite: str, tmp_path: Path) -> None:
+    odd = tmp_path / "export #2? a%20b.db"
+    odd.write_bytes(Path(sqlite.removeprefix("sqlite:///")).read_bytes())
+    _, rows, _ = copied(f"sqlite:///{quote(str(odd))}", "SELECT * FROM feedback LIMIT 3", tmp_path)
+    assert len(rows) == 3
 
 
 @pytest.mark.parametrize(
