@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import sqlalchemy
 from sqlalchemy.engine import URL, Connection
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from importer.errors import InputError
@@ -122,8 +122,6 @@ class _Query:
             self.error = InputError(f"{self.address.label}: {self._missing()}")
         except InputError as error:
             self.error = error
-        except (SQLAlchemyError, OSError, ValueError, RuntimeError) as error:
-            self.error = InputError(f"{self.address.label}: {self._words(error)}")
         except Exception as error:  # noqa: BLE001 -- drivers raise what they like
             self.error = InputError(f"{self.address.label}: {self._words(error)}")
 
