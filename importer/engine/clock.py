@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-#: Linux: nanoseconds on a CPU, nanoseconds in the queue for one, and turns.
-_SCHEDULING = Path("/proc/self/schedstat")
+#: Linux: of the thread that reads it, nanoseconds on a CPU, in the queue for one, and turns.
+_SCHEDULING = Path("/proc/thread-self/schedstat")
 
 
 def cpu_wanted() -> float:
     """Return the seconds of CPU that this process has used, or waited for behind others.
 
-    Only Linux tells of the waiting, and only for the thread that runs the event loop.
+    Only Linux tells of the waiting, and only for the thread that asks, which runs the event loop.
     """
     used = time.process_time()
     try:
