@@ -22,23 +22,28 @@ _PATIENCE = 5.0
 
 
 class _PatientFile(io.FileIO):
-    """A descriptor to which writing never fails; `failure` is why it did, the first time."""
+    """A descriptor to which writing never fails; `failure` is why something was lost.
+
+    It is tried again, without patience, only where nobody took what was written for a while.
+    """
 
     failure: OSError | None = None
 
     def write(self, data: ReadableBuffer, /) -> int:
         size = memoryview(data).nbytes
-        if self.failure is not None:
+        if self.failure is not None and not isinstance(self.failure, BlockingIOError):
             return size
         try:
             written = super().write(data)
-            if written is None:  # the descriptor does not block, and is full
+            if written is None and self.failure is None:  # it does not block, and is full
                 select.select([], [self], [], _PATIENCE)
                 written = super().write(data)
+            if written is None:
+                raise BlockingIOError(errno.EAGAIN, "nobody takes what is written")
         except OSError as error:
             self.failure = error
             return size
-        return size if written is None else written
+        return written
 
 
 class Streams(NamedTuple):
