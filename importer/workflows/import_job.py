@@ -86,9 +86,7 @@ async def run_import_job(
                 status_served(settings, control, clock, observers) as all_observers,
             ):
                 # What is wrong with local files is said before the product is held.
-                sources = [] if settings.reading.is_copied else open_inputs(settings)
-                for source in sources:
-                    stack.callback(source.close)
+                sources = await anyio.to_thread.run_sync(_open_local, stack, settings)
                 crew = await running.enter_async_context(crew_at_hand(settings))
                 product = await _hold(stack, settings, control)
                 importing = _Importing(
@@ -105,6 +103,14 @@ async def _end_in_time(longest: float | None, control: Control) -> None:
     if longest is not None:
         await anyio.sleep(longest)
         control.stop(RunEnd.TIME_BOX, f"the time box of {format_duration(longest)} has ended")
+
+
+def _open_local(stack: ExitStack, settings: ImportSettings) -> Sequence[RowSource]:
+    """Open the inputs, which on a slow disk takes long; none if some have to be copied first."""
+    sources = [] if settings.reading.is_copied else open_inputs(settings)
+    for source in sources:
+        stack.callback(source.close)
+    return sources
 
 
 async def _hold(stack: ExitStack, settings: ImportSettings, control: Control) -> Product:

@@ -3,7 +3,7 @@
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import anyio
@@ -18,7 +18,10 @@ from importer.model import RunEnd
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
+from importer.sources.base import RowSource
 from importer.survey.progress import SurveyProgress
+from importer.workflows import import_job
+from importer.workflows.open_inputs import open_inputs
 from tests.support.data import PRODUCT, conversation, write_csv
 
 pytestmark = pytest.mark.anyio
@@ -97,6 +100,22 @@ async def test_a_run_shows_how_it_stands_and_nothing_of_what_it_sends(
         assert secret not in said
     with pytest.raises(urllib.error.URLError):
         fetched(notices.url)
+
+
+async def test_it_is_shown_also_while_inputs_on_a_slow_disk_are_opened(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "POSITIVE", "")])
+    notices, seen = Notices(), list[int]()
+
+    def slowly_opened(settings: ImportSettings) -> Sequence[RowSource]:
+        seen.append(fetched(f"{notices.url}healthz")[0])
+        return open_inputs(settings)
+
+    monkeypatch.setattr(import_job, "open_inputs", slowly_opened)
+    settings = settings_for(path, base_url=sandbox.url, status_listen="127.0.0.1:0")
+    await run_import(settings, api_key="any", observers=[notices])
+    assert seen == [200]
 
 
 async def test_an_address_at_which_nothing_can_listen_ends_the_run_before_it_begins(
