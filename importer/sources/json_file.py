@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
@@ -137,13 +136,15 @@ class JsonSource(RecordSource):
         super().__init__(path, name, header, settings)
         self._size = max(1, path.stat().st_size)
         self._read = 0
-        self._others: Counter[str] = Counter()
+        #: The first names of members that are no columns, by the alphabet, and how often some are.
+        self._others: list[str] = []
+        self._in_others = 0
         #: Columns that hold an object in some rows, whose members are columns, too.
         self._mixed = _parents(header) & set(header)
 
     def records(self) -> Generator[Record, None, None]:
         """Yield a record for each object; see `RecordSource`."""
-        self._others.clear()
+        self._others, self._in_others = [], 0
         header, known, empty = self.header, set(self.header), [""] * len(self.header)
         with closing(_elements(self.path, self.name, self._reached)) as elements:
             for line, found in elements:
@@ -157,7 +158,9 @@ class JsonSource(RecordSource):
                 if not members.keys() <= known:
                     others = members.keys() - known
                     self._mixed |= _parents(others) & known
-                    self._others.update(name for name in others if members[name] is not None)
+                    late = [name for name in others if members[name] is not None]
+                    self._in_others += len(late)
+                    self._others = sorted({*self._others, *late})[:_MOST_NAMED]
                 get = members.get
                 cells = [get(column) for column in header]
                 for column in self._mixed:
@@ -175,10 +178,10 @@ class JsonSource(RecordSource):
         """Return what the latest reading noticed; see `RowSource`."""
         remarks = [*super().remarks()]
         if self._others:
-            names = ", ".join(sorted(self._others)[:_MOST_NAMED])
+            names = ", ".join(self._others)
             remarks.append(
                 f"members that no row among the first {_HEADER_ROWS:,} has are no columns, so "
-                f"left-over files lack them: {names} (in {counted(self._others.total(), 'place')})"
+                f"left-over files lack them: {names} (in {counted(self._in_others, 'place')})"
             )
         return remarks
 
@@ -208,10 +211,7 @@ def _elements(
         try:
             start = stream.read(_PIECE)
             if b"\x00" in start[:_LOOKED_AT]:
-                wide = [
-                    *marked_encodings(start),
-                    "utf-16le" if start[1:2] == b"\0" else "utf-16be",
-                ]
+                wide = [*marked_encodings(start), "utf-16le" if start[1:2] == b"\0" else "utf-16be"]
                 raise InputError(
                     f"{name} is {wide[0].upper()}: JSON is UTF-8 (iconv -f {wide[0]} -t utf-8)"
                 )

@@ -1,14 +1,17 @@
 """A source holds a few of its rows at a time, however many there are and however long they are."""
 
 import gc
+import json
 import tracemalloc
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from importer.settings import ImportSettings
 from importer.sources.base import BATCH_ROWS
-from tests.support.data import conversation
+from importer.sources.registry import open_source
+from tests.support.data import PRODUCT, conversation
 from tests.support.kinds import COPIED, open_kind
 
 #: Bytes that reading may hold at a time: far fewer than the table has.
@@ -36,3 +39,21 @@ def test_memory_does_not_grow_with_the_rows(kind: str, tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert columns + objects < MOST
+
+
+def test_names_of_members_that_are_no_columns_do_not_stay(tmp_path: Path) -> None:
+    path = tmp_path / "keyed by ids.jsonl"
+    with path.open("w") as file:
+        for n in range(10_200):
+            late = {f"m{n}-{m}": 1 for m in range(1000)} if n >= 10_000 else {}
+            file.write(json.dumps({"conversation_id": conversation(n), "rating": "up", **late}))
+            file.write("\n")
+    source = open_source(path, ImportSettings.of(inputs=[path], product_id=PRODUCT))
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in source.parts(1, BATCH_ROWS))
+        assert tracemalloc.get_traced_memory()[1] < MOST
+    finally:
+        tracemalloc.stop()
+    assert "m10000-0, m10000-1, m10000-10," in source.remarks()[-1]
+    assert "(in 200,000 places)" in source.remarks()[-1]
