@@ -17,6 +17,7 @@ from benchmarks.nights import repeated, resuming, survey, unchanged
 from benchmarks.pace import pace
 from benchmarks.reading import checking, reading
 from benchmarks.servers import nginx, reset, sink, statistics
+from benchmarks.soak import soak
 from benchmarks.sources import sources
 from benchmarks.wire import wire, wire_256, wire_newest, wire_tls
 from benchmarks.workers import workers, workers_limited, workers_lost
@@ -190,7 +191,7 @@ SCENARIOS: dict[str, Callable[[Bench], Table]] = {
     for function in (
         sending, wire, wire_256, wire_tls, wire_newest, latency, limited, failing, deferring,
         checking, reading, sources, memory, million_deferred, survey, unchanged, repeated, resuming,
-        startup, pace, workers, workers_limited, workers_lost,
+        startup, pace, workers, workers_limited, workers_lost, soak,
     )
 }  # fmt: skip
 

@@ -33,6 +33,8 @@ class Options:
     limit_later: tuple[float, float, float] | None
     noise: float
     errors: float
+    resets: float
+    mute: float
     retry_after: int
     down: tuple[float, float] | None
     failing: float
@@ -84,6 +86,10 @@ class Behaviour:
         return 200, msgspec.json.encode(
             {"conversation_id": conversation.decode(), **feedback, "updated_at": UPDATED_AT}
         )
+
+    def says_nothing(self, share: float) -> bool:
+        """Return whether it is the turn of a fault that befalls such a share of all requests."""
+        return share > 0 and self._random.random() < share
 
     def _note(self, *, refused: bool) -> None:
         second = int(time.monotonic() - self._began)
@@ -168,6 +174,11 @@ class Connection(asyncio.Protocol):
             method, path, _ = head.split(b" ", 2)
             status, body = self._behaviour.answer(method, path, rest[:length])
             options = self._behaviour.options
+            if self._behaviour.says_nothing(options.resets):
+                self._transport.abort()
+                return
+            if self._behaviour.says_nothing(options.mute):
+                continue
             after = b""
             if status == 429 and options.retry_after:
                 after = b"Retry-After: %d\r\n" % options.retry_after
@@ -203,6 +214,8 @@ async def serve(behaviour: Behaviour) -> None:
 )
 @click.option("--noise", default=0.0, help="Share of requests that get 429 whatever the rate.")
 @click.option("--errors", default=0.0, help="Share of requests that get 503.")
+@click.option("--resets", default=0.0, help="Share of connections reset before the answer.")
+@click.option("--mute", default=0.0, help="Share of requests that are never answered.")
 @click.option("--retry-after", default=0, help="Seconds that a 429 asks to wait.")
 @click.option("--down", type=(float, float), help="Every so many seconds, 503 after so many.")
 @click.option("--seed", default=1, help="Of what is drawn by chance.")
