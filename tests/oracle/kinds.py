@@ -6,6 +6,7 @@ from tests.oracle.nights import Kind
 from tests.oracle.player import REFRESH
 
 SKIP, CARRY = "--skip-unchanged", "--carry-over"
+WORKERS = ("--workers", "2")
 WAYS = ("resume", "replace", "abandon", "leave")
 OTHERS = {"again": 4, "fix": 1}
 KEEP = "--keep-bodies"
@@ -61,6 +62,14 @@ KINDS = {
             nights=(5, 8),
             formats=("jsonl", "parquet", "csv.gz", "jsonl.gz"),
             newest=True,
+        ),
+        Kind(
+            "workers",
+            options=((), (*WORKERS,), (CARRY, *WORKERS), (CARRY, SKIP, *WORKERS)),
+            others=OTHERS,
+            ways=WAYS,
+            nights=(4, 6),
+            is_quick=False,
         ),
         _taking(
             "undo",

@@ -54,6 +54,9 @@ class Kind:
     newest: bool = False
     """A column says which row of a conversation counts, wherever it stands."""
 
+    is_quick: bool = True
+    """A history of it is played within the tests."""
+
     takes: bool = False
     """Something is taken back in it: some rows have no comment, and jobs export their outcomes."""
 

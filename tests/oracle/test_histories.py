@@ -17,6 +17,7 @@ from tests.oracle.marks import promise
 from tests.oracle.play import play
 from tests.oracle.warm import Nursery
 
+QUICK = [name for name, kind in KINDS.items() if kind.is_quick and not kind.takes]
 SEEDS = range(int(os.environ.get("ORACLE_SEEDS", "1")))
 
 
@@ -24,7 +25,7 @@ SEEDS = range(int(os.environ.get("ORACLE_SEEDS", "1")))
 @pytest.mark.timeout(600)
 @promise("S1", "S4", "J2", "J3", "J4", "A1", "A2", "A5", "A6", "A7", "A11", "A13", "A19", "A20")
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if not kind.takes])
+@pytest.mark.parametrize("kind", QUICK)
 def test_nights_that_are_left_resumed_and_retried(
     tmp_path: Path, nursery: Nursery, kind: str, seed: int
 ) -> None:
