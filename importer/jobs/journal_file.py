@@ -36,6 +36,11 @@ _R = TypeVar("_R")
 FILE_NAME = "journal.sqlite"
 FORMAT = "5"
 
+#: What to do about that of another job than the one that is at work.
+_IF_DAMAGED = (
+    "Look at the disk, and bring the file back; or move the job's folder out of the jobs folder, "
+    "and what the job and those before it have sent counts as unknown"
+)
 _MOST = 2**63 - 1
 #: Rows that are counted at once.
 _BLOCK = 4096
@@ -300,6 +305,14 @@ class JournalFile:
 
     def _explained(self) -> AbstractContextManager[None]:
         return explained(self.path)
+
+
+def attached(db: sqlite_file.Connection, folder: Path) -> AbstractContextManager[None]:
+    """Attach the journal in `folder` to another file, as `journal`; see `sqlite_file.attached`."""
+    path = folder / FILE_NAME
+    return sqlite_file.attached(
+        db, path, "journal", what=f"the journal {path}", if_damaged=_IF_DAMAGED
+    )
 
 
 def check_format(db: sqlite_file.Connection, path: Path) -> None:

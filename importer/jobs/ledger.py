@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +25,12 @@ from importer.model import Meaning
 _FORMAT = 2
 #: Conversations that are looked up in one statement.
 _AT_ONCE = 500
-_SIDE_FILES = ("", "-wal", "-shm")
+_REMEDY = "Free some disk space or fix the folder, and run the same command again"
+#: That it holds what cannot be may also be a defect of ours: a person decides.
+IF_DAMAGED = (
+    "Run the same command again. If that does not help, rename it: it is made anew from the "
+    "journals of the jobs, and only what jobs have left that are gone is lost"
+)
 
 _LINE = "SELECT key, rank, body, coalesce(at, 0.0), run FROM conversation"
 
@@ -208,14 +213,16 @@ class Ledger:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        remedy = "Free some disk space or fix the folder, and run the same command again"
-        with sqlite_file.explained(f"the ledger {self.path}", remedy):
+        with sqlite_file.explained(f"the ledger {self.path}", _REMEDY, if_damaged=IF_DAMAGED):
             try:
                 yield
-            except sqlite_file.EXPLAINED as error:
+            except sqlite_file.Error as error:
                 if not sqlite_file.is_damage(error):
                     raise
-                self.path.replace(self.path.with_name(f"{self.path.name}.damaged"))
+                for suffix in ("", *sqlite_file.SIDE_FILES):
+                    with suppress(FileNotFoundError):
+                        path = self.path.with_name(self.path.name + suffix)
+                        path.replace(self.path.with_name(f"{self.path.name}.damaged{suffix}"))
                 raise JournalError(
                     f"the ledger {self.path} was damaged ({error}) and is set aside: run the same "
                     "command again, and it is made anew from the journals of the jobs"
@@ -270,8 +277,6 @@ def _opened(path: Path) -> sqlite_file.Connection | None:
 
 
 def _anew(path: Path) -> sqlite_file.Connection:
-    for suffix in _SIDE_FILES:
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
     with sqlite_file.creating(path, "ledger.sql") as db:
         db.execute(f"PRAGMA user_version = {_FORMAT}")
     db = sqlite_file.connect(path)

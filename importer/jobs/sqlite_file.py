@@ -24,12 +24,15 @@ Connection = sqlite3.Connection
 DuplicateError = sqlite3.IntegrityError
 #: What it says of a file that is not there, or belongs to somebody else.
 _NOT_OPENED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY)
+#: What SQLite keeps beside a file.
+SIDE_FILES = ("-wal", "-shm", "-journal")
 #: What SQLite raises.
 Error = sqlite3.Error
 #: What is raised of a file that SQLite can read, and that holds what nobody has written there.
 _IMPOSSIBLE = (
     ValueError, TypeError, AttributeError, LookupError, OverflowError, AssertionError, zlib.error
 )  # fmt: skip
+_START_OVER = "The file is damaged: look at the disk, and start over with --restart"
 #: What a block of `explained` turns into a message.
 EXPLAINED = (sqlite3.Error, OSError, *_IMPOSSIBLE)
 
@@ -41,6 +44,8 @@ def creating(path: Path, schema: str) -> Iterator[Connection]:
     Afterwards it lasts, also after a power cut. `schema` names the file of its tables, which stands
     beside this module.
     """
+    for suffix in SIDE_FILES:  # of one that is gone: SQLite would take them for those of this one
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
     # SQLite gives its side files the permissions of the main one.
     with atomic_write(path) as temporary:
         with closing(sqlite3.connect(temporary)) as db:
@@ -149,10 +154,42 @@ def erasing(db: Connection, gone: Mapping[bytes, bytes]) -> Iterator[Changed]:
 
 
 @contextmanager
-def explained(what: str, remedy: str) -> Iterator[None]:
+def attached(
+    db: Connection, path: Path, name: str, *, what: str, if_damaged: str
+) -> Iterator[None]:
+    """Attach the file at `path` to `db` in the block, by that name.
+
+    SQLite does not tell in which of two files it finds damage. If it is in this one, that is a
+    `JournalError` of it; for `what` and `if_damaged` see `explained`.
+    """
+    with explained(what, if_damaged, if_damaged=if_damaged):
+        db.execute(f"ATTACH DATABASE ? AS {name}", (uri(path),))
+    try:
+        yield
+    except Error as error:
+        if is_damage(error) and not _is_whole(path):
+            with explained(what, if_damaged, if_damaged=if_damaged):
+                raise
+        raise
+    finally:
+        db.execute(f"DETACH DATABASE {name}")
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether SQLite finds no damage in any page of the file; that reads all of it."""
+    try:
+        with closing(connect(path, read_only=True)) as db:
+            return bool(db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+    except Error:
+        return False
+
+
+@contextmanager
+def explained(what: str, remedy: str, *, if_damaged: str = _START_OVER) -> Iterator[None]:
     """Turn what SQLite and the file system raise into a message for a person: a `JournalError`.
 
-    `what` names the file, and `remedy` says in sentences what to do if the cause is not known.
+    `what` names the file. `remedy` says in sentences what to do if the cause is not known, and
+    `if_damaged` if the file holds what nobody has written there.
     """
     try:
         yield
@@ -160,8 +197,7 @@ def explained(what: str, remedy: str) -> Iterator[None]:
         said = (error.strerror if isinstance(error, OSError) else "") or str(error)
         if isinstance(error, _IMPOSSIBLE):
             said = f"it holds what cannot be ({said})"
-        # What is above these bits only says more of the same.
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        code = _code(error)
         if code == sqlite3.SQLITE_BUSY:
             remedy = "Another program has it open: close that one, and run the same command again"
         elif isinstance(error, PermissionError) or code in _NOT_OPENED:
@@ -169,15 +205,19 @@ def explained(what: str, remedy: str) -> Iterator[None]:
                 "See that it is there and that you may read and write it and its folder; a job "
                 "belongs to the user who began it"
             )
-        elif is_damage(error):
-            remedy = "The file is damaged: look at the disk, and start over with --restart"
+        elif is_damage(error) or isinstance(error, _IMPOSSIBLE):
+            remedy = if_damaged
         raise JournalError(f"{what} cannot be used: {said}. {remedy}") from None
 
 
 def is_damage(error: BaseException) -> bool:
-    """Return whether the error says that the file is no database, or none that is whole."""
-    codes = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-    return isinstance(error, _IMPOSSIBLE) or getattr(error, "sqlite_errorcode", None) in codes
+    """Return whether SQLite says that the file is no database, or none that is whole."""
+    return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _code(error: BaseException) -> int:
+    """Return the code of an error of SQLite's; what is above these bits says more of the same."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def insert(table: str, columns: Sequence[str], *, rows: int = 1, replace: bool = False) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from importer.jobs import sqlite_file
 from importer.jobs.doubts import Doubt
-from importer.jobs.journal_file import FILE_NAME
+from importer.jobs.journal_file import attached
 from importer.jobs.journal_lines import IS_LEFT_OVER, IS_SET, IS_SETTLED, KIND_IDS
 from importer.jobs.keys import rank_number
 from importer.jobs.records import JobRecord
@@ -62,8 +61,9 @@ def take_in(
 
     `doubts` are all its rows that are open or in doubt.
     """
+    assert job.folder is not None  # noqa: S101 -- its journal is there
     within = sqlite_file.synced if synced else sqlite_file.transaction
-    with _attached(db, job), within(db):
+    with attached(db, job.folder), within(db):
         own = rank_number(Rank(job.number, job.number))
         ranks = dict(db.execute("SELECT seq, rank FROM journal.ranked")) if doubts else {}
         # Without ranks of its own, a join would only cost time.
@@ -91,13 +91,3 @@ def take_in(
             "UPDATE job SET entries = ?, complete = ?, state = ?, last_run = ? WHERE number = ?",
             (job.entries, job.state.is_at_rest, job.state, job.last_run, job.number),
         )
-
-
-@contextmanager
-def _attached(db: sqlite_file.Connection, job: JobRecord) -> Iterator[None]:
-    assert job.folder is not None  # noqa: S101 -- its journal is there
-    db.execute("ATTACH DATABASE ? AS journal", (sqlite_file.uri(job.folder / FILE_NAME),))
-    try:
-        yield
-    finally:
-        db.execute("DETACH DATABASE journal")

@@ -14,9 +14,10 @@ from typing import NamedTuple
 from importer.feedback.body import COMMENT_BITS, BodyCoder, rating_of
 from importer.jobs import sqlite_file
 from importer.jobs.bodies import Body, read_bodies
-from importer.jobs.journal_file import FILE_NAME, JournalFile
+from importer.jobs.journal_file import JournalFile, attached
 from importer.jobs.journal_lines import IS_LEFT_OVER, IS_SET, IS_SETTLED, KIND_IDS
 from importer.jobs.keys import conversation_of, key_of, rank_number, rank_of, signed, unsigned
+from importer.jobs.ledger import IF_DAMAGED
 from importer.jobs.product_jobs import ProductJobs
 from importer.jobs.records import JobRecord
 from importer.model import Meaning, OutcomeKind, Rank, Reason
@@ -169,7 +170,11 @@ class Undo:
                 self._take_later(job.folder, job.number)
             elif job.folder is not None and first < job.number < number:
                 self._take_earlier(job.folder, job.number)
-        with self._attached(self._product.key.ledger(self._product.jobs_dir), "ledger"):
+        path = self._product.key.ledger(self._product.jobs_dir)
+        ledger = sqlite_file.attached(
+            self._db, path, "ledger", what=f"the ledger {path}", if_damaged=IF_DAMAGED
+        )
+        with ledger, sqlite_file.transaction(self._db):
             self._db.execute(_LATER_IN_LEDGER, {"job": number})
             self._db.execute(_UNSURE_IN_LEDGER, {"job": number})
         self._resolve(coder)
@@ -240,20 +245,11 @@ class Undo:
             gone = journal.forgotten_rows()
             doubts = [each for each in journal.doubts() if each.in_doubt and each.seq not in gone]
             ranks = journal.ranked() if doubts else {}
-        with self._attached(folder / FILE_NAME, "journal"):
+        with attached(self._db, folder), sqlite_file.transaction(self._db):
             yield [
                 (doubt.key, rank_number(ranks[doubt.seq]) if doubt.seq in ranks else None)
                 for doubt in doubts
             ]
-
-    @contextmanager
-    def _attached(self, path: Path, name: str) -> Iterator[None]:
-        self._db.execute(f"ATTACH DATABASE ? AS {name}", (sqlite_file.uri(path),))
-        try:
-            with sqlite_file.transaction(self._db):
-                yield
-        finally:
-            self._db.execute(f"DETACH DATABASE {name}")
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from importer.jobs.journal_file import explained
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product_jobs import ProductJobs, clear_removed, hold_jobs, read_heads
 from importer.jobs.records import JobRecord
+from importer.jobs.sqlite_file import SIDE_FILES
 from importer.jobs.undo import UNDO_NAME
 from importer.model import OutcomeKind
 from importer.reporting.digests import Digests
@@ -54,7 +55,7 @@ _TABLES = {
     "doubt_window": "rows being sent", "run": "runs",
 }  # fmt: skip
 #: One that was not made whole has another name.
-_OF_JOURNAL = {f"{JOURNAL}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")}
+_OF_JOURNAL = {f"{JOURNAL}{suffix}" for suffix in ("", *SIDE_FILES)}
 
 
 class Certificate(dict[str, Any]):

@@ -1,5 +1,6 @@
 """The ledger as an index of the journals (docs/reference.md, A14)."""
 
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -11,10 +12,12 @@ import pytest
 from importer.errors import JournalError, SettingsError
 from importer.jobs.identity import product_key
 from importer.jobs.journal import Journal
+from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.keys import key_of
 from importer.jobs.ledger import Ledger
 from importer.jobs.product import Product
 from importer.jobs.records import CarriedRow, JobRecord, Line
+from importer.jobs.undo import undoing
 from importer.model import Meaning, Rank
 from tests.support.data import conversation
 from tests.support.jobs import (
@@ -199,6 +202,65 @@ def test_damage_that_shows_later_sets_the_ledger_aside(desk: Desk) -> None:
         _ = [list(product.lines(part).each()) for part in range(256)]
     with desk.hold() as product:
         assert product.conversations() == 2000
+
+
+def damage_rows_of(folder: Path) -> Path:
+    """Spoil a page of a journal that is read for its rows only."""
+    journal = folder / FILE_NAME
+    content = bytearray(journal.read_bytes())
+    page = content.index(key_of(conversation(1000))) // 4096 * 4096
+    content[page : page + 4096] = b"\xff" * 4096
+    journal.write_bytes(content)
+    return journal
+
+
+def test_damage_in_a_journal_is_told_as_such_and_leaves_the_ledger_alone(desk: Desk) -> None:
+    name = desk.night([SUCCEEDED] * 2000)
+    journal = damage_rows_of(desk.jobs_dir / name)
+    for _ in range(2):
+        with (
+            desk.hold() as product,
+            pytest.raises(JournalError, match=rf"^the journal {journal} .* move the job's folder"),
+        ):
+            product.catch_up()
+    assert not list(desk.jobs_dir.glob("*.damaged"))
+
+
+def test_a_journal_that_an_undo_finds_damaged_is_told_as_such(desk: Desk) -> None:
+    name = desk.night([SUCCEEDED] * 2000)
+    with desk.hold() as product:
+        product.catch_up()
+        journal = damage_rows_of(desk.jobs_dir / name)
+        with (
+            pytest.raises(JournalError, match=rf"^the journal {journal} .* move the job's folder"),
+            undoing(product, product.jobs[0]),
+        ):
+            pass
+
+
+def test_what_is_left_beside_a_ledger_that_is_gone_does_not_come_into_the_new_one(
+    desk: Desk,
+) -> None:
+    desk.night([SUCCEEDED])
+    path = product_key(desk.settings()).ledger(desk.jobs_dir)
+    path.unlink()
+    with closing(sqlite3.connect(desk.folder / "other")) as db:
+        db.executescript("CREATE TABLE other (text); PRAGMA cache_size = 1")
+        db.executemany("INSERT INTO other VALUES (?)", [("x" * 500,)] * 200)
+        shutil.copy(desk.folder / "other-journal", f"{path}-journal")
+    with desk.hold() as product:
+        assert product.conversations() == 1
+
+
+def test_what_a_defect_of_ours_may_be_leaves_the_ledger_alone(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.night([SUCCEEDED])
+    with desk.hold() as product, monkeypatch.context() as patched:
+        patched.setattr("importer.jobs.take_in.rank_number", lambda _: len(3))  # type: ignore[arg-type]
+        with pytest.raises(JournalError, match=r"holds what cannot be .* rename it"):
+            product.catch_up()
+    assert not list(desk.jobs_dir.glob("*.damaged"))
 
 
 def test_a_ledger_of_a_newer_version_is_left_alone(desk: Desk) -> None:
