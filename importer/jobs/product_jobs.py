@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -251,7 +251,7 @@ class ProductJobs:
         gone = job.folder.with_name(_REMOVED + job.folder.name)
         job.folder.rename(gone)
         sync_folder(self.jobs_dir)
-        shutil.rmtree(gone)
+        _remove(gone)
         self._replace(replace(job, folder=None, state=JobState.PRUNED))
 
     def _replace(self, *changed: JobRecord, synced: bool = False) -> None:
@@ -301,5 +301,9 @@ def read_heads(jobs_dir: Path) -> tuple[list[Head], list[str]]:
 def clear_removed(jobs_dir: Path) -> None:
     """Remove what is left of folders whose removal was interrupted."""
     for folder in jobs_dir.glob(f"{_REMOVED}*"):
-        with suppress(OSError):
-            shutil.rmtree(folder)
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove what is known to nobody any more, as far as possible: others may be doing so, too."""
+    shutil.rmtree(folder, ignore_errors=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -95,7 +96,8 @@ def prune(
 def _clear_surveys(folders: Iterable[Path], *, dry_run: bool) -> None:
     for folder in folders:
         if not dry_run:
-            shutil.rmtree(folder)
+            with suppress(FileNotFoundError):  # somebody else has removed it
+                shutil.rmtree(folder)
         click.echo(f"{'would remove' if dry_run else 'removed'} {folder}, which was never begun")
 
 

@@ -712,5 +712,17 @@ def test_a_kill_during_prune_loses_nothing(desk: Desk, monkeypatch: pytest.Monke
     assert not (desk.jobs_dir / f".removed-{name}").exists()
 
 
+def test_a_run_that_clears_up_meanwhile_is_not_in_the_way_of_prune(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = desk.night([SUCCEEDED])
+    desk.night([SUCCEEDED])
+    with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as product:
+        monkeypatch.setattr("importer.jobs.product_jobs.sync_folder", clear_removed)
+        product.prune(product.jobs[0])
+        assert product.jobs[0].state is JobState.PRUNED
+    assert not list(desk.jobs_dir.glob(f"*{name}"))
+
+
 def key_byte(number: int) -> int:
     return key_of(conversation(number))[0]
