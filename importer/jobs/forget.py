@@ -144,6 +144,8 @@ class JournalEraser(JournalFile):
             self._db.execute(
                 "UPDATE job SET value = ? WHERE name = 'survey'", (_without_quotes(self.survey()),)
             )
+        # Only now: whatever it ends by before, there is more to do.
+        with self._explained(), sqlite_file.synced(self._db):
             self._db.execute(
                 "INSERT OR REPLACE INTO job (name, value) "
                 "SELECT ?, coalesce(max(entries), 0) FROM run",
@@ -222,3 +224,5 @@ def erase_comments_of(db: sqlite_file.Connection, runs: Collection[int]) -> None
     if db.execute(query, tuple(runs)).fetchone()[0]:
         with sqlite_file.erasing(db, {}):
             db.execute(f"DELETE FROM left_over WHERE {condition}", tuple(runs))
+    else:
+        sqlite_file.empty_log(db)  # they may be in there still

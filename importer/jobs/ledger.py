@@ -73,6 +73,8 @@ class Ledger:
         self.path = path
         with self._explained():
             self._db = _opened(path) or _anew(path)
+            # What is left over is deleted when its time has come, long before `prune` asks for it.
+            self._db.execute("PRAGMA secure_delete = ON")
 
     def close(self) -> None:
         """Close the file."""

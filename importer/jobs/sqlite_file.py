@@ -140,7 +140,8 @@ def erasing(db: Connection, gone: Mapping[bytes, bytes]) -> Iterator[Changed]:
     """Let what is deleted or overwritten in the block leave no byte in the file or beside it.
 
     The table `temp.gone` has the lines of `gone` meanwhile. The file is made anew afterwards,
-    without free pages, and its write-ahead log is emptied.
+    without free pages, and its write-ahead log is emptied. If the block is left and that fails, the
+    changes last and their bytes may still be there: see `empty_log`.
     """
     db.execute("PRAGMA secure_delete = ON")
     db.execute("PRAGMA temp_store = MEMORY")
@@ -150,7 +151,19 @@ def erasing(db: Connection, gone: Mapping[bytes, bytes]) -> Iterator[Changed]:
         yield Changed(db)
     db.execute("PRAGMA temp_store = DEFAULT")  # which drops the table
     db.execute("VACUUM")
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    empty_log(db)
+
+
+def empty_log(db: Connection) -> None:
+    """Bring all that is in the write-ahead log into the file itself, and leave none in the log.
+
+    Raises what SQLite raises if another program holds it up.
+    """
+    (is_busy, *_) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if is_busy:
+        error = sqlite3.OperationalError("another program reads it")
+        error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        raise error
 
 
 @contextmanager

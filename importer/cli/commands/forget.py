@@ -57,7 +57,10 @@ def forget(jobs_dir: Path | None, conversations: tuple[str, ...], listed: Path |
     for name in done["removed"]:
         console.print(f"removed {name}", soft_wrap=True)
     for name in done["left"]:
-        console.print(f"STILL THERE: {name} is to be removed by hand", soft_wrap=True)
+        advice = "it is to be removed by hand"
+        if ".sqlite" in Path(name).name:  # a journal or a ledger, which other jobs may need
+            advice = "run the same command again, and keep it unless it is a copy"
+        console.print(f"STILL THERE: {name}: {advice}", soft_wrap=True)
     number = counted(len(set(ids.values())), "conversation")
     if not (done["jobs_and_ledgers"] or done["removed"] or done["left"]):
         console.print(f"Nothing of {number} was found in {folder}.", soft_wrap=True)

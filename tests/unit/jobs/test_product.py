@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from importer.errors import (
     InputChangedError,
     InputError,
     JobHeldError,
+    JournalError,
     SettingsError,
     UnfinishedJobError,
 )
@@ -722,6 +724,44 @@ def test_a_run_that_clears_up_meanwhile_is_not_in_the_way_of_prune(
         product.prune(product.jobs[0])
         assert product.jobs[0].state is JobState.PRUNED
     assert not list(desk.jobs_dir.glob(f"*{name}"))
+
+
+@pytest.mark.parametrize("where", ["journal", "ledger"])
+def test_comments_that_another_program_still_reads_are_dropped_by_the_next_command(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    name = desk.night([EXHAUSTED], begun={"survey": '{"inputs": [], "problems": {}}'})
+    impatient(monkeypatch)
+    with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as product:
+        product.catch_up()
+        comment = b"POSITIVE1-1"  # beside its rating
+        assert len(files_with(comment, desk.jobs_dir)) == 2
+        ledger = product.key.ledger(desk.jobs_dir)
+        path = ledger if where == "ledger" else desk.jobs_dir / name / FILE_NAME
+        with closing(sqlite3.connect(path)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM job").fetchone()
+            with pytest.raises(JournalError, match=f"the {where} .* Another program has it open"):
+                product.drop_comments(product.jobs[0], lambda: None)
+        assert product.drop_comments(product.jobs[0], lambda: None)
+        assert not product.drop_comments(product.jobs[0], lambda: None)
+        assert files_with(comment, desk.jobs_dir) == []
+
+
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody wait for another program that has a file open."""
+    connect = sqlite_file.connect
+
+    def at_once(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+        db = connect(path, read_only=read_only)
+        db.execute("PRAGMA busy_timeout = 0")
+        return db
+
+    monkeypatch.setattr(sqlite_file, "connect", at_once)
+
+
+def files_with(text: bytes, folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and text in path.read_bytes()]
 
 
 def key_byte(number: int) -> int:
