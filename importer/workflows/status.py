@@ -28,7 +28,7 @@ from importer.workflows.figures import (
 )
 from importer.workflows.liveness import Liveness
 
-#: Seconds between two moments at first; with more moments than that, two become one.
+#: Seconds between two moments at first; when there are so many (an even number), two become one.
 _INTERVAL = 1.0
 _MOST_MOMENTS = 240
 
@@ -145,9 +145,9 @@ class History:
                 progress.concurrency, progress.deferred, *progress.latencies, progress.limit, {},
             )
         )  # fmt: skip
-        if len(self.moments) > _MOST_MOMENTS:
+        if len(self.moments) == _MOST_MOMENTS:
             self._interval *= 2
-            pairs = zip(self.moments[::2], self.moments[1::2], strict=False)
+            pairs = zip(self.moments[::2], self.moments[1::2], strict=True)
             self.moments = [
                 later._replace(
                     interval=first.interval + later.interval, settled=first.settled + later.settled
