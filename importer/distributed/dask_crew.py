@@ -18,8 +18,9 @@ import dask
 from distributed import Client, LocalCluster
 from distributed.security import Security
 
+from importer.clarityq.key_sources import VARIABLE
 from importer.distributed.crew import WorkerLostError
-from importer.distributed.worker import KEY_VARIABLE, Worker, has_key
+from importer.distributed.worker import Worker, has_key
 from importer.errors import SettingsError
 from importer.settings.groups import Scale
 
@@ -189,7 +190,7 @@ async def _attached(stack: AsyncExitStack, cluster: str, workers: int | None) ->
     if not is_private and not all((await client.run(has_key)).values()):
         raise SettingsError(
             f"--cluster {cluster}: the way there is not encrypted, so the API key is not sent: set "
-            f"{KEY_VARIABLE} for each worker, or use tls://"
+            f"{VARIABLE} for each worker, or give each the secret, or use tls://"
         )
     return DaskCrew(client, workers, hands_key_over=is_private)
 

@@ -11,6 +11,7 @@ import time
 import anyio
 
 from importer.clarityq.api_key import ApiKey
+from importer.clarityq.key_sources import VARIABLE, key_of_the_surroundings, secret_files
 from importer.clarityq.rotating_client import RotatingClient
 from importer.common.event_loop import has_uvloop
 from importer.common.row_set import RowSet
@@ -27,8 +28,6 @@ from importer.jobs.records import Totals
 from importer.model import OutcomeKind, RunEnd
 from importer.settings import ImportSettings
 
-#: The variable whose key a worker uses that is given none.
-KEY_VARIABLE = "CLARITYQ_API_KEY"
 #: Seconds between two looks at whether the coordinator is still there.
 _WATCH = 1.0
 
@@ -43,7 +42,7 @@ class Worker:
         self._link = Link(time.monotonic)
 
     def begin(self, assignment: bytes, key: bytes | None) -> None:
-        """Begin to work; without a `key`, with that of this machine's environment."""
+        """Begin to work; without a `key`, with that of this machine (X12)."""
         thread = threading.Thread(
             target=_work, args=(read_assignment(assignment), key, self._link),
             name="clarityq-import", daemon=True,
@@ -84,14 +83,14 @@ def _work(assignment: Assignment, key: bytes | None, link: Link) -> None:
 def _key(given: bytes | None, link: Link) -> ApiKey:
     if given is not None:
         return ApiKey(given.decode(), read_again=link.another_key)
-    if not has_key():
-        raise SettingsError(f"{KEY_VARIABLE} is not set there")
-    return ApiKey(os.environ[KEY_VARIABLE])
+    if (own := key_of_the_surroundings()) is None:
+        raise SettingsError(f"{VARIABLE} is not set there")
+    return own
 
 
 def has_key() -> bool:
-    """Return whether this machine's environment has a key."""
-    return bool(os.environ.get(KEY_VARIABLE))
+    """Return whether this machine has a key of its own; it may turn out to be unfit."""
+    return bool(os.environ.get(VARIABLE)) or any(secret_files())
 
 
 async def _run(assignment: Assignment, key: ApiKey, link: Link) -> Finish:

@@ -175,7 +175,8 @@ async def test_the_key_is_not_sent_in_the_clear_and_workers_may_have_their_own(
         await run_import(settings, api_key="any")
     assert not sandbox.feedback
 
-    monkeypatch.setenv("CLARITYQ_API_KEY", "theirs")
+    (tmp_path / "clarityq-api-key").write_text("theirs")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     summary = await run_import(settings, api_key="any")
     assert summary.end is RunEnd.FINISHED
     assert len(sandbox.feedback) == 50
