@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from importer.common.histogram import empty_buckets, percentile
-from importer.engine.progress import Progress
+from importer.engine.progress import Progress, outcomes_so_far
 from importer.engine.row_queue import QueueStatistics
-from importer.engine.statistics import Problem
+from importer.engine.statistics import Problem, interval_after
 from importer.model import Moment, OutcomeKind, WorkerFigures
 from importer.pacing import Limit
 
@@ -45,10 +45,8 @@ class Whole:
 
 def merged(whole: Whole, present: Sequence[Progress], past: Sequence[Progress]) -> Progress:
     """Return how the run stands. `present` are the workers', and `past` of those that are gone."""
-    outcomes = {kind: whole.before[kind] + whole.counts[kind] for kind in OutcomeKind}
-    outcomes[OutcomeKind.PENDING] = 0
-    settled = sum(outcomes.values())
-    outcomes[OutcomeKind.PENDING] = whole.rows - settled
+    outcomes = outcomes_so_far(whole.before, whole.counts, whole.rows)
+    settled = whole.rows - outcomes[OutcomeKind.PENDING]
     deferred = whole.queue.deferred + whole.deferred
     everyone = [*present, *past]
     statuses: Counter[int] = Counter()
@@ -129,10 +127,6 @@ def _problems(many: Iterable[Mapping[str, Problem]]) -> dict[str, Problem]:
 class Moments:
     """Makes the moments of a run for its journal: what has changed since the one before."""
 
-    #: A moment lasts a second, and in a long run this share of the time so far.
-    _SHORTEST = 1.0
-    _SHARE = 1 / 500
-
     def __init__(self) -> None:
         self._then = 0.0
         self._settled = 0
@@ -142,8 +136,7 @@ class Moments:
     def next(self, progress: Progress, at: float, *, last: bool = False) -> Moment | None:
         """Return the moment that ends `at` (Unix seconds); None if it is too early for one."""
         seconds = progress.elapsed - self._then
-        long_enough = max(self._SHORTEST, self._SHARE * progress.elapsed)
-        if seconds <= 0 or (seconds < long_enough and not last):
+        if seconds <= 0 or (seconds < interval_after(progress.elapsed) and not last):
             return None
         statuses = Counter(progress.statuses)
         buckets = [

@@ -73,6 +73,16 @@ class Progress:
     workers: Sequence[WorkerFigures] = ()
 
 
+def outcomes_so_far(
+    before: Mapping[OutcomeKind, int], counts: Mapping[OutcomeKind, int], rows: int
+) -> dict[OutcomeKind, int]:
+    """Return the outcomes of a job of so many rows: those before this run, and this run's."""
+    outcomes = {kind: before[kind] + counts[kind] for kind in OutcomeKind}
+    outcomes[OutcomeKind.PENDING] = 0
+    outcomes[OutcomeKind.PENDING] = rows - sum(outcomes.values())
+    return outcomes
+
+
 @runtime_checkable
 class Observer(Protocol):
     """Is told how a run goes. Its methods are called on the run's event loop and must be quick.
@@ -182,11 +192,9 @@ class ProgressReporter(Reporter):
         now = self._clock.monotonic()
         queue = self._queue.statistics()
         counts = self._writer.counts
-        outcomes = {kind: self._before.outcomes[kind] + counts[kind] for kind in OutcomeKind}
         rows = self._before.rows
-        outcomes[OutcomeKind.PENDING] = 0
-        settled = sum(outcomes.values())
-        outcomes[OutcomeKind.PENDING] = rows - settled
+        outcomes = outcomes_so_far(self._before.outcomes, counts, rows)
+        settled = rows - outcomes[OutcomeKind.PENDING]
         newest = self._queue.newest_deferral()
         pause = self._pacer.paused_for(now)
         held = ""

@@ -7,11 +7,18 @@ from typing import NamedTuple
 
 from importer.common.histogram import bucket_of, empty_buckets, percentile
 
-#: An interval lasts a second, and in a long run this share of the time so far, so that the moments
-#: of a job of any length stay few.
 _SHORTEST_INTERVAL = 1.0
 _SHARE_OF_ELAPSED = 1 / 500
 _MOST_PROBLEMS = 100
+
+
+def interval_after(elapsed: float) -> float:
+    """Return how long the next moment of a run lasts, in seconds when `elapsed` of it have gone by.
+
+    It is a second, and in a long run a share of the time so far, so that the moments of a job of
+    any length stay few.
+    """
+    return max(_SHORTEST_INTERVAL, _SHARE_OF_ELAPSED * elapsed)
 
 
 class Problem(NamedTuple):
@@ -69,8 +76,7 @@ class Statistics:
         """
         interval = self._interval
         length = now - interval.began
-        long_enough = max(_SHORTEST_INTERVAL, _SHARE_OF_ELAPSED * (now - self._started))
-        if length <= 0 or (length < long_enough and not last):
+        if length <= 0 or (length < interval_after(now - self._started) and not last):
             return None
         self._before, self._interval = interval, Interval(now, settled)
         both = zip(self.all_answers, interval.buckets, strict=True)

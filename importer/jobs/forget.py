@@ -157,10 +157,6 @@ class JournalEraser(JournalFile):
         (entries,) = self._all("SELECT coalesce(max(entries), 0) FROM run")[0]
         return self.facts().get(NO_COMMENTS) != str(entries)
 
-    def run_numbers(self) -> list[int]:
-        """Return the numbers of the job's runs, through the product."""
-        return [number for (number,) in self._all("SELECT number FROM run")]
-
     def _in_windows(self) -> Iterator[tuple[int, bytes]]:
         for packed, joined in self._all("SELECT seqs, conversations FROM doubt_window"):
             yield from zip(unpack_seqs(packed), split_keys(joined), strict=True)

@@ -24,11 +24,9 @@ from importer.jobs.journal_lines import (
     outcome_lines,
     stored_lines,
 )
-from importer.jobs.keys import key_of, keys_of
+from importer.jobs.keys import key_of, keys_of, split_keys
 from importer.jobs.records import Entry
 from importer.model import Attempt, Deferral, Moment, OutcomeKind, Reason, RunEnd
-
-_KEY = 16
 
 #: Rows in one statement. Each statement lets go of the interpreter's lock, and to get it back
 #: from a busy event loop costs more than a row: so a batch is written with few statements.
@@ -146,8 +144,8 @@ class Journal(JournalFile):
         joined = keys_of([conversation for _, conversation in rows])
         old_seqs, old_keys = self._windows[self._slot]
         left = [
-            Doubt(seq, self._run, old_keys[_KEY * at : _KEY * (at + 1)], in_doubt=True)
-            for at, seq in enumerate(old_seqs)
+            Doubt(seq, self._run, key, in_doubt=True)
+            for seq, key in zip(old_seqs, split_keys(old_keys), strict=True)
             if seq in self._marked
         ]
         with self._synced():
@@ -290,10 +288,6 @@ class Journal(JournalFile):
             self._run, json.dumps([*in_doubt]),
         )  # fmt: skip
         return int(number)
-
-    def run_numbers(self) -> set[int]:
-        """Return the numbers of the job's runs, through the product."""
-        return {number for (number,) in self._all("SELECT number FROM run")}
 
     def settled(self) -> RowSet:
         """Return the rows that are done: with an outcome, and not tried again."""

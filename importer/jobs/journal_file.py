@@ -201,6 +201,10 @@ class JournalFile:
         """Return how often the command was started on this job."""
         return int(self._all("SELECT count(*) FROM run")[0][0])
 
+    def run_numbers(self) -> set[int]:
+        """Return the numbers of the job's runs, through the product."""
+        return {number for (number,) in self._all("SELECT number FROM run")}
+
     @explaining
     def last_run(self) -> LastRun | None:
         """Return how the latest run ended, or None if there was no run yet."""

@@ -38,7 +38,7 @@ def read_address(value: object) -> str:
         raise ValueError(f"{value!r} is not an address such as {PRODUCTION_URL}")
     if url.user or url.password or url.query_string or url.fragment:
         raise ValueError("must not hold a user name, password, query or fragment")
-    if url.scheme == "http" and not _is_loopback(host):
+    if url.scheme == "http" and not is_loopback(host):
         raise ValueError(
             f"{value!r} would be sent data unencrypted: use https:// "
             "(http:// is for loopback addresses only)"
@@ -70,7 +70,7 @@ def read_hook(value: object) -> str:
             "must not hold a user name, password or fragment: a token may stand in its path or "
             "query"
         )
-    if url.scheme == "http" and not _is_loopback(host):
+    if url.scheme == "http" and not is_loopback(host):
         raise ValueError("would be sent unencrypted: use https:// (http:// is for loopback only)")
     return text
 
@@ -102,7 +102,8 @@ def _is_host(text: str) -> bool:
     return True
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

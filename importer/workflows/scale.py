@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import anyio
@@ -24,6 +23,7 @@ from importer.errors import SettingsError
 from importer.jobs.job import Job
 from importer.jobs.worker_mark import LEASE, WorkerMark
 from importer.settings import ImportSettings
+from importer.settings.addresses import is_loopback
 
 if TYPE_CHECKING:
     from importer.distributed.crew import Crew
@@ -106,17 +106,13 @@ def _check(settings: ImportSettings) -> None:
         raise SettingsError("--rate-group is within this machine: leave out --cluster")
     if settings.target.sandbox:
         raise SettingsError("--sandbox is within this process: leave out --cluster, or --sandbox")
-    address = scale.cluster if "://" in scale.cluster else ""
-    if _is_loopback(settings.target.base_url) and address and not _is_loopback(address):
+    is_address = "://" in scale.cluster
+    if is_address and _is_here(settings.target.base_url) and not _is_here(scale.cluster):
         raise SettingsError(
             f"--base-url {settings.target.base_url} is this machine alone, and the workers of "
             "--cluster are others"
         )
 
 
-def _is_loopback(address: str) -> bool:
-    host = URL(address).host or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _is_here(address: str) -> bool:
+    return is_loopback(URL(address).host or "")
