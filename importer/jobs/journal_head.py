@@ -60,8 +60,6 @@ class Head:
     keeps_bodies: bool
     #: It has taken over rows of earlier jobs.
     holds_carried: bool
-    #: When the latest run ended, in Unix seconds.
-    ended_at: float | None
     #: The jobs that ended when this one began, by id.
     ends: Mapping[str, JobState]
     #: Conversations were taken out of it.
@@ -78,14 +76,12 @@ def read_head(folder: Path) -> Head:
         (sent,) = (1,) if finished else db.execute(_SENT).fetchone()
         (doubts,) = db.execute(_DOUBTS).fetchone()
         (carried,) = db.execute(_CARRIED).fetchone()
-        ended = db.execute("SELECT ended_at FROM run ORDER BY number DESC LIMIT 1").fetchone()
         ends = {job: JobState(state) for job, state in db.execute("SELECT id, state FROM ends")}
         return Head(
             folder, facts["id"], job_number(facts["number"]), facts["product_id"],
             facts["base_url"], int(entries), int(last_run), int(lasted_run), bool(finished),
             "given_up" in facts, bool(sent), bool(doubts), facts["keeps_bodies"] == "1",
-            bool(carried), None if ended is None or ended[0] is None else float(ended[0]), ends,
-            "forgotten" in facts,
+            bool(carried), ends, "forgotten" in facts,
         )  # fmt: skip
 
 

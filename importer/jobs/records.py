@@ -131,8 +131,6 @@ class JobRecord:
     keeps_bodies: bool = False
     #: Whether it has taken over rows of earlier jobs.
     holds_carried: bool = False
-    #: When its latest run ended, in Unix seconds; None if it is running, was killed, or never was.
-    ended_at: float | None = None
 
     @property
     def is_here(self) -> bool:

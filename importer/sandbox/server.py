@@ -197,11 +197,6 @@ class Sandbox:
                 return response
         return _json(answer, 200)
 
-    @property
-    def writes_to_come(self) -> int:
-        """Return how many requests have had no response and will take effect yet."""
-        return len(self._late)
-
     async def _apply_late(
         self, request: web.Request, conversation: str, stored: Stored
     ) -> web.StreamResponse:

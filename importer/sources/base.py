@@ -30,14 +30,10 @@ new_digest = hashlib.sha256
 
 
 class Original(NamedTuple):
-    """A row as it stands in the input: its number in the file and all its cells, as text.
-
-    `surplus` holds the cells beyond the last column of a malformed CSV row.
-    """
+    """A row as it stands in the input: its number in the file and all its cells, as text."""
 
     number: int
     cells: Sequence[str]
-    surplus: Sequence[str] = ()
 
 
 class RowPart(NamedTuple):

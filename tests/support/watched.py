@@ -41,7 +41,7 @@ class WatchedSandbox(Sandbox):
 
     async def all_written(self) -> None:
         """Wait until every request that had no answer has taken effect."""
-        while self.writes_to_come:  # noqa: ASYNC110 -- the sandbox signals nothing
+        while self._late:  # noqa: ASYNC110 -- the sandbox signals nothing
             await asyncio.sleep(self.faults.late_by / 10)
 
     def stored(self) -> dict[str, Body]:

@@ -18,7 +18,7 @@ def head(number: int, **changes: Any) -> Head:
         "folder": Path(f"a-0123abcd-{number}"), "id": f"id {number}", "number": number,
         "product_id": "p", "service": "s", "entries": 1, "last_run": number, "lasted_run": 0,
         "finished": False, "given_up": False, "sent_anything": True, "has_doubts": False,
-        "keeps_bodies": False, "holds_carried": False, "ended_at": None, "ends": {},
+        "keeps_bodies": False, "holds_carried": False, "ends": {},
         "has_forgotten": False,
     }  # fmt: skip
     return Head(**{**details, **changes})
