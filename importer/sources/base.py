@@ -126,10 +126,6 @@ class ColumnPart(Protocol):
         """Return the physical line on which the row at `place` starts; see `Row.line`."""
         ...
 
-    def rows(self) -> Iterator[Row]:
-        """Yield all rows, as a `RowPart` would hold them."""
-        ...
-
     def digest(self) -> bytes:
         """Return `DIGEST_BYTES` that are the same in each reading, for the same bytes."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -70,11 +70,6 @@ class ColumnBlock:
     def line(self, place: int) -> int | None:
         """Return the physical line on which the row at `place` starts; see `Row.line`."""
         return None if self._line_of is None else self._line_of(place)
-
-    def rows(self) -> Iterator[Row]:
-        """Yield all rows."""
-        for place in range(len(self)):
-            yield self.row(place)._replace(line=self.line(place))
 
     def digest(self) -> bytes:
         """Return a digest of the block; see `ColumnPart`."""

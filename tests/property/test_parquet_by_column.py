@@ -16,12 +16,12 @@ from importer.engine.reader import Input, Item, read_rows
 from importer.errors import InputError
 from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
-from importer.model import Row
 from importer.settings import ImportSettings
 from importer.sources.base import RowPart
 from importer.sources.parquet import ParquetSource
 from importer.workflows.check_inputs import check_inputs
 from tests.support.data import conversation
+from tests.support.parts import all_rows
 
 Make = Callable[..., ImportSettings]
 WORDS = ["POSITIVE", "NEGATIVE", "CLEAR", "", " ", "odd", "up", "\u00a0", None]
@@ -97,12 +97,10 @@ def write(folder: Path, number: int) -> Path:
 
 
 def see(settings: ImportSettings, path: Path, from_size: int) -> tuple[object, ...]:
-    rows: list[Row] = []
     items: list[Item] = []
     with patch("importer.sources.parquet.BY_COLUMN_FROM", from_size):
         source = ParquetSource(path, {})
-        for part in source.parts(1, 500):
-            rows += part.rows if isinstance(part, RowPart) else part.rows()
+        rows = all_rows(source.parts(1, 500))
         assert source.progress() == 1
         for batch in read_rows([Input(source, Normaliser(TABLE))], RowSet()):
             items += batch

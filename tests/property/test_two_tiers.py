@@ -27,6 +27,7 @@ from importer.sources.base import RowPart
 from importer.sources.csv_file import CsvSource
 from importer.survey.findings import Findings
 from importer.workflows.check_inputs import check_inputs
+from tests.support.parts import all_rows
 from tests.support.spoilt import Spoilt, spoilt
 
 Make = Callable[..., ImportSettings]
@@ -96,7 +97,7 @@ class Differential:
                 return Seen(rows, items, findings, [str(error)])
             try:
                 for part in source.parts(1, 1):
-                    rows += part.rows if isinstance(part, RowPart) else part.rows()
+                    rows += all_rows([part])
                     if not isinstance(part, RowPart):
                         self._figures["rows read by column"] += len(part)
                 assert source.progress() == 1

@@ -1,7 +1,7 @@
 """Files that are large enough to be read by column: what must be as it is row by row."""
 
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,10 @@ from importer.errors import InputError
 from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.model import Row
-from importer.sources.base import BY_COLUMN_FROM, Part, RowPart
+from importer.sources.base import BY_COLUMN_FROM, RowPart
 from importer.sources.csv_file import CsvSource
 from tests.support.data import conversation, write_csv
+from tests.support.parts import all_rows
 
 ROWS = 40_000
 
@@ -25,12 +26,6 @@ def large(folder: Path, comments: Callable[[int], str] = "comment {}".format) ->
     path = write_csv(folder / "in.csv", rows)
     assert path.stat().st_size > BY_COLUMN_FROM
     return path
-
-
-def rows_of(parts: Sequence[Part]) -> list[Row]:
-    return [
-        row for part in parts for row in (part.rows if isinstance(part, RowPart) else part.rows())
-    ]
 
 
 def exactly(path: Path) -> list[Row]:
@@ -48,7 +43,7 @@ def test_nearly_all_of_a_plain_file_is_read_by_column(tmp_path: Path) -> None:
     parts = list(CsvSource(path, {}).parts(1, 500))
     by_column = sum(len(part) for part in parts if not isinstance(part, RowPart))
     assert by_column > 0.98 * ROWS
-    assert rows_of(parts) == exactly(path)
+    assert all_rows(parts) == exactly(path)
 
 
 def test_lines_that_were_corrected_within_a_cell_of_a_left_over_file_are_read_alike(
@@ -63,7 +58,7 @@ def test_lines_that_were_corrected_within_a_cell_of_a_left_over_file_are_read_al
     path.write_text("\n".join(lines), "utf-8")
     parts = list(CsvSource(path, {}).parts(1, 500))
     assert not all(isinstance(part, RowPart) for part in parts)
-    assert rows_of(parts) == exactly(path)
+    assert all_rows(parts) == exactly(path)
     assert [row.comment for row in exactly(path)[49:52]] == ["fine", "or, this", "fine"]
 
 
@@ -75,12 +70,12 @@ def test_a_record_may_reach_over_blocks(tmp_path: Path, length: int, end: str) -
     comment = b"many\nlines " * (length // 11)
     lines[20_000:20_000] = [b'x,POSITIVE,"' + comment + end.encode() + b"\r\n"]
     path.write_bytes(b"".join(lines))
-    assert rows_of(list(CsvSource(path, {}).parts(1, 500))) == exactly(path)
+    assert all_rows(list(CsvSource(path, {}).parts(1, 500))) == exactly(path)
 
 
 def test_one_line_may_be_longer_than_a_block(tmp_path: Path) -> None:
     path = large(tmp_path, lambda n: "x" * 800_000 if n == 9000 else "fine")
-    assert rows_of(list(CsvSource(path, {}).parts(1, 500))) == exactly(path)
+    assert all_rows(list(CsvSource(path, {}).parts(1, 500))) == exactly(path)
 
 
 @pytest.mark.parametrize("spoil", ["cut", "damaged"])
@@ -98,7 +93,7 @@ def test_a_damaged_file_gives_its_rows_up_to_the_damage(tmp_path: Path, spoil: s
 
     def read_quickly() -> None:
         for part in source.parts(1, 500):
-            quick.extend(rows_of([part]))
+            quick.extend(all_rows([part]))
 
     def read_exactly() -> None:
         for rows in source.batches(1, 1):

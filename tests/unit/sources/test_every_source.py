@@ -7,11 +7,12 @@ import pytest
 
 from importer.errors import InputError
 from importer.model import Row
-from importer.sources.base import BATCH_ROWS, Part, RowPart, RowSource
+from importer.sources.base import BATCH_ROWS, RowSource
 from importer.sources.copies import CopyWatch, open_copy
 from importer.sources.registry import FORMATS
 from tests.support.data import conversation
 from tests.support.kinds import COPIED, KINDS, Table, open_kind, take_kind
+from tests.support.parts import all_rows
 
 HEADER = ("conversation_id", "rating", "comment", "channel")
 ROWS = [
@@ -40,12 +41,6 @@ def opened(kind: str, folder: Path, rows: Table = ROWS) -> RowSource:
     return open_kind(kind, folder, HEADER, rows)
 
 
-def rows_of(parts: list[Part]) -> list[Row]:
-    return [
-        row for part in parts for row in (part.rows if isinstance(part, RowPart) else part.rows())
-    ]
-
-
 def digests(source: RowSource) -> list[bytes]:
     return [part.digest() for part in source.parts(1, BATCH_ROWS)]
 
@@ -53,7 +48,7 @@ def digests(source: RowSource) -> list[bytes]:
 @every_kind
 def test_it_gives_the_same_rows_each_time_with_numbers_in_order(kind: str, tmp_path: Path) -> None:
     source = opened(kind, tmp_path)
-    first = rows_of(list(source.parts(11, BATCH_ROWS)))
+    first = all_rows(source.parts(11, BATCH_ROWS))
     again = [row for batch in source.batches(11, 7) for row in batch]
     assert first == again
     assert [row.seq for row in first] == list(range(11, 11 + len(ROWS)))
@@ -97,7 +92,7 @@ def test_a_reading_that_is_given_up_leaves_the_next_one_whole(kind: str, tmp_pat
     parts = iter(source.parts(1, BATCH_ROWS))
     next(parts)
     del parts
-    assert len(rows_of(list(source.parts(1, BATCH_ROWS)))) == len(ROWS)
+    assert len(all_rows(source.parts(1, BATCH_ROWS))) == len(ROWS)
 
 
 @every_kind

@@ -17,6 +17,7 @@ from importer.model import Reason, Row
 from importer.sources.base import Questions, RowPart
 from importer.sources.parquet import ParquetSource
 from tests.support.data import conversation
+from tests.support.parts import all_rows
 
 IDS = [conversation(1), conversation(2), conversation(3)]
 RAW = [uuid.UUID(text).bytes for text in IDS]
@@ -114,11 +115,7 @@ def test_columns_within_structs_have_dotted_names(path: Path) -> None:
     for by_column_from in (0, 1 << 60):
         with patch("importer.sources.parquet.BY_COLUMN_FROM", by_column_from):
             source = ParquetSource(path, names)
-            rows = [
-                row
-                for part in source.parts(1, 100)
-                for row in (part.rows if isinstance(part, RowPart) else part.rows())
-            ]
+            rows = all_rows(source.parts(1, 100))
         assert [(row.rating, row.comment) for row in rows] == [("UP", "one"), ("", ""), ("", "")]
     assert source.header == [
         "conversation_id", "feedback.rating", "feedback.text.comment", "a.b",
@@ -146,8 +143,7 @@ def test_null_markers_are_named_and_can_be_emptied(path: Path) -> None:
                 if not isinstance(part, RowPart):
                     part.survey(Questions(RatingTable()))
             assert "1 × ' NULL ', 1 × 'nan'" in "".join(source.remarks())
-            (part,) = ParquetSource(path, {}, ["NULL", "nan"]).parts(1, 10)
-            rows = part.rows if isinstance(part, RowPart) else part.rows()
+            rows = all_rows(ParquetSource(path, {}, ["NULL", "nan"]).parts(1, 10))
             assert [row.comment for row in rows] == ["", "None of it", ""]
 
 

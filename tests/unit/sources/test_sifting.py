@@ -11,6 +11,7 @@ from importer.sources.noticed import Noticed
 from importer.sources.plain import strings
 from importer.sources.sifting import texts
 from tests.support.data import conversation
+from tests.support.parts import all_rows
 
 TABLE = RatingTable.parse(["thumbs", "odd=SKIP"])
 
@@ -22,7 +23,7 @@ def block(ids: Sequence[str], ratings: Sequence[str], comments: Sequence[str]) -
 
 def agrees(part: ColumnBlock) -> bool:
     normalise = Normaliser(TABLE)
-    row_by_row = [normalise(row) for row in part.rows()]
+    row_by_row = [normalise(row) for row in all_rows([part])]
     sendable = sum(isinstance(item, Feedback) for item in row_by_row)
     survey = part.survey(Questions(TABLE))
     others = [row_by_row[place] for place in survey.others]
