@@ -1,8 +1,9 @@
 """How long a row waits before it is tried again. The one place that knows tenacity.
 
-Nothing sleeps here or in a worker: a row that has to wait goes back into its lane, so that a few
-bad rows never hold the others up. tenacity supplies the schedule: full jitter for transient
-failures. The waits for conversations that are not completed follow from the time waited.
+Nothing sleeps here or in a worker: a row that has to wait goes back into the row queue, so that a
+few bad rows never hold the others up. Of a transient failure tenacity says how long the wait is
+(full jitter) and when the attempts are used up; it is asked, and calls nothing. The waits for
+conversations that are not completed follow from the time waited.
 """
 
 from __future__ import annotations
