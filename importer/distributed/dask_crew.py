@@ -35,6 +35,8 @@ _PRELOAD = (
     "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
     "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
 )
+#: What Dask logs to, and what it is made of.
+_LOGGERS = ("distributed", "tornado", "asyncio")
 _OPTIONS = {
     # What was told to a worker is not kept to be looked at.
     "distributed.admin.low-level-log-length": 0,
@@ -108,10 +110,7 @@ async def dask_crew(scale: Scale) -> AsyncIterator[DaskCrew]:
 
     Raises `SettingsError`.
     """
-    # What goes wrong is told by the run; Dask's own logging holds addresses and tracebacks.
-    for name in ("distributed", "tornado", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    with dask.config.set(_OPTIONS), _connections_may_be_lost():
+    with _silence(), dask.config.set(_OPTIONS), _connections_may_be_lost():
         stack = AsyncExitStack()
         try:
             if scale.cluster is None:
@@ -123,6 +122,19 @@ async def dask_crew(scale: Scale) -> AsyncIterator[DaskCrew]:
             # However the processes end, the job is done: it changes nothing.
             with anyio.move_on_after(_CLOSE, shield=True), suppress(Exception):
                 await stack.aclose()
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Silence Dask's own logging, which holds addresses and tracebacks: the run tells of errors."""
+    before = {logger: logger.level for logger in map(logging.getLogger, _LOGGERS)}
+    for logger in before:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in before.items():
+            logger.setLevel(level)
 
 
 @contextmanager

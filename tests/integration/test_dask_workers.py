@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -234,6 +235,8 @@ async def test_a_connection_that_dask_loses_is_nobodys_error(
 ) -> None:
     """A task that nobody waits for would fail the test, and a busy machine has lost some."""
     monkeypatch.setenv("CLARITYQ_API_KEY", "theirs")
+    logger = logging.getLogger("asyncio")
+    level = logger.level
 
     async def lose() -> None:
         raise OSError("Timed out trying to connect")
@@ -241,7 +244,9 @@ async def test_a_connection_that_dask_loses_is_nobodys_error(
     scale = settings_for(tmp_path / "in.csv", cluster=plain_cluster.scheduler_address).scale
     async with dask_crew.dask_crew(scale) as crew:
         assert len(await crew.addresses()) == 1
+        assert logger.level > level
         lost = asyncio.create_task(lose())
         await anyio.sleep(0.01)
         del lost
         gc.collect()
+    assert logger.level == level, "the program may want to hear of others"
