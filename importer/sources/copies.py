@@ -65,7 +65,7 @@ class CopyWatch:
     told: Callable[[str], None] = lambda _: None
 
 
-class Original(msgspec.Struct, frozen=True):
+class CopyOrigin(msgspec.Struct, frozen=True):
     """What is known of the original of a copy that is not yet whole; no secrets."""
 
     name: str
@@ -75,7 +75,7 @@ class Original(msgspec.Struct, frozen=True):
     size: int | None = None
 
 
-class Part:
+class PartialCopy:
     """A copy that is being taken: what is there of it, and of what.
 
     `path` is the file that grows. Its methods raise `InputError` and `ScratchError`, and whatever
@@ -86,13 +86,13 @@ class Part:
         self.path = folder / f".{number}.part"
         self.name = name
         self.watch = watch
-        self.original: Original | None = None
+        self.original: CopyOrigin | None = None
         #: How many rows there are, if that is known.
         self.rows: int | None = None
         self._record = folder / f".{number}.json"
         self._told = time.monotonic()
         with suppress(OSError, msgspec.DecodeError):
-            original = msgspec.json.decode(self._record.read_bytes(), type=Original)
+            original = msgspec.json.decode(self._record.read_bytes(), type=CopyOrigin)
             if original.name == name and self.path.exists():
                 self.original = original
 
@@ -101,7 +101,7 @@ class Part:
         """How many bytes there are, of a part that is gone on with."""
         return self.path.stat().st_size if self.original is not None else 0
 
-    def begin(self, original: Original) -> None:
+    def begin(self, original: CopyOrigin) -> None:
         """Begin from the first byte."""
         self.check_space(original.size or 0)
         with suppress(FileNotFoundError):
@@ -195,7 +195,7 @@ def take_copy(
         return Copied(path, True)
     # A query may be put to any kind of database.
     module = carrier_of(address, "sqlite" if settings.reading.sql is not None else None)
-    part = Part(folder, number, address.label, watch)
+    part = PartialCopy(folder, number, address.label, watch)
     try:
         file_name = module.copy(address, part, settings)
         path = part.finish(re.sub(r"[^\w.-]+", "-", file_name)[-80:].lstrip("-."))

@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 from importer.errors import InputError
 from importer.settings import ImportSettings
 from importer.settings.places import FrameAddress, SourceAddress
-from importer.sources.copies import ROWS_ENDING, Original, Part
+from importer.sources.copies import ROWS_ENDING, CopyOrigin, PartialCopy
 
 _GROUP_ROWS = 50_000
 
 
-def copy(address: SourceAddress, part: Part, settings: ImportSettings) -> str:
+def copy(address: SourceAddress, part: PartialCopy, settings: ImportSettings) -> str:
     """Copy a table that the program holds; see `copies`."""
     del settings  # nothing of them concerns a table
     if not isinstance(address, FrameAddress):
@@ -21,7 +21,7 @@ def copy(address: SourceAddress, part: Part, settings: ImportSettings) -> str:
             f"a {address.label} is there only within the program that holds it: import it from "
             "there, with ImportSettings.of(inputs=[frame], …)"
         )
-    part.begin(Original(part.name))
+    part.begin(CopyOrigin(part.name))
     part.rows = 0
     try:
         with (

@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 from importer.errors import InputError
 from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
-from importer.sources.copies import Original, Part
+from importer.sources.copies import CopyOrigin, PartialCopy
 from importer.sources.persistence import CutError, persist
 
 _PIECE = 1 << 16
@@ -33,7 +33,7 @@ _SURELY_OLD = 60.0
 _HEADERS = {"User-Agent": "clarityq-importer", "Accept-Encoding": "identity"}
 
 
-def copy(address: SourceAddress, part: Part, settings: ImportSettings) -> str:
+def copy(address: SourceAddress, part: PartialCopy, settings: ImportSettings) -> str:
     """Copy what is at an address; see `copies`."""
     if address.lacks_query:
         raise InputError(
@@ -46,7 +46,7 @@ def copy(address: SourceAddress, part: Part, settings: ImportSettings) -> str:
 
 
 def _go_on(
-    address: SourceAddress, part: Part, opener: urllib.request.OpenerDirector, silence: float
+    address: SourceAddress, part: PartialCopy, opener: urllib.request.OpenerDirector, silence: float
 ) -> None:
     """Copy the rest. Raises `CutError`."""
     request = urllib.request.Request(address.full, headers=_HEADERS)  # noqa: S310 -- by its scheme
@@ -59,7 +59,7 @@ def _go_on(
             if response.status != _PARTIAL:
                 part.begin(_original(part.name, response))
             elif not _goes_on(response, part):
-                part.begin(Original(part.name))
+                part.begin(CopyOrigin(part.name))
                 raise CutError("the server answers with a part that is not the rest of the copy")
             part.append(_pieces(address, response))
     except urllib.error.HTTPError as error:
@@ -85,12 +85,12 @@ def _go_on(
         raise CutError(f"the connection was cut after {part.size:,} of {whole:,} bytes")
 
 
-def _original(name: str, response: HTTPResponse) -> Original:
+def _original(name: str, response: HTTPResponse) -> CopyOrigin:
     length = response.headers.get("Content-Length", "")
     version = _version(response.headers)
     if response.headers.get("Accept-Ranges", "").lower() == "none":
         version = ""
-    return Original(name, version, int(length) if length.isdecimal() else None)
+    return CopyOrigin(name, version, int(length) if length.isdecimal() else None)
 
 
 def _version(headers: HTTPMessage) -> str:
@@ -110,7 +110,7 @@ def _version(headers: HTTPMessage) -> str:
     return modified if age.total_seconds() >= _SURELY_OLD else ""
 
 
-def _goes_on(response: HTTPResponse, part: Part) -> bool:
+def _goes_on(response: HTTPResponse, part: PartialCopy) -> bool:
     """Return whether a part of a file is the rest of the copy."""
     found = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
     if found is None or int(found["first"]) != part.size:

@@ -20,7 +20,7 @@ from obstore.store import from_url
 from importer.errors import InputError
 from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
-from importer.sources.copies import Original, Part
+from importer.sources.copies import CopyOrigin, PartialCopy
 from importer.sources.object_errors import cloud_of, explained
 from importer.sources.persistence import CutError, persist
 
@@ -42,7 +42,7 @@ _PROFILE = {
 }
 
 
-def copy(address: SourceAddress, part: Part, settings: ImportSettings) -> str:
+def copy(address: SourceAddress, part: PartialCopy, settings: ImportSettings) -> str:
     """Copy an object; see `copies`."""
     del settings  # nothing of them concerns an object
     parts = urlsplit(address.full)
@@ -66,10 +66,10 @@ def copy(address: SourceAddress, part: Part, settings: ImportSettings) -> str:
     return path.rpartition("/")[2]
 
 
-def _go_on(address: SourceAddress, part: Part, store: Any, path: str) -> None:  # noqa: ANN401
+def _go_on(address: SourceAddress, part: PartialCopy, store: Any, path: str) -> None:  # noqa: ANN401
     """Copy the rest. Raises `CutError`."""
     meta = _meta(address, store, path)
-    original = Original(part.name, str(meta.get("e_tag") or meta["last_modified"]), meta["size"])
+    original = CopyOrigin(part.name, str(meta.get("e_tag") or meta["last_modified"]), meta["size"])
     if part.original != original or part.size > meta["size"]:
         part.begin(original)
     part.append(_pieces(address, store, path, part.size, meta))

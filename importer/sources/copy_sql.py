@@ -24,7 +24,7 @@ from sqlalchemy.pool import NullPool
 from importer.errors import InputError
 from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
-from importer.sources.copies import ROWS_ENDING, Original, Part
+from importer.sources.copies import ROWS_ENDING, CopyOrigin, PartialCopy
 from importer.sources.rows_file import RowsFile
 
 _ROWS = 5000
@@ -50,13 +50,13 @@ _NO_QUERY = (
 )
 
 
-def copy(address: SourceAddress, part: Part, settings: ImportSettings) -> str:
+def copy(address: SourceAddress, part: PartialCopy, settings: ImportSettings) -> str:
     """Copy what the query of the settings gives; see `copies`."""
     sql = settings.reading.sql
     if sql is None:
         raise InputError(_NO_QUERY.format(address.label))
     url = _url(address)
-    part.begin(Original(part.name))
+    part.begin(CopyOrigin(part.name))
     query = _Query(address, url, sql, part)
     worker = threading.Thread(target=query.run, name="query", daemon=True)
     worker.start()
@@ -106,7 +106,7 @@ class _Query:
     address: SourceAddress
     url: URL
     sql: str
-    part: Part
+    part: PartialCopy
     rows: int = 0
     error: InputError | None = None
     _stopped: threading.Event = field(default_factory=threading.Event, repr=False)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from importer.errors import InputError
 from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
-from importer.sources.copies import Original, Part
+from importer.sources.copies import CopyOrigin, PartialCopy
 from importer.sources.location import FIRST_BYTES, FileKind, kind_of
 from importer.sources.registry import format_of
 
@@ -22,7 +22,7 @@ _PATIENCE = 0.2
 _UNTIL_SURE = 1.0
 
 
-def copy(address: SourceAddress, part: Part, settings: ImportSettings) -> str:
+def copy(address: SourceAddress, part: PartialCopy, settings: ImportSettings) -> str:
     """Copy all of standard input; see `copies`."""
     if sys.stdin is None or sys.stdin.isatty():
         raise InputError(
@@ -30,7 +30,7 @@ def copy(address: SourceAddress, part: Part, settings: ImportSettings) -> str:
             "`gzip -dc ratings.csv.gz | clarityq-import run - --format csv`"
         )
     # What an earlier run has taken of it is of another stream.
-    part.begin(Original(part.name))
+    part.begin(CopyOrigin(part.name))
     pieces = _pieces(part)
     given = settings.reading.format
     if given is None:
@@ -49,7 +49,7 @@ def _first(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield piece
 
 
-def _pieces(part: Part) -> Iterator[bytes]:
+def _pieces(part: PartialCopy) -> Iterator[bytes]:
     number = sys.stdin.fileno()
     while True:
         while not select.select([number], [], [], _PATIENCE)[0]:

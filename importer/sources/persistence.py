@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from importer.errors import InputError
-from importer.sources.copies import Part
+from importer.sources.copies import PartialCopy
 
 #: Tries in a row that bring nothing new.
 _MOST_TRIES = 8
@@ -19,7 +19,7 @@ class CutError(Exception):
     """The connection broke, or the server is busy: to be tried again. Its text holds no secret."""
 
 
-def persist(part: Part, go_on: Callable[[], None]) -> None:
+def persist(part: PartialCopy, go_on: Callable[[], None]) -> None:
     """Call `go_on`, which copies the rest, until it raises no `CutError` any more.
 
     Raises `InputError` after several tries in a row that brought nothing new.
@@ -41,7 +41,7 @@ def persist(part: Part, go_on: Callable[[], None]) -> None:
             return
 
 
-def _wait(part: Part, tries: int) -> None:
+def _wait(part: PartialCopy, tries: int) -> None:
     longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2**tries)
     until = time.monotonic() + random.uniform(0, longest)  # noqa: S311 -- no secret
     while (left := until - time.monotonic()) > 0:
