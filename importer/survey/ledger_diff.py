@@ -116,11 +116,11 @@ class _Comparison:
     def _take_many(self, part: int, winners: Iterable[Winner]) -> None:
         """Enter the rows of a part, most of them by column."""
         from importer.survey.many_rows import ManyWinners  # noqa: PLC0415 -- loads numpy
-        from importer.survey.sift import sift  # noqa: PLC0415 -- as well
+        from importer.survey.standing_by_column import set_apart  # noqa: PLC0415 -- as well
 
         assert isinstance(winners, ManyWinners)  # noqa: S101 -- few rows are looked up
         lines = self._product.lines(part)
-        found = sift(winners, lines, self._unsure, self._rules, bodies=self._has_bodies)
+        found = set_apart(winners, lines, self._unsure, self._rules, bodies=self._has_bodies)
         plan = self._plan
         plan.new += found.new
         plan.to_send += found.new

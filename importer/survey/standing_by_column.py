@@ -18,7 +18,7 @@ from importer.survey.standing import Rules
 from importer.survey.superseded import NEW
 
 
-class Sifted(NamedTuple):
+class Apart(NamedTuple):
     """The winners of a part."""
 
     #: How many are of conversations of which nothing is known.
@@ -30,10 +30,10 @@ class Sifted(NamedTuple):
     places: list[int]
 
 
-def sift(
+def set_apart(
     winners: ManyWinners, lines: Lines, unsure: Collection[bytes], rules: Rules, *, bodies: bool
-) -> Sifted:
-    """Sift the winners of a part, given the ledger's lines of that part.
+) -> Apart:
+    """Set the winners of a part apart, given the ledger's lines of that part.
 
     `unsure` are the keys of conversations with rows that are open or in doubt. Without `bodies` no
     row is unchanged.
@@ -56,7 +56,7 @@ def sift(
         is_unchanged = is_sure & is_known & may_be[line]
         is_unchanged &= stored.view(np.uint64)[line] == winners.bodies
     others = np.flatnonzero(~(is_unchanged | (is_sure & ~is_known)))
-    return Sifted(
+    return Apart(
         int(np.count_nonzero(is_sure & ~is_known)),
         winners.seqs[is_unchanged].tolist(),
         winners.among(others),

@@ -10,9 +10,9 @@ from importer.jobs.ledger_lines import Lines
 from importer.jobs.records import Line, Unsure
 from importer.model import Rank, Reason
 from importer.survey.many_rows import ManyWinners
-from importer.survey.sift import sift
 from importer.survey.spill import KEY
 from importer.survey.standing import Rules, why_not_sent
+from importer.survey.standing_by_column import set_apart
 from importer.survey.superseded import NEW
 
 OWN, FLOOR, NOW = Rank(9, 9), Rank(4, 4), 100.0
@@ -28,7 +28,7 @@ def winners_of(keys: list[bytes], ranks: list[int], bodies: list[int]) -> ManyWi
 @pytest.mark.parametrize("bodies", [True, False])
 @pytest.mark.parametrize("skip", [True, False])
 @pytest.mark.parametrize("stored_after", [None, 50.0])
-def test_sifting_agrees_with_the_rules_for_single_rows(
+def test_what_is_set_apart_agrees_with_the_rules_for_single_rows(
     skip: bool, bodies: bool, stored_after: float | None
 ) -> None:
     rules = Rules(FLOOR, skip, stored_after, NOW)
@@ -49,7 +49,7 @@ def test_sifting_agrees_with_the_rules_for_single_rows(
             for key in dice.sample(keys, dice.choice([0, 2]))
         }
         table = Lines.of(lines[key] for key in sorted(lines))
-        found = sift(winners_of(keys, ranks, wanted), table, unsure, rules, bodies=bodies)
+        found = set_apart(winners_of(keys, ranks, wanted), table, unsure, rules, bodies=bodies)
 
         new, unchanged, others = 0, [], []
         doubtful = {key[:8] for key in unsure}
@@ -70,5 +70,5 @@ def test_sifting_agrees_with_the_rules_for_single_rows(
 
 def test_without_lines_all_that_is_sure_is_new() -> None:
     rules = Rules(FLOOR, True, 50.0, NOW)
-    found = sift(winners_of([bytes(16)], [NEW], [0]), Lines(), (), rules, bodies=True)
+    found = set_apart(winners_of([bytes(16)], [NEW], [0]), Lines(), (), rules, bodies=True)
     assert (found.new, found.unchanged, list(found.others)) == (1, [], [])
