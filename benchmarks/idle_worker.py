@@ -8,7 +8,8 @@ from importer.common.row_set import RowSet
 from importer.distributed.wire import Finish
 from importer.distributed.worker import Worker
 from importer.engine.resume import ResumeState
-from importer.jobs.records import Entry, Totals
+from importer.jobs.entry import Entry
+from importer.jobs.records import Totals
 from importer.model import Feedback, Outcome, OutcomeKind
 
 _STORED_AT = "2026-01-02T03:04:05.678901Z"

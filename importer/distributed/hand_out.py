@@ -11,7 +11,7 @@ from importer.engine.control import Control
 from importer.engine.journal_writer import JournalWriter
 from importer.engine.resume import lasting, restored
 from importer.engine.row_queue import QueuedRow, RowQueue
-from importer.jobs.records import Entry
+from importer.jobs.entry import Entry
 from importer.model import OutcomeKind
 from importer.settings import ImportSettings
 

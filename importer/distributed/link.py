@@ -15,7 +15,7 @@ from importer.engine.progress import Observer, Progress
 from importer.engine.reader import Batch
 from importer.engine.resume import ResumeState
 from importer.errors import JournalError, SettingsError
-from importer.jobs.records import Entry
+from importer.jobs.entry import Entry
 
 #: Seconds between two looks at whether something has come.
 _GLANCE = 0.1

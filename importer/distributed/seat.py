@@ -10,7 +10,7 @@ from importer.distributed.tally import Told
 from importer.distributed.wire import Grant, Handed, Reply
 from importer.engine.progress import Progress
 from importer.engine.row_queue import QueuedRow
-from importer.jobs.records import Entry
+from importer.jobs.entry import Entry
 from importer.jobs.worker_mark import LEASE
 from importer.model import Deferral, Feedback, RunEnd, WorkerFigures
 

@@ -14,7 +14,7 @@ import msgspec
 
 from importer.distributed.tally import Seen, Told
 from importer.engine.progress import Progress
-from importer.jobs.records import Entry
+from importer.jobs.entry import Entry
 from importer.model import Deferral, Feedback, RunEnd
 
 

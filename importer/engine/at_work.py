@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from importer.feedback.body import BodyCoder
-from importer.jobs.records import Entry
+from importer.jobs.entry import Entry
 
 
 class Record(Protocol):

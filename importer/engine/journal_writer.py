@@ -19,7 +19,7 @@ from importer.engine.at_work import Record
 from importer.engine.row_queue import QueuedRow
 from importer.engine.wakeup import Wakeup
 from importer.feedback.body import BodyCoder
-from importer.jobs.records import Entry
+from importer.jobs.entry import Entry
 from importer.model import Attempt, Deferral, Feedback, Moment, Outcome, OutcomeKind, Reason
 
 #: Seconds between two writes. The promise is that at most one second is asked for again.

@@ -6,11 +6,14 @@ The rules are in docs/design/across-jobs.md. Where to look:
 - `product_jobs`: all jobs of a product; `census` decides which there are and where each stands,
   `journal_head` is what it reads of each, `carry_over` what a new job takes over from others.
 - `journal`: the record of one job, as the run at work writes it; `journal_file` reads it,
-  `journal_create` makes it, `journal_lines` knows its lines, `journal_reader` tells of it
+  `journal_create` makes it, `journal_lines` knows its lines (`ledger_lines` those of the ledger), `journal_reader` tells of it
   afterwards, and `doubts` says which rows are open or in doubt.
 - `ledger`, `take_in`: the index, and how a journal gets into it.
 - `forget`: takes conversations out of journals and ledger.
 - `undo`: what it takes to take a job back; `bodies`: what a job keeps for that.
-- `folders`, `identity`, `inputs`, `lock`, `listing`, `commands`, `keys`, `records`: as they say.
+- `entry`: what a run hands to its journal at once; `records`: all else that goes in and out.
+- `succession`: what becomes of an unfinished job when another begins; `find_job`: by its name.
+- `folders`, `identity`, `inputs`, `copies`, `lock`, `listing`, `commands`, `keys`, `rate_budget`,
+  `worker_mark`: as they say.
 - `sqlite_file`: the only module that knows SQLite.
 """

@@ -12,6 +12,7 @@ from pathlib import Path
 from importer.common.row_set import RowSet
 from importer.jobs import sqlite_file
 from importer.jobs.doubts import Doubt, open_outcomes, pack_seqs, window_doubts
+from importer.jobs.entry import Entry
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_lines import (
     IS_LEFT_OVER,
@@ -25,7 +26,6 @@ from importer.jobs.journal_lines import (
     stored_lines,
 )
 from importer.jobs.keys import key_of, keys_of, split_keys
-from importer.jobs.records import Entry
 from importer.model import Attempt, Deferral, Moment, OutcomeKind, Reason, RunEnd
 
 #: Rows in one statement. Each statement lets go of the interpreter's lock, and to get it back

@@ -9,8 +9,9 @@ from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from importer.jobs.entry import StoredRows
 from importer.jobs.keys import conversation_of, keys_of, signed, split_keys
-from importer.jobs.records import LastRun, StoredRows
+from importer.jobs.records import LastRun
 from importer.model import Deferral, Moment, Outcome, OutcomeKind, Reason, RunEnd, Warn
 
 #: The kinds of outcome by the number that stands for them in the table, and the other way round.

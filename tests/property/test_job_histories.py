@@ -28,13 +28,14 @@ from hypothesis.stateful import (
 
 from importer.errors import InputChangedError, SettingsError, UnfinishedJobError
 from importer.jobs import sqlite_file
+from importer.jobs.entry import Entry
 from importer.jobs.identity import product_key
 from importer.jobs.job import Job
 from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.keys import conversation_of, key_of
 from importer.jobs.product import Product, hold_product
 from importer.jobs.product_jobs import hold_jobs
-from importer.jobs.records import Entry, InputFile, JobState, NewJob
+from importer.jobs.records import InputFile, JobState, NewJob
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Rank, Reason, RunEnd
 from importer.settings import ImportSettings, Retry
 from tests.support.data import PRODUCT, conversation

@@ -7,9 +7,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from importer.jobs.entry import Entry
 from importer.jobs.job import Job
 from importer.jobs.product import Product, hold_product
-from importer.jobs.records import Entry, InputFile, NewJob
+from importer.jobs.records import InputFile, NewJob
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Reason, RunEnd
 from importer.settings import ImportSettings
 from tests.support.data import PRODUCT, conversation

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from importer.cli.commands.explain import explain
 from importer.cli.commands.jobs import jobs
 from importer.errors import SettingsError
-from importer.jobs.records import Entry
+from importer.jobs.entry import Entry
 from importer.model import Attempt, Call, Deferral, Outcome, OutcomeKind, Reason, RunEnd
 from tests.support.data import conversation, write_csv
 from tests.support.jobs import EXHAUSTED, SUCCEEDED, WAITING, Desk, answer, finish, mark

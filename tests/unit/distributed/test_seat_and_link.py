@@ -13,7 +13,8 @@ from importer.distributed.wire import pack, read_grant, read_reply
 from importer.engine.resume import ResumeState
 from importer.engine.row_queue import QueuedRow
 from importer.errors import JournalError
-from importer.jobs.records import Entry, Totals
+from importer.jobs.entry import Entry
+from importer.jobs.records import Totals
 from importer.jobs.worker_mark import LEASE
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind
 from tests.support.data import conversation

@@ -17,11 +17,12 @@ from importer.engine.row_queue import QueuedRow
 from importer.engine.wakeup import Wakeup
 from importer.errors import JournalError
 from importer.feedback.body import BodyCoder
+from importer.jobs.entry import Entry
 from importer.jobs.journal import Journal
 from importer.jobs.journal_create import create_journal
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import unsigned
-from importer.jobs.records import Entry, InputFile, NewJob
+from importer.jobs.records import InputFile, NewJob
 from importer.model import Feedback, Meaning, Moment, Outcome, OutcomeKind, Reason
 from tests.support.data import conversation
 

@@ -11,11 +11,12 @@ import pytest
 from importer.common.row_set import RowSet
 from importer.errors import JournalError
 from importer.jobs import sqlite_file
+from importer.jobs.entry import Entry
 from importer.jobs.journal import Journal
 from importer.jobs.journal_create import create_journal
 from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.keys import key_of
-from importer.jobs.records import CarriedRow, Entry, InputFile, NewJob
+from importer.jobs.records import CarriedRow, InputFile, NewJob
 from importer.model import (
     Deferral,
     Feedback,

@@ -19,6 +19,7 @@ from importer.errors import (
     UnfinishedJobError,
 )
 from importer.jobs import sqlite_file, succession
+from importer.jobs.entry import Entry
 from importer.jobs.identity import product_key
 from importer.jobs.inputs import CurrentInputs
 from importer.jobs.journal_file import FILE_NAME
@@ -26,7 +27,7 @@ from importer.jobs.keys import key_of
 from importer.jobs.ledger import Ledger
 from importer.jobs.product import hold_product
 from importer.jobs.product_jobs import clear_removed, hold_jobs
-from importer.jobs.records import CarriedRow, Entry, InputFile, JobState
+from importer.jobs.records import CarriedRow, InputFile, JobState
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Rank, Reason, RunEnd
 from importer.settings import Retry
 from tests.support.data import conversation
