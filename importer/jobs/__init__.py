@@ -6,9 +6,9 @@ The rules are in docs/design/across-jobs.md. Where to look:
 - `product_jobs`: all jobs of a product; `census` decides which there are and where each stands,
   `journal_head` is what it reads of each, `carry_over` what a new job takes over from others.
 - `journal`: the record of one job, as the run at work writes it; `journal_file` reads it,
-  `journal_create` makes it, `journal_lines` knows its lines (`ledger_lines` those of the ledger), `journal_reader` tells of it
+  `journal_create` makes it, `journal_lines` knows its lines, `journal_reader` tells of it
   afterwards, and `doubts` says which rows are open or in doubt.
-- `ledger`, `take_in`: the index, and how a journal gets into it.
+- `ledger`, `take_in`: the index, and how a journal gets into it; `ledger_lines` are its lines.
 - `forget`: takes conversations out of journals and ledger.
 - `undo`: what it takes to take a job back; `bodies`: what a job keeps for that.
 - `entry`: what a run hands to its journal at once; `records`: all else that goes in and out.
