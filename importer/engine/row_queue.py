@@ -137,6 +137,10 @@ class RowQueue:
         self._note_deferral(row)
         heapq.heappush(self._deferred, (row.due, row))
 
+    def has_ready(self, now: float) -> bool:
+        """Return whether there is a row that is to be sent now."""
+        return bool(self._ready) or ((due := self.next_due()) is not None and due <= now)
+
     def next_ready(self, now: float) -> QueuedRow | None:
         """Return a row that is to be sent now, or None. The row is then in flight.
 

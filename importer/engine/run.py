@@ -170,10 +170,14 @@ class Run(JobRun):
 
     def _take(self) -> QueuedRow | None:
         now = self._clock.monotonic()
-        if self.control.end is not None or not self._has_slot() or self._pacer.wait(now) > 0:
+        if self.control.end is not None or not self._has_slot():
             return None
-        row = self._queue.next_ready(now)
-        if row is not None:
+        row = None
+        # The pacer last: a place in the rate of a group that it gives and nobody takes is lost.
+        if self._queue.has_ready(now):
+            if self._pacer.wait(now) > 0:
+                return None
+            row = self._queue.next_ready(now)
             self._pacer.start(now)
             self._canary.start()
         self._intake.room_may_be()
@@ -187,10 +191,10 @@ class Run(JobRun):
         if not self._has_slot():
             return math.inf  # whoever frees one takes it, or says that there are more
         now = self._clock.monotonic()
-        if (pause := self._pacer.wait(now)) > 0:
-            return pause
+        if self._queue.has_ready(now):
+            return self._pacer.wait(now)
         due = self._queue.next_due()
-        return math.inf if due is None else max(0.0, due - now)
+        return math.inf if due is None else due - now
 
     def _written(self) -> None:
         """Tell how it goes."""

@@ -120,15 +120,18 @@ class Pacer:
         return cap.per_second if cap is not None and not self.finder.is_searching else None
 
     def wait(self, now: float) -> float:
-        """Return the seconds until the next request may start; 0 is now, inf is "not known"."""
+        """Return the seconds until the next request may start; 0 is now, inf is "not known".
+
+        Only for a request that is to be made: of a budget, a place is taken for it.
+        """
         if now >= self._allowed_until:
             return math.inf
         if not self._throttled:
             return 0.0
         wait = max(0.0, self._pause.until - now, self._held_until - now, self.breaker.wait(now))
         caps = [cap for cap in (self._rate, self.finder.cap) if cap is not None]
-        for cap in caps:
-            wait = max(wait, cap.wait(now))
+        if not wait:  # else the place that is taken would be lost
+            wait = max((cap.wait(now) for cap in caps), default=0.0)
         # Nothing throttles the run most of the time, and then this is asked for every row.
         self._throttled = bool(
             wait or caps or self.breaker.is_probing or self._pause.is_asked
@@ -273,7 +276,7 @@ class Pacer:
             return Limit.OUTAGE
         if self.paused_for(now):
             return Limit.PAUSE
-        user, found = (cap.wait(now) if cap else 0.0 for cap in (self._rate, self.finder.cap))
+        user, found = (cap.peek(now) if cap else 0.0 for cap in (self._rate, self.finder.cap))
         if found > user:
             return Limit.CAUTION if self.finder.is_searching else Limit.SERVICE_LIMIT
         if user:

@@ -32,6 +32,10 @@ class RateCap:
         """Return the seconds until the next request may start; 0 is now."""
         return max(0.0, self._next - now)
 
+    def peek(self, now: float) -> float:
+        """Return the same; `LeasedCap` tells the difference."""
+        return self.wait(now)
+
     def start(self, now: float) -> None:
         """Use up one place."""
         self._latest = now

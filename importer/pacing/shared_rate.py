@@ -43,7 +43,10 @@ class LeasedCap:
         self._gap = 0.0
 
     def wait(self, now: float) -> float:
-        """Return the seconds until the next request may start; 0 is now."""
+        """Return the seconds until the next request may start; 0 is now.
+
+        Only for a request that is to be made: a place is leased for it.
+        """
         if self._left and now > self._end + self._CATCH_UP:
             self._left, self._size = 0, 1
         if not self._left:
@@ -52,6 +55,10 @@ class LeasedCap:
             self._next, self._gap, self._left = lease
             self._end = self._next + self._gap * self._left
         return max(0.0, self._next - now)
+
+    def peek(self, now: float) -> float:
+        """Return the seconds until the place that is leased; 0 without one. Leases none."""
+        return max(0.0, self._next - now) if self._left else 0.0
 
     def start(self, now: float) -> None:  # noqa: ARG002 -- as RateCap has it
         """Use up one place."""

@@ -16,7 +16,9 @@ from importer.api import run_import
 from importer.errors import ExitCode, InputError
 from importer.feedback.ratings import RatingTable
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.rate_budget import RateBudget
 from importer.model import OutcomeKind, Reason, RunEnd, Warn
+from importer.pacing.shared_rate import Lease
 from importer.sandbox.faults import FaultPicker, Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import FailureLimit, ImportSettings, LongComments
@@ -132,6 +134,27 @@ async def test_the_wait_for_a_conversation_has_a_deadline_and_the_next_run_tries
     assert second.outcomes[OutcomeKind.SUCCEEDED] == 1
     assert second.outcomes[OutcomeKind.REJECTED] == 1, "what was settled stays settled"
     assert not (first.folder / "not_completed.csv").exists()
+
+
+@pytest.mark.parametrize("sandbox", [Faults(not_completed=1.0, completes_after=60)], indirect=True)
+async def test_a_run_that_has_nothing_to_send_leaves_the_rate_to_its_group(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = 0
+    take = RateBudget.take
+
+    def noted(self: RateBudget, now: float, places: int) -> Lease | None:
+        nonlocal taken
+        taken += 1
+        return take(self, now, places)
+
+    monkeypatch.setattr(RateBudget, "take", noted)
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "POSITIVE", "")])
+    wait = dict.fromkeys(("defer_first", "defer_max", "defer_for"), 1.0)
+    settings = settings_for(path, base_url=sandbox.url, rate=50.0, rate_group="a", **wait)
+    summary = await run_import(settings, api_key="any")
+    assert summary.puts == 1
+    assert 0 < taken <= 6, "one for each of two requests, and some if this machine is slow"
 
 
 async def test_a_finished_job_sends_everything_again_as_a_new_job(

@@ -3,11 +3,37 @@
 import pytest
 
 from importer.pacing import Limit, Pacer
+from importer.pacing.shared_rate import Lease
 from tests.support.services import Play, Service, token_bucket
 
 
 def a_pacer(concurrency: int = 64, rate: float | None = None) -> Pacer:
     return Pacer(0, concurrency=concurrency, rate=rate)
+
+
+class Places:
+    """A budget with a place a second."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def take(self, now: float, places: int) -> Lease:
+        self.taken += places
+        return Lease(now + 1, 1.0, places)
+
+
+def test_who_only_looks_or_may_not_send_takes_no_place_of_the_group() -> None:
+    places = Places()
+    pacer = Pacer(0, concurrency=4, rate=1.0, budget=places)
+    assert pacer.limit(0, 0) is Limit.NOTHING
+    pacer.hold_back(5)
+    assert pacer.wait(1) == 4
+    assert places.taken == 0
+    assert pacer.wait(5) == 1
+    assert pacer.limit(5.5, 0) is Limit.RATE
+    assert pacer.wait(6) == 0
+    pacer.start(6)
+    assert places.taken == 1
 
 
 def test_retry_after_stops_all_requests_and_only_grows() -> None:
