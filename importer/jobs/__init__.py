@@ -8,12 +8,13 @@ The rules are in docs/design/across-jobs.md. Where to look:
 - `journal`: the record of one job, as the run at work writes it; `journal_file` reads it,
   `journal_create` makes it, `journal_lines` knows its lines, `journal_reader` tells of it
   afterwards, and `doubts` says which rows are open or in doubt.
+- `succession`: how one job follows another: resumed, replaced, refused.
 - `ledger`, `take_in`: the index, and how a journal gets into it; `ledger_lines` are its lines.
 - `forget`: takes conversations out of journals and ledger.
 - `undo`: what it takes to take a job back; `bodies`: what a job keeps for that.
+- `copies`: where those of inputs are that are no local files; `inputs`: whether these are the same.
+- `worker_mark`: other processes send for a run; `rate_budget`: what the runs of a group share.
 - `entry`: what a run hands to its journal at once; `records`: all else that goes in and out.
-- `succession`: what becomes of an unfinished job when another begins; `find_job`: by its name.
-- `folders`, `identity`, `inputs`, `copies`, `lock`, `listing`, `commands`, `keys`, `rate_budget`,
-  `worker_mark`: as they say.
-- `sqlite_file`: the only module that knows SQLite.
+- `folders`, `find_job`, `identity`, `lock`, `listing`, `commands`, `keys`: as they say.
+- `sqlite_file`: the only module that imports sqlite3.
 """

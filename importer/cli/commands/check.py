@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from importer.cli.commands.ratings_draft import write_draft
 from importer.cli.config_file import CONFIG, files_read
 from importer.cli.console import messages, output, tell
 from importer.cli.help import command, examples, json_flag, option
@@ -20,6 +19,7 @@ from importer.cli.options import (
     settings_of,
     written,
 )
+from importer.cli.ratings_draft import write_draft
 from importer.common.text import counted, listed, shell_word
 from importer.errors import ExitCode, InputError, MissingColumnError, SettingsError
 from importer.settings import NO_PRODUCT, ImportSettings
@@ -27,7 +27,7 @@ from importer.settings.groups import AbortRules, Pacing, Reading, RowMapping, Ta
 from importer.settings.places import Place
 
 if TYPE_CHECKING:
-    from importer.cli.commands.config_draft import Finish
+    from importer.cli.config_draft import Finish
 
 
 @command(
@@ -79,7 +79,7 @@ def check(
         messages().print(f"configuration: {file}", soft_wrap=True)
     if write_config is None:
         return _review(settings, write_ratings, None, as_json=as_json)
-    from importer.cli.commands.config_draft import draft_config  # noqa: PLC0415 -- seldom needed
+    from importer.cli.config_draft import draft_config  # noqa: PLC0415 -- seldom needed
 
     console = messages() if as_json else output()
     given_skip = settings.reading.skip_lines

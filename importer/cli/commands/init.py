@@ -53,7 +53,7 @@ def init(inputs: tuple[Path, ...], write_config: Path | None) -> None:
         )
     path = write_config or DEFAULT_FILE
     check_is_new(path)
-    from importer.cli.commands.config_draft import write_config as write  # noqa: PLC0415 -- heavy
+    from importer.cli.config_draft import write_config as write  # noqa: PLC0415 -- heavy
     from importer.sources.columns import check_own_names  # noqa: PLC0415
     from importer.workflows.check_inputs import check_inputs  # noqa: PLC0415
     from importer.workflows.draft import draft_for  # noqa: PLC0415

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.cli.commands.ratings_draft import write_draft
+from importer.cli.ratings_draft import write_draft
 from importer.errors import SettingsError
 from importer.feedback.ratings import RatingTable
 from importer.model import Meaning

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from importer.cli.commands.ratings_draft import toml_text, write_new
 from importer.cli.config_file import DEFAULT_FILE
+from importer.cli.ratings_draft import toml_text, write_new
 from importer.common.text import counted, shell_word, shown, trimmed
 from importer.settings import ImportSettings
 from importer.settings.places import Place
