@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     from importer.reporting.summary import Summary
     from importer.sandbox.faults import Faults
     from importer.sandbox.server import Sandbox
-    from importer.settings import FailureLimit, ImportSettings, InputFormat, LongComments, Retry
+    from importer.settings import (
+        DataLimit,
+        FailureLimit,
+        ImportSettings,
+        InputFormat,
+        LongComments,
+        Retry,
+    )
     from importer.survey.findings import Findings
     from importer.survey.progress import SurveyProgress
     from importer.workflows.plan_import import Preview, Resumed
@@ -45,6 +52,7 @@ _HOMES = {
     "importer.survey.progress": ("SurveyProgress",),
     "importer.workflows.plan_import": ("Preview", "Resumed"),
     "importer.settings": (
+        "DataLimit",
         "FailureLimit",
         "ImportSettings",
         "InputFormat",
@@ -56,6 +64,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Control",
+    "DataLimit",
     "ExitCode",
     "FailureLimit",
     "Faults",

@@ -13,11 +13,13 @@ import click
 import jsonschema
 import pytest
 
+import importer
 from importer.cli.app import cli
 from importer.cli.reference import options_page, schema_page
 from importer.errors import ExitCode
-from importer.model import OutcomeKind, RunEnd, Warn
+from importer.model import Meaning, OutcomeKind, Reason, RunEnd, Warn
 from importer.sandbox.faults import FAULT_NAMES
+from importer.settings import InputFormat, LongComments
 from tests.support.data import PRODUCT
 
 ROOT = Path(__file__).parents[2]
@@ -149,3 +151,7 @@ def test_the_reference_names_everything_that_has_a_name() -> None:
     names = [*OutcomeKind, *RunEnd, *Warn, *FAULT_NAMES]
     assert [name for name in names if not re.search(f"`{name}[`=]", REFERENCE)] == []
     assert [code for code in ExitCode if str(int(code)) not in REFERENCE] == []
+    (public,) = re.findall(r"\[P1\].*", REFERENCE)
+    unnamed = [name for name in importer.__all__ if f"`{name}`" not in public]
+    enums = (OutcomeKind, Reason, RunEnd, Warn, Meaning, InputFormat, LongComments)
+    assert set(unnamed) == {enum.__name__ for enum in enums}, "which are “the enums”"
