@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import mkstemp
 
 _PRIVATE = 0o600
+#: How the names of files end that are not whole yet.
+_UNFINISHED = ".new"
 
 
 def private_opener(path: str, flags: int) -> int:
@@ -16,17 +19,34 @@ def private_opener(path: str, flags: int) -> int:
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """Yield the path of a new, empty, private file, which becomes `path` when the block is left.
 
-    So `path` is never there in part, wherever the process is killed. After an exception it is as it
-    was. Raises `OSError`.
+    So `path` is never there in part, wherever the process is killed; see `clear_unfinished`. After
+    an exception it is as it was. With `durable` it lasts then, also after a power cut. Raises
+    `OSError`.
     """
-    temporary = path.with_name(f"{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE))
-    yield temporary
-    temporary.replace(path)
+    handle, name = mkstemp(_UNFINISHED, f".{path.name[:40]}-", path.absolute().parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        if durable:
+            with temporary.open("rb") as whole:
+                os.fsync(whole.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if durable:
+        sync_folder(path.absolute().parent)
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove the files in `folder` that killed processes were writing; nobody may be at it now."""
+    for path in folder.glob(f".*{_UNFINISHED}"):
+        with suppress(OSError):
+            path.unlink()
 
 
 def sync_folder(folder: Path) -> None:

@@ -38,7 +38,7 @@ def keep_bodies(folder: Path, bodies: Iterable[Body]) -> None:
     path = folder / FILE_NAME
     try:
         with (
-            atomic_write(path) as temporary,
+            atomic_write(path, durable=True) as temporary,
             temporary.open("wb") as raw,
             # Without a time the same bodies are the same file.
             gzip.GzipFile("", "wb", _LEVEL, raw, mtime=0) as file,

@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from importer.common.file_system import JournalMode, journal_mode
-from importer.common.files import atomic_write, sync_folder
+from importer.common.files import atomic_write
 from importer.errors import JournalError
 
 Connection = sqlite3.Connection
@@ -47,17 +47,16 @@ def creating(path: Path, schema: str) -> Iterator[Connection]:
     for suffix in SIDE_FILES:  # of one that is gone: SQLite would take them for those of this one
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     # SQLite gives its side files the permissions of the main one.
-    with atomic_write(path) as temporary:
-        with closing(sqlite3.connect(temporary)) as db:
-            # Until it has its name the file is worth nothing: it is synced once, when it is whole.
-            db.execute("PRAGMA journal_mode = OFF")
-            db.execute("PRAGMA synchronous = OFF")
-            db.executescript(files("importer.jobs").joinpath(schema).read_text("utf-8"))
-            yield db
-            db.commit()
-        with temporary.open("rb") as whole:
-            os.fsync(whole.fileno())
-    sync_folder(path.parent)
+    with (
+        atomic_write(path, durable=True) as temporary,
+        closing(sqlite3.connect(temporary)) as db,
+    ):
+        # Until it has its name the file is worth nothing: it is synced once, when it is whole.
+        db.execute("PRAGMA journal_mode = OFF")
+        db.execute("PRAGMA synchronous = OFF")
+        db.executescript(files("importer.jobs").joinpath(schema).read_text("utf-8"))
+        yield db
+        db.commit()
 
 
 def connect(path: Path, *, read_only: bool = False) -> Connection:

@@ -14,6 +14,7 @@ from heapq import merge
 from operator import attrgetter
 from pathlib import Path
 
+from importer.common.files import clear_unfinished
 from importer.common.text import counted
 from importer.errors import SettingsError
 from importer.feedback.body import BodyCoder
@@ -172,6 +173,7 @@ class Succession(ProductJobs):
 
     def _job(self, job: JobRecord, journal: Journal) -> Job:
         assert job.folder is not None  # noqa: S101 -- its journal is open
+        clear_unfinished(job.folder)
         quiet = self._ledger.quiet_run
         return Job(
             job, journal, self._ledger, folder=job.folder, body_of=self.coder,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from importer.common.files import atomic_write
+from importer.common.files import atomic_write, clear_unfinished
 from importer.errors import ImporterError
 from importer.jobs.bodies import FILE_NAME as BODIES
 from importer.jobs.bodies import keep_bodies, read_bodies
@@ -49,7 +49,7 @@ def forget_lines(path: Path, forgotten: Forgotten) -> int:
     if gone:
         with (
             path.open(encoding="utf-8") as old,
-            atomic_write(path) as temporary,
+            atomic_write(path, durable=True) as temporary,
             temporary.open("w", encoding="utf-8") as new,
         ):
             new.writelines(line for line in old if not forgotten.is_in(line))
@@ -132,6 +132,7 @@ def drop_files(folder: Path) -> None:
     """Remove the files of a job that hold comments."""
     for name in (*LEFT_OVER_NAMES, BODIES, UNDO_NAME, REPORT_NAME):
         (folder / name).unlink(missing_ok=True)
+    clear_unfinished(folder)
     remove_copies(folder)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from importer.common.files import atomic_write
+from importer.common.files import atomic_write, clear_unfinished
 from importer.errors import SettingsError
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
@@ -96,8 +96,12 @@ def _table(undo: Undo, *, clear_unknown: bool) -> UndoTable:
 
 
 def _write(path: Path, rows: Iterable[Undone]) -> None:
+    clear_unfinished(path.parent)
     try:
-        with atomic_write(path) as temporary, temporary.open("w", encoding="ascii") as file:
+        with (
+            atomic_write(path, durable=True) as temporary,
+            temporary.open("w", encoding="ascii") as file,
+        ):
             for (conversation_id, rating, comment), job in rows:
                 line = {
                     "conversation_id": conversation_id,

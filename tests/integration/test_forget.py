@@ -50,7 +50,7 @@ async def jobs(sandbox: Sandbox, settings_for: Make, tmp_path: Path) -> Path:
 
 async def test_no_byte_of_it_stays(jobs: Path) -> None:
     assert traces(jobs, WHO, SECRET)
-    killed = jobs / "big-0123abcd-1" / "journal.sqlite.new"  # as it was being made
+    killed = jobs / "big-0123abcd-1" / ".journal.sqlite-x.new"  # as it was being made
     killed.parent.mkdir()
     shutil.copy(next(jobs.glob("in-*/journal.sqlite")), killed)  # noqa: ASYNC240
     code, told = command("forget", WHO.replace("-", ""), "--jobs-dir", jobs)

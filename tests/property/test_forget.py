@@ -6,6 +6,7 @@ Afterwards no byte of the conversation is there, and all other accounts and rank
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,11 +47,13 @@ class Kills:
         real: Callable[..., Any] = getattr(of or module, name)
 
         @contextmanager
-        def watched(*arguments: Any) -> Iterator[Any]:
-            with real(*arguments) as found:
+        def watched(*arguments: Any, **options: Any) -> Iterator[Any]:
+            with real(*arguments, **options) as found:
                 yield found
                 self._left -= 1
                 if self._left == 0:
+                    if of is files:  # which nobody removes then
+                        shutil.copy(found, found.with_name(".half.new"))
                     raise KilledError
             self._left -= 1
             if self._left == 0:  # when it has lasted

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from importer.common.files import atomic_write
 from importer.common.row_set import RowSet
 from importer.errors import (
     InputChangedError,
@@ -672,6 +673,15 @@ def test_a_kill_while_a_job_begins_leaves_it_whole_or_not_at_all(
     assert states(desk) == [first] + [JobState.UNFINISHED] * begun
     with desk.run("b", replace=True) as job:
         assert job.number == jobs + 1
+
+
+def test_what_a_killed_run_was_writing_is_gone_when_the_next_one_begins(desk: Desk) -> None:
+    folder = stop(desk)
+    killed = atomic_write(folder / "not_completed.csv")
+    half = killed.__enter__()
+    with desk.run() as job:
+        assert job.folder == folder
+        assert not half.exists()
 
 
 def test_a_kill_before_the_run_is_in_the_journal_skips_its_number(
