@@ -13,7 +13,7 @@ from importer.common.row_set import RowSet
 from importer.jobs import sqlite_file
 from importer.jobs.doubts import Doubt, open_outcomes, pack_seqs, window_doubts
 from importer.jobs.entry import Entry
-from importer.jobs.journal_file import JournalFile
+from importer.jobs.journal_file import WRITTEN, JournalFile
 from importer.jobs.journal_lines import (
     IS_LEFT_OVER,
     Lines,
@@ -122,6 +122,11 @@ class Journal(JournalFile):
         """Note, durably, that the job is given up for good (docs/reference.md, A17)."""
         with self._synced():
             self._put("given_up", str(now))
+
+    def note_written(self, name: str, digest: str) -> None:
+        """Note what was written into the job's file of that `name`: its SHA-256."""
+        with self._explained():
+            self._put(f"{WRITTEN}{name}", digest)
 
     def know_floor(self, floor: int) -> None:
         """Take back what a floor that was raised since the job began makes unsure.

@@ -35,6 +35,8 @@ _R = TypeVar("_R")
 
 FILE_NAME = "journal.sqlite"
 FORMAT = "5"
+#: With the name of a file, the fact that tells what was written into it.
+WRITTEN = "written "
 
 #: What to do about that of another job than the one that is at work.
 _IF_DAMAGED = (
@@ -102,6 +104,10 @@ class JournalFile:
         self._db.close()
 
     # What the job began with.
+
+    def written(self, name: str) -> str | None:
+        """Return the SHA-256 of what was written into the job's file of that `name`, if known."""
+        return self.facts().get(f"{WRITTEN}{name}")
 
     def facts(self) -> dict[str, str]:
         """Return what describes the job."""

@@ -14,10 +14,12 @@ from importer.common.text import folded_name, listed
 from importer.errors import InputError, JournalError
 from importer.jobs.commands import NOT_OF_LEFT_OVERS, Again, options_told, path_argument
 from importer.jobs.forget import Tombs
+from importer.jobs.journal import Journal
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import CARRIED_OVER
 from importer.model import Outcome, OutcomeKind, RunEnd
+from importer.reporting.edited_files import digest_of, set_aside
 from importer.reporting.endings import Step, next_steps
 from importer.sources.base import Original, RowSource
 from importer.sources.csv_records import KEEP_BYTES
@@ -51,41 +53,59 @@ class _Layout(NamedTuple):
     ours: list[OwnColumns | None]
 
 
+class LeftOverFiles(NamedTuple):
+    """The files that hold rows, and what became of those that somebody had edited, in words."""
+
+    paths: list[Path]
+    remarks: list[str]
+
+
 def write_left_over_files(
     folder: Path,
-    journal: JournalFile,
+    journal: Journal,
     outcomes: Mapping[OutcomeKind, int],
     sources: Sequence[RowSource],
-) -> list[Path]:
-    """Write the file of each kind of left-over row into `folder`; return those that hold rows.
+) -> LeftOverFiles:
+    """Write the file of each kind of left-over row into `folder`.
 
     `outcomes` are the counts of the journal. A file without rows is removed. The files are in the
-    delimiter and encoding of the first input. Raises `InputError` if an input cannot be read again
-    or is another one by now, `JournalError` if the journal or the folder cannot be used.
+    delimiter and encoding of the first input. One that was edited stays if its rows are the same,
+    and else gets another name. Raises `InputError` if an input cannot be read again or is another
+    one by now, `JournalError` if the journal or the folder cannot be used.
     """
     if any(outcomes[kind] for kind in _FILES):
         _check_unchanged(folder, journal, sources)
-    written = []
+    files = LeftOverFiles([], [])
+    fresh: list[Path] = []
     for kind, name in _FILES.items():
-        path = folder / name
+        path, written = folder / name, journal.written(name)
         try:
+            edited = set_aside(path, written)
             if outcomes[kind] and _write(path, journal, kind, sources):
-                written.append(path)
+                files.paths.append(path)
+                digest = digest_of(path)
+                if edited is not None and digest == written:
+                    edited.replace(path)
+                    continue
+                fresh.append(path)
+                journal.note_written(name, digest)
             else:
                 path.unlink(missing_ok=True)
+            if edited is not None:
+                files.remarks.append(f"{path} had been edited: what was in it is in {edited} now")
         except OSError as error:
             raise JournalError(
                 f"{path} cannot be written: {error.strerror}. Free some disk space or fix the "
                 "folder, and run the same command again; nothing is sent twice"
             ) from None
-    if written:
+    if files.paths:
         try:
             _check_unchanged(folder, journal, sources)
         except InputError:
-            for path in written:
+            for path in fresh:
                 path.unlink()
             raise
-    return written
+    return files
 
 
 def _check_unchanged(folder: Path, journal: JournalFile, sources: Sequence[RowSource]) -> None:

@@ -14,7 +14,7 @@ from importer.jobs.commands import Again, command_line, path_argument
 from importer.jobs.job import Job
 from importer.jobs.records import Totals
 from importer.model import OutcomeKind, RunEnd
-from importer.reporting.endings import next_steps
+from importer.reporting.endings import Step, next_steps
 from importer.reporting.left_overs import write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Measured, Summary, summarise
@@ -46,14 +46,16 @@ def conclude(
         end, message = RunEnd.FINISHED, ""
     files: list[Path] = []
     problems: list[str] = []
+    instead: list[Step] = []
     try:
-        files = write_left_over_files(job.folder, job.journal, stands.outcomes, sources)
+        files, problems = write_left_over_files(job.folder, job.journal, stands.outcomes, sources)
     except InputError as error:
-        names_them = command_line(["outcomes", path_argument(job.folder), "-o", "outcomes.csv"])
-        problems.append(
-            f"the rows that were not imported are in no file: {error}. To see which they are: "
-            f"{names_them}"
-        )
+        instead = [
+            Step(
+                f"The rows that were not imported are in no file: {error}. To see which they are:",
+                command_line(["outcomes", path_argument(job.folder), "-o", "outcomes.csv"]),
+            )
+        ]
     now = clock.wall()
     doubts = [(row.feedback.seq, row.feedback.conversation_id) for row in run.in_doubt()]
     pending = stands.outcomes[OutcomeKind.PENDING]
@@ -64,7 +66,7 @@ def conclude(
         carries_over=settings.ledger.carry_over, is_copied=settings.reading.is_copied,
     )  # fmt: skip
     summary = summarise(
-        job.folder, job.journal, stands, end, message, files, now, steps,
+        job.folder, job.journal, stands, end, message, files, now, [*steps, *instead],
         Measured(run.limit, run.service_rate, run.latencies, run.workers), pending - begun,
     )  # fmt: skip
     summary.write()

@@ -16,6 +16,7 @@ from importer.jobs.copies import copies_folder, remove_copies
 from importer.jobs.forget import Forgotten
 from importer.jobs.keys import key_of
 from importer.jobs.undo import UNDO_NAME
+from importer.reporting.edited_files import with_edited
 from importer.reporting.left_overs import LEFT_OVER_NAMES, REPORT_NAME
 from importer.sources.base import BATCH_ROWS, RowPart, RowSource
 from importer.sources.copies import open_copy
@@ -63,14 +64,13 @@ def forget_left_overs(folder: Path, record: Record, forgotten: Forgotten) -> int
     as a row. Any other may hold hours of somebody's work, and stays as it is.
     """
     gone = 0
-    for path in (folder / name for name in LEFT_OVER_NAMES):
-        if path.exists():
-            try:
-                gone += _forget_rows(path, record, forgotten)
-            except _UNREADABLE:
-                if holds(path, forgotten):
-                    path.unlink()
-                    gone += 1
+    for path in (path for name in LEFT_OVER_NAMES for path in with_edited(folder, name)):
+        try:
+            gone += _forget_rows(path, record, forgotten)
+        except _UNREADABLE:
+            if holds(path, forgotten):
+                path.unlink()
+                gone += 1
     return gone
 
 
@@ -131,7 +131,8 @@ def _cells(source: RowSource) -> Iterator[list[str]]:
 def drop_files(folder: Path) -> None:
     """Remove the files of a job that hold comments."""
     for name in (*LEFT_OVER_NAMES, BODIES, UNDO_NAME, REPORT_NAME):
-        (folder / name).unlink(missing_ok=True)
+        for path in with_edited(folder, name):
+            path.unlink()
     clear_unfinished(folder)
     remove_copies(folder)
 

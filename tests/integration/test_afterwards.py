@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import ClassVar
 
 import pandas as pd
 import pytest
@@ -191,16 +190,11 @@ async def test_rows_of_another_file_of_the_same_name_are_not_taken_for_left_over
     path = write_csv(tmp_path / "in.csv", [(conversation(n), "POSITIVE", "") for n in range(3)])
 
     class NextExport(Observer):
-        told: ClassVar[list[str]] = []
-
         def progressed(self, progress: Progress) -> None:
             if progress.share == 1 and change == "gone":
                 path.unlink(missing_ok=True)
             elif progress.share == 1:
                 write_csv(path, [(conversation(n), "NEGATIVE", "") for n in range(5, 8)])
-
-        def noticed(self, message: str) -> None:
-            self.told.append(message)
 
     late = settings_for(path, sandbox=True, defer_for=0.0)
     faults = Faults(not_completed=1.0, completes_after=60.0)
@@ -208,7 +202,25 @@ async def test_rows_of_another_file_of_the_same_name_are_not_taken_for_left_over
     assert summary.exit_code is ExitCode.NOT_COMPLETED
     assert not summary.files
     assert not [*summary.folder.glob("*.csv")]
-    assert "the rows that were not imported are in no file" in NextExport.told[-1]
+    step = summary.next_steps[-1]
+    assert "The rows that were not imported are in no file" in step.purpose
+    assert step.command.startswith("clarityq-import outcomes")
+
+
+async def test_a_left_over_file_that_somebody_has_edited_is_not_overwritten(
+    settings_for: Make, tmp_path: Path
+) -> None:
+    rows = [(conversation(1), "meh", ""), *((conversation(n), "CLEAR", "") for n in (2, 3))]
+    late = settings_for(write_csv(tmp_path / "in.csv", rows), sandbox=True, defer_for=0.0)
+    faults = Faults(not_completed=1.0, completes_after=60.0)
+    first = await run_import(late, faults=faults)
+    rejected, waiting = first.files
+    rejected.write_text(rejected.read_text("utf-8").replace("meh", "fixed"), "utf-8")
+    waiting.write_text("edited", "utf-8")
+    again = await run_import(late)
+    assert again.folder == first.folder
+    assert "fixed" in rejected.read_text("utf-8"), "its rows are the same"
+    assert (first.folder / "not_completed-edited.csv").read_text("utf-8") == "edited"
 
 
 async def test_what_was_odd_in_an_input_is_said_after_the_run_as_well(
