@@ -14,6 +14,7 @@ from importer.jobs.records import JobRecord
 from importer.model import RunEnd
 from importer.settings import SETTINGS_GROUPS, ImportSettings
 from importer.settings.derive import arguments
+from importer.settings.groups import JobRules
 from importer.settings.places import Place
 
 #: Options that are meant for one time only: no command that is printed repeats them.
@@ -124,7 +125,10 @@ def how_to_resume(folder: Path) -> str:
     with JournalReader(folder) as journal:
         runs = journal.runs()
         settings = runs[-1].settings if runs else json.loads(journal.facts()["settings"])
-        return resume_command(settings, runs[-1].run.end if runs else None)
+    # Not as it was called: that may have been from another folder.
+    there, usual = folder.parent.absolute(), JobRules().jobs_dir
+    settings["jobs_dir"] = str(usual if there == usual.absolute() else there)
+    return resume_command(settings, runs[-1].run.end if runs else None)
 
 
 def resume_command(record: Mapping[str, object], end: RunEnd | None = None) -> str:

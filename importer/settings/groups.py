@@ -18,6 +18,7 @@ from importer.settings.kinds import (
     ENCODING,
     HOOK,
     INPUTS,
+    JOBS_DIR,
     LABEL,
     LISTEN,
     NAME,
@@ -267,7 +268,7 @@ class LedgerUse(Group, table="ledger"):
 class JobRules(Group, table="job"):
     """Where jobs are kept, and how a run treats its job."""
 
-    jobs_dir: Path = option(Path("clarityq-jobs"), "Folder of the jobs.")
+    jobs_dir: Annotated[Path, JOBS_DIR] = option(Path("clarityq-jobs"), "Folder of the jobs.")
     label: Annotated[str, LABEL] | None = option(
         None, "Who imports this, or why: shown wherever the job is.", unset="none"
     )

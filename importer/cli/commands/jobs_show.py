@@ -15,7 +15,7 @@ from importer.cli.jobs_view import state_of, time_of
 from importer.cli.options import JOBS_DIR, chosen_folder
 from importer.common.text import counted
 from importer.errors import JournalError, SettingsError
-from importer.jobs.commands import resume_command
+from importer.jobs.commands import how_to_resume
 from importer.jobs.find_job import find_job
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal_head import read_head
@@ -61,7 +61,7 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
         tell("in doubt", f"{counted(in_doubt, 'row')} begun and without an outcome: "
                          "the service may hold some of them")  # fmt: skip
     if found.record.state is JobState.UNFINISHED and runs and not found.running:
-        tell("resume", resume_command(runs[-1].settings, runs[-1].run.end))
+        tell("resume", how_to_resume(found.folder))
         if found.product.service != SANDBOX:
             tell("", "(and, where the key is not in the environment, --api-key-file as before)")
     elif found.record.state is JobState.ENDED and not found.running:

@@ -6,10 +6,14 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from importer.jobs.commands import replacing_command, resume_command
+import pytest
+import trustme
+
+from importer.jobs.commands import how_to_resume, replacing_command, resume_command
 from importer.model import RunEnd
 from importer.settings import ImportSettings
 from tests.support.data import PRODUCT
+from tests.support.jobs import Desk
 
 
 def settings(**changes: Any) -> ImportSettings:
@@ -40,6 +44,20 @@ def test_what_was_stopped_by_its_limit_is_resumed_without_it() -> None:
     begun = settings(limit=9).as_record()
     assert "--limit" not in options(resume_command(begun, RunEnd.LIMIT))
     assert "--limit" in options(resume_command(begun, RunEnd.SIGINT))
+
+
+def test_the_command_that_resumes_a_job_can_be_given_in_any_folder(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificates = desk.folder / "ca.pem"
+    certificates.write_bytes(trustme.CA().cert_pem.bytes())
+    monkeypatch.chdir(desk.folder)
+    with desk.run(jobs_dir=Path("jobs"), ca_file="ca.pem") as job:
+        folder = job.folder
+    monkeypatch.chdir("/")
+    words = shlex.split(how_to_resume(desk.folder / folder))
+    assert words[words.index("--jobs-dir") + 1] == str(desk.jobs_dir)
+    assert words[words.index("--ca-file") + 1] == str(certificates)
 
 
 def test_replacing_keeps_all_that_was_typed() -> None:

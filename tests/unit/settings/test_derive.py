@@ -145,7 +145,7 @@ def test_a_record_is_json_and_gives_the_same_settings_again() -> None:
     settings = ImportSettings.of(
         inputs=["/a.csv", "/b.parquet"], product_id=PRODUCT, ratings=["stars", "3=SKIP"],
         column="rating=Stars", max_failures="5%", format="csv", delimiter="tab", rate=50,
-        metrics_file="m.prom", refresh_after="30d", long_comments="truncate", canary=0,
+        metrics_file="/m.prom", refresh_after="30d", long_comments="truncate", canary=0,
         notify_url="https://hooks.example/moon-water",
     )  # fmt: skip
     record = json.loads(json.dumps(settings.as_record()))
