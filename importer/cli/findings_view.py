@@ -12,9 +12,11 @@ from importer.common.text import counted, did_you_mean, shell_word, shown, trimm
 from importer.feedback.normalise import COMMENT_LIMIT
 from importer.feedback.null_markers import is_null_marker
 from importer.feedback.ratings import known_by, preset_for
+from importer.jobs.commands import command_line, options_told, path_argument
 from importer.model import Reason
 from importer.reporting.wording import how_to_fix, words
 from importer.settings import ImportSettings, LongComments
+from importer.settings.groups import Reading, RowMapping
 from importer.survey.findings import Findings, Understanding
 
 #: Requests per second for which the duration is told when no --rate is given.
@@ -35,7 +37,7 @@ def print_findings(found: Findings, settings: ImportSettings, console: Console) 
     _print_problems(found, console)
     _print_words(found, settings, console)
     _print_remarks(found, settings, console)
-    _print_fixes(found, console)
+    _print_fixes(found, settings, console)
 
 
 def _print_understanding(one: Understanding, console: Console) -> None:
@@ -142,7 +144,7 @@ def _print_remarks(found: Findings, settings: ImportSettings, console: Console) 
         console.print()
 
 
-def _print_fixes(found: Findings, console: Console) -> None:
+def _print_fixes(found: Findings, settings: ImportSettings, console: Console) -> None:
     """Print what to do about each problem, as text that can be pasted."""
     if not found.problems:
         return
@@ -151,12 +153,12 @@ def _print_fixes(found: Findings, console: Console) -> None:
     for reason, problem in sorted(found.problems.items(), key=lambda item: -item[1].rows):
         formats = [format_of[example.file] for example in problem.examples]
         is_rating = reason is Reason.UNKNOWN_RATING
-        step = _fix_ratings(found) if is_rating else how_to_fix(reason, formats)
+        step = _fix_ratings(found, settings) if is_rating else how_to_fix(reason, formats)
         console.print(f"- {words(reason)}: {step}", soft_wrap=True)
     console.print()
 
 
-def _fix_ratings(found: Findings) -> str:
+def _fix_ratings(found: Findings, settings: ImportSettings) -> str:
     """Return how to make unknown words known. SKIP is not proposed: it drops comments as well."""
     unknown = [word for word, one in found.words.items() if one.meaning is None]
     options = []
@@ -172,11 +174,26 @@ def _fix_ratings(found: Findings) -> str:
         more = " and others" if len(unknown) > _MOST_UNKNOWN_SHOWN else ""
         words_shown = ", ".join(shown(trimmed(word)) for word in unknown[:_MOST_UNKNOWN_SHOWN])
         steps.append(
-            f"give {words_shown}{more} a meaning: "
-            "--write-ratings ratings.toml drafts a table of all words (POSITIVE, NEGATIVE, CLEAR "
-            "for no rating, or SKIP, which leaves out the comments of these rows as well)"
+            f"give {words_shown}{more} a meaning (POSITIVE, NEGATIVE, CLEAR for no rating, or "
+            "SKIP, which leaves out the comments of these rows as well). This drafts a table of "
+            f"all words: {_draft_command(settings)}"
         )
     return ", and ".join(steps)
+
+
+def _draft_command(settings: ImportSettings) -> str:
+    """Return the command that drafts a rating table for the same inputs."""
+    known = {option.name for group in (Reading, RowMapping) for option in group.options}
+    record = settings.as_record()
+    others = [name for name in record if name not in known or name == "inputs"]
+    return command_line(
+        [
+            "check",
+            *map(path_argument, settings.reading.inputs),
+            *options_told(record, without=others),
+            *("--write-ratings", "ratings.toml"),
+        ]
+    )
 
 
 def _nearest(word: str, settings: ImportSettings) -> str:

@@ -197,11 +197,14 @@ class ProgressReporter(Reporter):
         settled = rows - outcomes[OutcomeKind.PENDING]
         newest = self._queue.newest_deferral()
         pause = self._pacer.paused_for(now)
+        limit = self._pacer.limit(now, queue.in_flight)
         held = ""
         if self._pacer.breaker.is_open:
             held = "the service is unavailable"
         elif pause > 0:
             held = f"paused for {format_duration(pause)}"
+            if limit is Limit.LATE_EFFECT:
+                held += ": earlier requests may still take effect"
         return Progress(
             rows=rows,
             share=settled / rows if rows else 1.0,
@@ -217,7 +220,7 @@ class ProgressReporter(Reporter):
             gives_up=None if newest is None else seconds_until(newest + self._defer_for, now),
             paused_for=0.0 if self._pacer.breaker.is_open else pause,
             held_by=held,
-            limit=self._pacer.limit(now, queue.in_flight),
+            limit=limit,
             service_rate=self._pacer.service_rate,
             concurrency=self._pacer.window.size,
             elapsed=now - self._started,

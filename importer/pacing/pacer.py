@@ -26,8 +26,10 @@ class Limit(StrEnum):
     CAUTION = "caution"
     #: It answers more slowly the more is asked of it at once.
     SERVICE = "service"
-    #: It asked for one, or requests of earlier runs may still take effect.
+    #: The service asked for one.
     PAUSE = "pause"
+    #: Requests of earlier runs may still take effect.
+    LATE_EFFECT = "late_effect"
     #: The service is unavailable, and asked now and then whether it is back.
     OUTAGE = "outage"
     CPU = "cpu"
@@ -102,6 +104,7 @@ class Pacer:
         self._throttled = True
         self._allowed_until = math.inf
         self._held_until = -math.inf
+        self._held_back_until = -math.inf
 
     @property
     def is_probing(self) -> bool:
@@ -247,6 +250,7 @@ class Pacer:
     def hold_back(self, until: float) -> None:
         """Start nothing before `until`, whatever is granted meanwhile."""
         self._throttled = True
+        self._held_back_until = until
         self._pause.ask(-math.inf, math.inf, until, stalled=True)
 
     def hold(self, now: float, seconds: float, *, lifts: bool) -> None:
@@ -274,6 +278,8 @@ class Pacer:
         """Return what holds the next request back at this moment."""
         if self.breaker.is_probing:
             return Limit.OUTAGE
+        if now < self._held_back_until:
+            return Limit.LATE_EFFECT
         if self.paused_for(now):
             return Limit.PAUSE
         user, found = (cap.peek(now) if cap else 0.0 for cap in (self._rate, self.finder.cap))

@@ -132,6 +132,7 @@ _LIMITS = {
     Limit.CAUTION: "cautious after 429s",
     Limit.SERVICE: "the service, which answers more slowly the more is asked at once",
     Limit.PAUSE: "a pause, as the service asks for them (Retry-After)",
+    Limit.LATE_EFFECT: "earlier requests, which may still take effect (--late-effect)",
     Limit.OUTAGE: "an outage: the service was not available",
     Limit.CPU: "this machine's CPU",
     Limit.NOTHING: "",

@@ -121,7 +121,9 @@ def _flat(options: Mapping[str, object]) -> dict[str, object]:
 
 def described_settings(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the options of a record (see `as_record`), as flag and value, for people."""
-    return described(record, SETTINGS_GROUPS.values())
+    # The address of a rehearsal's mock server is nobody's choice.
+    told = {k: v for k, v in record.items() if k != "base_url" or not record.get("sandbox")}
+    return described(told, SETTINGS_GROUPS.values())
 
 
 def settings_by_default(record: Mapping[str, Any]) -> list[str]:

@@ -35,7 +35,8 @@ def copy(address: SourceAddress, part: PartialCopy, settings: ImportSettings) ->
     given = settings.reading.format
     if given is None:
         part.append(_first(pieces))
-        if kind_of(part.path, address.label) is FileKind.OTHER:
+        is_empty = part.path.stat().st_size == 0
+        if not is_empty and kind_of(part.path, address.label) is FileKind.OTHER:
             format_of(part.path, address.label, given)  # it raises, before all of it is copied
     part.append(pieces)
     return "stdin" if given is None else f"stdin.{given}"

@@ -19,7 +19,7 @@ from importer.survey.progress import SurveyProgress
 #: The speed is that of the last seconds: so many, and more until so many rows were done in them.
 _RATE_WINDOW = 10.0
 _FEWEST_ROWS = 10
-#: And the one of now: of so many, whatever holds the rows back.
+#: And the one of now, for who looks at it: of so many, whatever holds the rows back.
 _NOW = 2.0
 #: Seconds between two points, and the number of them that is kept.
 _RATE_STEP = 0.2
@@ -29,11 +29,15 @@ _SOON = 600.0
 
 
 class Speed:
-    """Rows done per second, lately, while there were rows to send and nothing held them back."""
+    """Rows done per second, lately, while there were rows to send and nothing held them back.
 
-    def __init__(self) -> None:
-        #: Rows done per second in the last two seconds, also if they are held back.
+    `now` is over the last `seconds`, whatever holds the rows back.
+    """
+
+    def __init__(self, seconds: float = _NOW) -> None:
+        #: Rows done per second in these seconds.
         self.now = 0.0
+        self._seconds = seconds
         self._latest: deque[tuple[float, int]] = deque()
         self._points: deque[tuple[float, int]] = deque(maxlen=_MOST_POINTS)
         self._held = 0.0
@@ -46,7 +50,8 @@ class Speed:
         what comes after it.
         """
         self._note(progress.elapsed, progress.settled_now)
-        waits = not progress.in_flight and (progress.retrying or progress.held or progress.deferred)
+        waiting = progress.retrying + progress.held + progress.deferred
+        waits = not progress.in_flight and progress.outcomes[OutcomeKind.PENDING] <= waiting
         if progress.held_by or waits:
             self._held += progress.elapsed - self._seen
         self._seen = progress.elapsed
@@ -66,7 +71,7 @@ class Speed:
         latest = self._latest
         if not latest or elapsed - latest[-1][0] >= _RATE_STEP:
             latest.append((elapsed, settled))
-        while len(latest) > 1 and elapsed - latest[1][0] >= _NOW:
+        while len(latest) > 1 and elapsed - latest[1][0] >= self._seconds:
             latest.popleft()
         (start, before) = latest[0]
         self.now = (settled - before) / (elapsed - start) if elapsed > start else 0.0

@@ -36,9 +36,9 @@ _LINE_INTERVAL = 5.0
 _SHARE_OF_ELAPSED = 1 / 60
 
 
-def describe(progress: Progress, speed: float) -> str:
-    """Return the figures of a run in one line."""
-    parts = [outcomes_so_far(progress), f"{speed:,.0f} rows/s", waiting_rows(progress)]
+def describe(progress: Progress, speed: float, now: float) -> str:
+    """Return the figures of a run in one line; `speed`, lately and `now`, is in rows per second."""
+    parts = [outcomes_so_far(progress), f"{now:,.0f} rows/s", waiting_rows(progress)]
     if workers := workers_at_work(progress):
         parts.append(f"workers: {workers}")
     if deferred := deferred_rows(progress):
@@ -59,7 +59,7 @@ class LogObserver:
     """
 
     def __init__(self) -> None:
-        self._speed = Speed()
+        self._speed = Speed(_LINE_INTERVAL)
         self._next = self._next_survey = 0.0
 
     def surveying(self, progress: SurveyProgress) -> None:
@@ -94,12 +94,12 @@ class LogObserver:
             return
         if self._next:
             RUN_LOG.info(
-                "%s · %s", share_done(progress), describe(progress, speed),
+                "%s · %s", share_done(progress), describe(progress, speed, self._speed.now),
                 extra={
                     "event": "progress",
                     "share": round(progress.share, 4),
                     "rows": progress.rows,
-                    "rows_per_second": round(speed, 1),
+                    "rows_per_second": round(self._speed.now, 1),
                     "rows_per_second_average": round(average_speed(progress), 1),
                     "seconds_left": _rounded(time_left(progress, speed)),
                     "latency_p50": _rounded(progress.latencies[0]),
