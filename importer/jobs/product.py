@@ -138,10 +138,15 @@ class Product(Succession):
         assert retry is not None  # noqa: S101 -- only then is this asked
         if job is None or job.folder is None:
             raise SettingsError(f"there is no job to retry for these inputs in {self.jobs_dir}")
-        if job.state.is_closed:
+        if job.state is JobState.REPLACED:
             raise SettingsError(
-                f"the job {job.name} was given up or replaced: its rows are not tried again. "
-                "Import its failed.csv or not_completed.csv instead"
+                f"the job {job.name} was replaced: its rows have joined a later job, and only that "
+                "one can be retried (clarityq-import jobs lists it)"
+            )
+        if job.state is JobState.GIVEN_UP:
+            raise SettingsError(
+                f"the job {job.name} was given up: its rows are not tried again. Those that failed "
+                f"are in the CSV files of {job.folder}, if there were any"
             )
         if job.number < self.floor:
             raise self._below_floor(job)

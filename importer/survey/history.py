@@ -62,19 +62,24 @@ class Figures(NamedTuple):
 
 
 class _Share(NamedTuple):
-    """A share that is compared: `part` of `whole`; differences below `least` tell nothing."""
+    """A share that is compared: `part` of `whole`; differences below `least` tell nothing.
+
+    With `only_more`, a lower share than usual tells nothing either: a quiet day has no flips.
+    """
 
     what: str
     part: Callable[[Figures], int]
     whole: Callable[[Figures], int]
     least: float
+    only_more: bool = False
 
 
 _SHARES = (
-    _Share("rejected rows", lambda one: one.rejected, lambda one: one.rows, 0.02),
+    _Share("rejected rows", lambda one: one.rejected, lambda one: one.rows, 0.02, only_more=True),
     _Share("positive ratings", lambda one: one.positive, lambda one: one.rated, 0.1),
-    _Share("ratings that flip", lambda one: one.flipped, lambda one: one.known, 0.02),
-)
+    _Share("ratings that flip", lambda one: one.flipped, lambda one: one.known, 0.02,
+           only_more=True),
+)  # fmt: skip
 
 
 def how_unlike(now: Figures, before: Sequence[Figures]) -> str | None:
@@ -115,12 +120,13 @@ def _share_unlike(share: _Share, part: int, whole: int, before: Sequence[float])
     chance = _WIDTH * math.sqrt(center * (1 - center) / whole)
     width = max(width, share.least, chance)
     now = part / whole
-    if abs(now - center) <= width:
+    if abs(now - center) <= width or (share.only_more and now < center):
         return None
     low, high = max(0.0, center - width), min(1.0, center + width)
+    usual = f"up to {high:.1%}" if share.only_more else f"between {low:.1%} and {high:.1%}"
     return (
         f"{now:.1%} are {share.what} ({part:,} of {whole:,}), and in the last {len(before)} jobs "
-        f"it was {center:.1%} (between {low:.1%} and {high:.1%} are usual)"
+        f"it was {center:.1%} ({usual} are usual)"
     )
 
 

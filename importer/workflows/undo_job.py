@@ -60,7 +60,7 @@ def plan_undo(
         if write:
             _check_not_read(product, job)
         with undoing(product, job) as undo:
-            table = _table(undo, clear_unknown=clear_unknown)
+            table = _table(product, undo, clear_unknown=clear_unknown)
             if write and table.to_send:
                 _write(folder / UNDO_NAME, undo.rows(clear_unknown=clear_unknown))
             return table
@@ -88,11 +88,29 @@ def _job_of(product: Product, folder: Path) -> JobRecord:
     return job
 
 
-def _table(undo: Undo, *, clear_unknown: bool) -> UndoTable:
+def _table(product: Product, undo: Undo, *, clear_unknown: bool) -> UndoTable:
+    earlier = undo.earlier()
+    taken_back = _taken_back(product) if earlier else {}
+    told = [
+        f"{name}, which {taken_back[name]} has taken back" if name in taken_back else name
+        for name in earlier
+    ]
     return UndoTable(
         undo.restored(), undo.unknown(), clear_unknown, undo.later(), undo.in_doubt(),
-        undo.left_over, undo.earlier(),
+        undo.left_over, told,
     )  # fmt: skip
+
+
+def _taken_back(product: Product) -> dict[str, str]:
+    """Return the jobs that were taken back, with the undo that did it."""
+    found: dict[str, str] = {}
+    for job in product.jobs:
+        if job.folder is not None:
+            with JournalReader(job.folder) as journal:
+                name = undone_job(file.path for file in journal.inputs())
+            if name is not None:
+                found[name] = job.name
+    return found
 
 
 def _write(path: Path, rows: Iterable[Undone]) -> None:

@@ -23,7 +23,7 @@ from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.jobs.listing import ListedJob, list_jobs
 from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import JobState
-from importer.model import OutcomeKind
+from importer.model import OutcomeKind, RunEnd
 from importer.reporting.left_overs import steps_by_journal
 from importer.reporting.summary import kept_steps
 from importer.reporting.wording import ENDS
@@ -61,6 +61,10 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
         tell("in doubt", f"{counted(in_doubt, 'row')} begun and without an outcome: "
                          "the service may hold some of them")  # fmt: skip
     if found.record.state is JobState.UNFINISHED and runs and not found.running:
+        if runs[-1].run.end is RunEnd.DATA_LIMIT:
+            for step in kept_steps(found.folder):
+                tell("next", step)
+            return
         tell("resume", how_to_resume(found.folder))
         if found.product.service != SANDBOX:
             tell("", "(and, where the key is not in the environment, --api-key-file as before)")

@@ -30,7 +30,7 @@ USUAL = [figures(10_000 + 300 * n, positive=0.68 + 0.01 * n) for n in range(FEWE
         (figures(200_000), "there are 200,000 rows, and in the last 5 jobs there were 10,600 "),
         (figures(900), "there are 900 rows.*between 2,6.. and 42,... are usual"),
         (figures(positive=1.0), r"100.0% are positive ratings \(5,000 of 5,000\), .* it was 70.0%"),
-        (figures(rejected=0.2), "20.0% are rejected rows .*between 0.0% and 3.0% are usual"),
+        (figures(rejected=0.2), "20.0% are rejected rows .*up to 3.0% are usual"),
         (figures()._replace(known=4000, flipped=1000), None),
     ],
 )
@@ -48,6 +48,8 @@ def test_ratings_that_flip_are_told_where_they_never_did() -> None:
     found = how_unlike(figures()._replace(known=4000, flipped=1000), usual)
     assert found is not None
     assert "25.0% are ratings that flip" in found
+    lively = [one._replace(known=4000, flipped=400) for one in USUAL]
+    assert how_unlike(figures()._replace(known=4000, flipped=0), lively) is None, "a quiet day"
 
 
 def test_with_fewer_than_five_jobs_nothing_is_told() -> None:
