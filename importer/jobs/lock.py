@@ -63,5 +63,10 @@ def is_held(jobs_dir: Path, name: str) -> bool:
         return False
 
 
+def lock_names(jobs_dir: Path) -> set[str]:
+    """Return the names of all locks of the folder that were ever held: they are never removed."""
+    return {path.stem[1:] for path in jobs_dir.glob(".*.lock")}
+
+
 def _lock(jobs_dir: Path, name: str) -> FileLock:
     return FileLock(jobs_dir / f".{name}.lock", mode=0o600)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -18,12 +18,13 @@ from typing import Any
 from importer.common.files import atomic_write
 from importer.errors import SettingsError
 from importer.jobs.copies import copies_folder
-from importer.jobs.folders import job_folders, unfinished_surveys
+from importer.jobs.folders import unfinished_surveys
 from importer.jobs.forget import Forgotten, JournalEraser
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal_file import FILE_NAME as JOURNAL
 from importer.jobs.journal_file import explained
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.lock import hold, lock_names
 from importer.jobs.product_jobs import ProductJobs, clear_removed, hold_jobs, read_heads
 from importer.jobs.records import JobRecord
 from importer.jobs.sqlite_file import SIDE_FILES
@@ -75,18 +76,22 @@ def forget(jobs_dir: Path, conversation_ids: Sequence[str]) -> Certificate:
     Raises `JobHeldError` if a run is at work on a job, `SettingsError` if a job is not finished.
     """
     forgotten = Forgotten(conversation_ids)
+    # Before the locks are looked for: whoever works in one of them holds one that is there.
+    surveys = set(unfinished_surveys(jobs_dir))
     with ExitStack() as stack:
         heads, remarks = read_heads(jobs_dir)
         if remarks:
             raise SettingsError(f"{remarks[0]}. Nothing was forgotten: first move it away")
-        products = [
-            stack.enter_context(hold_jobs(jobs_dir, key))
-            for key in sorted({ProductKey(head.product_id, head.service) for head in heads})
-        ]
+        keys = sorted({ProductKey(head.product_id, head.service) for head in heads})
+        # A product whose first job has no journal yet has a lock only.
+        for name in sorted(lock_names(jobs_dir) - {key.name for key in keys}):
+            stack.enter_context(hold(jobs_dir, name))
+        products = [stack.enter_context(hold_jobs(jobs_dir, key)) for key in keys]
         for product in products:
             _check_finished(product)
         clear_removed(jobs_dir)
-        for folder in unfinished_surveys(jobs_dir):
+        surveys.intersection_update(unfinished_surveys(jobs_dir))
+        for folder in surveys:
             with suppress(FileNotFoundError):
                 shutil.rmtree(copies_folder(folder))
         jobs: list[dict[str, Any]] = []
@@ -99,7 +104,10 @@ def forget(jobs_dir: Path, conversation_ids: Sequence[str]) -> Certificate:
             ]
             if found := product.forget(forgotten):
                 jobs.append({"ledger": product.key.ledger(jobs_dir).name, "found": dict(found)})
-        return _certified(jobs_dir, forgotten, [job for job in jobs if job["found"]])
+        held = surveys.union(
+            job.folder for product in products for job in product.jobs if job.folder is not None
+        )
+        return _certified(jobs_dir, held, forgotten, [job for job in jobs if job["found"]])
 
 
 def drop_comments(product: ProductJobs, job: JobRecord) -> bool:
@@ -156,9 +164,11 @@ def _forget_job(job: JobRecord, product: ProductKey, forgotten: Forgotten) -> di
     }  # fmt: skip
 
 
-def _certified(jobs_dir: Path, forgotten: Forgotten, jobs: list[dict[str, Any]]) -> Certificate:
+def _certified(
+    jobs_dir: Path, held: Collection[Path], forgotten: Forgotten, jobs: list[dict[str, Any]]
+) -> Certificate:
     """Look through all files once more, and write down what was found."""
-    removed, left = _sweep(jobs_dir, forgotten)
+    removed, left = _sweep(jobs_dir, {folder.name for folder in held}, forgotten)
     at = datetime.now(UTC)
     certificate = Certificate(
         at=at.isoformat(timespec="seconds"), conversations=len(forgotten.ids),
@@ -173,18 +183,24 @@ def _certified(jobs_dir: Path, forgotten: Forgotten, jobs: list[dict[str, Any]])
     return certificate
 
 
-def _sweep(jobs_dir: Path, forgotten: Forgotten) -> tuple[list[str], list[str]]:
+def _sweep(
+    jobs_dir: Path, held: Collection[str], forgotten: Forgotten
+) -> tuple[list[str], list[str]]:
     """Remove the files of the importer that still hold an id; return these, and all others.
 
-    They are details of defects, files that were being written, damaged ledgers.
+    They are details of defects, files that were being written, damaged ledgers. `held` names the
+    folders in which nobody else is at work.
     """
-    folders = {folder.name for folder in (*job_folders(jobs_dir), *unfinished_surveys(jobs_dir))}
     removed, left = [], []
     for path in sorted(jobs_dir.rglob("*")):
         name = path.relative_to(jobs_dir)
         if path.is_symlink() or not path.is_file() or name.name.startswith(_CERTIFICATE):
             continue
-        is_ours = name.parts[0] in folders or name.name.startswith((".", "ledger-"))
+        is_ours = (
+            name.parts[0] in held
+            or str(name).startswith(".")
+            or (name.parent == Path() and name.name.startswith("ledger-"))
+        )
         is_record = path.name in _OF_JOURNAL or path.suffix in (".sqlite", ".lock")
         if forgotten.is_in(str(name)):
             left.append(forgotten.scrubbed(str(name)))

@@ -192,6 +192,54 @@ async def test_it_is_refused_while_a_job_is_at_work_or_not_finished(
     assert traces(jobs, WHO)
 
 
+async def test_it_is_refused_while_the_first_job_of_a_product_reads_its_inputs(
+    jobs: Path, settings_for: Make, tmp_path: Path
+) -> None:
+    settings = settings_for(tmp_path / "in.csv", product_id=conversation(9))
+    with hold_product(settings) as product:
+        copy = copy_in(product.claim_folder())
+        with pytest.raises(JobHeldError):
+            forget(jobs, [WHO])
+        assert copy.exists()
+    assert forget(jobs, [WHO]).is_complete
+    assert not copy.exists()
+
+
+async def test_what_begins_meanwhile_stays_and_is_named(
+    jobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[Path] = []
+
+    def begin(_: Path) -> None:
+        (jobs / "ledger-0123abcd-1").mkdir()
+        begun.append(copy_in(jobs / "ledger-0123abcd-1"))
+
+    monkeypatch.setattr("importer.workflows.forget.clear_removed", begin)
+    certificate = forget(jobs, [WHO])
+    assert certificate["left"] == [str(path.relative_to(jobs)) for path in begun]
+    assert all(path.exists() for path in begun)
+    monkeypatch.undo()
+    assert forget(jobs, [WHO]).is_complete
+
+
+async def test_what_is_not_ours_to_remove_is_named_with_what_to_do(jobs: Path) -> None:
+    copy = jobs / "kept" / "journal.sqlite"
+    copy.parent.mkdir()
+    shutil.copy(next(jobs.glob("in-*/journal.sqlite")), copy)  # noqa: ASYNC240
+    code, told = command("forget", WHO, "--jobs-dir", jobs)
+    assert code == ExitCode.ROWS_NOT_IMPORTED
+    assert "STILL THERE: kept/journal.sqlite\nRun the same command again" in told
+    assert copy.exists()
+
+
+def copy_in(folder: Path) -> Path:
+    """Write a copy of an input as a run does that has just begun with it."""
+    path = folder / "copies" / ".1.part"
+    path.parent.mkdir()
+    path.write_text(f"{WHO},POSITIVE,{SECRET}")
+    return path
+
+
 async def test_what_is_to_be_done_is_told_without_the_rows_that_were_forgotten(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:

@@ -14,6 +14,11 @@ from importer.common.text import counted, shown
 from importer.common.uuids import canonical_uuid
 from importer.errors import ExitCode, SettingsError
 
+_STILL_THERE = (
+    "Run the same command again: a run may have begun there meanwhile. What stays is to be removed "
+    "by hand, but no journal and no ledger, unless it is a copy: other jobs need them."
+)
+
 
 @command(
     epilog=examples(
@@ -57,10 +62,9 @@ def forget(jobs_dir: Path | None, conversations: tuple[str, ...], listed: Path |
     for name in done["removed"]:
         console.print(f"removed {name}", soft_wrap=True)
     for name in done["left"]:
-        advice = "it is to be removed by hand"
-        if ".sqlite" in Path(name).name:  # a journal or a ledger, which other jobs may need
-            advice = "run the same command again, and keep it unless it is a copy"
-        console.print(f"STILL THERE: {name}: {advice}", soft_wrap=True)
+        console.print(f"STILL THERE: {name}", soft_wrap=True)
+    if done["left"]:
+        console.print(_STILL_THERE, soft_wrap=True)
     number = counted(len(set(ids.values())), "conversation")
     if not (done["jobs_and_ledgers"] or done["removed"] or done["left"]):
         console.print(f"Nothing of {number} was found in {folder}.", soft_wrap=True)
