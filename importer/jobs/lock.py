@@ -69,4 +69,5 @@ def lock_names(jobs_dir: Path) -> set[str]:
 
 
 def _lock(jobs_dir: Path, name: str) -> FileLock:
-    return FileLock(jobs_dir / f".{name}.lock", mode=0o600)
+    # It may be let go of on another thread than the one that took it.
+    return FileLock(jobs_dir / f".{name}.lock", mode=0o600, thread_local=False)

@@ -118,7 +118,7 @@ async def _hold(stack: ExitStack, settings: ImportSettings, control: Control) ->
     until = anyio.current_time() + settings.job.wait_for_lock
     while True:
         try:
-            return stack.enter_context(hold_product(settings))
+            return await anyio.to_thread.run_sync(stack.enter_context, hold_product(settings))
         except JobHeldError:
             if anyio.current_time() >= until:
                 raise
