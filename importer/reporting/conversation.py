@@ -21,7 +21,7 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import conversation_of, key_of
 from importer.jobs.ledger import known_jobs
 from importer.jobs.product_jobs import read_heads
-from importer.jobs.records import InputFile, JobState
+from importer.jobs.records import InputFile, JobRecord, JobState
 from importer.model import Attempt, Deferral, Outcome, OutcomeKind, Reason, Row, RunEnd
 from importer.reporting.wording import WHY
 from importer.settings import SANDBOX, ImportSettings
@@ -53,14 +53,15 @@ class Story:
     """All rows of a conversation that the job has met, in input order.
 
     `forgotten` counts rows of it of which nothing else is known. `state` is that of the job where
-    a row is pending. `end` is how the latest run ended, None if it has not. `remark` says what is
-    missing. A rehearsal was sent to a mock server.
+    a row is pending, and `has_sent` whether it has made any request. `end` is how the latest run
+    ended, None if it has not. `remark` says what is missing. A rehearsal was sent to a mock server.
     """
 
     conversation_id: str
     rows: Sequence[RowStory]
     forgotten: int
     state: JobState
+    has_sent: bool
     end: RunEnd | None
     #: When its first run started, in Unix seconds; 0 without one.
     began_at: float
@@ -93,7 +94,9 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
             rows = {row.seq: row for row in _rows_of(conversation_id, history, settings, remarks)}
         forgotten |= rows.keys() & history.forgotten_rows()
         pending = (rows.keys() | begun) - outcomes.keys() - forgotten
-        state = _state_of(folder, facts) if pending else JobState.ENDED
+        job = _record_of(folder, facts) if pending else None
+        unknown = JobState.UNFINISHED if pending else JobState.ENDED
+        state = unknown if job is None else job.state
         if state.is_closed and Tombs(history).are_in(conversation_id):
             forgotten |= pending
         files, starts = zip(*history.places(), strict=True)
@@ -113,7 +116,8 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
                 )
             )
         return Story(
-            conversation_id, stories, len(forgotten), state, runs[-1].run.end if runs else None,
+            conversation_id, stories, len(forgotten), state,
+            job is None or job.sent_anything, runs[-1].run.end if runs else None,
             runs[0].run.started_at if runs else 0.0, "; ".join(remarks),
             facts["base_url"] == SANDBOX,
         )  # fmt: skip
@@ -149,15 +153,15 @@ def why(outcome: Outcome) -> str:
     return f"{reason}: {outcome.detail}" if said else reason
 
 
-def _state_of(folder: Path, facts: Mapping[str, str]) -> JobState:
-    """Return where the job with these facts stands among those of its product."""
+def _record_of(folder: Path, facts: Mapping[str, str]) -> JobRecord | None:
+    """Return how the job with these facts stands among those of its product, if that is known."""
     product = ProductKey(facts["product_id"], facts["base_url"])
     heads, _ = read_heads(folder.parent)
     # Of a job and its copy, one is enough.
     own = {head.number: head for head in heads if (head.product_id, head.service) == product}
     known, floor = known_jobs(product.ledger(folder.parent))
     jobs = take_census([*own.values()], known, floor).jobs
-    return next((job.state for job in jobs if job.id == facts["id"]), JobState.UNFINISHED)
+    return next((job for job in jobs if job.id == facts["id"]), None)
 
 
 def _rows_of(

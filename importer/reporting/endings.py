@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from importer.common.text import counted, listed
 from importer.jobs.commands import Again
-from importer.jobs.records import JobState
+from importer.jobs.records import JobRecord, JobState
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.wording import TO_RESUME
 
@@ -50,14 +50,24 @@ def verdict(
             return f"Aborted: {message}."
 
 
-def closed_in_words(state: JobState, pending: int) -> str:
-    """Return that a job was closed with so many rows without an outcome; empty if it was not."""
-    rows = f"{counted(pending, 'row')} without an outcome"
-    match state:
+def closed_in_words(job: JobRecord, pending: int) -> str:
+    """Return that a job was closed with so many rows without an outcome; empty if it was not.
+
+    What becomes of them: docs/reference.md, A4 and A17.
+    """
+    rows = (
+        f"{counted(pending, 'row')} without an outcome {'is' if pending == 1 else 'are'} not sent"
+    )
+    carried = ", but for those that it had carried over, which " if job.holds_carried else ""
+    match job.state:
         case JobState.GIVEN_UP:
-            return f"The job was given up: {rows} {'is' if pending == 1 else 'are'} not sent."
+            carried += "are left over as before" if carried else ""
+            return f"The job was given up: {rows}{carried}."
+        case JobState.REPLACED if job.sent_anything:
+            return f"The job was replaced: {counted(pending, 'row')} of it joined the one that did."
         case JobState.REPLACED:
-            return f"The job was replaced: the one in its place took over its {rows}."
+            carried += "joined the one that did" if carried else ""
+            return f"The job was replaced before it had sent anything: {rows}{carried}."
         case _:
             return ""
 

@@ -164,7 +164,7 @@ def begin_job(
         job = product.begin(new)
         for ended in found.ends:
             if ended.folder is not None:  # what was said of it last is how to resume it
-                rewrite_summary(ended.folder, ended.state)
+                rewrite_summary(ended)
         return job, found.limit
 
 

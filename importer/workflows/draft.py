@@ -29,9 +29,15 @@ from importer.workflows.likely_columns import (
 _MOST = 0.5
 #: What the columns of a field are called elsewhere, as parts of their names.
 _NAMES: Mapping[str, Sequence[str]] = {
-    "rating": ("rating", "star", "score", "thumb", "vote", "reaction", "sentiment", "liked"),
-    "comment": ("comment", "text", "remark", "note", "verbatim", "message", "feedback", "reason"),
-}
+    "rating": (
+        "rating", "star", "score", "thumb", "vote", "reaction", "sentiment", "liked",
+        "bewertung", "sterne", "évaluation", "étoile", "valoración", "estrella", "calificación",
+    ),
+    "comment": (
+        "comment", "text", "remark", "note", "verbatim", "message", "feedback", "reason",
+        "kommentar", "bemerkung", "anmerkung", "remarque", "comentario", "observación",
+    ),
+}  # fmt: skip
 
 
 @dataclass(slots=True)

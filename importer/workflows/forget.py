@@ -118,7 +118,7 @@ def drop_comments(product: ProductJobs, job: JobRecord) -> bool:
     assert job.folder is not None  # noqa: S101 -- its journal is there
     if not product.drop_comments(job, partial(drop_files, job.folder)):
         return False
-    rewrite_summary(job.folder, job.state, has_steps=False)
+    rewrite_summary(job, has_steps=False)
     return True
 
 
@@ -155,7 +155,7 @@ def _forget_job(job: JobRecord, product: ProductKey, forgotten: Forgotten) -> di
     told = [folder / name for name in (SUMMARY_NAME, REPORT_NAME)]
     found["summary and report"] = sum(path.exists() and holds(path, forgotten) for path in told)
     if +found:
-        rewrite_summary(job.folder, job.state, forgotten)
+        rewrite_summary(job, forgotten)
     with JournalReader(folder) as journal:
         after = Digests.of(journal).outcomes
     return {

@@ -12,7 +12,7 @@ from typing import Any
 from importer.errors import ImporterError
 from importer.jobs.forget import Forgotten
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.records import JobState
+from importer.jobs.records import JobRecord
 from importer.model import OutcomeKind, RunEnd, WorkerFigures
 from importer.pacing import Limit
 from importer.reporting.endings import Step, closed_in_words
@@ -32,19 +32,20 @@ _UNREADABLE = (ImporterError, OSError, ValueError, LookupError, TypeError)
 
 
 def rewrite_summary(
-    folder: Path, state: JobState, forgotten: Forgotten = _NOTHING, *, has_steps: bool = True
+    job: JobRecord, forgotten: Forgotten = _NOTHING, *, has_steps: bool = True
 ) -> None:
-    """Write summary and report of a job in this `state` from what its journal says by now.
+    """Write summary and report of a job, whose folder is there, from what its journal says by now.
 
     What is to be done next stays if it `has_steps`, is not about rows that were forgotten, and the
     job was neither given up nor replaced. Where this is not possible the files are removed.
     """
-    path = folder / SUMMARY_NAME
+    assert job.folder is not None  # noqa: S101 -- its folder is there
+    folder, path = job.folder, job.folder / SUMMARY_NAME
     try:
         old = json.loads(forgotten.scrubbed(path.read_text("utf-8")))
         with JournalReader(folder) as journal:
             totals = journal.totals()
-            closed = closed_in_words(state, totals.outcomes[OutcomeKind.PENDING])
+            closed = closed_in_words(job, totals.outcomes[OutcomeKind.PENDING])
             summary = summarise(
                 folder, journal, totals, RunEnd(old["end"]), old["message"],
                 [folder / name for name in old["files"] if (folder / name).exists()],

@@ -23,7 +23,7 @@ from importer.distributed.worker import Worker
 from importer.engine.control import Control
 from importer.engine.progress import Observer, Progress
 from importer.errors import ExitCode, SettingsError
-from importer.jobs.records import JobState
+from importer.jobs.records import JobRecord, JobState
 from importer.jobs.worker_mark import WorkerMark
 from importer.model import Feedback, Meaning, OutcomeKind, RunEnd
 from importer.reporting.summary import Summary
@@ -152,7 +152,8 @@ async def test_rows_of_a_lost_worker_go_to_the_others(
     schema = json.loads((ROOT / "docs/summary.schema.json").read_text("utf-8"))
     written = json.loads((summary.folder / "summary.json").read_text("utf-8"))
     jsonschema.validate(written, schema)
-    rewrite_summary(summary.folder, JobState.ENDED)
+    ended = JobRecord(1, "", summary.folder.name, summary.folder, JobState.ENDED)
+    rewrite_summary(ended)
     again = json.loads((summary.folder / "summary.json").read_text("utf-8"))
     assert again == written, "nothing has changed since"
 

@@ -24,7 +24,7 @@ from importer.common.uuids import canonical_uuid
 from importer.errors import ExitCode, JournalError, SettingsError
 from importer.jobs.find_job import find_job
 from importer.jobs.folders import job_folders
-from importer.jobs.records import JobState
+from importer.jobs.records import CARRIED_OVER, JobState
 from importer.model import Attempt, Call, Deferral, Outcome
 from importer.reporting.wording import CALLS, words
 
@@ -193,7 +193,10 @@ def _outcome(outcome: Outcome) -> str:
 
 def _pending(story: RowStory, whole: Story) -> str:
     """Return why a row has no outcome, and whether it will have one."""
-    if (closed := _CLOSED.get(whole.state)) is not None:
+    closed = _CLOSED.get(whole.state)
+    if whole.state is JobState.REPLACED and not whole.has_sent and story.file != CARRIED_OVER:
+        closed = "the job was replaced before it sent anything, and its own rows joined no other"
+    if closed is not None:
         if story.is_in_doubt:
             return f"not sent again, and the service may hold it: {closed}"
         return f"{'not sent again' if story.attempts else 'never sent'}: {closed}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -24,6 +25,7 @@ from importer.jobs.listing import ListedJob, list_jobs
 from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import JobState
 from importer.model import OutcomeKind, RunEnd
+from importer.reporting.endings import closed_in_words
 from importer.reporting.left_overs import steps_by_journal
 from importer.reporting.summary import kept_steps
 from importer.reporting.wording import ENDS
@@ -90,8 +92,9 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
             pending = history.totals().outcomes[OutcomeKind.PENDING]
             in_doubt = len({doubt.seq for doubt in history.doubts() if doubt.in_doubt})
         product.abandon(record, time.time())
-        rewrite_summary(folder, JobState.GIVEN_UP)
-    click.echo(f"{folder.name} is given up: {counted(pending, 'row')} will not be sent.")
+        closed = replace(record, state=JobState.GIVEN_UP)
+        rewrite_summary(closed)
+    click.echo(closed_in_words(closed, pending).replace("The job", folder.name, 1))
     if in_doubt:
         click.echo(
             f"{counted(in_doubt, 'row')} of it had been begun and had no outcome: "

@@ -81,7 +81,7 @@ def test_what_a_killed_run_has_left_is_tried_again_without_beginning_anew(desk: 
 def test_giving_up_says_what_is_given_up(desk: Desk) -> None:
     name = stop(desk)
     told = call(desk, jobs, "abandon", name).stdout
-    assert f"{name} is given up: 2 rows will not be sent." in told
+    assert f"{name} was given up: 2 rows without an outcome are not sent." in told
     assert "1 row of it had been begun" in told
     assert "given up" in call(desk, jobs).stdout
     assert "resume" not in call(desk, jobs, "show", name).stdout
