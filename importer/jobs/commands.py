@@ -51,10 +51,15 @@ class Again(NamedTuple):
         """Return the command that resumes the job, or begins it again."""
         return command_line(self.resume)
 
+    @property
+    def has_limit(self) -> bool:
+        """Whether the command itself has the `--limit`, and no configuration file or variable."""
+        return "--limit" in self.resume
+
     def rest(self) -> str:
         """Return the command that resumes the job without its `--limit`."""
         words = list(self.resume)
-        if "--limit" in words:
+        if self.has_limit:
             at = words.index("--limit")
             del words[at : at + 2]
         return command_line(words)

@@ -120,7 +120,10 @@ def next_steps(
         ]
     if end is not RunEnd.FINISHED:
         command = again.rest() if end is RunEnd.LIMIT else again.same()
-        return [Step(f"{TO_RESUME[end]}:", command)]
+        purpose = TO_RESUME[end]
+        if end is RunEnd.LIMIT and not again.has_limit:
+            purpose += ", take the limit out of the configuration or the environment, then"
+        return [Step(f"{purpose}:", command)]
     later = again.retry(folder) if is_copied else again.later(folder)
     kinds = {OutcomeKind(path.stem): path for path in files}
     waiting = outcomes[OutcomeKind.NOT_COMPLETED] - reasons.get(
