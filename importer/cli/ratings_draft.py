@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from importer.common.text import counted
 from importer.errors import SettingsError
 from importer.model import Meaning
 
@@ -34,9 +35,9 @@ def write_draft(
         meaning = meanings.get(word)
         if meaning is None:
             undecided += 1
-            lines.append(f'# {toml_text(key)} = "?"  # {rows:,} rows, to be decided')
+            lines.append(f'# {toml_text(key)} = "?"  # {counted(rows, "row")}, to be decided')
         else:
-            lines.append(f'{toml_text(key)} = "{meaning}"  # {rows:,} rows')
+            lines.append(f'{toml_text(key)} = "{meaning}"  # {counted(rows, "row")}')
     write_new(path, "\n".join(lines) + "\n", "--write-ratings")
     return undecided
 

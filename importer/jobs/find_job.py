@@ -29,7 +29,8 @@ def find_job(jobs_dir: Path, text: str) -> Path:
         raise SettingsError(f"{text!r} is ambiguous: it could be {could_be}")
     if named:
         return named[-1]
-    if any(text in (folder.name, str(folder)) for folder in unfinished_surveys(jobs_dir)):
+    surveys = unfinished_surveys(jobs_dir)
+    if any(folder.name.startswith(text) or str(folder) == text for folder in surveys):
         raise SettingsError(
             f"{text} is not begun yet: its inputs were not read to their end. The command that it "
             "belongs to begins it; jobs prune --keep-days removes what is left of it"

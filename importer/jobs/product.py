@@ -165,6 +165,10 @@ class Product(Succession):
                     "content back to retry, or import the new content with clarityq-import run"
                 )
             chosen = journal.try_again(retry.kinds, retry.reasons)
+            if job.state is JobState.UNFINISHED:
+                self.remarks.append(
+                    f"the job {job.name} is not finished: its pending rows are sent as well"
+                )
             if not chosen and job.state is JobState.ENDED:
                 raise SettingsError(
                     f"the job {job.name} has no such rows that could be tried again"

@@ -89,6 +89,8 @@ class Summary:
     next_steps: Sequence[Step] = ()
     #: That the job was given up or replaced, in words; empty if it was not.
     closed: str = ""
+    #: The folder from which the commands of the steps are to be given.
+    working_folder: str = ""
 
     @property
     def is_rehearsal(self) -> bool:
@@ -159,6 +161,7 @@ class Summary:
             "message": self.message,
             "verdict": self.verdict,
             "next_steps": [step.as_json() for step in self.next_steps],
+            "working_folder": self.working_folder,
             "rehearsal": self.is_rehearsal,
             "rows": self.rows,
             "carried_over": self.carried_over,
@@ -226,11 +229,13 @@ def summarise(
     measured: Measured,
     not_begun: int = 0,
     closed: str = "",
+    working_folder: str = "",
 ) -> Summary:
     """Return the job's summary for a run that ends `now` (Unix seconds).
 
     `totals` are the journal's, and `not_begun` the pending rows without any response; `closed` says
-    that the job was given up or replaced.
+    that the job was given up or replaced. Commands are given from `working_folder`, by default this
+    process's.
     """
     facts = journal.facts()
     run = journal.last_run()
@@ -261,7 +266,15 @@ def summarise(
         remarks=[f"{one.file}: {remark}" for one in findings.inputs for remark in one.remarks],
         next_steps=next_steps,
         closed=closed,
+        working_folder=working_folder or _here(),
     )
+
+
+def _here() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it is gone
+        return ""
 
 
 def _html(text: str) -> str:

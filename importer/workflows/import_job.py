@@ -178,6 +178,8 @@ class _Importing:
         told = len(product.remarks)
         job = self._resumable(product)
         if job is not None:
+            for remark in product.remarks[told:]:
+                self._notice(remark)
             return job, None
         watch = Watch(self._is_to_stop, self._tell)
         try:

@@ -51,7 +51,7 @@ def rewrite_summary(
                 [folder / name for name in old["files"] if (folder / name).exists()],
                 datetime.fromisoformat(old["ended_at"]).timestamp(),
                 _steps(folder, journal, old) if has_steps and not closed else [],
-                _measured(old), old["not_begun"], closed,
+                _measured(old), old["not_begun"], closed, old["working_folder"],
             )  # fmt: skip
         summary.write()
         write_report(summary)

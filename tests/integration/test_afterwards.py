@@ -156,6 +156,7 @@ async def test_what_is_told_of_a_job_that_was_given_up_is_not_how_to_resume_it(
     summary = await run_import(settings_for(path, sandbox=True, limit=1))
     report, kept = summary.folder / REPORT_NAME, summary.folder / SUMMARY_NAME
     assert "To send the rest" in report.read_text("utf-8")
+    assert f"Commands are to be given in {Path.cwd()}" in " ".join(Page(report).text.split())
     assert command("jobs", "abandon", summary.folder)[0] == ExitCode.OK
     told = "The job was given up: 2 rows without an outcome are not sent."
     written = json.loads(kept.read_text("utf-8"))

@@ -236,7 +236,7 @@ def test_init_asks_until_the_answers_can_be_used(monkeypatch: pytest.MonkeyPatch
     assert command("init", path)[0] == 2, "it exists now"
 
 
-GERMAN = "Gespräch;Datum;Nr;Bewertung;Anmerkung;erledigt"
+GERMAN = "Gespräch;Datum;Nr;Beurteilung;Hinweis;erledigt"
 
 
 def german(path: Path, header: str = GERMAN) -> Path:
@@ -256,14 +256,14 @@ def test_ratings_and_comments_are_proposed_by_what_stands_in_a_column(
     assert command("check", path, "--write-config", CONFIG)[0] == 1
     assert drafted()["column"] == {"conversation_id": "Gespräch"}, "what is likely is not clear"
     text = CONFIG.read_text("utf-8")
-    assert '# rating = "?"  # perhaps one of: "Bewertung"\n' in text
-    assert '# comment = "?"  # perhaps one of: "Anmerkung"\n' in text
+    assert '# rating = "?"  # perhaps one of: "Beurteilung"\n' in text
+    assert '# comment = "?"  # perhaps one of: "Hinweis"\n' in text
     CONFIG.unlink()
     monkeypatch.setattr("importer.cli.commands.init._is_terminal", lambda: True)
     code, printed = command("init", path, answers="\n".join([PRODUCT, *[""] * 5, ""]))
     assert code == 0, printed
     assert drafted()["column"] == {
-        "conversation_id": "Gespräch", "rating": "Bewertung", "comment": "Anmerkung",
+        "conversation_id": "Gespräch", "rating": "Beurteilung", "comment": "Hinweis",
     }  # fmt: skip
     assert drafted()["ratings"] == ["stars"]
     assert "5 can be sent, 1 would be rejected" in command("check", path)[1]
@@ -272,7 +272,7 @@ def test_ratings_and_comments_are_proposed_by_what_stands_in_a_column(
 @pytest.mark.parametrize("name", ["Score date", "Rating no"])
 def test_dates_and_numbers_of_rows_are_no_ratings_whatever_their_name(name: str) -> None:
     for old in ("Datum", "Nr"):
-        path = german(Path("german.csv"), GERMAN.replace(old, name).replace("Bewertung", "Stars"))
+        path = german(Path("german.csv"), GERMAN.replace(old, name).replace("Beurteilung", "Stars"))
         command("check", path, "--write-config", CONFIG)
         assert drafted()["column"]["rating"] == "Stars"
         CONFIG.unlink()
@@ -283,11 +283,11 @@ def test_init_asks_again_while_neither_rating_nor_comment_has_a_column(
 ) -> None:
     monkeypatch.setattr("importer.cli.commands.init._is_terminal", lambda: True)
     path = german(Path("german.csv"))
-    answers = [PRODUCT, "", "none", "none", "none", "Anmerkung", "", ""]
+    answers = [PRODUCT, "", "none", "none", "none", "Hinweis", "", ""]
     code, printed = command("init", path, answers="\n".join(answers))
     assert code == 0, printed
     assert "one of both is needed" in printed
-    assert drafted()["column"] == {"conversation_id": "Gespräch", "comment": "Anmerkung"}
+    assert drafted()["column"] == {"conversation_id": "Gespräch", "comment": "Hinweis"}
 
 
 def test_no_answer_to_init_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,8 +297,8 @@ def test_no_answer_to_init_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     assert code == 2
     assert "column 'rating' is there 2 times" in printed
     assert "Product" not in printed, "it is said before the first question"
-    twice = german(Path("twice.csv"), GERMAN.replace("Datum", "Bewertung"))
-    answers = [PRODUCT, "", "Bewertung", "none", "", "", ""]
+    twice = german(Path("twice.csv"), GERMAN.replace("Datum", "Beurteilung"))
+    answers = [PRODUCT, "", "Beurteilung", "none", "", "", ""]
     assert "there are 2 such columns" in command("init", twice, answers="\n".join(answers))[1]
     CONFIG.unlink()
     other = Path("other.csv")
@@ -308,7 +308,7 @@ def test_no_answer_to_init_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     assert code == 2
     assert "clarityq-import.toml is written" in printed
     assert "other.csv: there is no column" in printed
-    assert drafted()["column"]["rating"] == "Bewertung"
+    assert drafted()["column"]["rating"] == "Beurteilung"
     code, printed = command("init", good, "--write-config", "no/such/folder.toml")
     assert code == 2
     assert "Product" not in printed
