@@ -1,12 +1,12 @@
-"""Whether the inputs of a job are still those that it began with."""
+"""The inputs of a job: whether they are still those that it began with, and that they stay."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from importer.errors import InputError
+from importer.errors import InputError, SettingsError
 from importer.jobs.copies import file_of
 from importer.jobs.records import InputFile
 
@@ -49,3 +49,21 @@ class CurrentInputs:
         if found.st_size != file.size:
             return False
         return found.st_mtime_ns == file.modified or self.has_content(file)
+
+
+def files_of_inputs(folder: Path, files: Sequence[InputFile]) -> list[Path]:
+    """Return where the inputs of the job in `folder` are; some may be gone."""
+    return [file_of(folder, position, file) for position, file in enumerate(files)]
+
+
+def check_is_no_input(path: Path, inputs: Iterable[Path]) -> None:
+    """Raise `SettingsError` if what is written to `path` would take the place of an input.
+
+    Or become one, in a folder that is an input.
+    """
+    there = path.resolve()
+    for one in inputs:
+        if there == one.resolve() or (one.is_dir() and there.is_relative_to(one.resolve())):
+            raise SettingsError(
+                f"{path} cannot be written: it is an input, or would be one: name another file"
+            )

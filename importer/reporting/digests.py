@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from importer.common.files import atomic_write
 from importer.errors import SettingsError
+from importer.jobs.inputs import check_is_no_input, files_of_inputs
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_lines import CANONICAL_COLUMNS
 from importer.jobs.journal_reader import JournalReader
@@ -68,6 +69,8 @@ def write_canonical(folder: Path, path: Path) -> int:
     read.
     """
     lines = -1
+    with JournalReader(folder) as journal:
+        check_is_no_input(path, files_of_inputs(folder, journal.inputs()))
     try:
         with (
             JournalReader(folder) as journal,

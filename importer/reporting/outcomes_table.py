@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 from importer.common.files import atomic_write
 from importer.common.text import printable
 from importer.errors import SettingsError
+from importer.jobs.inputs import check_is_no_input, files_of_inputs
 from importer.jobs.journal_reader import JournalReader
 from importer.model import Outcome
 
@@ -35,8 +36,12 @@ def outcomes_frame(folder: Path) -> pd.DataFrame:
     return frame.set_index("seq")
 
 
-def check_outcomes_path(path: Path) -> None:
-    """Raise `SettingsError` unless outcomes can be written to a file of this name."""
+def check_outcomes_path(path: Path, inputs: Iterable[Path]) -> None:
+    """Raise `SettingsError` unless outcomes can be written to a file of this name.
+
+    It is none of the `inputs`.
+    """
+    check_is_no_input(path, inputs)
     if path.suffix not in (".csv", ".parquet"):
         raise SettingsError(f"{path}: outcomes are written to a .csv or a .parquet file")
     if not path.absolute().parent.is_dir():
@@ -56,7 +61,8 @@ def write_outcomes(folder: Path, path: Path) -> int:
     Raises `SettingsError` for another ending or a path that cannot be written, `JournalError` if
     the journal cannot be read.
     """
-    check_outcomes_path(path)
+    with JournalReader(folder) as journal:
+        check_outcomes_path(path, files_of_inputs(folder, journal.inputs()))
     try:
         with atomic_write(path) as temporary, temporary.open("wb") as file:
             write = _write_csv if path.suffix == ".csv" else _write_parquet

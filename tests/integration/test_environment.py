@@ -115,7 +115,7 @@ def test_outcomes_that_cannot_be_written_are_told_before_anything_is_sent(path: 
 def test_outcomes_that_fail_at_the_end_change_nothing(
     monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
-    monkeypatch.setattr(run_module, "check_outcomes_path", lambda _: None)
+    monkeypatch.setattr(run_module, "check_outcomes_path", lambda *_: None)
     arguments = ["run", "отзывы.csv", *REHEARSAL.split(), "--outcomes", "no/such/o.csv"]
     done = CliRunner().invoke(cli, [*arguments, "--log-format", form], standalone_mode=False)
     assert done.return_value is ExitCode.OK

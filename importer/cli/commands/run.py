@@ -192,7 +192,8 @@ def _prepared(request: Request) -> ApiKey | None:
     if rehearsal.fault != Faults() and not settings.target.sandbox:
         raise SettingsError("--fault is for the sandbox: add --sandbox, or leave it out")
     if display.outcomes is not None:
-        check_outcomes_path(display.outcomes)
+        local = [place for place in settings.reading.inputs if isinstance(place, Path)]
+        check_outcomes_path(display.outcomes, local)
     if settings.target.sandbox:
         return None
     key = find_key(key_source)
