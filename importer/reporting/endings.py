@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from importer.common.text import counted, listed
@@ -103,13 +104,15 @@ def next_steps(
     folder: Path,
     files: Sequence[Path],
     again: Again,
+    overtaken: Mapping[OutcomeKind, int] = MappingProxyType({}),
     *,
     carries_over: bool = False,
     is_copied: bool = False,
 ) -> list[Step]:
     """Return what a person does after a run, in this order; empty if there is nothing to do.
 
-    `files` are the left-over files of the job in `folder`. If the next import `carries_over` what
+    `files` are the left-over files of the job in `folder`, and `overtaken` counts the rows in them
+    that give way to others. If the next import `carries_over` what
     is left, it need not be done by hand. If an input `is_copied`, the command would copy it anew.
     """
     if end is RunEnd.DATA_LIMIT:
@@ -131,7 +134,7 @@ def next_steps(
     )
     steps = [*_to_retry(reasons, waiting, folder, again, later, carries_over=carries_over)]
     for kind, path in kinds.items():
-        steps += _of_kind(kind, outcomes[kind], reasons, path, again)
+        steps += _of_kind(kind, outcomes[kind], reasons, path, again, overtaken.get(kind, 0))
     return steps
 
 
@@ -181,6 +184,7 @@ def _of_kind(
     reasons: _RowsByReason,
     path: Path,
     again: Again,
+    give_way: int,
 ) -> Iterator[Step]:
     """Yield what is to be done about the rows of one left-over file."""
     overtaken = reasons.get((kind, Reason.LATER_JOB_MISSING), 0)
@@ -207,9 +211,15 @@ def _of_kind(
         yield Step(
             f"To give the ratings of {counted(unknown, 'row')} a meaning, this says how:", command
         )
-    if rows > exhausted + final:
+    if give_way:
         yield Step(
-            f"To import the {counted(rows, 'row')} {kind}: fix {path}, then", again.of_file(path)
+            f"{counted(give_way, 'row')} of {path} need not be fixed: another row of the same "
+            "conversation was sent, and comes after."
+        )
+    to_fix = rows - give_way
+    if to_fix > 0 and rows > exhausted + final:
+        yield Step(
+            f"To import the {counted(to_fix, 'row')} {kind}: fix {path}, then", again.of_file(path)
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import tee
 from pathlib import Path
 from typing import NamedTuple
@@ -39,7 +39,10 @@ _FILES = {
 LEFT_OVER_NAMES = tuple(_FILES.values())
 #: The kinds of outcome that have one.
 LEFT_OVER_KINDS = tuple(_FILES)
-_OVERTAKEN = "row of this conversation was sent: to import this one would undo it"
+_OVERTAKEN = "row of this conversation was sent, and this one gives way to it"
+#: Stands for the job of such a row: it is the name of none, so that the row ranks below all others
+#: when it is imported after all (docs/reference.md, A18).
+OVERTAKEN_JOB = "overtaken-00000000-1"
 
 
 class _Layout(NamedTuple):
@@ -54,10 +57,14 @@ class _Layout(NamedTuple):
 
 
 class LeftOverFiles(NamedTuple):
-    """The files that hold rows, and what became of those that somebody had edited, in words."""
+    """The files that hold rows, and what became of those that somebody had edited, in words.
+
+    `overtaken` counts the rows of each kind that give way to others which were sent.
+    """
 
     paths: list[Path]
     remarks: list[str]
+    overtaken: dict[OutcomeKind, int]
 
 
 def write_left_over_files(
@@ -75,14 +82,16 @@ def write_left_over_files(
     """
     if any(outcomes[kind] for kind in _FILES):
         _check_unchanged(folder, journal, sources)
-    files = LeftOverFiles([], [])
+    files = LeftOverFiles([], [], {})
     fresh: list[Path] = []
     for kind, name in _FILES.items():
         path, written = folder / name, journal.written(name)
         try:
             edited = set_aside(path, written)
-            if outcomes[kind] and _write(path, journal, kind, sources):
+            overtaken = overtaken_rows(journal, kind) if outcomes[kind] else set()
+            if outcomes[kind] and _write(path, journal, kind, sources, overtaken):
                 files.paths.append(path)
+                files.overtaken[kind] = len(overtaken)
                 digest = digest_of(path)
                 if edited is not None and digest == written:
                     edited.replace(path)
@@ -140,6 +149,7 @@ def steps_by_journal(folder: Path, journal: JournalReader) -> list[Step]:
     files = [path for name in LEFT_OVER_NAMES if (path := folder / name).exists()]
     return next_steps(
         RunEnd.FINISHED, outcomes, reasons, folder, files, again,
+        {kind: len(overtaken_rows(journal, kind)) for kind in _FILES},
         carries_over=settings["carry_over"],
     )  # fmt: skip
 
@@ -161,14 +171,22 @@ def rejected_line(folder: Path, conversation_id: str) -> tuple[Path, int] | None
     return None
 
 
+def overtaken_rows(journal: JournalFile, kind: OutcomeKind) -> set[int]:
+    """Return the rows of a kind, by seq, that give way to a row of the job which was sent."""
+    return journal.overtaken(kind, everywhere=journal.newest_by() is not None)
+
+
 def _write(
-    path: Path, journal: JournalFile, kind: OutcomeKind, sources: Sequence[RowSource]
+    path: Path,
+    journal: JournalFile,
+    kind: OutcomeKind,
+    sources: Sequence[RowSource],
+    overtaken: Collection[int],
 ) -> int:
     """Write the file of a kind; return how many rows it holds."""
     rows = 0
     layout = _lay_out(sources)
     by_newest = journal.newest_by() is not None
-    overtaken = journal.overtaken(kind, everywhere=by_newest)
     why = f"{'another' if by_newest else 'a later'} {_OVERTAKEN}"
     first = next((s for s in sources if s.name != CARRIED_OVER), sources[0])
     encoding = first.encoding
@@ -184,13 +202,16 @@ def _write(
             # A malformed line could not be split: it stands whole in the first column.
             for place, cell in zip(layout.places[position] or [0], original.cells, strict=False):
                 cells[place] = _encodable(cell, encoding)
+            job, row = _origin(path.parent, original, layout.ours[position])
+            gives_way = outcome.seq in overtaken
             own = [
                 sources[position].name,
-                *_origin(path.parent, original, layout.ours[position]),
+                OVERTAKEN_JOB if gives_way else job,
+                row,
                 outcome.reason,
                 outcome.http_status,
                 outcome.attempts,
-                outcome.detail + (f"; {why}" if outcome.seq in overtaken else ""),
+                outcome.detail + (f"; {why}" if gives_way else ""),
             ]  # fmt: skip
             writer.writerow([*cells, *own[-len(layout.own) :]])
             rows += 1

@@ -46,9 +46,12 @@ def conclude(
         end, message = RunEnd.FINISHED, ""
     files: list[Path] = []
     problems: list[str] = []
+    overtaken: dict[OutcomeKind, int] = {}
     instead: list[Step] = []
     try:
-        files, problems = write_left_over_files(job.folder, job.journal, stands.outcomes, sources)
+        files, problems, overtaken = write_left_over_files(
+            job.folder, job.journal, stands.outcomes, sources
+        )
     except InputError as error:
         instead = [
             Step(
@@ -62,7 +65,7 @@ def conclude(
     # To look for what was begun means to read all attempts, and most runs leave nothing.
     begun = job.journal.begun(seq for seq, _ in doubts) if pending else 0
     steps = next_steps(
-        end, totals.outcomes, totals.reasons, job.folder, files, again,
+        end, totals.outcomes, totals.reasons, job.folder, files, again, overtaken,
         carries_over=settings.ledger.carry_over, is_copied=settings.reading.is_copied,
     )  # fmt: skip
     summary = summarise(

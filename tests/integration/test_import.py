@@ -15,10 +15,12 @@ from importer import run_import_blocking
 from importer.api import run_import
 from importer.errors import ExitCode, InputError
 from importer.feedback.ratings import RatingTable
+from importer.jobs.folders import is_job_name
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.rate_budget import RateBudget
 from importer.model import OutcomeKind, Reason, RunEnd, Warn
 from importer.pacing.shared_rate import Lease
+from importer.reporting.left_overs import OVERTAKEN_JOB
 from importer.sandbox.faults import FaultPicker, Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import FailureLimit, ImportSettings, LongComments
@@ -288,7 +290,14 @@ async def test_a_left_over_row_says_so_when_a_later_one_was_sent(
     rows = [(conversation(1), "meh", ""), (conversation(1), "POSITIVE", "")]
     settings = settings_for(write_csv(tmp_path / "in.csv", rows), base_url=sandbox.url)
     summary = await run_import(settings, api_key="any")
-    assert "would undo it" in (summary.folder / "rejected.csv").read_text()
+    left_over = summary.folder / "rejected.csv"
+    assert "gives way to it" in left_over.read_text()
+    assert not [step for step in summary.next_steps if left_over.name in step.command]
+    left_over.write_text(left_over.read_text().replace("meh", "NEGATIVE"))
+    again = await run_import(settings_for(left_over, base_url=sandbox.url), api_key="any")
+    assert again.outcomes[OutcomeKind.SUPERSEDED] == 1
+    assert stored(sandbox)[conversation(1)] == ("POSITIVE", None)
+    assert is_job_name(OVERTAKEN_JOB)
 
 
 async def test_what_the_importer_writes_is_for_its_owner_only(
