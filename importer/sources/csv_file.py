@@ -26,6 +26,8 @@ from importer.sources.noticed import Noticed
 
 _SAMPLE = 64 * 1024
 _UTF8 = "utf-8-sig"
+#: A name that only the header of a left-over file has.
+_OURS = b"http_status"
 
 
 def open_file(path: Path, name: str, settings: ImportSettings) -> CsvSource:
@@ -67,6 +69,8 @@ class CsvSource:
             self._codec = _UTF8  # which reads files with and without a byte order mark
         elif start.startswith(codecs.BOM_UTF8) and _has_one_byte_letters(encoding):
             self.encoding = self._codec = _UTF8  # the mark is certain, and the option is not
+        elif _OURS in start.partition(b"\n")[0] and self._may_be_utf8():
+            self.encoding = self._codec = _UTF8  # as a spreadsheet saves what was to be fixed
         check_is_text(self.name, start, self._codec)
         sample = Sample(start.decode(self._codec, KEEP_BYTES), skip_lines)
         self._dialect = sample.dialect(columns, delimiter, trust_quotes=trust_quotes)
@@ -74,6 +78,9 @@ class CsvSource:
         try:
             self.header, places = self._read_header(columns, newest_by)
         except InputError as error:
+            if self._may_be_utf8():
+                told = self._told_utf8()
+                raise InputError(f"{error}. {told[:1].upper()}{told[1:]}") from None
             if not (hint := sample.hint(columns, self._codec)):
                 raise
             raise InputError(f"{error}{hint}") from None
@@ -166,11 +173,14 @@ class CsvSource:
                 "whole"
             )
         if self._rows and self._may_be_utf8():
-            remarks.append(
-                "all of it is valid UTF-8, with letters beyond ASCII: is --encoding "
-                f"{self.encoding} right? It would turn them into others, such as ü into Ã¼"
-            )
+            remarks.append(self._told_utf8())
         return remarks
+
+    def _told_utf8(self) -> str:
+        return (
+            "all of it is valid UTF-8, with letters beyond ASCII: is --encoding "
+            f"{self.encoding} right? It turns them into others, such as ü into Ã¼"
+        )
 
     def _may_be_utf8(self) -> bool:
         """Return whether the file holds UTF-8 and is read in an encoding that takes any bytes."""

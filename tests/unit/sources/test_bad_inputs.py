@@ -227,6 +227,28 @@ def test_utf8_that_is_read_in_another_encoding_is_told(
         assert any("valid UTF-8" in remark for remark in source.remarks()) is is_told
 
 
+def test_a_left_over_file_that_a_spreadsheet_has_saved_as_utf8_is_read_as_that(
+    tmp_path: Path, settings_for: Callable[..., ImportSettings]
+) -> None:
+    """The command that is printed for it has the encoding of the input."""
+    path = tmp_path / "rejected.csv"
+    own = "job,row,reason,http_status,attempts,detail"
+    path.write_text(f"conversation_id,rating,comment,{own}\n{conversation(1)},,Größe\n", "utf-8")
+    source = open_source(path, settings_for(path, encoding="cp1252"))
+    (rows,) = source.batches(1, 10)
+    assert rows[0].comment == "Größe"
+
+
+def test_columns_that_are_missing_in_a_wrong_encoding_are_explained_by_it(
+    tmp_path: Path, settings_for: Callable[..., ImportSettings]
+) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("Gespräch,rating\n", "utf-8")
+    settings = settings_for(path, encoding="cp1252", column={"conversation_id": "Gespräch"})
+    with pytest.raises(InputError, match=r"is valid UTF-8.* is --encoding cp1252 right"):
+        open_source(path, settings)
+
+
 @pytest.mark.parametrize(
     ("codec", "given", "message"),
     [
