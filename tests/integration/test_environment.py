@@ -102,13 +102,25 @@ def test_variables_of_service_links_are_passed_over_and_others_are_not() -> None
         assert f"{variable} is not known" in done.stderr.decode()
 
 
-@pytest.mark.parametrize("path", ["no/such/o.csv", "folder.csv", "/proc/o.csv", "o.txt"])
+@pytest.mark.parametrize(
+    "path", ["no/such/o.csv", "folder.csv", "/proc/o.csv", "o.txt", "./отзывы.csv"]
+)
 def test_outcomes_that_cannot_be_written_are_told_before_anything_is_sent(path: str) -> None:
     Path("folder.csv").mkdir()
     done = shell(f"importer run отзывы.csv {REHEARSAL} --outcomes {path}")
     assert done.returncode == 2
     assert path.encode() in done.stderr
     assert not Path("clarityq-jobs").exists()
+
+
+def test_nothing_is_written_over_an_input() -> None:
+    before = Path("отзывы.csv").read_bytes()
+    assert shell(f"importer run отзывы.csv {REHEARSAL} --metrics-file отзывы.csv").returncode == 2
+    assert shell(f"importer run отзывы.csv {REHEARSAL}").returncode == 0
+    for form in ("", "--canonical"):
+        done = shell(f"importer outcomes отзывы -o отзывы.csv {form}")
+        assert done.returncode == 2, done.stderr
+    assert Path("отзывы.csv").read_bytes() == before
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

@@ -52,6 +52,7 @@ from importer.errors import (
     one_error,
 )
 from importer.jobs.commands import NOT_OF_LEFT_OVERS, ONCE, Again, path_argument
+from importer.jobs.inputs import check_is_no_input
 from importer.model import RunEnd
 from importer.reporting.outcomes_table import check_outcomes_path, write_outcomes
 from importer.reporting.summary import Summary
@@ -191,9 +192,11 @@ def _prepared(request: Request) -> ApiKey | None:
     settings, key_source, rehearsal, display = request
     if rehearsal.fault != Faults() and not settings.target.sandbox:
         raise SettingsError("--fault is for the sandbox: add --sandbox, or leave it out")
+    local = [place for place in settings.reading.inputs if isinstance(place, Path)]
     if display.outcomes is not None:
-        local = [place for place in settings.reading.inputs if isinstance(place, Path)]
         check_outcomes_path(display.outcomes, local)
+    if settings.exports.metrics_file is not None:
+        check_is_no_input(settings.exports.metrics_file, local)
     if settings.target.sandbox:
         return None
     key = find_key(key_source)
