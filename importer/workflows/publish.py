@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple, Self
 
 from anyio import CancelScope, to_thread
 
 from importer.engine.progress import Observer
 from importer.errors import ExitCode, ImporterError, one_error
+from importer.jobs.inputs import check_is_no_input
 from importer.reporting.exporters.deliveries import Deliveries
 from importer.reporting.exporters.http_post import Network
 from importer.reporting.notices import Ending, Start
@@ -87,7 +89,9 @@ class Telling:
             self._start, code, message, ended_at, code in exports.success_codes, summary
         )
         if exports.metrics_file is not None:
-            self._deliveries.deliver("--metrics-file", partial(_write_metrics, exports, ending))
+            inputs = [Path(name) for name in self._audience.inputs if "://" not in name]
+            write = partial(_write_metrics, exports.metrics_file, inputs, ending)
+            self._deliveries.deliver("--metrics-file", write)
         if exports.telemetry:
             self._deliveries.deliver("--telemetry", partial(_export, ending))
         self._tell_others(exports, network, ending)
@@ -158,14 +162,14 @@ def _name(path: str) -> str:
     return path.partition("?")[0].rpartition("/")[2] if "://" in path else path.rpartition("/")[2]
 
 
-def _write_metrics(exports: Exports, ending: Ending) -> str:
+def _write_metrics(path: Path, inputs: Sequence[Path], ending: Ending) -> str:
     from importer.reporting.exporters.prometheus import (  # noqa: PLC0415 -- seldom needed
         write_metrics,
     )
 
-    assert exports.metrics_file is not None  # noqa: S101 -- asked for by the caller
     try:
-        write_metrics(exports.metrics_file, ending)
+        check_is_no_input(path, inputs)
+        write_metrics(path, ending)
     except ImporterError as error:
         return str(error)
     return ""

@@ -103,7 +103,7 @@ def test_variables_of_service_links_are_passed_over_and_others_are_not() -> None
 
 
 @pytest.mark.parametrize(
-    "path", ["no/such/o.csv", "folder.csv", "/proc/o.csv", "o.txt", "./отзывы.csv"]
+    "path", ["no/such/o.csv", "folder.csv", "/proc/o.csv", "o.txt", "отзывы.csv"]
 )
 def test_outcomes_that_cannot_be_written_are_told_before_anything_is_sent(path: str) -> None:
     Path("folder.csv").mkdir()
