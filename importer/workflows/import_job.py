@@ -280,7 +280,7 @@ def _stopped(stopped: SurveyStoppedError, end: RunEnd) -> StoppedError:
     """Return what is raised for a survey that was told to stop."""
     message = f"{stopped}: nothing was sent"
     left = stopped.progress.seconds_left
-    if end is RunEnd.TIME_BOX and left is not None:
+    if end is RunEnd.TIME_BOX and left is not None and left >= 1:
         message += (
             f". The survey alone needs about {format_duration(left)} more: give --max-duration more"
         )
