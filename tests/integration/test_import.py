@@ -10,9 +10,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from importer import run_import_blocking
 from importer.api import run_import
+from importer.cli.app import cli
 from importer.errors import ExitCode, InputError
 from importer.feedback.ratings import RatingTable
 from importer.jobs.folders import is_job_name
@@ -298,6 +300,8 @@ async def test_a_left_over_row_says_so_when_a_later_one_was_sent(
     assert again.outcomes[OutcomeKind.SUPERSEDED] == 1
     assert stored(sandbox)[conversation(1)] == ("POSITIVE", None)
     assert is_job_name(OVERTAKEN_JOB)
+    told = CliRunner().invoke(cli, ["jobs", "show", str(summary.folder)]).output
+    assert f"(rejected.csv was imported by {again.folder.name} since)" in told
 
 
 async def test_what_the_importer_writes_is_for_its_owner_only(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from importer.common.text import counted
 from importer.errors import JournalError, SettingsError
 from importer.jobs.commands import how_to_resume
 from importer.jobs.find_job import find_job
+from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader, PastRun
@@ -26,7 +28,7 @@ from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import JobState
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.endings import closed_in_words
-from importer.reporting.left_overs import steps_by_journal
+from importer.reporting.left_overs import LEFT_OVER_NAMES, steps_by_journal
 from importer.reporting.summary import kept_steps
 from importer.reporting.wording import ENDS
 from importer.settings import SANDBOX
@@ -62,17 +64,8 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
     if in_doubt := len({doubt.seq for doubt in doubts if doubt.in_doubt}):
         tell("in doubt", f"{counted(in_doubt, 'row')} begun and without an outcome: "
                          "the service may hold some of them")  # fmt: skip
-    if found.record.state is JobState.UNFINISHED and runs and not found.running:
-        if runs[-1].run.end is RunEnd.DATA_LIMIT:
-            for step in kept_steps(found.folder):
-                tell("next", step)
-            return
-        tell("resume", how_to_resume(found.folder))
-        if found.product.service != SANDBOX:
-            tell("", "(and, where the key is not in the environment, --api-key-file as before)")
-    elif found.record.state is JobState.ENDED and not found.running:
-        for step in _next_steps(found, runs):
-            tell("next", step)
+    for name, text in _what_next(found, runs):
+        tell(name, text)
 
 
 @command(epilog=examples("jobs abandon ratings-2026"))
@@ -102,6 +95,23 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
         )
 
 
+def _what_next(found: ListedJob, runs: Sequence[PastRun]) -> Iterator[tuple[str, str]]:
+    """Yield what a person does about the job now, each line with what it begins with."""
+    if found.running:
+        return
+    if found.record.state is JobState.UNFINISHED and runs:
+        if runs[-1].run.end is RunEnd.DATA_LIMIT:  # the same command would be stopped again
+            yield from (("next", step) for step in kept_steps(found.folder))
+            return
+        yield "resume", how_to_resume(found.folder)
+        if found.product.service != SANDBOX:
+            yield "", "(and, where the key is not in the environment, --api-key-file as before)"
+    elif found.record.state is JobState.ENDED:
+        yield from (("next", step) for step in _next_steps(found, runs))
+        for name, job in _imported_since(found.folder):
+            yield "", f"({name} was imported by {job} since)"
+
+
 def _next_steps(found: ListedJob, runs: Sequence[PastRun]) -> list[str]:
     """Return what is to be done about a job that has ended."""
     if not runs or runs[-1].run.end is not None:
@@ -109,6 +119,16 @@ def _next_steps(found: ListedJob, runs: Sequence[PastRun]) -> list[str]:
     # Killed while it tried rows again: the summary is older than what is done by now.
     with JournalReader(found.folder) as history:
         return [str(step) for step in steps_by_journal(found.folder, history)]
+
+
+def _imported_since(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield the left-over files of a job that others have imported, with the names of these."""
+    for other in job_folders(folder.parent):
+        with suppress(JournalError), JournalReader(other) as journal:
+            for file in journal.inputs():
+                path = Path(file.path)
+                if path.parent == folder.absolute() and path.name in LEFT_OVER_NAMES:
+                    yield path.name, other.name
 
 
 def _find(ctx: click.Context, job: str, jobs_dir: Path | None) -> tuple[Path, ListedJob]:
