@@ -57,8 +57,8 @@ def forget(jobs_dir: Path | None, conversations: tuple[str, ...], listed: Path |
     done = forget(folder, [found for found in ids.values() if found is not None])
     console = output()
     for each in done["jobs_and_ledgers"]:
-        found = ", ".join(f"{lines:,} in {where}" for where, lines in each["found"].items())
-        console.print(f"{each.get('job') or each['ledger']}: {found}", soft_wrap=True)
+        found = "; ".join(f"{where}, {lines:,}" for where, lines in each["found"].items())
+        console.print(f"{each.get('job') or each['ledger']}: taken out: {found}", soft_wrap=True)
     for name in done["removed"]:
         console.print(f"removed {name}", soft_wrap=True)
     for name in done["left"]:
