@@ -11,7 +11,6 @@ from importer.common.text import shell_word
 from importer.errors import UnfinishedJobError
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import JobRecord
-from importer.jobs.undo import undone_job
 from importer.model import RunEnd
 from importer.settings import SETTINGS_GROUPS, ImportSettings
 from importer.settings.derive import arguments
@@ -117,8 +116,6 @@ def in_the_way(job: JobRecord, settings: ImportSettings) -> UnfinishedJobError:
             "send is not kept. "
         )
     instead = f"or give it up for good, and begin this one:\n  {replacing_command(settings)}"
-    if undone_job(map(str, settings.reading.inputs)) is not None:
-        instead = "or give it up for good, and take back what you meant: the same with --replace"
     if settings.retry is not None:
         abandon = command_line(["jobs", "abandon", path_argument(job.folder)])
         instead = f"or give it up for good, then retry:\n  {abandon}"

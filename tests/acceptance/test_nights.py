@@ -6,6 +6,7 @@ of the samples, word by word; only their folders are others, and `date` names th
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -114,18 +115,30 @@ def tools(folder: Path) -> Path:
     return path
 
 
+def here(text: str, folder: Path) -> str:
+    """Return a text of a server with the folders of the test."""
+    (folder / "metrics").mkdir()
+    there = {
+        "/opt/clarityq/bin": str(tools(folder)), "/srv/clarityq": str(folder),
+        "/var/lib/node_exporter/textfile": f"{folder}/metrics",
+    }  # fmt: skip
+    for old, new in there.items():
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
 def cron(folder: Path, service: str) -> Scheduler:
     """As cron does it: /bin/sh, hardly any environment, the variables of the crontab."""
     text = (SAMPLES / "crontab").read_text("utf-8")
-    text = text.replace("/srv/clarityq", str(folder)).replace("/opt/clarityq/bin", "TOOLS")
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    variables = dict(line.split("=", 1) for line in lines[:-1])
-    variables["PATH"] = variables["PATH"].replace("TOOLS", str(tools(folder)))
+    lines = [line for line in here(text, folder).splitlines() if not line.startswith("#")]
+    variables = dict(line.split("=", 1) for line in lines if re.match("[A-Z]+=", line))
+    (nightly, _) = (line for line in lines if line[:1].isdigit())
     (folder / "key").write_text(KEY)
     (folder / "key").chmod(0o600)
     settings = {**SHORT, "CLARITYQ_BASE_URL": service}
     (folder / "import.env").write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
-    command = lines[-1].split(maxsplit=5)[5].replace(r"\%", "%")
+    command = nightly.split(maxsplit=5)[5].replace(r"\%", "%")
     environment = {**variables, "HOME": str(folder), "LOGNAME": "clarityq", "SHELL": "/bin/sh"}
     return Scheduler(["/bin/sh", "-c", command], folder, folder / "exports", environment, [0])
 
@@ -135,12 +148,14 @@ def systemd(folder: Path, service: str) -> Scheduler:
     (start,) = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
     (success,) = re.findall(r"^SuccessExitStatus=(.*)$", unit, re.MULTILINE)
     (credential,) = re.findall(r"^LoadCredential=(.*?):", unit, re.MULTILINE)
-    command = shlex.split(start.replace("%%", "%").replace("/srv/exports", f"{folder}/exports"))
+    command = shlex.split(here(start, folder).replace("%%", "%"))
+    (folder / "work").mkdir()
+    (folder / "work" / "exports").symlink_to(folder / "exports")  # the unit's working folder
     (folder / "credentials").mkdir()
     (folder / "credentials" / credential).write_text(KEY)
     environment = {
         **SHORT,
-        "PATH": f"{tools(folder)}:/usr/bin:/bin",
+        "PATH": f"{folder}/bin:/usr/bin:/bin",
         "CREDENTIALS_DIRECTORY": str(folder / "credentials"),
         "CLARITYQ_BASE_URL": service,
     }
@@ -189,11 +204,15 @@ def dags(folder: Path, *more: tuple[str, str]) -> tuple[dict[str, Any], Callable
     def operator(**options: object) -> None:
         found.update(options)
 
+    def connection(name: str) -> SimpleNamespace:
+        assert name == "clarityq"
+        return SimpleNamespace(password=os.environ["CLARITYQ_API_KEY"])
+
     contents: dict[str, dict[str, Any]] = {
         "airflow": {}, "airflow.providers": {}, "airflow.providers.standard": {},
         "airflow.providers.standard.operators": {},
         "airflow.providers.standard.operators.bash": {"BashOperator": operator},
-        "airflow.sdk": {"dag": dag, "task": task},
+        "airflow.sdk": {"dag": dag, "task": task, "Connection": SimpleNamespace(get=connection)},
         "airflow.sdk.exceptions": {
             "AirflowException": RuntimeError,
             "AirflowSkipException": type("AirflowSkipException", (Exception,), {}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +26,17 @@ from importer.cli.options import (
     options_from,
 )
 from importer.common.text import counted
-from importer.errors import ExitCode
-from importer.jobs.commands import ONCE, Again, command_line, path_argument
+from importer.errors import ExitCode, UnfinishedJobError
+from importer.jobs.commands import (
+    ONCE,
+    Again,
+    command_line,
+    path_argument,
+    replacing_command,
+)
 from importer.jobs.find_job import find_job
 from importer.jobs.undo import UNDO_NAME
-from importer.settings import SANDBOX
+from importer.settings import SANDBOX, ImportSettings
 from importer.settings.derive import options_of
 from importer.settings.groups import (
     AbortRules,
@@ -106,12 +114,13 @@ def undo(
         "jobs_dir": folder.parent,
         "no_history_check": True,
     }
-    with failure_told(values):
-        request = Request.of(values)
-        found = plan_undo(request.settings, folder, clear_unknown=clear_unknown, write=yes)
     words = ["undo", path_argument(folder), *["--clear-unknown"] * clear_unknown]
     typed_words = typed(ctx, without=ONCE)
     once = command_line([*words, *typed_words, "--yes"])
+    with failure_told(values):
+        request = Request.of(values)
+        with _named(once, request.settings):
+            found = plan_undo(request.settings, folder, clear_unknown=clear_unknown, write=yes)
     if request.settings.target.service == SANDBOX and not (yes and request.display.quiet):
         output().print(_REHEARSAL.format(folder.name), soft_wrap=True)
     if isinstance(found, UndoTable):
@@ -128,8 +137,19 @@ def undo(
     again = Again(
         [*words, *typed_words, "--yes"], typed(ctx, groups=_SAME), typed(ctx, groups=(KeySource,))
     )
-    code, _ = perform(request, again, files_read(ctx))
+    with _named(once, request.settings):
+        code, _ = perform(request, again, files_read(ctx))
     return code
+
+
+@contextmanager
+def _named(once: str, settings: ImportSettings) -> Iterator[None]:
+    """Let a job in the way be told with `once`, the command of the undo, in place of its job's."""
+    try:
+        yield
+    except UnfinishedJobError as error:
+        told = str(error).replace(replacing_command(settings), f"{once} --replace")
+        raise UnfinishedJobError(told) from None
 
 
 def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
