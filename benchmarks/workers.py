@@ -129,7 +129,9 @@ def workers_lost(bench: Bench) -> Table:
             path, url, "--workers", number, "--concurrency", 16 * number, "--late-effect", "1s"
         )
         environment = {**os.environ, "CLARITYQ_API_KEY": "key"}
-        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, env=environment)
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+        )
         while len(statistics(url)["timeline"]) < 9:
             time.sleep(0.1)
         found = _worker_processes(process.pid)
@@ -139,11 +141,11 @@ def workers_lost(bench: Bench) -> Table:
         if process.wait() != 0:
             raise RuntimeError(f"{command} ended with {process.returncode}")
         counts = statistics(url)
+        alone, two = (_seconds_to_start(bench, url, options) for options in ([], ["--workers", 2]))
     granted = [second[0] for second in counts["timeline"]]
     before = sum(granted[at - 6 : at - 1]) / 5
     after = min(granted[at : at + 3])
     twice = counts["PUT 200"] - rows
-    alone, two = (_seconds_to_start(bench, url, options) for options in ([], ["--workers", 2]))
     return [
         ("measure", "figure", "bar"),
         ("rows/s of four workers", f"{before:,.0f}", ""),
