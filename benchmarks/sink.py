@@ -82,7 +82,8 @@ class Behaviour:
             return 200, b'{"status":"%s"}' % (b"COMPLETED" if ready else b"IN_PROGRESS")
         self._last = time.monotonic()
         self._first = self._first or self._last
-        feedback = {"rating": None, "comment": None, **msgspec.json.decode(sent)}
+        # wrk sends nothing.
+        feedback = {"rating": None, "comment": None, **msgspec.json.decode(sent or b"{}")}
         return 200, msgspec.json.encode(
             {"conversation_id": conversation.decode(), **feedback, "updated_at": UPDATED_AT}
         )
