@@ -11,7 +11,7 @@ from importer.common.durations import format_duration
 from importer.engine.at_work import JobAtWork
 from importer.engine.clock import Clock
 from importer.engine.control import Control
-from importer.engine.intake import FEWEST_MARKED, Intake
+from importer.engine.intake import Intake
 from importer.engine.journal_writer import JournalWriter
 from importer.engine.progress import Reporter
 from importer.engine.reader import Batch
@@ -41,7 +41,7 @@ class JobRun(ABC):
         batches: Iterator[Batch],
         control: Control,
         clock: Clock,
-        fewest_marked: int | None = FEWEST_MARKED,
+        fewest_marked: int | None,
     ) -> None:
         self.control = control
         self._settings = settings

@@ -172,14 +172,15 @@ class Run(JobRun):
         now = self._clock.monotonic()
         if self.control.end is not None or not self._has_slot():
             return None
-        row = None
+        if not self._queue.has_ready(now):
+            self._intake.room_may_be()
+            return None
         # The pacer last: a place in the rate of a group that it gives and nobody takes is lost.
-        if self._queue.has_ready(now):
-            if self._pacer.wait(now) > 0:
-                return None
-            row = self._queue.next_ready(now)
-            self._pacer.start(now)
-            self._canary.start()
+        if self._pacer.wait(now) > 0:
+            return None
+        row = self._queue.next_ready(now)
+        self._pacer.start(now)
+        self._canary.start()
         self._intake.room_may_be()
         return row
 

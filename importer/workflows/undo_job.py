@@ -69,10 +69,16 @@ def plan_undo(
 def _check_not_read(product: Product, job: JobRecord) -> None:
     """Raise `UnfinishedJobError` if an unfinished undo reads what would be written."""
     for other in product.jobs:
-        if other.is_in_the_way and other.folder is not None:
-            with JournalReader(other.folder) as journal:
-                if undone_job(file.path for file in journal.inputs()) == job.name:
-                    product.check_sequence()
+        if other.is_in_the_way and _undone_by(other) == job.name:
+            product.check_sequence()
+
+
+def _undone_by(job: JobRecord) -> str | None:
+    """Return the name of the job that this one takes back; None if it is no undo, or not there."""
+    if job.folder is None:
+        return None
+    with JournalReader(job.folder) as journal:
+        return undone_job(file.path for file in journal.inputs())
 
 
 def _job_of(product: Product, folder: Path) -> JobRecord:
@@ -103,14 +109,8 @@ def _table(product: Product, undo: Undo, *, clear_unknown: bool) -> UndoTable:
 
 def _taken_back(product: Product) -> dict[str, str]:
     """Return the jobs that were taken back, with the undo that did it."""
-    found: dict[str, str] = {}
-    for job in product.jobs:
-        if job.folder is not None:
-            with JournalReader(job.folder) as journal:
-                name = undone_job(file.path for file in journal.inputs())
-            if name is not None:
-                found[name] = job.name
-    return found
+    pairs = ((_undone_by(job), job.name) for job in product.jobs)
+    return {undone: name for undone, name in pairs if undone is not None}
 
 
 def _write(path: Path, rows: Iterable[Undone]) -> None:
