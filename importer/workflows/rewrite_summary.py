@@ -51,7 +51,7 @@ def rewrite_summary(
                 [folder / name for name in old["files"] if (folder / name).exists()],
                 datetime.fromisoformat(old["ended_at"]).timestamp(),
                 _steps(folder, journal, old) if has_steps and not closed else [],
-                _measured(old), old["not_begun"], closed, old["working_folder"],
+                _measured(old), old["not_begun"], closed, old.get("working_folder", ""),
             )  # fmt: skip
         summary.write()
         write_report(summary)
@@ -62,8 +62,10 @@ def rewrite_summary(
 
 
 def _measured(old: Mapping[str, Any]) -> Measured:
+    # Keys are added as versions go on (docs/reference.md, F4).
     workers = [
-        WorkerFigures(one["name"], 0.0, 0, one["rows"], one["lost"]) for one in old["workers"]
+        WorkerFigures(one["name"], 0.0, 0, one["rows"], one["lost"])
+        for one in old.get("workers", ())
     ]
     return Measured(Limit(old["limited_by"]), old["service_rate"], workers=workers)
 

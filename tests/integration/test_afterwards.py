@@ -168,6 +168,19 @@ async def test_what_is_told_of_a_job_that_was_given_up_is_not_how_to_resume_it(
     assert "To send the rest" not in page.text
 
 
+async def test_a_summary_that_lacks_what_was_added_since_is_rewritten_too(
+    settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(n), "CLEAR", "") for n in range(3)])
+    summary = await run_import(settings_for(path, sandbox=True, limit=1))
+    kept = summary.folder / SUMMARY_NAME
+    older = json.loads(kept.read_text("utf-8"))
+    del older["working_folder"], older["workers"]
+    kept.write_text(json.dumps(older), "utf-8")
+    assert command("jobs", "abandon", summary.folder)[0] == ExitCode.OK
+    assert "given up" in json.loads(kept.read_text("utf-8"))["verdict"]
+
+
 async def test_what_is_told_of_a_job_that_another_has_replaced_is_not_how_to_resume_it(
     settings_for: Make, tmp_path: Path
 ) -> None:
