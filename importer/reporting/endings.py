@@ -112,8 +112,8 @@ def next_steps(
     """Return what a person does after a run, in this order; empty if there is nothing to do.
 
     `files` are the left-over files of the job in `folder`, and `overtaken` counts the rows in them
-    that give way to others. If the next import `carries_over` what
-    is left, it need not be done by hand. If an input `is_copied`, the command would copy it anew.
+    that give way to others. If the next import `carries_over` what is left, it need not be done by
+    hand. If an input `is_copied`, the command would copy it anew.
     """
     if end is RunEnd.DATA_LIMIT:
         return [

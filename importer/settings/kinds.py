@@ -283,8 +283,8 @@ INTEGER = Kind("N", _integer, {"type": "integer"})
 NUMBER = Kind("NUMBER", _number, {"type": "number"}, show=lambda value: f"{value:.10g}")
 DURATION = Kind("DURATION", _duration, _TEXT_OR_NUMBER, show=write_duration)
 #: A record may be read from another folder.
-PATH = Kind("PATH", _path, _TEXT, write=lambda path: str(path.absolute()))
-CA_FILE = Kind("PATH", _ca_file, _TEXT, write=lambda path: str(path.absolute()))
+PATH = Kind("PATH", _path, _TEXT, write=recorded)
+CA_FILE = Kind("PATH", _ca_file, _TEXT, write=recorded)
 #: Where a job is, is known when its record is read.
 JOBS_DIR = Kind("PATH", _path, _TEXT, write=str)
 PRODUCT = Kind("UUID", _product, _TEXT)

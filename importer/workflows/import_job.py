@@ -176,11 +176,14 @@ class _Importing:
         for remark in product.remarks:
             self._notice(remark)
         told = len(product.remarks)
-        job = self._resumable(product)
-        if job is not None:
+        try:
+            job = self._resumable(product)
+            return self._begin(product) if job is None else (job, None)
+        finally:
             for remark in product.remarks[told:]:
                 self._notice(remark)
-            return job, None
+
+    def _begin(self, product: Product) -> tuple[Job, str | None]:
         watch = Watch(self._is_to_stop, self._tell)
         try:
             return begin_job(product, self._settings, self._sources, watch)
@@ -189,9 +192,6 @@ class _Importing:
             raise
         except SurveyStoppedError as stopped:
             raise _stopped(stopped, self._control.end or RunEnd.SIGINT) from None
-        finally:
-            for remark in product.remarks[told:]:
-                self._notice(remark)
 
     def _resumable(self, product: Product) -> Job | None:
         """Return the job to go on with, if there is one; the inputs are open then in any case."""
