@@ -85,7 +85,7 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "imported": history.imported(),
         "forgotten": len(history.forgotten_rows()),
         "has_no_comments": NO_COMMENTS in history.facts(),
-        "meanings": {**MEANINGS, OutcomeKind.PENDING: _NEVER_SENT} if summary.closed else MEANINGS,
+        "meanings": {**MEANINGS, OutcomeKind.PENDING: _NEVER_SENT} if summary.since else MEANINGS,
         "causes": history.causes(_MOST_CAUSES),
         "why": WHY,
         "warned": history.with_warning(_MOST_WARNINGS),

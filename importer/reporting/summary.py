@@ -87,8 +87,8 @@ class Summary:
     remarks: Sequence[str] = ()
     #: What a person does now, in this order; empty if there is nothing to do.
     next_steps: Sequence[Step] = ()
-    #: That the job was given up or replaced, in words; empty if it was not.
-    closed: str = ""
+    #: What has become of the job since that run, in words; empty if nothing has.
+    since: str = ""
     #: The folder from which the commands of the steps are to be given.
     working_folder: str = ""
 
@@ -106,7 +106,7 @@ class Summary:
     def how_it_ended(self) -> str:
         """Return the same without the word of a rehearsal."""
         text = verdict(self.end, self.outcomes, self.reasons, self.message)
-        return f"{text} {self.closed}" if self.closed else text
+        return f"{text} {self.since}" if self.since else text
 
     @property
     def exit_code(self) -> ExitCode:
@@ -228,14 +228,14 @@ def summarise(
     next_steps: Sequence[Step],
     measured: Measured,
     not_begun: int = 0,
-    closed: str = "",
+    since: str = "",
     working_folder: str = "",
 ) -> Summary:
     """Return the job's summary for a run that ends `now` (Unix seconds).
 
-    `totals` are the journal's, and `not_begun` the pending rows without any response; `closed` says
-    that the job was given up or replaced. Commands are given from `working_folder`, by default this
-    process's.
+    `totals` are the journal's, and `not_begun` the pending rows without any response; `since` says
+    what has become of the job after that run. Commands are given from `working_folder`, by default
+    this process's.
     """
     facts = journal.facts()
     run = journal.last_run()
@@ -265,7 +265,7 @@ def summarise(
         digests=Digests.of(journal),
         remarks=[f"{one.file}: {remark}" for one in findings.inputs for remark in one.remarks],
         next_steps=next_steps,
-        closed=closed,
+        since=since,
         working_folder=working_folder or _here(),
     )
 

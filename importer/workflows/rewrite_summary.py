@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from importer.reporting.left_overs import (
 )
 from importer.reporting.report import write_report
 from importer.reporting.summary import Measured, summarise
+from importer.reporting.taken_up import TakenUp, taken_up
 
 _NOTHING = Forgotten([])
 #: What a summary that cannot be read as one raises.
@@ -36,8 +37,9 @@ def rewrite_summary(
 ) -> None:
     """Write summary and report of a job, whose folder is there, from what its journal says by now.
 
-    What is to be done next stays if it `has_steps`, is not about rows that were forgotten, and the
-    job was neither given up nor replaced. Where this is not possible the files are removed.
+    What is to be done next stays if it `has_steps`, is neither about rows that were forgotten nor
+    about a file that another job has taken up, and the job was neither given up nor replaced. Where
+    this is not possible the files are removed.
     """
     assert job.folder is not None  # noqa: S101 -- its folder is there
     folder, path = job.folder, job.folder / SUMMARY_NAME
@@ -46,12 +48,14 @@ def rewrite_summary(
         with JournalReader(folder) as journal:
             totals = journal.totals()
             closed = closed_in_words(job, totals.outcomes[OutcomeKind.PENDING])
+            taken = list(taken_up(folder))
+            since = " ".join(filter(None, [closed, *map(str, taken)]))
             summary = summarise(
                 folder, journal, totals, RunEnd(old["end"]), old["message"],
                 [folder / name for name in old["files"] if (folder / name).exists()],
                 datetime.fromisoformat(old["ended_at"]).timestamp(),
-                _steps(folder, journal, old) if has_steps and not closed else [],
-                _measured(old), old["not_begun"], closed, old.get("working_folder", ""),
+                _steps(folder, journal, old, taken) if has_steps and not closed else [],
+                _measured(old), old["not_begun"], since, old.get("working_folder", ""),
             )  # fmt: skip
         summary.write()
         write_report(summary)
@@ -70,13 +74,18 @@ def _measured(old: Mapping[str, Any]) -> Measured:
     return Measured(Limit(old["limited_by"]), old["service_rate"], workers=workers)
 
 
-def _steps(folder: Path, journal: JournalReader, old: Mapping[str, Any]) -> list[Step]:
+def _steps(
+    folder: Path, journal: JournalReader, old: Mapping[str, Any], taken: Sequence[TakenUp]
+) -> list[Step]:
     """Return what is to be done about a job, whose summary was `old`."""
     is_gone = any(not (folder / name).exists() for name in old["files"])
     is_gone = is_gone or any(each.kind in LEFT_OVER_KINDS for each in forgotten_outcomes(journal))
     if is_gone and old["next_steps"] and old["end"] == RunEnd.FINISHED:
-        return steps_by_journal(folder, journal)
-    return [_step(step["text"], step["command"]) for step in old["next_steps"]]
+        steps = steps_by_journal(folder, journal)
+    else:
+        steps = [_step(step["text"], step["command"]) for step in old["next_steps"]]
+    gone = [f"{folder.name}/{one.file}" for one in taken]
+    return [step for step in steps if not any(name in str(step) for name in gone)]
 
 
 def _step(text: str, command: str) -> Step:

@@ -269,6 +269,12 @@ async def test_left_over_rows_can_be_fixed_and_imported_as_they_are(
     )
     assert stored(sandbox)[conversation(1)] == ("NEGATIVE", "café; two\r\nlines")
     assert again.outcomes[OutcomeKind.REJECTED] == 1
+    first, since = summary.folder, f"rejected.csv was imported by {again.folder.name} since."
+    told = json.loads((first / "summary.json").read_text())
+    assert told["verdict"].endswith(since)
+    assert "rejected.csv" not in str(told["next_steps"])
+    assert since in (first / "report.html").read_text()
+    assert since in CliRunner().invoke(cli, ["jobs", "show", str(first)]).output
     with (again.folder / "rejected.csv").open(newline="", encoding="cp1252") as file:
         (header, row) = csv.reader(file, delimiter=";")
     assert header == rows[0], "its own remarks do not pile up"
@@ -300,8 +306,6 @@ async def test_a_left_over_row_says_so_when_a_later_one_was_sent(
     assert again.outcomes[OutcomeKind.SUPERSEDED] == 1
     assert stored(sandbox)[conversation(1)] == ("POSITIVE", None)
     assert is_job_name(OVERTAKEN_JOB)
-    told = CliRunner().invoke(cli, ["jobs", "show", str(summary.folder)]).output
-    assert f"(rejected.csv was imported by {again.folder.name} since)" in told
 
 
 async def test_what_the_importer_writes_is_for_its_owner_only(

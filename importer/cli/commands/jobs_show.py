@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from importer.common.text import counted
 from importer.errors import JournalError, SettingsError
 from importer.jobs.commands import how_to_resume
 from importer.jobs.find_job import find_job
-from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader, PastRun
@@ -28,8 +26,9 @@ from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import JobState
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.endings import closed_in_words
-from importer.reporting.left_overs import LEFT_OVER_NAMES, steps_by_journal
+from importer.reporting.left_overs import steps_by_journal
 from importer.reporting.summary import kept_steps
+from importer.reporting.taken_up import taken_up
 from importer.reporting.wording import ENDS
 from importer.settings import SANDBOX
 from importer.workflows.rewrite_summary import rewrite_summary
@@ -108,8 +107,8 @@ def _what_next(found: ListedJob, runs: Sequence[PastRun]) -> Iterator[tuple[str,
             yield "", "(and, where the key is not in the environment, --api-key-file as before)"
     elif found.record.state is JobState.ENDED:
         yield from (("next", step) for step in _next_steps(found, runs))
-        for name, job in _imported_since(found.folder):
-            yield "", f"({name} was imported by {job} since)"
+        for one in taken_up(found.folder):
+            yield "", f"({one})"
 
 
 def _next_steps(found: ListedJob, runs: Sequence[PastRun]) -> list[str]:
@@ -119,16 +118,6 @@ def _next_steps(found: ListedJob, runs: Sequence[PastRun]) -> list[str]:
     # Killed while it tried rows again: the summary is older than what is done by now.
     with JournalReader(found.folder) as history:
         return [str(step) for step in steps_by_journal(found.folder, history)]
-
-
-def _imported_since(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield the left-over files of a job that others have imported, with the names of these."""
-    for other in job_folders(folder.parent):
-        with suppress(JournalError), JournalReader(other) as journal:
-            for file in journal.inputs():
-                path = Path(file.path)
-                if path.parent == folder.absolute() and path.name in LEFT_OVER_NAMES:
-                    yield path.name, other.name
 
 
 def _find(ctx: click.Context, job: str, jobs_dir: Path | None) -> tuple[Path, ListedJob]:
