@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _CATEGORIES = ("outcome", "reason", "warning")
 _ROWS_AT_ONCE = 100_000
+#: Stands before the digest that a forgotten row has in place of its conversation (U9).
+_FORGOTTEN = "forgotten-"
 
 
 def outcomes_frame(folder: Path) -> pd.DataFrame:
@@ -106,6 +108,7 @@ def _frames(folder: Path) -> Iterator[pd.DataFrame]:
     import pandas as pd  # noqa: PLC0415
 
     with JournalReader(folder) as journal:
+        gone = journal.forgotten_rows()
         paths, starts = zip(*journal.places(), strict=True)
         inputs = [printable(path) for path in paths]
         outcomes = journal.outcomes()
@@ -113,6 +116,9 @@ def _frames(folder: Path) -> Iterator[pd.DataFrame]:
         while (chunk := list(islice(outcomes, _ROWS_AT_ONCE))) or first:
             frame = pd.DataFrame(chunk, columns=list(Outcome._fields), dtype=object)
             frame = frame.rename(columns={"kind": "outcome"})
+            if gone:  # what stands for an id is not to be taken for one
+                ids = frame["conversation_id"]
+                frame["conversation_id"] = ids.mask(frame["seq"].isin(gone), _FORGOTTEN + ids)
             place = pd.Series(starts, dtype="int64").searchsorted(frame["seq"], side="right") - 1
             frame.insert(1, "file", pd.Series([inputs[at] for at in place], dtype=object))
             frame.insert(

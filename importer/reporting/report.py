@@ -83,7 +83,7 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "summary": summary,
         "undoes": undone_job(summary.inputs),
         "imported": history.imported(),
-        "forgotten": len(history.forgotten_rows()),
+        "forgotten": history.forgotten_rows(),
         "has_no_comments": NO_COMMENTS in history.facts(),
         "meanings": {**MEANINGS, OutcomeKind.PENDING: _NEVER_SENT} if summary.since else MEANINGS,
         "causes": history.causes(_MOST_CAUSES),

@@ -15,6 +15,7 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import hold_product
 from importer.jobs.records import NewJob
 from importer.jobs.undo import UNDO_NAME
+from importer.reporting.outcomes_table import outcomes_frame
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
@@ -56,8 +57,11 @@ async def test_no_byte_of_it_stays(jobs: Path) -> None:
     code, told = command("forget", WHO.replace("-", ""), "--jobs-dir", jobs)
     assert code == 0, told
     assert traces(jobs, WHO, f"{SECRET} 7", f"{SECRET}x") == []
-    report = next(jobs.glob("in-*/report.html")).read_text("utf-8")  # noqa: ASYNC240
+    path = next(jobs.glob("in-*/report.html"))  # noqa: ASYNC240
+    report = path.read_text("utf-8")
     assert "of it were forgotten" in report
+    assert "row 4, a forgotten conversation" in report
+    assert outcomes_frame(path.parent).loc[4, "conversation_id"].startswith("forgotten-")
     (certificate,) = jobs.glob("forgotten-*.json")  # noqa: ASYNC240
     said = json.loads(certificate.read_text("utf-8"))
     assert (said["conversations"], said["left"]) == (1, [])
