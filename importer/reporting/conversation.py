@@ -35,7 +35,10 @@ _NORMALISE = Normaliser(RatingTable())
 
 @dataclass(frozen=True, slots=True)
 class RowStory:
-    """One row: where it stands, what it holds (None if the input cannot tell), what happened."""
+    """One row: where it stands, what it holds (None if the input cannot tell), what happened.
+
+    `carried_from` is the job that had brought it first, empty if the row stands in an input.
+    """
 
     seq: int
     file: str
@@ -46,6 +49,7 @@ class RowStory:
     deferral: Deferral | None
     #: A request was made for it whose end is not known, and it has no outcome.
     is_in_doubt: bool
+    carried_from: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,11 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
             elif doubt.key == key_of(conversation_id):
                 begun.add(doubt.seq)
                 in_doubt |= {doubt.seq} if doubt.in_doubt else set()
+        carried = {
+            row.seq: row.rank.first
+            for row in history.carried()
+            if row.conversation_id == conversation_id
+        }
         rows: dict[int, Row] = {}
         remarks: list[str] = []
         if runs and (outcomes or _has_pending(history)):
@@ -94,7 +103,9 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
             rows = {row.seq: row for row in _rows_of(conversation_id, history, settings, remarks)}
         forgotten |= rows.keys() & history.forgotten_rows()
         pending = (rows.keys() | begun) - outcomes.keys() - forgotten
-        job = _record_of(folder, facts) if pending else None
+        jobs = _jobs_beside(folder, facts) if pending or carried else []
+        names = {one.number: one.name for one in jobs}
+        job = next((one for one in jobs if one.id == facts["id"]), None) if pending else None
         unknown = JobState.UNFINISHED if pending else JobState.ENDED
         state = unknown if job is None else job.state
         if state.is_closed and Tombs(history).are_in(conversation_id):
@@ -113,6 +124,7 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
                     history.attempts(seq),
                     history.deferral(seq),
                     seq in in_doubt,
+                    names.get(carried[seq]) or "an earlier job" if seq in carried else "",
                 )
             )
         return Story(
@@ -153,15 +165,14 @@ def why(outcome: Outcome) -> str:
     return f"{reason}: {outcome.detail}" if said else reason
 
 
-def _record_of(folder: Path, facts: Mapping[str, str]) -> JobRecord | None:
-    """Return how the job with these facts stands among those of its product, if that is known."""
+def _jobs_beside(folder: Path, facts: Mapping[str, str]) -> list[JobRecord]:
+    """Return the jobs of the product of the job with these facts, by number, itself among them."""
     product = ProductKey(facts["product_id"], facts["base_url"])
     heads, _ = read_heads(folder.parent)
     # Of a job and its copy, one is enough.
     own = {head.number: head for head in heads if (head.product_id, head.service) == product}
     known, floor = known_jobs(product.ledger(folder.parent))
-    jobs = take_census([*own.values()], known, floor).jobs
-    return next((job for job in jobs if job.id == facts["id"]), None)
+    return take_census([*own.values()], known, floor).jobs
 
 
 def _rows_of(

@@ -9,8 +9,10 @@ from typing import Any
 
 import anyio
 import pytest
+from click.testing import CliRunner
 
 from importer.api import run_import
+from importer.cli.app import cli
 from importer.engine.control import Control
 from importer.errors import ExitCode, JobHeldError, UnfinishedJobError
 from importer.jobs.product import hold_product
@@ -193,6 +195,8 @@ async def test_a_left_over_row_keeps_the_job_that_first_brought_it(nights: Night
     again = await run_import(nights.settings(rated(range(2, 3)), carry_over=True), api_key="any")
     with (again.folder / "not_completed.csv").open(newline="") as file:
         assert [row["job"] for row in csv.DictReader(file)] == [first.folder.name]
+    told = CliRunner().invoke(cli, ["explain", str(again.folder), conversation(1)]).output
+    assert f"Row 1, carried over from {first.folder.name}: rating " in told
 
 
 async def test_pending_rows_outlast_a_night_that_a_limit_has_stopped(nights: Nights) -> None:

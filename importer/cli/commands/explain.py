@@ -207,11 +207,12 @@ def _pending(story: RowStory, whole: Story) -> str:
 
 
 def _title(story: RowStory) -> str:
-    title = f"Row {story.number:,}"
     row = story.row
-    if row is not None and row.line is not None:
-        title += f" (line {row.line:,})"
-    title += f" of {story.file}"
+    if story.carried_from:
+        title = f"Row {story.number:,}, carried over from {story.carried_from}"
+    else:
+        line = "" if row is None or row.line is None else f" (line {row.line:,})"
+        title = f"Row {story.number:,}{line} of {story.file}"
     if row is None:
         return title
     rating = f"rating {shown(row.rating)}" if row.rating else "no rating"
