@@ -168,6 +168,20 @@ async def test_what_is_told_of_a_job_that_was_given_up_is_not_how_to_resume_it(
     assert "To send the rest" not in page.text
 
 
+async def test_a_job_whose_input_changed_is_shown_with_what_its_command_then_does(
+    settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(n), "CLEAR", "") for n in range(3)])
+    settings = settings_for(path, sandbox=True, limit=1)
+    first = await run_import(settings)
+    assert "changed" not in command("jobs", "show", first.folder)[1]
+    write_csv(path, [])
+    told = command("jobs", "show", first.folder)[1]
+    assert f"({path} changed since the job began: until its content is back" in told
+    path.unlink()
+    assert f"({path}: No such file or directory: until" in command("jobs", "show", first.folder)[1]
+
+
 async def test_a_summary_that_lacks_what_was_added_since_is_rewritten_too(
     settings_for: Make, tmp_path: Path
 ) -> None:

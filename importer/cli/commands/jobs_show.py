@@ -14,11 +14,12 @@ from importer.cli.console import outcome_counts, output
 from importer.cli.help import command, examples
 from importer.cli.jobs_view import state_of, time_of
 from importer.cli.options import JOBS_DIR, chosen_folder
-from importer.common.text import counted
-from importer.errors import JournalError, SettingsError
+from importer.common.text import counted, listed
+from importer.errors import InputError, JournalError, SettingsError
 from importer.jobs.commands import how_to_resume
 from importer.jobs.find_job import find_job
 from importer.jobs.identity import ProductKey
+from importer.jobs.inputs import CurrentInputs
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.jobs.listing import ListedJob, list_jobs
@@ -103,12 +104,28 @@ def _what_next(found: ListedJob, runs: Sequence[PastRun]) -> Iterator[tuple[str,
             yield from (("next", step) for step in kept_steps(found.folder))
             return
         yield "resume", how_to_resume(found.folder)
+        if changed := _changed(found.folder):
+            then = "until its content is back, this says what else can be done"
+            if found.record.keeps_bodies:
+                then = "what is pending then joins a new job"
+            yield "", f"({changed}: {then})"
         if found.product.service != SANDBOX:
             yield "", "(and, where the key is not in the environment, --api-key-file as before)"
     elif found.record.state is JobState.ENDED:
         yield from (("next", step) for step in _next_steps(found, runs))
         for one in taken_up(found.folder):
             yield "", f"({one})"
+
+
+def _changed(folder: Path) -> str:
+    """Return, in words, which inputs of the job are gone or of another size; empty if none is."""
+    with JournalReader(folder) as history:
+        inputs = history.inputs()
+    try:  # whether the content is another one is for the run to find out
+        changed = CurrentInputs(has_content=lambda _: True).changed_from(folder, inputs)
+    except InputError as error:
+        return str(error)
+    return f"{listed(changed)} changed since the job began" if changed else ""
 
 
 def _next_steps(found: ListedJob, runs: Sequence[PastRun]) -> list[str]:
