@@ -174,7 +174,7 @@ async def test_a_job_whose_input_changed_is_shown_with_what_its_command_then_doe
     path = write_csv(tmp_path / "in.csv", [(conversation(n), "CLEAR", "") for n in range(3)])
     settings = settings_for(path, sandbox=True, limit=1)
     first = await run_import(settings)
-    assert "changed" not in command("jobs", "show", first.folder)[1]
+    assert "changed since" not in command("jobs", "show", first.folder)[1]
     write_csv(path, [])
     told = command("jobs", "show", first.folder)[1]
     assert f"({path} changed since the job began: until its content is back" in told
