@@ -14,7 +14,14 @@ from importer.reporting.wording import words
 from importer.settings import SANDBOX
 
 _SURVEY = "survey not finished"
-_SIGNALS = (RunEnd.SIGHUP, RunEnd.SIGINT, RunEnd.SIGTERM)
+#: How a job stands whose latest run ended so; after all other ends it is aborted.
+_STANDS = {
+    RunEnd.FINISHED: "finished",
+    RunEnd.TIME_BOX: "stopped: time box",
+    RunEnd.LIMIT: "stopped: --limit",
+    RunEnd.DATA_LIMIT: "not sent: data limit",
+    **dict.fromkeys((RunEnd.SIGHUP, RunEnd.SIGINT, RunEnd.SIGTERM), "stopped"),
+}
 
 
 def table_of(listing: Listing) -> Table:
@@ -58,9 +65,10 @@ def _how_it_stands(job: ListedJob) -> str:
         return words(job.record.state)
     if job.run is None:
         return "not started"
-    if job.run.end in _SIGNALS:
-        return "stopped"
-    return "interrupted" if job.run.end is None else words(job.run.end)
+    end = job.run.end
+    if end is None:
+        return "interrupted"
+    return _STANDS.get(end, f"aborted: {words(end)}")
 
 
 def as_json(listing: Listing) -> list[dict[str, object]]:
