@@ -95,7 +95,7 @@ def _of_journal(
     return JobRecord(
         head.number, head.id, head.folder.name, head.folder, state, head.sent_anything,
         max(head.last_run, known.last_run if known is not None else 0), head.entries,
-        head.has_doubts, head.keeps_bodies, head.holds_carried,
+        head.has_doubts, head.keeps_bodies, head.holds_carried, head.began_at,
     )  # fmt: skip
 
 

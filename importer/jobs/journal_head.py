@@ -26,7 +26,8 @@ _DOUBTS = """
 _CARRIED = "SELECT EXISTS (SELECT 1 FROM carried)"
 _RUNS = """
     SELECT coalesce(max(entries), 0), coalesce(max(number), 0),
-        coalesce(max(iif(lasted, number, 0)), 0), coalesce(max(ended = ?), 0)
+        coalesce(max(iif(lasted, number, 0)), 0), coalesce(max(ended = ?), 0),
+        coalesce(min(started_at), 0.0)
     FROM run
 """
 
@@ -64,6 +65,8 @@ class Head:
     ends: Mapping[str, JobState]
     #: Conversations were taken out of it.
     has_forgotten: bool
+    #: When its first run started, in Unix seconds; 0 without one.
+    began_at: float
 
 
 def read_head(folder: Path) -> Head:
@@ -72,7 +75,9 @@ def read_head(folder: Path) -> Head:
     with explained(path), closing(sqlite_file.connect(path, read_only=True)) as db:
         check_format(db, path)
         facts = dict(db.execute("SELECT name, value FROM job"))
-        entries, last_run, lasted_run, finished = db.execute(_RUNS, (RunEnd.FINISHED,)).fetchone()
+        entries, last_run, lasted_run, finished, began_at = db.execute(
+            _RUNS, (RunEnd.FINISHED,)
+        ).fetchone()
         (sent,) = (1,) if finished else db.execute(_SENT).fetchone()
         (doubts,) = db.execute(_DOUBTS).fetchone()
         (carried,) = db.execute(_CARRIED).fetchone()
@@ -81,7 +86,7 @@ def read_head(folder: Path) -> Head:
             folder, facts["id"], job_number(facts["number"]), facts["product_id"],
             facts["base_url"], int(entries), int(last_run), int(lasted_run), bool(finished),
             "given_up" in facts, bool(sent), bool(doubts), facts["keeps_bodies"] == "1",
-            bool(carried), ends, "forgotten" in facts,
+            bool(carried), ends, "forgotten" in facts, began_at,
         )  # fmt: skip
 
 

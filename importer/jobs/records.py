@@ -126,6 +126,8 @@ class JobRecord:
     keeps_bodies: bool = False
     #: Whether it has taken over rows of earlier jobs.
     holds_carried: bool = False
+    #: When its first run started, in Unix seconds; 0 if that is not known, or there was none.
+    began_at: float = 0.0
 
     @property
     def is_here(self) -> bool:

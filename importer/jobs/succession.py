@@ -14,6 +14,7 @@ from heapq import merge
 from operator import attrgetter
 from pathlib import Path
 
+from importer.common.durations import format_duration
 from importer.common.files import clear_unfinished
 from importer.common.text import counted
 from importer.errors import SettingsError
@@ -26,6 +27,7 @@ from importer.jobs.identity import job_name, product_key
 from importer.jobs.job import Job
 from importer.jobs.journal import Journal
 from importer.jobs.journal_create import create_journal
+from importer.jobs.journal_reader import JournalReader
 from importer.jobs.ledger import LeftOver
 from importer.jobs.product_jobs import ProductJobs
 from importer.jobs.records import CarriedRow, JobRecord, JobState, NewJob
@@ -144,16 +146,16 @@ class Succession(ProductJobs):
             keeps_bodies=new.kept is not None, holds_carried=bool(new.carried),
         )  # fmt: skip
 
-    def left_overs(self) -> Iterator[CarriedRow]:
-        """Yield the rows that a new job takes over (docs/reference.md, A4, A5), by key.
+    def left_overs(self, now: float) -> Iterator[CarriedRow]:
+        """Yield the rows that a job takes over which begins `now` (docs/reference.md, A4, A5).
 
-        They are numbered from 1, and of each conversation only the highest-ranked one is there:
-        what earlier jobs have left over, if it ranks above the floor, and the rows of the job that
-        is replaced that have no outcome yet. If that has sent nothing, they are only those that it
-        has taken over itself: its own may be what a limit has stopped.
+        They come by key, numbered from 1, and of each conversation only the highest-ranked one is
+        there: what earlier jobs have left over, if it ranks above the floor, and the rows of the
+        job that is replaced that have no outcome yet. If that has sent nothing, they are only those
+        that it has taken over itself: its own may be what a limit has stopped.
         """
         self.catch_up()
-        every = list(self._ledger.left_overs())
+        every = list(self._within_their_time(now))
         left_over = [one for one in every if one.row.rank.first >= self.floor]
         if lost := len(every) - len(left_over):
             self.remarks.append(
@@ -170,6 +172,41 @@ class Succession(ProductJobs):
             else:
                 pending = carried_rows(job.folder)
         return highest_rows(merge(left_over, pending, key=_KEY))
+
+    def _within_their_time(self, now: float) -> Iterator[LeftOver]:
+        """Yield what earlier jobs have left over, but for what those have that began too long ago.
+
+        How many these are is told once, by the first job that leaves them out.
+        """
+        kept_for = self._settings.ledger.carry_over_for
+        if kept_for is None:
+            yield from self._ledger.left_overs()
+            return
+        too_old, told = self._latest_before(now - kept_for), self._told_to_be_too_old()
+        news = 0
+        for one in self._ledger.left_overs():
+            if one.row.rank.first > too_old:
+                yield one
+            elif one.row.rank.first > told:
+                news += 1
+        if news:
+            self.remarks.append(
+                f"{counted(news, 'row')} left over for longer than {format_duration(kept_for)} "
+                f"(--carry-over-for) {'is' if news == 1 else 'are'} not carried over any more"
+            )
+
+    def _told_to_be_too_old(self) -> int:
+        """Return up to which job the latest one has left out what others have left over."""
+        last = self.jobs[-1] if self.jobs else None
+        if last is None or last.folder is None:
+            return 0
+        with JournalReader(last.folder) as journal:
+            kept_for = json.loads(journal.facts()["settings"]).get("carry_over_for")
+        return 0 if kept_for is None else self._latest_before(last.began_at - kept_for)
+
+    def _latest_before(self, at: float) -> int:
+        """Return the number of the latest job that began before a time; 0 if none did."""
+        return max((job.number for job in self.jobs if 0 < job.began_at < at), default=0)
 
     def _job(self, job: JobRecord, journal: Journal) -> Job:
         assert job.folder is not None  # noqa: S101 -- its journal is open

@@ -263,6 +263,10 @@ class LedgerUse(Group, table="ledger"):
         False, "Keep what is sent, compressed, so that `undo` of a later job can bring it back."
     )
     carry_over: bool = option(False, "Also send what earlier jobs have left over or not finished.")
+    carry_over_for: Duration | None = option(
+        None, "Carry over no longer what jobs have left over that began so long ago.",
+        between=(0.0, _DECADE), unset="for ever",
+    )  # fmt: skip
 
 
 class JobRules(Group, table="job"):

@@ -70,8 +70,8 @@ class Earlier(Others, Protocol):
         """Return the unfinished jobs as they are once the new one begins."""
         ...
 
-    def left_overs(self) -> Iterator[CarriedRow]:
-        """Yield the rows that the new job takes over."""
+    def left_overs(self, now: float) -> Iterator[CarriedRow]:
+        """Yield the rows that the new job takes over, which begins `now` (Unix seconds)."""
         ...
 
     def figures(self, most: int) -> list[str]:
@@ -117,7 +117,7 @@ def prospect(
     `InputError`, `JournalError`, `ScratchError`, `SurveyStoppedError` and `UnfinishedJobError`.
     """
     replaces = earlier.check_sequence()
-    carried = [*earlier.left_overs()] if settings.ledger.carry_over else []
+    carried = [*earlier.left_overs(time.time())] if settings.ledger.carry_over else []
     with survey_inputs(
         sources, settings, scratch,
         coder=earlier.coder if in_full or needs_bodies(settings) else None,

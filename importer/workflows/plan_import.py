@@ -144,7 +144,7 @@ class _NoJobs:
     def ends(self, replaced: JobRecord | None) -> list[JobRecord]:  # noqa: ARG002
         return []
 
-    def left_overs(self) -> Iterator[CarriedRow]:
+    def left_overs(self, now: float) -> Iterator[CarriedRow]:  # noqa: ARG002
         return iter(())
 
     def figures(self, most: int) -> list[str]:  # noqa: ARG002

@@ -199,6 +199,25 @@ async def test_a_left_over_row_keeps_the_job_that_first_brought_it(nights: Night
     assert f"Row 1, carried over from {first.folder.name}: rating " in told
 
 
+async def test_what_is_left_over_for_too_long_is_not_carried_over_which_is_told_once(
+    nights: Nights, caplog: pytest.LogCaptureFixture
+) -> None:
+    nights.picker.in_progress = {conversation(1)}
+    await nights.night(rated(range(1, 2)), carry_over=True)
+    outcomes = await nights.night(rated(range(2, 3)), carry_over=True, carry_over_for="1h")
+    assert outcomes[OutcomeKind.NOT_COMPLETED] == 1
+    assert "carry-over-for" not in caplog.text
+    for night in (3, 4):
+        puts = len(nights.service.puts)
+        rows = rated(range(night, night + 1))
+        assert await nights.night(rows, carry_over=True, carry_over_for=0.0) == {
+            OutcomeKind.SUCCEEDED: 1
+        }
+        assert len(nights.service.puts) == puts + 1
+    told = "1 row left over for longer than 0 ms (--carry-over-for) is not carried over any more"
+    assert caplog.text.count("carry-over-for") == caplog.text.count(told) == 1
+
+
 async def test_pending_rows_outlast_a_night_that_a_limit_has_stopped(nights: Nights) -> None:
     control = Control()
     nights.service.on_put = lambda _: control.stop(RunEnd.SIGTERM)

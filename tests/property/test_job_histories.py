@@ -252,7 +252,7 @@ class HistoriesOfJobs(RuleBasedStateMachine):
                 other = left_over.get(row.conversation)
                 if other is None or row.rank > other[0]:
                     left_over[row.conversation] = row.rank, row.comment
-        taken = {row.conversation_id: (row.rank, row.comment) for row in product.left_overs()}
+        taken = {row.conversation_id: (row.rank, row.comment) for row in product.left_overs(0.0)}
         assert taken == left_over
 
     def check_doubts(self, product: Product) -> None:
@@ -385,7 +385,7 @@ class HistoriesOfJobs(RuleBasedStateMachine):
 
     def begin(self, product: Product, option: str, data: st.DataObject) -> None:
         number = product.next_number
-        carried = list(product.left_overs()) if option == "carry_over" else []
+        carried = list(product.left_overs(0.0)) if option == "carry_over" else []
         rows = {
             row.seq: ModelRow(row.conversation_id, row.rank, row.comment or "") for row in carried
         }

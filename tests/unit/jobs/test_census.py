@@ -19,7 +19,7 @@ def head(number: int, **changes: Any) -> Head:
         "product_id": "p", "service": "s", "entries": 1, "last_run": number, "lasted_run": 0,
         "finished": False, "given_up": False, "sent_anything": True, "has_doubts": False,
         "keeps_bodies": False, "holds_carried": False, "ends": {},
-        "has_forgotten": False,
+        "has_forgotten": False, "began_at": 0.0,
     }  # fmt: skip
     return Head(**{**details, **changes})
 

@@ -83,7 +83,7 @@ def test_an_unchanged_row_was_stored_when_it_was_sent_last(desk: Desk) -> None:
 def test_at_equal_rank_the_later_run_decides(desk: Desk) -> None:
     name = desk.night([WAITING])
     with desk.hold() as product:
-        assert [row.rank for row in product.left_overs()] == [Rank(1, 1)]
+        assert [row.rank for row in product.left_overs(0.0)] == [Rank(1, 1)]
     with desk.run() as job:
         assert job.folder.name == name
         answer(job, {1: SUCCEEDED})
@@ -92,13 +92,13 @@ def test_at_equal_rank_the_later_run_decides(desk: Desk) -> None:
         found = line(product, 1)
         assert found is not None
         assert (found.rank, found.run, found.body) == (Rank(1, 1), 2, 1)
-        assert list(product.left_overs()) == []
+        assert list(product.left_overs(0.0)) == []
 
 
 def test_left_overs_come_with_rank_and_body_and_end_with_a_higher_row(desk: Desk) -> None:
     desk.night([WAITING, EXHAUSTED, REFUSED, SUCCEEDED])
     with desk.hold() as product:
-        rows = {row.conversation_id: row for row in product.left_overs()}
+        rows = {row.conversation_id: row for row in product.left_overs(0.0)}
     assert rows[conversation(1)]._replace(seq=0) == CarriedRow(
         0, conversation(1), Rank(1, 1), Meaning.POSITIVE, "1-1", ask_status=True
     )
@@ -107,7 +107,7 @@ def test_left_overs_come_with_rank_and_body_and_end_with_a_higher_row(desk: Desk
     assert sorted(row.seq for row in rows.values()) == [1, 2]
     desk.night([REFUSED])
     with desk.hold() as product:
-        assert [row.conversation_id for row in product.left_overs()] == [conversation(2)]
+        assert [row.conversation_id for row in product.left_overs(0.0)] == [conversation(2)]
 
 
 def test_a_row_of_a_left_over_file_has_the_rank_it_is_given(desk: Desk) -> None:
@@ -118,7 +118,7 @@ def test_a_row_of_a_left_over_file_has_the_rank_it_is_given(desk: Desk) -> None:
     with desk.hold() as product:
         lines = [line(product, number) for number in (1, 2)]
         assert [one and one.rank for one in lines] == [Rank(2, 2), Rank(3, 3)]
-        assert [row.rank for row in product.left_overs()] == [Rank(3, 3)]
+        assert [row.rank for row in product.left_overs(0.0)] == [Rank(3, 3)]
 
 
 def test_what_is_taken_in_is_not_read_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,13 +178,13 @@ def test_a_ledger_that_cannot_be_used_is_made_again(
     with desk.hold() as product:
         before = (
             [list(product.lines(part).each()) for part in range(256)],
-            list(product.left_overs()),
+            list(product.left_overs(0.0)),
         )
     spoil(product_key(desk.settings()).ledger(desk.jobs_dir))
     with desk.hold() as product:
         after = (
             [list(product.lines(part).each()) for part in range(256)],
-            list(product.left_overs()),
+            list(product.left_overs(0.0)),
         )
         assert product.floor == 0
     assert after == before

@@ -257,7 +257,7 @@ def test_pending_rows_of_a_replaced_job_are_carried_over_with_their_rank(desk: D
         mark(job, 1, 2)
         answer(job, {2: SUCCEEDED})
     with desk.hold("a", carry_over=True, restart=True) as product:
-        rows = {row.conversation_id: (row.rank, row.comment) for row in product.left_overs()}
+        rows = {row.conversation_id: (row.rank, row.comment) for row in product.left_overs(0.0)}
     assert rows == {
         conversation(1): (Rank(2, 2), "new 1"),
         conversation(3): (Rank(1, 1), "1-3"),
@@ -269,13 +269,13 @@ def test_rows_that_were_carried_over_and_never_sent_are_carried_on(desk: Desk) -
     desk.night([WAITING])
     with desk.hold("b", carry_over=True) as product:
         product.resumable()
-        carried = list(product.left_overs())
+        carried = list(product.left_overs(0.0))
         job = product.begin(desk.new("b", 1, carried=carried, kept=[]))
         job.begin_run(0.0, desk.settings("b").as_record())
         mark(job, 1)
         job.close()
     with desk.hold("c", carry_over=True) as product:
-        assert [(row.rank, row.ask_status) for row in product.left_overs()] == [
+        assert [(row.rank, row.ask_status) for row in product.left_overs(0.0)] == [
             (Rank(1, 1), True)
         ]  # fmt: skip
 
@@ -290,7 +290,7 @@ def test_a_row_that_was_taken_over_and_not_looked_at_is_still_asked_for(desk: De
         mark(job, 2)
         answer(job, {2: SUCCEEDED})
     with desk.hold("c", carry_over=True) as product:
-        assert list(product.left_overs()) == [CARRIED]
+        assert list(product.left_overs(0.0)) == [CARRIED]
 
 
 def test_a_pending_row_below_the_floor_is_taken_over_to_be_accounted_for(desk: Desk) -> None:
@@ -304,7 +304,7 @@ def test_a_pending_row_below_the_floor_is_taken_over_to_be_accounted_for(desk: D
     product_key(desk.settings()).ledger(desk.jobs_dir).unlink()
     with desk.hold("d", carry_over=True) as product:
         assert product.floor == 2
-        assert list(product.left_overs()) == [CARRIED]
+        assert list(product.left_overs(0.0)) == [CARRIED]
         assert product.jobs[0].name == left
 
 
@@ -317,7 +317,7 @@ def take_over(desk: Desk, name: str, *, killed: bool, **options: Any) -> None:
     with desk.hold(name, carry_over=True, **options) as product:
         assert product.resumable() is None
         new = desk.new(
-            name, 2, carried=list(product.left_overs()), replaces=product.check_sequence(),
+            name, 2, carried=list(product.left_overs(0.0)), replaces=product.check_sequence(),
             kept=[own], not_sent={Reason.LATER_ROW: RowSet([1])},
         )  # fmt: skip
         with closing(product.begin(new)) as job:
@@ -354,7 +354,7 @@ def test_rows_are_taken_over_through_any_number_of_such_jobs(desk: Desk, killed:
         take_over(desk, name, killed=killed)
         (desk.folder / f"{name}.csv").write_text(f"{name} has changed")
     with desk.hold("c", carry_over=True) as product:
-        rows = list(product.left_overs())
+        rows = list(product.left_overs(0.0))
     assert rows == [CARRIED], "and none of those that a limit may have stopped"
     assert states(desk) == [JobState.REPLACED] * 4 + [JobState.UNFINISHED]
 
@@ -432,7 +432,7 @@ def test_left_overs_below_the_floor_are_not_carried_over(desk: Desk) -> None:
     desk.night([SUCCEEDED, SUCCEEDED, SUCCEEDED, WAITING])
     shutil.rmtree(desk.jobs_dir / removed)
     with desk.hold(restart=True) as product:
-        assert [row.conversation_id for row in product.left_overs()] == [conversation(4)]
+        assert [row.conversation_id for row in product.left_overs(0.0)] == [conversation(4)]
 
 
 def test_a_job_whose_floor_has_risen_sends_what_was_to_be_unchanged(desk: Desk) -> None:
