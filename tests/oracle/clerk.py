@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -56,16 +57,20 @@ class Clerk:
             job.lefts.append(Left(command.last, frozenset(left)))
 
     def note_end(self, job: Begun) -> None:
-        """A run may be killed when its job has come to its end already: nothing is pending then."""
+        """A run may be killed when its job has come to its end already: nothing is pending then.
+
+        Whether it had written that down before only the job itself can tell: both are right.
+        """
         command = job.commands[-1]
         if job.fate is not Fate.UNFINISHED or command.code >= 0 or not job.sent_anything:
             return
         self._export(job)
         settled = {int(line["row"]) for line in job.exported if line["file"] != "carried over"}
-        summary = self._job(job).folder / "summary.json"
-        told = summary.exists() and not self._job(job).outcomes.get("pending")
-        if job.rows and settled == {row.position for row in job.rows} and (told or not job.carries):
-            job.fate, job.over_at = Fate.ENDED, command.last
+        if job.rows and settled == {row.position for row in job.rows}:
+            told = self.desk.do("jobs", "--json", "--jobs-dir", str(self.desk.jobs_folder))
+            listed = json.loads(told.out)
+            if any(one["job"] == job.folder and one["state"] == "ended" for one in listed):
+                job.fate, job.over_at = Fate.ENDED, command.last
 
     def _unfinished(self) -> Begun | None:
         found = [job for job in self.jobs if job.fate is Fate.UNFINISHED]

@@ -91,8 +91,8 @@ class Taker(Caretaker):
             self._go_on(step, unfinished)
             return
         before = [job for job in self.jobs if job.undoes is target and job.here]
-        if unfinished is None and before and self._waits(before[-1]):
-            # So are the rows of one that has ended which were not completed.
+        if before and self._waits(before[-1]):
+            # So are the rows of one that has ended which were not completed, with none in the way.
             self._go_on(step, before[-1])
             return
         options = ["--keep-bodies"] if "--keep-bodies" in step.options else []
