@@ -230,12 +230,13 @@ def summarise(
     not_begun: int = 0,
     since: str = "",
     working_folder: str = "",
+    digests: Digests | None = None,
 ) -> Summary:
     """Return the job's summary for a run that ends `now` (Unix seconds).
 
     `totals` are the journal's, and `not_begun` the pending rows without any response; `since` says
     what has become of the job after that run. Commands are given from `working_folder`, by default
-    this process's.
+    this process's. `digests`, if they are known, save the reading of all outcomes.
     """
     facts = journal.facts()
     run = journal.last_run()
@@ -262,7 +263,7 @@ def summarise(
         # What is tried again keeps its outcome until it has a new one.
         not_begun=min(not_begun, totals.outcomes[OutcomeKind.PENDING]),
         label=journal.label(),
-        digests=Digests.of(journal),
+        digests=digests or Digests.of(journal),
         remarks=[f"{one.file}: {remark}" for one in findings.inputs for remark in one.remarks],
         next_steps=next_steps,
         since=since,

@@ -15,6 +15,7 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import JobRecord
 from importer.model import OutcomeKind, RunEnd, WorkerFigures
 from importer.pacing import Limit
+from importer.reporting.digests import Digests
 from importer.reporting.endings import Step, closed_in_words
 from importer.reporting.left_overs import (
     LEFT_OVER_KINDS,
@@ -56,6 +57,7 @@ def rewrite_summary(
                 datetime.fromisoformat(old["ended_at"]).timestamp(),
                 _steps(folder, journal, old, taken) if has_steps and not closed else [],
                 _measured(old), old["not_begun"], since, old.get("working_folder", ""),
+                _known_digests(journal, old) if forgotten is _NOTHING else None,
             )  # fmt: skip
         summary.write()
         write_report(summary)
@@ -72,6 +74,14 @@ def _measured(old: Mapping[str, Any]) -> Measured:
         for one in old.get("workers", ())
     ]
     return Measured(Limit(old["limited_by"]), old["service_rate"], workers=workers)
+
+
+def _known_digests(journal: JournalReader, old: Mapping[str, Any]) -> Digests | None:
+    """Return the digests that a summary holds, if nothing was done since that changes them."""
+    last = journal.last_run()
+    if last is None or last.ended_at is None or journal.run_count() != old["runs"]:
+        return None
+    return Digests.of_json(old) if old.get("digests") and not journal.forgotten_rows() else None
 
 
 def _steps(
