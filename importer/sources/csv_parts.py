@@ -197,6 +197,15 @@ class TwoTierReader:
             self._awaits_header = next(records, None) is None
             reader.shape = self._shape
         rows = self._make.rows(records, self._seq)
+        try:
+            yield from self._some_at_a_time(rows)
+        finally:
+            lines.reader = (
+                None  # each would keep the other, and the block, until they are collected
+            )
+        self._line = reader.line
+
+    def _some_at_a_time(self, rows: Iterator[Row]) -> Generator[Part, None, None]:
         while True:
             some: list[Row] = []
             try:
@@ -210,7 +219,6 @@ class TwoTierReader:
                 break
             self._seq += len(some)
             yield RowPart(some)
-        self._line = reader.line
 
 
 class _Lines:
