@@ -63,10 +63,6 @@ class Again(NamedTuple):
             del words[at : at + 2]
         return command_line(words)
 
-    def plan(self) -> str:
-        """Return the command that shows what the inputs hold and need; empty if none does."""
-        return command_line(["plan", *self.resume[1:]]) if self.resume[0] == "run" else ""
-
     def accepting(self) -> str:
         """Return how one lets the data through."""
         if self.resume[0] == "batch":  # which has no options of its imports
@@ -82,9 +78,9 @@ class Again(NamedTuple):
         # A retry may be of other rows only.
         return self.retry(folder) if self.resume[0] == "retry" else self.same()
 
-    def of_file(self, path: Path) -> str:
-        """Return the command that imports a left-over file as the inputs were."""
-        return command_line(["run", path_argument(path), *self.options])
+    def of_file(self, path: Path, command: str = "run") -> str:
+        """Return the command that imports, or plans, a left-over file as the inputs were."""
+        return command_line([command, path_argument(path), *self.options])
 
 
 def path_argument(path: Place) -> str:

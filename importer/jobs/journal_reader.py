@@ -163,6 +163,15 @@ class JournalReader(JournalFile):
             for example in [outcome_of(row)]
         ]
 
+    def without_trouble(self, first: int, last: int) -> int:
+        """Return how many of these rows have an outcome about which nobody has to do anything."""
+        kinds = ", ".join(str(KIND_IDS[kind]) for kind in _TROUBLES)
+        (found,) = self._all(
+            f"SELECT count(*) FROM outcome WHERE seq BETWEEN ? AND ? AND kind NOT IN ({kinds})",
+            first, last,
+        )  # fmt: skip
+        return int(found[0])
+
     def with_warning(self, most: int) -> list[Outcome]:
         """Return the first rows that were imported with a warning."""
         return [

@@ -207,16 +207,18 @@ def _of_kind(
             f"{it})."
         )
     unknown = reasons.get((kind, Reason.UNKNOWN_RATING), 0)
-    if unknown and (command := again.plan()):
+    to_fix = rows - give_way
+    if unknown and to_fix > 0:
+        # Of that file: the inputs would be imported anew, over what has come since.
         yield Step(
-            f"To give the ratings of {counted(unknown, 'row')} a meaning, this says how:", command
+            f"To give the ratings of {counted(unknown, 'row')} a meaning, this says how:",
+            again.of_file(path, "plan"),
         )
     if give_way:
         yield Step(
             f"{counted(give_way, 'row')} of {path} need not be fixed: another row of the same "
             "conversation was sent, and comes after."
         )
-    to_fix = rows - give_way
     if to_fix > 0 and rows > exhausted + final:
         yield Step(
             f"To import the {counted(to_fix, 'row')} {kind}: fix {path}, then", again.of_file(path)

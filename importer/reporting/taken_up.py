@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from importer.common.text import counted
 from importer.errors import JournalError
 from importer.jobs.folders import job_folders
 from importer.jobs.journal_reader import JournalReader
@@ -15,13 +16,19 @@ from importer.reporting.left_overs import LEFT_OVER_NAMES
 
 
 class TakenUp(NamedTuple):
-    """A left-over file, by its name, and the job of which it is an input."""
+    """A left-over file, by its name, the job of which it is an input, and how far that has come."""
 
     file: str
     job: str
+    #: Of the file.
+    rows: int
+    #: Those with which the job is done for good.
+    done: int
 
     def __str__(self) -> str:
-        return f"{self.file} was imported by {self.job} since."
+        are = "is" if self.done == 1 else "are"
+        many = f"{self.done:,} of its {counted(self.rows, 'row')} {are} done"
+        return f"{self.file} was imported by {self.job} since: {many}."
 
 
 def taken_up(folder: Path) -> Iterator[TakenUp]:
@@ -30,7 +37,8 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
         with suppress(JournalError), JournalReader(other) as journal:
             for file in journal.inputs():
                 if _is_of(folder, file.path):
-                    yield TakenUp(Path(file.path).name, other.name)
+                    done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
+                    yield TakenUp(Path(file.path).name, other.name, file.rows, done)
 
 
 def jobs_left_over(jobs: Sequence[JobRecord], inputs: Sequence[str]) -> Iterator[JobRecord]:

@@ -34,7 +34,6 @@ from importer.jobs.records import (
     Unsure,
 )
 from importer.model import Feedback, Rank, Reason, Row
-from importer.reporting.taken_up import jobs_left_over
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
 from importer.sources.carried_rows import CarriedRows
@@ -163,11 +162,9 @@ def begin_job(
             replaces=found.replaces,
         )
         job = product.begin(new)
-        paths = [each.path for each in survey.inputs]
-        # What was said of them last is how to resume them, or to import what they have left over.
-        for other in (*found.ends, *jobs_left_over(product.jobs, paths)):
-            if other.folder is not None:
-                rewrite_summary(other)
+        for ended in found.ends:
+            if ended.folder is not None:  # what was said of it last is how to resume it
+                rewrite_summary(ended)
         return job, found.limit
 
 

@@ -34,6 +34,7 @@ from importer.jobs.job import Job
 from importer.jobs.product import Product, hold_product
 from importer.model import OutcomeKind, Rank, Reason, RunEnd, exit_code
 from importer.reporting.summary import Summary
+from importer.reporting.taken_up import jobs_left_over
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
 from importer.sources.copies import CopyWatch
@@ -48,6 +49,7 @@ from importer.workflows.open_inputs import (
     open_inputs_of,
     remove_needless_copies,
 )
+from importer.workflows.rewrite_summary import rewrite_summary
 from importer.workflows.scale import crew_at_hand, run_opened
 from importer.workflows.status import status_served
 
@@ -254,6 +256,8 @@ class _Importing:
         for problem in problems:
             for observer in self._observers:
                 observer.noticed(problem)
+        for other in jobs_left_over(product.jobs, summary.inputs):
+            await anyio.to_thread.run_sync(rewrite_summary, other)
         for source in self._sources:
             source.close()
         left = summary.rows - sum(summary.outcomes[kind] for kind in _NOT_LEFT_OVER)

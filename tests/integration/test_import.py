@@ -269,7 +269,8 @@ async def test_left_over_rows_can_be_fixed_and_imported_as_they_are(
     )
     assert stored(sandbox)[conversation(1)] == ("NEGATIVE", "café; two\r\nlines")
     assert again.outcomes[OutcomeKind.REJECTED] == 1
-    first, since = summary.folder, f"rejected.csv was imported by {again.folder.name} since."
+    first, name = summary.folder, again.folder.name
+    since = f"rejected.csv was imported by {name} since: 1 of its 2 rows is done."
     told = json.loads((first / "summary.json").read_text())
     assert told["verdict"].endswith(since)
     assert "rejected.csv" not in str(told["next_steps"])

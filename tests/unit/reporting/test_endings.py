@@ -78,7 +78,7 @@ def test_a_verdict_on_a_run_that_was_stopped_says_how_far_it_has_come() -> None:
         ({(OutcomeKind.REJECTED, Reason.MALFORMED): 4},
          "To import the 4 rows rejected: fix JOB/rejected.csv, then run JOB/rejected.csv --rate 5"),
         ({(OutcomeKind.REJECTED, Reason.UNKNOWN_RATING): 3},
-         ("To give the ratings of 3 rows a meaning, this says how: plan ratings.csv --limit 9 "
+         ("To give the ratings of 3 rows a meaning, this says how: plan JOB/rejected.csv "
           "--rate 5\n"
           "To import the 3 rows rejected: fix JOB/rejected.csv, then run JOB/rejected.csv "
           "--rate 5")),
