@@ -27,6 +27,7 @@ _STANDS = {
 def table_of(listing: Listing) -> Table:
     """Return the jobs as a table, a line each, and the surveys that were not finished."""
     table = Table("job", "last run (UTC)", "state", "exit", "rows", "outcomes", box=None)
+    table.columns[0].no_wrap, table.columns[0].overflow = True, "ignore"  # it is copied from here
     if any(job.label is not None for job in listing.jobs):
         table.add_column("label")
     for path in listing.surveys:

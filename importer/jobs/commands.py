@@ -63,6 +63,10 @@ class Again(NamedTuple):
             del words[at : at + 2]
         return command_line(words)
 
+    def plan(self) -> str:
+        """Return the command that shows what the inputs would change; empty if none does."""
+        return command_line(["plan", *self.resume[1:]]) if self.resume[0] == "run" else ""
+
     def accepting(self) -> str:
         """Return how one lets the data through."""
         if self.resume[0] == "batch":  # which has no options of its imports

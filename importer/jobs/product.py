@@ -171,7 +171,9 @@ class Product(Succession):
                 )
             if not chosen and job.state is JobState.ENDED:
                 raise SettingsError(
-                    f"the job {job.name} has no such rows that could be tried again"
+                    f"the job {job.name} has no rows that could be tried again: none that is not "
+                    "completed, or that failed, of those that --only and --reason name. A row of a "
+                    "conversation in ERROR is tried only with --reason conversation_error"
                 )
             return self._opened(job, journal)
 

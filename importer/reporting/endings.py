@@ -116,9 +116,11 @@ def next_steps(
     hand. If an input `is_copied`, the command would copy it anew.
     """
     if end is RunEnd.DATA_LIMIT:
+        plan = again.plan()
         return [
             *(Step(f"The rows that would be rejected are in {path}.") for path in files),
             Step("Nothing was sent. Once the data is corrected, the same command:", again.same()),
+            *([Step("To see what it would change, with examples:", plan)] if plan else []),
             Step("If the data is right as it is, to send it this once:", again.accepting()),
         ]
     if end is not RunEnd.FINISHED:

@@ -16,6 +16,12 @@ class Change(StrEnum):
     COMMENT_CHANGED = "comment_changed"
 
 
+#: The same in words.
+CHANGES = {
+    Change.RATING_FLIPPED: "a rating flipped",
+    Change.RATING_ERASED: "a rating erased",
+    Change.COMMENT_CHANGED: "a comment replaced or erased",
+}
 _SHOWN = (Meaning.POSITIVE, Meaning.NEGATIVE)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from importer.common.text import counted
 from importer.settings.groups import AbortRules
 from importer.settings.values import DataLimit
+from importer.survey.changes import CHANGES
 from importer.survey.findings import Findings
 from importer.survey.history import Figures, how_unlike
 from importer.survey.plan import Plan
@@ -39,12 +40,20 @@ def exceeded_limit(
     if plan is not None and most is not None and most.exceeded(plan.changed, plan.known):
         return (
             f"{plan.changed:,} of {counted(plan.known, 'conversation')} whose feedback is known "
-            f"would lose some of it, and {_allowed(most)} may"
+            f"would lose some of it, and {_allowed(most)} may ({_by_change(plan)})"
         )
     if plan is None or rules.no_history_check or findings.has_left_overs:
         return None
     unlike = how_unlike(Figures.of(findings, plan), before())
     return unlike and f"the data is unlike that of the product's last jobs: {unlike}"
+
+
+def _by_change(plan: Plan) -> str:
+    return "; ".join(
+        f"{CHANGES[change]}: {number:,}, for example of {plan.examples[change][0]}"
+        for change, number in plan.changes.items()
+        if number
+    )
 
 
 def _allowed(most: DataLimit) -> str:

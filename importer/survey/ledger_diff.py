@@ -152,3 +152,7 @@ class _Comparison:
             return
         if found := changes(known.body, body):
             plan.note_changes(found, conversation_of(row.key))
+        elif known.body != body:
+            plan.added += 1
+        else:
+            plan.same += 1

@@ -27,6 +27,10 @@ class Plan:
     new: int = 0
     #: Of these, the ones of which it is not known what is stored: they are in doubt, or failed.
     stored_unknown: int = 0
+    #: Of these, the ones that add to what is stored, and take nothing of it away.
+    added: int = 0
+    #: Of these, the ones for which the same is stored.
+    same: int = 0
     #: Conversations of the job of which it is known what is stored.
     known: int = 0
     #: Of these, the ones of which the job would take something away.
@@ -58,6 +62,8 @@ class Plan:
             "left_overs": self.left_overs,
             "new": self.new,
             "stored_unknown": self.stored_unknown,
+            "added": self.added,
+            "same": self.same,
             "known": self.known,
             "changed": self.changed,
             **{str(change): number for change, number in self.changes.items()},

@@ -245,7 +245,7 @@ def test_a_retry_sends_again_what_failed_and_nothing_else(
     code, _ = command("run", path, "--product-id", PRODUCT, "--sandbox", "--fault", "5xx=60%",
                       "--max-attempts", 1, "--quiet")  # fmt: skip
     assert code == ExitCode.ROWS_NOT_IMPORTED
-    with pytest.raises(SettingsError, match="no such rows"):
+    with pytest.raises(SettingsError, match="no rows that could be tried again"):
         command("retry", "some", "--only", "not_completed")
     monkeypatch.chdir(tmp_path)
     code, text = command("retry", "some", "--only", "failed", "--reason", "retries_exhausted")

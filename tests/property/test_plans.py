@@ -140,11 +140,11 @@ def model(job: Job, *, skip: bool) -> dict[int, Reason | None]:
     return fates
 
 
-def figures_of(job: Job, fates: dict[int, Reason | None]) -> tuple[int, int, int]:
-    """Return how many conversations are new, are known, and would lose something."""
+def figures_of(job: Job, fates: dict[int, Reason | None]) -> tuple[int, ...]:
+    """Return how many conversations are new, known, would lose something, only gain, or stay."""
     stored = {line.key: line.body for line in job.lines}
     doubted = {row.key for row in job.unsure}
-    new = changed = 0
+    new = changed = added = same = 0
     for who, rows in job.rows.items():
         key = key_of(who)
         for row in rows:
@@ -153,8 +153,12 @@ def figures_of(job: Job, fates: dict[int, Reason | None]) -> tuple[int, int, int
                 if (before := stored.get(key)) is not None:
                     lost_rating = before >> 62 in (1, 2) and before >> 62 != row.body >> 62
                     comments = before % (1 << 62), row.body % (1 << 62)
-                    changed += lost_rating or (comments[0] != 0 and comments[0] != comments[1])
-    return new, sum(stored.get(key_of(who)) is not None for who in job.rows), changed
+                    loses = lost_rating or (comments[0] != 0 and comments[0] != comments[1])
+                    changed += loses
+                    added += not loses and before != row.body
+                    same += before == row.body
+    known = sum(stored.get(key_of(who)) is not None for who in job.rows)
+    return new, known, changed, added, same
 
 
 @pytest.mark.parametrize("few", [30, 1_000_000], ids=["spilled", "in memory"])
@@ -194,7 +198,8 @@ def test_plans_are_those_of_the_model(
             assert rows.count == len(set(rows))
             figures[f"rows that are {reason}"] += rows.count
         assert plan.to_send == sum(fate is None for fate in fates.values())
-        assert (plan.new, plan.known, plan.changed) == figures_of(job, fates)
+        told = (plan.new, plan.known, plan.changed, plan.added, plan.same)
+        assert told == figures_of(job, fates)
         assert survey.findings.conversations == len(job.rows)
         assert survey.findings.rows + len(job.carried) == survey.last_seq == job.seq
         winners = {

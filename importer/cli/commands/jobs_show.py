@@ -59,11 +59,13 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
     tell("state", state_of(found))
     for past in runs:
         why = past.run.message or ENDS[past.run.end]
+        if found.running and past is runs[-1]:
+            why = "running"
         tell("run", f"{time_of(past.run.started_at)} UTC: {why}")
     tell("outcomes", outcome_counts(found.totals.outcomes))
     if in_doubt := len({doubt.seq for doubt in doubts if doubt.in_doubt}):
-        tell("in doubt", f"{counted(in_doubt, 'row')} begun and without an outcome: "
-                         "the service may hold some of them")  # fmt: skip
+        tell("in doubt", f"{counted(in_doubt, 'row')} with a request whose answer is not known: "
+                         "the service may hold what some of them say")  # fmt: skip
     for name, text in _what_next(found, runs):
         tell(name, text)
 

@@ -28,6 +28,7 @@ from importer.settings.groups import (
     Target,
 )
 from importer.settings.places import Place
+from importer.survey.changes import CHANGES
 
 if TYPE_CHECKING:
     from importer.workflows.plan_import import Preview
@@ -103,7 +104,7 @@ def _print(found: Preview, settings: ImportSettings, console: Console) -> None:
         console.print(f"With the run, {end}.", soft_wrap=True)
     console.print(_table(found))
     for change, conversations in found.plan.examples.items():
-        console.print(f"{_CHANGES[change]}, for example: {', '.join(conversations)}")
+        console.print(f"{CHANGES[change]}, for example: {', '.join(conversations)}")
     console.print()
     findings_view.print_durations(found.plan.to_send, settings, console)
     if found.limit is not None:
@@ -111,14 +112,6 @@ def _print(found: Preview, settings: ImportSettings, console: Console) -> None:
             f"Not to be sent: {found.limit}. To let it through once: --accept-change",
             soft_wrap=True,
         )
-
-
-#: What is taken away from a conversation, in words.
-_CHANGES = {
-    "rating_flipped": "a rating flipped",
-    "rating_erased": "a rating erased",
-    "comment_changed": "a comment replaced or erased",
-}
 
 
 def _table(found: Preview) -> Table:
@@ -132,7 +125,11 @@ def _table(found: Preview) -> Table:
         of_these["that an earlier job has not set, or not surely"] = plan.stored_unknown
     if plan.left_overs:
         of_these["left over from earlier jobs"] = plan.left_overs
-    of_these |= {_CHANGES[change]: number for change, number in plan.changes.items() if number}
+    of_these |= {CHANGES[change]: number for change, number in plan.changes.items() if number}
+    if plan.added:
+        of_these["a rating or a comment added, nothing taken away"] = plan.added
+    if plan.same:
+        of_these["the same as is stored (--skip-unchanged leaves them out)"] = plan.same
     if len(of_these) > 1:
         table.add_row("of these (one row may be in several)", "")
     for what, number in of_these.items():

@@ -385,7 +385,10 @@ def test_retry_means_exactly_that_folder(desk: Desk) -> None:
 
 def test_retry_says_why_it_cannot(desk: Desk) -> None:
     folders = [desk.night([SUCCEEDED]), desk.night([EXHAUSTED], "b")]
-    with retry(desk, folders[0]) as product, pytest.raises(SettingsError, match="no such rows"):
+    with (
+        retry(desk, folders[0]) as product,
+        pytest.raises(SettingsError, match="no rows that could be tried again"),
+    ):
         product.resumable()
     with retry(desk, "nothing-00000000-1") as product, pytest.raises(SettingsError, match="no job"):
         product.resumable()

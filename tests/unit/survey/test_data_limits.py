@@ -9,6 +9,7 @@ import pytest
 from importer.model import Reason
 from importer.settings import ImportSettings
 from importer.settings.groups import AbortRules
+from importer.survey.changes import Change
 from importer.survey.data_limits import exceeded_limit
 from importer.survey.findings import Findings, Problem
 from importer.survey.history import FEWEST_JOBS, Figures
@@ -17,7 +18,10 @@ from tests.support.data import PRODUCT
 
 USUAL = [Figures(1000, 10, 350, 500)] * FEWEST_JOBS
 FINDINGS = Findings(rows=100, valid=90, problems={Reason.MALFORMED: Problem(10, [])})
-PLAN = Plan({}, to_send=90, known=50, changed=5)
+PLAN = Plan(
+    {}, to_send=90, known=50, changed=5, changes={Change.RATING_ERASED: 5},
+    examples={Change.RATING_ERASED: ["this one", "that one"]},
+)  # fmt: skip
 
 
 def rules(**options: Any) -> AbortRules:
@@ -35,11 +39,13 @@ def not_asked() -> NoReturn:
         ({"max_rejected": "9%"}, "10 of 100 rows are rejected, and at most 9% may"),
         ({"max_rejected": "10"}, None),
         ({"max_rejected": "10%"}, None),
-        ({"max_changes": "0"}, "5 of 50 conversations whose feedback is known would lose some"),
+        ({"max_changes": "0"},
+         "5 of 50 conversations whose feedback is known would lose some of it, and none may "
+         "(a rating erased: 5, for example of this one)"),
         ({"max_changes": "5"}, None),
         ({"max_rejected": "9", "max_changes": "4", "accept_change": True}, None),
     ],
-)
+)  # fmt: skip
 def test_a_limit_is_exceeded_by_more_than_it_allows(
     options: dict[str, Any], told: str | None
 ) -> None:
