@@ -99,7 +99,7 @@ class Answers:
             pacer.answered(now, row.started, self._queue.count(RowState.IN_FLIGHT))
             self._failing.succeeded()
             self._turned_away.succeeded()
-            if self._canary.is_open:
+            if self._canary.is_open or self._withheld:
                 self._let_others_follow()
         else:
             self._learn(row, verdict, now)
@@ -119,7 +119,8 @@ class Answers:
         """Let the step take effect; nothing else does."""
         match step:
             case Outcome():
-                if step.kind is OutcomeKind.FAILED and self._canary.is_open:
+                failed = step.kind is OutcomeKind.FAILED
+                if failed and (self._canary.is_open or verdict.kind is VerdictKind.TURNED_AWAY):
                     self._withhold(row, step, verdict)
                 else:
                     self._settle(row, step, verdict)
@@ -144,7 +145,11 @@ class Answers:
             self._control.changed.notify()
 
     def _withhold(self, row: QueuedRow, outcome: Outcome, verdict: Verdict) -> None:
-        """Keep the outcome of a row of the canary back, and stop the run if all have failed."""
+        """Keep the outcome of a row back until it is known whether only this one has failed.
+
+        Stop the run if all rows of the canary have failed.
+        """
+        was_open = self._canary.is_open
         self._queue.withhold(row)
         self._withheld.append((row, outcome, verdict))
         if self._canary.failed((outcome.reason, outcome.http_status)):
@@ -154,11 +159,11 @@ class Answers:
                 f"({outcome.detail}), so the others were not sent. All of them are pending: fix "
                 "the cause and run again; --canary 0 sends them all the same",
             )
-        elif not self._canary.is_open or self._no_others():
+        elif self._canary.is_open is not was_open or self._no_others():
             self._let_others_follow()
 
     def _let_others_follow(self) -> None:
-        """The canary has passed: the rows of it that failed have failed for themselves."""
+        """Others are worth sending: the rows whose outcomes are kept back failed for themselves."""
         self._canary.passed()
         withheld, self._withheld = self._withheld, []
         for row, outcome, verdict in withheld:
@@ -168,13 +173,18 @@ class Answers:
     def all_read(self) -> None:
         """No more rows will come."""
         self._all_read = True
-        # A run that its canary has stopped reads no further, but there may be others.
-        if self._no_others() and self._control.end is not RunEnd.CANARY:
+        # A run that was stopped reads no further, but there may be others.
+        if self._no_others() and self._control.end is None:
             self._let_others_follow()
 
     def _no_others(self) -> bool:
-        """Return whether the canary has no row left that could still show something."""
-        return self._all_read and 0 < len(self._withheld) == len(self._queue)
+        """Return whether there is no row that could still show something.
+
+        After the canary, one that has yet to be read is not waited for: a worker gets more when
+        its rows are done.
+        """
+        alone = 0 < len(self._withheld) == len(self._queue)
+        return alone and (self._all_read or not self._canary.is_open)
 
     def _remember(
         self, row: QueuedRow, verdict: Verdict, step: Step, call: Call, now: float
@@ -217,9 +227,14 @@ class Answers:
                 self._turned_away.succeeded()
             elif verdict.kind is not VerdictKind.TURNED_AWAY:
                 self._turned_away.answered()
-            if verdict.kind not in _MAY_CONCERN_ALL and self._canary.is_open:
+            if self._shows_others_worth_sending(verdict.kind):
                 self._let_others_follow()
         self._control.changed.notify()
+
+    def _shows_others_worth_sending(self, kind: VerdictKind) -> bool:
+        if self._canary.is_open:
+            return kind not in _MAY_CONCERN_ALL
+        return bool(self._withheld) and kind not in _CONCERN_ALL
 
     def stop_if_hopeless(self) -> None:
         """Stop the run if an outage has lasted too long."""
@@ -243,11 +258,9 @@ def stop_at_max_failures(
         )
 
 
-#: Verdicts that do not show that other rows are worth sending.
-_MAY_CONCERN_ALL = (
-    VerdictKind.REFUSED, VerdictKind.STORED_DIFFERS, VerdictKind.TURNED_AWAY,
-    VerdictKind.KEY_REFUSED, VerdictKind.UNTRUSTED,
-)  # fmt: skip
+#: Verdicts that do not show that other rows are worth sending: once some were, and before.
+_CONCERN_ALL = (VerdictKind.TURNED_AWAY, VerdictKind.KEY_REFUSED, VerdictKind.UNTRUSTED)
+_MAY_CONCERN_ALL = (*_CONCERN_ALL, VerdictKind.REFUSED, VerdictKind.STORED_DIFFERS)
 
 
 def _answered_status(call: Call, verdict: Verdict) -> int | None:

@@ -36,7 +36,7 @@ class RowState(IntEnum):
     DEFERRED = 3
     #: A request of another job may still take effect on its conversation.
     HELD = 4
-    #: It has failed, and its outcome is kept back until the canary has passed.
+    #: It has failed, and its outcome is kept back until others are known to be worth sending.
     WITHHELD = 5
 
 
@@ -222,7 +222,7 @@ class RowQueue:
         self.wait(row, wait, deferral.due)
 
     def withhold(self, row: QueuedRow) -> None:
-        """The row, just answered, is done as soon as the canary has passed."""
+        """The row, just answered, is done as soon as others are known to be worth sending."""
         self._in_flight.discard(row)
         self._move(row, RowState.WITHHELD)
         self._withheld[row] = None

@@ -17,7 +17,7 @@ MEANINGS = {
     OutcomeKind.SUPERSEDED: "a later row of the same conversation took its place",
     OutcomeKind.SKIPPED: "left out, as was asked for its rating",
     OutcomeKind.REJECTED: "the row itself is wrong; it was not sent",
-    OutcomeKind.FAILED: "the service refused it (also: a conversation in ERROR), or every attempt failed",
+    OutcomeKind.FAILED: "refused (also: its conversation is in ERROR), or every attempt failed",
     OutcomeKind.NOT_COMPLETED: "its conversation was not completed yet, so it takes no feedback",
     OutcomeKind.PENDING: "not done yet",
 }

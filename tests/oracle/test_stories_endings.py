@@ -178,6 +178,23 @@ def test_a_refused_key_ends_with_3_and_the_printed_command_resumes(
     assert desk.job(NAME).outcomes == {"succeeded": 50}
 
 
+@promise("T9", "J17", "E1")
+@pytest.mark.parametrize("code", [401, 403])
+@pytest.mark.parametrize("concurrency", ["1", "8"])
+def test_a_key_that_is_withdrawn_costs_no_row_and_the_printed_command_resumes(
+    desk: Desk, service: Service, code: int, concurrency: str
+) -> None:
+    desk.write(NAME, rows(range(1, 101)))
+    service.rules.append(lambda _: status(code) if len(service.puts) > 30 else None)
+    ended = desk.run(NAME, concurrency=concurrency)
+    assert ended.code == 3, ended.text
+    assert desk.job(NAME).summary["end"] == "key_refused"
+    assert set(desk.job(NAME).outcomes) == {"succeeded", "pending"}
+    service.rules.clear()
+    assert goes_on(desk, ended).code == 0
+    assert desk.job(NAME).outcomes == {"succeeded": 100}
+
+
 @promise("T11", "J17", "E1")
 def test_max_failures_end_with_3_and_the_printed_commands_lead_to_the_end(
     desk: Desk, service: Service
