@@ -197,6 +197,7 @@ class ProgressReporter(Reporter):
         settled = rows - outcomes[OutcomeKind.PENDING]
         newest = self._queue.newest_deferral()
         pause = self._pacer.paused_for(now)
+        next_send = seconds_until(self._queue.next_send(), now)
         limit = self._pacer.limit(now, queue.in_flight)
         held = ""
         if self._pacer.breaker.is_open:
@@ -214,7 +215,7 @@ class ProgressReporter(Reporter):
             retrying=queue.retrying,
             deferred=queue.deferred,
             held=queue.held,
-            next_send=seconds_until(self._queue.next_send(), now),
+            next_send=None if next_send is None else max(next_send, pause),
             only_deferred=all_read and queue.deferred == len(self._queue) > 0,
             next_check=seconds_until(self._queue.next_check(), now),
             gives_up=None if newest is None else seconds_until(newest + self._defer_for, now),

@@ -31,7 +31,8 @@ class Exchange(NamedTuple):
 def learn(pacer: Pacer, verdict: Verdict, exchange: Exchange, now: float) -> str:
     """Let `pacer` know of `verdict`; return what a person should be told of, or nothing."""
     breaker = pacer.breaker
-    was_open, was_paused = breaker.is_open, bool(pacer.paused_for(now))
+    was_open = breaker.is_open
+    was_waiting = breaker.is_probing and bool(pacer.paused_for(now))
     if verdict.kind is not VerdictKind.TRANSIENT:
         pacer.answered(now, exchange.started, exchange.in_flight)
         resumes = was_open and not breaker.is_open and verdict.kind not in _NO_SERVICE
@@ -50,7 +51,7 @@ def learn(pacer: Pacer, verdict: Verdict, exchange: Exchange, now: float) -> str
         )  # fmt: skip
     if breaker.is_open and not was_open:
         return f"the service is unavailable ({verdict.detail}): probing with single requests"
-    if breaker.is_probing and pacer.paused_for(now) and not was_paused:
+    if breaker.is_probing and pacer.paused_for(now) and not was_waiting:
         wait = format_duration(pacer.paused_for(now))
         return f"the service asks for a pause of {wait} ({verdict.detail})"
     return ""

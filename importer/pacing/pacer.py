@@ -276,11 +276,12 @@ class Pacer:
 
     def limit(self, now: float, in_flight: int) -> Limit:
         """Return what holds the next request back at this moment."""
-        if self.breaker.is_probing:
+        is_paused = self.paused_for(now) > 0
+        if self.breaker.is_open or (self.breaker.is_probing and not is_paused):
             return Limit.OUTAGE
         if now < self._held_back_until:
             return Limit.LATE_EFFECT
-        if self.paused_for(now):
+        if is_paused:
             return Limit.PAUSE
         user, found = (cap.peek(now) if cap else 0.0 for cap in (self._rate, self.finder.cap))
         if found > user:

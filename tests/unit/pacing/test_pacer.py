@@ -112,6 +112,14 @@ def test_what_limits_a_run_is_named(
         assert pacer.service_rate == pytest.approx(500, rel=0.05)
 
 
+def test_a_pause_that_the_service_asks_for_is_no_outage_until_one_is_told() -> None:
+    pacer = a_pacer()
+    for _ in range(20):
+        pacer.refused(1, 0.9, retry_after=600)
+    assert pacer.breaker.is_probing
+    assert pacer.limit(2, 0) is Limit.PAUSE
+
+
 def test_caution_is_named_while_it_is_not_known_what_refusals_are_for() -> None:
     pacer = a_pacer()
     Play(pacer, Service(token_bucket(500)), 0.5)
