@@ -16,23 +16,15 @@ import pyarrow as pa
 from importer.model import Row
 from importer.sources.base import Part, RowPart
 from importer.sources.blocks import Blocks
-from importer.sources.column_part import ColumnBlock
+from importer.sources.by_column.noticing import emptied, names_or_nothing
+from importer.sources.by_column.part import ColumnBlock
+from importer.sources.by_column.text_columns import empty_cells, shifted, with_gaps, without
 from importer.sources.columns import CELLS
 from importer.sources.csv_records import Lines, Record, RecordReader
 from importer.sources.csv_rows import RowMaker
 from importer.sources.csv_shape import Dialect, Shape
 from importer.sources.noticed import Noticed
-from importer.sources.noticing import emptied, names_or_nothing
-from importer.sources.plain import (
-    Parsed,
-    Places,
-    PlainParser,
-    empty_cells,
-    newlines,
-    shifted,
-    with_gaps,
-    without,
-)
+from importer.sources.plain import Parsed, Places, PlainParser, newlines
 
 #: Bytes in a block. It is below the longest record, so that none within a block can be too long.
 BLOCK = 512 * 1024

@@ -95,7 +95,7 @@ class ParquetSource:
         if self.path.stat().st_size < BY_COLUMN_FROM:
             yield from map(RowPart, self.batches(first_seq, size))
             return
-        from importer.sources.column_part import ColumnBlock  # noqa: PLC0415 -- loads numpy
+        from importer.sources.by_column.part import ColumnBlock  # noqa: PLC0415 -- loads numpy
         from importer.sources.parquet_columns import rows_at_a_time  # noqa: PLC0415 -- as above
 
         with self._open() as file, self._explained():
@@ -185,9 +185,9 @@ class ParquetSource:
 
     def _text_columns(self, batch: pa.RecordBatch) -> list[pa.StringArray] | None:
         """Return the columns of all fields as text, or None if the rows have to be looked at."""
-        from importer.sources.noticing import emptied  # noqa: PLC0415 -- loads numpy
-        from importer.sources.parquet_columns import text_column  # noqa: PLC0415 -- loads numpy
-        from importer.sources.plain import empty_cells  # noqa: PLC0415 -- as above
+        from importer.sources.by_column.noticing import emptied  # noqa: PLC0415 -- loads numpy
+        from importer.sources.by_column.text_columns import empty_cells  # noqa: PLC0415 -- as above
+        from importer.sources.parquet_columns import text_column  # noqa: PLC0415 -- as above
 
         columns: list[pa.StringArray] = []
         for field in CELLS:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from importer.sources.plain import empty_cells, strings
+from importer.sources.by_column.text_columns import empty_cells, strings
 
 #: Bytes that a batch should take, and the most rows of it: long texts that occur again and again
 #: are stored once, so that their size is not known in advance.

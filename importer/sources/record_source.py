@@ -73,9 +73,12 @@ class RecordSource(ABC):
                 yield self._part(some, seq)
 
     def _part(self, records: Sequence[Record], seq: int) -> Part:
-        from importer.sources.column_part import ColumnBlock  # noqa: PLC0415 -- loads numpy
-        from importer.sources.noticing import emptied  # noqa: PLC0415 -- as above
-        from importer.sources.plain import empty_cells, strings  # noqa: PLC0415 -- as above
+        from importer.sources.by_column.noticing import emptied  # noqa: PLC0415 -- loads numpy
+        from importer.sources.by_column.part import ColumnBlock  # noqa: PLC0415 -- as above
+        from importer.sources.by_column.text_columns import (  # noqa: PLC0415 -- as above
+            empty_cells,
+            strings,
+        )
 
         make = self._make
         odd = {

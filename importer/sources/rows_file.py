@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from importer.errors import InputError
+from importer.sources.by_column.text_columns import strings
 from importer.sources.cell_text import as_text
-from importer.sources.plain import strings
 
 #: Bytes of text and rows of a row group, at least.
 _GROUP_BYTES = 16 << 20

@@ -15,9 +15,18 @@ from importer.feedback.newest import NewestBy
 from importer.feedback.normalise import Normaliser
 from importer.model import Feedback, Outcome, Row
 from importer.sources.base import DIGEST_BYTES, PartSurvey, Questions, new_digest
+from importer.sources.by_column.noticing import see_columns
+from importer.sources.by_column.sifting import (
+    MEANINGS,
+    Bytes,
+    Flags,
+    Offsets,
+    cells,
+    sift,
+    spelt_ids,
+    texts,
+)
 from importer.sources.noticed import Noticed
-from importer.sources.noticing import see_columns
-from importer.sources.sifting import MEANINGS, Bytes, Flags, Offsets, cells, sift, spelt_ids, texts
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 

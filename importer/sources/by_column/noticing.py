@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 
 from importer.common.text import is_blank
 from importer.common.uuids import LAST_HYPHEN, UUID_LENGTH
+from importer.sources.by_column.sifting import cells
+from importer.sources.by_column.text_columns import strings
 from importer.sources.noticed import LONGEST_NULL_CELL, MAY_BE_GARBLED, Noticed
-from importer.sources.plain import strings
-from importer.sources.sifting import cells
 
 #: Bytes of the longest character.
 _CHARACTER = 4

@@ -6,10 +6,10 @@ from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.model import Feedback
 from importer.sources.base import Questions
-from importer.sources.column_part import ColumnBlock
+from importer.sources.by_column.part import ColumnBlock
+from importer.sources.by_column.sifting import texts
+from importer.sources.by_column.text_columns import strings
 from importer.sources.noticed import Noticed
-from importer.sources.plain import strings
-from importer.sources.sifting import texts
 from tests.support.data import conversation
 from tests.support.parts import all_rows
 
