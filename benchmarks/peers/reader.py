@@ -15,7 +15,8 @@ from importer.common.row_set import RowSet
 from importer.engine.reader import Input, read_rows
 from importer.feedback.normalise import Normaliser
 from importer.settings import ImportSettings
-from importer.sources import base, csv_file, parquet
+from importer.sources import base, parquet
+from importer.sources.csv import file as csv_file
 from importer.sources.registry import open_source
 from importer.workflows.check_inputs import check_inputs
 

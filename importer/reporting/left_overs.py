@@ -22,7 +22,7 @@ from importer.model import Outcome, OutcomeKind, RunEnd
 from importer.reporting.edited_files import digest_of, set_aside
 from importer.reporting.endings import Step, next_steps
 from importer.sources.base import Original, RowSource
-from importer.sources.csv_records import KEEP_BYTES
+from importer.sources.kept_bytes import KEEP_BYTES
 from importer.sources.own_columns import OwnColumns, find_own_columns, own_names
 from importer.survey.survey_pass import current_inputs
 

@@ -18,9 +18,9 @@ from importer.errors import InputError
 from importer.settings import FIELDS, ImportSettings, InputFormat
 from importer.settings.groups import Reading
 from importer.sources.cell_text import as_text
-from importer.sources.csv_records import Record
 from importer.sources.location import FAILURES, marked_encodings, open_binary, unreadable
 from importer.sources.record_source import RecordSource
+from importer.sources.row_maker import Record
 
 #: The columns of a file are the members of so many first rows.
 _HEADER_ROWS = 10_000

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from importer.common.uuids import uuid_text
 from importer.sources.cell_text import as_text, bool_text, number_text
-from importer.sources.csv_records import KEEP_BYTES
+from importer.sources.kept_bytes import KEEP_BYTES
 
 Cell = Callable[[Any], str]
 

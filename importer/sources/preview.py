@@ -15,8 +15,9 @@ from importer.common.text import trimmed
 from importer.errors import InputError
 from importer.settings import InputFormat
 from importer.settings.groups import Reading
-from importer.sources.csv_records import KEEP_BYTES, RecordReader
-from importer.sources.csv_sample import LIKELY_CODEC, Sample
+from importer.sources.csv.records import RecordReader
+from importer.sources.csv.sample import LIKELY_CODEC, Sample
+from importer.sources.kept_bytes import KEEP_BYTES
 from importer.sources.location import (
     FAILURES,
     check_is_text,

@@ -12,9 +12,8 @@ from importer.model import Row
 from importer.settings import ImportSettings, InputFormat
 from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart, left_over_encoding
 from importer.sources.columns import CELLS, find_columns
-from importer.sources.csv_records import Record
-from importer.sources.csv_rows import RowMaker, originals_among
 from importer.sources.noticed import Noticed
+from importer.sources.row_maker import Record, RowMaker, originals_among
 
 #: Rows that are turned into columns together, and characters after which there are enough of them:
 #: a row may hold long texts that nobody asks for.

@@ -38,7 +38,7 @@ class FormatEntry(NamedTuple):
 
 
 FORMATS: Sequence[FormatEntry] = (
-    FormatEntry(InputFormat.CSV, "csv_file", (".csv", ".tsv", ".tab", ".psv", ".txt")),
+    FormatEntry(InputFormat.CSV, "csv.file", (".csv", ".tsv", ".tab", ".psv", ".txt")),
     FormatEntry(InputFormat.PARQUET, "parquet", (".parquet", ".pq"), (FileKind.PARQUET,)),
     FormatEntry(InputFormat.JSON, "json_file", (".jsonl", ".ndjson", ".json"), (FileKind.JSON,)),
     FormatEntry(InputFormat.EXCEL, "workbook", (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),

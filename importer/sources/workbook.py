@@ -16,10 +16,10 @@ from importer.errors import InputError
 from importer.settings import ImportSettings, InputFormat
 from importer.settings.groups import Reading
 from importer.sources.cell_text import as_text
-from importer.sources.csv_records import Record
 from importer.sources.header_line import Line, better_skip, header_hint
 from importer.sources.location import known_kind
 from importer.sources.record_source import RecordSource
+from importer.sources.row_maker import Record
 
 #: Rows among which a header is looked for.
 _MOST_LINES = 100

@@ -27,7 +27,8 @@ from importer.reporting.wording import WHY
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
-from importer.sources import csv_file, csv_parts
+from importer.sources.csv import file as csv_file
+from importer.sources.csv import parts as csv_parts
 from tests.support.data import conversation, write_csv
 from tests.support.reports import lengthened
 

@@ -181,7 +181,7 @@ def test_plans_are_those_of_the_model(
             patch("importer.survey.superseded.FEW", few),
             patch("importer.survey.ledger_diff.FEW", few),
             patch("importer.survey.spill.Spill.MOST", few),
-            patch("importer.sources.csv_file.BY_COLUMN_FROM", 0 if by_column else 1 << 60),
+            patch("importer.sources.csv.file.BY_COLUMN_FROM", 0 if by_column else 1 << 60),
             survey_inputs(
                 sources, settings, tmp_path, coder=CODER, carried=job.carried,
                 number_of=lambda name: None if name.endswith(UNKNOWN) else int(name[-1]),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from importer.errors import InputError
 from importer.model import Row
 from importer.sources.base import RowSource
-from importer.sources.csv_file import CsvSource
+from importer.sources.csv.file import CsvSource
 from importer.sources.parquet import ParquetSource
 from tests.support.data import conversation
 

@@ -22,9 +22,9 @@ from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.model import Row
 from importer.settings import ImportSettings, LongComments
-from importer.sources import csv_parts
 from importer.sources.base import RowPart
-from importer.sources.csv_file import CsvSource
+from importer.sources.csv import parts as csv_parts
+from importer.sources.csv.file import CsvSource
 from importer.survey.findings import Findings
 from importer.workflows.check_inputs import check_inputs
 from tests.support.parts import all_rows
@@ -66,7 +66,7 @@ class Differential:
             ratings=RatingTable.parse(TABLES[number % 2]),
             long_comments=LongComments.TRUNCATE if number % 4 < 2 else LongComments.REJECT,
         )
-        with patch("importer.sources.csv_records.RECORD_LIMIT", case.record_limit):
+        with patch("importer.sources.csv.records.RECORD_LIMIT", case.record_limit):
             exact = self._see(case, settings, by_column=False)
             quick = self._see(case, settings, by_column=True)
         assert quick == exact, f"file {number} is read differently"
@@ -84,7 +84,7 @@ class Differential:
             truncate_comments=settings.mapping.long_comments is LongComments.TRUNCATE,
         )
         with (
-            patch("importer.sources.csv_file.BY_COLUMN_FROM", 0 if by_column else 1 << 60),
+            patch("importer.sources.csv.file.BY_COLUMN_FROM", 0 if by_column else 1 << 60),
             patch.multiple(csv_parts, BLOCK=case.block, PIECE=case.piece),
             # The exact reader hands on what it has only when a batch is full.
             patch("importer.engine.reader.BATCH_ROWS", 1),

@@ -59,7 +59,7 @@ def test_the_last_or_newest_valid_row_of_each_conversation_wins(
     monkeypatch.setattr(superseded, "FEW", few)
     monkeypatch.setattr(Spill, "MOST", few)
     limit = 0 if by_column else 1 << 60
-    monkeypatch.setattr("importer.sources.csv_file.BY_COLUMN_FROM", limit)
+    monkeypatch.setattr("importer.sources.csv.file.BY_COLUMN_FROM", limit)
     dice = random.Random(few)
     # Both halves of an id tell conversations apart.
     people = [str(uuid.UUID(int=(1 + n % 20) << 64 | (1 + n // 20))) for n in range(400)]

@@ -13,7 +13,7 @@ from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.model import Row
 from importer.sources.base import BY_COLUMN_FROM, RowPart
-from importer.sources.csv_file import CsvSource
+from importer.sources.csv.file import CsvSource
 from tests.support.data import conversation, write_csv
 from tests.support.parts import all_rows
 
@@ -100,7 +100,7 @@ def test_a_damaged_file_gives_its_rows_up_to_the_damage(tmp_path: Path, spoil: s
             exact.extend(rows)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("importer.sources.csv_file.BY_COLUMN_FROM", 0)
+        patch.setattr("importer.sources.csv.file.BY_COLUMN_FROM", 0)
         assert read_until_it_fails(read_quickly) == read_until_it_fails(read_exactly)
     assert quick == exact
     assert len(quick) > 1000

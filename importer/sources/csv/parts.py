@@ -1,6 +1,6 @@
 """Reads CSV in two tiers: plain blocks by column, whatever is odd by the exact reader.
 
-The exact reader (`csv_records`) alone says what a record is. A block goes by column only if it
+The exact reader (`records`) alone says what a record is. A block goes by column only if it
 can be proved to hold the same records for every parser; in such a block the rows with a wrong
 number of fields or with bad bytes are still read by the exact reader, each on its own.
 """
@@ -15,16 +15,16 @@ import pyarrow as pa
 
 from importer.model import Row
 from importer.sources.base import Part, RowPart
-from importer.sources.blocks import Blocks
 from importer.sources.by_column.noticing import emptied, names_or_nothing
 from importer.sources.by_column.part import ColumnBlock
 from importer.sources.by_column.text_columns import empty_cells, shifted, with_gaps, without
 from importer.sources.columns import CELLS
-from importer.sources.csv_records import Lines, Record, RecordReader
-from importer.sources.csv_rows import RowMaker
-from importer.sources.csv_shape import Dialect, Shape
+from importer.sources.csv.blocks import Blocks
+from importer.sources.csv.plain import Parsed, Places, PlainParser, newlines
+from importer.sources.csv.records import Lines, RecordReader
+from importer.sources.csv.shape import Dialect, Shape
 from importer.sources.noticed import Noticed
-from importer.sources.plain import Parsed, Places, PlainParser, newlines
+from importer.sources.row_maker import Record, RowMaker
 
 #: Bytes in a block. It is below the longest record, so that none within a block can be too long.
 BLOCK = 512 * 1024

@@ -10,8 +10,8 @@ import pytest
 
 from importer.errors import InputError
 from importer.model import Reason, Row
-from importer.sources.csv_file import CsvSource
-from importer.sources.csv_records import RECORD_LIMIT
+from importer.sources.csv.file import CsvSource
+from importer.sources.csv.records import RECORD_LIMIT
 from tests.support.data import conversation
 
 if sys.version_info >= (3, 14):

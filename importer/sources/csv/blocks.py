@@ -12,7 +12,7 @@ from typing import Protocol, TextIO
 
 import numpy as np
 
-from importer.sources.csv_records import KEEP_BYTES
+from importer.sources.kept_bytes import KEEP_BYTES
 from importer.sources.location import FAILURES
 
 #: Bytes read at a time from a decompressor or for a decoder, as `io.TextIOWrapper` does: what is

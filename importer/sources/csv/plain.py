@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pc
 
-from importer.sources.csv_shape import Dialect, Shape
-from importer.sources.hidden_rows import HiddenRows
+from importer.sources.csv.hidden_rows import HiddenRows
+from importer.sources.csv.shape import Dialect, Shape
 
 _NEWLINE, _RETURN, _QUOTE = b'\n\r"'
 #: A row's cells without the line end, at the least: none.

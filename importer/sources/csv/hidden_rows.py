@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from importer.sources.csv_records import KEEP_BYTES
-from importer.sources.csv_shape import Shape
+from importer.sources.csv.shape import Shape
+from importer.sources.kept_bytes import KEEP_BYTES
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]

@@ -8,7 +8,7 @@ import pytest
 
 from importer.errors import InputError
 from importer.model import Reason, Row
-from importer.sources.csv_file import CsvSource
+from importer.sources.csv.file import CsvSource
 from tests.support.data import conversation
 
 H = "conversation_id,rating,comment"

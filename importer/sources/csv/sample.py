@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
 from importer.common.text import folded_name, is_blank
-from importer.sources.csv_records import kept_byte
-from importer.sources.csv_shape import Dialect
+from importer.sources.csv.shape import Dialect
 from importer.sources.header_line import Line, better_skip, header_hint
+from importer.sources.kept_bytes import kept_byte
 
 _DELIMITERS = ",;\t|"
 #: What a file of one byte for a letter most likely is, if it is not UTF-8.

@@ -1,18 +1,30 @@
-"""From the records of a CSV file, or of another that has records, to rows."""
+"""From the records of a file to rows: the same for every format that is read record by record."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from importer.common.text import shown
 from importer.model import Reason, Row
 from importer.sources.base import Original
-from importer.sources.csv_records import Record, kept_byte
+from importer.sources.kept_bytes import kept_byte
 from importer.sources.noticed import Noticed
 
 #: The first half of a character beyond 16 bits, as JSON can name it; it stands for no byte.
 _HALF = re.compile("[\ud800-\udbff]")
+
+
+class Record(NamedTuple):
+    """A record and the physical line (from 1) on which it starts, None where there are no lines.
+
+    A malformed record has its `problem` in words, and its raw text as its only field.
+    """
+
+    line: int | None
+    fields: list[str]
+    problem: str | None = None
 
 
 class RowMaker:

@@ -17,12 +17,13 @@ from importer.model import Row
 from importer.settings import ImportSettings, InputFormat
 from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart
 from importer.sources.columns import find_columns
-from importer.sources.csv_records import KEEP_BYTES, Record, RecordReader, kept_byte
-from importer.sources.csv_rows import RowMaker, originals_among
-from importer.sources.csv_sample import LIKELY_CODEC, Sample, is_beyond_ascii_utf8
-from importer.sources.csv_shape import Shape
+from importer.sources.csv.records import RecordReader
+from importer.sources.csv.sample import LIKELY_CODEC, Sample, is_beyond_ascii_utf8
+from importer.sources.csv.shape import Shape
+from importer.sources.kept_bytes import KEEP_BYTES, kept_byte
 from importer.sources.location import DAMAGED, FAILURES, check_is_text, open_binary, unreadable
 from importer.sources.noticed import Noticed
+from importer.sources.row_maker import Record, RowMaker, originals_among
 
 _SAMPLE = 64 * 1024
 _UTF8 = "utf-8-sig"
@@ -130,24 +131,27 @@ class CsvSource:
         if self._size < BY_COLUMN_FROM:
             yield from map(RowPart, self.batches(first_seq, size))
             return
-        from importer.sources import blocks, csv_parts  # noqa: PLC0415 -- loads numpy and pyarrow
+        from importer.sources.csv.blocks import Blocks, ByteStream  # noqa: PLC0415 -- loads numpy
+        from importer.sources.csv.parts import (  # noqa: PLC0415 -- as above
+            BLOCK,
+            TwoTierReader,
+            is_parsed_alike,
+        )
 
-        if not csv_parts.is_parsed_alike(self.delimiter):
+        if not is_parsed_alike(self.delimiter):
             yield from map(RowPart, self.batches(first_seq, size))
             return
         self._rows, self._make.noticed = 0, Noticed()
         stream, raw = open_binary(self.path, self.name)
         with raw, stream, self._explained():
-            found = blocks.Blocks(
-                cast("blocks.ByteStream", stream),
+            found = Blocks(
+                cast("ByteStream", stream),
                 self._codec,
-                csv_parts.BLOCK,
+                BLOCK,
                 compressed=stream is not raw,
                 newline=self._dialect.newline,
             )
-            reader = csv_parts.TwoTierReader(
-                found, self._make, self._dialect, self._shape, csv_parts.BLOCK
-            )
+            reader = TwoTierReader(found, self._make, self._dialect, self._shape, BLOCK)
             for part in reader.parts(first_seq):
                 self._read = raw.tell()
                 self._rows += len(part.rows) if isinstance(part, RowPart) else len(part)

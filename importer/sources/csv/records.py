@@ -8,38 +8,19 @@ others are read again.
 
 from __future__ import annotations
 
-import codecs
 import csv
 from collections import deque
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from importer.common.text import counted
 from importer.common.uuids import UUID_LENGTH
-from importer.sources.csv_shape import Dialect, Shape
+from importer.sources.csv.shape import Dialect, Shape
 from importer.sources.noticed import Noticed
+from importer.sources.row_maker import Record
 
 #: The longest record, in code points; it bounds the memory that a stray quote can take.
 RECORD_LIMIT = 1024 * 1024
-
-#: The name of the error handler that keeps undecodable bytes as lone surrogates, and gives them
-#: back when the text is written. Unlike `surrogateescape` it does so for every codec.
-KEEP_BYTES = "importer_keep_bytes"
-
-
-def _keep_bytes(error: UnicodeError) -> tuple[str | bytes, int]:
-    if isinstance(error, UnicodeDecodeError):
-        bad = error.object[error.start : error.end]
-        return "".join(chr(0xDC00 + byte) for byte in bad), error.end
-    if isinstance(error, UnicodeEncodeError):
-        text = error.object[error.start : error.end]
-        if all(0xDC00 <= ord(c) <= 0xDCFF for c in text):
-            return bytes(ord(c) - 0xDC00 for c in text), error.end
-        return "?" * len(text), error.end
-    raise error
-
-
-codecs.register_error(KEEP_BYTES, _keep_bytes)
 
 #: Stands for a carriage return that does not end a line, which the csv module would cut at. No
 #: decoder makes it, and it is no byte that `KEEP_BYTES` keeps.
@@ -47,28 +28,6 @@ _RETURN = "\udbff"
 
 # The csv module's own limit is one number for the whole process; it must not be below ours.
 csv.field_size_limit(max(csv.field_size_limit(), 2 * RECORD_LIMIT))
-
-
-def kept_byte(text: str) -> int | None:
-    """Return the first byte of `text` that could not be decoded, or None if there is none."""
-    if text.isascii():
-        return None
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        return ord(text[error.start]) & 0xFF
-    return None
-
-
-class Record(NamedTuple):
-    """A record and the physical line (from 1) on which it starts, None where there are no lines.
-
-    A malformed record has its `problem` in words, and its raw text as its only field.
-    """
-
-    line: int | None
-    fields: list[str]
-    problem: str | None = None
 
 
 class Lines(Protocol):
