@@ -15,15 +15,16 @@ from importer.common.row_set import RowSet
 from importer.engine.reader import Input, read_rows
 from importer.feedback.normalise import Normaliser
 from importer.settings import ImportSettings
-from importer.sources import base, parquet
+from importer.sources import base
 from importer.sources.csv import file as csv_file
+from importer.sources.parquet import file as parquet_file
 from importer.sources.registry import open_source
 from importer.workflows.check_inputs import check_inputs
 
 
 def _main(path: Path, what: str, way: str) -> None:
     if way == "exact":
-        for module in (base, csv_file, parquet):
+        for module in (base, csv_file, parquet_file):
             module.BY_COLUMN_FROM = 1 << 62  # type: ignore[attr-defined]
     gc.set_threshold(100_000)  # as the command does
     settings = ImportSettings.of(inputs=[path], product_id=PRODUCT)

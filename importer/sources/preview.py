@@ -107,8 +107,8 @@ def _parquet(path: Path) -> Preview:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     from importer.sources.cell_text import as_text  # noqa: PLC0415
-    from importer.sources.parquet_cells import original_text  # noqa: PLC0415
-    from importer.sources.parquet_schema import column_of, column_paths  # noqa: PLC0415
+    from importer.sources.parquet.cells import original_text  # noqa: PLC0415
+    from importer.sources.parquet.schema import column_of, column_paths  # noqa: PLC0415
 
     try:
         with pq.ParquetFile(path) as file:

@@ -39,7 +39,7 @@ class FormatEntry(NamedTuple):
 
 FORMATS: Sequence[FormatEntry] = (
     FormatEntry(InputFormat.CSV, "csv.file", (".csv", ".tsv", ".tab", ".psv", ".txt")),
-    FormatEntry(InputFormat.PARQUET, "parquet", (".parquet", ".pq"), (FileKind.PARQUET,)),
+    FormatEntry(InputFormat.PARQUET, "parquet.file", (".parquet", ".pq"), (FileKind.PARQUET,)),
     FormatEntry(InputFormat.JSON, "json_file", (".jsonl", ".ndjson", ".json"), (FileKind.JSON,)),
     FormatEntry(InputFormat.EXCEL, "workbook", (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
                 extra="excel"),

@@ -18,7 +18,7 @@ from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.settings import ImportSettings
 from importer.sources.base import RowPart
-from importer.sources.parquet import ParquetSource
+from importer.sources.parquet.file import ParquetSource
 from importer.workflows.check_inputs import check_inputs
 from tests.support.data import conversation
 from tests.support.parts import all_rows
@@ -98,7 +98,7 @@ def write(folder: Path, number: int) -> Path:
 
 def see(settings: ImportSettings, path: Path, from_size: int) -> tuple[object, ...]:
     items: list[Item] = []
-    with patch("importer.sources.parquet.BY_COLUMN_FROM", from_size):
+    with patch("importer.sources.parquet.file.BY_COLUMN_FROM", from_size):
         source = ParquetSource(path, {})
         rows = all_rows(source.parts(1, 500))
         assert source.progress() == 1
@@ -130,6 +130,6 @@ def test_common_types_are_read_by_column(tmp_path: Path) -> None:
     path = tmp_path / "in.parquet"
     for column in texts:
         pq.write_table(pa.table({"conversation_id": who, "rating": column}), path)
-        with patch("importer.sources.parquet.BY_COLUMN_FROM", 0):
+        with patch("importer.sources.parquet.file.BY_COLUMN_FROM", 0):
             (part,) = ParquetSource(path, {}).parts(1, 500)
         assert not isinstance(part, RowPart)

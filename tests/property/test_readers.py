@@ -16,7 +16,7 @@ from importer.errors import InputError
 from importer.model import Row
 from importer.sources.base import RowSource
 from importer.sources.csv.file import CsvSource
-from importer.sources.parquet import ParquetSource
+from importer.sources.parquet.file import ParquetSource
 from tests.support.data import conversation
 
 HEADER = ["conversation_id", "rating", "comment"]

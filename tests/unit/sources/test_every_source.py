@@ -32,7 +32,7 @@ every_kind = pytest.mark.parametrize("kind", [*KINDS, *COPIED])
 @pytest.fixture(params=["row by row", "by column"], autouse=True)
 def _reading(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let small files be read as large ones are, too."""
-    for module in ("csv.file", "parquet", "record_source"):
+    for module in ("csv.file", "parquet.file", "record_source"):
         least = 1 << 60 if request.param == "row by row" else 0
         monkeypatch.setattr(f"importer.sources.{module}.BY_COLUMN_FROM", least)
 

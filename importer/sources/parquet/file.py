@@ -19,7 +19,7 @@ from importer.sources.cell_text import as_text
 from importer.sources.columns import CELLS, find_columns
 from importer.sources.location import other_kind
 from importer.sources.noticed import Noticed
-from importer.sources.parquet_cells import (
+from importer.sources.parquet.cells import (
     Cell,
     cell_text,
     holds_moments,
@@ -29,7 +29,7 @@ from importer.sources.parquet_cells import (
     same,
     without_nanoseconds,
 )
-from importer.sources.parquet_schema import column_of, column_paths, type_of
+from importer.sources.parquet.schema import column_of, column_paths, type_of
 
 _MAY_BE_NULL = ("rating", "comment")
 #: Bytes of a column that are read at a time; without a bound a whole row group's column would be.
@@ -96,7 +96,7 @@ class ParquetSource:
             yield from map(RowPart, self.batches(first_seq, size))
             return
         from importer.sources.by_column.part import ColumnBlock  # noqa: PLC0415 -- loads numpy
-        from importer.sources.parquet_columns import rows_at_a_time  # noqa: PLC0415 -- as above
+        from importer.sources.parquet.columns import rows_at_a_time  # noqa: PLC0415 -- as above
 
         with self._open() as file, self._explained():
             size = rows_at_a_time(file.metadata, self._names, size)
@@ -187,7 +187,7 @@ class ParquetSource:
         """Return the columns of all fields as text, or None if the rows have to be looked at."""
         from importer.sources.by_column.noticing import emptied  # noqa: PLC0415 -- loads numpy
         from importer.sources.by_column.text_columns import empty_cells  # noqa: PLC0415 -- as above
-        from importer.sources.parquet_columns import text_column  # noqa: PLC0415 -- as above
+        from importer.sources.parquet.columns import text_column  # noqa: PLC0415 -- as above
 
         columns: list[pa.StringArray] = []
         for field in CELLS:

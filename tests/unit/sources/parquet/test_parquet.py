@@ -15,7 +15,7 @@ from importer.errors import InputError
 from importer.feedback.ratings import RatingTable
 from importer.model import Reason, Row
 from importer.sources.base import Questions, RowPart
-from importer.sources.parquet import ParquetSource
+from importer.sources.parquet.file import ParquetSource
 from tests.support.data import conversation
 from tests.support.parts import all_rows
 
@@ -113,7 +113,7 @@ def test_columns_within_structs_have_dotted_names(path: Path) -> None:
     pq.write_table(pa.table(columns), path)
     names = {"rating": "feedback.rating", "comment": "Feedback.Text.Comment"}
     for by_column_from in (0, 1 << 60):
-        with patch("importer.sources.parquet.BY_COLUMN_FROM", by_column_from):
+        with patch("importer.sources.parquet.file.BY_COLUMN_FROM", by_column_from):
             source = ParquetSource(path, names)
             rows = all_rows(source.parts(1, 100))
         assert [(row.rating, row.comment) for row in rows] == [("UP", "one"), ("", ""), ("", "")]
@@ -137,7 +137,7 @@ def test_null_markers_are_named_and_can_be_emptied(path: Path) -> None:
     comments = pa.array([" NULL ", "None of it", "nan"])
     pq.write_table(pa.table({"conversation_id": pa.array(IDS), "comment": comments}), path)
     for by_column_from in (0, 1 << 60):
-        with patch("importer.sources.parquet.BY_COLUMN_FROM", by_column_from):
+        with patch("importer.sources.parquet.file.BY_COLUMN_FROM", by_column_from):
             source = ParquetSource(path, {})
             for part in source.parts(1, 10):
                 if not isinstance(part, RowPart):
@@ -154,5 +154,5 @@ def test_names_that_were_damaged_are_damage(path: Path) -> None:
     places = [match.start() for match in re.finditer(b"rating|conversation_id", whole)]
     for place in places:
         path.write_bytes(whole[:place] + b"\xa1" + whole[place + 1 :])
-        with patch("importer.sources.parquet.BY_COLUMN_FROM", 0), suppress(InputError):
+        with patch("importer.sources.parquet.file.BY_COLUMN_FROM", 0), suppress(InputError):
             list(ParquetSource(path, {}).parts(1, 10))
