@@ -26,7 +26,7 @@ from importer.model import Attempt, Deferral, Outcome, OutcomeKind, Reason, Row,
 from importer.reporting.wording import WHY
 from importer.settings import SANDBOX, ImportSettings
 from importer.sources.base import BATCH_ROWS, DIGEST_BYTES, Part, RowPart
-from importer.sources.copies import open_copy
+from importer.sources.copies.carriers import open_copy
 from importer.sources.registry import open_source
 
 #: Tells the conversations of many rows at once; what their ratings mean is of no interest here.

@@ -1,7 +1,7 @@
 """Opens an input with the reader for its kind.
 
 A kind of file is a line in `FORMATS`, its name in `InputFormat`, and a module with `open_file`.
-What is no local file is copied first (`copies`), and then it is a file of one of these kinds.
+What is no local file is copied first (`copies/`), and then it is a file of one of these kinds.
 """
 
 from __future__ import annotations

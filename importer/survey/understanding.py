@@ -6,7 +6,7 @@ from importer.common.text import readable, trimmed
 from importer.settings import ImportSettings, InputFormat
 from importer.sources.base import RowSource
 from importer.sources.columns import find_columns
-from importer.sources.copies import ROWS_ENDING
+from importer.sources.copies.partial_copy import ROWS_ENDING
 from importer.sources.own_columns import find_own_columns
 from importer.survey.findings import Understanding
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from importer.settings import ImportSettings
-from importer.sources.copies import CopyWatch
+from importer.sources.copies.partial_copy import CopyWatch
 from importer.survey.findings import Findings
 from importer.survey.progress import SurveyProgress
 from importer.survey.survey_pass import survey_inputs

@@ -19,7 +19,7 @@ from importer.jobs.undo import UNDO_NAME
 from importer.reporting.edited_files import with_edited
 from importer.reporting.left_overs import LEFT_OVER_NAMES, REPORT_NAME
 from importer.sources.base import BATCH_ROWS, RowPart, RowSource
-from importer.sources.copies import open_copy
+from importer.sources.copies.carriers import open_copy
 from importer.sources.kept_bytes import KEEP_BYTES
 from importer.sources.registry import open_source
 from importer.workflows.open_inputs import settings_to_read

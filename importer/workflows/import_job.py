@@ -37,7 +37,7 @@ from importer.reporting.summary import Summary
 from importer.reporting.taken_up import jobs_left_over
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
-from importer.sources.copies import CopyWatch
+from importer.sources.copies.partial_copy import CopyWatch
 from importer.survey.progress import SurveyProgress, SurveyStoppedError
 from importer.survey.survey_pass import current_inputs
 from importer.workflows.begin_job import Watch, begin_job, inputs_of, rows_not_sent

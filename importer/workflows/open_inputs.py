@@ -18,7 +18,8 @@ from importer.settings import SETTINGS_GROUPS, ImportSettings
 from importer.settings.derive import options_of
 from importer.settings.places import STANDARD_INPUT, FrameAddress, SourceAddress
 from importer.sources.base import RowSource
-from importer.sources.copies import CopyWatch, open_copy, remove_copy, take_copy
+from importer.sources.copies.carriers import open_copy, remove_copy, take_copy
+from importer.sources.copies.partial_copy import CopyWatch
 from importer.sources.folder import files_of
 from importer.sources.registry import open_source
 
@@ -111,7 +112,7 @@ def _opened_copy(
 def _tell_of_old(place: SourceAddress, path: Path, watch: CopyWatch) -> None:
     at = time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime))
     if place.scheme == STANDARD_INPUT:
-        from importer.sources.copy_stdin import holds_data  # noqa: PLC0415 -- seldom needed
+        from importer.sources.copies.stdin import holds_data  # noqa: PLC0415 -- seldom needed
 
         if holds_data():
             raise InputError(

@@ -25,7 +25,7 @@ from importer.jobs.succession import end_in_words
 from importer.model import OutcomeKind
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
-from importer.sources.copies import CopyWatch
+from importer.sources.copies.partial_copy import CopyWatch
 from importer.survey.findings import Findings
 from importer.survey.plan import Plan
 from importer.survey.progress import SurveyProgress

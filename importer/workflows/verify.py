@@ -14,7 +14,7 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import InputFile
 from importer.reporting.digests import Digests, digest_of_blocks
 from importer.sources.base import BATCH_ROWS
-from importer.sources.copies import open_copy
+from importer.sources.copies.carriers import open_copy
 from importer.sources.registry import open_source
 from importer.workflows.open_inputs import settings_to_read
 

@@ -16,7 +16,8 @@ import trustme
 from importer.errors import InputError
 from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
-from importer.sources.copies import CopyWatch, take_copy
+from importer.sources.copies.carriers import take_copy
+from importer.sources.copies.partial_copy import CopyWatch
 from tests.support.data import PRODUCT, conversation
 from tests.support.object_stores import S3_ENVIRONMENT
 

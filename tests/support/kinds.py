@@ -19,7 +19,8 @@ import pytest
 from importer.settings import ImportSettings
 from importer.settings.places import FrameAddress, SourceAddress
 from importer.sources.base import RowSource
-from importer.sources.copies import CopyWatch, open_copy, take_copy
+from importer.sources.copies.carriers import open_copy, take_copy
+from importer.sources.copies.partial_copy import CopyWatch
 from tests.support.data import PRODUCT
 from tests.support.file_server import FileServer, serving
 

@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from importer.sources.copies import CopyWatch
+from importer.sources.copies.partial_copy import CopyWatch
 
 #: Credentials that moto takes as it takes any.
 S3_ENVIRONMENT = {

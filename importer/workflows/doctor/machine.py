@@ -17,7 +17,7 @@ from importer.clarityq.file_limit import OTHER_FILES
 from importer.common.file_system import file_system
 from importer.errors import InputError
 from importer.settings.places import SourceAddress
-from importer.sources.copies import carrier_of
+from importer.sources.copies.carriers import carrier_of
 from importer.sources.registry import format_of, reader_of
 from importer.workflows.doctor.finding import Finding, Subject, fails, fine, look
 

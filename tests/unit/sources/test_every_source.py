@@ -8,7 +8,8 @@ import pytest
 from importer.errors import InputError
 from importer.model import Row
 from importer.sources.base import BATCH_ROWS, RowSource
-from importer.sources.copies import CopyWatch, open_copy
+from importer.sources.copies.carriers import open_copy
+from importer.sources.copies.partial_copy import CopyWatch
 from importer.sources.registry import FORMATS
 from tests.support.data import conversation
 from tests.support.kinds import COPIED, KINDS, Table, open_kind, take_kind

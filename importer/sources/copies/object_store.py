@@ -20,9 +20,9 @@ from obstore.store import from_url
 from importer.errors import InputError
 from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
-from importer.sources.copies import CopyOrigin, PartialCopy
-from importer.sources.object_errors import cloud_of, explained
-from importer.sources.persistence import CutError, persist
+from importer.sources.copies.object_errors import cloud_of, explained
+from importer.sources.copies.partial_copy import CopyOrigin, PartialCopy
+from importer.sources.copies.persistence import CutError, persist
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
@@ -43,7 +43,7 @@ _PROFILE = {
 
 
 def copy(address: SourceAddress, part: PartialCopy, settings: ImportSettings) -> str:
-    """Copy an object; see `copies`."""
+    """Copy an object; see `carriers`."""
     del settings  # nothing of them concerns an object
     parts = urlsplit(address.full)
     path = unquote(parts.path.lstrip("/"))

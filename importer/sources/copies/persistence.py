@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from importer.errors import InputError
-from importer.sources.copies import PartialCopy
+from importer.sources.copies.partial_copy import PartialCopy
 
 #: Tries in a row that bring nothing new.
 _MOST_TRIES = 8

@@ -9,8 +9,9 @@ import pytest
 from importer.errors import InputError
 from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
-from importer.sources import persistence
-from importer.sources.copies import CopyWatch, take_copy
+from importer.sources.copies import persistence
+from importer.sources.copies.carriers import take_copy
+from importer.sources.copies.partial_copy import CopyWatch
 from tests.support.data import PRODUCT, conversation
 from tests.support.object_stores import KilledError, gate, killed_beyond, put, s3
 

@@ -21,8 +21,8 @@ from urllib.parse import unquote, urlsplit
 from importer.errors import InputError
 from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
-from importer.sources.copies import CopyOrigin, PartialCopy
-from importer.sources.persistence import CutError, persist
+from importer.sources.copies.partial_copy import CopyOrigin, PartialCopy
+from importer.sources.copies.persistence import CutError, persist
 
 _PIECE = 1 << 16
 _TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
@@ -34,7 +34,7 @@ _HEADERS = {"User-Agent": "clarityq-importer", "Accept-Encoding": "identity"}
 
 
 def copy(address: SourceAddress, part: PartialCopy, settings: ImportSettings) -> str:
-    """Copy what is at an address; see `copies`."""
+    """Copy what is at an address; see `carriers`."""
     if address.lacks_query:
         raise InputError(
             f"{address.label}: the query of the address is not recorded, since it may hold a "

@@ -13,8 +13,10 @@ import pytest
 from importer.errors import InputError, ScratchError
 from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
-from importer.sources import copies, copy_http, persistence
-from importer.sources.copies import CopyWatch, open_copy, take_copy
+from importer.sources.copies import http as copy_http
+from importer.sources.copies import partial_copy, persistence
+from importer.sources.copies.carriers import open_copy, take_copy
+from importer.sources.copies.partial_copy import CopyWatch
 from tests.support.data import PRODUCT, conversation
 from tests.support.file_server import FileServer, serving
 
@@ -169,7 +171,7 @@ def test_a_redirect_carries_nothing_of_the_address(server: FileServer, tmp_path:
 def test_there_must_be_room_for_a_copy(
     server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copies, "_KEPT_FREE", 1 << 60)
+    monkeypatch.setattr(partial_copy, "_KEPT_FREE", 1 << 60)
     with pytest.raises(ScratchError, match=r"needs 1\.38 MB in .*are free"):
         copied(f"{server.url}/a.csv", tmp_path)
 

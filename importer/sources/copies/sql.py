@@ -24,8 +24,8 @@ from sqlalchemy.pool import NullPool
 from importer.errors import InputError
 from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
-from importer.sources.copies import ROWS_ENDING, CopyOrigin, PartialCopy
-from importer.sources.rows_file import RowsFile
+from importer.sources.copies.partial_copy import ROWS_ENDING, CopyOrigin, PartialCopy
+from importer.sources.copies.rows_file import RowsFile
 
 _ROWS = 5000
 #: Seconds between two looks at whether to stop.
@@ -51,7 +51,7 @@ _NO_QUERY = (
 
 
 def copy(address: SourceAddress, part: PartialCopy, settings: ImportSettings) -> str:
-    """Copy what the query of the settings gives; see `copies`."""
+    """Copy what the query of the settings gives; see `carriers`."""
     sql = settings.reading.sql
     if sql is None:
         raise InputError(_NO_QUERY.format(address.label))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from importer.errors import InputError
 from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
-from importer.sources.copies import CopyOrigin, PartialCopy
+from importer.sources.copies.partial_copy import CopyOrigin, PartialCopy
 from importer.sources.location import FIRST_BYTES, FileKind, kind_of
 from importer.sources.registry import format_of
 
@@ -23,7 +23,7 @@ _UNTIL_SURE = 1.0
 
 
 def copy(address: SourceAddress, part: PartialCopy, settings: ImportSettings) -> str:
-    """Copy all of standard input; see `copies`."""
+    """Copy all of standard input; see `carriers`."""
     if sys.stdin is None or sys.stdin.isatty():
         raise InputError(
             f"{address.label} is a terminal: let a program write into it, as in "

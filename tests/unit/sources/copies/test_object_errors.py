@@ -11,9 +11,10 @@ import pytest
 from importer.errors import InputError
 from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
-from importer.sources import persistence
-from importer.sources.copies import CopyWatch, take_copy
-from importer.sources.object_errors import explained
+from importer.sources.copies import persistence
+from importer.sources.copies.carriers import take_copy
+from importer.sources.copies.object_errors import explained
+from importer.sources.copies.partial_copy import CopyWatch
 from tests.support.data import PRODUCT
 
 pytest.importorskip("obstore")

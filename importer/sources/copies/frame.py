@@ -8,13 +8,13 @@ import pyarrow.parquet as pq
 from importer.errors import InputError
 from importer.settings import ImportSettings
 from importer.settings.places import FrameAddress, SourceAddress
-from importer.sources.copies import ROWS_ENDING, CopyOrigin, PartialCopy
+from importer.sources.copies.partial_copy import ROWS_ENDING, CopyOrigin, PartialCopy
 
 _GROUP_ROWS = 50_000
 
 
 def copy(address: SourceAddress, part: PartialCopy, settings: ImportSettings) -> str:
-    """Copy a table that the program holds; see `copies`."""
+    """Copy a table that the program holds; see `carriers`."""
     del settings  # nothing of them concerns a table
     if not isinstance(address, FrameAddress):
         raise InputError(

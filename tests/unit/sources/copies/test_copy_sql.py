@@ -17,7 +17,8 @@ import pytest
 from importer.errors import InputError
 from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
-from importer.sources.copies import CopyWatch, open_copy, take_copy
+from importer.sources.copies.carriers import open_copy, take_copy
+from importer.sources.copies.partial_copy import CopyWatch
 from tests.support.data import PRODUCT, conversation
 from tests.support.databases import PASSWORD, mariadb, postgresql
 
@@ -109,7 +110,7 @@ def test_a_missing_extra_or_driver_is_one_line_with_the_command(
     settings = ImportSettings.of(inputs=[sqlite], product_id=PRODUCT)
     with pytest.raises(InputError, match="say what is read from it, as in --sql"):
         take_copy(SourceAddress(sqlite), 1, tmp_path, settings, CopyWatch())
-    monkeypatch.setattr("importer.sources.copy_sql.find_spec", lambda _: None)
+    monkeypatch.setattr("importer.sources.copies.sql.find_spec", lambda _: None)
     with pytest.raises(InputError, match=r"pip install 'psycopg\[binary\]'$"):
         copied("postgresql://host/db", "SELECT 1", tmp_path)
     with pytest.raises(InputError, match=r"names is not installed: .*\(mysql://\) and .*pymysql'$"):
@@ -118,7 +119,7 @@ def test_a_missing_extra_or_driver_is_one_line_with_the_command(
     with pytest.raises(InputError, match="the kind 'mssql' need a package of their own"):
         copied("mssql://host/db", "SELECT 1", tmp_path)
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
-    monkeypatch.delitem(sys.modules, "importer.sources.copy_sql")
+    monkeypatch.delitem(sys.modules, "importer.sources.copies.sql")
     with pytest.raises(InputError, match=r"pip install 'clarityq-importer\[sql\]'$"):
         copied(sqlite, "SELECT 1", tmp_path)
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from importer.common.text import readable
 from importer.errors import InputError
 from importer.settings.places import SourceAddress
-from importer.sources.persistence import CutError
+from importer.sources.copies.persistence import CutError
 
 _ASKED = re.compile(r"performing [A-Z]+ (\S+)")
 _STATUS = re.compile(r"status code: (\d{3})")
