@@ -192,9 +192,8 @@ class TwoTierReader:
         try:
             yield from self._some_at_a_time(rows)
         finally:
-            lines.reader = (
-                None  # each would keep the other, and the block, until they are collected
-            )
+            # Each would keep the other, and with it the block, until the collector comes by.
+            lines.reader = None
         self._line = reader.line
 
     def _some_at_a_time(self, rows: Iterator[Row]) -> Generator[Part, None, None]:
