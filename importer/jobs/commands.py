@@ -55,6 +55,14 @@ class Again(NamedTuple):
         """Whether the command itself has the `--limit`, and no configuration file or variable."""
         return "--limit" in self.resume
 
+    def elsewhere(self) -> str:
+        """Return the command that resumes the job at another address, which is to be filled in."""
+        words = list(self.resume)
+        if "--base-url" in words:
+            at = words.index("--base-url")
+            del words[at : at + 2]
+        return command_line([*words, "--base-url", "ADDRESS"])
+
     def rest(self) -> str:
         """Return the command that resumes the job without its `--limit`."""
         words = list(self.resume)

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from importer.common.text import counted, listed
+from importer.common.text import counted, escaped, listed
 from importer.jobs.commands import Again
 from importer.jobs.records import JobRecord, JobState
 from importer.model import OutcomeKind, Reason, RunEnd
@@ -16,6 +16,8 @@ from importer.reporting.wording import TO_RESUME
 #: What a verdict begins with where nothing was real.
 REHEARSAL = "REHEARSAL: nothing was sent to ClarityQ. "
 
+#: So many characters of what the service has said are told.
+_MOST_SAID = 100
 _NOT_IMPORTED = (OutcomeKind.REJECTED, OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
 _RowsByReason = Mapping[tuple[OutcomeKind, Reason], int]
 
@@ -108,12 +110,14 @@ def next_steps(
     *,
     carries_over: bool = False,
     is_copied: bool = False,
+    refused_with: str = "",
 ) -> list[Step]:
     """Return what a person does after a run, in this order; empty if there is nothing to do.
 
     `files` are the left-over files of the job in `folder`, and `overtaken` counts the rows in them
     that give way to others. If the next import `carries_over` what is left, it need not be done by
-    hand. If an input `is_copied`, the command would copy it anew.
+    hand. If an input `is_copied`, the command would copy it anew. `refused_with` is what the
+    service has said to a row that it refused.
     """
     if end is RunEnd.DATA_LIMIT:
         plan = again.plan()
@@ -124,7 +128,11 @@ def next_steps(
             Step("If the data is right as it is, to send it this once:", again.accepting()),
         ]
     if end is not RunEnd.FINISHED:
-        command = again.rest() if end is RunEnd.LIMIT else again.same()
+        command = again.same()
+        if end is RunEnd.LIMIT:
+            command = again.rest()
+        elif end is RunEnd.REDIRECTED:
+            command = again.elsewhere()
         purpose = TO_RESUME[end]
         if end is RunEnd.LIMIT and not again.has_limit:
             purpose += ", take the limit out of the configuration or the environment, then"
@@ -134,7 +142,9 @@ def next_steps(
     waiting = outcomes[OutcomeKind.NOT_COMPLETED] - reasons.get(
         (OutcomeKind.NOT_COMPLETED, Reason.LATER_JOB_MISSING), 0
     )
-    steps = [*_to_retry(reasons, waiting, folder, again, later, carries_over=carries_over)]
+    steps = [
+        *_to_retry(reasons, waiting, folder, again, later, refused_with, carries_over=carries_over)
+    ]
     for kind, path in kinds.items():
         steps += _of_kind(kind, outcomes[kind], reasons, path, again, overtaken.get(kind, 0))
     return steps
@@ -146,6 +156,7 @@ def _to_retry(
     folder: Path,
     again: Again,
     later: str,
+    refused_with: str,
     *,
     carries_over: bool,
 ) -> Iterator[Step]:
@@ -167,12 +178,13 @@ def _to_retry(
     if waiting and not exhausted and not refused:
         yield Step(f"To try the {counted(waiting, 'row')} not completed again later:", later)
         return
+    because = f" ({escaped(refused_with[:_MOST_SAID])})" if refused_with else ""
     groups = [
         f"the {counted(rows, 'row')} {which}"
         for rows, which in (
             (exhausted, "whose attempts ran out"),
             (waiting, "not completed"),
-            (refused, "that the service refused, when its cause is gone"),
+            (refused, f"that the service refused{because}, when its cause is gone"),
         )
         if rows
     ]
@@ -222,9 +234,10 @@ def _of_kind(
             "conversation was sent, and comes after."
         )
     if to_fix > 0 and rows > exhausted + final:
-        yield Step(
-            f"To import the {counted(to_fix, 'row')} {kind}: fix {path}, then", again.of_file(path)
-        )
+        what = f"To import the {counted(to_fix, 'row')} {kind}"
+        if reasons.get((kind, Reason.REFUSED)):  # `retry` tries them again as they are
+            what = "Or, if the cause lies in the rows themselves"
+        yield Step(f"{what}: fix {path}, then", again.of_file(path))
 
 
 def _conversations(number: int) -> str:

@@ -18,7 +18,7 @@ from importer.jobs.journal import Journal
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import CARRIED_OVER
-from importer.model import Outcome, OutcomeKind, RunEnd
+from importer.model import Outcome, OutcomeKind, Reason, RunEnd
 from importer.reporting.edited_files import digest_of, set_aside
 from importer.reporting.endings import Step, next_steps
 from importer.sources.base import Original, RowSource
@@ -150,8 +150,19 @@ def steps_by_journal(folder: Path, journal: JournalReader) -> list[Step]:
     return next_steps(
         RunEnd.FINISHED, outcomes, reasons, folder, files, again,
         {kind: len(overtaken_rows(journal, kind)) for kind in _FILES},
-        carries_over=settings["carry_over"],
+        carries_over=settings["carry_over"], refused_with=refused_with(journal, reasons),
     )  # fmt: skip
+
+
+def refused_with(journal: JournalFile, reasons: Mapping[tuple[OutcomeKind, Reason], int]) -> str:
+    """Return what the service has said to the first row that it refused; empty if to none.
+
+    `reasons` are the counts of the journal.
+    """
+    if not reasons.get((OutcomeKind.FAILED, Reason.REFUSED)):
+        return ""
+    failed = journal.outcomes(OutcomeKind.FAILED)
+    return next((one.detail for one in failed if one.reason is Reason.REFUSED), "")
 
 
 def rejected_line(folder: Path, conversation_id: str) -> tuple[Path, int] | None:

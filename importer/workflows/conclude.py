@@ -15,7 +15,7 @@ from importer.jobs.job import Job
 from importer.jobs.records import Totals
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.endings import Step, next_steps
-from importer.reporting.left_overs import write_left_over_files
+from importer.reporting.left_overs import refused_with, write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Measured, Summary, summarise
 from importer.settings import ImportSettings
@@ -67,6 +67,7 @@ def conclude(
     steps = next_steps(
         end, totals.outcomes, totals.reasons, job.folder, files, again, overtaken,
         carries_over=settings.ledger.carry_over, is_copied=settings.reading.is_copied,
+        refused_with=refused_with(job.journal, totals.reasons),
     )  # fmt: skip
     summary = summarise(
         job.folder, job.journal, stands, end, message, files, now, [*steps, *instead],

@@ -26,7 +26,10 @@ def told(reasons: Reasons, *, end: RunEnd = RunEnd.FINISHED, carries_over: bool 
     for (kind, _), number in reasons.items():
         rows[kind] += number
     files = [FOLDER / f"{kind}.csv" for kind in OutcomeKind if rows[kind]]
-    steps = next_steps(end, rows, reasons, FOLDER, files, AGAIN, carries_over=carries_over)
+    steps = next_steps(
+        end, rows, reasons, FOLDER, files, AGAIN, carries_over=carries_over,
+        refused_with="404: who?",
+    )  # fmt: skip
     assert all(str(step).endswith(step.command) for step in steps)
     return "\n".join(map(str, steps)).replace(str(FOLDER), "JOB").replace("clarityq-import ", "")
 
@@ -65,8 +68,10 @@ def test_a_verdict_on_a_run_that_was_stopped_says_how_far_it_has_come() -> None:
         ({(FAILED, Reason.RETRIES_EXHAUSTED): 2},
          "To try again the 2 rows whose attempts ran out: retry JOB"),
         ({(FAILED, Reason.REFUSED): 1},
-         ("To try again the 1 row that the service refused, when its cause is gone: retry JOB\n"
-         "To import the 1 row failed: fix JOB/failed.csv, then run JOB/failed.csv --rate 5")),
+         ("To try again the 1 row that the service refused (404: who?), when its cause is gone: "
+          "retry JOB\n"
+          "Or, if the cause lies in the rows themselves: fix JOB/failed.csv, then "
+          "run JOB/failed.csv --rate 5")),
         ({(FAILED, Reason.CONVERSATION_ERROR): 3},
          ("Nothing can be done for the 3 rows of conversations in ERROR: such a conversation never "
           "takes feedback. The next import that holds them tries them again, and ends with 1 "
@@ -99,7 +104,7 @@ def test_what_the_next_import_carries_over_needs_nothing_by_hand() -> None:
         "The next import with --carry-over tries the 2 rows again that failed.",
         "The next import with --carry-over tries the 5 rows not completed again.",
         (
-            "To try again the 1 row that the service refused, when its cause is gone: "
+            "To try again the 1 row that the service refused (404: who?), when its cause is gone: "
             "retry JOB --reason refused"
         ),
     ]
@@ -115,5 +120,6 @@ def test_data_that_was_not_sent_names_the_rows_that_are_wrong() -> None:
 def test_every_other_end_has_a_command_that_goes_on(end: RunEnd) -> None:
     steps = told({}, end=end).splitlines()
     limit = "" if end is RunEnd.LIMIT else "--limit 9 "
-    assert steps[0].endswith(f": run ratings.csv {limit}--rate 5")
+    other = " --base-url ADDRESS" if end is RunEnd.REDIRECTED else ""
+    assert steps[0].endswith(f": run ratings.csv {limit}--rate 5{other}")
     assert (len(steps) > 1) == (end is RunEnd.DATA_LIMIT)
