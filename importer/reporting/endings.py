@@ -236,7 +236,7 @@ def _of_kind(
     if to_fix > 0 and rows > exhausted + final:
         what = f"To import the {counted(to_fix, 'row')} {kind}"
         if reasons.get((kind, Reason.REFUSED)):  # `retry` tries them again as they are
-            what = "Or, if the cause lies in the rows themselves"
+            what += " with other content"
         yield Step(f"{what}: fix {path}, then", again.of_file(path))
 
 

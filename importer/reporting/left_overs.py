@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import tee
 from pathlib import Path
 from typing import NamedTuple
@@ -88,10 +88,12 @@ def write_left_over_files(
         path, written = folder / name, journal.written(name)
         try:
             edited = set_aside(path, written)
-            overtaken = overtaken_rows(journal, kind) if outcomes[kind] else set()
-            if outcomes[kind] and _write(path, journal, kind, sources, overtaken):
+            rows, give_way = (0, 0)
+            if outcomes[kind]:
+                rows, give_way = _write(path, journal, kind, sources)
+            if rows:
                 files.paths.append(path)
-                files.overtaken[kind] = len(overtaken)
+                files.overtaken[kind] = give_way
                 digest = digest_of(path)
                 if edited is not None and digest == written:
                     edited.replace(path)
@@ -192,10 +194,10 @@ def _write(
     journal: JournalFile,
     kind: OutcomeKind,
     sources: Sequence[RowSource],
-    overtaken: Collection[int],
-) -> int:
-    """Write the file of a kind; return how many rows it holds."""
-    rows = 0
+) -> tuple[int, int]:
+    """Write the file of a kind; return how many rows it holds, and how many of them give way."""
+    rows = give_way = 0
+    overtaken = overtaken_rows(journal, kind)
     layout = _lay_out(sources)
     by_newest = journal.newest_by() is not None
     why = f"{'another' if by_newest else 'a later'} {_OVERTAKEN}"
@@ -214,7 +216,7 @@ def _write(
             for place, cell in zip(layout.places[position] or [0], original.cells, strict=False):
                 cells[place] = _encodable(cell, encoding)
             job, row = _origin(path.parent, original, layout.ours[position])
-            gives_way = outcome.seq in overtaken
+            gives_way = outcome.seq in overtaken or job == OVERTAKEN_JOB
             own = [
                 sources[position].name,
                 OVERTAKEN_JOB if gives_way else job,
@@ -226,7 +228,8 @@ def _write(
             ]  # fmt: skip
             writer.writerow([*cells, *own[-len(layout.own) :]])
             rows += 1
-    return rows
+            give_way += gives_way
+    return rows, give_way
 
 
 def _origin(folder: Path, original: Original, ours: OwnColumns | None) -> tuple[str, str | int]:

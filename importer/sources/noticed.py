@@ -86,7 +86,7 @@ class Noticed:
             looks = "looks" if self.garbled == 1 else "look"
             found.append(
                 f"{counted(self.garbled, 'comment')} {looks} as if another program had read it in "
-                f"a wrong encoding: {shown(self.garbled_example)}. It would be sent as it is"
+                f"a wrong encoding: {shown(self.garbled_example)}. Such a comment is sent as it is"
             )
         return found
 

@@ -302,6 +302,10 @@ async def test_a_left_over_row_says_so_when_a_later_one_was_sent(
     left_over = summary.folder / "rejected.csv"
     assert "gives way to it" in left_over.read_text()
     assert not [step for step in summary.next_steps if left_over.name in step.command]
+    again = await run_import(settings_for(left_over, base_url=sandbox.url), api_key="any")
+    second = again.folder / "rejected.csv"
+    assert "gives way to it" in second.read_text()
+    assert not [step for step in again.next_steps if second.name in step.command]
     left_over.write_text(left_over.read_text().replace("meh", "NEGATIVE"))
     again = await run_import(settings_for(left_over, base_url=sandbox.url), api_key="any")
     assert again.outcomes[OutcomeKind.SUPERSEDED] == 1

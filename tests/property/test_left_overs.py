@@ -458,7 +458,7 @@ def test_what_is_left_over_can_be_fixed_and_imported_with_the_printed_command(
             server.refused = set()
             good = {conversation(n): cells for n, cells in enumerate(drawn)}
             steps = re.findall(
-                r"To import the . rows? \w+: fix (.*), then clarityq-import (.*)", told
+                r"To import the . rows? [\w ]+: fix (.*), then clarityq-import (.*)", told
             )
             assert len(steps) == 2, told
             for path, command in steps:

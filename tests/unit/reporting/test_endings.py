@@ -70,7 +70,7 @@ def test_a_verdict_on_a_run_that_was_stopped_says_how_far_it_has_come() -> None:
         ({(FAILED, Reason.REFUSED): 1},
          ("To try again the 1 row that the service refused (404: who?), when its cause is gone: "
           "retry JOB\n"
-          "Or, if the cause lies in the rows themselves: fix JOB/failed.csv, then "
+          "To import the 1 row failed with other content: fix JOB/failed.csv, then "
           "run JOB/failed.csv --rate 5")),
         ({(FAILED, Reason.CONVERSATION_ERROR): 3},
          ("Nothing can be done for the 3 rows of conversations in ERROR: such a conversation never "
