@@ -11,6 +11,14 @@ from importer.errors import SettingsError
 _USED = ("http", "https")
 
 
+def names_proxy(origin: URL) -> bool:
+    """Return whether the environment names a proxy for requests to `origin`, of whatever kind."""
+    try:
+        return proxy_for(origin) is not None
+    except SettingsError:
+        return True
+
+
 def proxy_for(origin: URL) -> URL | None:
     """Return the proxy for requests to `origin`, or None if there is none.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -230,7 +230,9 @@ class ProductJobs:
             raise SettingsError(f"the job {job.name} has ended already: nothing is left to give up")
         with closing(Journal(job.folder)) as journal:
             journal.give_up(now)
-        self._replace(replace(job, state=JobState.GIVEN_UP))
+        # It is done then: a ledger that cannot be written hears of it from the journal later.
+        with suppress(JournalError):
+            self._replace(replace(job, state=JobState.GIVEN_UP))
 
     @staticmethod
     def is_at_rest(job: JobRecord) -> bool:

@@ -121,7 +121,7 @@ ENDS = {
     RunEnd.SIGHUP: "stopped: its terminal was closed (SIGHUP)",
     RunEnd.SIGINT: "stopped by hand (Ctrl-C)",
     RunEnd.SIGTERM: "stopped by the system (SIGTERM)",
-    None: "killed",
+    None: "cut off: killed, or the disk was full",
 }
 
 #: What keeps a run from being faster, in words; see `limit_in_words`.

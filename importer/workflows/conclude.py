@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from yarl import URL
+
+from importer.clarityq.proxy import names_proxy
 from importer.common.text import counted
 from importer.engine.clock import Clock
 from importer.engine.job_run import JobRun
@@ -47,13 +50,13 @@ def conclude(
     files: list[Path] = []
     problems: list[str] = []
     overtaken: dict[OutcomeKind, int] = {}
-    instead: list[Step] = []
+    more: list[Step] = []
     try:
         files, problems, overtaken = write_left_over_files(
             job.folder, job.journal, stands.outcomes, sources
         )
     except InputError as error:
-        instead = [
+        more = [
             Step(
                 f"The rows that were not imported are in no file: {error}. To see which they are:",
                 command_line(["outcomes", path_argument(job.folder), "-o", "outcomes.csv"]),
@@ -69,8 +72,11 @@ def conclude(
         carries_over=settings.ledger.carry_over, is_copied=settings.reading.is_copied,
         refused_with=refused_with(job.journal, totals.reasons),
     )  # fmt: skip
+    target = settings.target
+    if end is RunEnd.SERVICE_DOWN and not target.trust_env and names_proxy(URL(target.base_url)):
+        more.append(Step("The environment names a proxy, which is not used without --trust-env."))
     summary = summarise(
-        job.folder, job.journal, stands, end, message, files, now, [*steps, *instead],
+        job.folder, job.journal, stands, end, message, files, now, [*steps, *more],
         Measured(run.limit, run.service_rate, run.latencies, run.workers), pending - begun,
     )  # fmt: skip
     summary.write()

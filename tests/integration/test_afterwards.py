@@ -124,7 +124,7 @@ async def test_the_report_says_what_was_imported_and_of_which_run_a_figure_is(
     assert "1 without a rating: a comment only 31 comments" in text
     assert "30 rows were done in it" in text
     assert "All runs of the job" in text
-    assert "12 killed" in text
+    assert "12 cut off: killed, or" in text
     assert "the seconds before it was killed" in text
     with JournalReader(summary.folder) as history:
         assert history.inputs()[0].digest in text

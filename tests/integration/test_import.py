@@ -212,7 +212,7 @@ async def test_a_refused_key_stops_at_once_and_spends_no_row(
 
 
 async def test_a_service_that_is_down_ends_the_run_and_spends_no_row(
-    settings_for: Make, tmp_path: Path
+    settings_for: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [(conversation(number), "POSITIVE", "") for number in range(20)]
     async with Sandbox() as sandbox:
@@ -225,6 +225,10 @@ async def test_a_service_that_is_down_ends_the_run_and_spends_no_row(
     assert 0 < summary.not_begun < 20
     again = await run_import(settings, api_key="any")
     assert 0 < again.not_begun <= summary.not_begun, "what an earlier run has begun is no news"
+    assert "proxy" not in str(again.next_steps)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    last = await run_import(settings, api_key="any")
+    assert "names a proxy, which is not used without --trust-env" in str(last.next_steps)
 
 
 async def test_a_truncated_archive_is_reported_before_anything_is_sent(
