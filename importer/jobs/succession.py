@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from importer.common.durations import format_duration
 from importer.common.files import clear_unfinished
-from importer.common.text import counted
+from importer.common.text import counted, listed
 from importer.errors import SettingsError
 from importer.feedback.body import BodyCoder
 from importer.jobs.carry_over import carried_rows, highest_rows, pending_rows
@@ -34,6 +35,8 @@ from importer.jobs.records import CarriedRow, JobRecord, JobState, NewJob
 from importer.settings import ImportSettings
 
 _KEY = attrgetter("key")
+#: So many jobs are named in a remark.
+_MOST_NAMED = 3
 
 
 class Succession(ProductJobs):
@@ -183,16 +186,18 @@ class Succession(ProductJobs):
             yield from self._ledger.left_overs()
             return
         too_old, told = self._latest_before(now - kept_for), self._told_to_be_too_old()
-        news = 0
+        news = Counter[int]()
         for one in self._ledger.left_overs():
             if one.row.rank.first > too_old:
                 yield one
             elif one.row.rank.first > told:
-                news += 1
-        if news:
+                news[one.row.rank.first] += 1
+        if rows := news.total():
+            some = sorted(filter(None, map(self.name_of, news)))[:_MOST_NAMED]
             self.remarks.append(
-                f"{counted(news, 'row')} left over for longer than {format_duration(kept_for)} "
-                f"(--carry-over-for) {'is' if news == 1 else 'are'} not carried over any more"
+                f"{counted(rows, 'row')} left over for longer than {format_duration(kept_for)} "
+                f"(--carry-over-for) {'is' if rows == 1 else 'are'} not carried over any more; "
+                f"brought first by {listed(some or ['jobs that are gone'])}"
             )
 
     def _told_to_be_too_old(self) -> int:

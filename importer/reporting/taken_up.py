@@ -1,4 +1,4 @@
-"""What has become of left-over files since: which other jobs have taken them up."""
+"""What has become of a job since: which others have taken up what it left over, or took it back."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from importer.errors import JournalError
 from importer.jobs.folders import job_folders
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import JobRecord
+from importer.jobs.undo import UNDO_NAME
 from importer.reporting.left_overs import LEFT_OVER_NAMES
 
 
 class TakenUp(NamedTuple):
-    """A left-over file, by its name, the job of which it is an input, and how far that has come."""
+    """A file of a job's folder, by its name, the job that reads it, and how far that has come."""
 
     file: str
     job: str
@@ -26,13 +27,16 @@ class TakenUp(NamedTuple):
     done: int
 
     def __str__(self) -> str:
+        if self.file == UNDO_NAME:
+            many = f"{self.done:,} of {counted(self.rows, 'conversation')}"
+            return f"It was taken back by {self.job} since: {many}."
         are = "is" if self.done == 1 else "are"
         many = f"{self.done:,} of its {counted(self.rows, 'row')} {are} done"
         return f"{self.file} was imported by {self.job} since: {many}."
 
 
 def taken_up(folder: Path) -> Iterator[TakenUp]:
-    """Yield the left-over files of the job in `folder` that other jobs beside it have taken up."""
+    """Yield the files in the folder of a job that other jobs beside it have taken up."""
     for other in job_folders(folder.parent):
         with suppress(JournalError), JournalReader(other) as journal:
             for file in journal.inputs():
@@ -41,8 +45,8 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
                     yield TakenUp(Path(file.path).name, other.name, file.rows, done)
 
 
-def jobs_left_over(jobs: Sequence[JobRecord], inputs: Sequence[str]) -> Iterator[JobRecord]:
-    """Yield those of the jobs of which an input, by its path, is a left-over file."""
+def jobs_behind(jobs: Sequence[JobRecord], inputs: Sequence[str]) -> Iterator[JobRecord]:
+    """Yield those of the jobs of which an input, by its path, is taken up."""
     for job in jobs:
         if job.folder is not None and any(_is_of(job.folder, path) for path in inputs):
             yield job
@@ -50,4 +54,4 @@ def jobs_left_over(jobs: Sequence[JobRecord], inputs: Sequence[str]) -> Iterator
 
 def _is_of(folder: Path, path: str) -> bool:
     file = Path(path)
-    return file.parent == folder.absolute() and file.name in LEFT_OVER_NAMES
+    return file.parent == folder.absolute() and file.name in (*LEFT_OVER_NAMES, UNDO_NAME)

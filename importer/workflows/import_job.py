@@ -34,7 +34,7 @@ from importer.jobs.job import Job
 from importer.jobs.product import Product, hold_product
 from importer.model import OutcomeKind, Rank, Reason, RunEnd, exit_code
 from importer.reporting.summary import Summary
-from importer.reporting.taken_up import jobs_left_over
+from importer.reporting.taken_up import jobs_behind
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
 from importer.sources.copies.partial_copy import CopyWatch
@@ -256,7 +256,7 @@ class _Importing:
         for problem in problems:
             for observer in self._observers:
                 observer.noticed(problem)
-        for other in jobs_left_over(product.jobs, summary.inputs):
+        for other in jobs_behind(product.jobs, summary.inputs):
             await anyio.to_thread.run_sync(rewrite_summary, other)
         for source in self._sources:
             source.close()

@@ -39,6 +39,11 @@ class UndoTable(NamedTuple):
     earlier: list[str]
 
     @property
+    def kept(self) -> int:
+        """Return how many conversations keep what the job has stored, as nothing else is known."""
+        return 0 if self.clears_unknown else self.unknown.number
+
+    @property
     def to_send(self) -> int:
         """Return how many conversations are set again."""
         return self.restored.number + (self.unknown.number if self.clears_unknown else 0)

@@ -214,7 +214,8 @@ async def test_what_is_left_over_for_too_long_is_not_carried_over_which_is_told_
             OutcomeKind.SUCCEEDED: 1
         }
         assert len(nights.service.puts) == puts + 1
-    told = "1 row left over for longer than 0 ms (--carry-over-for) is not carried over any more"
+    told = "1 row left over for longer than 0 ms (--carry-over-for) is not carried over any more; "
+    told += "brought first by night-1-"
     assert caplog.text.count("carry-over-for") == caplog.text.count(told) == 1
 
 

@@ -1,6 +1,7 @@
 """Taking a job back: what was there before is there again, and nothing newer is lost."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -116,6 +117,9 @@ async def test_what_was_there_before_is_there_again(night: Night, service: Watch
         ALL[3]: (None, None),
     }
     jobs = tuesday.folder.parent
+    since = r"It was taken back by undo-\S+ since: 4 of 4 conversations\."
+    assert re.search(since, command("jobs", "show", tuesday.folder)[1])
+    assert re.search(since, Page(tuesday.folder / "report.html").text)
     assert f"undo of {tuesday.folder.name}" in command("jobs", "--jobs-dir", jobs)[1]
     assert "NEGATIVE" in command("explain", ALL[1], "--jobs-dir", jobs)[1]
     again = await typed("undo", tuesday.folder, "--clear-unknown", "--yes", *QUICK)
@@ -135,6 +139,7 @@ async def test_what_a_later_job_has_set_stays(night: Night, service: WatchedSand
     assert service.stored()[ALL[1]] == ("POSITIVE", "newer")
     assert service.stored()[ALL[0]] == ("POSITIVE", None)
     assert service.stored()[ALL[3]] == ("POSITIVE", "wrong")  # what it held is not known
+    assert f"What {tuesday.folder.name} has stored stays in 1 conversation" in done.stdout
 
 
 @pytest.mark.slow

@@ -115,8 +115,8 @@ def _what_next(found: ListedJob, runs: Sequence[PastRun]) -> Iterator[tuple[str,
             yield "", "(and, where the key is not in the environment, --api-key-file as before)"
     elif found.record.state is JobState.ENDED:
         yield from (("next", step) for step in _next_steps(found, runs))
-        for one in taken_up(found.folder):
-            yield "", f"({one})"
+    for one in taken_up(found.folder):
+        yield "since", str(one)
 
 
 def _changed(folder: Path) -> str:

@@ -139,6 +139,13 @@ def undo(
     )
     with _named(once, request.settings):
         code, _ = perform(request, again, files_read(ctx))
+    if isinstance(found, UndoTable) and found.kept and not request.display.quiet:
+        clear = command_line(["undo", path_argument(folder), "--clear-unknown", *typed_words])
+        output().print(
+            f"What {folder.name} has stored stays in {counted(found.kept, 'conversation')}, as it "
+            f"is not known what was there before. To clear that:\n  {clear}",
+            soft_wrap=True,
+        )
     return code
 
 
@@ -153,7 +160,7 @@ def _named(once: str, settings: ImportSettings) -> Iterator[None]:
 
 
 def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
-    cleared, left = (found.unknown.number, 0) if found.clears_unknown else (0, found.unknown.number)
+    cleared, left = found.unknown.number - found.kept, found.kept
     examples_of = ", ".join(found.unknown.examples)
     table = Table(
         f"undo of {folder.name}", Column("conversations", justify="right"), "such as",
