@@ -197,6 +197,11 @@ async def test_a_left_over_row_keeps_the_job_that_first_brought_it(nights: Night
         assert [row["job"] for row in csv.DictReader(file)] == [first.folder.name]
     told = CliRunner().invoke(cli, ["explain", str(again.folder), conversation(1)]).output
     assert f"Row 1, carried over from {first.folder.name}: rating " in told
+    told = CliRunner().invoke(cli, ["jobs", "show", str(first.folder)]).output
+    assert f"{again.folder.name} has taken over what could be tried again" in told
+    assert "The next import" not in told
+    told = CliRunner().invoke(cli, ["jobs", "show", str(again.folder)]).output
+    assert "The next import with --carry-over tries the 1 row not completed again" in told
 
 
 async def test_what_is_left_over_for_too_long_is_not_carried_over_which_is_told_once(

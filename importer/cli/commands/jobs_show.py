@@ -23,7 +23,7 @@ from importer.jobs.inputs import CurrentInputs
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.jobs.listing import ListedJob, list_jobs
-from importer.jobs.product_jobs import hold_jobs
+from importer.jobs.product_jobs import hold_jobs, read_heads
 from importer.jobs.records import JobState
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.endings import closed_in_words
@@ -114,9 +114,27 @@ def _what_next(found: ListedJob, runs: Sequence[PastRun]) -> Iterator[tuple[str,
         if found.product.service != SANDBOX:
             yield "", "(and, where the key is not in the environment, --api-key-file as before)"
     elif found.record.state is JobState.ENDED:
-        yield from (("next", step) for step in _next_steps(found, runs))
+        steps = _next_steps(found, runs)
+        by_hand = [step for step in steps if not step.startswith("The next import with --carry-")]
+        if by_hand != steps and (taker := _taker_over(found)):
+            yield "since", f"{taker} has taken over what could be tried again (--carry-over)"
+            steps = by_hand
+        yield from (("next", step) for step in steps)
     for one in taken_up(found.folder):
         yield "since", str(one)
+
+
+def _taker_over(found: ListedJob) -> str:
+    """Return the first job after this one that has taken over left-overs; empty if none has."""
+    heads, _ = read_heads(found.folder.parent)
+    later = [
+        head
+        for head in heads
+        if (head.product_id, head.service) == found.product
+        and head.number > found.record.number
+        and head.holds_carried
+    ]
+    return min(later, key=lambda head: head.number).folder.name if later else ""
 
 
 def _changed(folder: Path) -> str:
