@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from importer.common.text import counted
 from importer.errors import ImporterError, SettingsError
 from importer.jobs.copies import file_of
 from importer.jobs.journal_reader import JournalReader
@@ -63,8 +64,16 @@ def verify(folder: Path, digests: Digests) -> Iterator[Verified]:
                 yield Verified(name, Agreement.DIFFERS, "the job has no such input")
         for position, file in enumerate(files):
             yield _input(folder, position, file, record, digests.inputs.get(file.path))
-        is_same = Digests.of(journal).outcomes == digests.outcomes
-        yield Verified("outcomes", Agreement.SAME if is_same else Agreement.DIFFERS)
+        forgotten = len(journal.forgotten_rows())
+        if Digests.of(journal).outcomes == digests.outcomes:
+            yield Verified("outcomes", Agreement.SAME)
+        elif forgotten:
+            told = (
+                f"{counted(forgotten, 'row')} of the job were forgotten, as forgotten-….json says"
+            )
+            yield Verified("outcomes", Agreement.DIFFERS, told)
+        else:
+            yield Verified("outcomes", Agreement.DIFFERS)
 
 
 def _input(

@@ -49,8 +49,9 @@ async def jobs(sandbox: Sandbox, settings_for: Make, tmp_path: Path) -> Path:
     return tmp_path / "jobs"
 
 
-async def test_no_byte_of_it_stays(jobs: Path) -> None:
+async def test_no_byte_of_it_stays(jobs: Path, tmp_path: Path) -> None:
     assert traces(jobs, WHO, SECRET)
+    shutil.copy(next(jobs.glob("in-*/summary.json")), tmp_path / "before.json")  # noqa: ASYNC240
     killed = jobs / "big-0123abcd-1" / ".journal.sqlite-x.new"  # as it was being made
     killed.parent.mkdir()
     shutil.copy(next(jobs.glob("in-*/journal.sqlite")), killed)  # noqa: ASYNC240
@@ -62,6 +63,8 @@ async def test_no_byte_of_it_stays(jobs: Path) -> None:
     assert "of it were forgotten" in report
     assert "row 4, a forgotten conversation" in report
     assert outcomes_frame(path.parent)["conversation_id"].str.startswith("forgotten-").sum() == 3
+    told = command("outcomes", "--verify", tmp_path / "before.json", "--jobs-dir", jobs)[1]
+    assert "differs: outcomes (3 rows of the job were forgotten" in told
     (certificate,) = jobs.glob("forgotten-*.json")  # noqa: ASYNC240
     said = json.loads(certificate.read_text("utf-8"))
     assert (said["conversations"], said["left"]) == (1, [])
