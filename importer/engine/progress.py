@@ -199,6 +199,8 @@ class ProgressReporter(Reporter):
         pause = self._pacer.paused_for(now)
         next_send = seconds_until(self._queue.next_send(), now)
         limit = self._pacer.limit(now, queue.in_flight)
+        if limit is Limit.NOTHING and queue.held and not (queue.ready or queue.in_flight):
+            limit = Limit.LATE_EFFECT
         held = ""
         if self._pacer.breaker.is_open:
             held = "the service is unavailable"

@@ -88,7 +88,7 @@ def write_left_over_files(
         path, written = folder / name, journal.written(name)
         try:
             edited = set_aside(path, written)
-            rows, give_way = (0, 0)
+            rows = give_way = 0
             if outcomes[kind]:
                 rows, give_way = _write(path, journal, kind, sources)
             if rows:

@@ -6,7 +6,9 @@ import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from importer.common.durations import format_duration
@@ -15,6 +17,7 @@ from importer.errors import ExitCode, JournalError
 from importer.jobs.commands import command_line, path_argument
 from importer.jobs.forget import NO_COMMENTS
 from importer.jobs.journal_reader import JournalReader, PastRun
+from importer.jobs.records import CARRIED_OVER
 from importer.jobs.undo import undone_job
 from importer.model import Moment, OutcomeKind, RunEnd
 from importer.reporting.charts import (
@@ -86,6 +89,7 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "forgotten": history.forgotten_rows(),
         "has_no_comments": NO_COMMENTS in history.facts(),
         "meanings": {**MEANINGS, OutcomeKind.PENDING: _NEVER_SENT} if summary.since else MEANINGS,
+        "row": partial(_row_in_words, history.places()),
         "causes": history.causes(_MOST_CAUSES),
         "why": WHY,
         "warned": history.with_warning(_MOST_WARNINGS),
@@ -103,6 +107,14 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "by_default": settings_by_default(settings),
         "mood": _mood(summary),
     }
+
+
+def _row_in_words(places: Sequence[tuple[str, int]], seq: int) -> str:
+    """Return which row of which input a row of the job is; of one input, it need not be named."""
+    path, first = next(place for place in reversed(places) if place[1] <= seq)
+    of = "" if len(places) == 1 else f" of {Path(path).name}"
+    of = " of those carried over" if path == CARRIED_OVER else of
+    return f"row {seq - first + 1:,}{of}"
 
 
 def _statuses(statuses: Counter[int], stored: int) -> list[tuple[str, int]]:

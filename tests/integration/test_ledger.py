@@ -197,6 +197,8 @@ async def test_a_left_over_row_keeps_the_job_that_first_brought_it(nights: Night
         assert [row["job"] for row in csv.DictReader(file)] == [first.folder.name]
     told = CliRunner().invoke(cli, ["explain", str(again.folder), conversation(1)]).output
     assert f"Row 1, carried over from {first.folder.name}: rating " in told
+    report = (again.folder / "report.html").read_text()
+    assert "row 1 of those carried over, <code" in report
     told = CliRunner().invoke(cli, ["jobs", "show", str(first.folder)]).output
     assert f"{again.folder.name} has taken over what could be tried again" in told
     assert "The next import" not in told

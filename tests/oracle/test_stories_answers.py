@@ -74,6 +74,7 @@ def test_a_newer_job_wins_over_a_lost_request_of_an_earlier_job_that_takes_effec
     second = desk.run("tuesday.csv", options=options, late_effect=LATE_EFFECT)
     assert second.code == 0, second.text
     assert service.quiescent().get(ONE) == ("POSITIVE", "tuesday 1")
+    assert desk.job("tuesday.csv").summary["limited_by"] == "late_effect"
 
 
 @promise("F6", "F4", "J13")
