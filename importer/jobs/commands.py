@@ -85,11 +85,6 @@ class Again(NamedTuple):
         """Return the command that tries rows of the job in `folder` again, `only` some of them."""
         return command_line(["retry", path_argument(folder), *only, *self.of_retry])
 
-    def later(self, folder: Path) -> str:
-        """Return the command that tries again, later, what was not completed."""
-        # A retry may be of other rows only.
-        return self.retry(folder) if self.resume[0] == "retry" else self.same()
-
     def of_file(self, path: Path, command: str = "run") -> str:
         """Return the command that imports, or plans, a left-over file as the inputs were."""
         return command_line([command, path_argument(path), *self.options])

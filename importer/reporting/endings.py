@@ -109,15 +109,13 @@ def next_steps(
     overtaken: Mapping[OutcomeKind, int] = MappingProxyType({}),
     *,
     carries_over: bool = False,
-    is_copied: bool = False,
     refused_with: str = "",
 ) -> list[Step]:
     """Return what a person does after a run, in this order; empty if there is nothing to do.
 
     `files` are the left-over files of the job in `folder`, and `overtaken` counts the rows in them
     that give way to others. If the next import `carries_over` what is left, it need not be done by
-    hand. If an input `is_copied`, the command would copy it anew. `refused_with` is what the
-    service has said to a row that it refused.
+    hand. `refused_with` is what the service has said to a row that it refused.
     """
     if end is RunEnd.DATA_LIMIT:
         plan = again.plan()
@@ -137,14 +135,11 @@ def next_steps(
         if end is RunEnd.LIMIT and not again.has_limit:
             purpose += ", take the limit out of the configuration or the environment, then"
         return [Step(f"{purpose}:", command)]
-    later = again.retry(folder) if is_copied else again.later(folder)
     kinds = {OutcomeKind(path.stem): path for path in files}
     waiting = outcomes[OutcomeKind.NOT_COMPLETED] - reasons.get(
         (OutcomeKind.NOT_COMPLETED, Reason.LATER_JOB_MISSING), 0
     )
-    steps = [
-        *_to_retry(reasons, waiting, folder, again, later, refused_with, carries_over=carries_over)
-    ]
+    steps = [*_to_retry(reasons, waiting, folder, again, refused_with, carries_over=carries_over)]
     for kind, path in kinds.items():
         steps += _of_kind(kind, outcomes[kind], reasons, path, again, overtaken.get(kind, 0))
     return steps
@@ -155,14 +150,14 @@ def _to_retry(
     waiting: int,
     folder: Path,
     again: Again,
-    later: str,
     refused_with: str,
     *,
     carries_over: bool,
 ) -> Iterator[Step]:
     """Yield what is to be done about rows that are left for no reason of their own.
 
-    One command tries them all: after a `retry` the command of the import would begin a new job.
+    One command tries them all, however often it is given: that of the import would begin a new job
+    once nothing is left to try.
     """
     exhausted = reasons.get((OutcomeKind.FAILED, Reason.RETRIES_EXHAUSTED), 0)
     refused = reasons.get((OutcomeKind.FAILED, Reason.REFUSED), 0)
@@ -176,7 +171,8 @@ def _to_retry(
     if carries_over and (exhausted or waiting):
         exhausted, waiting, only = 0, 0, ["--reason", Reason.REFUSED]
     if waiting and not exhausted and not refused:
-        yield Step(f"To try the {counted(waiting, 'row')} not completed again later:", later)
+        rows = counted(waiting, "row")
+        yield Step(f"To try the {rows} not completed again later:", again.retry(folder))
         return
     because = f" ({escaped(refused_with[:_MOST_SAID])})" if refused_with else ""
     groups = [

@@ -82,13 +82,14 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         statuses.update(moment.statuses)
     runs = _runs(summary, records, moments)
     settings = records[-1].settings if records else {}
+    is_closed = summary.since and not summary.next_steps
     return {
         "summary": summary,
         "undoes": undone_job(summary.inputs),
         "imported": history.imported(),
         "forgotten": history.forgotten_rows(),
         "has_no_comments": NO_COMMENTS in history.facts(),
-        "meanings": {**MEANINGS, OutcomeKind.PENDING: _NEVER_SENT} if summary.since else MEANINGS,
+        "meanings": {**MEANINGS, OutcomeKind.PENDING: _NEVER_SENT} if is_closed else MEANINGS,
         "row": partial(_row_in_words, history.places()),
         "causes": history.causes(_MOST_CAUSES),
         "why": WHY,

@@ -13,6 +13,7 @@ from importer.jobs.folders import job_folders
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import JobRecord
 from importer.jobs.undo import UNDO_NAME
+from importer.reporting.endings import Step
 from importer.reporting.left_overs import LEFT_OVER_NAMES
 
 
@@ -43,6 +44,12 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
                 if _is_of(folder, file.path):
                     done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
                     yield TakenUp(Path(file.path).name, other.name, file.rows, done)
+
+
+def still_to_do(folder: Path, steps: Sequence[Step], taken: Sequence[TakenUp]) -> list[Step]:
+    """Return those of the steps of the job in `folder` that are about nothing which is taken up."""
+    gone = [f"{folder.name}/{one.file}" for one in taken]
+    return [step for step in steps if not any(name in str(step) for name in gone)]
 
 
 def jobs_behind(jobs: Sequence[JobRecord], inputs: Sequence[str]) -> Iterator[JobRecord]:

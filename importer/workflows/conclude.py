@@ -21,6 +21,7 @@ from importer.reporting.endings import Step, next_steps
 from importer.reporting.left_overs import refused_with, write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Measured, Summary, summarise
+from importer.reporting.taken_up import still_to_do, taken_up
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
 
@@ -69,15 +70,19 @@ def conclude(
     begun = job.journal.begun(seq for seq, _ in doubts) if pending else 0
     steps = next_steps(
         end, totals.outcomes, totals.reasons, job.folder, files, again, overtaken,
-        carries_over=settings.ledger.carry_over, is_copied=settings.reading.is_copied,
+        carries_over=settings.ledger.carry_over,
         refused_with=refused_with(job.journal, totals.reasons),
     )  # fmt: skip
+    # A job that runs for the first time has left nothing over before.
+    taken = list(taken_up(job.folder)) if files and job.journal.run_count() > 1 else []
+    steps = still_to_do(job.folder, steps, taken)
     target = settings.target
     if end is RunEnd.SERVICE_DOWN and not target.trust_env and names_proxy(URL(target.base_url)):
         more.append(Step("The environment names a proxy, which is not used without --trust-env."))
     summary = summarise(
         job.folder, job.journal, stands, end, message, files, now, [*steps, *more],
         Measured(run.limit, run.service_rate, run.latencies, run.workers), pending - begun,
+        " ".join(map(str, taken)),
     )  # fmt: skip
     summary.write()
     try:

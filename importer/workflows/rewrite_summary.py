@@ -26,7 +26,7 @@ from importer.reporting.left_overs import (
 )
 from importer.reporting.report import write_report
 from importer.reporting.summary import Measured, summarise
-from importer.reporting.taken_up import TakenUp, taken_up
+from importer.reporting.taken_up import TakenUp, still_to_do, taken_up
 
 _NOTHING = Forgotten([])
 #: What a summary that cannot be read as one raises.
@@ -94,8 +94,7 @@ def _steps(
         steps = steps_by_journal(folder, journal)
     else:
         steps = [_step(step["text"], step["command"]) for step in old["next_steps"]]
-    gone = [f"{folder.name}/{one.file}" for one in taken]
-    return [step for step in steps if not any(name in str(step) for name in gone)]
+    return still_to_do(folder, steps, taken)
 
 
 def _step(text: str, command: str) -> Step:

@@ -206,6 +206,21 @@ async def test_a_left_over_row_keeps_the_job_that_first_brought_it(nights: Night
     assert "The next import with --carry-over tries the 1 row not completed again" in told
 
 
+async def test_a_retry_does_not_ask_for_what_was_imported_meanwhile(nights: Nights) -> None:
+    nights.picker.in_progress = {conversation(1)}
+    rows = [(conversation(1), "POSITIVE", ""), (conversation(2), "meh", "")]
+    settings = nights.settings(rows)
+    first = await run_import(settings, api_key="any")
+    rejected = first.folder / "rejected.csv"
+    assert str(rejected) in str(first.next_steps)
+    rejected.write_text(rejected.read_text().replace("meh", "NEGATIVE"))
+    await run_import(settings.replace(inputs=rejected), api_key="any")
+    again = await run_import(dataclasses.replace(settings, retry=Retry()), api_key="any")
+    assert again.folder == first.folder
+    assert str(rejected) not in str(again.next_steps)
+    assert "1 of its 1 row is done" in again.verdict
+
+
 async def test_what_is_left_over_for_too_long_is_not_carried_over_which_is_told_once(
     nights: Nights, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -27,7 +27,7 @@ from importer.jobs.listing import list_jobs
 @CONFIG
 @click.pass_context
 def jobs(ctx: click.Context, jobs_dir: Path | None, *, as_json: bool) -> None:
-    """List the jobs with their outcomes, the oldest first; or show, abandon or prune them."""
+    """List the jobs with their outcomes, the latest run last; or show, abandon or prune them."""
     ctx.obj = folder = jobs_folder(jobs_dir)
     if ctx.invoked_subcommand is not None:
         return
@@ -36,7 +36,8 @@ def jobs(ctx: click.Context, jobs_dir: Path | None, *, as_json: bool) -> None:
         click.echo(json.dumps(listing_as_json(listing), indent=2))
         return
     if not (listing.jobs or listing.surveys or listing.unreadable):
-        click.echo(f"There are no jobs in {folder}.")
+        there = "" if folder.is_dir() else ": there is no such folder"
+        click.echo(f"There are no jobs in {folder}{there}.")
         return
     output().print(table_of(listing))
     for name, problem in listing.unreadable.items():

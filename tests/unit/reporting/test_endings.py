@@ -88,7 +88,7 @@ def test_a_verdict_on_a_run_that_was_stopped_says_how_far_it_has_come() -> None:
           "To import the 3 rows rejected: fix JOB/rejected.csv, then run JOB/rejected.csv "
           "--rate 5")),
         ({WAITED: 5},
-         "To try the 5 rows not completed again later: run ratings.csv --limit 9 --rate 5"),
+         "To try the 5 rows not completed again later: retry JOB"),
         ({(FAILED, Reason.RETRIES_EXHAUSTED): 2, WAITED: 5},
          "To try again the 2 rows whose attempts ran out and the 5 rows not completed: retry JOB"),
     ],
