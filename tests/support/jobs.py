@@ -54,13 +54,14 @@ class Desk:
 
     @contextmanager
     def run(
-        self, name: str = "a", *, rows: int = 3, begun: dict[str, Any] | None = None, **options: Any
-    ) -> Iterator[Job]:
+        self, name: str = "a", *, rows: int = 3, begun: dict[str, Any] | None = None,
+        at: float = 0.0, **options: Any,
+    ) -> Iterator[Job]:  # fmt: skip
         """Let a run work on the job: resumed, or begun. Without `finish` it ends as if killed."""
         with self.hold(name, **options) as product:
             job = product.resumable() or self.begin(product, name, rows, **(begun or {}))
             with closing(job):
-                job.begin_run(0.0, self.settings(name, **options).as_record())
+                job.begin_run(at, self.settings(name, **options).as_record())
                 yield job
 
     def begin(self, product: Product, name: str = "a", rows: int = 3, **details: Any) -> Job:

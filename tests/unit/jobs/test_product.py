@@ -3,7 +3,8 @@
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+import stat
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -32,6 +33,7 @@ from importer.jobs.product_jobs import clear_removed, hold_jobs
 from importer.jobs.records import CarriedRow, InputFile, JobState
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Rank, Reason, RunEnd
 from importer.settings import Retry
+from importer.workflows.forget import forget
 from tests.support.data import conversation
 from tests.support.jobs import (
     EXHAUSTED,
@@ -89,7 +91,7 @@ def test_an_ended_job_is_run_again_as_a_new_one(desk: Desk) -> None:
 
 def test_rows_that_were_not_completed_are_tried_again_alone(desk: Desk) -> None:
     name = desk.night([WAITING, EXHAUSTED, SUCCEEDED])
-    with desk.run() as job:
+    with desk.run(replace=True) as job:
         assert job.folder.name == name
         assert list(job.journal.again()) == [1]
 
@@ -99,6 +101,21 @@ def test_not_if_another_job_is_unfinished(desk: Desk) -> None:
     stop(desk, "b")
     with desk.hold() as product, pytest.raises(UnfinishedJobError):
         product.resumable()
+    with desk.hold(replace=True) as product:
+        assert product.resumable() is None, "all rows are sent, in the place of that one's"
+
+
+def test_nor_if_the_input_has_changed_or_the_job_was_given_up(desk: Desk) -> None:
+    desk.night([WAITING])
+    (desk.folder / "a.csv").write_text("other")
+    with desk.run() as job:
+        assert job.number == 2
+        mark(job, 1)
+        answer(job, {1: WAITING})
+    with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as jobs:
+        jobs.abandon(jobs.jobs[-1], 1.0)
+    with desk.run() as job:
+        assert job.number == 3
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -159,6 +176,26 @@ def test_an_input_that_is_gone_is_named(desk: Desk) -> None:
         product.resumable()
 
 
+def test_only_a_job_that_is_resumed_or_retried_works_from_its_copies(desk: Desk) -> None:
+    def copies(name: str = "a", **options: Any) -> Path | None:
+        with desk.hold(name, **options) as product:
+            folder: Path | None = product.works_from_copies_in()
+            return folder
+
+    assert copies() is None
+    assert copies(retry=Retry()) is None
+    ended = desk.night([WAITING], "b")
+    assert copies("b") is None
+    assert copies("b", retry=Retry(folder=ended)) == desk.jobs_dir / ended
+    with desk.run() as job:
+        finish(job, RunEnd.DATA_LIMIT)
+    assert copies() is None, "it is begun anew"
+    folder = stop(desk, **KEEPING)
+    assert copies() == folder
+    assert copies(restart=True) is None
+    assert copies(carry_over=True) is None, "it is replaced"
+
+
 # Rule 0.
 
 
@@ -209,8 +246,9 @@ def test_rows_whose_bodies_are_not_kept_are_not_lost_by_carrying_over(desk: Desk
     assert "b.csv" in commands[1]
     assert "--carry-over" in commands[1]
     assert commands[1].endswith("--replace")
-    with desk.run("b", carry_over=True, replace=True):
-        pass
+    with desk.hold("b", carry_over=True, replace=True) as product:
+        assert list(product.left_overs(0.0)) == []
+        desk.begin(product, "b").close()
     assert states(desk) == [JobState.GIVEN_UP, JobState.UNFINISHED]
 
 
@@ -234,13 +272,15 @@ def test_restart_gives_up_the_job_of_the_same_command_only(desk: Desk) -> None:
 
 
 def test_a_job_that_has_sent_nothing_is_in_nobodys_way(desk: Desk) -> None:
+    desk.night([SUCCEEDED])
     with desk.run() as job:
         mark(job, 1)
         finish(job, RunEnd.DATA_LIMIT)
     with desk.hold("b") as product:
         desk.begin(product, "b").close()
-        assert "had sent nothing, and is given up" in product.remarks[-1]
-    assert states(desk) == [JobState.GIVEN_UP, JobState.UNFINISHED]
+        (remark,) = product.remarks
+        assert "had sent nothing, and is given up" in remark
+    assert states(desk) == [JobState.ENDED, JobState.GIVEN_UP, JobState.UNFINISHED]
 
 
 def test_a_new_job_is_never_begun_beside_an_unfinished_one(desk: Desk) -> None:
@@ -377,28 +417,52 @@ def test_retry_means_exactly_that_folder(desk: Desk) -> None:
         assert list(job.journal.again()) == [1]
         job.close()
         assert product.jobs[0].state is JobState.ENDED
-    with retry(desk, second) as product:
+        assert product.remarks == []
+    for folder in (second, ""):
+        with retry(desk, folder) as product:
+            job = product.resumable()
+            assert job is not None
+            assert job.folder.name == second
+            assert list(job.journal.again()) == [2]
+            job.close()
+
+
+def test_retry_of_an_unfinished_job_sends_its_pending_rows_as_well_and_says_so(desk: Desk) -> None:
+    folder = stop(desk)
+    with retry(desk, folder.name) as product:
         job = product.resumable()
         assert job is not None
-        assert list(job.journal.again()) == [2]
+        assert (job.folder, list(job.journal.again())) == (folder, [])
         job.close()
+        assert product.remarks == [
+            f"the job {folder.name} is not finished: its pending rows are sent as well"
+        ]
 
 
 def test_retry_says_why_it_cannot(desk: Desk) -> None:
+    pruned = desk.night([EXHAUSTED])
     folders = [desk.night([SUCCEEDED]), desk.night([EXHAUSTED], "b")]
     with (
         retry(desk, folders[0]) as product,
         pytest.raises(SettingsError, match="no rows that could be tried again"),
     ):
         product.resumable()
-    with retry(desk, "nothing-00000000-1") as product, pytest.raises(SettingsError, match="no job"):
-        product.resumable()
+    with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as jobs:
+        jobs.prune(jobs.jobs[0])
+    for name in (pruned, "nothing-00000000-1"):
+        with retry(desk, name) as product, pytest.raises(SettingsError, match="no job to retry"):
+            product.resumable()
     stopped = stop(desk)
     with retry(desk, folders[1], "b") as product, pytest.raises(UnfinishedJobError):
         product.resumable()
     with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as jobs:
         jobs.abandon(jobs.jobs[-1], 1.0)
     with retry(desk, stopped.name) as product, pytest.raises(SettingsError, match="was given up"):
+        product.resumable()
+    replaced = stop(desk, "c", **KEEPING)
+    with desk.run("d", carry_over=True) as job:
+        finish(job)
+    with retry(desk, replaced.name) as product, pytest.raises(SettingsError, match="was replaced"):
         product.resumable()
     (desk.folder / "b.csv").write_text("other")
     with retry(desk, folders[1], "b") as product, pytest.raises(InputChangedError):
@@ -433,10 +497,43 @@ def test_a_folder_that_was_removed_raises_the_floor_and_is_named(desk: Desk) -> 
 def test_left_overs_below_the_floor_are_not_carried_over(desk: Desk) -> None:
     desk.night([WAITING])
     removed = desk.night([SUCCEEDED, SUCCEEDED])
-    desk.night([SUCCEEDED, SUCCEEDED, SUCCEEDED, WAITING])
+    fixed = {"ranked": [(2, Rank(2, 3))]}
+    with desk.run(rows=4, begun=fixed, restart=True) as job:
+        answer(job, {2: WAITING, 4: WAITING})
+        finish(job)
     shutil.rmtree(desk.jobs_dir / removed)
     with desk.hold(restart=True) as product:
-        assert [row.conversation_id for row in product.left_overs(0.0)] == [conversation(4)]
+        rows = {row.conversation_id: row.rank for row in product.left_overs(0.0)}
+        assert rows == {conversation(2): Rank(2, 3), conversation(4): Rank(3, 3)}
+        assert product.remarks[-1].startswith("1 row left over from jobs before the missing job 2")
+
+
+def test_left_overs_of_jobs_that_began_too_long_ago_are_told_once(desk: Desk) -> None:
+    for_a_while: dict[str, Any] = {"carry_over": True, "carry_over_for": 150.0}
+    with desk.hold(**for_a_while) as product:
+        assert list(product.left_overs(0.0)) == []
+    for number in (1, 2, 3):  # each job leaves over what the next one does not bring
+        desk.night([EXHAUSTED] * (4 - number), at=100.0 * number)
+
+    def left_over(now: float) -> tuple[list[int], list[str]]:
+        with desk.hold("b", **for_a_while) as product:
+            first = sorted(row.rank.first for row in product.left_overs(now))
+            told = [each.partition(" left over for longer than ") for each in product.remarks]
+            return first, [rows for rows, too_old, _ in told if too_old]
+
+    assert left_over(200.0) == ([1, 2, 3], [])
+    assert left_over(250.0) == ([1, 2, 3], []), "not longer ago than that"
+    assert left_over(300.0) == ([2, 3], ["1 row"])
+    assert left_over(400.0) == ([3], ["2 rows"])
+    with desk.run("b", at=300.0, begun={"kept": []}, **for_a_while) as job:
+        finish(job)
+    assert left_over(300.0) == ([2, 3], [])
+    assert left_over(400.0) == ([3], ["1 row"]), "the other one was told by the job before"
+    with desk.hold("c", **for_a_while) as product:
+        folder = desk.begin(product, "c").folder
+    assert left_over(300.0) == ([2, 3], ["1 row"]), "it never ran: nobody may have been told"
+    shutil.rmtree(folder)
+    assert left_over(300.0) == ([], ["1 row"]), "nor where it is missing"
 
 
 def test_a_job_whose_floor_has_risen_sends_what_was_to_be_unchanged(desk: Desk) -> None:
@@ -448,6 +545,27 @@ def test_a_job_whose_floor_has_risen_sends_what_was_to_be_unchanged(desk: Desk) 
     shutil.rmtree(desk.jobs_dir / removed)
     with desk.run("b") as job:
         assert set(job.journal.not_sent()) == {Reason.LATER_ROW}
+        finish(job)
+    with desk.run("c", begun={"not_sent": sets}) as job:
+        mark(job, 3)
+    with desk.run("c") as job:
+        assert set(job.journal.not_sent()) == set(sets), "it was decided above that floor"
+
+
+def test_a_job_that_was_missing_and_is_back_is_tried_again_and_none_before_it(desk: Desk) -> None:
+    before = desk.night([WAITING], "b")
+    name = desk.night([WAITING])
+    (desk.jobs_dir / name).rename(desk.folder / name)
+    with desk.hold() as product:
+        assert product.floor == 2
+    (desk.folder / name).rename(desk.jobs_dir / name)
+    with desk.hold("b") as product, pytest.raises(SettingsError, match="later job 2 "):
+        product.resumable()
+    with desk.hold() as product, closing(product.resumable()) as job:
+        assert job.folder.name == name
+    for folder, raises in ((before, pytest.raises(SettingsError)), (name, nullcontext())):
+        with retry(desk, folder) as product, raises, closing(product.resumable()) as job:
+            assert job.folder.name == folder
 
 
 def test_a_job_that_was_taken_in_to_its_end_is_not_missed(desk: Desk) -> None:
@@ -486,6 +604,18 @@ def test_a_job_that_lost_its_journal_is_not_begun_anew_unasked(desk: Desk) -> No
         product.claim_folder()
     with desk.hold(restart=True) as product:
         assert product.claim_folder() != folder
+
+
+def test_the_jobs_folder_is_made_for_its_owner_alone(desk: Desk) -> None:
+    desk.jobs_dir = desk.folder / "some" / "where"
+    with desk.hold() as product:
+        assert stat.S_IMODE(desk.jobs_dir.stat().st_mode) == 0o700
+        desk.jobs_dir.rename(desk.folder / "elsewhere")
+        with pytest.raises(SettingsError, match=f"--jobs-dir {desk.jobs_dir}: No such"):
+            product.claim_folder()
+    desk.jobs_dir.write_text("no folder")
+    with pytest.raises(SettingsError, match=f"--jobs-dir {desk.jobs_dir}: File exists"):
+        desk.hold().__enter__()
 
 
 def test_the_name_of_a_job_that_is_gone_is_not_used_again(desk: Desk) -> None:
@@ -571,6 +701,26 @@ def test_rows_wait_for_open_requests_of_other_jobs_until_a_run_has_lasted(desk: 
         assert job.held() == {}
     with desk.run("b", replace=True) as job:
         assert job.held() == {}, "what was sent before the run that lasted"
+
+
+def test_all_rows_wait_for_open_requests_of_other_jobs_whose_conversation_is_forgotten(
+    desk: Desk,
+) -> None:
+    name = desk.night([EXHAUSTED, EXHAUSTED], opened=[2])
+    with desk.run() as job:
+        assert not job.waits_for_unknown
+        finish(job)
+    forget(desk.jobs_dir, [conversation(2)])
+    with retry(desk, name) as product, closing(product.resumable()) as job:
+        assert not job.waits_for_unknown, "the request is its own"
+    with desk.run() as job:
+        assert job.waits_for_unknown
+        mark(job, 1)
+    with desk.run() as job:
+        assert job.waits_for_unknown
+        job.lasted()
+    with desk.run() as job:
+        assert not job.waits_for_unknown
 
 
 def test_that_a_run_has_lasted_survives_the_ledger(desk: Desk) -> None:
@@ -723,11 +873,10 @@ def test_a_kill_during_prune_loses_nothing(desk: Desk, monkeypatch: pytest.Monke
     assert not (desk.jobs_dir / name).exists()
     assert (desk.jobs_dir / f".removed-{name}").exists()
     with desk.hold() as product:
+        assert not (desk.jobs_dir / f".removed-{name}").exists()
         assert product.floor == 0
         assert product.jobs[0].state is JobState.PRUNED
         assert list(product.lines(key_byte(3)).each()) == before
-    clear_removed(desk.jobs_dir)
-    assert not (desk.jobs_dir / f".removed-{name}").exists()
 
 
 def test_a_run_that_clears_up_meanwhile_is_not_in_the_way_of_prune(
