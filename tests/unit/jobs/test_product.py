@@ -345,6 +345,9 @@ def test_a_pending_row_below_the_floor_is_taken_over_to_be_accounted_for(desk: D
     product_key(desk.settings()).ledger(desk.jobs_dir).unlink()
     with desk.hold("d", carry_over=True) as product:
         assert product.floor == 2
+        assert product.remarks[0].startswith(
+            "job 2 of this product (of an unknown name) is missing"
+        )
         assert list(product.left_overs(0.0)) == [CARRIED]
         assert product.jobs[0].name == left
 
@@ -726,12 +729,15 @@ def test_all_rows_wait_for_open_requests_of_other_jobs_whose_conversation_is_for
 def test_that_a_run_has_lasted_survives_the_ledger(desk: Desk) -> None:
     desk.night([EXHAUSTED], opened=[1])
     with desk.run() as job:
+        mark(job, 2)
         job.lasted()
-        finish(job, RunEnd.SIGINT)
+        finish(job, RunEnd.SIGINT, sent=[2])
     product_key(desk.settings()).ledger(desk.jobs_dir).unlink()
     with desk.hold() as product:
-        assert [(row.in_doubt, row.open) for row in product.unsure()] == [(True, False)]
-        assert list(product.unsure(after_run=1)) == []
+        assert [(row.run, row.in_doubt, row.open) for row in product.unsure()] == [
+            (1, True, False), (2, True, True)
+        ]  # fmt: skip
+        assert [row.run for row in product.unsure(after_run=1)] == [2]
 
 
 def test_doubts_of_a_pruned_job_are_known(desk: Desk) -> None:

@@ -1,0 +1,192 @@
+"""What taking a job back means for each of its conversations (docs/reference.md, U1 to U3, U9)."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pytest
+
+from importer.jobs.bodies import Body, keep_bodies
+from importer.jobs.entry import Entry
+from importer.jobs.identity import product_key
+from importer.jobs.job import Job
+from importer.jobs.keys import key_of
+from importer.jobs.product_jobs import hold_jobs
+from importer.jobs.records import InputFile, NewJob
+from importer.jobs.undo import UNDO_NAME, Undo, undoing
+from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Rank, Reason
+from importer.workflows.forget import forget
+from tests.support.data import conversation
+from tests.support.jobs import (
+    DIFFERS,
+    EXHAUSTED,
+    REFUSED,
+    SUCCEEDED,
+    UNCHANGED,
+    WAITING,
+    Desk,
+    finish,
+    mark,
+)  # fmt: skip
+
+LATER_ROW = (OutcomeKind.SUPERSEDED, Reason.LATER_ROW)
+#: What is sent: a rating and a comment.
+POSITIVE, NEGATIVE, CLEAR = (
+    (one, None) for one in (Meaning.POSITIVE, Meaning.NEGATIVE, Meaning.CLEAR)
+)
+KEPT, LOST = (Meaning.POSITIVE, "a text that is kept"), (Meaning.NEGATIVE, "one that is not")
+WRONG = (Meaning.NEGATIVE, "wrong")
+
+Ends = dict[int, Any]
+
+
+def let(job: Job, ends: Ends, opened: Sequence[int] = ()) -> None:
+    """Let rows end as said: stored, if it is a body, of which some outcomes have one as well."""
+    entry = Entry(at=1.0)
+    for seq, end in ends.items():
+        kind, reason, *sent = end if isinstance(end[0], OutcomeKind) else (*SUCCEEDED, *end)
+        entry.outcomes.append(Outcome(seq, kind, conversation(seq), reason, attempts=1))
+        entry.bodies[seq] = job.body_of(*sent) if sent else None
+        if (kind, reason) in (EXHAUSTED, WAITING):
+            entry.left_over.append(Feedback(seq, conversation(seq), *KEPT))
+    entry.opened += [(seq, conversation(seq)) for seq in opened]
+    job.journal.write(entry)
+
+
+def night(desk: Desk, ends: Ends, opened: Sequence[int] = (), **ranks: Any) -> str:
+    """Let a job end so, and return the name of its folder."""
+    with desk.run(rows=20, restart=True, begun=ranks) as job:
+        let(job, ends, opened)
+        finish(job)
+        return job.folder.name
+
+
+def jobs_of(desk: Desk) -> Any:
+    return hold_jobs(desk.jobs_dir, product_key(desk.settings()))
+
+
+def prune(desk: Desk, name: str) -> None:
+    with jobs_of(desk) as product:
+        product.prune(product.jobs[product.number_of(name) - 1])
+
+
+@contextmanager
+def undo_of(desk: Desk, number: int) -> Iterator[Undo]:
+    with jobs_of(desk) as product:
+        with undoing(product, product.jobs[number - 1]) as undo:
+            yield undo
+        assert not list(desk.jobs_dir.glob("*.undo*"))
+
+
+def sent(undo: Undo, *, clear_unknown: bool = False) -> dict[int, tuple[Any, str]]:
+    rows = list(undo.rows(clear_unknown=clear_unknown))
+    keys = [key_of(row.body.conversation_id) for row in rows]
+    assert keys == sorted(keys)
+    numbers = {conversation(number): number for number in range(1, 21)}
+    return {
+        numbers[row.body.conversation_id]: ((row.body.rating, row.body.comment), row.job)
+        for row in rows
+    }
+
+
+def test_what_was_held_before_is_sent_where_it_is_known(desk: Desk) -> None:
+    first = night(desk, {
+        1: POSITIVE, 2: NEGATIVE, 3: CLEAR, 4: KEPT, 5: LOST, 6: POSITIVE, 7: POSITIVE,
+        10: POSITIVE, 12: POSITIVE, 13: KEPT, 14: POSITIVE, 15: POSITIVE,
+    })  # fmt: skip
+    keep_bodies(desk.jobs_dir / first, [
+        Body(conversation(4), *POSITIVE), Body(conversation(4), Meaning.POSITIVE, "another"),
+        Body(conversation(4), *KEPT), Body(conversation(5), *KEPT), Body(conversation(14), *LOST),
+    ])  # fmt: skip
+    night(desk, {
+        1: UNCHANGED, 6: EXHAUSTED, 7: REFUSED, 8: (*DIFFERS, *NEGATIVE), 13: NEGATIVE, 15: WAITING,
+    }, opened=[6])  # fmt: skip
+    wrong = night(desk, {
+        **dict.fromkeys([*range(1, 10), 13, 14], WRONG), 10: EXHAUSTED, 11: EXHAUSTED,
+        12: EXHAUSTED, 15: (*DIFFERS, *WRONG), 16: WAITING, 17: UNCHANGED, 18: REFUSED,
+    }, opened=[11, 12])  # fmt: skip
+    known = {
+        1: POSITIVE, 2: NEGATIVE, 3: CLEAR, 4: KEPT, 7: POSITIVE, 8: NEGATIVE, 12: POSITIVE,
+        13: NEGATIVE, 14: POSITIVE, 15: POSITIVE,
+    }  # fmt: skip
+    with undo_of(desk, 3) as undo:
+        assert sent(undo) == {number: (body, wrong) for number, body in known.items()}
+        with_unknown = {**dict.fromkeys((5, 6, 9, 11), CLEAR), **known}
+        assert sent(undo, clear_unknown=True) == {
+            number: (body, wrong) for number, body in with_unknown.items()
+        }
+        ids = sorted(map(conversation, known), key=key_of)
+        assert undo.restored() == (len(known), ids[:3])
+        assert undo.unknown().number == 4
+        assert undo.later() == (0, [])
+        assert undo.in_doubt() == 2
+        assert undo.left_over == 2  # 10 and 16: of 11 and 12 nobody knows
+        assert undo.earlier() == []
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_what_a_later_job_has_tried_stays_and_so_does_what_an_undo_has_set(
+    desk: Desk, pruned: bool
+) -> None:
+    name = night(desk, dict.fromkeys(range(1, 11), POSITIVE))
+    with desk.run(rows=20, restart=True) as job:
+        mark(job, 4)
+        let(job, {1: POSITIVE, 2: REFUSED, 3: EXHAUSTED, 5: LATER_ROW}, opened=[3])
+        later = job.folder.name
+    path = desk.jobs_dir / name / UNDO_NAME
+    new = NewJob(
+        [InputFile(str(path), 1, 1, "", 3, 1)], 20,
+        ranked=[(seq, Rank(1, 3)) for seq in (6, 7, 8, 9)],
+    )  # fmt: skip
+    with desk.hold("b", replace=True) as product:
+        new.replaces = product.check_sequence()
+        with closing(product.begin(new)) as job:
+            job.begin_run(0.0, {})
+            mark(job, 9)
+            let(job, {6: CLEAR, 7: REFUSED, 8: EXHAUSTED}, opened=[8])
+            undo_name = job.folder.name
+    with jobs_of(desk) as product:
+        product.abandon(product.jobs[-1], 1.0)
+    night(desk, {10: REFUSED})
+    if pruned:
+        prune(desk, later)
+    with undo_of(desk, 1) as undo:
+        assert undo.later().number == 6
+        assert set(sent(undo, clear_unknown=True)) == {5, 7, 8, 9}
+        assert undo.earlier() == [undo_name]
+    with undo_of(desk, 3) as undo:
+        assert sent(undo) == ({} if pruned else dict.fromkeys((6, 8, 9), (POSITIVE, name)))
+
+
+def test_a_job_that_is_gone_leaves_unknown_what_was_held_before_it(desk: Desk) -> None:
+    first = night(desk, {1: POSITIVE, 2: POSITIVE})
+    with desk.run(rows=20, restart=True) as job:
+        let(job, {2: NEGATIVE})
+        mark(job, 4, 5, 6)
+        gone = job.folder.name
+    ranked = [(4, Rank(1, 3)), (6, Rank(1, 3))]
+    night(desk, {3: POSITIVE, 4: POSITIVE, 5: POSITIVE, 6: POSITIVE}, ranked=ranked)
+    wrong = night(desk, dict.fromkeys(range(1, 7), WRONG), ranked=[(6, Rank(1, 4))])
+    prune(desk, gone)
+    with undo_of(desk, 4) as undo:
+        of_job = {number: job for number, (_, job) in sent(undo).items()}
+        assert of_job == {3: wrong, 5: wrong, 6: first}
+
+
+def test_each_row_has_the_rank_of_what_it_takes_back(desk: Desk) -> None:
+    first = night(desk, {2: POSITIVE})
+    ranked = [(2, Rank(1, 2)), (3, Rank(0, 2))]
+    second = night(desk, {1: WRONG, 2: WRONG, 3: WRONG}, ranked=ranked)
+    with undo_of(desk, 2) as undo:
+        assert {number: job for number, (_, job) in sent(undo, clear_unknown=True).items()} == {
+            1: second, 2: first, 3: "unknown-00000000-0",
+        }  # fmt: skip
+
+
+def test_what_was_forgotten_is_not_taken_back(desk: Desk) -> None:
+    ends = {1: POSITIVE, 2: POSITIVE, 3: WAITING, 4: EXHAUSTED, 5: WAITING}
+    night(desk, ends, opened=[4])
+    forget(desk.jobs_dir, [conversation(number) for number in (2, 3, 4)])
+    with undo_of(desk, 1) as undo:
+        assert set(sent(undo, clear_unknown=True)) == {1}
+        assert undo.left_over == 1
