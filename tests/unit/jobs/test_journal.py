@@ -15,12 +15,14 @@ from importer.jobs.entry import Entry
 from importer.jobs.journal import Journal
 from importer.jobs.journal_create import create_journal
 from importer.jobs.journal_file import FILE_NAME
+from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import key_of
-from importer.jobs.records import CarriedRow, InputFile, NewJob
+from importer.jobs.records import CarriedRow, InputFile, LastRun, NewJob
 from importer.model import (
     Deferral,
     Feedback,
     Meaning,
+    Moment,
     Outcome,
     OutcomeKind,
     Rank,
@@ -300,3 +302,24 @@ def test_an_older_format_is_refused_in_one_line(desk: Desk) -> None:
         db.execute("UPDATE job SET value = '3' WHERE name = 'format'")
     with pytest.raises(JournalError, match=r"format 3, and this version reads format 5"):
         Journal(folder)
+
+
+def test_moments_and_deferrals_come_back_unless_no_clock_has_shown_their_time(desk: Desk) -> None:
+    moment = Moment(5.0, 1.0, 3, 2, 8, 1, 0.1, None, "pacing", {200: 3, 0: 1})
+    deferral = Deferral(1, 2, 3.0, 4.0, 5, 6.0)
+    with desk.run(at=1.0) as job:
+        job.journal.write(Entry(moments=[moment], deferrals=[deferral]))
+        assert job.journal.deferrals() == {1: deferral}
+        with JournalReader(job.folder) as reader:
+            assert reader.moments() == [moment]
+            assert job.journal.last_run() == LastRun(1, 1.0, None, None, "")
+        finish(job, RunEnd.SIGINT)
+        assert job.journal.last_run() == LastRun(1, 1.0, 2.0, RunEnd.SIGINT, "")
+        for at in (-1.0, 1e12):
+            for wrong in ({"since": at}, {"due": at}, {"looked_at": at}):
+                job.journal.write(Entry(deferrals=[deferral._replace(**wrong)]))
+                with pytest.raises(JournalError, match=f"the time {at}"):
+                    job.journal.deferrals()
+            job.journal.write(Entry(moments=[moment._replace(at=at)]))
+            with JournalReader(job.folder) as reader, pytest.raises(JournalError, match="the time"):
+                reader.moments()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from importer.errors import JournalError, SettingsError
+from importer.jobs.entry import Entry
 from importer.jobs.identity import product_key
 from importer.jobs.journal import Journal
 from importer.jobs.journal_file import FILE_NAME
@@ -18,7 +19,7 @@ from importer.jobs.ledger import Ledger
 from importer.jobs.product import Product
 from importer.jobs.records import CarriedRow, JobRecord, Line
 from importer.jobs.undo import undoing
-from importer.model import Meaning, Rank
+from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Rank
 from tests.support.data import conversation
 from tests.support.jobs import (
     DIFFERS,
@@ -49,14 +50,19 @@ def test_each_conversation_has_the_highest_ranked_settled_row(desk: Desk) -> Non
 
 
 def test_lines_come_by_key_part_by_part(desk: Desk) -> None:
-    desk.night([SUCCEEDED] * 20)
+    with desk.run(rows=256) as job:
+        answer(job, dict.fromkeys([*range(1, 20), 254, 255], SUCCEEDED))
+        entry, last = Entry(at=1.0), "ffffffff-ffff-ffff-ffff-ffffffffffff"
+        entry.stored.add(Outcome(256, OutcomeKind.SUCCEEDED, last), last, 1)
+        job.journal.write(entry)
+        finish(job)
     with desk.hold() as product:
         parts = [list(product.lines(part).each()) for part in range(256)]
-        assert product.conversations() == 20
+        assert product.conversations() == 22
     for part, lines in enumerate(parts):
         assert [one.key for one in lines] == sorted(one.key for one in lines)
         assert {one.key[0] for one in lines} <= {part}
-    assert sum(map(len, parts)) == 20
+    assert sum(map(len, parts)) == 22
 
 
 def test_what_was_stored_is_known_also_where_it_differs(desk: Desk) -> None:
@@ -105,9 +111,25 @@ def test_left_overs_come_with_rank_and_body_and_end_with_a_higher_row(desk: Desk
     assert rows[conversation(2)].comment == "1-2"
     assert not rows[conversation(2)].ask_status
     assert sorted(row.seq for row in rows.values()) == [1, 2]
-    desk.night([REFUSED])
+    with desk.run(rows=1, restart=True) as job:
+        answer(job, {1: REFUSED})
+        unrated = Feedback(5, conversation(5), None, "a comment alone")
+        left = Outcome(5, *WAITING[:1], conversation(5), WAITING[1])
+        job.journal.write(Entry([left], left_over=[unrated]))
+        finish(job)
     with desk.hold() as product:
-        assert [row.conversation_id for row in product.left_overs(0.0)] == [conversation(2)]
+        assert {row.conversation_id: row.rating for row in product.left_overs(0.0)} == {
+            conversation(2): Meaning.POSITIVE, conversation(5): None
+        }  # fmt: skip
+
+
+def test_what_is_no_longer_left_over_leaves_no_byte_of_its_comment(desk: Desk) -> None:
+    path = product_key(desk.settings()).ledger(desk.jobs_dir)
+    for end, is_there in ((WAITING, True), (REFUSED, False)):
+        desk.night([end])
+        with desk.hold() as product:
+            product.catch_up()
+        assert (b"POSITIVE1-1" in path.read_bytes()) is is_there
 
 
 def test_a_row_of_a_left_over_file_has_the_rank_it_is_given(desk: Desk) -> None:
@@ -291,6 +313,18 @@ def test_a_ledger_of_a_newer_version_is_left_alone(desk: Desk) -> None:
         db.execute("PRAGMA user_version = 3")
     with pytest.raises(SettingsError, match="ledger format 3, and this version reads format 2"):
         desk.hold().__enter__()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_ledger_that_another_program_holds_is_not_begun_anew(desk: Desk) -> None:
+    desk.night([SUCCEEDED])
+    with closing(sqlite3.connect(product_key(desk.settings()).ledger(desk.jobs_dir))) as db:
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(SettingsError, match="Another program has it open"):
+            desk.hold().__enter__()
+    with desk.hold() as product:
+        assert product.jobs[0].last_run == 1
 
 
 def test_a_plain_first_night_costs_the_ledger_next_to_nothing(

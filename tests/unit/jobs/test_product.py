@@ -21,7 +21,7 @@ from importer.errors import (
     SettingsError,
     UnfinishedJobError,
 )
-from importer.jobs import sqlite_file, succession
+from importer.jobs import product_jobs, sqlite_file, succession
 from importer.jobs.entry import Entry
 from importer.jobs.identity import product_key
 from importer.jobs.inputs import CurrentInputs
@@ -769,6 +769,7 @@ def test_only_jobs_at_rest_are_pruned_and_never_the_last_one(desk: Desk) -> None
     stop(desk)
     with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as product:
         assert [product.may_be_pruned(job) for job in product.jobs] == [True, False]
+        assert [product.is_at_rest(job) for job in product.jobs] == [True, False]
         with patch.object(Ledger, "note_jobs", side_effect=JournalError("the disk is full")):
             product.abandon(product.jobs[1], 1.0)
         assert [product.may_be_pruned(job) for job in product.jobs] == [True, False]
@@ -777,6 +778,9 @@ def test_only_jobs_at_rest_are_pruned_and_never_the_last_one(desk: Desk) -> None
     desk.night([SUCCEEDED])
     with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as product:
         assert [product.may_be_pruned(job) for job in product.jobs] == [True, True, False]
+        product.prune(product.jobs[0])
+        assert [product.may_be_pruned(job) for job in product.jobs] == [False, True, False]
+        assert [job.is_here for job in product.jobs] == [False, True, True]
 
 
 def test_what_a_job_has_done_lasts_in_the_ledger_before_its_folder_goes(
@@ -785,17 +789,21 @@ def test_what_a_job_has_done_lasts_in_the_ledger_before_its_folder_goes(
     desk.night([SUCCEEDED])
     desk.night([SUCCEEDED])
     events = []
-    for where, what in ((sqlite_file, "synced"), (Path, "rename")):
+    for where, what in (
+        (sqlite_file, "synced"), (Path, "rename"), (product_jobs, "sync_folder"),
+        (shutil, "rmtree"),
+    ):  # fmt: skip
         done = getattr(where, what)
 
-        def noted(*args: Any, what: str = what, done: Any = done) -> Any:
+        def noted(*args: Any, what: str = what, done: Any = done, **options: Any) -> Any:
             events.append(what)
-            return done(*args)
+            return done(*args, **options)
 
         monkeypatch.setattr(where, what, noted)
     with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as product:
         product.prune(product.jobs[0])
-    assert events[:3] == ["synced", "synced", "rename"], "the journal, then the ledger"
+    assert events[:2] == ["synced", "synced"], "the journal, then the ledger"
+    assert events[2:5] == ["rename", "sync_folder", "rmtree"]
 
 
 def test_a_job_that_is_given_up_stays_so_without_the_ledger(desk: Desk) -> None:
@@ -897,12 +905,12 @@ def test_a_run_that_clears_up_meanwhile_is_not_in_the_way_of_prune(
     assert not list(desk.jobs_dir.glob(f"*{name}"))
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("where", ["journal", "ledger"])
 def test_comments_that_another_program_still_reads_are_dropped_by_the_next_command(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, where: str
+    desk: Desk, where: str
 ) -> None:
     name = desk.night([EXHAUSTED], begun={"survey": '{"inputs": [], "problems": {}}'})
-    impatient(monkeypatch)
     with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as product:
         product.catch_up()
         comment = b"POSITIVE1-1"  # beside its rating
@@ -917,18 +925,6 @@ def test_comments_that_another_program_still_reads_are_dropped_by_the_next_comma
         assert product.drop_comments(product.jobs[0], lambda: None)
         assert not product.drop_comments(product.jobs[0], lambda: None)
         assert files_with(comment, desk.jobs_dir) == []
-
-
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nobody wait for another program that has a file open."""
-    connect = sqlite_file.connect
-
-    def at_once(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-        db = connect(path, read_only=read_only)
-        db.execute("PRAGMA busy_timeout = 0")
-        return db
-
-    monkeypatch.setattr(sqlite_file, "connect", at_once)
 
 
 def files_with(text: bytes, folder: Path) -> list[Path]:

@@ -6,9 +6,11 @@ from importer.jobs.identity import product_key
 from importer.jobs.keys import key_of
 from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import FIGURES
+from importer.model import Rank
+from importer.settings import Retry
 from importer.workflows.forget import forget
 from tests.support.data import conversation
-from tests.support.jobs import EXHAUSTED, REFUSED, SUCCEEDED, Desk, answer, mark
+from tests.support.jobs import EXHAUSTED, REFUSED, SUCCEEDED, Desk, answer, finish, mark
 
 
 def jobs_of(desk: Desk) -> Any:
@@ -75,3 +77,26 @@ def test_what_is_in_doubt_is_read_from_a_journal_that_has_more_than_was_taken_in
     with desk.run("b", replace=True):
         pass
     assert unsure() == [(1, 1, False, False), (3, 2, True, False)]
+
+
+def test_a_job_that_is_pruned_is_taken_in_from_where_it_was_left(desk: Desk) -> None:
+    def night_of_two_entries(name: str, *rows: int) -> str:
+        with desk.run(name, restart=True) as job:
+            for row in rows:
+                answer(job, {row: SUCCEEDED})
+            finish(job)
+            return job.folder.name
+
+    night_of_two_entries("a", 1, 2)
+    name = desk.night([EXHAUSTED])
+    night_of_two_entries("b", 2, 3)
+    with jobs_of(desk) as product:
+        product.catch_up()
+    with desk.run(retry=Retry(folder=name)) as job:
+        answer(job, {1: SUCCEEDED})
+        finish(job)
+    with jobs_of(desk) as product:
+        product.prune(product.jobs[1])
+    with jobs_of(desk) as product:
+        (line,) = product.look_up([key_of(conversation(1))]).values()
+        assert (line.rank, line.body) == (Rank(2, 2), 1)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from importer.errors import JournalError
 from importer.jobs.bodies import Body, keep_bodies
 from importer.jobs.entry import Entry
 from importer.jobs.identity import product_key
@@ -159,18 +160,42 @@ def test_what_a_later_job_has_tried_stays_and_so_does_what_an_undo_has_set(
 
 
 def test_a_job_that_is_gone_leaves_unknown_what_was_held_before_it(desk: Desk) -> None:
+    oldest = night(desk, {7: POSITIVE})
     first = night(desk, {1: POSITIVE, 2: POSITIVE})
     with desk.run(rows=20, restart=True) as job:
         let(job, {2: NEGATIVE})
         mark(job, 4, 5, 6)
         gone = job.folder.name
-    ranked = [(4, Rank(1, 3)), (6, Rank(1, 3))]
+    ranked = [(4, Rank(2, 4)), (6, Rank(2, 4))]
     night(desk, {3: POSITIVE, 4: POSITIVE, 5: POSITIVE, 6: POSITIVE}, ranked=ranked)
-    wrong = night(desk, dict.fromkeys(range(1, 7), WRONG), ranked=[(6, Rank(1, 4))])
-    prune(desk, gone)
-    with undo_of(desk, 4) as undo:
+    wrong = night(desk, dict.fromkeys(range(1, 8), WRONG), ranked=[(6, Rank(2, 5))])
+    later = night(desk, {8: POSITIVE})
+    night(desk, {8: POSITIVE})
+    for name in (oldest, gone, later):
+        prune(desk, name)
+    with undo_of(desk, 5) as undo:
         of_job = {number: job for number, (_, job) in sent(undo).items()}
         assert of_job == {3: wrong, 5: wrong, 6: first}
+
+
+def test_a_comment_without_a_rating_is_known_from_what_its_job_has_kept(desk: Desk) -> None:
+    name = night(desk, {1: (None, "no rating")})
+    keep_bodies(desk.jobs_dir / name, [Body(conversation(1), None, "no rating")])
+    wrong = night(desk, {1: WRONG})
+    with undo_of(desk, 2) as undo:
+        assert sent(undo) == {1: ((None, "no rating"), wrong)}
+
+
+def test_a_temporary_file_that_cannot_be_made_is_named(desk: Desk) -> None:
+    night(desk, {1: POSITIVE})
+    path = desk.jobs_dir / f".{product_key(desk.settings()).name}.undo"
+    path.mkdir()
+    with (
+        jobs_of(desk) as product,
+        pytest.raises(JournalError, match=f"^the temporary file {path} cannot be used"),
+        undoing(product, product.jobs[0]),
+    ):
+        pass
 
 
 def test_each_row_has_the_rank_of_what_it_takes_back(desk: Desk) -> None:
