@@ -48,6 +48,9 @@ def test_what_was_forgotten_is_known_again_by_who_asks_for_it(desk: Desk) -> Non
     with jobs_of(desk) as product:
         assert product.has_forgotten, "of a job that is gone, too"
         assert product.look_up(keys) == expected
+    desk.night([REFUSED, REFUSED])
+    with jobs_of(desk) as product:
+        assert product.look_up(keys)[keys[1]].rank == Rank(3, 3), "a new row is known again"
 
 
 def test_what_is_in_doubt_is_read_from_a_journal_that_has_more_than_was_taken_in(
