@@ -36,6 +36,7 @@ from tests.support.jobs import (
     EXHAUSTED,
     REFUSED,
     SUCCEEDED,
+    UNCHANGED,
     WAITING,
     Desk,
     answer,
@@ -150,14 +151,16 @@ def test_what_is_marked_stays_in_doubt_however_many_windows_follow(
         assert not any(doubt.run == 2 for doubt in job.journal.doubts())
 
 
-def test_a_refusal_leaves_the_doubt_of_an_earlier_run(desk: Desk) -> None:
-    with desk.run() as job:
-        mark(job, 1, 2, 3)
-    with desk.run() as job:
-        mark(job, 1, 2)
-        answer(job, {1: REFUSED, 2: SUCCEEDED})
+def test_only_what_is_set_ends_the_doubt_of_an_earlier_run(desk: Desk) -> None:
+    with desk.run(rows=9) as job:
+        mark(job, *range(1, 7))
+    with desk.run(rows=9) as job:
+        mark(job, 1, 2, 4, 5, 6)
+        answer(job, {1: REFUSED, 2: SUCCEEDED, 4: DIFFERS, 5: UNCHANGED})
+        warned = Outcome(6, OutcomeKind.SUCCEEDED, conversation(6), warning=Warn.ECHO_DIFFERS)
+        job.journal.write(Entry([warned]))
         assert in_doubt(job.journal) == {1, 3}
-        assert opened(job.journal) == {1, 2, 3}, "a 200 to the retry does not end open"
+        assert opened(job.journal) == set(range(1, 7)), "a 200 to the retry does not end open"
 
 
 def test_after_a_clean_end_exactly_the_rows_that_were_sent_are_in_doubt(desk: Desk) -> None:
