@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from importer.errors import JournalError, SettingsError
+from importer.jobs import sqlite_file
 from importer.jobs.entry import Entry
 from importer.jobs.identity import product_key
 from importer.jobs.journal import Journal
@@ -123,7 +124,17 @@ def test_left_overs_come_with_rank_and_body_and_end_with_a_higher_row(desk: Desk
         }  # fmt: skip
 
 
-def test_what_is_no_longer_left_over_leaves_no_byte_of_its_comment(desk: Desk) -> None:
+def test_what_is_no_longer_left_over_leaves_no_byte_of_its_comment(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = sqlite_file.connect
+
+    def as_most_are_built(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+        db = connect(path, read_only=read_only)
+        db.execute("PRAGMA secure_delete = OFF")
+        return db
+
+    monkeypatch.setattr(sqlite_file, "connect", as_most_are_built)
     path = product_key(desk.settings()).ledger(desk.jobs_dir)
     for end, is_there in ((WAITING, True), (REFUSED, False)):
         desk.night([end])

@@ -49,6 +49,11 @@ def test_jobs_are_listed_with_where_they_stand(desk: Desk) -> None:
         JobState.REPLACED, JobState.UNFINISHED
     ]  # fmt: skip
     assert not any(job.running for job in listing.jobs)
+    ledger = product_key(desk.settings()).ledger(desk.jobs_dir)
+    ledger.write_bytes(b"no database at all")
+    assert list_jobs(desk.jobs_dir) == listing, "the journals tell it"
+    ledger.unlink()
+    assert list_jobs(desk.jobs_dir) == listing
     assert listing.jobs[0].totals.outcomes[OutcomeKind.FAILED] == 1
 
 
@@ -137,7 +142,7 @@ def test_jobs_are_kept_by_number_and_by_age(desk: Desk) -> None:
     assert names(to_prune(jobs, oldest=2.5, keep_last=None)) == all_jobs[:3]
     assert names(to_prune(jobs, oldest=2.0, keep_last=None)) == []
     assert names(to_prune(jobs, oldest=2.5, keep_last=3)) == all_jobs[:1]
-    with desk.run(f"jobs/{all_jobs[1]}/undo") as job:  # as an undo does, from within its folder
+    with desk.run(f"jobs/{all_jobs[1]}/undo", at=5.0) as job:  # as an undo, from that folder
         mark(job, 1)
     jobs = list_jobs(desk.jobs_dir).jobs
     at_rest = [all_jobs[0], *all_jobs[2:]]

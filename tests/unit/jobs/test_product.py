@@ -496,6 +496,26 @@ def test_a_folder_that_was_removed_raises_the_floor_and_is_named(desk: Desk) -> 
         assert not product.waits_for_missing
 
 
+def test_an_unfinished_job_that_was_missing_stays_given_up_when_it_is_back(desk: Desk) -> None:
+    folder = stop(desk)
+    folder.rename(desk.folder / folder.name)
+    assert states(desk) == [JobState.MISSING]
+    (desk.folder / folder.name).rename(folder)
+    assert states(desk) == [JobState.GIVEN_UP]
+
+
+def test_jobs_of_which_nothing_is_known_but_that_they_were_there_are_all_missed(
+    desk: Desk,
+) -> None:
+    for name in [desk.night([SUCCEEDED]) for _ in range(3)][:2]:
+        shutil.rmtree(desk.jobs_dir / name)
+    product_key(desk.settings()).ledger(desk.jobs_dir).unlink()
+    with desk.hold() as product:
+        assert product.floor == 2
+        assert len(product.remarks) == 2
+    assert states(desk) == [JobState.MISSING, JobState.MISSING, JobState.ENDED]
+
+
 def test_left_overs_below_the_floor_are_not_carried_over(desk: Desk) -> None:
     desk.night([WAITING])
     removed = desk.night([SUCCEEDED, SUCCEEDED])
