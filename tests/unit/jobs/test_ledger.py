@@ -173,27 +173,6 @@ def test_what_is_taken_in_is_not_read_again(desk: Desk, monkeypatch: pytest.Monk
     assert taken == [1, 2]
 
 
-def test_a_journal_that_was_put_back_is_taken_in_anew(desk: Desk, tmp_path: Path) -> None:
-    with desk.run() as job:
-        answer(job, {1: SUCCEEDED})
-    folder = job.folder
-    shutil.copytree(folder, tmp_path / "backup")
-    with desk.run() as job:
-        answer(job, {2: REFUSED})
-    with desk.hold() as product:
-        assert product.conversations() == 2
-    shutil.rmtree(folder)
-    shutil.copytree(tmp_path / "backup", folder)
-    with desk.hold() as product:
-        product.catch_up()
-    with desk.run() as job:
-        answer(job, {2: SUCCEEDED})
-    with desk.hold() as product:
-        found = line(product, 2)
-        assert found is not None
-        assert found.body == 2
-
-
 def test_a_journal_that_is_half_taken_in_is_not_taken_in_at_all(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -593,14 +593,22 @@ def test_a_job_that_was_missing_and_is_back_is_tried_again_and_none_before_it(de
 
 
 def test_a_job_that_was_taken_in_to_its_end_is_not_missed(desk: Desk) -> None:
-    first, _ = desk.night([SUCCEEDED]), desk.night([SUCCEEDED])
+    first, stopped = desk.night([SUCCEEDED]), stop(desk)
     with desk.hold() as product:
         product.catch_up()
-    shutil.rmtree(desk.jobs_dir / first)
+    with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as product:
+        product.abandon(product.jobs[1], 1.0)
+        before = sorted(product.unsure())
+    desk.night([SUCCEEDED])
+    with desk.hold() as product:
+        product.catch_up()  # nothing is new of the second job but that it was given up
+    for name in (first, stopped.name):
+        shutil.rmtree(desk.jobs_dir / name)
     with desk.hold() as product:
         assert product.floor == 0
-        assert product.jobs[0].state is JobState.PRUNED
+        assert [job.state for job in product.jobs[:2]] == [JobState.PRUNED] * 2
         assert product.number_of(first) == 1
+        assert sorted(product.unsure()) == before
 
 
 # Numbers, names and folders.
