@@ -196,6 +196,7 @@ def test_the_ledger_keeps_rank_and_doubt_of_what_is_forgotten_and_nothing_else(d
     assert keys[0] not in product.key.ledger(desk.jobs_dir).read_bytes()
     desk.night([REFUSED])
     with jobs_of(desk) as product:
+        assert product.has_forgotten, "whatever the journals say"
         assert product.forget(gone) == {"conversation": 1}
         assert product.look_up(keys)[keys[0]].rank == Rank(2, 2)
 

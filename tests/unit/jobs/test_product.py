@@ -873,6 +873,22 @@ def test_a_kill_while_a_job_begins_leaves_it_whole_or_not_at_all(
         assert job.number == jobs + 1
 
 
+def test_that_a_job_has_begun_lasts_in_the_ledger_before_anything_is_sent(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: list[str] = []
+    synced = sqlite_file.synced
+
+    def noted(db: sqlite_file.Connection) -> Any:
+        files.append(db.execute("PRAGMA database_list").fetchone()[2])
+        return synced(db)
+
+    with desk.hold() as product:
+        monkeypatch.setattr(sqlite_file, "synced", noted)
+        desk.begin(product).close()
+        assert files == [str(product.key.ledger(desk.jobs_dir))]
+
+
 def test_what_a_killed_run_was_writing_is_gone_when_the_next_one_begins(desk: Desk) -> None:
     folder = stop(desk)
     killed = atomic_write(folder / "not_completed.csv")
