@@ -68,10 +68,15 @@ _UNSURE = """
     UPDATE target SET before = :rank, body = NULL
     WHERE key = :key AND rank > :rank AND before < :rank
 """
+#: What a later job has settled need not rank higher: a row of this job may be in doubt only. It was
+#: settled in a run that is neither this job's nor that of an earlier one, tried again since.
 _LATER_IN_LEDGER = """
     UPDATE target SET later = 1 WHERE
         EXISTS (SELECT 1 FROM ledger.conversation AS other
-                WHERE other.key = target.key AND other.rank > target.rank
+                WHERE other.key = target.key
+                AND other.run > (SELECT min(number) FROM run WHERE own)
+                AND other.run NOT IN (SELECT number FROM run)
+                AND other.run NOT IN (SELECT last_run FROM ledger.job WHERE number < :job)
                 AND other.rank & 0xffffffff NOT IN (SELECT number FROM own_undo))
         OR EXISTS (SELECT 1 FROM ledger.doubt AS other
                    WHERE other.key = target.key AND other.job > :job AND other.in_doubt
@@ -162,6 +167,7 @@ class Undo:
         """Look through the journals of all jobs, and through what they have kept."""
         number = self._job.number
         self._take_targets()
+        self._take_runs()
         gone = [job.number for job in self._product.jobs if job.folder is None]
         # What a job that is gone has set is known only if nothing has been set since.
         first = max((other for other in gone if other < number), default=0)
@@ -186,6 +192,17 @@ class Undo:
             self._db.execute(_TARGETS, {"own": own})
             self._db.executemany(_IN_DOUBT, [(key, rank or own) for key, rank in doubts])
             (self.left_over,) = self._db.execute(_LEFT_OVER).fetchone()
+
+    def _take_runs(self) -> None:
+        for job in self._product.jobs[: self._job.number]:
+            if job.folder is not None:
+                with closing(JournalFile(job.folder, read_only=True)) as journal:
+                    runs = journal.run_numbers()
+                own = job.number == self._job.number
+                self._db.executemany(
+                    "INSERT OR IGNORE INTO run (number, own) VALUES (?, ?)",
+                    [(number, own) for number in runs],
+                )
 
     def _take_later(self, folder: Path, number: int) -> None:
         with closing(JournalFile(folder, read_only=True)) as journal:

@@ -15,5 +15,11 @@ CREATE TABLE target (
     comment  TEXT
 ) WITHOUT ROWID;
 
+-- The runs of the job (own), and of those before it.
+CREATE TABLE run (
+    number INTEGER PRIMARY KEY,
+    own    INTEGER NOT NULL
+);
+
 -- The earlier undos of the same job.
 CREATE TABLE own_undo (number INTEGER PRIMARY KEY);

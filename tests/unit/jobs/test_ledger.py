@@ -21,6 +21,7 @@ from importer.jobs.product import Product
 from importer.jobs.records import CarriedRow, JobRecord, Line
 from importer.jobs.undo import undoing
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Rank
+from importer.settings import Retry
 from tests.support.data import conversation
 from tests.support.jobs import (
     DIFFERS,
@@ -99,6 +100,29 @@ def test_at_equal_rank_the_later_run_decides(desk: Desk) -> None:
         found = line(product, 1)
         assert found is not None
         assert (found.rank, found.run, found.body) == (Rank(1, 1), 2, 1)
+        assert list(product.left_overs(0.0)) == []
+
+
+def test_so_it_does_where_an_earlier_job_was_tried_again_and_the_ledger_is_lost(desk: Desk) -> None:
+    first = desk.night([WAITING])
+    desk.night([EXHAUSTED], begun={"ranked": [(1, Rank(1, 1))]})
+    with desk.run(retry=Retry(folder=first)) as job:
+        answer(job, {1: SUCCEEDED})
+        finish(job)
+    for _ in range(2):
+        with desk.hold() as product:
+            found = line(product, 1)
+            assert found is not None
+            assert (found.rank, found.run, found.body) == (Rank(1, 1), 3, 1)
+            assert list(product.left_overs(0.0)) == []
+        lost(product.key.ledger(desk.jobs_dir))
+
+
+def test_what_is_done_of_an_unfinished_job_is_not_left_over_though_it_is_kept(desk: Desk) -> None:
+    kept = [Feedback(seq, conversation(seq), Meaning.CLEAR, "kept") for seq in (1, 2)]
+    with desk.run(begun={"kept": kept}, carry_over=True) as job:
+        answer(job, {1: SUCCEEDED})
+    with desk.hold("b", replace=True) as product:
         assert list(product.left_overs(0.0)) == []
 
 

@@ -16,6 +16,7 @@ from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import InputFile, NewJob
 from importer.jobs.undo import UNDO_NAME, Undo, undoing
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Rank, Reason
+from importer.settings import Retry
 from importer.workflows.forget import forget
 from tests.support.data import conversation
 from tests.support.jobs import (
@@ -215,3 +216,43 @@ def test_what_was_forgotten_is_not_taken_back(desk: Desk) -> None:
     with undo_of(desk, 1) as undo:
         assert set(sent(undo, clear_unknown=True)) == {1}
         assert undo.left_over == 1
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_what_a_later_job_has_settled_stays_also_where_its_row_does_not_rank_higher(
+    desk: Desk, pruned: bool
+) -> None:
+    with desk.run(rows=20) as job:
+        mark(job, 1, 2, 3, 4)
+    ranked = [(1, Rank(0, 2)), (2, Rank(0, 2)), (3, Rank(1, 1))]
+    later = night(desk, {1: POSITIVE, 2: REFUSED, 3: POSITIVE}, ranked=ranked)
+    night(desk, {5: POSITIVE})
+    if pruned:
+        prune(desk, later)
+    with undo_of(desk, 1) as undo:
+        assert undo.later().number == 3
+        assert set(sent(undo, clear_unknown=True)) == {4}
+
+
+def test_what_an_earlier_job_has_tried_again_since_is_what_was_held_before(desk: Desk) -> None:
+    first = night(desk, {1: WAITING, 2: POSITIVE, 4: WAITING})
+    with desk.run(rows=20, restart=True) as job:
+        mark(job, 1, 2)
+        killed = job.folder.name
+    night(desk, {3: POSITIVE})
+    for ends in ({1: NEGATIVE}, {4: POSITIVE}):
+        with desk.run(retry=Retry(folder=first)) as job:
+            let(job, ends)
+            finish(job)
+    with undo_of(desk, 2) as undo:
+        assert undo.later().number == 0
+        assert sent(undo) == {1: (NEGATIVE, killed), 2: (POSITIVE, killed)}
+
+
+def test_a_row_in_doubt_is_known_once_another_job_has_set_it(desk: Desk) -> None:
+    night(desk, {1: POSITIVE, 2: POSITIVE})
+    second = night(desk, {1: EXHAUSTED, 2: EXHAUSTED}, opened=[1, 2])
+    night(desk, {1: NEGATIVE}, ranked=[(1, Rank(2, 2))])
+    wrong = night(desk, {1: WRONG, 2: WRONG}, ranked=[(2, Rank(2, 2))])
+    with undo_of(desk, 4) as undo:
+        assert sent(undo) == {1: (NEGATIVE, wrong), 2: (POSITIVE, second)}
