@@ -319,8 +319,12 @@ def test_moments_and_deferrals_come_back_unless_no_clock_has_shown_their_time(de
         finish(job, RunEnd.SIGINT)
         assert job.journal.last_run() == LastRun(1, 1.0, 2.0, RunEnd.SIGINT, "")
         for at in (-1.0, 1e12):
-            for wrong in ({"since": at}, {"due": at}, {"looked_at": at}):
-                job.journal.write(Entry(deferrals=[deferral._replace(**wrong)]))
+            for wrong in (
+                deferral._replace(since=at),
+                deferral._replace(due=at),
+                deferral._replace(looked_at=at),
+            ):
+                job.journal.write(Entry(deferrals=[wrong]))
                 with pytest.raises(JournalError, match=f"the time {at}"):
                     job.journal.deferrals()
             job.journal.write(Entry(moments=[moment._replace(at=at)]))
