@@ -130,7 +130,7 @@ def test_what_was_held_before_is_sent_where_it_is_known(desk: Desk) -> None:
 def test_what_a_later_job_has_tried_stays_and_so_does_what_an_undo_has_set(
     desk: Desk, pruned: bool
 ) -> None:
-    name = night(desk, dict.fromkeys(range(1, 11), POSITIVE))
+    name = night(desk, {**dict.fromkeys(range(1, 11), POSITIVE), 11: WAITING})
     with desk.run(rows=20, restart=True) as job:
         mark(job, 4)
         let(job, {1: POSITIVE, 2: REFUSED, 3: EXHAUSTED, 5: LATER_ROW}, opened=[3])
@@ -150,11 +150,14 @@ def test_what_a_later_job_has_tried_stays_and_so_does_what_an_undo_has_set(
     with jobs_of(desk) as product:
         product.abandon(product.jobs[-1], 1.0)
     night(desk, {10: REFUSED})
+    with desk.run(retry=Retry(folder=name)) as job:
+        let(job, {11: POSITIVE})
+        finish(job)
     if pruned:
         prune(desk, later)
     with undo_of(desk, 1) as undo:
         assert undo.later().number == 6
-        assert set(sent(undo, clear_unknown=True)) == {5, 7, 8, 9}
+        assert set(sent(undo, clear_unknown=True)) == {5, 7, 8, 9, 11}
         assert undo.earlier() == [undo_name]
     with undo_of(desk, 3) as undo:
         assert sent(undo) == ({} if pruned else dict.fromkeys((6, 8, 9), (POSITIVE, name)))
