@@ -187,6 +187,15 @@ def test_a_row_whose_stored_feedback_is_known_is_open_and_not_in_doubt(desk: Des
 # Rows that are tried again: docs/reference.md, J8.
 
 
+def test_a_row_is_open_in_the_run_that_has_sent_it(desk: Desk) -> None:
+    for number in (1, 2, 3):
+        with desk.run() as job:
+            answer(job, {number: EXHAUSTED}, opened=[number])
+            assert [(doubt.seq, doubt.run) for doubt in job.journal.doubts()] == [
+                (seq, seq) for seq in range(1, number + 1)
+            ]
+
+
 def test_a_row_that_is_tried_again_keeps_its_outcome_until_it_has_another(desk: Desk) -> None:
     with desk.run() as job:
         answer(job, {1: SUCCEEDED, 2: EXHAUSTED, 3: WAITING}, opened=[2])
