@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,18 @@ from importer.jobs.journal_create import create_journal
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import unsigned
 from importer.jobs.records import InputFile, NewJob
-from importer.model import Feedback, Meaning, Moment, Outcome, OutcomeKind, Reason
+from importer.model import (
+    Attempt,
+    Call,
+    Deferral,
+    Feedback,
+    Meaning,
+    Moment,
+    Outcome,
+    OutcomeKind,
+    Reason,
+    Warn,
+)
 from tests.support.data import conversation
 
 pytestmark = pytest.mark.anyio
@@ -58,6 +70,19 @@ def journal(tmp_path: Path) -> Iterator[GatedJournal]:
     with closing(GatedJournal(tmp_path)) as opened:
         opened.begin_run(1, 0.0, {})
         yield opened
+
+
+class HandsOver:
+    """What a worker writes to: another writer takes all of it in."""
+
+    def __init__(self, to: JournalWriter) -> None:
+        self._to = to
+
+    def mark(self, rows: object) -> None:
+        raise AssertionError(rows)
+
+    def write(self, entry: Entry) -> None:
+        self._to.take_in(entry)
 
 
 class Told:
@@ -106,16 +131,27 @@ async def test_two_moments_that_pass_before_a_write_are_both_kept(journal: Gated
         assert reader.moments() == moments
 
 
-async def test_a_write_that_is_cancelled_still_lasts_also_while_it_waits_for_another(
-    journal: GatedJournal,
+@pytest.mark.parametrize("change", ["write", "mark", "call"])
+async def test_a_change_that_is_cancelled_still_lasts_also_while_it_waits_for_another(
+    journal: GatedJournal, change: str
 ) -> None:
     journal.gate = gate = threading.Event()
     writer = writer_of(journal, Told())
     async with anyio.create_task_group() as tasks:
-        for seq in (1, 2):
-            settle(writer, outcome(seq))
-            tasks.start_soon(writer.write)
-            await anyio.wait_all_tasks_blocked()
+        settle(writer, outcome(1))
+        tasks.start_soon(writer.write)
+        await anyio.wait_all_tasks_blocked()
+        match change:
+            case "call":
+                of_its_own = Entry(outcomes=[outcome(2)])
+                tasks.start_soon(writer.call, partial(journal.write, of_its_own))
+            case "mark":
+                settle(writer, outcome(2))
+                tasks.start_soon(writer.mark, [])
+            case _:
+                settle(writer, outcome(2))
+                tasks.start_soon(writer.write)
+        await anyio.wait_all_tasks_blocked()
         tasks.cancel_scope.cancel()
         gate.set()
     assert journal.settled().count == 2
@@ -145,6 +181,35 @@ async def test_a_disk_that_is_too_slow_holds_the_reader_back(journal: GatedJourn
     assert writer.has_room
 
 
+async def test_what_was_answered_is_written_all_the_time(journal: GatedJournal) -> None:
+    told = Told()
+    writer = writer_of(journal, told)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(writer.write_forever)
+        with anyio.fail_after(60):
+            for seq in (1, 2):
+                settle(writer, outcome(seq))
+                while journal.settled().count < seq:
+                    await told.changed.wait(60)
+        tasks.cancel_scope.cancel()
+
+
+async def test_requests_and_waits_are_kept_also_where_no_row_has_ended(
+    journal: GatedJournal,
+) -> None:
+    writer = writer_of(journal, Told())
+    attempt = Attempt(1, 1.0, Call.PUT, 409, "not completed", 2.0)
+    writer.attempted(attempt)
+    await writer.write()
+    with JournalReader(journal.folder) as reader:
+        assert reader.attempts(1) == [attempt]
+    deferral = Deferral(1, 1, since=1.0, due=3.0, looks=1, looked_at=1.0)
+    writer.defer(deferral)
+    await writer.write()
+    with JournalReader(journal.folder) as reader:
+        assert reader.deferral(1) == deferral
+
+
 async def test_a_journal_that_cannot_be_written_ends_the_run(journal: GatedJournal) -> None:
     writer = writer_of(journal, Told())
     settle(writer, outcome(1))
@@ -154,31 +219,49 @@ async def test_a_journal_that_cannot_be_written_ends_the_run(journal: GatedJourn
         await writer.write()
 
 
+@pytest.mark.parametrize("by_another_process", [False, True])
 async def test_the_journal_learns_what_is_stored_and_what_may_succeed_later(
-    journal: GatedJournal,
+    journal: GatedJournal, *, by_another_process: bool
 ) -> None:
-    writer = writer_of(journal, Told())
-    settle(writer, outcome(1))
-    settle(writer, outcome(2, OutcomeKind.FAILED, Reason.RETRIES_EXHAUSTED))
-    settle(writer, outcome(3, OutcomeKind.FAILED, Reason.REFUSED))
-    other = outcome(4, OutcomeKind.FAILED, Reason.STORED_DIFFERS)
-    writer.settle(other, row(4), Stored(Meaning.NEGATIVE, None))
-    # An earlier request of these may still take effect.
-    for one in (outcome(5, OutcomeKind.FAILED, Reason.STORED_DIFFERS), outcome(6)):
-        still_open = row(one.seq)
-        still_open.open = True
-        stored = Stored(Meaning.NEGATIVE, None) if one.seq == 5 else None
-        writer.settle(one, still_open, stored)
-    settle(writer, outcome(7, OutcomeKind.NOT_COMPLETED, Reason.DEFERRAL_DEADLINE))
-    await writer.write()
+    main = writer_of(journal, Told())
+    writer = JournalWriter(HandsOver(main), Told(), CODER, lambda: 1.0)
+    writer = writer if by_another_process else main
 
-    positive, negative = (CODER(each, None) for each in (Meaning.POSITIVE, Meaning.NEGATIVE))
-    bodies = {1: positive, 4: negative, 6: positive}
+    def settle(one: Outcome, stored: Stored | None = None, *, is_open: bool = False) -> None:
+        sent = row(one.seq)
+        sent.open = is_open  # an earlier request of it may still take effect
+        writer.settle(one, sent, stored)
+
+    negative = Stored(Meaning.NEGATIVE, None)
+    settle(outcome(1))
+    settle(outcome(2, OutcomeKind.FAILED, Reason.RETRIES_EXHAUSTED), is_open=True)
+    settle(outcome(3, OutcomeKind.FAILED, Reason.REFUSED))
+    settle(outcome(4, OutcomeKind.FAILED, Reason.STORED_DIFFERS), negative)
+    settle(outcome(5, OutcomeKind.FAILED, Reason.STORED_DIFFERS), negative, is_open=True)
+    settle(outcome(6), is_open=True)
+    settle(outcome(7, OutcomeKind.NOT_COMPLETED, Reason.DEFERRAL_DEADLINE))
+    settle(outcome(8)._replace(warning=Warn.COMMENT_TRUNCATED), is_open=True)
+    settle(outcome(9)._replace(warning=Warn.ECHO_DIFFERS), negative)
+    writer.defer(Deferral(10, 1, since=1.0, due=3.0, looks=1, looked_at=1.0))
+    writer.attempted(Attempt(10, 1.0, Call.PUT, 409, "not completed", 2.0))
+    await writer.write()
+    await main.write()
+
+    assert main.counts == {
+        OutcomeKind.SUCCEEDED: 4, OutcomeKind.FAILED: 4, OutcomeKind.NOT_COMPLETED: 1,
+    }  # fmt: skip
+    sent, other = (CODER(each, None) for each in (Meaning.POSITIVE, Meaning.NEGATIVE))
+    bodies = {1: sent, 4: other, 6: sent, 8: sent, 9: sent}
     kept = {seq for _, seq, *_ in rows_of(journal, "SELECT conversation, seq FROM kept")}
     known = dict(rows_of(journal, "SELECT seq, body FROM outcome WHERE body IS NOT NULL"))
     assert {seq: unsigned(body) for seq, body in known.items()} == bodies
     assert kept == {2, 7}
-    assert rows_of(journal, "SELECT seq FROM outcome WHERE open") == [(5,), (6,)]
+    assert rows_of(journal, "SELECT seq FROM outcome WHERE open") == [(2,), (5,), (6,), (8,)]
+    with JournalReader(journal.folder) as reader:
+        warned = {one.seq: one.warning for one in reader.with_warning(9)}
+        assert warned == {8: Warn.COMMENT_TRUNCATED, 9: Warn.ECHO_DIFFERS}
+        assert len(reader.attempts(10)) == 1
+        assert reader.deferral(10)
 
 
 async def test_rows_that_may_be_sent_are_in_doubt_until_they_have_an_outcome(

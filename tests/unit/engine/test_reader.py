@@ -58,6 +58,28 @@ def test_rows_that_are_done_are_left_out_and_the_others_keep_their_numbers(opene
     assert seqs(read(opened("a.csv", 5), settled=RowSet([1, 3, 4]))) == [2, 5]
 
 
+@pytest.mark.parametrize("reason", [None, "later_row"])
+def test_whichever_row_is_not_to_be_sent_it_is_the_only_one(
+    opened: Open, reason: str | None
+) -> None:
+    ten = opened("a.csv", 10, first_seq=7)
+    sent = {item.seq for batch in read(ten) for item in batch if isinstance(item, Feedback)}
+    for seq in sent:
+        rows = RowSet([seq])
+        batches = read(ten, settled=rows) if reason is None else read(ten, **{reason: rows})
+        found = {item.seq for batch in batches for item in batch if isinstance(item, Feedback)}
+        assert found == sent - {seq}
+
+
+def test_a_batch_of_which_all_is_done_is_no_trouble(opened: Open) -> None:
+    batches = read(
+        opened("a.csv", BATCH_ROWS + 1),
+        settled=RowSet(range(1, BATCH_ROWS + 1)),
+        later_row=RowSet([BATCH_ROWS + 1]),
+    )
+    assert seqs(batches) == [BATCH_ROWS + 1]
+
+
 def test_a_row_that_is_known_not_to_be_sent_gets_its_outcome_and_a_rejected_one_keeps_its(
     opened: Open,
 ) -> None:
@@ -73,15 +95,15 @@ def test_a_row_that_is_known_not_to_be_sent_gets_its_outcome_and_a_rejected_one_
     assert third.kind is OutcomeKind.REJECTED
 
 
-@pytest.mark.parametrize("change", ["grown", "cut", "edited"])
+@pytest.mark.parametrize("change", ["grown", "cut", "edited", "filled"])
 def test_an_input_that_was_changed_since_the_survey_is_not_read_on(
     opened: Open, change: str
 ) -> None:
-    one = opened("a.csv", 1200)
+    one = opened("a.csv", 0 if change == "filled" else 1200)
     path = one.source.path
     content = path.read_bytes()
     match change:
-        case "grown":
+        case "grown" | "filled":
             path.write_bytes(content + f"{conversation(9)},POSITIVE,\n".encode())
         case "cut":
             path.write_bytes(content[: -len(content) // 3])
@@ -91,4 +113,4 @@ def test_an_input_that_was_changed_since_the_survey_is_not_read_on(
     found: list[int] = []
     with pytest.raises(InputError, match="was changed since the job began"):
         found += seqs(batches)
-    assert change != "edited" or not found, "nothing of a block that differs is sent"
+    assert change not in ("edited", "filled") or not found, "of a block that differs nothing"

@@ -116,6 +116,7 @@ def test_a_run_goes_on_in_the_middle_of_a_block(tmp_path: Path) -> None:
         return list(read_rows([Input(CsvSource(path, {}), Normaliser(RatingTable()))], settled))
 
     everything = [item for batch in items(RowSet()) for item in batch]
+    assert [item.seq for item in everything] == list(range(1, ROWS + 1))
     rest = [item for batch in items(done) for item in batch]
     assert rest == [item for item in everything if item.seq not in done]
     assert rest[0].seq == 20_001
