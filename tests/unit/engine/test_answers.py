@@ -382,10 +382,11 @@ async def test_answers_let_more_be_in_flight_and_rows_that_fail_let_fewer(having
 async def test_a_row_that_fails_again_does_not_let_fewer_be_in_flight(having: Make) -> None:
     table = Table(having(), 12)
     first, *others = [table.take() for _ in range(8)]
-    table.answer(FAILURE, row=first)
     for row in others:
         table.answer(STORED, row=row)
+    table.answer(FAILURE, row=first)
     assert table.pacer.window.size == 4
+    table.now = first.due
     *others, again = [table.take() for _ in range(5)]
     assert again is first
     table.answer(FAILURE, row=again)

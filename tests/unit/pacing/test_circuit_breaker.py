@@ -12,6 +12,10 @@ def fail(breaker: CircuitBreaker, times: int, now: float, *, refused: bool = Fal
         breaker.failed(now, now - 0.01, refused=refused)
 
 
+def probes(breaker: CircuitBreaker) -> bool:
+    return breaker.is_probing
+
+
 @pytest.mark.parametrize("requests_per_second", [0.5, 2, 100])
 def test_nothing_but_failures_for_five_seconds_is_an_outage_however_few(
     requests_per_second: float,
@@ -29,6 +33,7 @@ def test_a_service_that_never_answers_is_unavailable_at_the_first_time_out() -> 
     breaker = CircuitBreaker(0)
     breaker.failed(30, started=0)
     assert breaker.is_open
+    assert breaker.is_probing
 
 
 def test_a_request_that_times_out_while_others_are_answered_is_no_outage() -> None:
@@ -50,12 +55,32 @@ def test_scattered_failures_do_not_stop_a_run() -> None:
         assert not breaker.is_probing
 
 
-def test_more_failures_in_a_row_than_chance_explains_are_probed_at_once() -> None:
+@pytest.mark.parametrize("successes", [0, 1])
+def test_more_failures_in_a_row_than_chance_explains_are_probed_at_once(successes: int) -> None:
     breaker = CircuitBreaker(0)
-    fail(breaker, 10, 1.0)
-    assert breaker.is_probing
+    for _ in range(successes):
+        breaker.succeeded(0.5, 0.4)
+    fail(breaker, 3, 1.0)
+    assert not probes(breaker)
+    fail(breaker, 1, 1.0)
+    assert probes(breaker)
     assert not breaker.is_open, "it may be over in a moment"
     assert breaker.wait(1.0) == 0.125
+
+
+def test_the_more_fails_at_all_times_the_more_failures_in_a_row_are_chance() -> None:
+    breaker = CircuitBreaker(0)
+    for number in range(2000):
+        fail(breaker, 1, number / 100)
+        breaker.succeeded(number / 100, number / 100 - 0.01)
+    fail(breaker, 15, 20.0)
+    assert not probes(breaker)
+    fail(breaker, 15, 20.1)
+    assert probes(breaker)
+    for number in range(2000):
+        breaker.succeeded(21 + number / 100, 21 + number / 100 - 0.01)
+    fail(breaker, 5, 41.0)
+    assert probes(breaker), "hardly any failed of late"
 
 
 def test_rows_that_failed_often_while_others_succeeded_tell_nothing_of_the_service() -> None:
@@ -89,6 +114,20 @@ def test_probes_go_out_one_at_a_time_at_growing_intervals(*, refused: bool, grow
         waits.append(breaker.wait(now))
         now += waits[-1]
     assert waits == pytest.approx([0.125 * growth**n for n in (1, 2, 3, 4)])
+    assert breaker.probes == 4
+    assert breaker.refuses is refused
+
+
+def test_who_could_not_look_for_long_probes_at_once_and_then_often_again() -> None:
+    breaker = CircuitBreaker(0)
+    fail(breaker, 20, 10, refused=True)
+    for now in range(11, 19):
+        breaker.failed(now, now, refused=True)
+    assert breaker.wait(18) > 10
+    breaker.hasten()
+    assert breaker.wait(18) == 0
+    breaker.failed(18, 18, refused=True)
+    assert breaker.wait(18) == 0.25
 
 
 def test_the_first_probe_that_succeeds_ends_it() -> None:
