@@ -242,7 +242,8 @@ def test_what_holds_all_requests_back_is_named() -> None:
     pacer.refused(11, 10.9, retry_after=5)
     assert pacer.limit(11, 9) is Limit.PAUSE
     stalled(pacer, 12)
-    assert pacer.limit(12, 9) is Limit.OUTAGE
+    assert pacer.limit(12, 9) is Limit.PAUSE
+    assert pacer.limit(17, 9) is Limit.OUTAGE
 
 
 def test_what_waits_for_late_effects_waits_whatever_is_granted() -> None:
