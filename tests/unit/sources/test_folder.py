@@ -35,18 +35,22 @@ def spark(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_parts_of_a_folder_are_read_in_sorted_order(spark: Path, settings_for: Make) -> None:
+def test_the_parts_of_a_folder_are_read_in_the_order_of_their_names(
+    spark: Path, settings_for: Make
+) -> None:
     names = [str(path.relative_to(spark)) for path in files_of(spark, None)]
-    assert names == ["day=10/part-00000.snappy.parquet", "day=2/part-00000.snappy.parquet"]
+    assert names == ["day=2/part-00000.snappy.parquet", "day=10/part-00000.snappy.parquet"]
     found = check_inputs(settings_for(spark))
     assert [one.file for one in found.inputs] == [str(spark / name) for name in names]
     assert (found.rows, found.valid) == (2, 2)
 
 
 def test_a_pattern_stands_for_the_files_that_it_matches(tmp_path: Path) -> None:
-    for name in ("b.csv", "a.csv", "a.txt", "[x].csv"):
+    for name in ("b.csv", "a.csv", "a.txt", "[x].csv", "10-1.csv", "9-11.csv", "9-2.csv", "09.csv"):
         write_csv(tmp_path / name, [(conversation(1), "POSITIVE", "")])
     assert [path.name for path in files_of(tmp_path / "?.csv", None)] == ["a.csv", "b.csv"]
+    names = [path.name for path in files_of(tmp_path / "*[0-9].csv", None)]
+    assert names == ["9-2.csv", "9-11.csv", "09.csv", "10-1.csv"]
     assert files_of(tmp_path / "[x].csv", None) == [tmp_path / "[x].csv"]
     assert files_of(tmp_path / "*.jsonl", None) == [tmp_path / "*.jsonl"]
 
