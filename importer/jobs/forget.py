@@ -18,7 +18,7 @@ from importer.jobs import sqlite_file
 from importer.jobs.doubts import unpack_seqs
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal_file import JournalFile
-from importer.jobs.keys import key_of, split_keys
+from importer.jobs.keys import conversation_of, key_of, split_keys
 
 #: What stands in a text in the place of an id.
 FORGOTTEN = "(forgotten)"
@@ -75,6 +75,8 @@ class Tombs:
         facts = journal.facts()
         packed = bytes.fromhex(facts.get(_FORGOTTEN, ""))
         self._tombs = frozenset(split_keys(packed))
+        #: As they stand in outcomes in the place of ids, which they look like.
+        self.as_ids = frozenset(map(conversation_of, self._tombs))
         self._product = ProductKey(facts["product_id"], facts["base_url"])
 
     def __bool__(self) -> bool:

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 from importer.common.files import atomic_write
 from importer.common.text import printable
 from importer.errors import SettingsError
+from importer.jobs.forget import Tombs
 from importer.jobs.inputs import check_is_no_input, files_of_inputs
 from importer.jobs.journal_reader import JournalReader
 from importer.model import Outcome
@@ -108,7 +109,7 @@ def _frames(folder: Path) -> Iterator[pd.DataFrame]:
     import pandas as pd  # noqa: PLC0415
 
     with JournalReader(folder) as journal:
-        gone = journal.forgotten_rows()
+        gone = Tombs(journal).as_ids
         paths, starts = zip(*journal.places(), strict=True)
         inputs = [printable(path) for path in paths]
         outcomes = journal.outcomes()
@@ -118,7 +119,7 @@ def _frames(folder: Path) -> Iterator[pd.DataFrame]:
             frame = frame.rename(columns={"kind": "outcome"})
             if gone:  # what stands for an id is not to be taken for one
                 ids = frame["conversation_id"]
-                frame["conversation_id"] = ids.mask(frame["seq"].isin(gone), _FORGOTTEN + ids)
+                frame["conversation_id"] = ids.mask(ids.isin(gone), _FORGOTTEN + ids)
             place = pd.Series(starts, dtype="int64").searchsorted(frame["seq"], side="right") - 1
             frame.insert(1, "file", pd.Series([inputs[at] for at in place], dtype=object))
             frame.insert(

@@ -15,7 +15,7 @@ from importer.common.durations import format_duration
 from importer.common.files import atomic_write
 from importer.errors import ExitCode, JournalError
 from importer.jobs.commands import command_line, path_argument
-from importer.jobs.forget import NO_COMMENTS
+from importer.jobs.forget import NO_COMMENTS, Tombs
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.jobs.records import CARRIED_OVER
 from importer.jobs.undo import undone_job
@@ -87,7 +87,8 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "summary": summary,
         "undoes": undone_job(summary.inputs),
         "imported": history.imported(),
-        "forgotten": history.forgotten_rows(),
+        "forgotten": len(history.forgotten_rows()),
+        "tombs": Tombs(history).as_ids,
         "has_no_comments": NO_COMMENTS in history.facts(),
         "meanings": {**MEANINGS, OutcomeKind.PENDING: _NEVER_SENT} if is_closed else MEANINGS,
         "row": partial(_row_in_words, history.places()),

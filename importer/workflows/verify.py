@@ -11,6 +11,7 @@ from typing import NamedTuple
 from importer.common.text import counted
 from importer.errors import ImporterError, SettingsError
 from importer.jobs.copies import file_of
+from importer.jobs.forget import Tombs
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import InputFile
 from importer.reporting.digests import Digests, digest_of_blocks
@@ -64,13 +65,11 @@ def verify(folder: Path, digests: Digests) -> Iterator[Verified]:
                 yield Verified(name, Agreement.DIFFERS, "the job has no such input")
         for position, file in enumerate(files):
             yield _input(folder, position, file, record, digests.inputs.get(file.path))
-        forgotten = len(journal.forgotten_rows())
+        forgotten = len(Tombs(journal).as_ids)
         if Digests.of(journal).outcomes == digests.outcomes:
             yield Verified("outcomes", Agreement.SAME)
         elif forgotten:
-            told = (
-                f"{counted(forgotten, 'row')} of the job were forgotten, as forgotten-….json says"
-            )
+            told = f"{counted(forgotten, 'conversation')} of it forgotten: see forgotten-….json"
             yield Verified("outcomes", Agreement.DIFFERS, told)
         else:
             yield Verified("outcomes", Agreement.DIFFERS)

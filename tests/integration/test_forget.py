@@ -64,7 +64,7 @@ async def test_no_byte_of_it_stays(jobs: Path, tmp_path: Path) -> None:
     assert "row 4, a forgotten conversation" in report
     assert outcomes_frame(path.parent)["conversation_id"].str.startswith("forgotten-").sum() == 3
     told = command("outcomes", "--verify", tmp_path / "before.json", "--jobs-dir", jobs)[1]
-    assert "differs: outcomes (3 rows of the job were forgotten" in told
+    assert "differs: outcomes (1 conversation of it forgotten" in told
     (certificate,) = jobs.glob("forgotten-*.json")  # noqa: ASYNC240
     said = json.loads(certificate.read_text("utf-8"))
     assert (said["conversations"], said["left"]) == (1, [])
@@ -318,5 +318,12 @@ async def test_comments_are_dropped_on_schedule_and_outcomes_stay(
         # Of what was left over only what needs no comment comes back.
         more = write_csv(tmp_path / "more.csv", [(conversation(1), "CLEAR", "")])
         night = await run_import(late.replace(inputs=more, carry_over=True), api_key="any")
-    assert night.carried_over == 1
-    assert OTHER in (night.folder / "not_completed.csv").read_text("utf-8")
+        assert night.carried_over == 1
+        assert OTHER in (night.folder / "not_completed.csv").read_text("utf-8")
+        for name in ("one", "two"):  # the second takes over a row with a comment
+            some = write_csv(tmp_path / f"{name}.csv", [(conversation(name == "two"), "", SECRET)])
+            last = await run_import(late.replace(inputs=some, carry_over=True), api_key="any")
+        assert command(*prune)[0] == 0
+    ids = outcomes_frame(last.folder)["conversation_id"]
+    assert conversation(0) in set(ids), "it is not forgotten"
+    assert not ids.str.startswith("forgotten-").any()
