@@ -158,7 +158,7 @@ async def test_a_deferred_row_is_recorded_each_time_and_its_looks_only_at_first(
     await table.writer.write()
     first = Deferral(1, 1, since=1100.1, due=1101.1, looks=1, looked_at=1100.1)
     assert table.entries[0].deferrals == [pytest.approx(first)]
-    while len(table.queue):
+    while len(table.queue) and row.looks < 20:
         table.now = row.due
         table.answer(NOT_COMPLETED)
     await table.writer.write()
@@ -220,7 +220,8 @@ async def test_many_rows_in_a_row_that_are_turned_away_end_a_run_that_was_accept
     assert table.end() is None
     table.answer(FORBIDDEN)
     assert table.end() is (RunEnd.KEY_REFUSED if between is None else None)
-    assert bool(table.writer.counts[OutcomeKind.FAILED]) is (between is not None)
+    failed = {None: 0, STORED: 10, NOT_FOUND: 11}[between]
+    assert table.writer.counts[OutcomeKind.FAILED] == failed, "those before it"
 
 
 @pytest.mark.parametrize("in_outage", [False, True])
@@ -233,12 +234,33 @@ async def test_a_row_that_is_turned_away_ends_the_run_unless_another_was_stored_
         assert table.pacer.is_probing
     table.answer_all(STORED, FORBIDDEN)
     assert table.end() is None
-    assert table.writer.counts == {OutcomeKind.SUCCEEDED: 1}, "all others may be, too"
-    table.answer(STORED)
-    assert table.writer.counts == {OutcomeKind.SUCCEEDED: 2, OutcomeKind.FAILED: 1}
     other = Table(having())
     other.answer(FORBIDDEN)
     assert other.end() is RunEnd.KEY_REFUSED
+
+
+@pytest.mark.parametrize("other", [STORED, NOT_FOUND, NOT_COMPLETED], ids=["200", "404", "409"])
+async def test_a_row_that_is_turned_away_has_failed_when_another_shows_that_it_was_alone(
+    having: Make, other: Verdict
+) -> None:
+    table = Table(having(), 5)
+    table.answer_all(STORED, FORBIDDEN, FAILURE)
+    assert table.writer.counts == {OutcomeKind.SUCCEEDED: 1}
+    table.answer(other)
+    await table.writer.write()
+    assert table.ended()[2] is Reason.REFUSED
+    assert table.queue.count(RowState.WITHHELD) == 0
+
+
+async def test_rows_that_are_turned_away_have_failed_when_there_are_no_others(having: Make) -> None:
+    table = Table(having(), 3)
+    table.answer(STORED)
+    latest = table.take()
+    table.answer(FORBIDDEN)
+    assert table.writer.counts == {OutcomeKind.SUCCEEDED: 1}
+    table.answer(FORBIDDEN, row=latest)
+    assert table.writer.counts == {OutcomeKind.SUCCEEDED: 1, OutcomeKind.FAILED: 2}
+    assert table.end() is None
 
 
 @pytest.mark.parametrize(("count", "end"), [(2, RunEnd.MAX_FAILURES), (3, None), (None, None)])
@@ -284,7 +306,9 @@ async def test_rows_of_the_canary_have_failed_for_themselves_if_another_fares_ot
     having: Make, other: Verdict
 ) -> None:
     table = Table(having(), 5, canary=3)
-    table.answer_all(NOT_FOUND, other, NOT_FOUND, NOT_FOUND, NOT_FOUND)
+    table.answer_all(NOT_FOUND, other)
+    assert table.queue.count(RowState.WITHHELD) == 0
+    table.answer_all(NOT_FOUND, NOT_FOUND, NOT_FOUND)
     assert table.end() is None
     await table.writer.write()
     found = table.ended()
@@ -309,6 +333,12 @@ async def test_rows_of_a_canary_that_has_no_others_have_failed(
         table.answers.all_read()
     assert table.writer.counts == {OutcomeKind.FAILED: rows}
     assert table.end() is None
+
+
+async def test_a_canary_that_is_stored_lets_all_others_follow(having: Make) -> None:
+    table = Table(having(), 5, canary=2)
+    table.answer_all(*[STORED] * 5)
+    assert table.writer.counts == {OutcomeKind.SUCCEEDED: 5}
 
 
 async def test_a_failure_shows_nothing_of_a_canary(having: Make) -> None:

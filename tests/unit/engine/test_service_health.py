@@ -96,8 +96,13 @@ def test_a_pause_that_is_asked_for_while_nothing_succeeds_is_told_once(status: i
     assert pacer.is_probing
     assert pacer.breaker.refuses is (status == 429)
     said = [told(pacer, failure(status, retry_after=60), 10.5) for _ in range(2)]
-    assert re.fullmatch(rf"the service asks for a pause of 1 min.* \(HTTP {status}\)", said[0])
+    pause = rf"the service asks for a pause of 1 min.* \(HTTP {status}\)"
+    assert re.fullmatch(pause, said[0])
     assert said[1] == ""
+    other = a_pacer()
+    said = [told(other, failure(status, retry_after=60), 10) for _ in range(9)]
+    (only,) = filter(None, said)
+    assert re.fullmatch(pause, only), "also if it began before"
 
 
 @pytest.mark.parametrize("status", [429, 503])

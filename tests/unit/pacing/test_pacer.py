@@ -242,8 +242,9 @@ def test_what_holds_all_requests_back_is_named() -> None:
     pacer.refused(11, 10.9, retry_after=5)
     assert pacer.limit(11, 9) is Limit.PAUSE
     stalled(pacer, 12)
-    assert pacer.limit(12, 9) is Limit.PAUSE
-    assert pacer.limit(17, 9) is Limit.OUTAGE
+    assert [pacer.limit(now, 9) for now in (15, 16)] == [Limit.PAUSE, Limit.OUTAGE]
+    pacer.refused(17, 16.9, retry_after=60)
+    assert pacer.limit(17, 9) is Limit.OUTAGE, "it has lasted for too long to be a pause"
 
 
 def test_what_waits_for_late_effects_waits_whatever_is_granted() -> None:
