@@ -143,6 +143,11 @@ class Undo:
         """Return of how many, other than later ones, it is not known whether the job set them."""
         return self._group("NOT later AND in_doubt").number
 
+    def brought_before(self) -> int:
+        """Return of how many, other than later ones, an earlier job had brought the row first."""
+        own = rank_number(Rank(self._job.number, self._job.number))
+        return self._group(f"NOT later AND rank < {own}").number
+
     def rows(self, *, clear_unknown: bool) -> Iterator[Undone]:
         """Yield what is sent, by key."""
         for key, rank, known, rating, comment in self._db.execute(

@@ -15,6 +15,7 @@ from anyio import to_thread
 from importer.api import run_import
 from importer.errors import SettingsError
 from importer.reporting.summary import Summary
+from importer.sandbox.faults import FaultPicker, Faults
 from importer.settings import ImportSettings
 from tests.integration.test_afterwards import Page, command
 from tests.support.data import conversation, write_csv
@@ -140,6 +141,23 @@ async def test_what_a_later_job_has_set_stays(night: Night, service: WatchedSand
     assert service.stored()[ALL[0]] == ("POSITIVE", None)
     assert service.stored()[ALL[3]] == ("POSITIVE", "wrong")  # what it held is not known
     assert f"What {tuesday.folder.name} has stored stays in 1 conversation" in done.stdout
+
+
+async def test_rows_of_earlier_jobs_are_taken_back_with_it_and_their_files_bring_them_again(
+    night: Night, service: WatchedSandbox, settings_for: Make
+) -> None:
+    await night("monday", [(each, "POSITIVE", "") for each in ALL[:3]])
+    service.picker = FaultPicker(Faults(not_completed=1.0, completes_after=600.0))
+    tuesday = await night("tuesday", [(ALL[0], "NEGATIVE", "")], defer_for=0.0, carry_over=True)
+    service.picker = FaultPicker(Faults())
+    wednesday = await night("wednesday", [(ALL[1], "NEGATIVE", "")], carry_over=True)
+    assert service.stored()[ALL[0]] == ("NEGATIVE", None)
+    done = await typed("undo", wednesday.folder, "--yes", *QUICK)
+    assert "1 row of the job came from earlier ones" in done.stdout
+    assert service.stored()[ALL[0]] == service.stored()[ALL[1]] == ("POSITIVE", None)
+    left = settings_for(tuesday.folder / "not_completed.csv", base_url=service.url, late_effect=0.0)
+    await run_import(left, api_key="any")
+    assert service.stored()[ALL[0]] == ("NEGATIVE", None)
 
 
 @pytest.mark.slow

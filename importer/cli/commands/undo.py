@@ -185,6 +185,13 @@ def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
             "job has set it.",
             soft_wrap=True,
         )
+    if found.brought_before:
+        console.print(
+            f"{counted(found.brought_before, 'row')} of the job came from earlier ones (carried "
+            "over, or from their left-over files), and what they say is taken back as well: the "
+            "left-over files of those jobs bring it again.",
+            soft_wrap=True,
+        )
     if found.left_over:
         console.print(
             f"Left over from the job, and never stored: {counted(found.left_over, 'row')}. "
