@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from importer.model import Reason
 from importer.settings.groups import AbortRules
+from importer.survey.changes import Change
 from importer.survey.data_limits import exceeded_limit
 from importer.survey.findings import Findings, Understanding
 from importer.survey.history import FEWEST_JOBS, Figures, how_unlike
@@ -87,5 +89,10 @@ def test_chance_alone_is_not_told(rated: int, share: float, seed: int) -> None:
     assert how_unlike(night(), [night() for _ in range(FEWEST_JOBS)]) is None
 
 
-def test_figures_come_back_from_a_journal() -> None:
-    assert Figures.unpack(USUAL[0].pack()) == USUAL[0]
+def test_figures_are_those_of_the_survey_and_come_back_from_a_journal() -> None:
+    findings = Findings(rows=10, positive=3, negative=2)
+    findings.note_problem(Reason.MALFORMED)
+    plan = Plan({}, known=7, changes={Change.RATING_FLIPPED: 4, Change.RATING_ERASED: 3})
+    found = Figures.of(findings, plan)
+    assert found == Figures(rows=10, rejected=1, positive=3, rated=5, known=7, flipped=4)
+    assert Figures.unpack(found.pack()) == found
