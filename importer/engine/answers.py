@@ -133,6 +133,7 @@ class Answers:
             case Abort():
                 self._queue.return_unsent(row)
                 self._control.stop(step.end, step.message)
+        self._settle_if_there_are_no_others()
 
     def _settle(self, row: QueuedRow, outcome: Outcome, verdict: Verdict) -> None:
         self._queue.done(row)
@@ -159,7 +160,7 @@ class Answers:
                 f"({outcome.detail}), so the others were not sent. All of them are pending: fix "
                 "the cause and run again; --canary 0 sends them all the same",
             )
-        elif self._canary.is_open is not was_open or self._no_others():
+        elif self._canary.is_open is not was_open:
             self._let_others_follow()
 
     def _let_others_follow(self) -> None:
@@ -173,18 +174,21 @@ class Answers:
     def all_read(self) -> None:
         """No more rows will come."""
         self._all_read = True
-        # A run that was stopped reads no further, but there may be others.
-        if self._no_others() and self._control.end is None:
-            self._let_others_follow()
+        self._settle_if_there_are_no_others()
 
-    def _no_others(self) -> bool:
-        """Return whether there is no row that could still show something.
+    def _settle_if_there_are_no_others(self) -> None:
+        """Settle the rows that are kept back if no other could still show something.
 
         After the canary, one that has yet to be read is not waited for: a worker gets more when
-        its rows are done.
+        its rows are done. A run that was stopped reads no further, but there may be others.
         """
-        alone = 0 < len(self._withheld) == len(self._queue)
-        return alone and (self._all_read or not self._canary.is_open)
+        if (
+            self._withheld
+            and len(self._withheld) == len(self._queue)
+            and (self._all_read or not self._canary.is_open)
+            and self._control.end is None
+        ):
+            self._let_others_follow()
 
     def _remember(
         self, row: QueuedRow, verdict: Verdict, step: Step, call: Call, now: float

@@ -252,6 +252,15 @@ async def test_a_row_that_is_turned_away_has_failed_when_another_shows_that_it_w
     assert table.queue.count(RowState.WITHHELD) == 0
 
 
+async def test_a_row_that_is_turned_away_is_not_kept_back_when_the_last_other_one_has_failed(
+    having: Make,
+) -> None:
+    table = Table(having(max_attempts=1), 3)
+    table.answer_all(STORED, FORBIDDEN, FAILURE)
+    assert table.writer.counts == {OutcomeKind.SUCCEEDED: 1, OutcomeKind.FAILED: 2}
+    assert not len(table.queue)
+
+
 async def test_rows_that_are_turned_away_have_failed_when_there_are_no_others(having: Make) -> None:
     table = Table(having(), 3)
     table.answer(STORED)
