@@ -62,9 +62,10 @@ class _Sections:
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, options in sections(ctx).items():
-            records = (option.get_help_record(ctx) for option in options)
-            with formatter.section(title):
-                formatter.write_dl([record for record in records if record is not None])
+            records = filter(None, (option.get_help_record(ctx) for option in options))
+            if shown := list(records):  # all of a section may be hidden
+                with formatter.section(title):
+                    formatter.write_dl(shown)
         if isinstance(self, click.Group):
             self.format_commands(ctx, formatter)
 

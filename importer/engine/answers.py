@@ -132,6 +132,8 @@ class Answers:
                 self._control.changed.notify()
             case Abort():
                 self._queue.return_unsent(row)
+                if not self._turned_away.has_succeeded:
+                    self._settle_turned_away()
                 self._control.stop(step.end, step.message)
         self._settle_if_there_are_no_others()
 
@@ -170,6 +172,19 @@ class Answers:
         for row, outcome, verdict in withheld:
             self._settle(row, outcome, verdict)
         self._control.changed.notify()
+
+    def _settle_turned_away(self) -> None:
+        """Settle the rows that others were waited for in vain: they fail for themselves after all.
+
+        Where nothing succeeds, each run has to get further: the rows may be all that is refused.
+        """
+        if not self._canary.is_open:
+            self._let_others_follow()
+
+    def run_ended(self) -> None:
+        """The run is over: nothing will be known any more of rows that are kept back."""
+        if self._control.end not in _ABOUT_ALL:
+            self._settle_turned_away()
 
     def all_read(self) -> None:
         """No more rows will come."""
@@ -262,6 +277,10 @@ def stop_at_max_failures(
         )
 
 
+#: Ends after which rows that were turned away stay as they are.
+_ABOUT_ALL = (
+    RunEnd.KEY_REFUSED, RunEnd.PROXY_REFUSED, RunEnd.REDIRECTED, RunEnd.UNTRUSTED, RunEnd.CANARY,
+)  # fmt: skip
 #: Verdicts that do not show that other rows are worth sending: once some were, and before.
 _CONCERN_ALL = (VerdictKind.TURNED_AWAY, VerdictKind.KEY_REFUSED, VerdictKind.UNTRUSTED)
 _MAY_CONCERN_ALL = (*_CONCERN_ALL, VerdictKind.REFUSED, VerdictKind.STORED_DIFFERS)

@@ -119,6 +119,7 @@ class Run(JobRun):
                             for _ in range(self._settings.pacing.concurrency):
                                 workers.start_soon(self._send)
                 finally:
+                    self._answers.run_ended()
                     self._alarm.close()
                     writing.cancel_scope.cancel()
                     try:

@@ -14,6 +14,8 @@ class TurnedAway:
 
     def __init__(self, *, accepted: bool) -> None:
         self._accepted = accepted
+        #: The service has stored something in this run.
+        self.has_succeeded = False
         self._rows: set[int] = set()
 
     def answered(self) -> None:
@@ -22,7 +24,7 @@ class TurnedAway:
 
     def succeeded(self) -> None:
         """The service has stored feedback: key and address are right."""
-        self._accepted = True
+        self._accepted = self.has_succeeded = True
         self._rows.clear()
 
     def concerns_all(self, seq: int) -> bool:

@@ -13,8 +13,15 @@ COMMANDS = [
     "run",
     "retry",
     "batch",
+    "plan",
+    "doctor",
+    "init",
+    "undo",
+    "forget",
     "jobs",
     "jobs prune",
+    "jobs show",
+    "jobs abandon",
     "explain",
     "outcomes",
     "sandbox",
@@ -22,7 +29,9 @@ COMMANDS = [
 
 
 def help_of(command: str) -> str:
-    return CliRunner().invoke(cli, [*command.split(), "--help"]).output
+    result = CliRunner().invoke(cli, [*command.split(), "--help"])
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 def options_of(name: str) -> set[str]:

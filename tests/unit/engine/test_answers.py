@@ -220,8 +220,21 @@ async def test_many_rows_in_a_row_that_are_turned_away_end_a_run_that_was_accept
     assert table.end() is None
     table.answer(FORBIDDEN)
     assert table.end() is (RunEnd.KEY_REFUSED if between is None else None)
-    failed = {None: 0, STORED: 10, NOT_FOUND: 11}[between]
-    assert table.writer.counts[OutcomeKind.FAILED] == failed, "those before it"
+    failed = {None: 19, STORED: 10, NOT_FOUND: 11}[between]
+    assert table.writer.counts[OutcomeKind.FAILED] == failed, "each run gets further"
+
+
+@pytest.mark.parametrize("end", [None, RunEnd.SIGTERM])
+async def test_rows_that_are_turned_away_after_others_were_stored_fail_unless_that_ends_the_run(
+    having: Make, end: RunEnd | None
+) -> None:
+    table = Table(having(), 22)
+    table.answer_all(STORED, *[FORBIDDEN] * (20 if end is None else 19))
+    if end is not None:
+        table.control.stop(end)
+    table.answers.run_ended()
+    assert table.end() is (end or RunEnd.KEY_REFUSED)
+    assert table.writer.counts[OutcomeKind.FAILED] == (0 if end is None else 19)
 
 
 @pytest.mark.parametrize("in_outage", [False, True])
