@@ -56,7 +56,12 @@ class Again(NamedTuple):
         return "--limit" in self.resume
 
     def elsewhere(self) -> str:
-        """Return the command that resumes the job at another address, which is to be filled in."""
+        """Return the command for another address, which is to be filled in.
+
+        `batch`, `retry` and `undo` have theirs from the imports and jobs that they are about.
+        """
+        if self.resume[0] != "run":
+            return self.same()
         words = list(self.resume)
         if "--base-url" in words:
             at = words.index("--base-url")

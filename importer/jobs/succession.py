@@ -28,7 +28,6 @@ from importer.jobs.identity import job_name, product_key
 from importer.jobs.job import Job
 from importer.jobs.journal import Journal
 from importer.jobs.journal_create import create_journal
-from importer.jobs.journal_reader import JournalReader
 from importer.jobs.ledger import LeftOver
 from importer.jobs.product_jobs import ProductJobs
 from importer.jobs.records import CarriedRow, JobRecord, JobState, NewJob
@@ -179,39 +178,27 @@ class Succession(ProductJobs):
     def _within_their_time(self, now: float) -> Iterator[LeftOver]:
         """Yield what earlier jobs have left over, but for what those have that began too long ago.
 
-        How many these are is told once, by the first job that leaves them out.
+        How many these are is told each time.
         """
         kept_for = self._settings.ledger.carry_over_for
         if kept_for is None:
             yield from self._ledger.left_overs()
             return
-        too_old, told = self._latest_before(now - kept_for), self._told_to_be_too_old()
-        news = Counter[int]()
+        ends = (job.number for job in self.jobs if 0 < job.began_at < now - kept_for)
+        latest = max(ends, default=0)
+        too_old = Counter[int]()
         for one in self._ledger.left_overs():
-            if one.row.rank.first > too_old:
+            if one.row.rank.first > latest:
                 yield one
-            elif one.row.rank.first > told:
-                news[one.row.rank.first] += 1
-        if rows := news.total():
-            some = sorted(filter(None, map(self.name_of, news)))[:_MOST_NAMED]
+            else:
+                too_old[one.row.rank.first] += 1
+        if rows := too_old.total():
+            some = sorted(filter(None, map(self.name_of, filter(None, too_old))))[:_MOST_NAMED]
             self.remarks.append(
                 f"{counted(rows, 'row')} left over for longer than {format_duration(kept_for)} "
-                f"(--carry-over-for) {'is' if rows == 1 else 'are'} not carried over any more; "
+                f"(--carry-over-for) {'is' if rows == 1 else 'are'} not carried over; "
                 f"brought first by {listed(some or ['jobs that are gone'])}"
             )
-
-    def _told_to_be_too_old(self) -> int:
-        """Return up to which job the latest one has left out what others have left over."""
-        last = self.jobs[-1] if self.jobs else None
-        if last is None or last.folder is None:
-            return 0
-        with JournalReader(last.folder) as journal:
-            kept_for = json.loads(journal.facts()["settings"]).get("carry_over_for")
-        return 0 if kept_for is None else self._latest_before(last.began_at - kept_for)
-
-    def _latest_before(self, at: float) -> int:
-        """Return the number of the latest job that began before a time; 0 if none did."""
-        return max((job.number for job in self.jobs if 0 < job.began_at < at), default=0)
 
     def _job(self, job: JobRecord, journal: Journal) -> Job:
         assert job.folder is not None  # noqa: S101 -- its journal is open

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import zip_longest
 from pathlib import Path
 
@@ -103,9 +104,10 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
             rows = {row.seq: row for row in _rows_of(conversation_id, history, settings, remarks)}
         forgotten |= rows.keys() & history.forgotten_rows()
         pending = (rows.keys() | begun) - outcomes.keys() - forgotten
-        jobs = _jobs_beside(folder, facts) if pending or carried else []
-        names = {one.number: one.name for one in jobs}
-        job = next((one for one in jobs if one.id == facts["id"]), None) if pending else None
+        job = _record_of(folder, facts) if pending else None
+        jobs_dir = folder.parent
+        changed = jobs_dir.stat().st_mtime_ns
+        names = _names_in(jobs_dir, _product_of(facts), changed) if carried else {}
         unknown = JobState.UNFINISHED if pending else JobState.ENDED
         state = unknown if job is None else job.state
         if state.is_closed and Tombs(history).are_in(conversation_id):
@@ -152,8 +154,7 @@ def _has_pending(history: JournalReader) -> bool:
 def _tomb(history: JournalReader, conversation_id: str) -> str:
     """Return what stands in the journal for the conversation once it is forgotten, as an id."""
     facts = history.facts()
-    product = ProductKey(facts["product_id"], facts["base_url"])
-    return conversation_of(tomb_of(key_of(conversation_id), product))
+    return conversation_of(tomb_of(key_of(conversation_id), _product_of(facts)))
 
 
 def why(outcome: Outcome) -> str:
@@ -165,14 +166,27 @@ def why(outcome: Outcome) -> str:
     return f"{reason}: {outcome.detail}" if said else reason
 
 
-def _jobs_beside(folder: Path, facts: Mapping[str, str]) -> list[JobRecord]:
-    """Return the jobs of the product of the job with these facts, by number, itself among them."""
-    product = ProductKey(facts["product_id"], facts["base_url"])
+def _product_of(facts: Mapping[str, str]) -> ProductKey:
+    return ProductKey(facts["product_id"], facts["base_url"])
+
+
+@lru_cache(maxsize=1)  # where many jobs are looked through, they are all beside each other
+def _names_in(jobs_dir: Path, product: ProductKey, changed: int) -> dict[int, str]:  # noqa: ARG001
+    """Return the names of the product's jobs in a folder that `changed` then, by number."""
+    heads, _ = read_heads(jobs_dir)
+    own = (head for head in heads if (head.product_id, head.service) == product)
+    return {head.number: head.folder.name for head in own}
+
+
+def _record_of(folder: Path, facts: Mapping[str, str]) -> JobRecord | None:
+    """Return how the job with these facts stands among those of its product, if that is known."""
+    product = _product_of(facts)
     heads, _ = read_heads(folder.parent)
     # Of a job and its copy, one is enough.
     own = {head.number: head for head in heads if (head.product_id, head.service) == product}
     known, floor = known_jobs(product.ledger(folder.parent))
-    return take_census([*own.values()], known, floor).jobs
+    jobs = take_census([*own.values()], known, floor).jobs
+    return next((job for job in jobs if job.id == facts["id"]), None)
 
 
 def _rows_of(

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from importer.common.text import counted, escaped, listed
+from importer.common.text import counted, listed
 from importer.jobs.commands import Again
 from importer.jobs.records import JobRecord, JobState
 from importer.model import OutcomeKind, Reason, RunEnd
@@ -16,8 +16,6 @@ from importer.reporting.wording import TO_RESUME
 #: What a verdict begins with where nothing was real.
 REHEARSAL = "REHEARSAL: nothing was sent to ClarityQ. "
 
-#: So many characters of what the service has said are told.
-_MOST_SAID = 100
 _NOT_IMPORTED = (OutcomeKind.REJECTED, OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
 _RowsByReason = Mapping[tuple[OutcomeKind, Reason], int]
 
@@ -115,7 +113,7 @@ def next_steps(
 
     `files` are the left-over files of the job in `folder`, and `overtaken` counts the rows in them
     that give way to others. If the next import `carries_over` what is left, it need not be done by
-    hand. `refused_with` is what the service has said to a row that it refused.
+    hand. `refused_with` is the status of a row that the service refused, in words.
     """
     if end is RunEnd.DATA_LIMIT:
         plan = again.plan()
@@ -174,7 +172,7 @@ def _to_retry(
         rows = counted(waiting, "row")
         yield Step(f"To try the {rows} not completed again later:", again.retry(folder))
         return
-    because = f" ({escaped(refused_with[:_MOST_SAID])})" if refused_with else ""
+    because = f" ({refused_with})" if refused_with else ""
     groups = [
         f"the {counted(rows, 'row')} {which}"
         for rows, which in (

@@ -21,6 +21,7 @@ from importer.jobs.records import CARRIED_OVER
 from importer.model import Outcome, OutcomeKind, Reason, RunEnd
 from importer.reporting.edited_files import digest_of, set_aside
 from importer.reporting.endings import Step, next_steps
+from importer.reporting.wording import status_in_words
 from importer.sources.base import Original, RowSource
 from importer.sources.kept_bytes import KEEP_BYTES
 from importer.sources.own_columns import OwnColumns, find_own_columns, own_names
@@ -157,14 +158,15 @@ def steps_by_journal(folder: Path, journal: JournalReader) -> list[Step]:
 
 
 def refused_with(journal: JournalFile, reasons: Mapping[tuple[OutcomeKind, Reason], int]) -> str:
-    """Return what the service has said to the first row that it refused; empty if to none.
+    """Return the status of the first row that the service refused, in words; empty without one.
 
-    `reasons` are the counts of the journal.
+    `reasons` are the counts of the journal. Not what the service said: it may quote a comment.
     """
     if not reasons.get((OutcomeKind.FAILED, Reason.REFUSED)):
         return ""
     failed = journal.outcomes(OutcomeKind.FAILED)
-    return next((one.detail for one in failed if one.reason is Reason.REFUSED), "")
+    first = next((one for one in failed if one.reason is Reason.REFUSED), None)
+    return "" if first is None or first.http_status is None else status_in_words(first.http_status)
 
 
 def rejected_line(folder: Path, conversation_id: str) -> tuple[Path, int] | None:

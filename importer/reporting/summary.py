@@ -162,6 +162,7 @@ class Summary:
             "verdict": self.verdict,
             "next_steps": [step.as_json() for step in self.next_steps],
             "working_folder": self.working_folder,
+            "since": self.since,
             "rehearsal": self.is_rehearsal,
             "rows": self.rows,
             "carried_over": self.carried_over,

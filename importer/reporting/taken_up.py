@@ -16,6 +16,8 @@ from importer.jobs.undo import UNDO_NAME
 from importer.reporting.endings import Step
 from importer.reporting.left_overs import LEFT_OVER_NAMES
 
+_MOST_ROWS = 1_000_000
+
 
 class TakenUp(NamedTuple):
     """A file of a job's folder, by its name, the job that reads it, and how far that has come."""
@@ -31,18 +33,24 @@ class TakenUp(NamedTuple):
         if self.file == UNDO_NAME:
             many = f"{self.done:,} of {counted(self.rows, 'conversation')}"
             return f"It was taken back by {self.job} since: {many}."
-        are = "is" if self.done == 1 else "are"
-        many = f"{self.done:,} of its {counted(self.rows, 'row')} {are} done"
+        many = f"{self.done:,} of {counted(self.rows, 'row')}"
         return f"{self.file} was imported by {self.job} since: {many}."
 
 
 def taken_up(folder: Path) -> Iterator[TakenUp]:
-    """Yield the files in the folder of a job that other jobs beside it have taken up."""
+    """Yield the files in the folder of a job that others of its product have taken up beside it.
+
+    One of which no row is done is left out: what is to be done with it is as before. Raises
+    `JournalError` if the job's own journal cannot be read.
+    """
+    with JournalReader(folder) as own:
+        product = _product_of(own)
     for other in job_folders(folder.parent):
         with suppress(JournalError), JournalReader(other) as journal:
-            for file in journal.inputs():
-                if _is_of(folder, file.path):
-                    done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
+            files = [file for file in journal.inputs() if _is_of(folder, file.path)]
+            for file in files if files and _product_of(journal) == product else ():
+                done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
+                if done:
                     yield TakenUp(Path(file.path).name, other.name, file.rows, done)
 
 
@@ -53,10 +61,21 @@ def still_to_do(folder: Path, steps: Sequence[Step], taken: Sequence[TakenUp]) -
 
 
 def jobs_behind(jobs: Sequence[JobRecord], inputs: Sequence[str]) -> Iterator[JobRecord]:
-    """Yield those of the jobs of which an input, by its path, is taken up."""
+    """Yield those of the jobs of which an input, by its path, is taken up, unless they are large.
+
+    To write summary and report of a job once more, its journal is read: seconds for millions.
+    """
     for job in jobs:
         if job.folder is not None and any(_is_of(job.folder, path) for path in inputs):
-            yield job
+            with JournalReader(job.folder) as journal:
+                rows = sum(file.rows for file in journal.inputs())
+            if rows <= _MOST_ROWS:
+                yield job
+
+
+def _product_of(journal: JournalReader) -> tuple[str, str]:
+    facts = journal.facts()
+    return facts["product_id"], facts["base_url"]
 
 
 def _is_of(folder: Path, path: str) -> bool:

@@ -50,7 +50,7 @@ WHY = {
 TO_RESUME = {
     RunEnd.KEY_REFUSED: "To resume with the right key",
     RunEnd.UNTRUSTED: "To resume when the certificate is trusted",
-    RunEnd.REDIRECTED: "With the right ADDRESS",
+    RunEnd.REDIRECTED: "With the right address",
     RunEnd.PROXY_REFUSED: "To resume when the proxy lets it through",
     RunEnd.SERVICE_DOWN: "To resume when the service is available again",
     RunEnd.NO_WORKERS: "To resume when there are workers again",

@@ -50,9 +50,7 @@ def exceeded_limit(
 
 def _by_change(plan: Plan) -> str:
     return "; ".join(
-        f"{CHANGES[change]}: {number:,}, for example of {plan.examples[change][0]}"
-        for change, number in plan.changes.items()
-        if number
+        f"{CHANGES[change]}: {number:,}" for change, number in plan.changes.items() if number
     )
 
 

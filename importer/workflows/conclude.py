@@ -77,7 +77,8 @@ def conclude(
     taken = list(taken_up(job.folder)) if files and job.journal.run_count() > 1 else []
     steps = still_to_do(job.folder, steps, taken)
     target = settings.target
-    if end is RunEnd.SERVICE_DOWN and not target.trust_env and names_proxy(URL(target.base_url)):
+    is_direct = not (target.trust_env or target.sandbox)
+    if end is RunEnd.SERVICE_DOWN and is_direct and names_proxy(URL(target.base_url)):
         more.append(Step("The environment names a proxy, which is not used without --trust-env."))
     summary = summarise(
         job.folder, job.journal, stands, end, message, files, now, [*steps, *more],

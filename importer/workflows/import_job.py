@@ -32,9 +32,10 @@ from importer.errors import (
 from importer.jobs.commands import Again
 from importer.jobs.job import Job
 from importer.jobs.product import Product, hold_product
+from importer.jobs.records import JobRecord
 from importer.model import OutcomeKind, Rank, Reason, RunEnd, exit_code
 from importer.reporting.summary import Summary
-from importer.reporting.taken_up import jobs_behind
+from importer.reporting.taken_up import jobs_behind, taken_up
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
 from importer.sources.copies.partial_copy import CopyWatch
@@ -257,7 +258,7 @@ class _Importing:
             for observer in self._observers:
                 observer.noticed(problem)
         for other in jobs_behind(product.jobs, summary.inputs):
-            await anyio.to_thread.run_sync(rewrite_summary, other)
+            await anyio.to_thread.run_sync(_tell_taken_up, other)
         for source in self._sources:
             source.close()
         left = summary.rows - sum(summary.outcomes[kind] for kind in _NOT_LEFT_OVER)
@@ -278,6 +279,13 @@ class _Importing:
             job.held(),
             job.journal.ranked(),
         )
+
+
+def _tell_taken_up(job: JobRecord) -> None:
+    """Let summary and report of a job say what others have taken up of it."""
+    assert job.folder is not None  # noqa: S101 -- one of its files was an input
+    if taken := list(taken_up(job.folder)):
+        rewrite_summary(job, taken=taken)
 
 
 def _stopped(stopped: SurveyStoppedError, end: RunEnd) -> StoppedError:

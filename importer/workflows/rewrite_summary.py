@@ -26,7 +26,7 @@ from importer.reporting.left_overs import (
 )
 from importer.reporting.report import write_report
 from importer.reporting.summary import Measured, summarise
-from importer.reporting.taken_up import TakenUp, still_to_do, taken_up
+from importer.reporting.taken_up import TakenUp, still_to_do
 
 _NOTHING = Forgotten([])
 #: What a summary that cannot be read as one raises.
@@ -34,13 +34,17 @@ _UNREADABLE = (ImporterError, OSError, ValueError, LookupError, TypeError)
 
 
 def rewrite_summary(
-    job: JobRecord, forgotten: Forgotten = _NOTHING, *, has_steps: bool = True
+    job: JobRecord,
+    forgotten: Forgotten = _NOTHING,
+    *,
+    has_steps: bool = True,
+    taken: Sequence[TakenUp] | None = None,
 ) -> None:
     """Write summary and report of a job, whose folder is there, from what its journal says by now.
 
     What is to be done next stays if it `has_steps`, is neither about rows that were forgotten nor
-    about a file that another job has taken up, and the job was neither given up nor replaced. Where
-    this is not possible the files are removed.
+    about a file that others have `taken` up, and the job was neither given up nor replaced. Where
+    this is not possible the files are removed; with `taken` they stay, as nothing in them is wrong.
     """
     assert job.folder is not None  # noqa: S101 -- its folder is there
     folder, path = job.folder, job.folder / SUMMARY_NAME
@@ -49,20 +53,20 @@ def rewrite_summary(
         with JournalReader(folder) as journal:
             totals = journal.totals()
             closed = closed_in_words(job, totals.outcomes[OutcomeKind.PENDING])
-            taken = list(taken_up(folder))
-            since = " ".join(filter(None, [closed, *map(str, taken)]))
+            since = " ".join([closed, *map(str, taken)]).strip() if taken else closed
             summary = summarise(
                 folder, journal, totals, RunEnd(old["end"]), old["message"],
                 [folder / name for name in old["files"] if (folder / name).exists()],
                 datetime.fromisoformat(old["ended_at"]).timestamp(),
-                _steps(folder, journal, old, taken) if has_steps and not closed else [],
-                _measured(old), old["not_begun"], since, old.get("working_folder", ""),
+                _steps(folder, journal, old, taken or ()) if has_steps and not closed else [],
+                _measured(old), old["not_begun"], since or old.get("since", ""),
+                old.get("working_folder", ""),
                 _known_digests(journal, old) if forgotten is _NOTHING else None,
             )  # fmt: skip
         summary.write()
         write_report(summary)
     except _UNREADABLE:
-        for name in (SUMMARY_NAME, REPORT_NAME):
+        for name in (SUMMARY_NAME, REPORT_NAME) if taken is None else ():
             with suppress(OSError):
                 (folder / name).unlink()
 

@@ -4,6 +4,7 @@ import csv
 import json
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -274,7 +275,7 @@ async def test_left_over_rows_can_be_fixed_and_imported_as_they_are(
     assert stored(sandbox)[conversation(1)] == ("NEGATIVE", "café; two\r\nlines")
     assert again.outcomes[OutcomeKind.REJECTED] == 1
     first, name = summary.folder, again.folder.name
-    since = f"rejected.csv was imported by {name} since: 1 of its 2 rows is done."
+    since = f"rejected.csv was imported by {name} since: 1 of 2 rows."
     told = json.loads((first / "summary.json").read_text())
     assert told["verdict"].endswith(since)
     assert "rejected.csv" not in str(told["next_steps"])
@@ -295,6 +296,25 @@ async def test_left_over_rows_can_be_fixed_and_imported_as_they_are(
     assert stored(sandbox)[conversation(3)] == ("POSITIVE", "a, b"), (
         "also corrected within its cell"
     )
+
+
+async def test_a_left_over_file_is_taken_up_by_what_imports_some_of_it_into_the_same_product(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    rows = [(conversation(1), "meh", ""), (conversation(2), "POSITIVE", "")]
+    make = partial(settings_for, base_url=sandbox.url)
+    first = await run_import(make(write_csv(tmp_path / "in.csv", rows)), api_key="any")
+    left_over, told = first.folder / "rejected.csv", first.folder / "summary.json"
+    before = told.read_text()
+    await run_import(make(left_over), api_key="any")
+    assert told.read_text() == before, "nothing was fixed"
+    left_over.write_text(left_over.read_text().replace("meh", "NEGATIVE"))
+    elsewhere = {"product_id": "00000000-0000-4000-8000-00000000000e"}
+    await run_import(make(left_over, **elsewhere), api_key="any")
+    assert told.read_text() == before
+    told.unlink()
+    await run_import(make(left_over, restart=True), api_key="any")
+    assert (first.folder / "report.html").exists(), "what was kept elsewhere is not missed"
 
 
 async def test_a_left_over_row_says_so_when_a_later_one_was_sent(

@@ -31,8 +31,8 @@ _STILL_THERE = (
     "listed",
     type=PathName(),
     metavar="FILE",
+    allow_from_autoenv=False,
     help="A file with an id on each line.",
-    default_text="none",
 )
 @JOBS_DIR
 @CONFIG

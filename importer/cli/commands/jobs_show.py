@@ -125,7 +125,7 @@ def _what_next(found: ListedJob, runs: Sequence[PastRun]) -> Iterator[tuple[str,
 
 
 def _taker_over(found: ListedJob) -> str:
-    """Return the first job after this one that has taken over left-overs; empty if none has."""
+    """Return the first later job that has taken over rows of this one or before; empty without."""
     heads, _ = read_heads(found.folder.parent)
     later = [
         head
@@ -134,7 +134,11 @@ def _taker_over(found: ListedJob) -> str:
         and head.number > found.record.number
         and head.holds_carried
     ]
-    return min(later, key=lambda head: head.number).folder.name if later else ""
+    for head in sorted(later, key=lambda head: head.number):
+        with JournalReader(head.folder) as journal:
+            if any(row.rank.first <= found.record.number for row in journal.carried()):
+                return head.folder.name
+    return ""
 
 
 def _changed(folder: Path) -> str:

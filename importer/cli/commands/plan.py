@@ -129,7 +129,9 @@ def _table(found: Preview) -> Table:
     if plan.added:
         of_these["a rating or a comment added, nothing taken away"] = plan.added
     if plan.same:
-        of_these["the same as is stored (--skip-unchanged leaves them out)"] = plan.same
+        of_these["the same as is stored: --skip-unchanged leaves out what is not too old"] = (
+            plan.same
+        )
     if len(of_these) > 1:
         table.add_row("of these (one row may be in several)", "")
     for what, number in of_these.items():
