@@ -77,7 +77,7 @@ class Tombs:
         self._tombs = frozenset(split_keys(packed))
         #: As they stand in outcomes in the place of ids, which they look like.
         self.as_ids = frozenset(map(conversation_of, self._tombs))
-        self._product = ProductKey(facts["product_id"], facts["base_url"])
+        self._product = ProductKey.of(facts)
 
     def __bool__(self) -> bool:
         return bool(self._tombs)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from importer.settings import ImportSettings
 
@@ -27,6 +28,11 @@ class ProductKey(NamedTuple):
     product_id: str
     #: The address of the service, or `sandbox`.
     service: str
+
+    @classmethod
+    def of(cls, facts: Mapping[str, str]) -> Self:
+        """Return the product of the job with these facts (`JournalFile.facts`)."""
+        return cls(facts["product_id"], facts["base_url"])
 
     @property
     def name(self) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from importer.errors import JournalError, SettingsError
 from importer.jobs import sqlite_file
 from importer.jobs.folders import folders_of
+from importer.jobs.identity import ProductKey
 from importer.jobs.journal_file import FILE_NAME, check_format, explained
 from importer.jobs.records import JobState, job_number
 from importer.model import RunEnd
@@ -67,6 +68,11 @@ class Head:
     has_forgotten: bool
     #: When its first run started, in Unix seconds; 0 without one.
     began_at: float
+
+    @property
+    def product(self) -> ProductKey:
+        """The product that the job is of."""
+        return ProductKey(self.product_id, self.service)
 
 
 def read_head(folder: Path) -> Head:

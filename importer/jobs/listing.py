@@ -74,7 +74,7 @@ def list_jobs(jobs_dir: Path) -> Listing:
     products: dict[ProductKey, dict[int, Head]] = defaultdict(dict)
     jobs, unreadable = [], {}
     for head in heads:
-        numbered = products[ProductKey(head.product_id, head.service)]
+        numbered = products[head.product]
         if (other := numbered.setdefault(head.number, head)) is not head:
             unreadable[head.folder.name] = f"it is a copy of {other.folder.name}, or in its place"
     for key, numbered in products.items():

@@ -59,7 +59,7 @@ class ProductJobs:
 
     def _take_census(self) -> None:
         heads, self.remarks = read_heads(self.jobs_dir)
-        heads = [head for head in heads if (head.product_id, head.service) == self.key]
+        heads = [head for head in heads if head.product == self.key]
         known = self._ledger.jobs()
         census = take_census(heads, known, self._ledger.floor)
         #: By number, ascending.

@@ -105,9 +105,7 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
         forgotten |= rows.keys() & history.forgotten_rows()
         pending = (rows.keys() | begun) - outcomes.keys() - forgotten
         job = _record_of(folder, facts) if pending else None
-        jobs_dir = folder.parent
-        changed = jobs_dir.stat().st_mtime_ns
-        names = _names_in(jobs_dir, _product_of(facts), changed) if carried else {}
+        names = _names_beside(folder, facts) if carried else {}
         unknown = JobState.UNFINISHED if pending else JobState.ENDED
         state = unknown if job is None else job.state
         if state.is_closed and Tombs(history).are_in(conversation_id):
@@ -154,7 +152,7 @@ def _has_pending(history: JournalReader) -> bool:
 def _tomb(history: JournalReader, conversation_id: str) -> str:
     """Return what stands in the journal for the conversation once it is forgotten, as an id."""
     facts = history.facts()
-    return conversation_of(tomb_of(key_of(conversation_id), _product_of(facts)))
+    return conversation_of(tomb_of(key_of(conversation_id), ProductKey.of(facts)))
 
 
 def why(outcome: Outcome) -> str:
@@ -166,24 +164,24 @@ def why(outcome: Outcome) -> str:
     return f"{reason}: {outcome.detail}" if said else reason
 
 
-def _product_of(facts: Mapping[str, str]) -> ProductKey:
-    return ProductKey(facts["product_id"], facts["base_url"])
+def _names_beside(folder: Path, facts: Mapping[str, str]) -> dict[int, str]:
+    """Return the names of the jobs of the product of the job with these facts, by number."""
+    return _names_in(folder.parent, ProductKey.of(facts), folder.parent.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=1)  # where many jobs are looked through, they are all beside each other
 def _names_in(jobs_dir: Path, product: ProductKey, changed: int) -> dict[int, str]:  # noqa: ARG001
     """Return the names of the product's jobs in a folder that `changed` then, by number."""
     heads, _ = read_heads(jobs_dir)
-    own = (head for head in heads if (head.product_id, head.service) == product)
-    return {head.number: head.folder.name for head in own}
+    return {head.number: head.folder.name for head in heads if head.product == product}
 
 
 def _record_of(folder: Path, facts: Mapping[str, str]) -> JobRecord | None:
     """Return how the job with these facts stands among those of its product, if that is known."""
-    product = _product_of(facts)
+    product = ProductKey.of(facts)
     heads, _ = read_heads(folder.parent)
     # Of a job and its copy, one is enough.
-    own = {head.number: head for head in heads if (head.product_id, head.service) == product}
+    own = {head.number: head for head in heads if head.product == product}
     known, floor = known_jobs(product.ledger(folder.parent))
     jobs = take_census([*own.values()], known, floor).jobs
     return next((job for job in jobs if job.id == facts["id"]), None)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from importer.common.text import counted
 from importer.errors import JournalError
 from importer.jobs.folders import job_folders
+from importer.jobs.identity import ProductKey
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import JobRecord
 from importer.jobs.undo import UNDO_NAME
@@ -44,11 +45,11 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
     `JournalError` if the job's own journal cannot be read.
     """
     with JournalReader(folder) as own:
-        product = _product_of(own)
+        product = ProductKey.of(own.facts())
     for other in job_folders(folder.parent):
         with suppress(JournalError), JournalReader(other) as journal:
             files = [file for file in journal.inputs() if _is_of(folder, file.path)]
-            for file in files if files and _product_of(journal) == product else ():
+            for file in files if files and ProductKey.of(journal.facts()) == product else ():
                 done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
                 if done:
                     yield TakenUp(Path(file.path).name, other.name, file.rows, done)
@@ -71,11 +72,6 @@ def jobs_behind(jobs: Sequence[JobRecord], inputs: Sequence[str]) -> Iterator[Jo
                 rows = sum(file.rows for file in journal.inputs())
             if rows <= _MOST_ROWS:
                 yield job
-
-
-def _product_of(journal: JournalReader) -> tuple[str, str]:
-    facts = journal.facts()
-    return facts["product_id"], facts["base_url"]
 
 
 def _is_of(folder: Path, path: str) -> bool:

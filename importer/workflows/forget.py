@@ -82,7 +82,7 @@ def forget(jobs_dir: Path, conversation_ids: Sequence[str]) -> Certificate:
         heads, remarks = read_heads(jobs_dir)
         if remarks:
             raise SettingsError(f"{remarks[0]}. Nothing was forgotten: first move it away")
-        keys = sorted({ProductKey(head.product_id, head.service) for head in heads})
+        keys = sorted({head.product for head in heads})
         # A product whose first job has no journal yet has a lock only.
         for name in sorted(lock_names(jobs_dir) - {key.name for key in keys}):
             stack.enter_context(hold(jobs_dir, name))

@@ -18,7 +18,6 @@ from importer.common.text import counted, listed
 from importer.errors import InputError, JournalError, SettingsError
 from importer.jobs.commands import how_to_resume
 from importer.jobs.find_job import find_job
-from importer.jobs.identity import ProductKey
 from importer.jobs.inputs import CurrentInputs
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader, PastRun
@@ -130,7 +129,7 @@ def _taker_over(found: ListedJob) -> str:
     later = [
         head
         for head in heads
-        if (head.product_id, head.service) == found.product
+        if head.product == found.product
         and head.number > found.record.number
         and head.holds_carried
     ]
@@ -171,5 +170,5 @@ def _find(ctx: click.Context, job: str, jobs_dir: Path | None) -> tuple[Path, Li
     found = next((one for one in listing.jobs if one.record.id == head.id), None)
     if found is None:
         raise SettingsError(listing.unreadable.get(folder.name, f"{folder} cannot be read"))
-    assert found.product == ProductKey(head.product_id, head.service)  # noqa: S101 -- the same job
+    assert found.product == head.product  # noqa: S101 -- the same job
     return folder, found
