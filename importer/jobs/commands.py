@@ -62,19 +62,11 @@ class Again(NamedTuple):
         """
         if self.resume[0] != "run":
             return self.same()
-        words = list(self.resume)
-        if "--base-url" in words:
-            at = words.index("--base-url")
-            del words[at : at + 2]
-        return command_line([*words, "--base-url", "ADDRESS"])
+        return command_line([*_without(self.resume, "--base-url"), "--base-url", "ADDRESS"])
 
     def rest(self) -> str:
         """Return the command that resumes the job without its `--limit`."""
-        words = list(self.resume)
-        if self.has_limit:
-            at = words.index("--limit")
-            del words[at : at + 2]
-        return command_line(words)
+        return command_line(_without(self.resume, "--limit"))
 
     def plan(self) -> str:
         """Return the command that shows what the inputs would change; empty if none does."""
@@ -93,6 +85,14 @@ class Again(NamedTuple):
     def of_file(self, path: Path, command: str = "run") -> str:
         """Return the command that imports, or plans, a left-over file as the inputs were."""
         return command_line([command, path_argument(path), *self.options])
+
+
+def _without(words: Sequence[str], option: str) -> list[str]:
+    """Return the words of a command without an option and its value, if it is there."""
+    if option not in words:
+        return list(words)
+    at = words.index(option)
+    return [*words[:at], *words[at + 2 :]]
 
 
 def path_argument(path: Place) -> str:

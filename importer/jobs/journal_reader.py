@@ -20,6 +20,7 @@ from importer.jobs.journal_lines import (
     KIND_IDS,
     RUN_COLUMNS,
     deferral_of,
+    ids_of,
     moment_of,
     outcome_of,
     run_of,
@@ -150,13 +151,12 @@ class JournalReader(JournalFile):
     @explaining
     def causes(self, most: int) -> list[Cause]:
         """Return why rows were not imported, the largest groups first."""
-        kinds = ", ".join(str(KIND_IDS[kind]) for kind in _TROUBLES)
         # SQLite takes the other columns from the row that min() has found.
         return [
             Cause(example.kind, example.reason, example.http_status, number, example)
             for number, _, *row in self._all(
                 sqlite_file.select("outcome", ("count(*)", "min(seq)", *COLUMNS))
-                + f" WHERE kind IN ({kinds}) "
+                + f" WHERE kind IN ({ids_of(_TROUBLES)}) "
                 "GROUP BY kind, reason, http_status ORDER BY 1 DESC LIMIT ?",
                 most,
             )
@@ -165,9 +165,9 @@ class JournalReader(JournalFile):
 
     def without_trouble(self, first: int, last: int) -> int:
         """Return how many of these rows have an outcome about which nobody has to do anything."""
-        kinds = ", ".join(str(KIND_IDS[kind]) for kind in _TROUBLES)
         (found,) = self._all(
-            f"SELECT count(*) FROM outcome WHERE seq BETWEEN ? AND ? AND kind NOT IN ({kinds})",
+            "SELECT count(*) FROM outcome WHERE seq BETWEEN ? AND ? "
+            f"AND kind NOT IN ({ids_of(_TROUBLES)})",
             first, last,
         )  # fmt: skip
         return int(found[0])

@@ -48,7 +48,7 @@ class UndoTable(NamedTuple):
     @property
     def to_send(self) -> int:
         """Return how many conversations are set again."""
-        return self.restored.number + (self.unknown.number if self.clears_unknown else 0)
+        return self.restored.number + self.unknown.number - self.kept
 
 
 def plan_undo(
