@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 
 from tests.oracle.answers import Feedback
 from tests.oracle.model import NOTHING, SET, SETTLED, Brought, Model
@@ -21,6 +22,9 @@ class Judge:
         self._service = service
         self._late_effect = late_effect
         self._commands = sorted((c for job in jobs for c in job.commands), key=lambda c: c.first)
+        for command, following in pairwise(self._commands):
+            # What a killed command had sent is read by a busy service after its end.
+            command.last = following.first
         self._sent: list[tuple[Request, Brought, Begun, Command]] = []
         self._effects: dict[str, list[tuple[int, Feedback]]] = defaultdict(list)
         for effect in service.effects:

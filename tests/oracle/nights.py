@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from tests.oracle.answers import Feedback
@@ -59,6 +59,10 @@ class Kind:
 
     takes: bool = False
     """Something is taken back in it: some rows have no comment, and jobs export their outcomes."""
+
+    def short(self) -> Kind:
+        """Return the same kind with few nights and few rows: many more can be played."""
+        return replace(self, nights=(2, 4), pool=(10, 30), after=min(self.after, 12))
 
 
 @dataclass(frozen=True)

@@ -39,12 +39,12 @@ def play(folder: Path, kind: Kind, seed: int, nursery: Nursery | None = None) ->
         service.close()
 
 
-def _play_and_tell(name: str, seed: int, nursery: Nursery | None) -> bool:
+def _play_and_tell(kind: Kind, seed: int, nursery: Nursery | None) -> bool:
     """Play one history and tell how it went; keep its folder only if something is wrong."""
     folder, began = Path(tempfile.mkdtemp(prefix=f"oracle-{seed}-")), time.monotonic()
-    wrong = play(folder, KINDS[name], seed, nursery)
+    wrong = play(folder, kind, seed, nursery)
     verdict = "WRONG" if wrong else "fine"
-    told = f"{name} {seed}: {verdict} in {time.monotonic() - began:.0f} s\n{wrong}"
+    told = f"{kind.name} {seed}: {verdict} in {time.monotonic() - began:.0f} s\n{wrong}"
     sys.stdout.write(told.rstrip() + "\n")
     sys.stdout.flush()
     if not wrong:
@@ -58,16 +58,16 @@ def main() -> int:
     parser.add_argument("--seeds", default="0:3", help="from the first to before the last")
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=list(KINDS))
     parser.add_argument("--warm", action="store_true", help="fork commands, which is quicker")
+    parser.add_argument("--short", action="store_true", help="few nights, few rows")
     parser.add_argument("--together", type=int, default=1, help="so many at once: most wait")
     given = parser.parse_args()
     first, _, last = given.seeds.partition(":")
     seeds = range(int(first), int(last or int(first) + 1))
+    kinds = [KINDS[name].short() if given.short else KINDS[name] for name in given.kinds]
     nursery = Nursery(ROOT) if given.warm else None
     with ThreadPoolExecutor(given.together) as threads:
         played = [
-            threads.submit(_play_and_tell, name, seed, nursery)
-            for seed in seeds
-            for name in given.kinds
+            threads.submit(_play_and_tell, kind, seed, nursery) for seed in seeds for kind in kinds
         ]
     if nursery is not None:
         nursery.close()

@@ -1,13 +1,14 @@
 """Starts commands without waiting for an interpreter: each is forked from one that is warm.
 
 `python -m tests.oracle.warm` is that one. It has loaded the program and never runs it; a fork of it
-does, with directory, environment, streams and session of its own, and ends as any process ends.
-Kills, signals and exit codes are those of the system. Only what happens while the program is
-loaded cannot be seen so.
+does, with directory, environment, streams and session of its own. Kills, signals and exit codes are
+those of the system. Only what happens while the program is loaded, and after its last word, cannot
+be seen so.
 """
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -19,6 +20,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -154,6 +156,9 @@ def _load() -> None:
             import_module(module.name)
     for name in _AT_WORK:
         import_module(name)
+    pages = import_module(f"{_PROGRAM}.reporting.pages")._environment()
+    for name in pages.list_templates():
+        pages.get_template(name)
     threads = len(list(Path("/proc/self/task").iterdir()))
     assert threads == 1, f"a fork would lack {threads - 1} threads"
 
@@ -181,7 +186,22 @@ def _be_command(
     os.environ.update(environment)
     sys.path[0] = folder
     sys.argv[1:] = words
-    runpy.run_module(_PROGRAM, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(_PROGRAM, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        _leave(int(end.code or 0))
+
+
+def _leave(code: int) -> None:
+    """End as an interpreter does, but do not take apart what the fork shares with the others.
+
+    That would touch, and copy, each page that holds an object: it takes longer than a command.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
