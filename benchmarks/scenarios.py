@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks import data
+from benchmarks.afterwards import afterwards
 from benchmarks.bench import PRODUCT, Bench, Table
 from benchmarks.measure import Usage, python, run
 from benchmarks.nights import repeated, resuming, survey, unchanged
@@ -191,7 +192,7 @@ SCENARIOS: dict[str, Callable[[Bench], Table]] = {
     for function in (
         sending, wire, wire_256, wire_tls, wire_newest, latency, limited, failing, deferring,
         checking, reading, sources, memory, million_deferred, survey, unchanged, repeated, resuming,
-        startup, pace, workers, workers_limited, workers_lost, soak,
+        afterwards, startup, pace, workers, workers_limited, workers_lost, soak,
     )
 }  # fmt: skip
 
