@@ -10,6 +10,9 @@ from importer.errors import InputError, SettingsError
 from importer.jobs.copies import file_of
 from importer.jobs.records import InputFile
 
+#: The input of the undo of a job, in the job's folder.
+UNDO_NAME = "undo.jsonl"
+
 
 def _is_another(_: InputFile) -> bool:
     return False
@@ -67,3 +70,9 @@ def check_is_no_input(path: Path, inputs: Iterable[Path]) -> None:
             raise SettingsError(
                 f"{path} cannot be written: it is an input, or would be one: name another file"
             )
+
+
+def undone_job(inputs: Iterable[str]) -> str | None:
+    """Return the name of the job that one with these inputs takes back; None if it is an import."""
+    paths = [Path(name) for name in inputs]
+    return paths[0].parent.name if [path.name for path in paths] == [UNDO_NAME] else None

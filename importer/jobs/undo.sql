@@ -1,13 +1,14 @@
 -- The conversations that a job has set, while it is decided how that is taken back.
 
--- rank is that of the job's row; in_doubt: it may not have been stored. later: another job has come
--- after it. body is what the service held before, as far as that is known (feedback/body.py), and before
+-- rank is that of the job's row; in_doubt: it may not have been stored. later: the number of
+-- the latest job that has come after it, -1 if that is gone or an undo has taken the row back. above: the highest rank of the rows after it that count for nothing. body is what the service held before, as far as that is known (feedback/body.py), and before
 -- the rank of the row that says so, -1 without one. known: rating and comment hold that body.
 CREATE TABLE target (
     key      BLOB PRIMARY KEY,
     rank     INTEGER NOT NULL,
     in_doubt INTEGER NOT NULL,
     later    INTEGER NOT NULL DEFAULT 0,
+    above    INTEGER NOT NULL DEFAULT 0,
     before   INTEGER NOT NULL DEFAULT -1,
     body     INTEGER,
     known    INTEGER NOT NULL DEFAULT 0,
@@ -15,11 +16,21 @@ CREATE TABLE target (
     comment  TEXT
 ) WITHOUT ROWID;
 
--- The runs of the job (own), and of those before it.
+-- The runs of all jobs that are there; own: of the job itself.
 CREATE TABLE run (
     number INTEGER PRIMARY KEY,
     own    INTEGER NOT NULL
 );
 
--- The earlier undos of the same job.
-CREATE TABLE own_undo (number INTEGER PRIMARY KEY);
+-- The jobs that are there, with the number of the job that it takes back, for an undo.
+CREATE TABLE job (
+    number INTEGER PRIMARY KEY,
+    undoes INTEGER
+);
+
+-- The rows of later jobs that count for nothing: each was taken back, or has taken another back.
+CREATE TABLE void (
+    key    BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (key, number)
+) WITHOUT ROWID;

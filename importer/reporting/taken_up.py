@@ -11,9 +11,9 @@ from importer.common.text import counted
 from importer.errors import JournalError
 from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
+from importer.jobs.inputs import UNDO_NAME
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import JobRecord
-from importer.jobs.undo import UNDO_NAME
 from importer.reporting.endings import Step
 from importer.reporting.left_overs import LEFT_OVER_NAMES
 

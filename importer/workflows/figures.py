@@ -10,7 +10,7 @@ from pathlib import Path
 from importer.common.durations import format_duration
 from importer.common.text import counted
 from importer.engine.progress import Progress
-from importer.jobs.undo import undone_job
+from importer.jobs.inputs import undone_job
 from importer.model import OutcomeKind
 from importer.reporting.wording import limit_in_words, words
 from importer.settings import ImportSettings

@@ -21,6 +21,7 @@ from importer.jobs.copies import copies_folder
 from importer.jobs.folders import unfinished_surveys
 from importer.jobs.forget import Forgotten, JournalEraser
 from importer.jobs.identity import ProductKey
+from importer.jobs.inputs import UNDO_NAME
 from importer.jobs.journal_file import FILE_NAME as JOURNAL
 from importer.jobs.journal_file import explained
 from importer.jobs.journal_reader import JournalReader
@@ -28,7 +29,6 @@ from importer.jobs.lock import hold, lock_names
 from importer.jobs.product_jobs import ProductJobs, clear_removed, hold_jobs, read_heads
 from importer.jobs.records import JobRecord
 from importer.jobs.sqlite_file import SIDE_FILES
-from importer.jobs.undo import UNDO_NAME
 from importer.model import OutcomeKind
 from importer.reporting.digests import Digests
 from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME

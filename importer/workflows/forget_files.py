@@ -14,8 +14,8 @@ from importer.jobs.bodies import FILE_NAME as BODIES
 from importer.jobs.bodies import keep_bodies, read_bodies
 from importer.jobs.copies import copies_folder, remove_copies
 from importer.jobs.forget import Forgotten
+from importer.jobs.inputs import UNDO_NAME
 from importer.jobs.keys import key_of
-from importer.jobs.undo import UNDO_NAME
 from importer.reporting.edited_files import with_edited
 from importer.reporting.left_overs import LEFT_OVER_NAMES, REPORT_NAME
 from importer.sources.base import BATCH_ROWS, RowPart, RowSource

@@ -14,11 +14,12 @@ from typing import NamedTuple
 
 from importer.common.files import atomic_write, clear_unfinished
 from importer.errors import SettingsError
+from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import Product, hold_product
 from importer.jobs.records import JobRecord
-from importer.jobs.undo import UNDO_NAME, Group, Undo, Undone, undoing, undone_job
+from importer.jobs.undo import Group, Undo, Undone, undoing
 from importer.settings import ImportSettings
 
 
@@ -31,6 +32,8 @@ class UndoTable(NamedTuple):
     clears_unknown: bool
     #: A later job has set them, or has tried to.
     later: Group
+    #: The jobs that came last to some of these, the latest first.
+    later_jobs: list[str]
     #: Of those that are restored or cleared, how many the job may not have set.
     in_doubt: int
     #: Rows of the job that were never stored and wait to be tried again.
@@ -109,8 +112,8 @@ def _table(product: Product, undo: Undo, *, clear_unknown: bool) -> UndoTable:
         for name in earlier
     ]
     return UndoTable(
-        undo.restored(), undo.unknown(), clear_unknown, undo.later(), undo.in_doubt(),
-        undo.left_over, undo.brought_before(), told,
+        undo.restored(), undo.unknown(), clear_unknown, undo.later(), undo.later_jobs(),
+        undo.in_doubt(), undo.left_over, undo.brought_before(), told,
     )  # fmt: skip
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from importer.api import run_import
 from importer.errors import ExitCode, JobHeldError, SettingsError
+from importer.jobs.inputs import UNDO_NAME
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import hold_product
 from importer.jobs.records import NewJob
-from importer.jobs.undo import UNDO_NAME
 from importer.reporting.outcomes_table import outcomes_frame
 from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox

@@ -132,15 +132,38 @@ async def test_what_was_there_before_is_there_again(night: Night, service: Watch
     assert "4 conversations set as they were before" in text
 
 
+@pytest.mark.parametrize("order", [("tuesday", "wednesday"), ("wednesday", "tuesday")])
+async def test_wrong_jobs_in_a_row_are_taken_back_in_either_order(
+    night: Night, service: WatchedSandbox, order: tuple[str, str]
+) -> None:
+    good = [(ALL[0], "POSITIVE", ""), (ALL[1], "NEGATIVE", "")]
+    await night("monday", good)
+    folders = {
+        name: (await night(name, [(each, rating, name) for each in (*ALL[:3], own)])).folder
+        for name, rating, own in (
+            ("tuesday", "NEGATIVE", ALL[3]), ("wednesday", "POSITIVE", ALL[4]),
+        )
+    }  # fmt: skip
+    for name in order:
+        done = await typed("undo", folders[name], "--clear-unknown", "--yes", *QUICK)
+        assert done.returncode == 0, done.stderr
+    assert service.stored() == {
+        ALL[0]: ("POSITIVE", None),
+        ALL[1]: ("NEGATIVE", None),
+        **dict.fromkeys(ALL[2:5], (None, None)),
+    }
+
+
 async def test_what_a_later_job_has_set_stays(night: Night, service: WatchedSandbox) -> None:
     tuesday = await two_nights(night)
-    await night("wednesday", [(ALL[1], "POSITIVE", "newer")])
+    wednesday = await night("wednesday", [(ALL[1], "POSITIVE", "newer")])
     done = await typed("undo", tuesday.folder, "--yes", *QUICK)
     assert done.returncode == 0, done.stderr
     assert service.stored()[ALL[1]] == ("POSITIVE", "newer")
     assert service.stored()[ALL[0]] == ("POSITIVE", None)
     assert service.stored()[ALL[3]] == ("POSITIVE", "wrong")  # what it held is not known
     assert f"What {tuesday.folder.name} has stored stays in 1 conversation" in done.stdout
+    assert f"That has come from {wednesday.folder.name}. If it is wrong as well" in done.stdout
 
 
 async def test_rows_of_earlier_jobs_are_taken_back_with_it_and_their_files_bring_them_again(

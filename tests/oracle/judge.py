@@ -21,7 +21,7 @@ class Judge:
         self._jobs = jobs
         self._service = service
         self._late_effect = late_effect
-        self._commands = sorted((c for job in jobs for c in job.commands), key=lambda c: c.first)
+        self._commands = sorted((c for job in jobs for c in job.commands), key=lambda c: c.began)
         for command, following in pairwise(self._commands):
             # What a killed command had sent is read by a busy service after its end.
             command.last = following.first

@@ -132,8 +132,10 @@ class Takings:
             if row.feedback not in may.bodies:
                 told = f"{may.bodies} {sorted(may.kinds)}"
                 yield f"U2: {name}: {conversation} is sent {row.feedback}, may be {told}"
-            firsts = {s.row.rank[0] for s in stood if s.known.job is taken.target
-                      and s.row.conversation == conversation}  # fmt: skip
+            mine = [s for s in stood if s.row.conversation == conversation]
+            void = self._void(taken, mine)
+            firsts = {s.row.rank[0] for s in mine
+                      if s.known.job is taken.target or s.number in void}  # fmt: skip
             if row.rank[0] not in firsts:
                 yield f"U4: {name}: {conversation} has rank {row.rank}, not one of {firsts}"
         if taken.table:
@@ -200,11 +202,13 @@ class Takings:
                 may.kinds.add("nothing")
             if later is Sure.YES:
                 continue
-            held, known = self._before(taken, mine, stood)
+            back = self._taken_back(taken)
+            held, known = self._before(taken, mine, [s for s in stood if s.number not in back])
             if held is not None and known is not Sure.NO:
                 may.bodies.add(held)
                 sent = mine.row.sent
-                may.held = self._held_at(mine.row.conversation, sent[0].number) if sent else held
+                sees = sent and not any(s.number in back for s in stood)
+                may.held = self._held_at(mine.row.conversation, sent[0].number) if sees else held
                 may.kinds.add("restored")
             if known is not Sure.YES:
                 may.kinds.add("cleared" if taken.clears else "left")
@@ -212,16 +216,47 @@ class Takings:
         may.kinds = may.kinds or {"nothing"}
         return may
 
+    def _void(self, taken: Taken, stood: list[_Stood]) -> set[int]:
+        """U1: the jobs whose row of the conversation counts for nothing, the target perhaps too."""
+        void: set[int] = set()
+        undos = [s for s in stood if s.known.job.undoes and s.number > taken.target.number]
+        for undo in sorted(undos, key=lambda s: -s.number):
+            undone = undo.known.job.undoes
+            assert undone is not None
+            counts = undone is taken.target or self._all_later_here(taken)
+            if counts and undone.number >= taken.target.number and undo.outcome in SET:
+                if undo.number not in void:
+                    void.add(undone.number)
+                void.add(undo.number)
+        return void
+
+    def _taken_back(self, taken: Taken) -> set[int]:
+        """U2: the jobs that an undo has taken back as a whole since the target began."""
+        back: set[int] = set()
+        for known in reversed(taken.known):
+            undone = known.job.undoes
+            if undone is None or known.job.number <= taken.target.number or not known.here:
+                continue
+            counts = undone is taken.target or self._all_later_here(taken)
+            if counts and known.fate is Fate.ENDED and known.job.number not in back:
+                back.add(undone.number)
+        return back - {taken.target.number}
+
+    @staticmethod
+    def _all_later_here(taken: Taken) -> bool:
+        return all(k.here for k in taken.known if k.job.number > taken.target.number)
+
     def _later(self, taken: Taken, stood: list[_Stood]) -> Sure:
         """U1: whether a later job has a row that is settled or in doubt."""
-        found = Sure.NO
+        void = self._void(taken, stood)
+        found = Sure.YES if taken.target.number in void else Sure.NO
         for other in stood:
-            if other.number <= taken.target.number:
+            if other.number <= taken.target.number or other.number in void:
                 continue
             settled = other.outcome in SETTLED
             if other.known.job.undoes is taken.target:
                 # Of an earlier undo of the job only what it has set counts (U5).
-                settled = other.outcome in SET
+                settled = False
                 doubt = Sure.NO
                 if other.outcome in SETTLED - SET and other.known.fate is Fate.ENDED:
                     doubt = Sure.MAYBE

@@ -19,8 +19,8 @@ from importer.feedback.body import BodyCoder
 from importer.jobs.bodies import write_bodies
 from importer.jobs.entry import Entry
 from importer.jobs.identity import product_key
+from importer.jobs.inputs import UNDO_NAME
 from importer.jobs.job import Job
-from importer.jobs.undo import UNDO_NAME
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Reason
 from importer.workflows.undo_job import UndoTable, plan_undo
 from tests.support.data import conversation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from importer.cli.options import (
     jobs_folder,
     options_from,
 )
-from importer.common.text import counted
+from importer.common.text import counted, listed
 from importer.errors import ExitCode, UnfinishedJobError
 from importer.jobs.commands import (
     ONCE,
@@ -35,7 +35,7 @@ from importer.jobs.commands import (
     replacing_command,
 )
 from importer.jobs.find_job import find_job
-from importer.jobs.undo import UNDO_NAME
+from importer.jobs.inputs import UNDO_NAME
 from importer.settings import SANDBOX, ImportSettings
 from importer.settings.derive import options_of
 from importer.settings.groups import (
@@ -54,6 +54,8 @@ from importer.workflows.undo_job import UndoTable, plan_undo
 #: What an undo has from the job that it takes back.
 _SAME = (Target, Pacing, Retries, Deferral, Timeouts)
 _REHEARSAL = "REHEARSAL: nothing of the job {} was sent to ClarityQ, and nothing of its undo is."
+#: So many later jobs are named.
+_MOST_NAMED = 3
 _NOT_SEEN = (
     "Feedback that was given in the app since cannot be seen, and is replaced or cleared as well. "
     "The next full export sends all of it again, unless it is corrected."
@@ -177,6 +179,12 @@ def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
         table.add_row(what, f"{number:,}", some if number else "")
     console = output()
     console.print(table)
+    if found.later_jobs:
+        console.print(
+            f"That has come from {_names(found.later_jobs)}. If it is wrong as well, take it back "
+            "first, the latest job first, and then this one again.",
+            soft_wrap=True,
+        )
     if found.earlier:
         console.print(f"It was taken back before, by {', '.join(found.earlier)}.", soft_wrap=True)
     if found.in_doubt:
@@ -211,3 +219,8 @@ def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
     console.print(_NOT_SEEN, soft_wrap=True)
     if command_to_type:
         console.print(f"Nothing was sent. To do it:\n  {command_to_type}", soft_wrap=True)
+
+
+def _names(jobs: Sequence[str]) -> str:
+    more = ["others"] if len(jobs) > _MOST_NAMED else []
+    return listed([*jobs[:_MOST_NAMED], *more])

@@ -10,10 +10,10 @@ import pytest
 from importer.common.files import atomic_write, clear_unfinished, private_opener
 from importer.jobs.bodies import FILE_NAME as BODIES
 from importer.jobs.bodies import keep_bodies
+from importer.jobs.inputs import UNDO_NAME
 from importer.jobs.journal_create import create_journal
 from importer.jobs.journal_file import FILE_NAME as JOURNAL
 from importer.jobs.records import NewJob
-from importer.jobs.undo import UNDO_NAME
 from importer.workflows import undo_job
 
 

@@ -10,11 +10,12 @@ from importer.errors import JournalError
 from importer.jobs.bodies import Body, keep_bodies
 from importer.jobs.entry import Entry
 from importer.jobs.identity import product_key
+from importer.jobs.inputs import UNDO_NAME
 from importer.jobs.job import Job
 from importer.jobs.keys import key_of
 from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import InputFile, NewJob
-from importer.jobs.undo import UNDO_NAME, Undo, undoing
+from importer.jobs.undo import Undo, undoing
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Rank, Reason
 from importer.settings import Retry
 from importer.workflows.forget import forget

@@ -1,0 +1,263 @@
+"""Finds out what each conversation held before a job that is to be taken back.
+
+The rules are in docs/design/across-jobs.md. What is found stands in the tables of undo.sql.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from importer.feedback.body import COMMENT_BITS, BodyCoder, rating_of
+from importer.jobs import sqlite_file
+from importer.jobs.bodies import Body, read_bodies
+from importer.jobs.inputs import undone_job
+from importer.jobs.journal_file import JournalFile, attached
+from importer.jobs.journal_lines import IS_LEFT_OVER, IS_SET, IS_SETTLED, KIND_IDS
+from importer.jobs.keys import key_of, rank_number, signed, unsigned
+from importer.jobs.ledger import IF_DAMAGED
+from importer.jobs.product_jobs import ProductJobs
+from importer.jobs.records import JobRecord, JobState
+from importer.model import Meaning, OutcomeKind, Rank, Reason
+
+_SENT_AND_SET = (
+    f"(kind = {KIND_IDS[OutcomeKind.SUCCEEDED]} "
+    f"OR coalesce(reason = '{Reason.STORED_DIFFERS}', FALSE))"
+)
+_OUTCOMES = "journal.outcome LEFT JOIN journal.ranked USING (seq)"
+_TARGETS = f"""
+    INSERT INTO target (key, rank, in_doubt)
+    SELECT conversation, coalesce(rank, :own), 0 FROM {_OUTCOMES} WHERE {_SENT_AND_SET}
+    AND seq NOT IN (SELECT seq FROM journal.forgotten)
+    ON CONFLICT (key) DO UPDATE SET rank = max(rank, excluded.rank)
+"""
+_IN_DOUBT = """
+    INSERT INTO target (key, rank, in_doubt) VALUES (?, ?, 1)
+    ON CONFLICT (key) DO NOTHING
+"""
+_LEFT_OVER = f"""
+    SELECT count(*) FROM journal.outcome
+    WHERE {IS_LEFT_OVER} AND conversation NOT IN (SELECT key FROM target)
+    AND seq NOT IN (SELECT seq FROM journal.forgotten)
+"""
+_LATER = f"""
+    UPDATE target SET later = :number
+    WHERE key IN (SELECT conversation FROM journal.outcome WHERE {IS_SETTLED})
+    AND (key, :number) NOT IN (SELECT key, number FROM void)
+"""
+_LATER_IN_DOUBT = """
+    UPDATE target SET later = :number
+    WHERE key = :key AND (key, :number) NOT IN (SELECT key, number FROM void)
+"""
+#: What an undo has set, it has taken back; and where it was taken back itself, it has not.
+_VOID = f"""
+    INSERT OR IGNORE INTO void (key, number)
+    SELECT conversation, :undone FROM journal.outcome
+    WHERE {IS_SET} AND conversation IN (SELECT key FROM target)
+    AND (conversation, :number) NOT IN (SELECT key, number FROM void)
+"""
+_VOID_ITSELF = f"""
+    INSERT OR IGNORE INTO void (key, number)
+    SELECT conversation, :number FROM journal.outcome
+    WHERE {IS_SET} AND conversation IN (SELECT key FROM target)
+"""
+_TAKEN_BACK_BEFORE = """
+    UPDATE target SET later = -1 WHERE (key, :number) IN (SELECT key, number FROM void)
+"""
+#: What is sent has to rank above them, though they count for nothing.
+_ABOVE = f"""
+    UPDATE target SET above = max(above, row.rank)
+    FROM (
+        SELECT conversation, coalesce(rank, :own) AS rank FROM {_OUTCOMES} WHERE {IS_SETTLED}
+    ) AS row
+    WHERE row.conversation = target.key AND (key, :number) IN (SELECT key, number FROM void)
+"""
+#: A row that was unchanged holds no body: it is that of the row before it.
+_BEFORE = f"""
+    UPDATE target SET before = row.rank, body = iif(row.is_unchanged, target.body, row.body)
+    FROM (
+        SELECT conversation, body, coalesce(rank, :own) AS rank,
+            kind = {KIND_IDS[OutcomeKind.UNCHANGED]} AS is_unchanged
+        FROM {_OUTCOMES} WHERE {IS_SET}
+    ) AS row
+    WHERE row.conversation = target.key AND row.rank < target.rank AND row.rank >= target.before
+"""
+#: A row in doubt leaves unknown what the service held.
+_UNSURE = """
+    UPDATE target SET before = :rank, body = NULL
+    WHERE key = :key AND rank > :rank AND before < :rank
+"""
+#: What a later job that is gone has settled need not rank higher: a row of this job may be in doubt
+#: only. It was settled in a run that is neither that of a job that is there nor of an earlier one,
+#: tried again since.
+_LATER_IN_LEDGER = """
+    UPDATE target SET later = -1 WHERE
+        EXISTS (SELECT 1 FROM ledger.conversation AS other
+                WHERE other.key = target.key
+                AND other.run > (SELECT min(number) FROM run WHERE own)
+                AND other.run NOT IN (SELECT number FROM run)
+                AND other.run NOT IN (SELECT last_run FROM ledger.job WHERE number < :job))
+        OR EXISTS (SELECT 1 FROM ledger.doubt AS other
+                   WHERE other.key = target.key AND other.job > :job AND other.in_doubt
+                   AND other.job NOT IN (SELECT number FROM job))
+"""
+_UNSURE_IN_LEDGER = """
+    UPDATE target SET body = NULL WHERE EXISTS (
+        SELECT 1 FROM ledger.doubt AS other WHERE other.key = target.key AND other.job < :job
+        AND other.in_doubt AND other.rank < target.rank AND other.rank > target.before
+    )
+"""
+
+
+class UndoSearch:
+    """Looks through the journals of all jobs of a product, and through what they have kept."""
+
+    def __init__(self, db: sqlite_file.Connection, product: ProductJobs, job: JobRecord) -> None:
+        self._db = db
+        self._product = product
+        self._job = job
+        #: Rows of the job that wait to be tried again: they were never stored.
+        self.left_over = 0
+
+    def find(self, coder: BodyCoder) -> None:
+        """Enter what became of each conversation that the job has set, and what it held before."""
+        number = self._job.number
+        self._take_targets()
+        self._take_jobs()
+        taken_back = self._take_undos()
+        gone = [job.number for job in self._product.jobs if job.folder is None]
+        # What a job that is gone has set is known only if nothing has been set since.
+        first = max((other for other in gone if other < number), default=0)
+        for job in self._product.jobs:
+            if job.folder is None:
+                continue
+            if job.number > number:
+                self._take_later(job.folder, job.number)
+            elif first < job.number < number and job.number not in taken_back:
+                self._take_earlier(job.folder, job.number)
+        path = self._product.key.ledger(self._product.jobs_dir)
+        ledger = sqlite_file.attached(
+            self._db, path, "ledger", what=f"the ledger {path}", if_damaged=IF_DAMAGED
+        )
+        with ledger, sqlite_file.transaction(self._db):
+            self._db.execute(_LATER_IN_LEDGER, {"job": number})
+            self._db.execute(_UNSURE_IN_LEDGER, {"job": number})
+        self._resolve(coder)
+
+    def _take_targets(self) -> None:
+        assert self._job.folder is not None  # noqa: S101 -- its journal is there
+        own = rank_number(Rank(self._job.number, self._job.number))
+        with self._journal(self._job.folder) as doubts:
+            self._db.execute(_TARGETS, {"own": own})
+            self._db.executemany(_IN_DOUBT, [(key, rank or own) for key, rank in doubts])
+            (self.left_over,) = self._db.execute(_LEFT_OVER).fetchone()
+
+    def _take_jobs(self) -> None:
+        numbers = {job.name: job.number for job in self._product.jobs}
+        for job in self._product.jobs:
+            if job.folder is not None:
+                with closing(JournalFile(job.folder, read_only=True)) as journal:
+                    runs = journal.run_numbers()
+                    undone = undone_job(file.path for file in journal.inputs())
+                self._db.executemany(
+                    "INSERT OR IGNORE INTO run (number, own) VALUES (?, ?)",
+                    [(number, job is self._job) for number in runs],
+                )
+                undoes = None if undone is None else numbers.get(undone)
+                self._db.execute("INSERT INTO job VALUES (?, ?)", (job.number, undoes))
+
+    def _take_undos(self) -> set[int]:
+        """Note what later undos have set; return the jobs that one of them has taken back.
+
+        Of a later job that is gone nobody can list the rows, and what was taken back before or
+        after it: then only earlier undos of the same job count.
+        """
+        number, taken_back = self._job.number, set[int]()
+        later = self._product.jobs[number:]
+        all_here = all(job.is_here for job in later)
+        undos = dict(self._db.execute("SELECT number, undoes FROM job WHERE undoes IS NOT NULL"))
+        for job in reversed(later):
+            undone = undos.get(job.number, 0)
+            if job.folder is None or not (undone == number or (undone and all_here)):
+                continue
+            if job.state is JobState.ENDED and job.number not in taken_back:
+                taken_back.add(undone)
+            if undone < number:  # it has left what this job has set
+                continue
+            with attached(self._db, job.folder), sqlite_file.transaction(self._db):
+                self._db.execute(_VOID, {"undone": undone, "number": job.number})
+                self._db.execute(_VOID_ITSELF, {"number": job.number})
+        self._db.execute(_TAKEN_BACK_BEFORE, {"number": number})
+        return taken_back
+
+    def _take_later(self, folder: Path, number: int) -> None:
+        with self._journal(folder) as doubts:
+            (is_own_undo,) = self._db.execute(
+                "SELECT undoes IS ? FROM job WHERE number = ?", (self._job.number, number)
+            ).fetchone()
+            if is_own_undo:  # what it has not set is tried again
+                return
+            own = rank_number(Rank(number, number))
+            self._db.execute(_LATER, {"number": number})
+            self._db.execute(_ABOVE, {"number": number, "own": own})
+            self._db.executemany(
+                _LATER_IN_DOUBT, [{"key": key, "number": number} for key, _ in doubts]
+            )
+
+    def _take_earlier(self, folder: Path, number: int) -> None:
+        own = rank_number(Rank(number, number))
+        with self._journal(folder) as doubts:
+            self._db.execute(_BEFORE, {"own": own})
+            self._db.executemany(
+                _UNSURE, [{"key": key, "rank": rank or own} for key, rank in doubts]
+            )
+
+    def _resolve(self, coder: BodyCoder) -> None:
+        """Find the feedback that the numbers of bodies stand for."""
+        plain = f"SELECT key, body FROM target WHERE body & {COMMENT_BITS} = 0"
+        self._db.executemany(
+            "UPDATE target SET known = 1, rating = ? WHERE key = ?",
+            [
+                (rating_of(unsigned(body) or 0) or Meaning.CLEAR, key)
+                for key, body in self._db.execute(plain).fetchall()
+            ],
+        )
+        for job in self._product.jobs:
+            if job.folder is not None:
+                self._take_texts(_texts(job.folder), coder)
+
+    def _take_texts(self, texts: Iterable[Body], coder: BodyCoder) -> None:
+        (some,) = self._db.execute(
+            "SELECT EXISTS (SELECT 1 FROM target WHERE NOT known AND body IS NOT NULL)"
+        ).fetchone()
+        for conversation_id, rating, comment in texts if some else ():
+            if comment is not None:
+                self._db.execute(
+                    "UPDATE target SET known = 1, rating = ?, comment = ? "
+                    "WHERE key = ? AND body = ?",
+                    (rating, comment, key_of(conversation_id), signed(coder(rating, comment))),
+                )
+
+    @contextmanager
+    def _journal(self, folder: Path) -> Iterator[list[tuple[bytes, int | None]]]:
+        """Attach the journal in `folder`; yield the keys of its rows in doubt with their ranks.
+
+        A rank is a number, None if it is that of the job.
+        """
+        with closing(JournalFile(folder, read_only=True)) as journal:
+            gone = journal.forgotten_rows()
+            doubts = [each for each in journal.doubts() if each.in_doubt and each.seq not in gone]
+            ranks = journal.ranked() if doubts else {}
+        with attached(self._db, folder), sqlite_file.transaction(self._db):
+            yield [
+                (doubt.key, rank_number(ranks[doubt.seq]) if doubt.seq in ranks else None)
+                for doubt in doubts
+            ]
+
+
+def _texts(folder: Path) -> Iterator[Body]:
+    """Yield all that a job's folder has of what was to be sent."""
+    with closing(JournalFile(folder, read_only=True)) as journal:
+        yield from journal.bodies()
+    yield from read_bodies(folder)
