@@ -123,6 +123,13 @@ class Journal(JournalFile):
         with self._synced():
             self._put("given_up", str(now))
 
+    def give_up_left_overs(self, now: float, *, closes: bool) -> None:
+        """Note, durably, that what it has left over is given up; if so, it is closed by that."""
+        with self._synced():
+            self._put("left_overs_given_up", str(now))
+            if closes:
+                self._put("given_up", str(now))
+
     def note_written(self, name: str, digest: str) -> None:
         """Note what was written into the job's file of that `name`: its SHA-256."""
         with self._explained():

@@ -17,6 +17,7 @@ from importer.jobs import sqlite_file
 from importer.jobs.journal_file import JournalFile, explaining
 from importer.jobs.journal_lines import (
     COLUMNS,
+    IS_LEFT_OVER,
     KIND_IDS,
     RUN_COLUMNS,
     deferral_of,
@@ -171,6 +172,11 @@ class JournalReader(JournalFile):
             first, last,
         )  # fmt: skip
         return int(found[0])
+
+    def has_left_overs(self) -> bool:
+        """Return whether a row has an outcome with which a later job may try it again."""
+        (found,) = self._all(f"SELECT EXISTS (SELECT 1 FROM outcome WHERE {IS_LEFT_OVER})")
+        return bool(found[0])
 
     def with_warning(self, most: int) -> list[Outcome]:
         """Return the first rows that were imported with a warning."""

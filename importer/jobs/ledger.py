@@ -19,7 +19,7 @@ from importer.jobs.forget import erase_comments_of, erase_from_ledger
 from importer.jobs.keys import conversation_of, rank_of
 from importer.jobs.ledger_lines import Lines
 from importer.jobs.records import CarriedRow, JobRecord, JobState, Line, job_number
-from importer.jobs.take_in import take_in
+from importer.jobs.take_in import LEFT_OVERS_OF, take_in
 from importer.model import Meaning
 
 _FORMAT = 2
@@ -204,6 +204,11 @@ class Ledger:
                         bool(ask_status),
                     ),
                 )  # fmt: skip
+
+    def drop_left_overs(self, number: int) -> None:
+        """Drop, durably, what that job has left over, but for what it had taken over itself."""
+        with self._explained(), sqlite_file.synced(self._db):
+            self._db.execute(LEFT_OVERS_OF, (number,))
 
     def doubts(self) -> Iterator[tuple[bytes, int, int, int, bool]]:
         """Yield key, job, rank (as a number), run, and whether it is in doubt, of each open row."""

@@ -225,7 +225,13 @@ class ProductJobs:
     # What ends a job.
 
     def abandon(self, job: JobRecord, now: float) -> None:
-        """Give the job up for good (docs/reference.md, A17). Raises `SettingsError` if it ended."""
+        """Give the job up for good (docs/reference.md, A17): once it has ended, its left-overs.
+
+        Raises `SettingsError` if there is nothing to give up.
+        """
+        if job.state is JobState.ENDED and self._has_left_overs(job):
+            self.give_up_left_overs(job, now)
+            return
         if job.state is not JobState.UNFINISHED or job.folder is None:
             raise SettingsError(f"the job {job.name} has ended already: nothing is left to give up")
         with closing(Journal(job.folder)) as journal:
@@ -233,6 +239,26 @@ class ProductJobs:
         # It is done then: a ledger that cannot be written hears of it from the journal later.
         with suppress(JournalError):
             self._replace(replace(job, state=JobState.GIVEN_UP))
+
+    def give_up_left_overs(self, job: JobRecord, now: float) -> None:
+        """Let no later job, and no command of its own, try again what the job has left over (A17).
+
+        The job is at rest. What it had taken over from others is left over as before.
+        """
+        assert job.folder is not None  # noqa: S101 -- its journal is there
+        self.catch_up()
+        with closing(Journal(job.folder)) as journal:
+            # The ledger first: it does not look at the journal of a job at rest again.
+            self._ledger.drop_left_overs(job.number)
+            journal.give_up_left_overs(now, closes=job.state is JobState.ENDED)
+        if job.state is JobState.ENDED:
+            self._replace(replace(job, state=JobState.GIVEN_UP))
+
+    @staticmethod
+    def _has_left_overs(job: JobRecord) -> bool:
+        assert job.folder is not None  # noqa: S101 -- its journal is there
+        with JournalReader(job.folder) as journal:
+            return journal.has_left_overs()
 
     @staticmethod
     def is_at_rest(job: JobRecord) -> bool:

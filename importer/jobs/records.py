@@ -81,7 +81,8 @@ class JobState(StrEnum):
     UNFINISHED = "unfinished"
     #: Each row has an outcome.
     ENDED = "ended"
-    #: It is not resumed: its rows without an outcome are given up.
+    #: It is not resumed: its rows without an outcome are given up, or once it has ended what it has
+    #: left over.
     GIVEN_UP = "given_up"
     #: The same, and a later job has taken its rows over.
     REPLACED = "replaced"
@@ -92,7 +93,7 @@ class JobState(StrEnum):
 
     @property
     def is_closed(self) -> bool:
-        """Whether somebody has ended it before all of its rows had an outcome."""
+        """Whether somebody has ended it: nothing is tried again by its own command."""
         return self in (JobState.GIVEN_UP, JobState.REPLACED)
 
     @property

@@ -36,10 +36,13 @@ _IN_DOUBT = """
     INSERT INTO target (key, rank, in_doubt) VALUES (?, ?, 1)
     ON CONFLICT (key) DO NOTHING
 """
+#: But for what the job had taken over: that is left over from others, and stays so.
 _LEFT_OVER = f"""
-    SELECT count(*) FROM journal.outcome
+    SELECT count(*) FROM {_OUTCOMES}
     WHERE {IS_LEFT_OVER} AND conversation NOT IN (SELECT key FROM target)
     AND seq NOT IN (SELECT seq FROM journal.forgotten)
+    AND coalesce(rank & 0xffffffff, :number) = :number
+    AND NOT EXISTS (SELECT 1 FROM journal.job WHERE name = 'left_overs_given_up')
 """
 _LATER = f"""
     UPDATE target SET later = :number
@@ -151,7 +154,9 @@ class UndoSearch:
         with self._journal(self._job.folder) as doubts:
             self._db.execute(_TARGETS, {"own": own})
             self._db.executemany(_IN_DOUBT, [(key, rank or own) for key, rank in doubts])
-            (self.left_over,) = self._db.execute(_LEFT_OVER).fetchone()
+            (self.left_over,) = self._db.execute(
+                _LEFT_OVER, {"number": self._job.number}
+            ).fetchone()
 
     def _take_jobs(self) -> None:
         numbers = {job.name: job.number for job in self._product.jobs}

@@ -61,6 +61,9 @@ def closed_in_words(job: JobRecord, pending: int) -> str:
     )
     carried = ", but for those that it had carried over, which " if job.holds_carried else ""
     match job.state:
+        case JobState.GIVEN_UP if not pending:
+            carried = ", but for what it had carried over" if carried else ""
+            return f"The job was given up after its end: what it left over is not sent{carried}."
         case JobState.GIVEN_UP:
             carried += "are left over as before" if carried else ""
             return f"The job was given up: {rows}{carried}."

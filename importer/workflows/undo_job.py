@@ -8,6 +8,7 @@ between two runs of it, and an older job cannot come after it.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from importer.jobs.product import Product, hold_product
 from importer.jobs.records import JobRecord
 from importer.jobs.undo import Group, Undo, Undone, undoing
 from importer.settings import ImportSettings
+from importer.workflows.rewrite_summary import rewrite_summary
 
 
 class UndoTable(NamedTuple):
@@ -57,7 +59,9 @@ class UndoTable(NamedTuple):
 def plan_undo(
     settings: ImportSettings, folder: Path, *, clear_unknown: bool, write: bool
 ) -> UndoTable | str:
-    """Find out what it takes to take the job in `folder` back; `write` its undo's input.
+    """Find out what it takes to take the job in `folder` back.
+
+    With `write` its undo's input is written, and what the job has left over is given up.
 
     `settings` are those of the undo. Returns the name of the undo that was begun and has rows left,
     if there is one: its input stays as it is. Raises `SettingsError` if the job cannot be taken
@@ -73,7 +77,10 @@ def plan_undo(
             table = _table(product, undo, clear_unknown=clear_unknown)
             if write and table.to_send:
                 _write(folder / UNDO_NAME, undo.rows(clear_unknown=clear_unknown))
-            return table
+        if write and table.left_over:
+            product.give_up_left_overs(job, time.time())
+            rewrite_summary(product.jobs[job.number - 1])
+        return table
 
 
 def _check_not_read(product: Product, job: JobRecord) -> None:

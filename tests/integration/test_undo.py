@@ -183,6 +183,29 @@ async def test_rows_of_earlier_jobs_are_taken_back_with_it_and_their_files_bring
     assert service.stored()[ALL[0]] == ("NEGATIVE", None)
 
 
+@pytest.mark.parametrize("loses_ledger", [False, True])
+async def test_what_a_job_that_is_taken_back_has_left_over_is_not_sent_any_more(
+    night: Night, service: WatchedSandbox, loses_ledger: bool
+) -> None:
+    service.picker = FaultPicker(Faults(not_completed=1.0, completes_after=600.0))
+    await night("monday", [(ALL[0], "POSITIVE", "")], defer_for=0.0, carry_over=True)
+    tuesday = await night(
+        "tuesday", [(ALL[1], "NEGATIVE", "wrong")], defer_for=0.0, carry_over=True
+    )
+    service.picker = FaultPicker(Faults())
+    assert "never stored: 1 row. With the undo" in (await typed("undo", tuesday.folder)).stdout
+    assert (await typed("undo", tuesday.folder, "--yes", *QUICK)).returncode == 0
+    assert "next" not in command("jobs", "show", tuesday.folder)[1]
+    assert "given up after its end" in Page(tuesday.folder / "report.html").text
+    if loses_ledger:
+        for path in tuesday.folder.parent.glob("ledger-*"):
+            path.unlink()
+    await night("wednesday", [(ALL[2], "NEGATIVE", "")], carry_over=True)
+    assert service.stored().keys() == {ALL[0], ALL[2]}
+    refused = await typed("retry", tuesday.folder, *QUICK)
+    assert (refused.returncode, "was given up" in refused.stderr) == (2, True)
+
+
 @pytest.mark.slow
 async def test_a_killed_undo_goes_on_and_gives_way_to_what_came_between(
     night: Night, service: WatchedSandbox, tmp_path: Path

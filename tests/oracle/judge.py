@@ -87,7 +87,7 @@ class Judge:
             if other.number < job.number
             for row in other.brought()
             if row.conversation == conversation and feedback in {None, row.feedback}
-            if not other.gave_up(row)
+            if not other.gave_up(row, job.began_at)
         ]
         if not found:
             return None
@@ -216,9 +216,13 @@ class Judge:
             for conversation in other.left_by(start) - job.listed:
                 rows = [r for r in other.brought() if r.conversation == conversation]
                 left = max((r.rank for r in rows), default=(0, 0))
-                # J8: a run that was killed may have given it a new outcome, and told no file.
-                done = any(p.answered == "200" and p.number < start for r in rows for p in r.sent)
+                # J8: a run that was stopped may have given it a new outcome, and told no file.
+                done = any(
+                    p.answered in {"200", "422"} and p.number < start for r in rows for p in r.sent
+                )
                 if conversation in other.forgotten or done:
+                    continue
+                if other.has_given_up_by(start) and left[1] == other.number:
                     continue
                 if -1 < other.dropped_at <= start and any(r.feedback[1] for r in rows):
                     continue

@@ -217,7 +217,12 @@ class Player(Clerk):
         if cleared is None:
             return ended, command
         self._look(cleared)
-        return self.operator.command(step, cleared)
+        before = self._folders()
+        ended, command = self.operator.command(step, cleared)
+        if "--replace" in cleared and not self._folders() - before:
+            # It came to its end before it began, and nothing is given up by that.
+            unfinished.fate, unfinished.over_at = Fate.UNFINISHED, -1
+        return ended, command
 
     def _look(self, line: list[str]) -> None:
         """Look around before a command that may begin a job."""

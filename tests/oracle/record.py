@@ -92,6 +92,9 @@ class Begun:
     forgotten: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Of conversations that were forgotten since: how many requests had come, and jobs begun."""
 
+    rest_given_up_at: int = -1
+    """How many requests had come when what it had left over was given up; -1 before."""
+
     dropped_at: int = -1
     """How many requests had come when its comments were dropped; -1 before."""
 
@@ -109,14 +112,22 @@ class Begun:
         """Tell whether it had ended, one way or the other, when so many requests had come."""
         return -1 < self.over_at <= count
 
+    def has_given_up_by(self, count: int) -> bool:
+        """Tell whether what it had left over was given up when so many requests had come."""
+        return -1 < self.rest_given_up_at <= count
+
     def dropped_by(self, count: int) -> bool:
         """Tell whether its comments were dropped by then, and nothing brought them back."""
         since = [command for command in self.commands if self.dropped_at <= command.first < count]
         return -1 < self.dropped_at <= count and not since
 
-    def gave_up(self, row: Brought) -> bool:
-        """Tell whether a row of its own was given up without an outcome: no job takes it over."""
-        if self.fate is not Fate.GIVEN_UP or not any(row is own for own in self.rows):
+    def gave_up(self, row: Brought, count: int) -> bool:
+        """Tell whether a row of its own was given up: no job that begins then takes it over."""
+        if not any(row is own for own in self.rows):
+            return False
+        if self.has_given_up_by(count) and row.rank[1] == self.number:
+            return True
+        if self.fate is not Fate.GIVEN_UP:
             return False
         settled = {line["row"] for line in self.exported if line["file"] != "carried over"}
         return str(row.position) not in settled

@@ -276,7 +276,10 @@ class Takings:
             return None, Sure.NO
         best = max(below, key=lambda s: s.row.rank)
         body = best.row.feedback
-        known = Sure.YES
+        # What was unchanged is what was stored before: known while the job that did is there.
+        stored = [s for s in below if s.outcome == "succeeded"]
+        source = max(stored, key=lambda s: s.row.rank).number if stored else -1
+        known = Sure.YES if stored else Sure.NO
         for other in stood:
             if best.row.rank < other.row.rank <= mine.row.rank and other is not mine:
                 same = other.row.rank == mine.row.rank
@@ -286,7 +289,7 @@ class Takings:
                     known = Sure.MAYBE
         for gone in (k for k in taken.known if not k.here):
             number = gone.job.number
-            if best.number < number < mine.row.rank[0]:
+            if source < number < mine.row.rank[0]:
                 return body, Sure.NO
             if best.row.rank[0] < number < mine.number:
                 known = Sure.MAYBE

@@ -103,6 +103,7 @@ class Taker(Caretaker):
         looked = self._looked[-1]
         self._looked.clear()
         self._target = None
+        self._note_rest(target)
         if undo is not None:
             undo.night, undo.undoes = -1, target
             undo.rows = self._rows_of(undo)
@@ -111,6 +112,13 @@ class Taker(Caretaker):
         elif target.fate is Fate.UNFINISHED or self._unfinished() is not None:
             return
         self._takings.append(looked)
+
+    def _note_rest(self, target: Begun) -> None:
+        """Note whether what a job has left over was given up: with it, the job is closed."""
+        told = self.desk.do("jobs", "--json", "--jobs-dir", str(self.desk.jobs_folder))
+        states = {one["job"]: one["state"] for one in json.loads(told.out)}
+        if target.fate is Fate.ENDED and states[target.folder] == "given_up":
+            target.fate, target.rest_given_up_at = Fate.GIVEN_UP, len(self._service.log)
 
     def _look(self, line: list[str]) -> None:
         """Before an undo begins: remember how all jobs stand, and have the table shown."""

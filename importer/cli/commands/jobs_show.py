@@ -77,7 +77,8 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
 def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
     """Give JOB up for good: its rows that are pending are never sent.
 
-    What it has sent stays. Another job of the product can begin then.
+    What it has sent stays. Another job of the product can begin then. Of a job that has ended, what
+    it has left over is given up: neither --carry-over nor retry sends it any more.
     """
     folder, found = _find(ctx, job, jobs_dir)
     with hold_jobs(folder.parent, found.product) as product:

@@ -101,9 +101,10 @@ def undo(
     """Take back what JOB has stored, where no later job has come after it.
 
     What a conversation held before is sent again if it is known: ratings without a comment are, and
-    what was sent by jobs with --keep-bodies. The undo is a job of its own: the same command resumes
-    it. JOB is a job's folder, its name, or the beginning of its name. If several jobs of one
-    command match, the latest is taken; if jobs of different commands match, that is an error.
+    what was sent by jobs with --keep-bodies. What the job has left over is given up. The undo is a
+    job of its own: the same command resumes it. JOB is a job's folder, its name, or the beginning
+    of its name. If several jobs of one command match, the latest is taken; if jobs of different
+    commands match, that is an error.
     """
     with failure_told(given(options)):
         folder = find_job(jobs_folder(jobs_dir), job)
@@ -202,8 +203,8 @@ def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
         )
     if found.left_over:
         console.print(
-            f"Left over from the job, and never stored: {counted(found.left_over, 'row')}. "
-            "--carry-over and retry would still send them.",
+            f"Left over from the job, and never stored: {counted(found.left_over, 'row')}. With "
+            "the undo they are given up: --carry-over and retry do not send them any more.",
             soft_wrap=True,
         )
     if left:
