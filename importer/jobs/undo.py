@@ -13,11 +13,11 @@ from typing import NamedTuple
 from importer.feedback.body import BodyCoder
 from importer.jobs import sqlite_file
 from importer.jobs.bodies import Body
-from importer.jobs.keys import conversation_of, rank_number, rank_of
+from importer.jobs.keys import conversation_of, rank_of
 from importer.jobs.product_jobs import ProductJobs
 from importer.jobs.records import JobRecord
 from importer.jobs.undo_search import UndoSearch
-from importer.model import Meaning, Rank
+from importer.model import Meaning
 
 #: What stands for the name of a job that is not known; no folder has it.
 _UNKNOWN_JOB = "unknown-00000000-0"
@@ -46,13 +46,15 @@ class Undo:
     """What taking a job back means, by conversation. Made by `undoing`."""
 
     def __init__(
-        self, db: sqlite_file.Connection, product: ProductJobs, job: JobRecord, left_over: int
+        self, db: sqlite_file.Connection, product: ProductJobs, job: JobRecord, search: UndoSearch
     ) -> None:
         self._db = db
         self._product = product
         self._job = job
         #: Rows of the job that wait to be tried again: they were never stored.
-        self.left_over = left_over
+        self.left_over = search.left_over
+        #: Rows that it has stored for earlier jobs: they stay.
+        self.carried = search.carried
 
     def restored(self) -> Group:
         """Return the conversations of which it is known what they held before."""
@@ -83,11 +85,6 @@ class Undo:
     def in_doubt(self) -> int:
         """Return of how many, other than later ones, it is not known whether the job set them."""
         return self._group("NOT later AND in_doubt").number
-
-    def brought_before(self) -> int:
-        """Return of how many, other than later ones, an earlier job had brought the row first."""
-        own = rank_number(Rank(self._job.number, self._job.number))
-        return self._group(f"NOT later AND rank < {own}").number
 
     def rows(self, *, clear_unknown: bool) -> Iterator[Undone]:
         """Yield what is sent, by key."""
@@ -126,7 +123,7 @@ def undoing(product: ProductJobs, job: JobRecord) -> Iterator[Undo]:
                 db.execute("PRAGMA synchronous = OFF")
                 search = UndoSearch(db, product, job)
                 search.find(BodyCoder(*product.key))
-            yield Undo(db, product, job, search.left_over)
+            yield Undo(db, product, job, search)
     finally:
         with suppress(OSError):
             path.unlink(missing_ok=True)

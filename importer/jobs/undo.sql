@@ -28,7 +28,11 @@ CREATE TABLE job (
     undoes INTEGER
 );
 
+-- The jobs that an undo has taken back as a whole since.
+CREATE TABLE taken_back (number INTEGER PRIMARY KEY);
+
 -- The rows of later jobs that count for nothing: each was taken back, or has taken another back.
+-- number is that of the job that has brought it.
 CREATE TABLE void (
     key    BLOB NOT NULL,
     number INTEGER NOT NULL,

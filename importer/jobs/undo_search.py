@@ -15,7 +15,7 @@ from importer.jobs.bodies import Body, read_bodies
 from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import JournalFile, attached
 from importer.jobs.journal_lines import IS_LEFT_OVER, IS_SET, IS_SETTLED, KIND_IDS
-from importer.jobs.keys import key_of, rank_number, signed, unsigned
+from importer.jobs.keys import key_of, rank_number, rank_of, signed, unsigned
 from importer.jobs.ledger import IF_DAMAGED
 from importer.jobs.product_jobs import ProductJobs
 from importer.jobs.records import JobRecord, JobState
@@ -26,32 +26,37 @@ _SENT_AND_SET = (
     f"OR coalesce(reason = '{Reason.STORED_DIFFERS}', FALSE))"
 )
 _OUTCOMES = "journal.outcome LEFT JOIN journal.ranked USING (seq)"
+_RANK = "coalesce(rank, :own)"
+#: The job that has brought a row may be another than the one that has it in its journal.
+_BROUGHT_BY = f"{_RANK} & 0xffffffff"
+_IS_VOID = f"(conversation, {_BROUGHT_BY}) IN (SELECT key, number FROM void)"
+_NOT_FORGOTTEN = "seq NOT IN (SELECT seq FROM journal.forgotten)"
 _TARGETS = f"""
     INSERT INTO target (key, rank, in_doubt)
-    SELECT conversation, coalesce(rank, :own), 0 FROM {_OUTCOMES} WHERE {_SENT_AND_SET}
-    AND seq NOT IN (SELECT seq FROM journal.forgotten)
-    ON CONFLICT (key) DO UPDATE SET rank = max(rank, excluded.rank)
+    SELECT conversation, {_RANK}, 0 FROM {_OUTCOMES}
+    WHERE {_SENT_AND_SET} AND {_BROUGHT_BY} = :job AND {_NOT_FORGOTTEN}
+    ON CONFLICT (key) DO UPDATE SET rank = max(rank, excluded.rank), in_doubt = 0
 """
 _IN_DOUBT = """
     INSERT INTO target (key, rank, in_doubt) VALUES (?, ?, 1)
     ON CONFLICT (key) DO NOTHING
 """
-#: But for what the job had taken over: that is left over from others, and stays so.
 _LEFT_OVER = f"""
     SELECT count(*) FROM {_OUTCOMES}
-    WHERE {IS_LEFT_OVER} AND conversation NOT IN (SELECT key FROM target)
-    AND seq NOT IN (SELECT seq FROM journal.forgotten)
-    AND coalesce(rank & 0xffffffff, :number) = :number
+    WHERE {IS_LEFT_OVER} AND {_BROUGHT_BY} = :job AND {_NOT_FORGOTTEN}
+    AND conversation NOT IN (SELECT key FROM target)
     AND NOT EXISTS (SELECT 1 FROM journal.job WHERE name = 'left_overs_given_up')
 """
+_CARRIED = f"SELECT count(*) FROM {_OUTCOMES} WHERE {_SENT_AND_SET} AND {_BROUGHT_BY} < :job"
 _LATER = f"""
-    UPDATE target SET later = :number
-    WHERE key IN (SELECT conversation FROM journal.outcome WHERE {IS_SETTLED})
-    AND (key, :number) NOT IN (SELECT key, number FROM void)
+    UPDATE target SET later = :number WHERE key IN (
+        SELECT conversation FROM {_OUTCOMES}
+        WHERE {IS_SETTLED} AND {_BROUGHT_BY} <> :job AND NOT {_IS_VOID}
+    )
 """
 _LATER_IN_DOUBT = """
     UPDATE target SET later = :number
-    WHERE key = :key AND (key, :number) NOT IN (SELECT key, number FROM void)
+    WHERE key = :key AND (key, :brought_by) NOT IN (SELECT key, number FROM void)
 """
 #: What an undo has set, it has taken back; and where it was taken back itself, it has not.
 _VOID = f"""
@@ -66,23 +71,24 @@ _VOID_ITSELF = f"""
     WHERE {IS_SET} AND conversation IN (SELECT key FROM target)
 """
 _TAKEN_BACK_BEFORE = """
-    UPDATE target SET later = -1 WHERE (key, :number) IN (SELECT key, number FROM void)
+    UPDATE target SET later = -1 WHERE (key, :job) IN (SELECT key, number FROM void)
 """
 #: What is sent has to rank above them, though they count for nothing.
 _ABOVE = f"""
     UPDATE target SET above = max(above, row.rank)
     FROM (
-        SELECT conversation, coalesce(rank, :own) AS rank FROM {_OUTCOMES} WHERE {IS_SETTLED}
+        SELECT conversation, {_RANK} AS rank FROM {_OUTCOMES} WHERE {IS_SETTLED} AND {_IS_VOID}
     ) AS row
-    WHERE row.conversation = target.key AND (key, :number) IN (SELECT key, number FROM void)
+    WHERE row.conversation = target.key
 """
 #: A row that was unchanged holds no body: it is that of the row before it.
 _BEFORE = f"""
     UPDATE target SET before = row.rank, body = iif(row.is_unchanged, target.body, row.body)
     FROM (
-        SELECT conversation, body, coalesce(rank, :own) AS rank,
+        SELECT conversation, body, {_RANK} AS rank,
             kind = {KIND_IDS[OutcomeKind.UNCHANGED]} AS is_unchanged
-        FROM {_OUTCOMES} WHERE {IS_SET}
+        FROM {_OUTCOMES}
+        WHERE {IS_SET} AND {_BROUGHT_BY} NOT IN (SELECT number FROM taken_back)
     ) AS row
     WHERE row.conversation = target.key AND row.rank < target.rank AND row.rank >= target.before
 """
@@ -98,6 +104,7 @@ _LATER_IN_LEDGER = """
     UPDATE target SET later = -1 WHERE
         EXISTS (SELECT 1 FROM ledger.conversation AS other
                 WHERE other.key = target.key
+                AND other.rank & 0xffffffff <> :job
                 AND other.run > (SELECT min(number) FROM run WHERE own)
                 AND other.run NOT IN (SELECT number FROM run)
                 AND other.run NOT IN (SELECT last_run FROM ledger.job WHERE number < :job))
@@ -122,23 +129,26 @@ class UndoSearch:
         self._job = job
         #: Rows of the job that wait to be tried again: they were never stored.
         self.left_over = 0
+        #: Rows that it has stored for earlier jobs.
+        self.carried = 0
 
     def find(self, coder: BodyCoder) -> None:
         """Enter what became of each conversation that the job has set, and what it held before."""
         number = self._job.number
-        self._take_targets()
-        self._take_jobs()
-        taken_back = self._take_undos()
-        gone = [job.number for job in self._product.jobs if job.folder is None]
+        there = [job for job in self._product.jobs if job.is_here]
+        for job in there[::-1]:
+            if job.number >= number:
+                self._take_targets(job)
+        self._take_jobs(there)
+        self._take_undos()
+        gone = [job.number for job in self._product.jobs if not job.is_here]
         # What a job that is gone has set is known only if nothing has been set since.
         first = max((other for other in gone if other < number), default=0)
-        for job in self._product.jobs:
-            if job.folder is None:
-                continue
+        for job in there:
             if job.number > number:
-                self._take_later(job.folder, job.number)
-            elif first < job.number < number and job.number not in taken_back:
-                self._take_earlier(job.folder, job.number)
+                self._take_later(job)
+            elif first < job.number < number:
+                self._take_earlier(job)
         path = self._product.key.ledger(self._product.jobs_dir)
         ledger = sqlite_file.attached(
             self._db, path, "ledger", what=f"the ledger {path}", if_damaged=IF_DAMAGED
@@ -148,32 +158,34 @@ class UndoSearch:
             self._db.execute(_UNSURE_IN_LEDGER, {"job": number})
         self._resolve(coder)
 
-    def _take_targets(self) -> None:
-        assert self._job.folder is not None  # noqa: S101 -- its journal is there
-        own = rank_number(Rank(self._job.number, self._job.number))
-        with self._journal(self._job.folder) as doubts:
-            self._db.execute(_TARGETS, {"own": own})
-            self._db.executemany(_IN_DOUBT, [(key, rank or own) for key, rank in doubts])
-            (self.left_over,) = self._db.execute(
-                _LEFT_OVER, {"number": self._job.number}
-            ).fetchone()
+    def _take_targets(self, job: JobRecord) -> None:
+        """Take from a journal what the job has brought: a later one may have taken rows over."""
+        names = {"job": self._job.number, "own": _own_rank(job)}
+        with self._journal(job) as doubts:
+            self._db.execute(_TARGETS, names)
+            in_doubt = [
+                (key, rank) for key, rank in doubts if rank_of(rank).version == names["job"]
+            ]
+            self._db.executemany(_IN_DOUBT, in_doubt)
+            if job.number == self._job.number:
+                (self.left_over,) = self._db.execute(_LEFT_OVER, names).fetchone()
+                (self.carried,) = self._db.execute(_CARRIED, names).fetchone()
 
-    def _take_jobs(self) -> None:
+    def _take_jobs(self, there: Iterable[JobRecord]) -> None:
         numbers = {job.name: job.number for job in self._product.jobs}
-        for job in self._product.jobs:
-            if job.folder is not None:
-                with closing(JournalFile(job.folder, read_only=True)) as journal:
-                    runs = journal.run_numbers()
-                    undone = undone_job(file.path for file in journal.inputs())
-                self._db.executemany(
-                    "INSERT OR IGNORE INTO run (number, own) VALUES (?, ?)",
-                    [(number, job is self._job) for number in runs],
-                )
-                undoes = None if undone is None else numbers.get(undone)
-                self._db.execute("INSERT INTO job VALUES (?, ?)", (job.number, undoes))
+        for job in there:
+            with closing(JournalFile(_folder(job), read_only=True)) as journal:
+                runs = journal.run_numbers()
+                undone = undone_job(file.path for file in journal.inputs())
+            self._db.executemany(
+                "INSERT OR IGNORE INTO run (number, own) VALUES (?, ?)",
+                [(number, job.number == self._job.number) for number in runs],
+            )
+            undoes = None if undone is None else numbers.get(undone)
+            self._db.execute("INSERT INTO job VALUES (?, ?)", (job.number, undoes))
 
-    def _take_undos(self) -> set[int]:
-        """Note what later undos have set; return the jobs that one of them has taken back.
+    def _take_undos(self) -> None:
+        """Note what later undos have set, and which jobs they have taken back.
 
         Of a later job that is gone nobody can list the rows, and what was taken back before or
         after it: then only earlier undos of the same job count.
@@ -184,39 +196,42 @@ class UndoSearch:
         undos = dict(self._db.execute("SELECT number, undoes FROM job WHERE undoes IS NOT NULL"))
         for job in reversed(later):
             undone = undos.get(job.number, 0)
-            if job.folder is None or not (undone == number or (undone and all_here)):
+            if not (undone == number or (undone and all_here)):
                 continue
             if job.state is JobState.ENDED and job.number not in taken_back:
                 taken_back.add(undone)
             if undone < number:  # it has left what this job has set
                 continue
-            with attached(self._db, job.folder), sqlite_file.transaction(self._db):
+            with attached(self._db, _folder(job)), sqlite_file.transaction(self._db):
                 self._db.execute(_VOID, {"undone": undone, "number": job.number})
                 self._db.execute(_VOID_ITSELF, {"number": job.number})
-        self._db.execute(_TAKEN_BACK_BEFORE, {"number": number})
-        return taken_back
+        self._db.execute(_TAKEN_BACK_BEFORE, {"job": number})
+        self._db.executemany("INSERT INTO taken_back VALUES (?)", [(one,) for one in taken_back])
 
-    def _take_later(self, folder: Path, number: int) -> None:
-        with self._journal(folder) as doubts:
+    def _take_later(self, job: JobRecord) -> None:
+        names = {"job": self._job.number, "number": job.number, "own": _own_rank(job)}
+        with self._journal(job) as doubts:
             (is_own_undo,) = self._db.execute(
-                "SELECT undoes IS ? FROM job WHERE number = ?", (self._job.number, number)
+                "SELECT undoes IS ? FROM job WHERE number = ?", (self._job.number, job.number)
             ).fetchone()
             if is_own_undo:  # what it has not set is tried again
                 return
-            own = rank_number(Rank(number, number))
-            self._db.execute(_LATER, {"number": number})
-            self._db.execute(_ABOVE, {"number": number, "own": own})
+            self._db.execute(_LATER, names)
+            self._db.execute(_ABOVE, names)
+            brought = [(key, rank_of(rank).version) for key, rank in doubts]
             self._db.executemany(
-                _LATER_IN_DOUBT, [{"key": key, "number": number} for key, _ in doubts]
+                _LATER_IN_DOUBT,
+                [
+                    {"key": key, "number": job.number, "brought_by": by}
+                    for key, by in brought
+                    if by != self._job.number
+                ],
             )
 
-    def _take_earlier(self, folder: Path, number: int) -> None:
-        own = rank_number(Rank(number, number))
-        with self._journal(folder) as doubts:
-            self._db.execute(_BEFORE, {"own": own})
-            self._db.executemany(
-                _UNSURE, [{"key": key, "rank": rank or own} for key, rank in doubts]
-            )
+    def _take_earlier(self, job: JobRecord) -> None:
+        with self._journal(job) as doubts:
+            self._db.execute(_BEFORE, {"own": _own_rank(job)})
+            self._db.executemany(_UNSURE, [{"key": key, "rank": rank} for key, rank in doubts])
 
     def _resolve(self, coder: BodyCoder) -> None:
         """Find the feedback that the numbers of bodies stand for."""
@@ -245,20 +260,27 @@ class UndoSearch:
                 )
 
     @contextmanager
-    def _journal(self, folder: Path) -> Iterator[list[tuple[bytes, int | None]]]:
-        """Attach the journal in `folder`; yield the keys of its rows in doubt with their ranks.
-
-        A rank is a number, None if it is that of the job.
-        """
+    def _journal(self, job: JobRecord) -> Iterator[list[tuple[bytes, int]]]:
+        """Attach the journal of a job; yield the keys of its rows in doubt with their ranks."""
+        folder, own = _folder(job), _own_rank(job)
         with closing(JournalFile(folder, read_only=True)) as journal:
             gone = journal.forgotten_rows()
             doubts = [each for each in journal.doubts() if each.in_doubt and each.seq not in gone]
             ranks = journal.ranked() if doubts else {}
         with attached(self._db, folder), sqlite_file.transaction(self._db):
             yield [
-                (doubt.key, rank_number(ranks[doubt.seq]) if doubt.seq in ranks else None)
+                (doubt.key, rank_number(ranks[doubt.seq]) if doubt.seq in ranks else own)
                 for doubt in doubts
             ]
+
+
+def _folder(job: JobRecord) -> Path:
+    assert job.folder is not None  # noqa: S101 -- its journal is there
+    return job.folder
+
+
+def _own_rank(job: JobRecord) -> int:
+    return rank_number(Rank(job.number, job.number))
 
 
 def _texts(folder: Path) -> Iterator[Body]:

@@ -40,8 +40,8 @@ class UndoTable(NamedTuple):
     in_doubt: int
     #: Rows of the job that were never stored and wait to be tried again.
     left_over: int
-    #: Rows of the job that an earlier one had brought first: carried over, or left-over files.
-    brought_before: int
+    #: Rows that the job has stored for earlier ones (carried over): they stay.
+    carried: int
     #: The undos of the job that there have been.
     earlier: list[str]
 
@@ -120,7 +120,7 @@ def _table(product: Product, undo: Undo, *, clear_unknown: bool) -> UndoTable:
     ]
     return UndoTable(
         undo.restored(), undo.unknown(), clear_unknown, undo.later(), undo.later_jobs(),
-        undo.in_doubt(), undo.left_over, undo.brought_before(), told,
+        undo.in_doubt(), undo.left_over, undo.carried, told,
     )  # fmt: skip
 
 

@@ -166,21 +166,22 @@ async def test_what_a_later_job_has_set_stays(night: Night, service: WatchedSand
     assert f"That has come from {wednesday.folder.name}. If it is wrong as well" in done.stdout
 
 
-async def test_rows_of_earlier_jobs_are_taken_back_with_it_and_their_files_bring_them_again(
-    night: Night, service: WatchedSandbox, settings_for: Make
+@pytest.mark.parametrize("is_killed", [False, True])
+async def test_rows_that_were_carried_over_go_with_the_undo_of_the_job_that_brought_them(
+    night: Night, service: WatchedSandbox, is_killed: bool
 ) -> None:
-    await night("monday", [(each, "POSITIVE", "") for each in ALL[:3]])
+    await night("monday", [(each, "POSITIVE", "") for each in ALL[:2]])
     service.picker = FaultPicker(Faults(not_completed=1.0, completes_after=600.0))
-    tuesday = await night("tuesday", [(ALL[0], "NEGATIVE", "")], defer_for=0.0, carry_over=True)
+    until = {"max_duration": 0.3} if is_killed else {"defer_for": 0.0}
+    tuesday = await night("tuesday", [(ALL[0], "NEGATIVE", "")], carry_over=True, **until)
     service.picker = FaultPicker(Faults())
     wednesday = await night("wednesday", [(ALL[1], "NEGATIVE", "")], carry_over=True)
     assert service.stored()[ALL[0]] == ("NEGATIVE", None)
     done = await typed("undo", wednesday.folder, "--yes", *QUICK)
-    assert "1 row of the job came from earlier ones" in done.stdout
-    assert service.stored()[ALL[0]] == service.stored()[ALL[1]] == ("POSITIVE", None)
-    left = settings_for(tuesday.folder / "not_completed.csv", base_url=service.url, late_effect=0.0)
-    await run_import(left, api_key="any")
-    assert service.stored()[ALL[0]] == ("NEGATIVE", None)
+    assert "1 row carried over from earlier jobs stays" in done.stdout
+    assert service.stored() == {ALL[0]: ("NEGATIVE", None), ALL[1]: ("POSITIVE", None)}
+    await typed("undo", tuesday.folder, "--yes", *QUICK)
+    assert service.stored() == dict.fromkeys(ALL[:2], ("POSITIVE", None))
 
 
 @pytest.mark.parametrize("loses_ledger", [False, True])

@@ -81,6 +81,10 @@ class _Stood:
     def number(self) -> int:
         return self.known.job.number
 
+    def is_of(self, job: Begun) -> bool:
+        """Tell whether the job has brought the row, whichever has sent it."""
+        return self.row.rank[1] == job.number
+
 
 @dataclass
 class _May:
@@ -116,7 +120,7 @@ class Takings:
         stood = self._stood(taken)
         rows = {row.conversation: row for row in taken.undo.rows} if taken.undo else {}
         sure, possible = Counter[str](), Counter[str]()
-        of_target = {s.row.conversation for s in stood if s.known.job is taken.target}
+        of_target = {s.row.conversation for s in stood if s.is_of(taken.target)}
         name = f"undo of {taken.target.folder}"
         for conversation in sorted(of_target | rows.keys()):
             may = self._may(taken, [s for s in stood if s.row.conversation == conversation])
@@ -135,18 +139,19 @@ class Takings:
             mine = [s for s in stood if s.row.conversation == conversation]
             void = self._void(taken, mine)
             firsts = {s.row.rank[0] for s in mine
-                      if s.known.job is taken.target or s.number in void}  # fmt: skip
+                      if s.is_of(taken.target) or s.row.rank[1] in void}  # fmt: skip
             if row.rank[0] not in firsts:
                 yield f"U4: {name}: {conversation} has rank {row.rank}, not one of {firsts}"
         if taken.table:
             yield from self._table(taken, name, sure, possible)
             left_over = [
                 s for s in stood
-                if s.known.job is taken.target and (s.outcome, s.reason) in LEFT_OVER
-                and not s.forgotten
+                if s.known.job is taken.target and s.is_of(taken.target)
+                and (s.outcome, s.reason) in LEFT_OVER and not s.forgotten
             ]  # fmt: skip
             shown = taken.table.get("left over", 0)
             least = sum(s.doubt is Sure.NO for s in left_over)
+            least = 0 if taken.target.rest_given_up_at >= 0 else least
             if not least <= shown <= len(left_over):
                 yield f"U1: {name}: {shown} left over are shown, {least} to {len(left_over)} are"
 
@@ -191,7 +196,10 @@ class Takings:
     def _may(self, taken: Taken, stood: list[_Stood]) -> _May:
         """Say what may become of one conversation."""
         may = _May()
-        for mine in (s for s in stood if s.known.job is taken.target):
+        own = [s for s in stood if s.is_of(taken.target) and s.known.here]
+        puts = sorted(put.number for mine in own for put in mine.row.sent)
+        stored = [mine for mine in own if mine.outcome == "succeeded"]
+        for mine in stored or own:
             takes = mine.doubt if mine.outcome != "succeeded" else Sure.YES
             if mine.forgotten or takes is Sure.NO:
                 continue
@@ -203,12 +211,11 @@ class Takings:
             if later is Sure.YES:
                 continue
             back = self._taken_back(taken)
-            held, known = self._before(taken, mine, [s for s in stood if s.number not in back])
+            held, known = self._before(taken, mine, [s for s in stood if s.row.rank[1] not in back])
             if held is not None and known is not Sure.NO:
                 may.bodies.add(held)
-                sent = mine.row.sent
-                sees = sent and not any(s.number in back for s in stood)
-                may.held = self._held_at(mine.row.conversation, sent[0].number) if sees else held
+                sees = puts and not any(s.row.rank[1] in back for s in stood)
+                may.held = self._held_at(mine.row.conversation, puts[0]) if sees else held
                 may.kinds.add("restored")
             if known is not Sure.YES:
                 may.kinds.add("cleared" if taken.clears else "left")
@@ -217,7 +224,10 @@ class Takings:
         return may
 
     def _void(self, taken: Taken, stood: list[_Stood]) -> set[int]:
-        """U1: the jobs whose row of the conversation counts for nothing, the target perhaps too."""
+        """U1: the jobs whose row of the conversation counts for nothing, the target perhaps too.
+
+        It is that of the job that brought it.
+        """
         void: set[int] = set()
         undos = [s for s in stood if s.known.job.undoes and s.number > taken.target.number]
         for undo in sorted(undos, key=lambda s: -s.number):
@@ -251,7 +261,9 @@ class Takings:
         void = self._void(taken, stood)
         found = Sure.YES if taken.target.number in void else Sure.NO
         for other in stood:
-            if other.number <= taken.target.number or other.number in void:
+            if other.number <= taken.target.number or other.row.rank[1] in void:
+                continue
+            if other.is_of(taken.target):
                 continue
             settled = other.outcome in SETTLED
             if other.known.job.undoes is taken.target:

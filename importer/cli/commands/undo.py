@@ -194,11 +194,11 @@ def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
             "job has set it.",
             soft_wrap=True,
         )
-    if found.brought_before:
+    if found.carried:
+        stay = "stays" if found.carried == 1 else "stay"
         console.print(
-            f"{counted(found.brought_before, 'row')} of the job came from earlier ones (carried "
-            "over, or from their left-over files), and what they say is taken back as well: the "
-            "left-over files of those jobs bring it again.",
+            f"{counted(found.carried, 'row')} carried over from earlier jobs {stay}: what they say "
+            "goes with the undo of the job that brought it.",
             soft_wrap=True,
         )
     if found.left_over:

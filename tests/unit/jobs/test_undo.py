@@ -234,8 +234,8 @@ def test_what_a_later_job_has_settled_stays_also_where_its_row_does_not_rank_hig
     if pruned:
         prune(desk, later)
     with undo_of(desk, 1) as undo:
-        assert undo.later().number == 3
-        assert set(sent(undo, clear_unknown=True)) == {4}
+        assert undo.later().number == 2
+        assert set(sent(undo, clear_unknown=True)) == {3, 4}
 
 
 def test_what_an_earlier_job_has_tried_again_since_is_what_was_held_before(desk: Desk) -> None:
@@ -254,9 +254,20 @@ def test_what_an_earlier_job_has_tried_again_since_is_what_was_held_before(desk:
 
 
 def test_a_row_in_doubt_is_known_once_another_job_has_set_it(desk: Desk) -> None:
-    night(desk, {1: POSITIVE, 2: POSITIVE})
-    second = night(desk, {1: EXHAUSTED, 2: EXHAUSTED}, opened=[1, 2])
+    night(desk, {1: POSITIVE})
+    night(desk, {1: EXHAUSTED}, opened=[1])
     night(desk, {1: NEGATIVE}, ranked=[(1, Rank(2, 2))])
-    wrong = night(desk, {1: WRONG, 2: WRONG}, ranked=[(2, Rank(2, 2))])
+    wrong = night(desk, {1: WRONG})
     with undo_of(desk, 4) as undo:
-        assert sent(undo) == {1: (NEGATIVE, wrong), 2: (POSITIVE, second)}
+        assert sent(undo) == {1: (NEGATIVE, wrong)}
+
+
+def test_a_row_goes_with_the_job_that_has_brought_it_whichever_has_stored_it(desk: Desk) -> None:
+    night(desk, {1: POSITIVE, 2: POSITIVE, 3: POSITIVE})
+    second = night(desk, {1: EXHAUSTED, 2: WAITING}, opened=[1])
+    third = night(desk, {1: WRONG, 2: WRONG, 3: WRONG}, ranked=[(1, Rank(2, 2)), (2, Rank(2, 2))])
+    with undo_of(desk, 3) as undo:
+        assert (undo.carried, sent(undo)) == (2, {3: (POSITIVE, third)})
+    with undo_of(desk, 2) as undo:
+        assert (undo.later().number, undo.in_doubt(), undo.left_over) == (0, 0, 0)
+        assert sent(undo) == {1: (POSITIVE, second), 2: (POSITIVE, second)}
