@@ -197,7 +197,13 @@ def _draft_command(settings: ImportSettings) -> str:
 
 
 def _nearest(word: str, settings: ImportSettings) -> str:
-    known = [known.upper() for known in settings.mapping.ratings.words]
+    # Of numbers and dates the likest is another one.
+    digits = [*filter(str.isdecimal, word)]
+    known = [
+        known.upper()
+        for known in settings.mapping.ratings.words
+        if [*filter(str.isdecimal, known)] == digits
+    ]
     return did_you_mean(word.strip().upper(), known, cutoff=0.75)
 
 

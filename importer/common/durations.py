@@ -37,6 +37,8 @@ def parse_share(text: str | float) -> float:
         value = float(plain.removesuffix("%")) / (100 if plain.endswith("%") else 1)
     except ValueError:
         value = -1.0
+    if plain == "1":
+        raise ValueError("1 may mean one in a hundred or all: write 1% or 100%")
     if not 0 <= value <= 1:
         raise ValueError(f"{text!r} is not a share: write 5% or 0.05")
     return value

@@ -33,7 +33,8 @@ def spellings(word: str, *, in_stars: bool) -> Sequence[str]:
     if value is None or value != value.to_integral_value():
         return ()
     whole = str(int(value))
-    return (whole, f"+{whole}") if word.startswith("+") else (whole,)
+    # A sign may be of a scale from -2 to +2: it is no spelling of the number without.
+    return (f"+{whole}",) if word.startswith("+") else (whole,)
 
 
 def stars(word: str) -> Decimal | None:

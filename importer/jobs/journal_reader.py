@@ -27,9 +27,19 @@ from importer.jobs.journal_lines import (
     run_of,
     time_of,
 )
-from importer.jobs.keys import key_of
+from importer.jobs.keys import key_of, rank_number
 from importer.jobs.records import LastRun
-from importer.model import Attempt, Call, Deferral, Meaning, Moment, Outcome, OutcomeKind, Reason
+from importer.model import (
+    Attempt,
+    Call,
+    Deferral,
+    Meaning,
+    Moment,
+    Outcome,
+    OutcomeKind,
+    Rank,
+    Reason,
+)
 
 #: Kinds of outcome that somebody may have to do something about.
 _TROUBLES = (OutcomeKind.REJECTED, OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
@@ -172,6 +182,18 @@ class JournalReader(JournalFile):
             first, last,
         )  # fmt: skip
         return int(found[0])
+
+    def ranked_so(self, rank: Rank) -> tuple[int, int]:
+        """Return how many rows have that rank of their own, and how many of them are done.
+
+        Done: they have an outcome about which nobody has to do anything.
+        """
+        (found,) = self._all(
+            f"SELECT count(*), total(kind NOT IN ({ids_of(_TROUBLES)})) "
+            "FROM ranked LEFT JOIN outcome USING (seq) WHERE rank = ?",
+            rank_number(rank),
+        )
+        return int(found[0]), int(found[1])
 
     def has_left_overs(self) -> bool:
         """Return whether a row has an outcome with which a later job may try it again."""

@@ -76,9 +76,11 @@ class Undo:
         return [self._product.name_of(number) for (number,) in numbers]
 
     def earlier(self) -> list[str]:
-        """Return the names of the jobs that have taken back the same one before."""
+        """Return the names of the jobs that have taken back some of the same one before."""
         numbers = self._db.execute(
-            "SELECT number FROM job WHERE undoes = ? ORDER BY number", (self._job.number,)
+            "SELECT number FROM job WHERE undoes = ? AND number IN (SELECT number FROM void) "
+            "ORDER BY number",
+            (self._job.number,),
         )
         return [self._product.name_of(number) for (number,) in numbers]
 

@@ -96,6 +96,7 @@ _BEFORE = f"""
 _UNSURE = """
     UPDATE target SET before = :rank, body = NULL
     WHERE key = :key AND rank > :rank AND before < :rank
+    AND :rank & 0xffffffff NOT IN (SELECT number FROM taken_back)
 """
 #: What a later job that is gone has settled need not rank higher: a row of this job may be in doubt
 #: only. It was settled in a run that is neither that of a job that is there nor of an earlier one,
@@ -116,6 +117,7 @@ _UNSURE_IN_LEDGER = """
     UPDATE target SET body = NULL WHERE EXISTS (
         SELECT 1 FROM ledger.doubt AS other WHERE other.key = target.key AND other.job < :job
         AND other.in_doubt AND other.rank < target.rank AND other.rank > target.before
+        AND other.rank & 0xffffffff NOT IN (SELECT number FROM taken_back)
     )
 """
 

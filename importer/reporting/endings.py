@@ -76,6 +76,27 @@ def closed_in_words(job: JobRecord, pending: int) -> str:
             return ""
 
 
+def look_first(
+    end: RunEnd, outcomes: Mapping[OutcomeKind, int], reasons: _RowsByReason
+) -> list[Step]:
+    """Return what to look at first where a job has stored nothing; empty if it has.
+
+    Then the service may be another one than was meant, or the product.
+    """
+    if outcomes[OutcomeKind.SUCCEEDED]:
+        return []
+    if end is RunEnd.SERVICE_DOWN:
+        return [Step("Nothing was stored so far: see first that --base-url is right.")]
+    if reasons.get((OutcomeKind.FAILED, Reason.REFUSED)):
+        return [
+            Step(
+                "No row was stored: see first that --product-id is the product of these "
+                "conversations, and that --base-url is right."
+            )
+        ]
+    return []
+
+
 def _so_far(outcomes: Mapping[OutcomeKind, int]) -> str:
     rows = sum(outcomes.values())
     done = rows - outcomes[OutcomeKind.PENDING]

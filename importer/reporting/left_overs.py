@@ -40,6 +40,8 @@ _FILES = {
 LEFT_OVER_NAMES = tuple(_FILES.values())
 #: The kinds of outcome that have one.
 LEFT_OVER_KINDS = tuple(_FILES)
+#: The kind of the rows in each.
+KIND_OF_FILE = {name: kind for kind, name in _FILES.items()}
 _OVERTAKEN = "row of this conversation was sent, and this one gives way to it"
 #: Stands for the job of such a row: it is the name of none, so that the row ranks below all others
 #: when it is imported after all (docs/reference.md, A18).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -11,24 +11,28 @@ from importer.common.text import counted
 from importer.errors import JournalError
 from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
-from importer.jobs.inputs import UNDO_NAME
+from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.records import JobRecord
+from importer.jobs.records import JobRecord, job_number
+from importer.model import OutcomeKind, Rank
 from importer.reporting.endings import Step
-from importer.reporting.left_overs import LEFT_OVER_NAMES
+from importer.reporting.left_overs import KIND_OF_FILE, LEFT_OVER_NAMES
 
 _MOST_ROWS = 1_000_000
 
 
 class TakenUp(NamedTuple):
-    """A file of a job's folder, by its name, the job that reads it, and how far that has come."""
+    """What a job has left over and another reads from a file, and how far that has come."""
 
+    #: The name of the file.
     file: str
     job: str
-    #: Of the file.
+    #: What was left over in it, as far as that is known; else what the file held.
     rows: int
-    #: Those with which the job is done for good.
+    #: Those with which the other job is done for good.
     done: int
+    #: It is read where it was written, with all its rows.
+    is_whole: bool
 
     def __str__(self) -> str:
         if self.file == UNDO_NAME:
@@ -41,33 +45,53 @@ class TakenUp(NamedTuple):
 def taken_up(folder: Path) -> Iterator[TakenUp]:
     """Yield the files in the folder of a job that others of its product have taken up beside it.
 
-    One of which no row is done is left out: what is to be done with it is as before. Raises
-    `JournalError` if the job's own journal cannot be read.
+    A left-over file is known again by the ranks of its rows, wherever it was put. One of which no
+    row is done is left out: what is to be done with it is as before. Raises `JournalError` if the
+    job's own journal cannot be read.
     """
     with JournalReader(folder) as own:
-        product = ProductKey.of(own.facts())
+        facts, left = own.facts(), own.totals().outcomes
+        product, number = ProductKey.of(facts), job_number(facts["number"])
     for other in job_folders(folder.parent):
         with suppress(JournalError), JournalReader(other) as journal:
-            files = [file for file in journal.inputs() if _is_of(folder, file.path)]
-            for file in files if files and ProductKey.of(journal.facts()) == product else ():
+            facts = journal.facts()
+            if other == folder or ProductKey.of(facts) != product:
+                continue
+            files = journal.inputs()
+            its_own = [file for file in files if _is_of(folder, file.path)]
+            for file in its_own:
+                name = Path(file.path).name
                 done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
+                most = left.get(KIND_OF_FILE.get(name, OutcomeKind.PENDING), 0)
+                rows = file.rows if name == UNDO_NAME else max(file.rows, most)
                 if done:
-                    yield TakenUp(Path(file.path).name, other.name, file.rows, done)
+                    yield TakenUp(name, other.name, rows, done, file.rows >= most)
+            if files and not its_own and undone_job(file.path for file in files) is None:
+                rank = Rank(number, job_number(facts["number"]))
+                rows, done = journal.ranked_so(rank)
+                if done:
+                    yield TakenUp(Path(files[0].path).name, other.name, rows, done, is_whole=False)
 
 
 def still_to_do(folder: Path, steps: Sequence[Step], taken: Sequence[TakenUp]) -> list[Step]:
     """Return those of the steps of the job in `folder` that are about nothing which is taken up."""
-    gone = [f"{folder.name}/{one.file}" for one in taken]
+    gone = [f"{folder.name}/{one.file}" for one in taken if one.is_whole]
     return [step for step in steps if not any(name in str(step) for name in gone)]
 
 
-def jobs_behind(jobs: Sequence[JobRecord], inputs: Sequence[str]) -> Iterator[JobRecord]:
-    """Yield those of the jobs of which an input, by its path, is taken up, unless they are large.
+def jobs_behind(
+    jobs: Sequence[JobRecord], inputs: Sequence[str], origins: Collection[int]
+) -> Iterator[JobRecord]:
+    """Yield those of the jobs of which an input is taken up, unless they are large.
+
+    It is known by its path, or by the number of the job that had brought its rows first.
 
     To write summary and report of a job once more, its journal is read: seconds for millions.
     """
     for job in jobs:
-        if job.folder is not None and any(_is_of(job.folder, path) for path in inputs):
+        if job.folder is None:
+            continue
+        if job.number in origins or any(_is_of(job.folder, path) for path in inputs):
             with JournalReader(job.folder) as journal:
                 rows = sum(file.rows for file in journal.inputs())
             if rows <= _MOST_ROWS:

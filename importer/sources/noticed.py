@@ -25,6 +25,8 @@ class Noticed:
     def __init__(self) -> None:
         self.repeated_headers = 0
         self.hollow = 0
+        #: Cells of a workbook with an error in the place of a value.
+        self.error_cells = 0
         #: Rows that ended before the last column that is read.
         self.ended_early = 0
         self.padded_ids = 0
@@ -72,6 +74,12 @@ class Noticed:
         if self.hollow:
             lines = counted(self.hollow, "line")
             found.append(f"passed over {lines} of nothing but delimiters")
+        if self.error_cells:
+            cells = counted(self.error_cells, "cell")
+            found.append(
+                f"{cells} of the workbook with an error such as #NAME? in place of a value, which "
+                "counts as empty: what was there is lost here, so look at them before the import"
+            )
         if self.ended_early:
             short = counted(self.ended_early, "row")
             found.append(f"{short} with too few cells: those that are missing count as empty")

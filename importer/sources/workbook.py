@@ -5,9 +5,12 @@ The sheet is held in memory as long as it is read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from zipfile import BadZipFile, ZipFile
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
@@ -23,6 +26,7 @@ from importer.sources.row_maker import Record
 
 #: Rows among which a header is looked for.
 _MOST_LINES = 100
+_ERROR_CELLS = re.compile(rb'<c [^>]*t="e"')
 _SURPLUS = "there is something to the right of the last column"
 
 
@@ -82,6 +86,7 @@ class WorkbookSource(RecordSource):
     def records(self) -> Generator[Record, None, None]:
         """Yield a record for each row that holds something; see `RecordSource`."""
         sheet = _sheet(self.path, self.name, self._sheet)
+        self._make.noticed.error_cells = _error_cells(self.path)
         width, height = len(self.header), max(1, sheet.total_height)
         rows, header = _rows(sheet, self._skip), self.header
         next(rows, None)
@@ -124,6 +129,20 @@ def _sheet(path: Path, name: str, wanted: str | None) -> CalamineSheet:
         f"{name} has {len(found)} sheets that hold something: name one of {names} with "
         f"--sheet {shell_word(found[0])}"
     )
+
+
+def _error_cells(path: Path) -> int:
+    """Return how many cells of a workbook hold an error: the reader takes them for empty ones.
+
+    Of the formats only Excel's newer one is looked through; 0 for the others.
+    """
+    found = 0
+    with suppress(BadZipFile), ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                with archive.open(name) as sheet:
+                    found += sum(1 for _ in _ERROR_CELLS.finditer(sheet.read()))
+    return found
 
 
 def _rows(sheet: CalamineSheet, skip: int = 0) -> Generator[tuple[int, list[str]], None, None]:

@@ -17,7 +17,7 @@ from importer.jobs.commands import Again, command_line, path_argument
 from importer.jobs.job import Job
 from importer.jobs.records import Totals
 from importer.model import OutcomeKind, RunEnd
-from importer.reporting.endings import Step, next_steps
+from importer.reporting.endings import Step, look_first, next_steps
 from importer.reporting.left_overs import refused_with, write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Measured, Summary, summarise
@@ -76,6 +76,7 @@ def conclude(
     # A job that runs for the first time has left nothing over before.
     taken = list(taken_up(job.folder)) if files and job.journal.run_count() > 1 else []
     steps = still_to_do(job.folder, steps, taken)
+    steps = [*look_first(end, totals.outcomes, totals.reasons), *steps]
     target = settings.target
     is_direct = not (target.trust_env or target.sandbox)
     if end is RunEnd.SERVICE_DOWN and is_direct and names_proxy(URL(target.base_url)):

@@ -257,7 +257,9 @@ class _Importing:
         for problem in problems:
             for observer in self._observers:
                 observer.noticed(problem)
-        for other in jobs_behind(product.jobs, summary.inputs):
+        own = [rank for rank in begun.ranks.values() if rank.version == job.number]
+        origins = {rank.first for rank in own}
+        for other in jobs_behind(product.jobs, summary.inputs, origins):
             await anyio.to_thread.run_sync(_tell_taken_up, other)
         for source in self._sources:
             source.close()

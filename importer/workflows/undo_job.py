@@ -19,7 +19,7 @@ from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import Product, hold_product
-from importer.jobs.records import JobRecord
+from importer.jobs.records import JobRecord, JobState
 from importer.jobs.undo import Group, Undo, Undone, undoing
 from importer.settings import ImportSettings
 from importer.workflows.rewrite_summary import rewrite_summary
@@ -44,6 +44,8 @@ class UndoTable(NamedTuple):
     carried: int
     #: The undos of the job that there have been.
     earlier: list[str]
+    #: The job is not finished: what is pending of it is given up.
+    gives_up: bool
 
     @property
     def kept(self) -> int:
@@ -61,7 +63,7 @@ def plan_undo(
 ) -> UndoTable | str:
     """Find out what it takes to take the job in `folder` back.
 
-    With `write` its undo's input is written, and what the job has left over is given up.
+    With `write` its undo's input is written, and what the job has pending or left over is given up.
 
     `settings` are those of the undo. Returns the name of the undo that was begun and has rows left,
     if there is one: its input stays as it is. Raises `SettingsError` if the job cannot be taken
@@ -71,14 +73,19 @@ def plan_undo(
         if (begun := product.goes_on_with()) is not None:
             return begun.name
         job = _job_of(product, folder)
+        is_unfinished = job.state is JobState.UNFINISHED
         if write:
             _check_not_read(product, job)
+            if is_unfinished:
+                product.abandon(job, time.time())
+                job = product.jobs[job.number - 1]
         with undoing(product, job) as undo:
-            table = _table(product, undo, clear_unknown=clear_unknown)
+            table = _table(product, undo, clear_unknown=clear_unknown, is_unfinished=is_unfinished)
             if write and table.to_send:
                 _write(folder / UNDO_NAME, undo.rows(clear_unknown=clear_unknown))
         if write and table.left_over:
             product.give_up_left_overs(job, time.time())
+        if write and (is_unfinished or table.left_over):
             rewrite_summary(product.jobs[job.number - 1])
         return table
 
@@ -111,7 +118,7 @@ def _job_of(product: Product, folder: Path) -> JobRecord:
     return job
 
 
-def _table(product: Product, undo: Undo, *, clear_unknown: bool) -> UndoTable:
+def _table(product: Product, undo: Undo, *, clear_unknown: bool, is_unfinished: bool) -> UndoTable:
     earlier = undo.earlier()
     taken_back = _taken_back(product) if earlier else {}
     told = [
@@ -120,7 +127,7 @@ def _table(product: Product, undo: Undo, *, clear_unknown: bool) -> UndoTable:
     ]
     return UndoTable(
         undo.restored(), undo.unknown(), clear_unknown, undo.later(), undo.later_jobs(),
-        undo.in_doubt(), undo.left_over, undo.carried, told,
+        undo.in_doubt(), undo.left_over, undo.carried, told, is_unfinished,
     )  # fmt: skip
 
 

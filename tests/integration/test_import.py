@@ -317,6 +317,24 @@ async def test_a_left_over_file_is_taken_up_by_what_imports_some_of_it_into_the_
     assert (first.folder / "report.html").exists(), "what was kept elsewhere is not missed"
 
 
+@pytest.mark.parametrize("name", ["rejected.csv", "fixed elsewhere.csv"])
+async def test_a_job_says_what_was_imported_since_and_what_is_still_to_do_of_its_left_overs(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, name: str
+) -> None:
+    rows = [(conversation(number), "meh", "") for number in (1, 2)]
+    make = partial(settings_for, base_url=sandbox.url)
+    first = await run_import(make(write_csv(tmp_path / "in.csv", rows)), api_key="any")
+    header, one, _ = (first.folder / "rejected.csv").read_text().splitlines()
+    path = (first.folder if name == "rejected.csv" else tmp_path) / name
+    path.write_text(f"{header}\n{one.replace('meh', 'NEGATIVE')}\n")
+    second = await run_import(make(path), api_key="any")
+    told = json.loads((first.folder / "summary.json").read_text())
+    rows_of = 2 if name == "rejected.csv" else 1
+    many = f"1 of {'2 rows' if rows_of == 2 else '1 row'}"
+    assert told["since"] == f"{name} was imported by {second.folder.name} since: {many}."
+    assert any("rejected.csv" in step["command"] for step in told["next_steps"])
+
+
 async def test_a_left_over_row_says_so_when_a_later_one_was_sent(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:

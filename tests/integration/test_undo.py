@@ -129,7 +129,7 @@ async def test_what_was_there_before_is_there_again(night: Night, service: Watch
     (report,) = jobs.glob("undo-*/report.html")
     text = " ".join(Page(report).text.split())
     assert f"Of what the job {tuesday.folder.name} had stored." in text
-    assert "4 conversations set as they were before" in text
+    assert "4 conversations set again" in text
 
 
 @pytest.mark.parametrize("order", [("tuesday", "wednesday"), ("wednesday", "tuesday")])
@@ -164,6 +164,19 @@ async def test_what_a_later_job_has_set_stays(night: Night, service: WatchedSand
     assert service.stored()[ALL[3]] == ("POSITIVE", "wrong")  # what it held is not known
     assert f"What {tuesday.folder.name} has stored stays in 1 conversation" in done.stdout
     assert f"That has come from {wednesday.folder.name}. If it is wrong as well" in done.stdout
+
+
+async def test_a_wrong_job_that_was_stopped_is_given_up_by_its_undo(
+    night: Night, service: WatchedSandbox
+) -> None:
+    await night("monday", [(each, "POSITIVE", "") for each in ALL[:2]])
+    wrong = [(each, "NEGATIVE", "") for each in ALL[:2]]
+    tuesday = await night("tuesday", wrong, carry_over=True, limit=1)
+    told = (await typed("undo", tuesday.folder)).stdout
+    assert "The job is not finished" in told
+    assert (await typed("undo", tuesday.folder, "--yes", *QUICK)).returncode == 0
+    await night("tuesday", [(ALL[2], "POSITIVE", "")], carry_over=True)
+    assert service.stored() == dict.fromkeys(ALL[:3], ("POSITIVE", None))
 
 
 @pytest.mark.parametrize("is_killed", [False, True])

@@ -55,6 +55,9 @@ class Operator:
         """What was done, and how it ended."""
 
         self.complaints: list[str] = []
+        self.refused = False
+        """Whether the last command ended with 2, or was killed."""
+
         self._service = desk.service
         self._troubles = {c: list(what) for c, what in history.troubles.items()}
         self._unready: frozenset[str] = frozenset()
@@ -93,6 +96,7 @@ class Operator:
                 pass
             self._interrupt(step.interruption, running)
         ended = running.wait()
+        self.refused = ended.code in {2, -9}
         if step.interruption == "outage":
             self._service.start()
         last = len(self._service.log)

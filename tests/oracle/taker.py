@@ -99,6 +99,8 @@ class Taker(Caretaker):
         options += ["--clear-unknown"] if step.clears else []
         line = ["undo", target.folder, *options, *flags(self._line("x", step))]
         self._target, self._clears = target, step.clears
+        if unfinished is target:
+            self._give_up(target)
         undo = self._begin(step, [*line, "--yes"], [])
         looked = self._looked[-1]
         self._looked.clear()
@@ -117,8 +119,14 @@ class Taker(Caretaker):
         """Note whether what a job has left over was given up: with it, the job is closed."""
         told = self.desk.do("jobs", "--json", "--jobs-dir", str(self.desk.jobs_folder))
         states = {one["job"]: one["state"] for one in json.loads(told.out)}
-        if target.fate is Fate.ENDED and states[target.folder] == "given_up":
+        is_closed = states[target.folder] in {"given_up", "replaced"}
+        if target.fate is Fate.GIVEN_UP and not is_closed:
+            # The command came to its end before it did anything.
+            target.fate, target.over_at = Fate.UNFINISHED, -1
+        elif target.fate is Fate.ENDED and is_closed:
             target.fate, target.rest_given_up_at = Fate.GIVEN_UP, len(self._service.log)
+        elif is_closed and target.rest_given_up_at < 0 and not self.operator.refused:
+            target.rest_given_up_at = len(self._service.log)
 
     def _look(self, line: list[str]) -> None:
         """Before an undo begins: remember how all jobs stand, and have the table shown."""

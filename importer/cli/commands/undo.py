@@ -201,6 +201,10 @@ def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
             "goes with the undo of the job that brought it.",
             soft_wrap=True,
         )
+    if found.gives_up:
+        console.print(
+            "The job is not finished: with the undo its pending rows are given up.", soft_wrap=True
+        )
     if found.left_over:
         console.print(
             f"Left over from the job, and never stored: {counted(found.left_over, 'row')}. With "
