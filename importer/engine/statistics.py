@@ -45,7 +45,8 @@ class Statistics:
 
     def __init__(self, now: float) -> None:
         self.problems: dict[str, Problem] = {}
-        #: The responses of all ended intervals, by bucket, and by HTTP status (0: none came).
+        #: The responses of all ended intervals, by bucket, and by HTTP status (0: none came). Both
+        #: grow in place, so that whoever holds them sees the same intervals in each.
         self.all_answers = empty_buckets()
         self.all_statuses: Counter[int] = Counter()
         self._started = now
@@ -80,7 +81,7 @@ class Statistics:
             return None
         self._before, self._interval = interval, Interval(now, settled)
         both = zip(self.all_answers, interval.buckets, strict=True)
-        self.all_answers = [before + more for before, more in both]
+        self.all_answers[:] = [before + more for before, more in both]
         self.all_statuses.update(interval.statuses)
         return interval, length, settled - interval.settled_before
 
