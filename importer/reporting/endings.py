@@ -48,7 +48,7 @@ def verdict(
         case RunEnd.SIGHUP | RunEnd.SIGINT | RunEnd.SIGTERM:
             return f"Stopped: {_so_far(outcomes)}."
         case _:
-            return f"Aborted: {message}."
+            return f"Aborted: {message.rstrip('.')}."
 
 
 def closed_in_words(job: JobRecord, pending: int) -> str:

@@ -48,7 +48,7 @@ WHY = {
 
 #: What a run that did not finish asks for: each of these goes before the command that resumes.
 TO_RESUME = {
-    RunEnd.KEY_REFUSED: "To resume with the right key",
+    RunEnd.KEY_REFUSED: "To resume once the right key is where this takes it from",
     RunEnd.UNTRUSTED: "To resume when the certificate is trusted",
     RunEnd.REDIRECTED: "With the right address",
     RunEnd.PROXY_REFUSED: "To resume when the proxy lets it through",
@@ -72,8 +72,8 @@ _HOW_TO_FIX = {
     "column that holds the UUIDs: --column conversation_id=NAME",
     Reason.COMMENT_TOO_LONG: "shorten these comments, or let them be cut: --long-comments truncate",
     Reason.NOTHING_TO_SEND: "fill in a rating or a comment, or leave these rows rejected",
-    Reason.BAD_NEWEST_BY: "write these values as the others of the column: numbers, or times such "
-    "as 2026-01-31T18:30:00Z; an empty one is older than all",
+    Reason.BAD_NEWEST_BY: "write these values as numbers, or as times such as "
+    "2026-01-31T18:30:00Z; an empty one is older than all",
 }
 
 #: The same where the format of the file matters.

@@ -63,8 +63,9 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
         tell("run", f"{time_of(past.run.started_at)} UTC: {why}")
     tell("outcomes", outcome_counts(found.totals.outcomes))
     if in_doubt := len({doubt.seq for doubt in doubts if doubt.in_doubt}):
-        tell("in doubt", f"{counted(in_doubt, 'row')} with a request whose answer is not known: "
-                         "the service may hold what some of them say")  # fmt: skip
+        up_to = "" if in_doubt == 1 else "up to "
+        tell("in doubt", f"{up_to}{counted(in_doubt, 'row')} may have been sent and stored: no "
+                         "answer is recorded")  # fmt: skip
     for name, text in _what_next(found, runs):
         tell(name, text)
 
