@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from importer.cli.app import cli
 from importer.errors import ImporterError
-from tests.support.data import PRODUCT, conversation
+from tests.support.data import PRODUCT, conversation, write_csv
 
 CONFIG = Path("clarityq-import.toml")
 
@@ -319,3 +319,11 @@ def test_init_needs_a_terminal() -> None:
     assert code == 2
     assert "check --write-config" in printed
     assert not CONFIG.exists()
+
+
+def test_a_word_is_not_taken_for_one_with_other_digits(tmp_path: Path) -> None:
+    rows = [(conversation(1), "01. Mai", ""), (conversation(2), "positiv", "")]
+    path = write_csv(tmp_path / "in.csv", rows)
+    told = command("check", path, "--ratings", "05. Mai=POSITIVE")[1]
+    assert "did you mean 'POSITIVE'" in told
+    assert told.count("did you mean") == 1

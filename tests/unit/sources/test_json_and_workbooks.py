@@ -208,6 +208,13 @@ def test_a_workbook_keeps_what_a_cell_shows_and_its_row(tmp_path: Path) -> None:
     assert [one.cells for one in source.originals([1])] == [[ID, "007", "2026-11-23"]]
 
 
+def test_errors_in_the_cells_of_a_workbook_are_told(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["conversation_id", "comment"], [ID, "#NAME?"], [ID, "fine"]]
+    source = opened(workbook(tmp_path / "in.xlsx", feedback=rows))
+    assert [row.comment for row in rows_of(source)] == ["", "fine"]
+    assert source.remarks()[0].startswith("1 cell of the workbook with an error such as #NAME?")
+
+
 def test_rows_above_the_header_of_a_workbook_are_found_and_skipped(tmp_path: Path) -> None:
     header: list[object] = ["conversation_id", "comment"]
     path = workbook(
