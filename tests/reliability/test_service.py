@@ -333,8 +333,9 @@ async def test_an_outage_that_meets_only_rows_that_failed_before_fails_none_of_t
 
     async with serve(fail_some_and_then_all) as url:
         settings = settings_for(
-            ratings, base_url=url, outage_for=1, retry_first=0.4, retry_max=2.0, concurrency=64
-        )
+            ratings, base_url=url, outage_for=1, retry_first=0.4, retry_max=2.0, concurrency=64,
+            max_attempts=100,  # more than a busy machine needs to store the others
+        )  # fmt: skip
         summary = await run_import(settings, api_key="any")
     assert summary.end is RunEnd.SERVICE_DOWN
     assert summary.outcomes[OutcomeKind.PENDING] == 3
