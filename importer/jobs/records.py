@@ -26,6 +26,8 @@ CARRIED_OVER = "carried over"
 _MOST_JOBS = 100_000
 #: The fact of a journal that later jobs of its product are compared with.
 FIGURES = "figures"
+#: The fact of a journal that says what the job was to take away from what was stored before it.
+CHANGES = "changes"
 
 
 class InputFile(NamedTuple):

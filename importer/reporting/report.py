@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from bisect import bisect_left
 from collections import Counter
@@ -18,7 +19,7 @@ from importer.jobs.commands import command_line, path_argument
 from importer.jobs.forget import NO_COMMENTS, Tombs
 from importer.jobs.inputs import undone_job
 from importer.jobs.journal_reader import JournalReader, PastRun
-from importer.jobs.records import CARRIED_OVER
+from importer.jobs.records import CARRIED_OVER, CHANGES
 from importer.model import Moment, OutcomeKind, RunEnd
 from importer.reporting.charts import (
     FEWEST_MOMENTS,
@@ -34,6 +35,8 @@ from importer.reporting.pages import page_of
 from importer.reporting.summary import Summary
 from importer.reporting.wording import ENDS, MEANINGS, WARNINGS, WHY, status_in_words
 from importer.settings import described_settings, settings_by_default
+from importer.survey.changes import CHANGES as CHANGE_WORDS
+from importer.survey.changes import Change
 
 _MOST_CAUSES = 50
 _MOST_WARNINGS = 20
@@ -87,6 +90,11 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "summary": summary,
         "undoes": undone_job(summary.inputs),
         "imported": history.imported(),
+        "changes": [
+            (CHANGE_WORDS[Change(change)], number)
+            for change, number in json.loads(history.facts().get(CHANGES, "{}")).items()
+            if number
+        ],
         "forgotten": len(history.forgotten_rows()),
         "tombs": Tombs(history).as_ids,
         "has_no_comments": NO_COMMENTS in history.facts(),

@@ -26,6 +26,7 @@ from importer.jobs.journal_file import JournalFile
 from importer.jobs.product import Product
 from importer.jobs.records import (
     CARRIED_OVER,
+    CHANGES,
     FIGURES,
     CarriedRow,
     InputFile,
@@ -153,7 +154,7 @@ def begin_job(
         new = NewJob(
             inputs=survey.inputs,
             rows=survey.last_seq,
-            facts=_compared_later(survey.findings, plan),
+            facts=_compared_later(survey.findings, plan) | _changes(plan),
             survey=json.dumps(survey.findings.as_json()),
             not_sent=plan.not_sent,
             ranked=survey.ranked(product.next_number),
@@ -175,6 +176,11 @@ def _figures_before(earlier: Earlier) -> list[Figures]:
 def _compared_later(findings: Findings, plan: Plan) -> dict[str, str]:
     """Return what later jobs are compared with."""
     return {} if findings.has_left_overs else {FIGURES: Figures.of(findings, plan).pack()}
+
+
+def _changes(plan: Plan) -> dict[str, str]:
+    """Return what the job takes away from what is stored, as far as that was asked for."""
+    return {CHANGES: json.dumps(plan.changes)} if plan.changed else {}
 
 
 def _to_be_sent(inputs: Sequence[Input], plan: Plan) -> Iterator[Feedback]:

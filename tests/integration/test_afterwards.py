@@ -133,6 +133,20 @@ async def test_the_report_says_what_was_imported_and_of_which_run_a_figure_is(
         assert word not in text
 
 
+async def test_the_report_says_what_was_taken_away_from_what_was_stored_before(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    for name, rating, comment in (("monday", "POSITIVE", "fine"), ("tuesday", "NEGATIVE", "")):
+        path = write_csv(tmp_path / f"{name}.csv", [(conversation(1), rating, comment)])
+        settings = settings_for(path, base_url=sandbox.url, skip_unchanged=True)
+        summary = await run_import(settings, api_key="any")
+    text = " ".join(Page(summary.folder / REPORT_NAME).text.split())
+    assert (
+        "Compared with what was known to be stored when it began: a rating flipped in 1 "
+        "conversation, a comment replaced or erased in 1 conversation."
+    ) in text
+
+
 async def test_the_report_speaks_of_one_as_of_one_and_names_the_last_answer_in_words(
     settings_for: Make, tmp_path: Path
 ) -> None:
