@@ -16,6 +16,9 @@ from importer.reporting.wording import TO_RESUME
 #: What a verdict begins with where nothing was real.
 REHEARSAL = "REHEARSAL: nothing was sent to ClarityQ. "
 
+#: What a step begins with that needs nobody.
+CARRIES_OVER = "The next import with --carry-over"
+
 _NOT_IMPORTED = (OutcomeKind.REJECTED, OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
 _RowsByReason = Mapping[tuple[OutcomeKind, Reason], int]
 
@@ -186,10 +189,10 @@ def _to_retry(
     only: list[str] = []
     if carries_over and exhausted:
         rows = counted(exhausted, "row")
-        yield Step(f"The next import with --carry-over tries the {rows} again that failed.")
+        yield Step(f"{CARRIES_OVER} tries the {rows} again that failed.")
     if carries_over and waiting:
         rows = counted(waiting, "row")
-        yield Step(f"The next import with --carry-over tries the {rows} not completed again.")
+        yield Step(f"{CARRIES_OVER} tries the {rows} not completed again.")
     if carries_over and (exhausted or waiting):
         exhausted, waiting, only = 0, 0, ["--reason", Reason.REFUSED]
     if waiting and not exhausted and not refused:

@@ -287,6 +287,14 @@ def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
+def kept_since(folder: Path) -> str:
+    """Return what `summary.json` says of what became of the job since; empty without one."""
+    try:
+        return str(json.loads((folder / SUMMARY_NAME).read_text("utf-8")).get("since", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""
+
+
 def kept_steps(folder: Path) -> list[str]:
     """Return what was to be done after the latest run; empty without its `summary.json`."""
     try:

@@ -35,7 +35,7 @@ from importer.jobs.product import Product, hold_product
 from importer.jobs.records import JobRecord
 from importer.model import OutcomeKind, Rank, Reason, RunEnd, exit_code
 from importer.reporting.summary import Summary
-from importer.reporting.taken_up import jobs_behind, taken_up
+from importer.reporting.taken_up import is_told_as_carried_over, jobs_behind, taken_up
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
 from importer.sources.copies.partial_copy import CopyWatch
@@ -259,7 +259,14 @@ class _Importing:
                 observer.noticed(problem)
         own = [rank for rank in begun.ranks.values() if rank.version == job.number]
         origins = {rank.first for rank in own}
-        for other in jobs_behind(product.jobs, summary.inputs, origins):
+        carried = {row.rank.first for row in job.journal.carried()}
+        behind = [*jobs_behind(product.jobs, summary.inputs, origins)]
+        behind += [
+            one
+            for one in jobs_behind(product.jobs, (), carried)
+            if not is_told_as_carried_over(one)
+        ]
+        for other in behind:
             await anyio.to_thread.run_sync(_tell_taken_up, other)
         for source in self._sources:
             source.close()

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import json
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
@@ -200,7 +201,10 @@ async def test_a_left_over_row_keeps_the_job_that_first_brought_it(nights: Night
     report = (again.folder / "report.html").read_text()
     assert "row 1 of those carried over, <code" in report
     told = CliRunner().invoke(cli, ["jobs", "show", str(first.folder)]).output
-    assert f"{again.folder.name} has taken over what could be tried again" in told
+    taken_over = f"{again.folder.name} has taken over what could be tried again"
+    assert taken_over in told
+    assert taken_over in json.loads((first.folder / "summary.json").read_text())["since"]
+    assert taken_over in (first.folder / "report.html").read_text()
     assert "The next import" not in told
     told = CliRunner().invoke(cli, ["jobs", "show", str(again.folder)]).output
     assert "The next import with --carry-over tries the 1 row not completed again" in told

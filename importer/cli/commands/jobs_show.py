@@ -22,13 +22,13 @@ from importer.jobs.inputs import CurrentInputs
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.jobs.listing import ListedJob, list_jobs
-from importer.jobs.product_jobs import hold_jobs, read_heads
+from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import JobState
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.endings import closed_in_words
 from importer.reporting.left_overs import steps_by_journal
 from importer.reporting.summary import kept_steps
-from importer.reporting.taken_up import taken_up
+from importer.reporting.taken_up import still_to_do, taken_up
 from importer.reporting.wording import ENDS
 from importer.settings import SANDBOX
 from importer.workflows.rewrite_summary import rewrite_summary
@@ -102,6 +102,7 @@ def _what_next(found: ListedJob, runs: Sequence[PastRun]) -> Iterator[tuple[str,
     """Yield what a person does about the job now, each line with what it begins with."""
     if found.running:
         return
+    taken = list(taken_up(found.folder))
     if found.record.state is JobState.UNFINISHED and runs:
         if runs[-1].run.end is RunEnd.DATA_LIMIT:  # the same command would be stopped again
             yield from (("next", step) for step in kept_steps(found.folder))
@@ -115,31 +116,10 @@ def _what_next(found: ListedJob, runs: Sequence[PastRun]) -> Iterator[tuple[str,
         if found.product.service != SANDBOX:
             yield "", "(and, where the key is not in the environment, --api-key-file as before)"
     elif found.record.state is JobState.ENDED:
-        steps = _next_steps(found, runs)
-        by_hand = [step for step in steps if not step.startswith("The next import with --carry-")]
-        if by_hand != steps and (taker := _taker_over(found)):
-            yield "since", f"{taker} has taken over what could be tried again (--carry-over)"
-            steps = by_hand
-        yield from (("next", step) for step in steps)
-    for one in taken_up(found.folder):
+        for step in still_to_do(found.folder, _next_steps(found, runs), taken):
+            yield "next", step
+    for one in taken:
         yield "since", str(one)
-
-
-def _taker_over(found: ListedJob) -> str:
-    """Return the first later job that has taken over rows of this one or before; empty without."""
-    heads, _ = read_heads(found.folder.parent)
-    later = [
-        head
-        for head in heads
-        if head.product == found.product
-        and head.number > found.record.number
-        and head.holds_carried
-    ]
-    for head in sorted(later, key=lambda head: head.number):
-        with JournalReader(head.folder) as journal:
-            if any(row.rank.first <= found.record.number for row in journal.carried()):
-                return head.folder.name
-    return ""
 
 
 def _changed(folder: Path) -> str:
