@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import InputError, SettingsError
+from importer.jobs.copies import copies_folder, remove_copies
 from importer.jobs.inputs import CurrentInputs, check_is_no_input, files_of_inputs
 from importer.jobs.records import InputFile
 
@@ -62,6 +63,15 @@ def test_what_is_no_local_file_is_compared_by_its_copy(
         Path(files[0].path), copy, copies / "3-gone"
     ]  # fmt: skip
     assert CurrentInputs().changed_from(tmp_path / "job", inputs[:2]) == []
+
+
+def test_copies_are_removed_as_far_as_there_are_any(tmp_path: Path) -> None:
+    copies = copies_folder(tmp_path)
+    copies.mkdir()
+    (copies / "1-stdin.csv").write_text("x")
+    for _ in range(2):
+        remove_copies(tmp_path)
+        assert not copies.exists()
 
 
 def test_what_is_written_takes_the_place_of_no_input_and_becomes_none(tmp_path: Path) -> None:

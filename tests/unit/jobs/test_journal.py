@@ -1,4 +1,4 @@
-"""The journal of a job: what is recorded, what lasts, and what is in doubt."""
+"""The journal of a job: what is recorded, and what lasts."""
 
 import sqlite3
 from collections.abc import Callable
@@ -11,6 +11,7 @@ import pytest
 from importer.common.row_set import RowSet
 from importer.errors import JournalError
 from importer.jobs import sqlite_file
+from importer.jobs.bodies import Body
 from importer.jobs.entry import Entry
 from importer.jobs.journal import Journal
 from importer.jobs.journal_create import create_journal
@@ -32,12 +33,7 @@ from importer.model import (
 )
 from tests.support.data import conversation
 from tests.support.jobs import (
-    DIFFERS,
-    EXHAUSTED,
-    REFUSED,
     SUCCEEDED,
-    UNCHANGED,
-    WAITING,
     Desk,
     answer,
     finish,
@@ -45,38 +41,73 @@ from tests.support.jobs import (
 )
 
 
-def in_doubt(journal: Journal) -> set[int]:
-    return {doubt.seq for doubt in journal.doubts() if doubt.in_doubt}
-
-
-def opened(journal: Journal) -> set[int]:
-    return {doubt.seq for doubt in journal.doubts()}
-
-
 def test_what_a_job_begins_with_comes_back(desk: Desk, tmp_path: Path) -> None:
     desk.settings()
-    carried = CarriedRow(1, conversation(9), Rank(1, 2), Meaning.CLEAR, "old", ask_status=True)
-    file = InputFile("/in.csv", 5, 123_456_789_012_345_678, "ab", 2, 2, b"0123456789abcdef")
+    carried = [
+        CarriedRow(1, conversation(9), Rank(1, 2), Meaning.CLEAR, "old", ask_status=True),
+        CarriedRow(2, conversation(8), Rank(2, 2), None, "plain", ask_status=False),
+    ]
+    file = InputFile("/in.csv", 5, 123_456_789_012_345_678, "ab", 2, 3, b"0123456789abcdef")
     new = NewJob(
-        [file], 3, {"product_id": "p", "base_url": "b"}, survey='{"rows": 2}',
-        not_sent={Reason.LATER_ROW: RowSet([2]), Reason.LATER_JOB: RowSet()},
-        ranked=[(3, Rank(1, 4))], carried=[carried],
-        kept=[Feedback(3, conversation(3), None, "text")],
+        [file], 4, {"product_id": "p", "base_url": "b"}, survey='{"rows": 2}',
+        not_sent={Reason.LATER_ROW: RowSet([3]), Reason.LATER_JOB: RowSet()},
+        ranked=[(4, Rank(1, 4))], carried=carried[::-1],
+        kept=[Feedback(4, conversation(3), Meaning.POSITIVE, None)],
     )  # fmt: skip
     with closing(create_journal(tmp_path, new, number=4, job_id="id")) as journal:
         assert journal.inputs() == [file]
-        assert list(journal.carried()) == [carried]
-        assert journal.ranked() == {1: Rank(1, 2), 3: Rank(1, 4)}
+        assert list(journal.carried()) == carried
+        assert journal.carried_count() == 2
+        assert journal.ranked() == {1: Rank(1, 2), 2: Rank(2, 2), 4: Rank(1, 4)}
         assert {reason: list(rows) for reason, rows in journal.not_sent().items()} == {
-            Reason.LATER_ROW: [2]
+            Reason.LATER_ROW: [3]
         }
         assert journal.survey() == '{"rows": 2}'
-        assert journal.totals().outcomes[OutcomeKind.PENDING] == 3
-        assert [key for key, *_ in journal.pending()] == sorted(
-            map(key_of, map(conversation, (3, 9)))
-        )
-        assert journal.places() == [("carried over", 1), ("/in.csv", 2)]
-        assert journal.last_run() is None
+        assert journal.totals().outcomes[OutcomeKind.PENDING] == 4
+        bodies = [
+            Body(conversation(3), Meaning.POSITIVE, None),
+            *(Body(row.conversation_id, row.rating, row.comment) for row in carried),
+        ]
+        assert sorted(journal.bodies()) == sorted(bodies)
+        pending = list(journal.pending())
+        assert [key for key, *_ in pending] == sorted(map(key_of, map(conversation, (3, 8, 9))))
+        assert {row[1:] for row in pending} == {
+            (1, conversation(9), Meaning.CLEAR, "old", True),
+            (2, conversation(8), None, "plain", False),
+            (4, conversation(3), Meaning.POSITIVE, None, False),
+        }
+        ratings = [
+            *(one.rating for one in journal.bodies()),
+            *(one.rating for one in journal.carried()),
+            *(rating for *_, rating, _, _ in pending),
+        ]
+        assert all(rating is None or isinstance(rating, Meaning) for rating in ratings)
+        assert journal.places() == [("carried over", 1), ("/in.csv", 3)]
+        assert (journal.last_run(), journal.run_count()) == (None, 0)
+        assert (journal.newest_by(), journal.label()) == (None, None)
+
+
+def test_a_job_says_how_it_was_run_and_what_was_written(desk: Desk) -> None:
+    with desk.run(label="first", newest_by="day") as job:
+        answer(job, {1: SUCCEEDED})
+        assert job.journal.label() == "first"
+        job.journal.note_written("failed.csv", "ab12")
+    with desk.run(label="second", newest_by="day"):
+        pass
+    with desk.run(newest_by="day") as job:
+        journal = job.journal
+        assert (journal.label(), journal.newest_by()) == ("second", "day")
+        assert (journal.run_count(), journal.run_numbers()) == (3, {1, 2, 3})
+        assert journal.written("failed.csv") == "ab12"
+        assert journal.written("rejected.csv") is None
+
+
+def test_a_floor_that_is_raised_makes_unchanged_rows_unsure(desk: Desk) -> None:
+    rows = {Reason.SAME_AS_STORED: RowSet([1]), Reason.LATER_ROW: RowSet([2])}
+    with desk.run(begun={"not_sent": rows}) as job:
+        job.journal.know_floor(7)
+        assert list(job.journal.not_sent()) == [Reason.LATER_ROW]
+        assert job.journal.facts()["floor"] == "7"
 
 
 def test_outcomes_come_back_plain_ones_and_odd_ones(desk: Desk) -> None:
@@ -93,7 +124,18 @@ def test_outcomes_come_back_plain_ones_and_odd_ones(desk: Desk) -> None:
         totals = job.journal.totals()
         assert totals.outcomes[OutcomeKind.PENDING] == 1
         assert totals.puts == 4
+        assert totals.reasons == {
+            (OutcomeKind.REJECTED, Reason.MALFORMED): 1,
+            (OutcomeKind.SUPERSEDED, Reason.LATER_ROW): 1,
+        }
+        assert totals.warnings == {Warn.ECHO_DIFFERS: 1}
         assert sorted(job.journal.settled()) == [1, 2, 3, 4]
+        assert list(job.journal.canonical()) == [
+            "1,rejected,,malformed,,0,,\n",
+            f'2,succeeded,{conversation(2)},,200,3,"then",\n',
+            f"3,succeeded,{conversation(3)},,,1,,{Warn.ECHO_DIFFERS}\n",
+            f"4,superseded,{conversation(2)},later_row,,0,,\n",
+        ]
 
 
 @pytest.mark.parametrize("rows", [1, 3, 256, 700])
@@ -125,122 +167,11 @@ def test_a_row_never_has_a_second_outcome_and_nothing_of_such_an_entry_lasts(des
         assert list(job.journal.settled()) == [1]
 
 
-# Doubt: docs/reference.md, A7 to A9.
-
-
-def test_a_marked_row_is_in_doubt_until_it_is_set(desk: Desk) -> None:
-    with desk.run() as job:
-        mark(job, 1, 2, 3)
-        assert in_doubt(job.journal) == {1, 2, 3}
-        answer(job, {1: SUCCEEDED, 2: REFUSED})
-        assert in_doubt(job.journal) == opened(job.journal) == {3}
-
-
-@pytest.mark.parametrize("windows", [1, 2, 5])
-def test_what_is_marked_stays_in_doubt_however_many_windows_follow(
-    desk: Desk, windows: int
-) -> None:
-    with desk.run(rows=100) as job:
-        for first in range(1, 10 * windows, 10):
-            mark(job, *range(first, first + 10))
-            answer(job, dict.fromkeys(range(first + 1, first + 10), SUCCEEDED))
-        left = set(range(1, 10 * windows, 10))
-        assert in_doubt(job.journal) == left
-    with desk.run() as job:  # after a kill
-        assert in_doubt(job.journal) == left
-        assert not any(doubt.run == 2 for doubt in job.journal.doubts())
-
-
-def test_only_what_is_set_ends_the_doubt_of_an_earlier_run(desk: Desk) -> None:
-    with desk.run(rows=9) as job:
-        mark(job, *range(1, 7))
-    with desk.run(rows=9) as job:
-        mark(job, 1, 2, 4, 5, 6)
-        answer(job, {1: REFUSED, 2: SUCCEEDED, 4: DIFFERS, 5: UNCHANGED})
-        warned = Outcome(6, OutcomeKind.SUCCEEDED, conversation(6), warning=Warn.ECHO_DIFFERS)
-        job.journal.write(Entry([warned]))
-        assert in_doubt(job.journal) == {1, 3}
-        assert opened(job.journal) == set(range(1, 7)), "a 200 to the retry does not end open"
-
-
-def test_after_a_clean_end_exactly_the_rows_that_were_sent_are_in_doubt(desk: Desk) -> None:
-    with desk.run(rows=9) as job:
-        mark(job, 1, 2)
-        mark(job, 3, 4)
-        mark(job, 5, 6)
-        finish(job, RunEnd.SIGINT, sent=[2, 5])
-        assert in_doubt(job.journal) == {2, 5}
-    with desk.run() as job:
-        mark(job, 1)
-        finish(job, RunEnd.SIGINT)
-        assert in_doubt(job.journal) == {2, 5}, "they stay so, from the earlier run"
-
-
-def test_a_row_whose_stored_feedback_is_known_is_open_and_not_in_doubt(desk: Desk) -> None:
-    with desk.run() as job:
-        mark(job, 1, 2, 3)
-        answer(job, {1: DIFFERS, 2: EXHAUSTED, 3: SUCCEEDED}, opened=[1, 2, 3])
-        assert in_doubt(job.journal) == {2}
-        assert opened(job.journal) == {1, 2, 3}
-
-
-# Rows that are tried again: docs/reference.md, J8.
-
-
-def test_a_row_is_open_in_the_run_that_has_sent_it(desk: Desk) -> None:
-    for number in (1, 2, 3):
-        with desk.run() as job:
-            answer(job, {number: EXHAUSTED}, opened=[number])
-            assert [(doubt.seq, doubt.run) for doubt in job.journal.doubts()] == [
-                (seq, seq) for seq in range(1, number + 1)
-            ]
-
-
-def test_a_row_that_is_tried_again_keeps_its_outcome_until_it_has_another(desk: Desk) -> None:
-    with desk.run() as job:
-        answer(job, {1: SUCCEEDED, 2: EXHAUSTED, 3: WAITING}, opened=[2])
-        job.journal.write(Entry(deferrals=[Deferral(3, 1, 0.0, 1.0, 2, 0.5)]))
-        finish(job)
-    with desk.run() as job:  # the same command: what is not completed
-        assert list(job.journal.again()) == [3]
-        assert list(job.journal.settled()) == [1, 2]
-        assert job.journal.deferrals() == {}
-        totals = job.journal.totals()
-        assert totals.outcomes[OutcomeKind.NOT_COMPLETED] == 1
-        assert totals.outcomes[OutcomeKind.PENDING] == 0
-        deferral = Deferral(3, 1, 5.0, 6.0, 1, 5.0)
-        job.journal.write(Entry(deferrals=[deferral]))
-        assert job.journal.deferrals() == {3: deferral}
-        mark(job, 3)
-        assert in_doubt(job.journal) == {2, 3}
-        answer(job, {3: SUCCEEDED})
-        assert sorted(job.journal.settled()) == [1, 2, 3]
-        assert in_doubt(job.journal) == {2}
-        assert job.journal.totals().outcomes[OutcomeKind.SUCCEEDED] == 2
-        assert [outcome.attempts for outcome in job.journal.outcomes()] == [1, 1, 2]
-    with desk.hold() as product:
-        assert product.resumable() is None
-
-
-def test_a_row_that_is_open_stays_so_when_it_is_tried_again(desk: Desk) -> None:
-    with desk.run() as job:
-        answer(job, {1: SUCCEEDED, 2: REFUSED, 3: WAITING}, opened=[3])
-        finish(job)
-    with desk.run() as job:
-        assert in_doubt(job.journal) == {3}
-        answer(job, {3: SUCCEEDED})
-        assert in_doubt(job.journal) == set()
-        assert {(doubt.seq, doubt.run) for doubt in job.journal.doubts()} == {(3, 1)}
-
-
-def test_bodies_of_left_overs_stay_and_others_go_when_the_job_has_ended(desk: Desk) -> None:
-    kept = [Feedback(seq, conversation(seq), None, f"text {seq}") for seq in (1, 2, 3)]
-    with desk.run(begun={"kept": kept}, carry_over=True) as job:
-        assert len(list(job.journal.pending())) == 3
-        answer(job, {1: SUCCEEDED, 2: EXHAUSTED, 3: REFUSED})
-        finish(job)
-        with closing(sqlite3.connect(job.journal.path)) as db:
-            assert db.execute("SELECT seq, comment FROM kept").fetchall() == [(2, "1-2")]
+def test_an_outcome_of_a_row_that_the_job_does_not_have_is_damage(desk: Desk) -> None:
+    with desk.run(rows=3) as job:
+        answer(job, {4: SUCCEEDED})
+        with pytest.raises(JournalError, match=r"holds what cannot be \(an outcome of row 4\)"):
+            job.journal.settled()
 
 
 # What lasts: docs/design/across-jobs.md, order of commits.
@@ -302,17 +233,22 @@ def test_what_is_no_journal_is_refused_in_one_line(
 ) -> None:
     if content is not None:
         (tmp_path / FILE_NAME).write_bytes(content)
-    with pytest.raises(JournalError, match=message) as caught:
+    told = f"^the journal {tmp_path / FILE_NAME} cannot be used: .*{message}"
+    with pytest.raises(JournalError, match=told) as caught:
         Journal(tmp_path)
     assert "\n" not in str(caught.value)
 
 
-def test_an_older_format_is_refused_in_one_line(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [("UPDATE job SET value = '3' WHERE name = 'format'", "3"), ("DELETE FROM job", "None")],
+)
+def test_another_format_is_refused_in_one_line(desk: Desk, change: str, found: str) -> None:
     with desk.run() as job:
         folder = job.folder
     with closing(sqlite3.connect(folder / FILE_NAME)) as db, db:
-        db.execute("UPDATE job SET value = '3' WHERE name = 'format'")
-    with pytest.raises(JournalError, match=r"format 3, and this version reads format 5"):
+        db.execute(change)
+    with pytest.raises(JournalError, match=f"format {found}, and this version reads format 5"):
         Journal(folder)
 
 
@@ -323,7 +259,9 @@ def test_moments_and_deferrals_come_back_unless_no_clock_has_shown_their_time(de
         job.journal.write(Entry(moments=[moment], deferrals=[deferral]))
         assert job.journal.deferrals() == {1: deferral}
         with JournalReader(job.folder) as reader:
-            assert reader.moments() == [moment]
+            again = moment._replace(settled=9)
+            job.journal.write(Entry(moments=[again]))
+            assert reader.moments() == [again], "a clock may stand still"
             assert job.journal.last_run() == LastRun(1, 1.0, None, None, "")
         finish(job, RunEnd.SIGINT)
         assert job.journal.last_run() == LastRun(1, 1.0, 2.0, RunEnd.SIGINT, "")
