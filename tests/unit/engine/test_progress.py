@@ -125,6 +125,11 @@ def test_a_pause_is_told_with_what_it_is_for() -> None:
     found = view.looks()
     assert (found.paused_for, found.next_send, found.limit) == (5.0, 5.0, Limit.PAUSE)
     assert found.held_by == "paused for 5.0 s"
+    view.now += 4.5
+    assert view.looks().held_by == "paused for 500 ms"
+    view.now += 1
+    found = view.looks()
+    assert (found.paused_for, found.limit, found.held_by) == (0.0, Limit.NOTHING, "")
     view = View()
     view.pacer.hold_back(view.now + 30)
     found = view.looks()
@@ -147,12 +152,15 @@ def test_rows_that_are_held_back_limit_a_run_that_has_no_others() -> None:
     view = View()
     assert view.looks().limit is Limit.NOTHING
     view.queue.hold(feedback(7), 120.0)
+    view.pacer.hold(view.now, 5.0, lifts=False)
+    assert view.looks().limit is Limit.PAUSE
+    view.pacer.hold(view.now, 0.0, lifts=False)
     assert view.looks().limit is Limit.LATE_EFFECT
     view.queue.add([feedback(8)])
     assert view.looks().limit is Limit.NOTHING
     view.queue.next_ready(view.now)
     assert view.looks().limit is Limit.NOTHING
-    assert view.reporter.limit is Limit.NOTHING, "three times out of four"
+    assert view.reporter.limit is Limit.NOTHING, "three times out of five"
 
 
 def test_what_limited_a_run_most_of_its_time_is_kept() -> None:
