@@ -112,3 +112,16 @@ def test_a_group_is_for_runs_with_a_rate_and_one_jobs_folder(
     for name in ("", "../x", "a b", ".hidden"):
         with pytest.raises(SettingsError, match="rate_group"):
             settings_for(tmp_path / "in.csv", rate=5, rate_group=name)
+
+
+@pytest.mark.parametrize(("rate", "most"), [(50.0, 60.0), (0.5, 2000.0)])
+def test_a_time_too_far_ahead_is_of_a_clock_that_was_set_back(
+    tmp_path: Path, rate: float, most: float
+) -> None:
+    path = tmp_path / "g"
+    budget = RateBudget(path, rate, lambda: 10_000.0)
+    for ahead, wait in ((most - 1, most - 1), (most + 1, 0.0)):
+        path.write_text(f"{10_000.0 + ahead:<24.6f}")
+        lease = budget.take(5.0, 1)
+        assert lease is not None
+        assert lease.first == pytest.approx(5.0 + wait)
