@@ -85,7 +85,7 @@ def _closed(heads: Iterable[Head], known: Iterable[LedgerJob]) -> Mapping[str, J
 def _of_journal(
     head: Head, known: LedgerJob | None, closed: Mapping[str, JobState], floor: int
 ) -> JobRecord:
-    if head.finished and not head.given_up:
+    if head.finished:
         state = JobState.ENDED
     elif head.id in closed:
         state = closed[head.id]

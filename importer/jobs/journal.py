@@ -26,6 +26,7 @@ from importer.jobs.journal_lines import (
     stored_lines,
 )
 from importer.jobs.keys import key_of, keys_of, split_keys
+from importer.jobs.records import LEFT_OVERS_GIVEN_UP
 from importer.model import Attempt, Deferral, Moment, OutcomeKind, Reason, RunEnd
 
 #: Rows in one statement. Each statement lets go of the interpreter's lock, and to get it back
@@ -123,12 +124,10 @@ class Journal(JournalFile):
         with self._synced():
             self._put("given_up", str(now))
 
-    def give_up_left_overs(self, now: float, *, closes: bool) -> None:
-        """Note, durably, that what it has left over is given up; if so, it is closed by that."""
+    def give_up_left_overs(self, now: float) -> None:
+        """Note, durably, that what the job has left over is given up (docs/reference.md, A17)."""
         with self._synced():
-            self._put("left_overs_given_up", str(now))
-            if closes:
-                self._put("given_up", str(now))
+            self._put(LEFT_OVERS_GIVEN_UP, str(now))
 
     def note_written(self, name: str, digest: str) -> None:
         """Note what was written into the job's file of that `name`: its SHA-256."""
@@ -252,11 +251,15 @@ class Journal(JournalFile):
         self._doubtful.update(seq for seq, _, _, _ in lines)
 
     def try_again(
-        self, kinds: Collection[OutcomeKind], reasons: Collection[Reason] = frozenset()
+        self,
+        kinds: Collection[OutcomeKind],
+        reasons: Collection[Reason] = frozenset(),
+        given_up: Collection[int] = frozenset(),
     ) -> int:
         """Choose the rows that are tried again: those that ended so, for these reasons if given.
 
         Without reasons they are all but those whose conversation is in `ERROR`, which is final.
+        What the jobs with the numbers `given_up` have brought is not tried again.
         Their outcomes stand until they have new ones (docs/reference.md, J8); rows that were chosen
         before are no longer. Returns how many were chosen.
         """
@@ -270,6 +273,12 @@ class Journal(JournalFile):
             self._db.execute(
                 f"INSERT INTO again (seq) SELECT seq FROM outcome WHERE {conditions}",
                 tuple(reasons) or (Reason.CONVERSATION_ERROR,),
+            )
+            own = int(self.facts()["number"])
+            self._db.executemany(
+                "DELETE FROM again WHERE coalesce("
+                "(SELECT rank & 0xffffffff FROM ranked WHERE ranked.seq = again.seq), ?) = ?",
+                [(own, number) for number in given_up],
             )
             self._again = {seq for (seq,) in self._db.execute("SELECT seq FROM again")}
             self._db.execute("DELETE FROM deferral WHERE seq IN (SELECT seq FROM again)")

@@ -12,7 +12,7 @@ from importer.jobs import sqlite_file
 from importer.jobs.folders import folders_of
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal_file import FILE_NAME, check_format, explained
-from importer.jobs.records import JobState, job_number
+from importer.jobs.records import LEFT_OVERS_GIVEN_UP, JobState, job_number
 from importer.model import RunEnd
 
 _SENT = """
@@ -68,6 +68,8 @@ class Head:
     has_forgotten: bool
     #: When its first run started, in Unix seconds; 0 without one.
     began_at: float
+    #: What it has left over is given up.
+    left_overs_given_up: bool = False
 
     @property
     def product(self) -> ProductKey:
@@ -92,7 +94,7 @@ def read_head(folder: Path) -> Head:
             folder, facts["id"], job_number(facts["number"]), facts["product_id"],
             facts["base_url"], int(entries), int(last_run), int(lasted_run), bool(finished),
             "given_up" in facts, bool(sent), bool(doubts), facts["keeps_bodies"] == "1",
-            bool(carried), ends, "forgotten" in facts, began_at,
+            bool(carried), ends, "forgotten" in facts, began_at, LEFT_OVERS_GIVEN_UP in facts,
         )  # fmt: skip
 
 

@@ -183,22 +183,30 @@ class JournalReader(JournalFile):
         )  # fmt: skip
         return int(found[0])
 
-    def ranked_so(self, rank: Rank) -> tuple[int, int]:
-        """Return how many rows have that rank of their own, and how many of them are done.
+    def ranked_so(self, rank: Rank) -> tuple[int, int, int]:
+        """Return how many rows have that rank of their own, how many are done, and the first (seq).
 
         Done: they have an outcome about which nobody has to do anything.
         """
         (found,) = self._all(
-            f"SELECT count(*), total(kind NOT IN ({ids_of(_TROUBLES)})) "
+            f"SELECT count(*), total(kind NOT IN ({ids_of(_TROUBLES)})), coalesce(min(seq), 0) "
             "FROM ranked LEFT JOIN outcome USING (seq) WHERE rank = ?",
             rank_number(rank),
         )
-        return int(found[0]), int(found[1])
+        return int(found[0]), int(found[1]), int(found[2])
 
-    def has_left_overs(self) -> bool:
-        """Return whether a row has an outcome with which a later job may try it again."""
-        (found,) = self._all(f"SELECT EXISTS (SELECT 1 FROM outcome WHERE {IS_LEFT_OVER})")
-        return bool(found[0])
+    def left_overs(self, *, waiting: bool = False) -> Counter[int]:
+        """Return how many rows are left over, by the number of the job that has brought them.
+
+        With `waiting` only those whose conversation was not completed.
+        """
+        which = f"kind = {KIND_IDS[OutcomeKind.NOT_COMPLETED]}" if waiting else IS_LEFT_OVER
+        found = self._all(
+            "SELECT coalesce(rank & 0xffffffff, ?), count(*) "
+            f"FROM outcome LEFT JOIN ranked USING (seq) WHERE {which} GROUP BY 1",
+            int(self.facts()["number"]),
+        )
+        return Counter(dict(found))
 
     def with_warning(self, most: int) -> list[Outcome]:
         """Return the first rows that were imported with a warning."""

@@ -19,7 +19,7 @@ from importer.jobs.forget import erase_comments_of, erase_from_ledger
 from importer.jobs.keys import conversation_of, rank_of
 from importer.jobs.ledger_lines import Lines
 from importer.jobs.records import CarriedRow, JobRecord, JobState, Line, job_number
-from importer.jobs.take_in import LEFT_OVERS_OF, take_in
+from importer.jobs.take_in import take_in
 from importer.model import Meaning
 
 _FORMAT = 2
@@ -32,6 +32,8 @@ IF_DAMAGED = (
     "journals of the jobs, and only what jobs have left that are gone is lost"
 )
 
+#: Stands before the number of a job whose left-overs are given up.
+_GIVEN_UP = "given up: "
 _LINE = "SELECT key, rank, body, coalesce(at, 0.0), run FROM conversation"
 
 
@@ -185,6 +187,22 @@ class Ledger:
             found = self._db.execute("SELECT 1 FROM state WHERE name = 'forgotten'").fetchone()
         return found is not None
 
+    def note_given_up(self, numbers: Iterable[int]) -> None:
+        """Note that what these jobs have brought is not tried again: they may be gone one day."""
+        with self._explained(), sqlite_file.transaction(self._db):
+            self._db.executemany(
+                "INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)",
+                [(f"{_GIVEN_UP}{number}", number) for number in numbers],
+            )
+
+    def given_up(self) -> set[int]:
+        """Return the numbers of the jobs whose left-overs are given up."""
+        with self._explained():
+            found = self._db.execute(
+                "SELECT value FROM state WHERE name LIKE ?", (f"{_GIVEN_UP}%",)
+            )
+            return {int(number) for (number,) in found}
+
     def conversations(self) -> int:
         """Return how many conversations there are."""
         with self._explained():
@@ -204,11 +222,6 @@ class Ledger:
                         bool(ask_status),
                     ),
                 )  # fmt: skip
-
-    def drop_left_overs(self, number: int) -> None:
-        """Drop, durably, what that job has left over, but for what it had taken over itself."""
-        with self._explained(), sqlite_file.synced(self._db):
-            self._db.execute(LEFT_OVERS_OF, (number,))
 
     def doubts(self) -> Iterator[tuple[bytes, int, int, int, bool]]:
         """Yield key, job, rank (as a number), run, and whether it is in doubt, of each open row."""

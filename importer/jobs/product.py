@@ -49,7 +49,7 @@ class Product(Succession):
         journal = self._journal(job)
         with _closed_after_error(journal):
             if job.state is JobState.ENDED:
-                journal.try_again([OutcomeKind.NOT_COMPLETED])
+                journal.try_again([OutcomeKind.NOT_COMPLETED], given_up=self.given_up)
             return self._opened(job, journal)
 
     def goes_on_with(self, now: CurrentInputs = _AS_THEY_ARE) -> JobRecord | None:
@@ -123,7 +123,7 @@ class Product(Succession):
         if other is not None and self._settings.job.replace:
             return False
         with JournalReader(job.folder) as journal:
-            if not journal.totals().outcomes[OutcomeKind.NOT_COMPLETED]:
+            if not journal.left_overs(waiting=True).keys() - self.given_up:
                 return False
             if now.changed_from(job.folder, journal.inputs()):
                 return False
@@ -164,7 +164,7 @@ class Product(Succession):
                     f"{', '.join(changed)} changed since the job {job.folder} began: bring the old "
                     "content back to retry, or import the new content with clarityq-import run"
                 )
-            chosen = journal.try_again(retry.kinds, retry.reasons)
+            chosen = journal.try_again(retry.kinds, retry.reasons, self.given_up)
             if job.state is JobState.UNFINISHED:
                 self.remarks.append(
                     f"the job {job.name} is not finished: its pending rows are sent as well"
@@ -172,7 +172,8 @@ class Product(Succession):
             if not chosen and job.state is JobState.ENDED:
                 raise SettingsError(
                     f"the job {job.name} has no rows that could be tried again: none that is not "
-                    "completed, or that failed, of those that --only and --reason name. A row of a "
+                    "completed, or that failed, of those that --only and --reason name, and that "
+                    "was not given up. A row of a "
                     "conversation in ERROR is tried only with --reason conversation_error"
                 )
             return self._opened(job, journal)

@@ -72,6 +72,11 @@ class ProductJobs:
         self.has_forgotten = self._ledger.has_forgotten or any(head.has_forgotten for head in heads)
         if self.has_forgotten and not self._ledger.has_forgotten:
             self._ledger.note_forgotten()  # it was made anew
+        #: The numbers of the jobs of which nothing is tried again that is left over.
+        self.given_up = self._ledger.given_up()
+        new = {head.number for head in heads if head.left_overs_given_up} - self.given_up
+        self.given_up |= new
+        self._ledger.note_given_up(new)
         self._ledger.note_jobs(self.jobs)
         self._ledger.raise_to(floor=census.floor, quiet_run=max(0, lasted - 1))
         missed = {job.number for job in known if job.state is JobState.MISSING}
@@ -224,41 +229,38 @@ class ProductJobs:
 
     # What ends a job.
 
-    def abandon(self, job: JobRecord, now: float) -> None:
-        """Give the job up for good (docs/reference.md, A17): once it has ended, its left-overs.
+    def abandon(self, job: JobRecord, now: float) -> int:
+        """Give the job up for good, or if it has ended what it has left over (A17).
 
-        Raises `SettingsError` if there is nothing to give up.
+        Return how many rows of its own were left over; 0 for a job that was not finished. Raises
+        `SettingsError` if there is nothing to give up.
         """
-        if job.state is JobState.ENDED and self._has_left_overs(job):
+        if job.folder is None:
+            raise SettingsError(f"the job {job.name} is gone: nothing is left to give up")
+        if job.state is not JobState.UNFINISHED:
+            with JournalReader(job.folder) as journal:
+                left_over = journal.left_overs()[job.number]
+            if not left_over or job.number in self.given_up:
+                raise SettingsError(
+                    f"the job {job.name} has ended already: nothing is left to give up"
+                )
             self.give_up_left_overs(job, now)
-            return
-        if job.state is not JobState.UNFINISHED or job.folder is None:
-            raise SettingsError(f"the job {job.name} has ended already: nothing is left to give up")
-        with closing(Journal(job.folder)) as journal:
-            journal.give_up(now)
+            return left_over
+        with closing(Journal(job.folder)) as unfinished:
+            unfinished.give_up(now)
         # It is done then: a ledger that cannot be written hears of it from the journal later.
         with suppress(JournalError):
             self._replace(replace(job, state=JobState.GIVEN_UP))
+        return 0
 
     def give_up_left_overs(self, job: JobRecord, now: float) -> None:
-        """Let no later job, and no command of its own, try again what the job has left over (A17).
-
-        The job is at rest. What it had taken over from others is left over as before.
-        """
+        """Let nobody try again what the job has left over of its own rows (A17)."""
         assert job.folder is not None  # noqa: S101 -- its journal is there
-        self.catch_up()
         with closing(Journal(job.folder)) as journal:
-            # The ledger first: it does not look at the journal of a job at rest again.
-            self._ledger.drop_left_overs(job.number)
-            journal.give_up_left_overs(now, closes=job.state is JobState.ENDED)
-        if job.state is JobState.ENDED:
-            self._replace(replace(job, state=JobState.GIVEN_UP))
-
-    @staticmethod
-    def _has_left_overs(job: JobRecord) -> bool:
-        assert job.folder is not None  # noqa: S101 -- its journal is there
-        with JournalReader(job.folder) as journal:
-            return journal.has_left_overs()
+            journal.give_up_left_overs(now)
+        self.given_up.add(job.number)
+        with suppress(JournalError):  # as above
+            self._ledger.note_given_up([job.number])
 
     @staticmethod
     def is_at_rest(job: JobRecord) -> bool:

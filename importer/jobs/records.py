@@ -26,6 +26,8 @@ CARRIED_OVER = "carried over"
 _MOST_JOBS = 100_000
 #: The fact of a journal that later jobs of its product are compared with.
 FIGURES = "figures"
+#: The fact of a journal that says when what the job has left over was given up.
+LEFT_OVERS_GIVEN_UP = "left_overs_given_up"
 #: The fact of a journal that says what the job was to take away from what was stored before it.
 CHANGES = "changes"
 
@@ -83,8 +85,7 @@ class JobState(StrEnum):
     UNFINISHED = "unfinished"
     #: Each row has an outcome.
     ENDED = "ended"
-    #: It is not resumed: its rows without an outcome are given up, or once it has ended what it has
-    #: left over.
+    #: It is not resumed: its rows without an outcome are given up.
     GIVEN_UP = "given_up"
     #: The same, and a later job has taken its rows over.
     REPLACED = "replaced"
@@ -95,7 +96,7 @@ class JobState(StrEnum):
 
     @property
     def is_closed(self) -> bool:
-        """Whether somebody has ended it: nothing is tried again by its own command."""
+        """Whether somebody has ended it before all of its rows had an outcome."""
         return self in (JobState.GIVEN_UP, JobState.REPLACED)
 
     @property

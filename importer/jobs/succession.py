@@ -173,7 +173,25 @@ class Succession(ProductJobs):
                 pending = pending_rows(job.folder, job.number)
             else:
                 pending = carried_rows(job.folder)
-        return highest_rows(merge(left_over, pending, key=_KEY))
+        rows = merge(left_over, pending, *map(self._lost_with, self.jobs), key=_KEY)
+        return highest_rows(one for one in rows if one.row.rank.version not in self.given_up)
+
+    def _lost_with(self, job: JobRecord) -> list[LeftOver]:
+        """Return what a job that was given up had taken over and not settled, by key.
+
+        It is left over still, unless another job has come since (docs/reference.md, A17).
+        """
+        if job.folder is None or job.state is not JobState.GIVEN_UP or not job.holds_carried:
+            return []
+        pending = pending_rows(job.folder, job.number)
+        lost = [one for one in pending if one.row.rank.version != job.number]
+        known = self.look_up(one.key for one in lost)
+        return [
+            one
+            for one in lost
+            if one.row.rank.first >= self.floor
+            and (one.key not in known or known[one.key].rank < one.row.rank)
+        ]
 
     def _within_their_time(self, now: float) -> Iterator[LeftOver]:
         """Yield what earlier jobs have left over, but for what those have that began too long ago.

@@ -47,9 +47,6 @@ _OUTRANKED = """
         )
     )
 """
-#: What a job has left over, but for what it had taken over from others.
-LEFT_OVERS_OF = "DELETE FROM left_over WHERE rank & 0xffffffff = ?"
-_GIVEN_UP = "SELECT EXISTS (SELECT 1 FROM journal.job WHERE name = 'left_overs_given_up')"
 
 
 def take_in(
@@ -82,9 +79,6 @@ def take_in(
             for statement in (_CONVERSATIONS, _LEFT_OVERS):
                 db.execute(statement.format(rank=rank, ranked=ranked), values)
         db.execute(_OUTRANKED)
-        (gone,) = db.execute(_GIVEN_UP).fetchone()
-        if gone:
-            db.execute(LEFT_OVERS_OF, (job.number,))
         db.execute("DELETE FROM doubt WHERE job = ?", (job.number,))
         db.executemany(
             "INSERT OR REPLACE INTO doubt (key, job, rank, run, in_doubt) VALUES (?, ?, ?, ?, ?)",

@@ -1,8 +1,10 @@
 -- The conversations that a job has set, while it is decided how that is taken back.
 
--- rank is that of the job's row; in_doubt: it may not have been stored. later: the number of
--- the latest job that has come after it, -1 if that is gone or an undo has taken the row back. above: the highest rank of the rows after it that count for nothing. body is what the service held before, as far as that is known (feedback/body.py), and before
--- the rank of the row that says so, -1 without one. known: rating and comment hold that body.
+-- rank is that of the job's row; in_doubt: it may not have been stored. later: the number of the
+-- latest job that has come after it, -1 if that is gone or an undo has taken the row back. above: the
+-- highest rank of the rows after it that count for nothing. body is what the service held before, as
+-- far as that is known (feedback/body.py), and before the rank of the row that says so, -1 without
+-- one. known: rating and comment hold that body.
 CREATE TABLE target (
     key      BLOB PRIMARY KEY,
     rank     INTEGER NOT NULL,

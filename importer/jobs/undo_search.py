@@ -18,7 +18,7 @@ from importer.jobs.journal_lines import IS_LEFT_OVER, IS_SET, IS_SETTLED, KIND_I
 from importer.jobs.keys import key_of, rank_number, rank_of, signed, unsigned
 from importer.jobs.ledger import IF_DAMAGED
 from importer.jobs.product_jobs import ProductJobs
-from importer.jobs.records import JobRecord, JobState
+from importer.jobs.records import LEFT_OVERS_GIVEN_UP, JobRecord, JobState
 from importer.model import Meaning, OutcomeKind, Rank, Reason
 
 _SENT_AND_SET = (
@@ -29,7 +29,10 @@ _OUTCOMES = "journal.outcome LEFT JOIN journal.ranked USING (seq)"
 _RANK = "coalesce(rank, :own)"
 #: The job that has brought a row may be another than the one that has it in its journal.
 _BROUGHT_BY = f"{_RANK} & 0xffffffff"
-_IS_VOID = f"(conversation, {_BROUGHT_BY}) IN (SELECT key, number FROM void)"
+#: Not by IN: negated, it looks at all lines for each row.
+_IS_VOID = f"""
+    EXISTS (SELECT 1 FROM void WHERE void.key = conversation AND void.number = ({_BROUGHT_BY}))
+"""
 _NOT_FORGOTTEN = "seq NOT IN (SELECT seq FROM journal.forgotten)"
 _TARGETS = f"""
     INSERT INTO target (key, rank, in_doubt)
@@ -45,25 +48,28 @@ _LEFT_OVER = f"""
     SELECT count(*) FROM {_OUTCOMES}
     WHERE {IS_LEFT_OVER} AND {_BROUGHT_BY} = :job AND {_NOT_FORGOTTEN}
     AND conversation NOT IN (SELECT key FROM target)
-    AND NOT EXISTS (SELECT 1 FROM journal.job WHERE name = 'left_overs_given_up')
+    AND NOT EXISTS (SELECT 1 FROM journal.job WHERE name = '{LEFT_OVERS_GIVEN_UP}')
 """
 _CARRIED = f"SELECT count(*) FROM {_OUTCOMES} WHERE {_SENT_AND_SET} AND {_BROUGHT_BY} < :job"
+#: The job that is in the way is the one that has brought the row, if that is a later one.
 _LATER = f"""
-    UPDATE target SET later = :number WHERE key IN (
-        SELECT conversation FROM {_OUTCOMES}
-        WHERE {IS_SETTLED} AND {_BROUGHT_BY} <> :job AND NOT {_IS_VOID}
-    )
+    UPDATE target SET later = row.by FROM (
+        SELECT conversation, iif(({_BROUGHT_BY}) > :job, {_BROUGHT_BY}, :number) AS by
+        FROM {_OUTCOMES} WHERE {IS_SETTLED} AND ({_BROUGHT_BY}) <> :job AND NOT {_IS_VOID}
+    ) AS row
+    WHERE row.conversation = target.key
 """
 _LATER_IN_DOUBT = """
-    UPDATE target SET later = :number
-    WHERE key = :key AND (key, :brought_by) NOT IN (SELECT key, number FROM void)
+    UPDATE target SET later = iif(:brought_by > :job, :brought_by, :number)
+    WHERE key = :key
+    AND NOT EXISTS (SELECT 1 FROM void WHERE void.key = :key AND void.number = :brought_by)
 """
 #: What an undo has set, it has taken back; and where it was taken back itself, it has not.
 _VOID = f"""
     INSERT OR IGNORE INTO void (key, number)
     SELECT conversation, :undone FROM journal.outcome
     WHERE {IS_SET} AND conversation IN (SELECT key FROM target)
-    AND (conversation, :number) NOT IN (SELECT key, number FROM void)
+    AND NOT EXISTS (SELECT 1 FROM void WHERE void.key = conversation AND void.number = :number)
 """
 _VOID_ITSELF = f"""
     INSERT OR IGNORE INTO void (key, number)
@@ -91,6 +97,7 @@ _BEFORE = f"""
         WHERE {IS_SET} AND {_BROUGHT_BY} NOT IN (SELECT number FROM taken_back)
     ) AS row
     WHERE row.conversation = target.key AND row.rank < target.rank AND row.rank >= target.before
+    AND NOT target.later
 """
 #: A row in doubt leaves unknown what the service held.
 _UNSURE = """
@@ -149,7 +156,8 @@ class UndoSearch:
         for job in there:
             if job.number > number:
                 self._take_later(job)
-            elif first < job.number < number:
+        for job in there:
+            if first < job.number < number:
                 self._take_earlier(job)
         path = self._product.key.ledger(self._product.jobs_dir)
         ledger = sqlite_file.attached(
@@ -219,12 +227,13 @@ class UndoSearch:
             if is_own_undo:  # what it has not set is tried again
                 return
             self._db.execute(_LATER, names)
-            self._db.execute(_ABOVE, names)
+            if self._db.execute("SELECT 1 FROM void LIMIT 1").fetchone():
+                self._db.execute(_ABOVE, names)
             brought = [(key, rank_of(rank).version) for key, rank in doubts]
             self._db.executemany(
                 _LATER_IN_DOUBT,
                 [
-                    {"key": key, "number": job.number, "brought_by": by}
+                    {**names, "key": key, "brought_by": by}
                     for key, by in brought
                     if by != self._job.number
                 ],

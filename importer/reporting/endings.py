@@ -64,9 +64,6 @@ def closed_in_words(job: JobRecord, pending: int) -> str:
     )
     carried = ", but for those that it had carried over, which " if job.holds_carried else ""
     match job.state:
-        case JobState.GIVEN_UP if not pending:
-            carried = ", but for what it had carried over" if carried else ""
-            return f"The job was given up after its end: what it left over is not sent{carried}."
         case JobState.GIVEN_UP:
             carried += "are left over as before" if carried else ""
             return f"The job was given up: {rows}{carried}."
@@ -82,11 +79,13 @@ def closed_in_words(job: JobRecord, pending: int) -> str:
 def look_first(
     end: RunEnd, outcomes: Mapping[OutcomeKind, int], reasons: _RowsByReason
 ) -> list[Step]:
-    """Return what to look at first where a job has stored nothing; empty if it has.
+    """Return what to look at first where the service has not known one conversation.
 
-    Then the service may be another one than was meant, or the product.
+    Then it may be another one than was meant, or the product. A conversation that is not completed
+    is known (docs/reference.md, T12).
     """
-    if outcomes[OutcomeKind.SUCCEEDED]:
+    known = (OutcomeKind.SUCCEEDED, OutcomeKind.UNCHANGED, OutcomeKind.NOT_COMPLETED)
+    if any(outcomes[kind] for kind in known):
         return []
     if end is RunEnd.SERVICE_DOWN:
         return [Step("Nothing was stored so far: see first that --base-url is right.")]

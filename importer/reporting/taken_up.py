@@ -13,43 +13,33 @@ from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
 from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.records import JobRecord, job_number
+from importer.jobs.records import LEFT_OVERS_GIVEN_UP, InputFile, JobRecord, job_number
 from importer.model import Rank
 from importer.reporting.endings import CARRIES_OVER, Step
 from importer.reporting.left_overs import KIND_OF_FILE, LEFT_OVER_NAMES
 from importer.reporting.summary import kept_since
 
 _MOST_ROWS = 1_000_000
+#: What the steps begin with, or hold, that try again what is left over.
+_TRIES_AGAIN = (CARRIES_OVER, "clarityq-import retry ")
 _CARRIED_OVER = "has taken over what could be tried again (--carry-over)"
 #: With its command, or in words.
 _Step = TypeVar("_Step", Step, str)
 
 
 class TakenUp(NamedTuple):
-    """What a job has left over and another has taken up, and how far that has come."""
+    """What has become of a job since, in a sentence."""
 
-    #: The name of the file that it is read from; empty if it was carried over.
-    file: str
-    job: str
-    #: What was left over in it, as far as that is known; else what the file held.
-    rows: int
-    #: Those with which the other job is done for good.
-    done: int
-    #: It is read where it was written, with all its rows.
-    is_whole: bool
+    text: str
+    #: A step of the job that holds one of these need not be done any more.
+    obsolete: Sequence[str] = ()
 
     def __str__(self) -> str:
-        if self.file == UNDO_NAME:
-            many = f"{self.done:,} of {counted(self.rows, 'conversation')}"
-            return f"It was taken back by {self.job} since: {many}."
-        if not self.file:
-            return f"{self.job} {_CARRIED_OVER}."
-        many = f"{self.done:,} of {counted(self.rows, 'row')}"
-        return f"{self.file} was imported by {self.job} since: {many}."
+        return self.text
 
 
 def taken_up(folder: Path) -> Iterator[TakenUp]:
-    """Yield what others of its product, in folders beside it, have taken up of a job.
+    """Yield what became of a job since: what others, in folders beside it, have taken up of it.
 
     A left-over file is known again by the ranks of its rows, wherever it was put. One of which no
     row is done is left out: what is to be done with it is as before. Raises `JournalError` if the
@@ -58,47 +48,61 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
     with JournalReader(folder) as own:
         facts = own.facts()
     product, number = ProductKey.of(facts), job_number(facts["number"])
+    if LEFT_OVERS_GIVEN_UP in facts:
+        yield TakenUp("What it left over was given up.", _TRIES_AGAIN)
     takers: dict[int, str] = {}
     for other in job_folders(folder.parent):
         with suppress(JournalError), JournalReader(other) as journal:
             facts = journal.facts()
             if other == folder or ProductKey.of(facts) != product:
                 continue
-            files = journal.inputs()
-            its_own = [file for file in files if _is_of(folder, file.path)]
+            its_own = [file for file in journal.inputs() if _is_of(folder, file.path)]
             for file in its_own:
-                name = Path(file.path).name
                 done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
                 if done:
-                    most = _left_over(folder, name) if name in KIND_OF_FILE else file.rows
-                    is_whole = file.rows >= most
-                    yield TakenUp(name, other.name, max(file.rows, most), done, is_whole)
-            number_of_other = job_number(facts["number"])
-            if files and not its_own and undone_job(file.path for file in files) is None:
-                rows, done = journal.ranked_so(Rank(number, number_of_other))
-                if done:
-                    yield TakenUp(Path(files[0].path).name, other.name, rows, done, is_whole=False)
-            if number_of_other > number and any(r.rank.first <= number for r in journal.carried()):
-                takers[number_of_other] = other.name
+                    yield _read_in_place(folder, file, other.name, done)
+            rank = Rank(number, job_number(facts["number"]))
+            if not its_own and undone_job(file.path for file in journal.inputs()) is None:
+                yield from _read_elsewhere(journal, rank, other.name)
+            if rank.version > number and any(r.rank.first <= number for r in journal.carried()):
+                takers[rank.version] = other.name
     if takers and _has_left_overs(folder):
-        yield TakenUp("", takers[min(takers)], 0, 0, is_whole=False)
+        yield TakenUp(f"{takers[min(takers)]} {_CARRIED_OVER}.", (CARRIES_OVER,))
 
 
-def _left_over(folder: Path, name: str) -> int:
-    with JournalReader(folder) as journal:
-        return journal.totals().outcomes[KIND_OF_FILE[name]]
+def _read_in_place(folder: Path, file: InputFile, by: str, done: int) -> TakenUp:
+    """Tell of a file of the job's folder that the job `by` reads, and has `done` rows of."""
+    name = Path(file.path).name
+    if name == UNDO_NAME:
+        many = f"{done:,} of {counted(file.rows, 'conversation')}"
+        return TakenUp(f"It was taken back by {by} since: {many}.", _TRIES_AGAIN)
+    with JournalReader(folder) as own:
+        left_over = own.totals().outcomes[KIND_OF_FILE[name]]
+    obsolete = (f"{folder.name}/{name}",) if file.rows >= left_over else ()
+    return TakenUp(_imported(name, by, done, max(file.rows, left_over)), obsolete)
+
+
+def _read_elsewhere(journal: JournalReader, rank: Rank, by: str) -> Iterator[TakenUp]:
+    """Tell of the rows of that rank, if there are some: they come from a left-over file."""
+    rows, done, first = journal.ranked_so(rank)
+    if done:
+        file = next(one for one in reversed(journal.inputs()) if one.first_seq <= first)
+        yield TakenUp(_imported(Path(file.path).name, by, done, rows))
+
+
+def _imported(name: str, by: str, done: int, rows: int) -> str:
+    return f"{name} was imported by {by} since: {done:,} of {counted(rows, 'row')}."
 
 
 def _has_left_overs(folder: Path) -> bool:
     with JournalReader(folder) as journal:
-        return journal.has_left_overs()
+        return bool(journal.left_overs())
 
 
-def still_to_do(folder: Path, steps: Sequence[_Step], taken: Sequence[TakenUp]) -> list[_Step]:
-    """Return those of the steps of the job in `folder` that are about nothing which is taken up."""
-    gone = [f"{folder.name}/{one.file}" for one in taken if one.is_whole]
-    gone += [CARRIES_OVER for one in taken if not one.file]
-    return [step for step in steps if not any(name in str(step) for name in gone)]
+def still_to_do(steps: Sequence[_Step], taken: Sequence[TakenUp]) -> list[_Step]:
+    """Return those of the steps of a job that are still to be done."""
+    gone = [part for one in taken for part in one.obsolete]
+    return [step for step in steps if not any(part in str(step) for part in gone)]
 
 
 def jobs_behind(

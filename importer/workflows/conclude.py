@@ -14,6 +14,7 @@ from importer.engine.job_run import JobRun
 from importer.engine.resume import ResumeState
 from importer.errors import AccountingError, ImporterError, InputError
 from importer.jobs.commands import Again, command_line, path_argument
+from importer.jobs.inputs import undone_job
 from importer.jobs.job import Job
 from importer.jobs.records import Totals
 from importer.model import OutcomeKind, RunEnd
@@ -75,8 +76,9 @@ def conclude(
     )  # fmt: skip
     # A job that runs for the first time has left nothing over before.
     taken = list(taken_up(job.folder)) if files and job.journal.run_count() > 1 else []
-    steps = still_to_do(job.folder, steps, taken)
-    steps = [*look_first(end, totals.outcomes, totals.reasons), *steps]
+    steps = still_to_do(steps, taken)
+    if undone_job(map(str, settings.reading.inputs)) is None:  # which has the target of its job
+        steps = [*look_first(end, totals.outcomes, totals.reasons), *steps]
     target = settings.target
     is_direct = not (target.trust_env or target.sandbox)
     if end is RunEnd.SERVICE_DOWN and is_direct and names_proxy(URL(target.base_url)):

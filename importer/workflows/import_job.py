@@ -257,8 +257,7 @@ class _Importing:
         for problem in problems:
             for observer in self._observers:
                 observer.noticed(problem)
-        own = [rank for rank in begun.ranks.values() if rank.version == job.number]
-        origins = {rank.first for rank in own}
+        origins = {r.first for r in begun.ranks.values() if r.version == job.number}
         carried = {row.rank.first for row in job.journal.carried()}
         behind = [*jobs_behind(product.jobs, summary.inputs, origins)]
         behind += [

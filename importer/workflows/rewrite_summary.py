@@ -98,7 +98,7 @@ def _steps(
         steps = steps_by_journal(folder, journal)
     else:
         steps = [_step(step["text"], step["command"]) for step in old["next_steps"]]
-    return still_to_do(folder, steps, taken)
+    return still_to_do(steps, taken)
 
 
 def _step(text: str, command: str) -> Step:

@@ -21,6 +21,7 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import Product, hold_product
 from importer.jobs.records import JobRecord, JobState
 from importer.jobs.undo import Group, Undo, Undone, undoing
+from importer.reporting.taken_up import taken_up
 from importer.settings import ImportSettings
 from importer.workflows.rewrite_summary import rewrite_summary
 
@@ -74,27 +75,30 @@ def plan_undo(
             return begun.name
         job = _job_of(product, folder)
         is_unfinished = job.state is JobState.UNFINISHED
-        if write:
-            _check_not_read(product, job)
-            if is_unfinished:
-                product.abandon(job, time.time())
-                job = product.jobs[job.number - 1]
+        if write and not job.is_in_the_way:
+            product.check_sequence()  # what may not begin gives nothing up, and writes nothing
+        if write and is_unfinished:
+            product.abandon(job, time.time())
+            job = product.jobs[job.number - 1]
         with undoing(product, job) as undo:
             table = _table(product, undo, clear_unknown=clear_unknown, is_unfinished=is_unfinished)
             if write and table.to_send:
                 _write(folder / UNDO_NAME, undo.rows(clear_unknown=clear_unknown))
-        if write and table.left_over:
-            product.give_up_left_overs(job, time.time())
-        if write and (is_unfinished or table.left_over):
-            rewrite_summary(product.jobs[job.number - 1])
+        if write:
+            _give_up(product, job, is_unfinished=is_unfinished)
         return table
 
 
-def _check_not_read(product: Product, job: JobRecord) -> None:
-    """Raise `UnfinishedJobError` if an unfinished undo reads what would be written."""
-    for other in product.jobs:
-        if other.is_in_the_way and _undone_by(other) == job.name:
-            product.check_sequence()
+def _give_up(product: Product, job: JobRecord, *, is_unfinished: bool) -> None:
+    """Give up what the job has left over, and let its summary say so."""
+    assert job.folder is not None  # noqa: S101 -- it is taken back
+    is_news = job.number not in product.given_up
+    if is_news:
+        product.give_up_left_overs(job, time.time())
+    with JournalReader(job.folder) as journal:
+        has_left_overs = journal.left_overs()[job.number] > 0
+    if is_unfinished or (is_news and has_left_overs):
+        rewrite_summary(job, taken=[*taken_up(job.folder)])
 
 
 def _undone_by(job: JobRecord) -> str | None:

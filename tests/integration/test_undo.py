@@ -191,7 +191,7 @@ async def test_rows_that_were_carried_over_go_with_the_undo_of_the_job_that_brou
     wednesday = await night("wednesday", [(ALL[1], "NEGATIVE", "")], carry_over=True)
     assert service.stored()[ALL[0]] == ("NEGATIVE", None)
     done = await typed("undo", wednesday.folder, "--yes", *QUICK)
-    assert "1 row carried over from earlier jobs stays" in done.stdout
+    assert "Carried over from earlier jobs, and not taken back: 1 row." in done.stdout
     assert service.stored() == {ALL[0]: ("NEGATIVE", None), ALL[1]: ("POSITIVE", None)}
     await typed("undo", tuesday.folder, "--yes", *QUICK)
     assert service.stored() == dict.fromkeys(ALL[:2], ("POSITIVE", None))
@@ -210,14 +210,70 @@ async def test_what_a_job_that_is_taken_back_has_left_over_is_not_sent_any_more(
     assert "never stored: 1 row. With the undo" in (await typed("undo", tuesday.folder)).stdout
     assert (await typed("undo", tuesday.folder, "--yes", *QUICK)).returncode == 0
     assert "next" not in command("jobs", "show", tuesday.folder)[1]
-    assert "given up after its end" in Page(tuesday.folder / "report.html").text
+    assert "What it left over was given up." in Page(tuesday.folder / "report.html").text
     if loses_ledger:
         for path in tuesday.folder.parent.glob("ledger-*"):
             path.unlink()
     await night("wednesday", [(ALL[2], "NEGATIVE", "")], carry_over=True)
     assert service.stored().keys() == {ALL[0], ALL[2]}
-    refused = await typed("retry", tuesday.folder, *QUICK)
-    assert (refused.returncode, "was given up" in refused.stderr) == (2, True)
+    await typed("retry", tuesday.folder, *QUICK)
+    assert ALL[1] not in service.stored()
+
+
+NONE_COMPLETED = Faults(not_completed=1.0, completes_after=600.0)
+
+
+@pytest.mark.parametrize(
+    ("faults", "tuesday_ends", "takes_over"),
+    [
+        (Faults(server_error=1.0), {"max_attempts": 2, "outage_for": 5.0}, False),
+        (NONE_COMPLETED, {"defer_for": 0.0}, True),
+        (NONE_COMPLETED, {"max_duration": 0.3}, True),
+    ],
+    ids=["in doubt", "taken over", "replaced"],
+)
+async def test_nothing_of_a_job_that_is_taken_back_comes_again_through_another(
+    night: Night, service: WatchedSandbox, faults: Faults, tuesday_ends: dict[str, Any],
+    takes_over: bool,
+) -> None:  # fmt: skip
+    service.picker = FaultPicker(faults)
+    wrong = [(ALL[0], "NEGATIVE", "wrong")]
+    tuesday = await night("tuesday", wrong, carry_over=True, **tuesday_ends)
+    taker = None
+    if takes_over:
+        right = [(ALL[1], "POSITIVE", "")]
+        taker = await night("wednesday", right, carry_over=True, defer_for=0.0)
+    await typed("undo", tuesday.folder, "--yes", *QUICK)
+    service.picker = FaultPicker(Faults())
+    if taker is not None:
+        await typed("retry", taker.folder, *QUICK)
+    for path in tuesday.folder.parent.glob("ledger-*"):
+        path.unlink()
+    await night("thursday", [(ALL[2], "POSITIVE", "")], carry_over=True)
+    assert ALL[0] not in service.stored()
+    assert service.stored()[ALL[2]] == ("POSITIVE", None)
+
+
+async def test_what_a_job_had_taken_over_is_left_over_still_when_it_is_given_up(
+    night: Night, service: WatchedSandbox
+) -> None:
+    right = [(each, "POSITIVE", "") for each in ALL[:3]]
+    await night("monday", right, carry_over=True, limit=1)
+    wrong = [(each, "NEGATIVE", "wrong") for each in ALL[3:5]]
+    tuesday = await night("tuesday", wrong, carry_over=True, limit=1)
+    await typed("undo", tuesday.folder, "--clear-unknown", "--yes", *QUICK)
+    await night("wednesday", [(ALL[5], "POSITIVE", "")], carry_over=True)
+    assert service.stored() == dict.fromkeys((*ALL[:3], ALL[5]), ("POSITIVE", None))
+
+
+async def test_an_undo_that_may_not_begin_gives_nothing_up(
+    night: Night, service: WatchedSandbox
+) -> None:
+    service.picker = FaultPicker(NONE_COMPLETED)
+    tuesday = await night("tuesday", [(ALL[0], "NEGATIVE", "")], defer_for=0.0)
+    await night("wednesday", [(ALL[1], "POSITIVE", "")], max_duration=0.3)
+    assert (await typed("undo", tuesday.folder, "--yes", *QUICK)).returncode == 2
+    assert "To try the 1 row not completed again" in command("jobs", "show", tuesday.folder)[1]
 
 
 @pytest.mark.slow

@@ -88,6 +88,9 @@ class Player(Clerk):
         if job.fate in {Fate.GIVEN_UP, Fate.REPLACED}:
             return
         outcomes = self._outcomes(job) if job.fate is Fate.ENDED else {}
+        left = outcomes.get("failed", 0) + outcomes.get("not_completed", 0)
+        if job.rest_given_up_at >= 0 and left:
+            return  # what it would try again is given up, but for what it had taken over
         if outcomes.get("failed") and not outcomes.get("not_completed"):
             self._retry(step, job)
         elif job.fate is Fate.UNFINISHED or outcomes.get("not_completed"):

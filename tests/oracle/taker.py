@@ -105,7 +105,7 @@ class Taker(Caretaker):
         looked = self._looked[-1]
         self._looked.clear()
         self._target = None
-        self._note_rest(target)
+        self._note_rest(target, begun=undo is not None)
         if undo is not None:
             undo.night, undo.undoes = -1, target
             undo.rows = self._rows_of(undo)
@@ -115,17 +115,14 @@ class Taker(Caretaker):
             return
         self._takings.append(looked)
 
-    def _note_rest(self, target: Begun) -> None:
-        """Note whether what a job has left over was given up: with it, the job is closed."""
+    def _note_rest(self, target: Begun, *, begun: bool) -> None:
+        """Note whether what a job has left over was given up."""
         told = self.desk.do("jobs", "--json", "--jobs-dir", str(self.desk.jobs_folder))
         states = {one["job"]: one["state"] for one in json.loads(told.out)}
-        is_closed = states[target.folder] in {"given_up", "replaced"}
-        if target.fate is Fate.GIVEN_UP and not is_closed:
+        if target.fate is Fate.GIVEN_UP and states[target.folder] not in {"given_up", "replaced"}:
             # The command came to its end before it did anything.
             target.fate, target.over_at = Fate.UNFINISHED, -1
-        elif target.fate is Fate.ENDED and is_closed:
-            target.fate, target.rest_given_up_at = Fate.GIVEN_UP, len(self._service.log)
-        elif is_closed and target.rest_given_up_at < 0 and not self.operator.refused:
+        elif target.rest_given_up_at < 0 and (begun or not self.operator.refused):
             target.rest_given_up_at = len(self._service.log)
 
     def _look(self, line: list[str]) -> None:

@@ -87,9 +87,14 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
         with JournalReader(folder) as history:
             pending = history.totals().outcomes[OutcomeKind.PENDING]
             in_doubt = len({doubt.seq for doubt in history.doubts() if doubt.in_doubt})
-        product.abandon(record, time.time())
-        closed = replace(record, state=JobState.GIVEN_UP)
-        rewrite_summary(closed)
+        left_over = product.abandon(record, time.time())
+        closed = replace(record, state=JobState.GIVEN_UP) if not left_over else record
+        rewrite_summary(closed, taken=list(taken_up(folder)) if left_over else None)
+    if left_over:
+        click.echo(
+            f"{folder.name}: no job sends the {counted(left_over, 'row')} that it left over."
+        )
+        return
     click.echo(closed_in_words(closed, pending).replace("The job", folder.name, 1))
     if in_doubt:
         click.echo(
@@ -116,7 +121,7 @@ def _what_next(found: ListedJob, runs: Sequence[PastRun]) -> Iterator[tuple[str,
         if found.product.service != SANDBOX:
             yield "", "(and, where the key is not in the environment, --api-key-file as before)"
     elif found.record.state is JobState.ENDED:
-        for step in still_to_do(found.folder, _next_steps(found, runs), taken):
+        for step in still_to_do(_next_steps(found, runs), taken):
             yield "next", step
     for one in taken:
         yield "since", str(one)

@@ -195,10 +195,9 @@ def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
             soft_wrap=True,
         )
     if found.carried:
-        stay = "stays" if found.carried == 1 else "stay"
         console.print(
-            f"{counted(found.carried, 'row')} carried over from earlier jobs {stay}: what they say "
-            "goes with the undo of the job that brought it.",
+            f"Carried over from earlier jobs, and not taken back: {counted(found.carried, 'row')}. "
+            "A row goes with the undo of the job that brought it.",
             soft_wrap=True,
         )
     if found.gives_up:
@@ -208,7 +207,7 @@ def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
     if found.left_over:
         console.print(
             f"Left over from the job, and never stored: {counted(found.left_over, 'row')}. With "
-            "the undo they are given up: --carry-over and retry do not send them any more.",
+            "the undo all that is left over is given up: --carry-over and retry do not send it.",
             soft_wrap=True,
         )
     if left:

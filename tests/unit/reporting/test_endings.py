@@ -7,7 +7,7 @@ import pytest
 
 from importer.jobs.commands import Again
 from importer.model import OutcomeKind, Reason, RunEnd
-from importer.reporting.endings import next_steps, verdict
+from importer.reporting.endings import look_first, next_steps, verdict
 
 FOLDER = Path("jobs/ratings-1f0c2a9b-1")
 AGAIN = Again(["run", "ratings.csv", "--limit", "9", "--rate", "5"], ["--rate", "5"])
@@ -123,3 +123,21 @@ def test_every_other_end_has_a_command_that_goes_on(end: RunEnd) -> None:
     other = " --base-url ADDRESS" if end is RunEnd.REDIRECTED else ""
     assert steps[0].endswith(f": run ratings.csv {limit}--rate 5{other}")
     assert (len(steps) > 1) == (end is RunEnd.DATA_LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("end", "rows", "first"),
+    [
+        (RunEnd.FINISHED, {"failed": 3}, "--product-id is the product of these conversations"),
+        (RunEnd.SERVICE_DOWN, {"pending": 3}, "see first that --base-url is right"),
+        (RunEnd.FINISHED, {"failed": 3, "unchanged": 1}, ""),
+        (RunEnd.SERVICE_DOWN, {"pending": 3, "not_completed": 1}, ""),
+        (RunEnd.SIGINT, {"pending": 3}, ""),
+    ],
+)
+def test_where_the_service_knows_no_conversation_the_target_is_to_be_looked_at_first(
+    end: RunEnd, rows: dict[str, int], first: str
+) -> None:
+    steps = look_first(end, outcomes(**rows), {(FAILED, Reason.REFUSED): rows.get("failed", 0)})
+    assert first in "".join(map(str, steps))
+    assert bool(steps) == bool(first)
