@@ -186,8 +186,8 @@ class Product(Succession):
         )
 
     def _opened(self, job: JobRecord, journal: Journal) -> Job:
-        if job.number < len(self.jobs):
-            self.catch_up()
+        # Before its run begins: until then the ledger knows all of a job at rest, and not after.
+        self.catch_up()
         if self.floor > int(journal.facts()["floor"]):
             journal.know_floor(self.floor)
         return self._job(job, journal)

@@ -18,7 +18,7 @@ from importer.engine.control import Control
 from importer.errors import ExitCode, JobHeldError, UnfinishedJobError
 from importer.jobs.product import hold_product
 from importer.model import OutcomeKind, Reason, RunEnd
-from importer.sandbox.faults import FaultPicker, Faults
+from importer.sandbox.faults import FaultPicker, Faults, RequestFault
 from importer.settings import ImportSettings, Retry
 from importer.workflows.plan_import import Preview, Resumed, plan_import
 from tests.support.data import conversation, write_csv
@@ -30,11 +30,15 @@ Rows = list[tuple[str, str, str]]
 
 
 class Moody(FaultPicker):
-    """Answers as it is told to: conversations that are in progress."""
+    """Answers as it is told to: conversations that are in progress, and lost answers."""
 
     def __init__(self) -> None:
         super().__init__(Faults())
         self.in_progress: set[str] = set()
+        self.loses_answers = False
+
+    def for_request(self) -> RequestFault:
+        return RequestFault.RESET_AFTER if self.loses_answers else super().for_request()
 
     def conversation_status(self, conversation: str, now: float) -> str:  # noqa: ARG002
         return "IN_PROGRESS" if conversation in self.in_progress else "COMPLETED"
@@ -208,6 +212,21 @@ async def test_a_left_over_row_keeps_the_job_that_first_brought_it(nights: Night
     assert "The next import" not in told
     told = CliRunner().invoke(cli, ["jobs", "show", str(again.folder)]).output
     assert "The next import with --carry-over tries the 1 row not completed again" in told
+
+
+async def test_what_was_lost_when_a_job_was_tried_again_is_waited_for(nights: Nights) -> None:
+    nights.picker.in_progress = {conversation(1)}
+    first = nights.settings(rated(range(1, 2)), outage_for=0.1)
+    await run_import(first, api_key="any")
+    nights.picker.in_progress = set()
+    nights.picker.loses_answers = True
+    again = await run_import(first, api_key="any")
+    assert again.end is RunEnd.SERVICE_DOWN
+    nights.picker.loses_answers = False
+    newer = [(conversation(1), "NEGATIVE", "newer")]
+    second = nights.settings(newer, late_effect=60.0, max_duration=0.3)
+    summary = await run_import(second, api_key="any")
+    assert (summary.end, summary.outcomes[OutcomeKind.PENDING]) == (RunEnd.TIME_BOX, 1)
 
 
 async def test_a_retry_does_not_ask_for_what_was_imported_meanwhile(nights: Nights) -> None:

@@ -91,7 +91,7 @@ class Taker(Caretaker):
             self._go_on(step, unfinished)
             return
         before = [job for job in self.jobs if job.undoes is target and job.here]
-        if before and self._waits(before[-1]):
+        if before and self._waits(before[-1]) and before[-1].rest_given_up_at < 0:
             # So are the rows of one that has ended which were not completed, with none in the way.
             self._go_on(step, before[-1])
             return
