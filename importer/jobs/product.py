@@ -13,7 +13,7 @@ from importer.common.file_system import journal_mode
 from importer.errors import InputChangedError, SettingsError
 from importer.jobs.commands import how_to_resume, in_the_way
 from importer.jobs.identity import product_key
-from importer.jobs.inputs import CurrentInputs
+from importer.jobs.inputs import CurrentInputs, undone_job
 from importer.jobs.job import Job
 from importer.jobs.journal import Journal
 from importer.jobs.journal_head import check_latest
@@ -125,6 +125,9 @@ class Product(Succession):
         with JournalReader(job.folder) as journal:
             if not journal.left_overs(waiting=True).keys() - self.given_up:
                 return False
+            paths = [file.path for file in journal.inputs()]
+            if undone_job(paths) is not None and not all(Path(path).exists() for path in paths):
+                return False  # dropped with the comments in it (U12): it is worked out anew
             if now.changed_from(job.folder, journal.inputs()):
                 return False
         if other is not None:

@@ -276,6 +276,20 @@ async def test_an_undo_that_may_not_begin_gives_nothing_up(
     assert "To try the 1 row not completed again" in command("jobs", "show", tuesday.folder)[1]
 
 
+async def test_an_undo_whose_input_was_dropped_is_worked_out_anew(
+    night: Night, service: WatchedSandbox
+) -> None:
+    await night("monday", [(ALL[0], "POSITIVE", "")])
+    tuesday = await night("tuesday", [(ALL[0], "NEGATIVE", "")])
+    undo = ("undo", tuesday.folder, "--yes", "--defer-for", "0s", *QUICK)
+    service.picker = FaultPicker(NONE_COMPLETED)
+    assert (await typed(*undo)).returncode == 5
+    (tuesday.folder / "undo.jsonl").unlink()  # as `jobs prune --comments-after` does
+    service.picker = FaultPicker(Faults())
+    assert (await typed(*undo)).returncode == 0
+    assert service.stored() == {ALL[0]: ("POSITIVE", None)}
+
+
 @pytest.mark.slow
 async def test_a_killed_undo_goes_on_and_gives_way_to_what_came_between(
     night: Night, service: WatchedSandbox, tmp_path: Path

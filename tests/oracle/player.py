@@ -120,7 +120,7 @@ class Player(Clerk):
             writer = csv.DictWriter(file, left[0].keys())
             writer.writeheader()
             writer.writerows(left)
-        origins = {known.folder: known.number for known in self.jobs}
+        origins = {known.folder: self._origin(known.number) for known in self.jobs}
         ranks: list[Rank] = [(origins[line["job"]], number) for line in left]
         lines = [(line["conversation_id"], line["rating"], line["comment"]) for line in left]
         self._begin(step, self._line(name, step), own_rows(lines, ranks))
@@ -177,11 +177,18 @@ class Player(Clerk):
         """Return the rows of a job as its command brings them once more."""
         number = len(self.jobs) + 1
         # A fixed row keeps its origin, however often its file is passed.
-        origins = [number if r.rank == (job.number, job.number) else r.rank[0] for r in job.rows]
+        origins = [
+            number if r.rank == (job.number, job.number) else self._origin(r.rank[0])
+            for r in job.rows
+        ]
         return [
             Brought((origin, number), r.position, r.conversation, r.feedback)
             for origin, r in zip(origins, job.rows, strict=True)
         ]
+
+    def _origin(self, number: int) -> int:
+        """Return the first number of the rank of what a job has brought: 0 if nobody knows it."""
+        return 0 if number and self.jobs[number - 1].lost_at > -1 else number
 
     def _register(
         self,
@@ -199,6 +206,7 @@ class Player(Clerk):
         resumes = tuple(part for part in line if part != RESTART)
         job = Begun(len(self.jobs) + 1, step.night, folder, resumes, rows, carries, skips)
         job.keeps = "--keep-bodies" in line
+        job.forerunner = len(new) > 1
         job.commands = commands[:-1]
         self.jobs.append(job)
         if unfinished is not None:

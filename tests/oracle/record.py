@@ -92,6 +92,9 @@ class Begun:
     forgotten: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Of conversations that were forgotten since: how many requests had come, and jobs begun."""
 
+    forerunner: bool = False
+    """Whether it was begun in another folder before, and broken off before its first request."""
+
     rest_given_up_at: int = -1
     """How many requests had come when what it had left over was given up; -1 before."""
 

@@ -319,7 +319,7 @@ class Takings:
             if other.row.feedback != body or not other.known.here or other.forgotten:
                 continue
             # What a job with --carry-over kept may outlast it, where it never came to its end.
-            lasts = job.carries and other.known.fate is not Fate.ENDED
+            lasts = job.carries and (other.known.fate is not Fate.ENDED or job.forerunner)
             left_over = (other.outcome, other.reason) in LEFT_OVER
             if -1 < job.dropped_at <= taken.at:
                 since = job.dropped_by(taken.at)

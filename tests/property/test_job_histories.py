@@ -247,11 +247,21 @@ class HistoriesOfJobs(RuleBasedStateMachine):
             for conversation_id, (rank, ended, row) in expected.items()
             if ended.is_left_over and rank.first >= self.ledger.model.floor
         }
-        for job in self.in_the_way() if product._settings.ledger.carry_over else ():
-            for row in job.journal.taken_over:
-                other = left_over.get(row.conversation)
-                if other is None or row.rank > other[0]:
-                    left_over[row.conversation] = row.rank, row.comment
+        model, given_up = self.ledger.model, self.ledger.model.given_up
+        left_over = {c: each for c, each in left_over.items() if each[0].version not in given_up}
+        rows = [
+            row
+            for job in (self.in_the_way() if product._settings.ledger.carry_over else ())
+            for row in job.journal.taken_over
+        ]
+        for row in (row for job in self.jobs for row in job.lost(model.floor)):
+            best = expected.get(row.conversation)
+            if row.rank.first >= model.floor and (best is None or best[0] < row.rank):
+                rows.append(row)
+        for row in (row for row in rows if row.rank.version not in given_up):
+            other = left_over.get(row.conversation)
+            if other is None or row.rank > other[0]:
+                left_over[row.conversation] = row.rank, row.comment
         taken = {row.conversation_id: (row.rank, row.comment) for row in product.left_overs(0.0)}
         assert taken == left_over
 
@@ -339,6 +349,7 @@ class HistoriesOfJobs(RuleBasedStateMachine):
             row for row in model.journal.rows.values()
             if row.ended is not None
             and row.ended.kind in (OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
+            and row.rank.version not in self.ledger.model.given_up
         ]  # fmt: skip
         try:
             job = product.resumable()
@@ -358,9 +369,12 @@ class HistoriesOfJobs(RuleBasedStateMachine):
 
     def has_left_over(self, name: str) -> bool:
         """Return whether the latest job of this command has ended with rows to try again (J4)."""
+        assert self.ledger is not None
         same = [job for job in self.jobs if job.here and self.folders[job.number].name[0] == name]
         return bool(same) and any(
-            row.ended is not None and row.ended.kind is OutcomeKind.NOT_COMPLETED
+            row.ended is not None
+            and row.ended.kind is OutcomeKind.NOT_COMPLETED
+            and row.rank.version not in self.ledger.model.given_up
             for row in same[-1].journal.rows.values()
         )
 
@@ -376,12 +390,11 @@ class HistoriesOfJobs(RuleBasedStateMachine):
         self.job = job
         versions = self.journals[job.number]
         versions.changed(synced=False)
-        if job.number < len(self.jobs):  # it was caught up with
-            assert self.ledger is not None
-            take_in(self.jobs, self.ledger.model)
-            self.ledger.changed(synced=False)
-            for other in self.journals.values():
-                other.changed(synced=True)
+        assert self.ledger is not None
+        take_in(self.jobs, self.ledger.model)
+        self.ledger.changed(synced=False)
+        for other in self.journals.values():
+            other.changed(synced=True)
 
     def begin(self, product: Product, option: str, data: st.DataObject) -> None:
         number = product.next_number
@@ -418,6 +431,9 @@ class HistoriesOfJobs(RuleBasedStateMachine):
         for job in self.jobs:
             if self.is_unfinished(job):
                 job.closed = True
+                takes_over = option == "carry_over" and job.journal.keeps_bodies
+                in_the_way = record is not None and record.number == job.number
+                job.replaced = takes_over and in_the_way
         journal = ModelJournal(rows, keeps_bodies=option == "carry_over", carried=len(carried))
         self.jobs.append(ModelJob(number, journal))
         assert self.ledger is not None
@@ -611,7 +627,12 @@ class HistoriesOfJobs(RuleBasedStateMachine):
             except SettingsError:
                 assert not self.is_unfinished(job)
             else:
-                job.journal.given_up = True
+                assert self.ledger is not None
+                if self.is_unfinished(job):
+                    job.journal.given_up = True
+                else:
+                    job.journal.rest_given_up = True
+                    self.ledger.model.given_up.add(job.number)
                 self.journals[job.number].changed(synced=True)
         assert self.ledger is not None
         self.ledger.changed(synced=False)

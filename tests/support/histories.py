@@ -61,6 +61,8 @@ class ModelJournal:
     rows: dict[int, ModelRow]
     finished: bool = False
     given_up: bool = False
+    #: What of its own rows is left over is given up.
+    rest_given_up: bool = False
     last_run: int = 0
     #: It began with --carry-over.
     keeps_bodies: bool = False
@@ -114,6 +116,8 @@ class ModelLedger:
     complete: set[int] = field(default_factory=set)
     floor: int = 0
     taken: dict[int, ModelJournal] = field(default_factory=dict)
+    #: The jobs of which nothing is tried again that is left over.
+    given_up: set[int] = field(default_factory=set)
 
 
 @dataclass
@@ -122,6 +126,16 @@ class ModelJob:
     journal: ModelJournal
     here: bool = True
     closed: bool = False
+    #: A job with --carry-over has taken its rows over.
+    replaced: bool = False
+
+    def lost(self, floor: int) -> list[ModelRow]:
+        """Return what it had taken over and not settled when it was given up (R11)."""
+        is_given_up = self.closed or self.journal.given_up or self.number < floor
+        if not self.here or self.replaced or self.journal.finished or not is_given_up:
+            return []
+        carried = [row for seq, row in self.journal.rows.items() if seq <= self.journal.carried]
+        return [row for row in carried if row.ended is None and row.rank.version != self.number]
 
 
 def claims(jobs: list[ModelJob], ledger: ModelLedger) -> dict[str, tuple[Rank, Ended, ModelRow]]:
@@ -179,6 +193,7 @@ def notice(jobs: list[ModelJob], ledger: ModelLedger) -> None:
     missing = set(range(1, highest + 1)) - here - ledger.complete
     ledger.floor = max({ledger.floor} | missing)
     ledger.known = set(range(1, highest + 1))
+    ledger.given_up |= {job.number for job in jobs if job.here and job.journal.rest_given_up}
 
 
 def take_in(jobs: list[ModelJob], ledger: ModelLedger) -> None:
