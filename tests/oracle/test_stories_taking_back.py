@@ -140,22 +140,21 @@ def test_an_undo_goes_on_when_a_jobs_folder_that_was_moved_is_back(
     assert len(service.puts) == 80
 
 
-@promise("A2", "U1")
-def test_an_unfinished_job_is_given_up_before_it_is_taken_back(
-    desk: Desk, service: Service
-) -> None:
+@promise("A2", "A17", "U1")
+def test_an_unfinished_job_is_given_up_by_its_undo(desk: Desk, service: Service) -> None:
     desk.write("night.csv", rows(range(1, 61)))
     leave(desk, service, "night.csv", 5)
     sent = len(service.puts)
     night = desk.job("night.csv")
-    refused = undo(desk, night, "--clear-unknown", "--yes")
-    assert refused.code == 2, refused.text
-    assert len(service.puts) == sent
-    replace = [step for step in refused.steps if "--replace" in step]
-    assert len(refused.steps) == 2
-    assert desk.follow(replace[0]).code == 0
+    assert undo(desk, night, "--clear-unknown").code == 0
+    assert len(service.puts) == sent, "nothing was sent yet, and nothing is given up"
+    assert desk.do("jobs", "--json").text.count('"given_up"') == 0
+    ended = undo(desk, night, "--clear-unknown", "--yes")
+    assert ended.code == 0, ended.text
     assert len(service.puts) == 2 * sent
     assert set(service.quiescent().values()) == {(None, None)}
+    resumed = desk.run("night.csv")
+    assert desk.job("night.csv", 2).summary["rows"] == 60, resumed.text
 
 
 @promise("U7", "A15")
