@@ -178,8 +178,8 @@ class JournalFile:
                 "FROM carried JOIN ranked USING (seq) ORDER BY seq"
             ):
                 yield CarriedRow(
-                    seq, conversation_of(key), rank_of(rank), rating and Meaning(rating), comment,
-                    bool(ask_status),
+                    seq, conversation_of(key), rank_of(rank), rating and Meaning(rating),
+                    sqlite_file.text(comment), bool(ask_status),
                 )  # fmt: skip
 
     def bodies(self) -> Iterator[Body]:
@@ -189,7 +189,8 @@ class JournalFile:
                 "SELECT conversation, rating, comment FROM carried "
                 "UNION ALL SELECT conversation, rating, comment FROM kept"
             ):
-                yield Body(conversation_of(key), rating and Meaning(rating), comment)
+                text = sqlite_file.text(comment)
+                yield Body(conversation_of(key), rating and Meaning(rating), text)
 
     def pending(self) -> Iterator[tuple[bytes, int, str, Meaning | None, str | None, bool]]:
         """Yield the rows without an outcome whose bodies are here, by key.
@@ -199,8 +200,8 @@ class JournalFile:
         with self._explained():
             for key, seq, rating, comment, ask_status in self._db.execute(_PENDING):
                 yield (
-                    key, seq, conversation_of(key), rating and Meaning(rating), comment,
-                    bool(ask_status),
+                    key, seq, conversation_of(key), rating and Meaning(rating),
+                    sqlite_file.text(comment), bool(ask_status),
                 )  # fmt: skip
 
     def run_count(self) -> int:

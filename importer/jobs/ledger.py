@@ -218,8 +218,8 @@ class Ledger:
                 yield LeftOver(
                     key,
                     CarriedRow(
-                        0, conversation_of(key), rank_of(rank), rating and Meaning(rating), comment,
-                        bool(ask_status),
+                        0, conversation_of(key), rank_of(rank), rating and Meaning(rating),
+                        sqlite_file.text(comment), bool(ask_status),
                     ),
                 )  # fmt: skip
 

@@ -222,6 +222,13 @@ def explained(what: str, remedy: str, *, if_damaged: str = _START_OVER) -> Itera
         raise JournalError(f"{what} cannot be used: {said}. {remedy}") from None
 
 
+def text(value: object) -> str | None:
+    """Return what a column of text holds. Raises `ValueError` where that is something else."""
+    if value is None or isinstance(value, str):
+        return value
+    raise ValueError("a value that is no text stands in a column of text")
+
+
 def is_damage(error: BaseException) -> bool:
     """Return whether SQLite says that the file is no database, or none that is whole."""
     return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

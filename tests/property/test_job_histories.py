@@ -305,6 +305,9 @@ class HistoriesOfJobs(RuleBasedStateMachine):
             is_done = option == "carry_over" and self.has_left_over(name)
             self.end_refused(bool(unfinished) and (not lets_go or is_done))
             return
+        except SettingsError:  # A15: they may be overtaken
+            self.end_refused(self.has_left_over(name))
+            return
         if job is not None:
             self.resume(job)
             if unfinished:
