@@ -79,7 +79,7 @@ class Job:
             None,
         )
         if before is not None:
-            (found,) = (self.folder / "jobs").glob("*/journal.sqlite")
+            (found,) = self.latest()
             with closing(Journal(found.parent)) as journal:
                 recorded = list(journal.outcomes(first=before, last=before))
             if not recorded:
@@ -98,12 +98,20 @@ class Job:
             env={**os.environ, "CLARITYQ_API_KEY": "any"},
         )  # fmt: skip
 
+    def latest(self) -> list[Path]:
+        """Return the journal, if there is one yet.
+
+        What is killed before its first request is begun anew, in a folder with the next number.
+        """
+        found = (self.folder / "jobs").glob("*/journal.sqlite")
+        return sorted(found, key=lambda path: int(path.parent.name.rpartition("-")[2]))[-1:]
+
     def journal(self) -> tuple[list[int], bool]:
         """Return the rows that the journal holds, and whether the job is finished.
 
         It can be read whole at any moment; before there is one, nothing is settled.
         """
-        journals = list((self.folder / "jobs").glob("*/journal.sqlite"))
+        journals = self.latest()
         if not journals:
             return [], False
         (found,) = journals
@@ -193,7 +201,7 @@ def crash_one_job(dice: random.Random, folder: Path, figures: Counter[str]) -> N
 
 def check_job(job: Job, service: WatchedSandbox) -> None:
     """Compare the journal, the summary, and what the service saw and holds."""
-    (folder,) = {path.parent for path in (job.folder / "jobs").glob("*/journal.sqlite")}
+    folder = job.latest()[0].parent
     summary = json.loads((folder / "summary.json").read_text())
     with closing(Journal(folder)) as journal:
         outcomes = list(journal.outcomes())
