@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -88,7 +87,7 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
             pending = history.totals().outcomes[OutcomeKind.PENDING]
             in_doubt = len({doubt.seq for doubt in history.doubts() if doubt.in_doubt})
         left_over = product.abandon(record, time.time())
-        closed = replace(record, state=JobState.GIVEN_UP) if not left_over else record
+        closed = product.jobs[record.number - 1]
         rewrite_summary(closed, taken=list(taken_up(folder)) if left_over else None)
     if left_over:
         click.echo(
