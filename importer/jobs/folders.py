@@ -9,17 +9,35 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple, Self
 
 from importer.common.files import sync_folder
 from importer.errors import SettingsError
 from importer.jobs.journal_file import FILE_NAME
 
+_ROW = re.compile(r"(?P<job>[^.].*-[0-9a-f]{8}-\d+)(@(?P<seq>\d{1,18}))?")
 _FOLDER = re.compile(r"(?P<name>[^.].*-[0-9a-f]{8})-(?P<number>\d+)")
 
 
-def is_job_name(text: str) -> bool:
-    """Return whether `text` could be the name of a job's folder."""
-    return _FOLDER.fullmatch(text) is not None
+class NamedRow(NamedTuple):
+    """What the cell `job` of a left-over file says: the job that first brought the row.
+
+    `seq` is the row's number in that job, where its conversation could not be read.
+    """
+
+    job: str
+    seq: int | None = None
+
+    def __str__(self) -> str:
+        return self.job if self.seq is None else f"{self.job}@{self.seq}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Return what the cell says, None if it names no job."""
+        match = _ROW.fullmatch(text)
+        if match is None:
+            return None
+        return cls(match["job"], int(match["seq"]) if match["seq"] else None)
 
 
 def job_folders(jobs_dir: Path) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from pathlib import Path
@@ -49,12 +49,18 @@ _BLOCK = 4096
 
 #: Rejected or failed rows after which a row of their conversation was sent, or gave way to one of a
 #: later job.
+#: What is kept of rows is of those that were to be sent.
 _OVERTAKEN = f"""
-    SELECT DISTINCT earlier.seq
-    FROM outcome AS later JOIN temp.candidate AS earlier
+    SELECT DISTINCT earlier.conversation, earlier.seq
+    FROM (
+        SELECT conversation, seq FROM outcome
+        WHERE {IS_SETTLED} OR reason IN ('{Reason.LATER_JOB}', '{Reason.SET_BY_JOB}')
+        UNION ALL SELECT conversation, seq FROM kept
+        UNION ALL SELECT conversation, seq FROM carried
+    ) AS later
+    JOIN temp.candidate AS earlier
       ON earlier.conversation = later.conversation
       AND earlier.seq < later.seq + :everywhere AND earlier.seq <> later.seq
-    WHERE later.{IS_SETTLED} OR later.reason IN ('{Reason.LATER_JOB}', '{Reason.SET_BY_JOB}')
 """
 
 _PENDING = """
@@ -290,25 +296,42 @@ class JournalFile:
             for before, key, after in self._db.execute(CANONICAL):
                 yield f"{before}{'' if key is None else conversation_of(key)}{after}"
 
-    def overtaken(self, kind: OutcomeKind, *, everywhere: bool = False) -> set[int]:
-        """Return the rows of `kind` (by seq) after which a row of their conversation was sent.
+    def overtaken(self, kind: OutcomeKind) -> set[int]:
+        """Return the rows of `kind` (seq) that give way to another row of their conversation.
 
-        With `everywhere` it may stand before them: the last row need not be the newest.
+        That is one after them which was sent or is to be, if newer rows are told by a column
+        (`newest_by`) one anywhere: the last row need not be the newest.
         """
+        with self._candidates():
+            self._db.execute(
+                "INSERT INTO temp.candidate SELECT conversation, seq FROM outcome "
+                "WHERE kind = ? AND conversation IS NOT NULL",
+                (KIND_IDS[kind],),
+            )
+            return {seq for _, seq in self._overtaken_candidates()}
+
+    def give_way(self, rows: Iterable[tuple[bytes, int]]) -> set[tuple[bytes, int]]:
+        """Return those of `rows` (key and seq) that would give way so; see `overtaken`."""
+        with self._candidates():
+            self._db.executemany("INSERT OR IGNORE INTO temp.candidate VALUES (?, ?)", rows)
+            return self._overtaken_candidates()
+
+    @contextmanager
+    def _candidates(self) -> Iterator[None]:
+        # By conversation, so that the later rows are found in one scan.
         with self._explained():
-            # By conversation, so that the later rows are found in one scan.
-            self._db.execute("DROP TABLE IF EXISTS temp.candidate")
             self._db.execute(
                 "CREATE TEMP TABLE candidate "
                 "(conversation BLOB, seq INTEGER, PRIMARY KEY (conversation, seq)) WITHOUT ROWID"
             )
-            self._db.execute(
-                "INSERT INTO temp.candidate (conversation, seq) SELECT conversation, seq "
-                "FROM outcome WHERE kind = ? AND conversation IS NOT NULL",
-                (KIND_IDS[kind],),
-            )
-            values = {"everywhere": _MOST // 2 if everywhere else 0}
-            return {seq for (seq,) in self._db.execute(_OVERTAKEN, values)}
+            try:
+                yield
+            finally:
+                self._db.execute("DROP TABLE temp.candidate")
+
+    def _overtaken_candidates(self) -> set[tuple[bytes, int]]:
+        everywhere = 0 if self.newest_by() is None else _MOST // 2
+        return set(self._db.execute(_OVERTAKEN, {"everywhere": everywhere}))
 
     def _all(self, query: str, *values: object) -> list[Any]:
         with self._explained():

@@ -13,6 +13,7 @@ from importer.common.files import atomic_write
 from importer.common.text import folded_name, listed
 from importer.errors import InputError, JournalError
 from importer.jobs.commands import NOT_OF_LEFT_OVERS, Again, options_told, path_argument
+from importer.jobs.folders import NamedRow
 from importer.jobs.forget import Tombs
 from importer.jobs.journal import Journal
 from importer.jobs.journal_file import JournalFile
@@ -154,7 +155,7 @@ def steps_by_journal(folder: Path, journal: JournalReader) -> list[Step]:
     files = [path for name in LEFT_OVER_NAMES if (path := folder / name).exists()]
     return next_steps(
         RunEnd.FINISHED, outcomes, reasons, folder, files, again,
-        {kind: len(overtaken_rows(journal, kind)) for kind in _FILES},
+        {kind: len(journal.overtaken(kind)) for kind in _FILES},
         carries_over=settings["carry_over"], refused_with=refused_with(journal, reasons),
     )  # fmt: skip
 
@@ -188,11 +189,6 @@ def rejected_line(folder: Path, conversation_id: str) -> tuple[Path, int] | None
     return None
 
 
-def overtaken_rows(journal: JournalFile, kind: OutcomeKind) -> set[int]:
-    """Return the rows of a kind, by seq, that give way to a row of the job which was sent."""
-    return journal.overtaken(kind, everywhere=journal.newest_by() is not None)
-
-
 def _write(
     path: Path,
     journal: JournalFile,
@@ -201,7 +197,7 @@ def _write(
 ) -> tuple[int, int]:
     """Write the file of a kind; return how many rows it holds, and how many of them give way."""
     rows = give_way = 0
-    overtaken = overtaken_rows(journal, kind)
+    overtaken = journal.overtaken(kind)
     layout = _lay_out(sources)
     by_newest = journal.newest_by() is not None
     why = f"{'another' if by_newest else 'a later'} {_OVERTAKEN}"
@@ -219,7 +215,7 @@ def _write(
             # A malformed line could not be split: it stands whole in the first column.
             for place, cell in zip(layout.places[position] or [0], original.cells, strict=False):
                 cells[place] = _encodable(cell, encoding)
-            job, row = _origin(path.parent, original, layout.ours[position])
+            job, row = _origin(path.parent, original, outcome, layout.ours[position])
             gives_way = outcome.seq in overtaken or job == OVERTAKEN_JOB
             own = [
                 sources[position].name,
@@ -236,11 +232,17 @@ def _write(
     return rows, give_way
 
 
-def _origin(folder: Path, original: Original, ours: OwnColumns | None) -> tuple[str, str | int]:
-    """Return the job that first brought a row, and its number there, as far as it is known."""
+def _origin(
+    folder: Path, original: Original, outcome: Outcome, ours: OwnColumns | None
+) -> tuple[str, str | int]:
+    """Return the job that first brought a row, and its number there, as far as it is known.
+
+    Which rows of its conversation come after it is found out once that can be read.
+    """
     if ours is not None and len(original.cells) > ours.row:
         return original.cells[ours.job], original.cells[ours.row]
-    return folder.name, original.number
+    seq = outcome.seq if outcome.conversation_id is None else None
+    return str(NamedRow(folder.name, seq)), original.number
 
 
 def _encodable(cell: str, encoding: str) -> str:

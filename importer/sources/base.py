@@ -76,9 +76,9 @@ class Questions(NamedTuple):
     coder: BodyCoder | None = None
     #: Reads what tells the newest row; None if the last one wins.
     newest: NewestBy | None = None
-    #: Returns the rank, as a number below 2**64, of a row with this cell `job`; None if all rows
-    #: rank alike.
-    rank_of: Callable[[str], int] | None = None
+    #: Returns the rank, as a number below 2**64, of a row with this cell `job`, None if the cell
+    #: alone does not tell; None if all rows rank alike.
+    rank_of: Callable[[str], int | None] | None = None
 
 
 class PartSurvey(NamedTuple):

@@ -17,7 +17,6 @@ from importer.feedback.body import BodyCoder
 from importer.feedback.newest import OLDEST, NewestBy
 from importer.feedback.normalise import COMMENT_LIMIT, Normaliser
 from importer.feedback.ratings import RatingTable
-from importer.jobs.folders import is_job_name
 from importer.jobs.inputs import CurrentInputs
 from importer.jobs.keys import key_of, rank_number
 from importer.jobs.records import CarriedRow, InputFile
@@ -37,8 +36,9 @@ from importer.sources.own_columns import find_job_column
 from importer.survey.findings import MOST_EXAMPLES, Example, Findings, Repeated, Understanding
 from importer.survey.progress import SurveyProgress, Teller
 from importer.survey.superseded import NEW, Asked, Candidate, Contest
-from importer.survey.survey import Survey, left_over_rank
+from importer.survey.survey import Survey
 from importer.survey.understanding import understood
+from importer.survey.unplaced import Origins, Unplaced
 
 #: The share of the work that is reading; the rest is to find the winners.
 _READING = 0.95
@@ -60,38 +60,39 @@ def survey_inputs(
     *,
     coder: BodyCoder | None = None,
     carried: Sequence[CarriedRow] = (),
-    number_of: Callable[[str], int | None] = lambda _: None,
+    origins: Origins | None = None,
     stopped: Callable[[], bool] = lambda: False,
     progress: Callable[[SurveyProgress], None] = lambda _: None,
 ) -> Survey:
     """Read all inputs, and return what was found.
 
     `scratch` is a folder for a temporary file. With `coder` the bodies of winners are known.
-    `carried` are rows of earlier jobs, numbered from 1; the rows of the inputs follow. `number_of`
-    returns the number of the job that a cell `job` of a left-over file names, None if it is not
-    known. `stopped` is asked many times a second, `progress` told a few times.
+    `carried` are rows of earlier jobs, numbered from 1; the rows of the inputs follow. `origins`
+    knows the jobs that the cells `job` of left-over files name; without it all rows are new.
+    `stopped` is asked many times a second, `progress` told a few times.
 
-    Raises `InputError` if an input cannot be read or changes meanwhile, `ScratchError` if there is
-    not enough room in `scratch`, and `SurveyStoppedError`.
+    Raises `InputError` if an input cannot be read or changes meanwhile, `JournalError` if a journal
+    cannot be used, `ScratchError` if there is not enough room in `scratch`, and
+    `SurveyStoppedError`.
     """
     inputs = [(source, understood(source, settings)) for source in sources]
     _check_ratings(inputs, settings)
     newest_by = settings.mapping.newest_by
-    left_over = not settings.job.as_new and any(
-        find_job_column(source.header) is not None for source in sources
-    )
-    is_ranked = left_over or bool(carried)
+    has_jobs = any(find_job_column(source.header) is not None for source in sources)
+    unplaced = None
+    if has_jobs and origins is not None and not settings.job.as_new:
+        unplaced = Unplaced(origins)
+    is_ranked = unplaced is not None or bool(carried)
     asked = Questions(
         settings.mapping.ratings,
         coder,
         None if newest_by is None else NewestBy(newest_by),
-        (lambda job: left_over_rank(number_of(job)) if left_over and is_job_name(job) else NEW)
-        if is_ranked
-        else None,
+        None if not is_ranked else unplaced.rank_of if unplaced is not None else lambda _: NEW,
     )
     contest = Contest(scratch, Asked(is_ranked, newest_by is not None, coder is not None))
     total = sum(_mark(source.path)[0] for source in sources)
-    survey = _Pass(settings, asked, contest, total, len(carried), Teller(stopped, progress))
+    teller = Teller(stopped, progress)
+    survey = _Pass(settings, asked, contest, unplaced, total, len(carried), teller)
     try:
         survey.carry(carried)
         for source, understanding in inputs:
@@ -164,6 +165,7 @@ class _Pass:
         settings: ImportSettings,
         asked: Questions,
         contest: Contest,
+        unplaced: Unplaced | None,
         total: int,
         carried: int,
         teller: Teller,
@@ -174,6 +176,7 @@ class _Pass:
         self._asked = asked
         self._normalise = normaliser_of(settings, asked.newest)
         self._contest = contest
+        self._unplaced = unplaced
         self._total = max(1, total)
         self._teller = teller
         self._carried = carried
@@ -233,6 +236,8 @@ class _Pass:
     def conclude(self) -> None:
         """Find the winners."""
         found = self.found
+        for candidate in () if self._unplaced is None else self._unplaced.ranked():
+            self._contest.add(candidate, self._share)
         found.rows = self._seq - self._carried
         found.sort_words()
         self.superseded, repetitions = self._contest.decide(
@@ -295,14 +300,19 @@ class _Pass:
         found.note_meaning(feedback.rating)
         found.rating_only += feedback.comment is None
         found.truncated += feedback.truncated
+        rank = NEW if rank_of is None else rank_of(row.job)
         candidate = Candidate(
             key_of(feedback.conversation_id),
-            NEW if rank_of is None else rank_of(row.job),
+            NEW if rank is None else rank,
             OLDEST if newest is None else newest.read(row.newest),
             feedback.seq,
             0 if coder is None else coder.of(feedback),
         )
-        self._contest.add(candidate, self._share)
+        if rank is not None or self._unplaced is None:
+            self._contest.add(candidate, self._share)
+            return
+        for ranked in self._unplaced.add(row.job, candidate):
+            self._contest.add(ranked, self._share)
 
 
 def _mark(path: Path) -> tuple[int, int]:

@@ -47,19 +47,16 @@ from importer.survey.progress import SurveyProgress
 from importer.survey.standing import Rules, why_not_sent
 from importer.survey.survey import Survey
 from importer.survey.survey_pass import normaliser_of, survey_inputs
+from importer.survey.unplaced import Origins
 from importer.workflows.rewrite_summary import rewrite_summary
 
 
-class Earlier(Others, Protocol):
+class Earlier(Others, Origins, Protocol):
     """What is asked of the earlier jobs of a product."""
 
     @property
     def coder(self) -> BodyCoder:
         """Makes the numbers of the bodies that are sent."""
-        ...
-
-    def number_of(self, name: str) -> int | None:
-        """Return the number of the job with this name."""
         ...
 
     def check_sequence(self) -> JobRecord | None:
@@ -121,7 +118,7 @@ def prospect(
     with survey_inputs(
         sources, settings, scratch,
         coder=earlier.coder if in_full or needs_bodies(settings) else None,
-        carried=carried, number_of=earlier.number_of,
+        carried=carried, origins=earlier,
         stopped=watch.stopped, progress=watch.progress,
     ) as survey:  # fmt: skip
         plan = plan_job(

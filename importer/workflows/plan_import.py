@@ -138,6 +138,13 @@ class _NoJobs:
     def number_of(self, name: str) -> int | None:  # noqa: ARG002
         return None
 
+    def give_way(
+        self,
+        name: str,  # noqa: ARG002
+        rows: Sequence[tuple[bytes, int]],  # noqa: ARG002
+    ) -> set[tuple[bytes, int]]:
+        return set()
+
     def check_sequence(self) -> JobRecord | None:
         return None
 

@@ -18,7 +18,7 @@ from importer.api import run_import
 from importer.cli.app import cli
 from importer.errors import ExitCode, InputError
 from importer.feedback.ratings import RatingTable
-from importer.jobs.folders import is_job_name
+from importer.jobs.folders import NamedRow
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.rate_budget import RateBudget
 from importer.model import OutcomeKind, Reason, RunEnd, Warn
@@ -352,7 +352,7 @@ async def test_a_left_over_row_says_so_when_a_later_one_was_sent(
     again = await run_import(settings_for(left_over, base_url=sandbox.url), api_key="any")
     assert again.outcomes[OutcomeKind.SUPERSEDED] == 1
     assert stored(sandbox)[conversation(1)] == ("POSITIVE", None)
-    assert is_job_name(OVERTAKEN_JOB)
+    assert NamedRow.parse(OVERTAKEN_JOB) == NamedRow(OVERTAKEN_JOB)
 
 
 async def test_what_the_importer_writes_is_for_its_owner_only(

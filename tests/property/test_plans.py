@@ -24,6 +24,7 @@ from importer.survey.ledger_diff import plan_job
 from importer.survey.survey_pass import survey_inputs
 from importer.workflows.open_inputs import open_inputs
 from tests.support.data import PRODUCT, conversation, write_csv
+from tests.support.origins import KnownJobs
 from tests.support.product import FakeProduct
 
 Make = Callable[..., ImportSettings]
@@ -184,7 +185,7 @@ def test_plans_are_those_of_the_model(
             patch("importer.sources.csv.file.BY_COLUMN_FROM", 0 if by_column else 1 << 60),
             survey_inputs(
                 sources, settings, tmp_path, coder=CODER, carried=job.carried,
-                number_of=lambda name: None if name.endswith(UNKNOWN) else int(name[-1]),
+                origins=KnownJobs(lambda name: None if name.endswith(UNKNOWN) else int(name[-1])),
             ) as survey,
         ):  # fmt: skip
             plan = plan_job(survey, product, settings, NOW, in_full=True)

@@ -29,6 +29,7 @@ from importer.sources.by_column.sifting import (
 from importer.sources.noticed import Noticed
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
+Ranks = np.ndarray[Any, np.dtype[np.uint64]]
 
 
 #: The columns that make feedback; then that of `Row.newest`, and that of `Row.job`.
@@ -98,6 +99,7 @@ class ColumnBlock:
         sifted = sift(self._columns[:_FIELDS], asked.ratings)
         sure = sifted.sure
         newest = None if asked.newest is None else self._read_newest(asked.newest, sure)
+        ranks = None if asked.rank_of is None else self._read_ranks(asked.rank_of, sure)
         places = np.flatnonzero(sure)
         codes, blank, ids = sifted.codes, sifted.blank, np.frombuffer(sifted.ids.raw, _ID)
         others: list[int] = []
@@ -117,7 +119,7 @@ class ColumnBlock:
             if asked.coder is None
             else self._bodies(asked.coder, codes, places[~blank], blank),
             None if newest is None else (newest[0][places].tobytes(), newest[1][places].tobytes()),
-            None if asked.rank_of is None else self._ranks(asked.rank_of, places),
+            None if ranks is None else ranks[places].tobytes(),
             others,
         )
 
@@ -169,11 +171,14 @@ class ColumnBlock:
         bodies[~blank] |= np.maximum(numbers, 1)
         return bodies.tobytes()
 
-    def _ranks(self, rank_of: Callable[[str], int], places: Numbers) -> bytes:
+    def _read_ranks(self, rank_of: Callable[[str], int | None], sure: Flags) -> Ranks:
+        """Return the ranks of all rows; one whose rank its cell does not tell is no more `sure`."""
         encoded = self._columns[_JOB].dictionary_encode()
-        ranks = np.array([rank_of(job) for job in encoded.dictionary.to_pylist()], np.uint64)
+        known = [rank_of(job) for job in encoded.dictionary.to_pylist()]
         indices = np.frombuffer(encoded.indices.buffers()[1], np.int32)[: len(self)]
-        return ranks[indices[places]].tobytes()
+        if None in known:
+            sure &= np.array([rank is not None for rank in known])[indices]
+        return np.array([rank or 0 for rank in known], np.uint64)[indices]
 
 
 def _count(words: Sequence[str], places: Offsets) -> dict[str, int]:

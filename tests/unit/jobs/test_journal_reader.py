@@ -132,7 +132,6 @@ def test_rows_are_overtaken_by_later_ones_of_their_conversation(desk: Desk) -> N
     with desk.run(rows=10) as job:
         job.journal.write(Entry(rows))
         assert job.journal.overtaken(OutcomeKind.FAILED) == {3, 5}
-        assert job.journal.overtaken(OutcomeKind.FAILED, everywhere=True) == {2, 3, 5}
         assert job.journal.overtaken(OutcomeKind.REJECTED) == {9}
 
 

@@ -19,6 +19,7 @@ from importer.survey.survey import Survey
 from importer.survey.survey_pass import current_inputs, survey_inputs
 from importer.workflows.open_inputs import open_inputs
 from tests.support.data import PRODUCT, conversation, write_csv
+from tests.support.origins import KnownJobs
 
 Make = Callable[..., ImportSettings]
 LEFT_OVER = ("job", "row", "reason", "http_status", "attempts", "detail")
@@ -143,7 +144,7 @@ def test_left_over_rows_rank_as_the_job_that_brought_them_unless_they_are_to_be_
     first = len(rows) + 1
     with survey_inputs(
         open_inputs(settings), settings, tmp_path, coder=CODER, carried=rows,
-        number_of={"in-0000000a-3": 3}.get,
+        origins=KnownJobs({"in-0000000a-3": 3}.get),
     ) as found:  # fmt: skip
         ranks = {} if as_new else {first: Rank(3, 9), first + 1: Rank(0, 9)}
         assert dict(found.ranked(9)) == ranks
