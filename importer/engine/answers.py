@@ -6,7 +6,9 @@ the queue, the journal writer, and the control of the run.
 
 from __future__ import annotations
 
+import math
 from http import HTTPStatus
+from typing import NamedTuple
 
 from importer.clarityq.responses import Verdict, VerdictKind
 from importer.engine.backoff import DeferralPolicy, RetryPolicy
@@ -44,6 +46,15 @@ def canary_for(settings: ImportSettings, before: Totals) -> Canary:
     return Canary(0 if before.outcomes[OutcomeKind.SUCCEEDED] else rows)
 
 
+class _Withheld(NamedTuple):
+    """A row whose outcome is kept back, and when it was answered (monotonic seconds)."""
+
+    row: QueuedRow
+    outcome: Outcome
+    verdict: Verdict
+    at: float
+
+
 class Answers:
     """Settles rows, or lets them wait. Awaits nothing; called on the run's event loop."""
 
@@ -70,7 +81,7 @@ class Answers:
         self._latest_failure = ""
         self._failing = FailingRows()
         self._turned_away = TurnedAway(accepted=before.outcomes[OutcomeKind.SUCCEEDED] > 0)
-        self._withheld: list[tuple[QueuedRow, Outcome, Verdict]] = []
+        self._withheld: list[_Withheld] = []
         self._all_read = False
         self._next_step = NextStep(
             RetryPolicy(
@@ -100,7 +111,7 @@ class Answers:
             self._failing.succeeded()
             self._turned_away.succeeded()
             if self._canary.is_open or self._withheld:
-                self._let_others_follow()
+                self._let_others_follow(row.started)
         else:
             self._learn(row, verdict, now)
         if pacer.window.is_due:
@@ -154,7 +165,7 @@ class Answers:
         """
         was_open = self._canary.is_open
         self._queue.withhold(row)
-        self._withheld.append((row, outcome, verdict))
+        self._withheld.append(_Withheld(row, outcome, verdict, self._clock.monotonic()))
         if self._canary.failed((outcome.reason, outcome.http_status)):
             self._control.stop(
                 RunEnd.CANARY,
@@ -165,12 +176,19 @@ class Answers:
         elif self._canary.is_open is not was_open:
             self._let_others_follow()
 
-    def _let_others_follow(self) -> None:
-        """Others are worth sending: the rows whose outcomes are kept back failed for themselves."""
+    def _let_others_follow(self, since: float = math.inf) -> None:
+        """Others are worth sending: the rows whose outcomes are kept back failed for themselves.
+
+        A request that was made at `since` (monotonic seconds) shows that. Of rows that were turned
+        away later it shows nothing: the key may have been withdrawn in between.
+        """
         self._canary.passed()
         withheld, self._withheld = self._withheld, []
-        for row, outcome, verdict in withheld:
-            self._settle(row, outcome, verdict)
+        for each in withheld:
+            if each.verdict.kind is VerdictKind.TURNED_AWAY and each.at > since:
+                self._withheld.append(each)
+            else:
+                self._settle(each.row, each.outcome, each.verdict)
         self._control.changed.notify()
 
     def _settle_turned_away(self) -> None:
@@ -183,7 +201,7 @@ class Answers:
 
     def run_ended(self) -> None:
         """The run is over: nothing will be known any more of rows that are kept back."""
-        if self._control.end not in _ABOUT_ALL:
+        if self._control.end not in _ABOUT_ALL and not self._turned_away.has_succeeded:
             self._settle_turned_away()
 
     def all_read(self) -> None:
@@ -247,7 +265,7 @@ class Answers:
             elif verdict.kind is not VerdictKind.TURNED_AWAY:
                 self._turned_away.answered()
             if self._shows_others_worth_sending(verdict.kind):
-                self._let_others_follow()
+                self._let_others_follow(row.started)
         self._control.changed.notify()
 
     def _shows_others_worth_sending(self, kind: VerdictKind) -> bool:

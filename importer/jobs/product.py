@@ -144,7 +144,8 @@ class Product(Succession):
         if job.state is JobState.REPLACED:
             raise SettingsError(
                 f"the job {job.name} was replaced: its rows have joined a later job, and only that "
-                "one can be retried (clarityq-import jobs lists it)"
+                "one can be retried (clarityq-import jobs lists it). Those that failed are in the "
+                f"CSV files of {job.folder}, if there were any"
             )
         if job.state is JobState.GIVEN_UP:
             raise SettingsError(

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import tee
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from importer.common.files import atomic_write
 from importer.common.text import folded_name, listed
@@ -18,7 +18,7 @@ from importer.jobs.forget import Tombs
 from importer.jobs.journal import Journal
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.records import CARRIED_OVER
+from importer.jobs.records import CARRIED_OVER, JobRecord
 from importer.model import Outcome, OutcomeKind, Reason, RunEnd
 from importer.reporting.edited_files import digest_of, set_aside
 from importer.reporting.endings import Step, next_steps
@@ -148,16 +148,35 @@ def steps_by_journal(folder: Path, journal: JournalReader) -> list[Step]:
         outcomes[outcome.kind] -= 1
         if outcome.reason is not None:
             reasons[outcome.kind, outcome.reason] -= 1
-    # The command of the import would begin a new job if nothing is left to try (J4).
-    again = Again(
-        ["retry", path_argument(folder)], options_told(settings, without=NOT_OF_LEFT_OVERS)
-    )
+    again = _again(folder, settings)
     files = [path for name in LEFT_OVER_NAMES if (path := folder / name).exists()]
     return next_steps(
         RunEnd.FINISHED, outcomes, reasons, folder, files, again,
         {kind: len(journal.overtaken(kind)) for kind in _FILES},
         carries_over=settings["carry_over"], refused_with=refused_with(journal, reasons),
     )  # fmt: skip
+
+
+def steps_of_replaced(job: JobRecord, journal: JournalReader) -> list[Step]:
+    """Return how those rows of a replaced job are imported that its successor has not taken over.
+
+    They are none if it was started over. Raises `JournalError`.
+    """
+    folder = journal.folder
+    again = _again(folder, journal.runs()[-1].settings)
+    return [] if not job.keeps_bodies else [
+        Step(f"To import the rows of {path}, which joined no other job: fix it, then",
+             again.of_file(path))
+        for kind in (OutcomeKind.REJECTED, OutcomeKind.FAILED)
+        if (path := folder / _FILES[kind]).exists()
+    ]  # fmt: skip
+
+
+def _again(folder: Path, settings: Mapping[str, Any]) -> Again:
+    # The command of the import would begin a new job if nothing is left to try (J4).
+    return Again(
+        ["retry", path_argument(folder)], options_told(settings, without=NOT_OF_LEFT_OVERS)
+    )
 
 
 def refused_with(journal: JournalFile, reasons: Mapping[tuple[OutcomeKind, Reason], int]) -> str:

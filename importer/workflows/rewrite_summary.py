@@ -6,13 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from importer.errors import ImporterError
 from importer.jobs.forget import Forgotten
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.records import JobRecord
+from importer.jobs.records import JobRecord, JobState
 from importer.model import OutcomeKind, RunEnd, WorkerFigures
 from importer.pacing import Limit
 from importer.reporting.digests import Digests
@@ -23,6 +22,7 @@ from importer.reporting.left_overs import (
     SUMMARY_NAME,
     forgotten_outcomes,
     steps_by_journal,
+    steps_of_replaced,
 )
 from importer.reporting.report import write_report
 from importer.reporting.summary import Measured, summarise
@@ -43,7 +43,8 @@ def rewrite_summary(
     """Write summary and report of a job, whose folder is there, from what its journal says by now.
 
     What is to be done next stays if it `has_steps`, is neither about rows that were forgotten nor
-    about a file that others have `taken` up, and the job was neither given up nor replaced. Where
+    about a file that others have `taken` up, and the job was not given up; of one that was replaced
+    stays what its successor has not taken over. Where
     this is not possible the files are removed; with `taken` they stay, as nothing in them is wrong.
     """
     assert job.folder is not None  # noqa: S101 -- its folder is there
@@ -58,7 +59,7 @@ def rewrite_summary(
                 folder, journal, totals, RunEnd(old["end"]), old["message"],
                 [folder / name for name in old["files"] if (folder / name).exists()],
                 datetime.fromisoformat(old["ended_at"]).timestamp(),
-                _steps(folder, journal, old, taken or ()) if has_steps and not closed else [],
+                _steps(job, journal, old, taken or ()) if has_steps else [],
                 _measured(old), old["not_begun"], since or old.get("since", ""),
                 old.get("working_folder", ""),
                 _known_digests(journal, old) if forgotten is _NOTHING else None,
@@ -89,9 +90,14 @@ def _known_digests(journal: JournalReader, old: Mapping[str, Any]) -> Digests | 
 
 
 def _steps(
-    folder: Path, journal: JournalReader, old: Mapping[str, Any], taken: Sequence[TakenUp]
+    job: JobRecord, journal: JournalReader, old: Mapping[str, Any], taken: Sequence[TakenUp]
 ) -> list[Step]:
     """Return what is to be done about a job, whose summary was `old`."""
+    folder = journal.folder
+    if job.state is JobState.GIVEN_UP:
+        return []
+    if job.state is JobState.REPLACED:
+        return still_to_do(steps_of_replaced(job, journal), taken)
     is_gone = any(not (folder / name).exists() for name in old["files"])
     is_gone = is_gone or any(each.kind in LEFT_OVER_KINDS for each in forgotten_outcomes(journal))
     if is_gone and old["next_steps"] and old["end"] == RunEnd.FINISHED:

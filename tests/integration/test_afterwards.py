@@ -213,8 +213,8 @@ async def test_a_summary_that_lacks_what_was_added_since_is_rewritten_too(
 async def test_what_is_told_of_a_job_that_another_has_replaced_is_not_how_to_resume_it(
     settings_for: Make, tmp_path: Path
 ) -> None:
-    path = write_csv(tmp_path / "in.csv", [(conversation(n), "CLEAR", "") for n in range(3)])
-    settings = settings_for(path, sandbox=True, carry_over=True)
+    rows = [(conversation(4), "meh", ""), *((conversation(n), "CLEAR", "") for n in range(3))]
+    settings = settings_for(write_csv(tmp_path / "in.csv", rows), sandbox=True, carry_over=True)
     first = await run_import(settings.replace(limit=1))
     more = settings.replace(inputs=[write_csv(tmp_path / "b.csv", [(conversation(9), "meh", "")])])
     second = await run_import(more.replace(max_rejected="0"))
@@ -227,7 +227,10 @@ async def test_what_is_told_of_a_job_that_another_has_replaced_is_not_how_to_res
     assert "but for those that it had carried over" in refused
     page = Page(first.folder / REPORT_NAME)
     assert told in page.text
-    assert "What to do now" not in page.text
+    what = "To import the rows of " + str(first.folder / "rejected.csv")
+    assert what in page.text, "which the other has not taken over"
+    assert [what in step["text"] for step in written["next_steps"]] == [True]
+    assert what in command("jobs", "show", first.folder)[1]
 
 
 @pytest.mark.parametrize("change", ["overwritten", "gone"])

@@ -285,7 +285,7 @@ async def test_left_over_rows_can_be_fixed_and_imported_as_they_are(
         (header, row) = csv.reader(file, delimiter=";")
     assert header == rows[0], "its own remarks do not pile up"
     assert row[0] == f"{conversation(3)};POSITIVE;a;b;c"
-    assert row[4:6] == [summary.folder.name, "3"], "where it first came from"
+    assert row[4:6] == [f"{summary.folder.name}@3", "3"], "where it first came from"
     assert "it holds a whole row" in row[-1]
 
     left_over = again.folder / "rejected.csv"

@@ -195,6 +195,22 @@ def test_a_key_that_is_withdrawn_costs_no_row_and_the_printed_command_resumes(
     assert desk.job(NAME).outcomes == {"succeeded": 100}
 
 
+@promise("T9", "J17", "E1")
+def test_requests_that_were_under_way_when_a_key_was_withdrawn_cost_no_row_either(
+    desk: Desk, service: Service
+) -> None:
+    desk.write(NAME, rows(range(1, 201)))
+    service.rules.append(
+        lambda _: slow(OK, 0.3) if len(service.puts) <= 60 else slow(status(403), 0.02)
+    )
+    ended = desk.run(NAME, concurrency="16")
+    assert ended.code == 3, ended.text
+    assert set(desk.job(NAME).outcomes) == {"succeeded", "pending"}
+    service.rules.clear()
+    assert goes_on(desk, ended).code == 0
+    assert desk.job(NAME).outcomes == {"succeeded": 200}
+
+
 @promise("T11", "J17", "E1")
 def test_max_failures_end_with_3_and_the_printed_commands_lead_to_the_end(
     desk: Desk, service: Service

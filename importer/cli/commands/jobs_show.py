@@ -25,7 +25,7 @@ from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import JobState
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.endings import closed_in_words
-from importer.reporting.left_overs import steps_by_journal
+from importer.reporting.left_overs import steps_by_journal, steps_of_replaced
 from importer.reporting.summary import kept_steps
 from importer.reporting.taken_up import still_to_do, taken_up
 from importer.reporting.wording import ENDS
@@ -119,7 +119,7 @@ def _what_next(found: ListedJob, runs: Sequence[PastRun]) -> Iterator[tuple[str,
             yield "", f"({changed}: {then})"
         if found.product.service != SANDBOX:
             yield "", "(and, where the key is not in the environment, --api-key-file as before)"
-    elif found.record.state is JobState.ENDED:
+    elif found.record.state in (JobState.ENDED, JobState.REPLACED):
         for step in still_to_do(_next_steps(found, runs), taken):
             yield "next", step
     for one in taken:
@@ -138,7 +138,10 @@ def _changed(folder: Path) -> str:
 
 
 def _next_steps(found: ListedJob, runs: Sequence[PastRun]) -> list[str]:
-    """Return what is to be done about a job that has ended."""
+    """Return what is to be done about a job that has ended, or was replaced."""
+    if found.record.state is JobState.REPLACED:
+        with JournalReader(found.folder) as history:
+            return [str(step) for step in steps_of_replaced(found.record, history)]
     if not runs or runs[-1].run.end is not None:
         return kept_steps(found.folder)
     # Killed while it tried rows again: the summary is older than what is done by now.
