@@ -39,6 +39,8 @@ _MINUTE = 60.0
 _ABOUT_A_MINUTE = (15.0, 72.0)
 #: A quota was used up at once if nothing was granted for this share of the time.
 _AT_ONCE = 0.7
+#: Quotas are the same if the one is not so many times the other.
+_ALIKE = 1.3
 #: A round is as long as the latest stretch in which nothing was granted, up to so many seconds.
 _LONGEST_ROUND = 100.0
 _SLOWEST = 0.02
@@ -64,9 +66,9 @@ class RateFinder:
         self._origin, self._granted = now, 0
         self._resumed = Found(math.inf)
         self._was_quota = False
-        self._search = self._rounds()
-        self._round = next(self._search)
-        self._round.began = now
+        #: How much was granted, and how much a second, before the latest stall that was waited for.
+        self._waited_for = math.inf, math.inf
+        self._begin(now)
 
     @property
     def tolerated(self) -> float:
@@ -131,21 +133,33 @@ class RateFinder:
     def resumed(self, now: float, *, stalled_at: float, waited: bool) -> None:
         """The service grants again after it had granted nothing since `stalled_at`.
 
-        Had it to be `waited` for, it was a quota that was used up: what was granted since it last
-        began to grant is what a period allows.
+        Had it to be `waited` for twice, and was the same granted in between, it was a quota that
+        was used up: what was granted since it last began to grant is what a period allows. Once
+        shows nothing yet: any service may refuse everything for a while.
         """
-        granted, elapsed, stalled = self._granted, now - self._origin, now - stalled_at
+        granted, elapsed = self._granted, max(now - self._origin, 0.01)
+        stalled = now - stalled_at
         self._origin, self._granted = now, 0
-        self._was_quota = waited and granted >= _RESPONSES
-        if self._was_quota:
+        self._was_quota = False
+        if waited and granted >= _RESPONSES:
+            before, self._waited_for = self._waited_for, (granted, granted / elapsed)
+            self._was_quota = any(map(_is_alike, self._waited_for, before))
+            if not self._was_quota:
+                self._begin(now)
+                return
             if stalled > _AT_ONCE * elapsed and _ABOUT_A_MINUTE[0] < elapsed < _ABOUT_A_MINUTE[1]:
                 # The run did not begin with the minute, nor did the probe come at its end.
                 elapsed = stalled = _MINUTE
             self._length = min(max(self._length, stalled), _LONGEST_ROUND)
-        rate = _BELOW * granted / max(elapsed, 0.01) / (1 - self._noise.share)
+        rate = _BELOW * granted / elapsed / (1 - self._noise.share)
         step = LEAST_STEP if self._length > ROUND else STEP
         self._resumed = Found(max(rate, _SLOWEST), step)
         self._next(now, End.STALLED)
+
+    def _begin(self, now: float) -> None:
+        self._search, self.cap = self._rounds(), None
+        self._round = next(self._search)
+        self._round.began = now
 
     def _next(self, now: float, end: End) -> None:
         ended = self._round
@@ -267,3 +281,7 @@ class RateFinder:
         """Return how many responses show that `step` more than is granted is too much."""
         root = SURE * math.sqrt(self._noise.share + _SLACK)
         return ((root + math.sqrt(root * root + 4 * step * SURE)) / (2 * step)) ** 2
+
+
+def _is_alike(one: float, other: float) -> bool:
+    return other / _ALIKE < one < _ALIKE * other

@@ -135,6 +135,8 @@ def test_a_quota_that_was_used_up_is_found_by_what_it_has_granted_in_its_period(
 ) -> None:
     search = Search()
     search.resumes(after, granted, stalled=stalled, waited=waited)
+    assert (search.rate is None) == (waited and granted >= 20), "once shows nothing"
+    search.resumes(after, granted, stalled=stalled, waited=waited)
     assert search.rate == pytest.approx(0.98 * rate)
     assert search.finder.is_searching == (not is_found)
 
@@ -142,11 +144,12 @@ def test_a_quota_that_was_used_up_is_found_by_what_it_has_granted_in_its_period(
 def test_a_round_is_as_long_as_a_quota_lets_wait() -> None:
     search = Search()
     search.resumes(50, 120, stalled=49)
-    search.resumes(100, 90, stalled=30)
-    assert search.holds(0.98 * 90 / 100)
+    search.resumes(50, 120, stalled=49)
+    search.resumes(100, 93, stalled=30)
+    assert search.holds(0.98 * 93 / 100)
     assert not search.sees(59.9, 88)
     assert search.sees(60, 88)
-    assert search.holds(1.025 * 0.98 * 90 / 100)
+    assert search.holds(1.025 * 0.98 * 93 / 100)
     assert not search.sees(59.9, 999)
     assert search.sees(60, 999, used=0.1)
     assert search.holds(None)
@@ -177,4 +180,6 @@ def test_after_a_stall_the_search_goes_on_from_what_was_granted() -> None:
     assert search.sees(1.0, 20)
     assert search.tries(1.2 * 0.98 * 200 / 10)
     search.resumes(4.0, 30, stalled=2.0)
-    assert search.holds(0.98 * 30 / 5), "and has used up a quota"
+    assert search.holds(None), "what it was waited for may have been anything"
+    search.resumes(5.0, 30, stalled=2.0)
+    assert search.holds(0.98 * 30 / 5), "but not when it comes again"
