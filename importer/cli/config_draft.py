@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from rich.console import Console
 
 from importer.cli.config_file import DEFAULT_FILE
 from importer.cli.ratings_draft import toml_text, write_new
-from importer.common.text import counted, shell_word, shown, trimmed
+from importer.common.text import counted, shell_word, shown
+from importer.feedback.ratings import RatingTable
 from importer.settings import ImportSettings
 from importer.settings.places import Place
 from importer.survey.findings import Word
@@ -101,9 +103,11 @@ def write_config(
     `words` are those of the rating column. Raises `SettingsError` if the file
     exists already or cannot be written.
     """
-    unknown = [
-        word for word, one in words.items() if one.meaning is None and word not in draft.nulls
-    ]
+    table = RatingTable.parse(map(str, _list(values.get("ratings"))))
+    unknown: Counter[str] = Counter()
+    for word, one in words.items():
+        if one.meaning is None and word not in draft.nulls:
+            unknown[table.entry_for(word)] += one.rows
     undecided = len(unknown) + len(draft.candidates)
     lines = [_HEAD.format(inputs=", ".join(map(str, inputs)))]
     if "product_id" not in values:
@@ -117,13 +121,12 @@ def write_config(
     if unknown or "ratings" in values:
         lines += ["ratings = [", *(f"    {_value(part)}," for part in _list(values.get("ratings")))]
         lines += _UNKNOWN_WORDS if unknown else []
-        for word in unknown:
-            rows = counted(words[word].rows, "row")
-            lines.append(f"    # {toml_text(f'{trimmed(word)}=?')},  # {rows}")
+        for word, rows in unknown.items():
+            lines.append(f"    # {toml_text(f'{word}=?')},  # {counted(rows, 'row')}")
         lines.append("]")
-    for name, table in values.items():
-        if isinstance(table, Mapping):
-            lines += ["", f"[{name}]", *(f"{_key(key)} = {_value(table[key])}" for key in table)]
+    for name, columns in values.items():
+        if isinstance(columns, Mapping):
+            lines += ["", f"[{name}]", *(f"{_key(key)} = {_value(columns[key])}" for key in columns)]
     if draft.candidates and "column" not in values:
         lines += ["", "# [column]"]
     for field, names in draft.candidates.items():

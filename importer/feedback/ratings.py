@@ -70,6 +70,10 @@ class RatingTable:
         others = spellings(key, in_stars=self._in_stars)
         return next((self._meanings[one] for one in others if one in self._meanings), None)
 
+    def entry_for(self, word: str) -> str:
+        """Return the entry with which the table would know the word and its other spellings."""
+        return next(iter(spellings(_key(word), in_stars=self._in_stars)), trimmed(word))
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RatingTable) and self._meanings == other._meanings
 

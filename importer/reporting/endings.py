@@ -89,7 +89,7 @@ def look_first(
         return []
     if end is RunEnd.SERVICE_DOWN:
         return [Step("Nothing was stored so far: see first that --base-url is right.")]
-    if reasons.get((OutcomeKind.FAILED, Reason.REFUSED)):
+    if end is RunEnd.CANARY or reasons.get((OutcomeKind.FAILED, Reason.REFUSED)):
         return [
             Step(
                 "No row was stored: see first that --product-id is the product of these "

@@ -116,7 +116,9 @@ class Summary:
     @property
     def what_limited(self) -> str:
         """Return what kept the latest run from being faster, in words; or nothing."""
-        return limit_in_words(self.limited_by, self.service_rate, percentile(self.latencies, 0.5))
+        found = limit_in_words(self.limited_by, self.service_rate, percentile(self.latencies, 0.5))
+        is_rate = self.limited_by is Limit.SERVICE_LIMIT and self.service_rate is not None
+        return f"{found} at the end" if is_rate else found
 
     @property
     def who_sent(self) -> str:

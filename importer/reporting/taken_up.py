@@ -14,7 +14,7 @@ from importer.jobs.identity import ProductKey
 from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import LEFT_OVERS_GIVEN_UP, InputFile, JobRecord, job_number
-from importer.model import Rank
+from importer.model import OutcomeKind, Rank
 from importer.reporting.endings import CARRIES_OVER, Step
 from importer.reporting.left_overs import KIND_OF_FILE, LEFT_OVER_NAMES
 from importer.reporting.summary import kept_since
@@ -48,7 +48,7 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
     with JournalReader(folder) as own:
         facts = own.facts()
     product, number = ProductKey.of(facts), job_number(facts["number"])
-    if LEFT_OVERS_GIVEN_UP in facts:
+    if LEFT_OVERS_GIVEN_UP in facts and _has_left_overs(folder):
         yield TakenUp("What it left over was given up.", _TRIES_AGAIN)
     takers: dict[int, str] = {}
     for other in job_folders(folder.parent):
@@ -73,11 +73,14 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
 def _read_in_place(folder: Path, file: InputFile, by: str, done: int) -> TakenUp:
     """Tell of a file of the job's folder that the job `by` reads, and has `done` rows of."""
     name = Path(file.path).name
-    if name == UNDO_NAME:
-        many = f"{done:,} of {counted(file.rows, 'conversation')}"
-        return TakenUp(f"It was taken back by {by} since: {many}.", _TRIES_AGAIN)
     with JournalReader(folder) as own:
-        left_over = own.totals().outcomes[KIND_OF_FILE[name]]
+        outcomes = own.totals().outcomes
+    if name == UNDO_NAME:
+        had_set = max(file.rows, outcomes[OutcomeKind.SUCCEEDED] + outcomes[OutcomeKind.UNCHANGED])
+        many = f"{done:,} of {counted(had_set, 'conversation')}"
+        others = "; the others stay as they are" if file.rows < had_set else ""
+        return TakenUp(f"It was taken back by {by} since: {many}{others}.", _TRIES_AGAIN)
+    left_over = outcomes[KIND_OF_FILE[name]]
     obsolete = (f"{folder.name}/{name}",) if file.rows >= left_over else ()
     return TakenUp(_imported(name, by, done, max(file.rows, left_over)), obsolete)
 

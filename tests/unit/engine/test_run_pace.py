@@ -37,8 +37,9 @@ async def test_a_rate_is_kept(having: Make) -> None:
 
 async def test_a_rate_that_was_found_is_kept_and_told(having: Make) -> None:
     finder = RateFinder(0.0)
-    finder.add_granted(6000)
-    finder.resumed(50.0, stalled_at=1.0, waited=True)
+    for now in (50.0, 100.0):  # a quota comes again
+        finder.add_granted(6000)
+        finder.resumed(now, stalled_at=now - 49, waited=True)
     office = Office(having(), rows(*range(1, 31)), finder=finder)
     await office.work()
     assert office.run.service_rate == office.seen[-1].service_rate

@@ -130,6 +130,7 @@ def test_every_other_end_has_a_command_that_goes_on(end: RunEnd) -> None:
     [
         (RunEnd.FINISHED, {"failed": 3}, "--product-id is the product of these conversations"),
         (RunEnd.SERVICE_DOWN, {"pending": 3}, "see first that --base-url is right"),
+        (RunEnd.CANARY, {"pending": 3}, "and that --base-url is right"),
         (RunEnd.FINISHED, {"failed": 3, "unchanged": 1}, ""),
         (RunEnd.SERVICE_DOWN, {"pending": 3, "not_completed": 1}, ""),
         (RunEnd.SIGINT, {"pending": 3}, ""),
