@@ -124,9 +124,13 @@ def write_config(
         for word, rows in unknown.items():
             lines.append(f"    # {toml_text(f'{word}=?')},  # {counted(rows, 'row')}")
         lines.append("]")
-    for name, columns in values.items():
-        if isinstance(columns, Mapping):
-            lines += ["", f"[{name}]", *(f"{_key(key)} = {_value(columns[key])}" for key in columns)]
+    for name, table_of in values.items():
+        if isinstance(table_of, Mapping):
+            lines += [
+                "",
+                f"[{name}]",
+                *(f"{_key(key)} = {_value(one)}" for key, one in table_of.items()),
+            ]
     if draft.candidates and "column" not in values:
         lines += ["", "# [column]"]
     for field, names in draft.candidates.items():

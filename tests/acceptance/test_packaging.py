@@ -21,18 +21,29 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def versions_of_constraints() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    return {normal(line.split("==")[0]): line.split("==")[1] for line in lines}
+
+
 def test_the_list_of_components_has_the_tested_versions_of_all_dependencies() -> None:
     (path,) = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["sbom-files"]
     content = json.loads((ROOT / path).read_text("utf-8"))
     assert content["bomFormat"] == "CycloneDX"
     listed = {normal(one["name"]): one["version"] for one in content["components"]}
-    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
-    tested = {normal(line.split("==")[0]): line.split("==")[1] for line in lines}
+    tested = versions_of_constraints()
     assert listed.items() <= tested.items(), "nox -s sbom"
     needed = {normal(re.split(r"[>=;\s]", line)[0]) for line in PROJECT["project"]["dependencies"]}
     assert needed <= listed.keys(), "nox -s sbom"
     root = content["metadata"]["component"]
     assert (root["name"], root["version"]) == ("clarityq-importer", PROJECT["project"]["version"])
+
+
+@pytest.mark.parametrize("extra", ["excel", "cloud", "sql", "distributed", "otel", "dev"])
+def test_what_an_extra_brings_has_a_tested_version(extra: str) -> None:
+    needed = PROJECT["project"]["optional-dependencies"][extra]
+    names = {normal(re.split(r"[>=;\[\s]", line)[0]) for line in needed}
+    assert names <= versions_of_constraints().keys(), "nox -s constraints"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

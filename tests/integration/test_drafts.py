@@ -193,6 +193,15 @@ def test_advice_and_draft_are_of_one_mind_on_ratings(
     assert undecided == [f'    # "{word}=?",  # 1 row' for word in left]
 
 
+def test_what_one_entry_decides_is_asked_once() -> None:
+    words = ["5", "4.0", "5/5", "1", "3", " 3 ", "3.0", "3 stars", "★★★"]
+    rows = [f"{conversation(n)},{word},fine" for n, word in enumerate(words)]
+    Path("in.csv").write_text("\n".join(["conversation_id,rating,comment", *rows, ""]), "utf-8")
+    command("check", "in.csv", "--write-config", CONFIG)
+    undecided = [line for line in CONFIG.read_text("utf-8").splitlines() if "=?" in line]
+    assert undecided == ['    # "3=?",  # 5 rows']
+
+
 @pytest.mark.parametrize("kind", ["parquet", "utf-16", "gzip"])
 def test_inputs_of_every_kind_are_drafted_for(kind: str) -> None:
     if kind == "parquet":
