@@ -87,7 +87,7 @@ def pace(bench: Bench, seed: int = 1, minute: int = 60) -> Table:
             line(f"500/s, limit_req, {name}", run.rate() / 500, bar, run)
     run = play(bench, 5 * minute, quota=100, seed=seed)
     line(
-        "100 a minute, 5 minutes, refused from the second on", run.rate() / (100 / 60), 0.9, run, 60
+        "100 a minute, 5 minutes, refused from the third on", run.rate() / (100 / 60), 0.9, run, 120
     )
     run = play(bench, 75, limit=500, limit_later=(250.0, 30.0, 55.0), seed=seed)
     line("500/s falls to 250, from second 10 after on", run.rate(40, 55) / 250, 0.9, run)
