@@ -18,7 +18,6 @@ from importer.jobs.doubts import Doubt, doubts_of
 from importer.jobs.journal_lines import (
     CANONICAL,
     COLUMNS,
-    IS_SETTLED,
     KIND_IDS,
     KINDS,
     RUN_COLUMNS,
@@ -26,6 +25,7 @@ from importer.jobs.journal_lines import (
     run_of,
 )
 from importer.jobs.keys import conversation_of, rank_of
+from importer.jobs.overtaken import give_way, overtaken
 from importer.jobs.records import CARRIED_OVER, CarriedRow, InputFile, LastRun, Totals
 from importer.model import Meaning, Outcome, OutcomeKind, Rank, Reason, Warn
 
@@ -49,20 +49,6 @@ _BLOCK = 4096
 
 #: Rejected or failed rows after which a row of their conversation was sent, or gave way to one of a
 #: later job.
-#: What is kept of rows is of those that were to be sent.
-_OVERTAKEN = f"""
-    SELECT DISTINCT earlier.conversation, earlier.seq
-    FROM (
-        SELECT conversation, seq FROM outcome
-        WHERE {IS_SETTLED} OR reason IN ('{Reason.LATER_JOB}', '{Reason.SET_BY_JOB}')
-        UNION ALL SELECT conversation, seq FROM kept
-        UNION ALL SELECT conversation, seq FROM carried
-    ) AS later
-    JOIN temp.candidate AS earlier
-      ON earlier.conversation = later.conversation
-      AND earlier.seq < later.seq + :everywhere AND earlier.seq <> later.seq
-"""
-
 _PENDING = """
     SELECT conversation, seq, rating, comment, ask_status OR seq IN (SELECT seq FROM deferral)
     FROM (
@@ -297,41 +283,14 @@ class JournalFile:
                 yield f"{before}{'' if key is None else conversation_of(key)}{after}"
 
     def overtaken(self, kind: OutcomeKind) -> set[int]:
-        """Return the rows of `kind` (seq) that give way to another row of their conversation.
-
-        That is one after them which was sent or is to be, if newer rows are told by a column
-        (`newest_by`) one anywhere: the last row need not be the newest.
-        """
-        with self._candidates():
-            self._db.execute(
-                "INSERT INTO temp.candidate SELECT conversation, seq FROM outcome "
-                "WHERE kind = ? AND conversation IS NOT NULL",
-                (KIND_IDS[kind],),
-            )
-            return {seq for _, seq in self._overtaken_candidates()}
+        """Return the rows of `kind` (seq) that give way to another row of their conversation."""
+        with self._explained():
+            return overtaken(self._db, kind, everywhere=self.newest_by() is not None)
 
     def give_way(self, rows: Iterable[tuple[bytes, int]]) -> set[tuple[bytes, int]]:
-        """Return those of `rows` (key and seq) that would give way so; see `overtaken`."""
-        with self._candidates():
-            self._db.executemany("INSERT OR IGNORE INTO temp.candidate VALUES (?, ?)", rows)
-            return self._overtaken_candidates()
-
-    @contextmanager
-    def _candidates(self) -> Iterator[None]:
-        # By conversation, so that the later rows are found in one scan.
+        """Return those of `rows` (key and seq) that would give way so."""
         with self._explained():
-            self._db.execute(
-                "CREATE TEMP TABLE candidate "
-                "(conversation BLOB, seq INTEGER, PRIMARY KEY (conversation, seq)) WITHOUT ROWID"
-            )
-            try:
-                yield
-            finally:
-                self._db.execute("DROP TABLE temp.candidate")
-
-    def _overtaken_candidates(self) -> set[tuple[bytes, int]]:
-        everywhere = 0 if self.newest_by() is None else _MOST // 2
-        return set(self._db.execute(_OVERTAKEN, {"everywhere": everywhere}))
+            return give_way(self._db, rows, everywhere=self.newest_by() is not None)
 
     def _all(self, query: str, *values: object) -> list[Any]:
         with self._explained():

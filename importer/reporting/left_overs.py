@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import tee
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from importer.common.files import atomic_write
 from importer.common.text import folded_name, listed
 from importer.errors import InputError, JournalError
-from importer.jobs.commands import NOT_OF_LEFT_OVERS, Again, options_told, path_argument
 from importer.jobs.folders import NamedRow
 from importer.jobs.forget import Tombs
 from importer.jobs.journal import Journal
 from importer.jobs.journal_file import JournalFile
-from importer.jobs.journal_reader import JournalReader
-from importer.jobs.records import CARRIED_OVER, JobRecord
-from importer.model import Outcome, OutcomeKind, Reason, RunEnd
+from importer.jobs.records import CARRIED_OVER
+from importer.model import Outcome, OutcomeKind
 from importer.reporting.edited_files import digest_of, set_aside
-from importer.reporting.endings import Step, next_steps
-from importer.reporting.wording import status_in_words
 from importer.sources.base import Original, RowSource
 from importer.sources.kept_bytes import KEEP_BYTES
 from importer.sources.own_columns import OwnColumns, find_own_columns, own_names
@@ -32,17 +27,18 @@ from importer.survey.survey_pass import current_inputs
 SUMMARY_NAME = "summary.json"
 REPORT_NAME = "report.html"
 
-_FILES = {
+#: The left-over file of each kind of outcome that has one.
+FILE_OF_KIND = {
     OutcomeKind.REJECTED: "rejected.csv",
     OutcomeKind.FAILED: "failed.csv",
     OutcomeKind.NOT_COMPLETED: "not_completed.csv",
 }
 #: The names of the left-over files.
-LEFT_OVER_NAMES = tuple(_FILES.values())
+LEFT_OVER_NAMES = tuple(FILE_OF_KIND.values())
 #: The kinds of outcome that have one.
-LEFT_OVER_KINDS = tuple(_FILES)
+LEFT_OVER_KINDS = tuple(FILE_OF_KIND)
 #: The kind of the rows in each.
-KIND_OF_FILE = {name: kind for kind, name in _FILES.items()}
+KIND_OF_FILE = {name: kind for kind, name in FILE_OF_KIND.items()}
 _OVERTAKEN = "row of this conversation was sent, and this one gives way to it"
 #: Stands for the job of such a row: it is the name of none, so that the row ranks below all others
 #: when it is imported after all (docs/reference.md, A18).
@@ -84,11 +80,11 @@ def write_left_over_files(
     and else gets another name. Raises `InputError` if an input cannot be read again or is another
     one by now, `JournalError` if the journal or the folder cannot be used.
     """
-    if any(outcomes[kind] for kind in _FILES):
+    if any(outcomes[kind] for kind in FILE_OF_KIND):
         _check_unchanged(folder, journal, sources)
     files = LeftOverFiles([], [], {})
     fresh: list[Path] = []
-    for kind, name in _FILES.items():
+    for kind, name in FILE_OF_KIND.items():
         path, written = folder / name, journal.written(name)
         try:
             edited = set_aside(path, written)
@@ -136,67 +132,12 @@ def forgotten_outcomes(journal: JournalFile) -> Iterator[Outcome]:
         yield from journal.outcomes(first=seq, last=seq)
 
 
-def steps_by_journal(folder: Path, journal: JournalReader) -> list[Step]:
-    """Return what is to be done about the rows that the job in `folder` has left over.
-
-    For a job that has ended, of which only the journal tells how it stands. Rows of which all but
-    the count is forgotten are left out. Raises `JournalError`.
-    """
-    totals, settings = journal.totals(), journal.runs()[-1].settings
-    outcomes, reasons = Counter(totals.outcomes), Counter(totals.reasons)
-    for outcome in forgotten_outcomes(journal):
-        outcomes[outcome.kind] -= 1
-        if outcome.reason is not None:
-            reasons[outcome.kind, outcome.reason] -= 1
-    again = _again(folder, settings)
-    files = [path for name in LEFT_OVER_NAMES if (path := folder / name).exists()]
-    return next_steps(
-        RunEnd.FINISHED, outcomes, reasons, folder, files, again,
-        {kind: len(journal.overtaken(kind)) for kind in _FILES},
-        carries_over=settings["carry_over"], refused_with=refused_with(journal, reasons),
-    )  # fmt: skip
-
-
-def steps_of_replaced(job: JobRecord, journal: JournalReader) -> list[Step]:
-    """Return how those rows of a replaced job are imported that its successor has not taken over.
-
-    They are none if it was started over. Raises `JournalError`.
-    """
-    folder = journal.folder
-    again = _again(folder, journal.runs()[-1].settings)
-    return [] if not job.keeps_bodies else [
-        Step(f"To import the rows of {path}, which joined no other job: fix it, then",
-             again.of_file(path))
-        for kind in (OutcomeKind.REJECTED, OutcomeKind.FAILED)
-        if (path := folder / _FILES[kind]).exists()
-    ]  # fmt: skip
-
-
-def _again(folder: Path, settings: Mapping[str, Any]) -> Again:
-    # The command of the import would begin a new job if nothing is left to try (J4).
-    return Again(
-        ["retry", path_argument(folder)], options_told(settings, without=NOT_OF_LEFT_OVERS)
-    )
-
-
-def refused_with(journal: JournalFile, reasons: Mapping[tuple[OutcomeKind, Reason], int]) -> str:
-    """Return the status of the first row that the service refused, in words; empty without one.
-
-    `reasons` are the counts of the journal. Not what the service said: it may quote a comment.
-    """
-    if not reasons.get((OutcomeKind.FAILED, Reason.REFUSED)):
-        return ""
-    failed = journal.outcomes(OutcomeKind.FAILED)
-    first = next((one for one in failed if one.reason is Reason.REFUSED), None)
-    return "" if first is None or first.http_status is None else status_in_words(first.http_status)
-
-
 def rejected_line(folder: Path, conversation_id: str) -> tuple[Path, int] | None:
     """Return the first line of the job's rejected rows that holds this id, wherever in the line.
 
     It may be a line that could not be split into fields, so that no conversation is known of it.
     """
-    path = folder / _FILES[OutcomeKind.REJECTED]
+    path = folder / FILE_OF_KIND[OutcomeKind.REJECTED]
     spellings = (conversation_id.encode(), conversation_id.replace("-", "").encode())
     try:
         with path.open("rb") as file:

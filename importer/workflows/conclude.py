@@ -19,7 +19,8 @@ from importer.jobs.job import Job
 from importer.jobs.records import Totals
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.endings import Step, look_first, next_steps
-from importer.reporting.left_overs import refused_with, write_left_over_files
+from importer.reporting.journal_steps import refused_with
+from importer.reporting.left_overs import write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Measured, Summary, summarise
 from importer.reporting.taken_up import still_to_do, taken_up

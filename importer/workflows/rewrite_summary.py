@@ -16,13 +16,12 @@ from importer.model import OutcomeKind, RunEnd, WorkerFigures
 from importer.pacing import Limit
 from importer.reporting.digests import Digests
 from importer.reporting.endings import Step, closed_in_words
+from importer.reporting.journal_steps import steps_by_journal, steps_of_replaced
 from importer.reporting.left_overs import (
     LEFT_OVER_KINDS,
     REPORT_NAME,
     SUMMARY_NAME,
     forgotten_outcomes,
-    steps_by_journal,
-    steps_of_replaced,
 )
 from importer.reporting.report import write_report
 from importer.reporting.summary import Measured, summarise

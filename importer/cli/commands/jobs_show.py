@@ -25,7 +25,7 @@ from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import JobState
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.endings import closed_in_words
-from importer.reporting.left_overs import steps_by_journal, steps_of_replaced
+from importer.reporting.journal_steps import steps_by_journal, steps_of_replaced
 from importer.reporting.summary import kept_steps
 from importer.reporting.taken_up import still_to_do, taken_up
 from importer.reporting.wording import ENDS
