@@ -47,8 +47,6 @@ _MOST = 2**63 - 1
 #: Rows that are counted at once.
 _BLOCK = 4096
 
-#: Rejected or failed rows after which a row of their conversation was sent, or gave way to one of a
-#: later job.
 _PENDING = """
     SELECT conversation, seq, rating, comment, ask_status OR seq IN (SELECT seq FROM deferral)
     FROM (

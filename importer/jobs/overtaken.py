@@ -15,7 +15,8 @@ from importer.model import OutcomeKind, Reason
 
 #: More than there are rows in a job.
 _MOST = 2**62
-#: What is kept of rows is of those that were to be sent.
+#: A row that gave way to one of a later job counts, too. What is kept of rows is of those that were
+#: to be sent.
 _OVERTAKEN = f"""
     SELECT DISTINCT earlier.conversation, earlier.seq
     FROM (

@@ -251,7 +251,7 @@ def _of_kind(
     if give_way:
         yield Step(
             f"{counted(give_way, 'row')} of {path} need not be fixed: another row of the same "
-            "conversation was sent, and comes after."
+            "conversation was sent or is to be, and comes after."
         )
     if to_fix > 0 and rows > exhausted + final:
         what = f"To import the {counted(to_fix, 'row')} {kind}"

@@ -39,7 +39,7 @@ LEFT_OVER_NAMES = tuple(FILE_OF_KIND.values())
 LEFT_OVER_KINDS = tuple(FILE_OF_KIND)
 #: The kind of the rows in each.
 KIND_OF_FILE = {name: kind for kind, name in FILE_OF_KIND.items()}
-_OVERTAKEN = "row of this conversation was sent, and this one gives way to it"
+_OVERTAKEN = "row of this conversation was sent or is to be, and this one gives way to it"
 #: Stands for the job of such a row: it is the name of none, so that the row ranks below all others
 #: when it is imported after all (docs/reference.md, A18).
 OVERTAKEN_JOB = "overtaken-00000000-1"
