@@ -69,8 +69,11 @@ class Answers:
         reporter: ProgressReporter,
         control: Control,
         clock: Clock,
+        *,
+        is_handed_rows: bool = False,
     ) -> None:
         self._settings = settings
+        self._is_handed_rows = is_handed_rows
         self._queue = queue
         self._pacer = pacer
         self._canary = canary
@@ -212,13 +215,13 @@ class Answers:
     def _settle_if_there_are_no_others(self) -> None:
         """Settle the rows that are kept back if no other could still show something.
 
-        After the canary, one that has yet to be read is not waited for: a worker gets more when
-        its rows are done. A run that was stopped reads no further, but there may be others.
+        A process that is handed its rows gets more when they are done, so after the canary it waits
+        for no others. A run that was stopped reads no further, but there may be others.
         """
         if (
             self._withheld
             and len(self._withheld) == len(self._queue)
-            and (self._all_read or not self._canary.is_open)
+            and (self._all_read or (self._is_handed_rows and not self._canary.is_open))
             and self._control.end is None
         ):
             self._let_others_follow()

@@ -77,7 +77,7 @@ class Run(JobRun):
         )  # fmt: skip
         self._answers = Answers(
             settings, resumed.totals, self._queue, self._pacer, self._canary, self._writer,
-            self._reporter, control, clock,
+            self._reporter, control, clock, is_handed_rows=is_marked,
         )  # fmt: skip
         self._turnstile = anyio.Lock()
         self._alarm: Alarm | None = None

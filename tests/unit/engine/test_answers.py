@@ -55,7 +55,13 @@ class Table(Observer):
     """A run whose rows are taken, and answered, when the test says so; its clock stands still."""
 
     def __init__(
-        self, settings: ImportSettings, rows: int = 1, *, canary: int = 0, succeeded: int = 0
+        self,
+        settings: ImportSettings,
+        rows: int = 1,
+        *,
+        canary: int = 0,
+        succeeded: int = 0,
+        is_handed: bool = False,
     ) -> None:
         self.now = 100.0
         self.said: list[str] = []
@@ -76,7 +82,7 @@ class Table(Observer):
         self.canary = Canary(canary)
         self.answers = Answers(
             settings, before, self.queue, pacer, self.canary, self.writer, reporter,
-            self.control, clock,
+            self.control, clock, is_handed_rows=is_handed,
         )  # fmt: skip
 
     def noticed(self, message: str) -> None:
@@ -282,10 +288,22 @@ async def test_what_was_asked_before_a_row_was_turned_away_does_not_show_that_it
     assert not table.writer.counts[OutcomeKind.FAILED] - 9 * (other is NOT_FOUND)
 
 
+@pytest.mark.parametrize("is_handed", [False, True])
+async def test_rows_that_are_turned_away_wait_for_rows_that_have_yet_to_be_read(
+    having: Make, *, is_handed: bool
+) -> None:
+    table = Table(having(), 4, is_handed=is_handed)
+    table.answer_all(STORED, FORBIDDEN, FORBIDDEN, FORBIDDEN)
+    assert table.writer.counts[OutcomeKind.FAILED] == (3 if is_handed else 0)
+    table.answers.all_read()
+    assert table.writer.counts[OutcomeKind.FAILED] == 3
+
+
 async def test_a_row_that_is_turned_away_is_not_kept_back_when_the_last_other_one_has_failed(
     having: Make,
 ) -> None:
     table = Table(having(max_attempts=1), 3)
+    table.answers.all_read()
     table.answer_all(STORED, FORBIDDEN, FAILURE)
     assert table.writer.counts == {OutcomeKind.SUCCEEDED: 1, OutcomeKind.FAILED: 2}
     assert not len(table.queue)
@@ -293,6 +311,7 @@ async def test_a_row_that_is_turned_away_is_not_kept_back_when_the_last_other_on
 
 async def test_rows_that_are_turned_away_have_failed_when_there_are_no_others(having: Make) -> None:
     table = Table(having(), 3)
+    table.answers.all_read()
     table.answer(STORED)
     latest = table.take()
     table.answer(FORBIDDEN)
