@@ -17,18 +17,21 @@ from importer.model import OutcomeKind, Reason
 _MOST = 2**62
 #: A row that gave way to one of a later job counts, too. What is kept of rows is of those that were
 #: to be sent.
-_OVERTAKEN = f"""
-    SELECT DISTINCT earlier.conversation, earlier.seq
-    FROM (
-        SELECT conversation, seq FROM outcome
-        WHERE {IS_SETTLED} OR reason IN ('{Reason.LATER_JOB}', '{Reason.SET_BY_JOB}')
-        UNION ALL SELECT conversation, seq FROM kept
-        UNION ALL SELECT conversation, seq FROM carried
-    ) AS later
-    JOIN temp.candidate AS earlier
+_LATER = {
+    "outcome": f"{IS_SETTLED} OR reason IN ('{Reason.LATER_JOB}', '{Reason.SET_BY_JOB}')",
+    "kept": "TRUE",
+    "carried": "TRUE",
+}
+_OVERTAKEN = " UNION ".join(
+    f"""
+    SELECT earlier.conversation, earlier.seq
+    FROM {table} AS later CROSS JOIN temp.candidate AS earlier
       ON earlier.conversation = later.conversation
       AND earlier.seq < later.seq + :everywhere AND earlier.seq <> later.seq
-"""
+    WHERE {condition}
+    """
+    for table, condition in _LATER.items()
+)
 
 
 def overtaken(db: sqlite_file.Connection, kind: OutcomeKind, *, everywhere: bool) -> set[int]:
