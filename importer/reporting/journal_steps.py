@@ -43,9 +43,11 @@ def steps_of_replaced(job: JobRecord, journal: JournalReader) -> list[Step]:
 
     They are none if it was started over. Raises `JournalError`.
     """
-    folder = journal.folder
-    again = _again(folder, journal.runs()[-1].settings)
-    return [] if not job.keeps_bodies else [
+    folder, runs = journal.folder, journal.runs()
+    if not job.keeps_bodies or not runs:  # it may have been killed before its first run
+        return []
+    again = _again(folder, runs[-1].settings)
+    return [
         Step(f"To import the rows of {path}, which joined no other job: fix it, then",
              again.of_file(path))
         for kind in (OutcomeKind.REJECTED, OutcomeKind.FAILED)
