@@ -103,11 +103,11 @@ def write_config(
     `words` are those of the rating column. Raises `SettingsError` if the file
     exists already or cannot be written.
     """
-    table = RatingTable.parse(map(str, _list(values.get("ratings"))))
+    known = RatingTable.parse(map(str, _list(values.get("ratings"))))
     unknown: Counter[str] = Counter()
     for word, one in words.items():
         if one.meaning is None and word not in draft.nulls:
-            unknown[table.entry_for(word)] += one.rows
+            unknown[known.entry_for(word)] += one.rows
     undecided = len(unknown) + len(draft.candidates)
     lines = [_HEAD.format(inputs=", ".join(map(str, inputs)))]
     if "product_id" not in values:
@@ -124,13 +124,9 @@ def write_config(
         for word, rows in unknown.items():
             lines.append(f"    # {toml_text(f'{word}=?')},  # {counted(rows, 'row')}")
         lines.append("]")
-    for name, table_of in values.items():
-        if isinstance(table_of, Mapping):
-            lines += [
-                "",
-                f"[{name}]",
-                *(f"{_key(key)} = {_value(one)}" for key, one in table_of.items()),
-            ]
+    for name, table in values.items():
+        if isinstance(table, Mapping):
+            lines += ["", f"[{name}]", *(f"{_key(key)} = {_value(table[key])}" for key in table)]
     if draft.candidates and "column" not in values:
         lines += ["", "# [column]"]
     for field, names in draft.candidates.items():

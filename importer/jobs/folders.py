@@ -15,8 +15,9 @@ from importer.common.files import sync_folder
 from importer.errors import SettingsError
 from importer.jobs.journal_file import FILE_NAME
 
-_ROW = re.compile(r"(?P<job>[^.].*-[0-9a-f]{8}-\d+)(@(?P<seq>\d{1,18}))?")
-_FOLDER = re.compile(r"(?P<name>[^.].*-[0-9a-f]{8})-(?P<number>\d+)")
+_JOB = r"(?P<job>(?P<name>[^.].*-[0-9a-f]{8})-(?P<number>\d+))"
+_FOLDER = re.compile(_JOB)
+_ROW = re.compile(_JOB + r"(@(?P<seq>\d{1,18}))?")
 
 
 class NamedRow(NamedTuple):

@@ -17,13 +17,13 @@ from importer.reporting.left_overs import FILE_OF_KIND, LEFT_OVER_NAMES, forgott
 from importer.reporting.wording import status_in_words
 
 
-def steps_by_journal(folder: Path, journal: JournalReader) -> list[Step]:
-    """Return what is to be done about the rows that the job in `folder` has left over.
+def steps_by_journal(journal: JournalReader) -> list[Step]:
+    """Return what is to be done about the rows that a job has left over.
 
     For a job that has ended, of which only the journal tells how it stands. Rows of which all but
     the count is forgotten are left out. Raises `JournalError`.
     """
-    totals, settings = journal.totals(), journal.runs()[-1].settings
+    folder, totals, settings = journal.folder, journal.totals(), journal.runs()[-1].settings
     outcomes, reasons = Counter(totals.outcomes), Counter(totals.reasons)
     for outcome in forgotten_outcomes(journal):
         outcomes[outcome.kind] -= 1

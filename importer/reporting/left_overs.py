@@ -35,8 +35,6 @@ FILE_OF_KIND = {
 }
 #: The names of the left-over files.
 LEFT_OVER_NAMES = tuple(FILE_OF_KIND.values())
-#: The kinds of outcome that have one.
-LEFT_OVER_KINDS = tuple(FILE_OF_KIND)
 #: The kind of the rows in each.
 KIND_OF_FILE = {name: kind for kind, name in FILE_OF_KIND.items()}
 _OVERTAKEN = "row of this conversation was sent or is to be, and this one gives way to it"

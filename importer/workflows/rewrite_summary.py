@@ -18,7 +18,7 @@ from importer.reporting.digests import Digests
 from importer.reporting.endings import Step, closed_in_words
 from importer.reporting.journal_steps import steps_by_journal, steps_of_replaced
 from importer.reporting.left_overs import (
-    LEFT_OVER_KINDS,
+    FILE_OF_KIND,
     REPORT_NAME,
     SUMMARY_NAME,
     forgotten_outcomes,
@@ -43,8 +43,8 @@ def rewrite_summary(
 
     What is to be done next stays if it `has_steps`, is neither about rows that were forgotten nor
     about a file that others have `taken` up, and the job was not given up; of one that was replaced
-    stays what its successor has not taken over. Where
-    this is not possible the files are removed; with `taken` they stay, as nothing in them is wrong.
+    stays what its successor has not taken over. Where this is not possible the files are removed;
+    with `taken` they stay, as nothing in them is wrong.
     """
     assert job.folder is not None  # noqa: S101 -- its folder is there
     folder, path = job.folder, job.folder / SUMMARY_NAME
@@ -98,9 +98,9 @@ def _steps(
     if job.state is JobState.REPLACED:
         return still_to_do(steps_of_replaced(job, journal), taken)
     is_gone = any(not (folder / name).exists() for name in old["files"])
-    is_gone = is_gone or any(each.kind in LEFT_OVER_KINDS for each in forgotten_outcomes(journal))
+    is_gone = is_gone or any(each.kind in FILE_OF_KIND for each in forgotten_outcomes(journal))
     if is_gone and old["next_steps"] and old["end"] == RunEnd.FINISHED:
-        steps = steps_by_journal(folder, journal)
+        steps = steps_by_journal(journal)
     else:
         steps = [_step(step["text"], step["command"]) for step in old["next_steps"]]
     return still_to_do(steps, taken)

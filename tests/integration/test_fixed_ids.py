@@ -52,6 +52,12 @@ def fix(path: Path) -> Path:
     return path
 
 
+async def fixed(make: Make, folder: Path, *lines: str) -> Path:
+    """Import the lines; return the file of those that were rejected, fixed."""
+    summary = await run_import(make(write(folder / "in.csv", *lines)), api_key="any")
+    return fix(summary.folder / "rejected.csv")
+
+
 def stored(sandbox: Sandbox) -> str | None:
     return sandbox.feedback[ONE].rating
 
@@ -61,8 +67,7 @@ async def test_it_gives_way_to_a_later_row_of_its_job(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path, bad: str
 ) -> None:
     make = partial(settings_for, base_url=sandbox.url)
-    first = await run_import(make(write(tmp_path / "in.csv", bad, GOOD)), api_key="any")
-    again = await run_import(make(fix(first.folder / "rejected.csv")), api_key="any")
+    again = await run_import(make(await fixed(make, tmp_path, bad, GOOD)), api_key="any")
     assert again.outcomes[OutcomeKind.SUPERSEDED] == 1
     assert stored(sandbox) == "POSITIVE"
 
@@ -72,8 +77,7 @@ async def test_it_wins_over_an_earlier_row_of_its_job(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path, bad: str
 ) -> None:
     make = partial(settings_for, base_url=sandbox.url)
-    first = await run_import(make(write(tmp_path / "in.csv", GOOD, bad)), api_key="any")
-    await run_import(make(fix(first.folder / "rejected.csv")), api_key="any")
+    await run_import(make(await fixed(make, tmp_path, GOOD, bad)), api_key="any")
     assert stored(sandbox) == "NEGATIVE"
 
 
@@ -81,9 +85,8 @@ async def test_it_gives_way_to_a_newer_row_of_its_job_wherever_that_stands(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:
     make = partial(settings_for, base_url=sandbox.url, newest_by="made")
-    path = write(tmp_path / "in.csv", GOOD, UNREADABLE["a typo in the id"])
-    first = await run_import(make(path), api_key="any")
-    await run_import(make(fix(first.folder / "rejected.csv")), api_key="any")
+    path = await fixed(make, tmp_path, GOOD, UNREADABLE["a typo in the id"])
+    await run_import(make(path), api_key="any")
     assert stored(sandbox) == "POSITIVE"
 
 
@@ -91,14 +94,13 @@ async def test_it_gives_way_where_the_folder_of_its_job_is_pruned(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:
     make = partial(settings_for, base_url=sandbox.url)
-    path = write(tmp_path / "in.csv", UNREADABLE["a typo in the id"], GOOD)
-    first = await run_import(make(path), api_key="any")
+    path = await fixed(make, tmp_path, UNREADABLE["a typo in the id"], GOOD)
     other = write(tmp_path / "other.csv", f"{conversation(2)},POSITIVE,other,2026-11-03")
     await run_import(make(other), api_key="any")
-    kept = shutil.move(fix(first.folder / "rejected.csv"), tmp_path)
+    kept = shutil.move(path, tmp_path)
     prune = ["jobs", "--jobs-dir", str(tmp_path / "jobs"), "prune", "--keep-last", "1"]
     await anyio.to_thread.run_sync(CliRunner().invoke, cli, prune)
-    assert not first.folder.exists()
+    assert not path.parent.exists()
     await run_import(make(Path(kept)), api_key="any")
     assert stored(sandbox) == "POSITIVE"
 
@@ -107,9 +109,8 @@ async def test_it_keeps_its_place_when_it_is_fixed_in_a_parquet_file(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:
     make = partial(settings_for, base_url=sandbox.url)
-    path = write(tmp_path / "in.csv", UNREADABLE["a typo in the id"], GOOD)
-    first = await run_import(make(path), api_key="any")
-    with fix(first.folder / "rejected.csv").open(newline="") as file:
+    path = await fixed(make, tmp_path, UNREADABLE["a typo in the id"], GOOD)
+    with path.open(newline="") as file:
         rows = [*csv.DictReader(file)]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "fixed.parquet")
     await run_import(make(tmp_path / "fixed.parquet"), api_key="any")

@@ -146,7 +146,7 @@ def _next_steps(found: ListedJob, runs: Sequence[PastRun]) -> list[str]:
         return kept_steps(found.folder)
     # Killed while it tried rows again: the summary is older than what is done by now.
     with JournalReader(found.folder) as history:
-        return [str(step) for step in steps_by_journal(found.folder, history)]
+        return [str(step) for step in steps_by_journal(history)]
 
 
 def _find(ctx: click.Context, job: str, jobs_dir: Path | None) -> tuple[Path, ListedJob]:
