@@ -18,6 +18,7 @@ from typing import TypeAlias, TypeVar
 from importer.pacing.found import FINE, LEAST_STEP, STEP, Found
 from importer.pacing.rate import RateCap
 from importer.pacing.rounds import SURE, End, Noise, Round
+from importer.pacing.stall import Stall
 
 #: A round lasts at least so many seconds, and so many responses.
 ROUND = 0.5
@@ -34,15 +35,13 @@ _BELOW = 0.98
 _USED = 0.7
 #: Refusals that tell noise from half of it.
 _PROOF = 12
-#: Quotas of about so many seconds are for a minute.
-_MINUTE = 60.0
-_ABOUT_A_MINUTE = (15.0, 72.0)
-#: A quota was used up at once if nothing was granted for this share of the time.
-_AT_ONCE = 0.7
-#: Quotas are the same if the one is not so many times the other.
-_ALIKE = 1.3
 #: A round is as long as the latest stretch in which nothing was granted, up to so many seconds.
 _LONGEST_ROUND = 100.0
+#: A stall that was waited for so many seconds need not concern the limit. The way back from it
+#: begins with this share of the speed, and its rounds have a length of their own.
+_LONG_STALL = 2.0
+_FIRST_SHARE = 1 / 8
+_WAY_BACK = 4.0
 _SLOWEST = 0.02
 
 
@@ -66,9 +65,9 @@ class RateFinder:
         self._origin, self._granted = now, 0
         self._resumed = Found(math.inf)
         self._was_quota = False
-        #: How much was granted, and how much a second, before the latest stall that was waited for.
-        self._waited_for = math.inf, math.inf
-        self._begin(now)
+        #: The latest one that was waited for.
+        self._stall: Stall | None = None
+        self._begin(now, 0.0)
 
     @property
     def tolerated(self) -> float:
@@ -133,40 +132,39 @@ class RateFinder:
     def resumed(self, now: float, *, stalled_at: float, waited: bool) -> None:
         """The service grants again after it had granted nothing since `stalled_at`.
 
-        Had it to be `waited` for twice, and was the same granted in between, it was a quota that
-        was used up: what was granted since it last began to grant is what a period allows. Once
-        shows nothing yet: any service may refuse everything for a while.
+        Had it to be `waited` for, that shows nothing the first time: any service may refuse
+        everything for a while, and the search begins anew. Was as much granted as before the
+        latest such stall, a quota was used up.
         """
-        granted, elapsed = self._granted, max(now - self._origin, 0.01)
-        stalled = now - stalled_at
+        stall = Stall(self._granted, now - self._origin, now - stalled_at)
         self._origin, self._granted = now, 0
-        self._was_quota = False
-        if waited and granted >= _RESPONSES:
-            before, self._waited_for = self._waited_for, (granted, granted / elapsed)
-            self._was_quota = any(map(_is_alike, self._waited_for, before))
-            if not self._was_quota:
-                self._begin(now)
-                return
-            if stalled > _AT_ONCE * elapsed and _ABOUT_A_MINUTE[0] < elapsed < _ABOUT_A_MINUTE[1]:
-                # The run did not begin with the minute, nor did the probe come at its end.
-                elapsed = stalled = _MINUTE
-            self._length = min(max(self._length, stalled), _LONGEST_ROUND)
-        rate = _BELOW * granted / elapsed / (1 - self._noise.share)
-        step = LEAST_STEP if self._length > ROUND else STEP
+        self._was_quota = waited and stall.is_telling and stall.is_like(self._stall)
+        if waited:
+            self._stall = stall
+        is_first = self._length == ROUND and not self._was_quota
+        if not stall.granted or (waited and is_first and stall.seconds > _LONG_STALL):
+            self._begin(now, stall.speed)
+            return
+        if waited and stall.is_telling:
+            self._length = min(max(self._length, stall.period), _LONGEST_ROUND)
+        rate = _BELOW * stall.rate / (1 - self._noise.share)
+        step = LEAST_STEP if stall.is_telling and self._length > ROUND else STEP
         self._resumed = Found(max(rate, _SLOWEST), step)
         self._next(now, End.STALLED)
 
-    def _begin(self, now: float) -> None:
-        self._search, self.cap = self._rounds(), None
-        self._round = next(self._search)
-        self._round.began = now
+    def _begin(self, now: float, speed: float) -> None:
+        """Begin the search, and come back to the speed by steps; 0 is an unknown one."""
+        self._search = self._rounds(speed)
+        self._enter(now, next(self._search))
 
     def _next(self, now: float, end: End) -> None:
         ended = self._round
         ended.lasted, ended.end = now - ended.began, end
-        self._round = self._search.send(ended)
-        self._round.began = now
-        rate = self._round.rate
+        self._enter(now, self._search.send(ended))
+
+    def _enter(self, now: float, current: Round) -> None:
+        self._round, current.began = current, now
+        rate = current.rate
         if math.isinf(rate):
             self.cap = None
         elif self.cap is None:
@@ -176,7 +174,9 @@ class RateFinder:
 
     # The search, from its beginning. It has no end.
 
-    def _rounds(self) -> Search[None]:
+    def _rounds(self, speed: float) -> Search[None]:
+        if speed:
+            yield from self._return(speed)
         while True:
             self.is_searching, self._length = False, ROUND
             seen = yield self._plan(math.inf, rounds=2)
@@ -191,6 +191,16 @@ class RateFinder:
             elif not (yield from self._trial(seen, found)):
                 continue
             yield from self._follow(found)
+
+    def _return(self, speed: float) -> Search[None]:
+        """Come back to a speed by steps that double it: it may be the speed that was refused."""
+        self.is_searching, self._length = True, _WAY_BACK
+        found = Found(_FIRST_SHARE * speed, 1.0)
+        if (yield from self._probe(found)):
+            is_rate = not self._was_quota
+            if is_rate:
+                found.rate /= 4  # that it was too much shows late
+            yield from self._follow(found, is_after_probe=is_rate)
 
     def _trial(self, loud: Round, found: Found) -> Search[bool]:
         """Too much was refused: find the rate that is granted, or return False if it is noise."""
@@ -216,18 +226,24 @@ class RateFinder:
                 noise.learn(seen, surely=True)
                 return False
 
-    def _follow(self, found: Found) -> Search[None]:
+    def _follow(self, found: Found, *, is_after_probe: bool = False) -> Search[None]:
         """Hold a rate and look above it, until something else limits the run."""
         while True:
             self.is_searching = found.step > FINE
             enough = max(_RESPONSES, _RESPONSES * found.rounds**2 / 4)
             seen = yield self._plan(found.rate, rounds=found.rounds, enough=enough)
             if seen.end is End.STALLED:
-                found.restart(self._resumed)
+                # If nothing was granted at this rate, it was the probe that was refused.
+                if self._was_quota or seen.refused < seen.responses or not is_after_probe:
+                    found.restart(self._resumed)
+                is_after_probe = False
             elif seen.end is End.QUIET:
+                if self._length == _WAY_BACK:
+                    self._length = ROUND  # so much is granted, and goes on to be
                 self._noise.learn(seen)
                 if not (yield from self._probe(found)):
                     return
+                is_after_probe = not self._was_quota
             elif found.is_old:  # what was granted then was granted for a burst only
                 found.change(_BELOW * seen.granted / (1 - self._noise.share))
             else:
@@ -281,7 +297,3 @@ class RateFinder:
         """Return how many responses show that `step` more than is granted is too much."""
         root = SURE * math.sqrt(self._noise.share + _SLACK)
         return ((root + math.sqrt(root * root + 4 * step * SURE)) / (2 * step)) ** 2
-
-
-def _is_alike(one: float, other: float) -> bool:
-    return other / _ALIKE < one < _ALIKE * other

@@ -50,6 +50,11 @@ def leaky_bucket(per_second: float, burst: int) -> Grant:
 
 def fixed_window(quota: int, period: float, phase: float = 0.0) -> Grant:
     """Grant `quota` requests in each `period` seconds."""
+    return varying_window(lambda _: quota, period, phase)
+
+
+def varying_window(quota: Callable[[int], int], period: float, phase: float = 0.0) -> Grant:
+    """Grant in each `period` seconds as many requests as `quota` says of its number, from 0 on."""
     number, used = -1, 0
 
     def grant(now: float, _: float) -> bool:
@@ -57,7 +62,23 @@ def fixed_window(quota: int, period: float, phase: float = 0.0) -> Grant:
         if int((now + phase) / period) != number:
             number, used = int((now + phase) / period), 0
         used += 1
-        return used <= quota
+        return used <= quota(number)
+
+    return grant
+
+
+def banning(limit: Grant, seconds: float) -> Grant:
+    """Grant nothing for so many seconds after each request that is beyond a limit."""
+    until = 0.0
+
+    def grant(now: float, latency: float) -> bool:
+        nonlocal until
+        if now < until:
+            return False
+        if limit(now, latency):
+            return True
+        until = now + seconds
+        return False
 
     return grant
 

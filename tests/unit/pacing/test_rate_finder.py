@@ -3,6 +3,9 @@
 `python -m benchmarks pace` holds real servers to the same bars.
 """
 
+import random
+from collections.abc import Callable
+
 import pytest
 
 from importer.pacing import Pacer
@@ -11,11 +14,13 @@ from tests.support.services import (
     Play,
     Service,
     at_once,
+    banning,
     fixed_window,
     in_turn,
     leaky_bucket,
     sliding_window,
     token_bucket,
+    varying_window,
 )
 
 SEEDS = [1, pytest.param(2, marks=pytest.mark.slow)]
@@ -126,4 +131,58 @@ def test_a_service_that_refuses_everything_once_is_soon_used_as_before(
     found = play(service, over + lasted + 20)
     noticed = min(at for at in found.granted if at > over + 0.3)
     assert noticed - over <= 0.7 * lasted, "probes come at doubling intervals"
-    assert found.seconds_until(0.9 * 64 / 0.2, noticed) <= 5
+    assert found.seconds_until(0.9 * 64 / 0.2, noticed) <= 3
+
+
+@pytest.mark.parametrize(("began", "lasted"), [(0.0, 10), (0.02, 30), (0.08, 2)])
+def test_a_run_that_begins_while_everything_is_refused_is_soon_as_fast_as_any(
+    began: float, lasted: float
+) -> None:
+    over = began + lasted
+    grant = in_turn((-1, lambda *_: True), (began, lambda *_: False), (over, lambda *_: True))
+    found = play(Service(grant, latency=0.2), 2 * over + 60)
+    assert found.rate(2 * over + 10, 2 * over + 60) >= 0.95 * 64 / 0.2
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("ban", "bar"), [(10, 0.25), (30, 0.2), (60, 0.1)])
+@pytest.mark.parametrize(
+    "limit",
+    [lambda: token_bucket(100), lambda: sliding_window(100, 1), lambda: fixed_window(100, 1)],
+    ids=["bucket", "sliding", "fixed"],
+)
+def test_a_service_that_bans_who_is_too_fast_is_kept_below_its_limit(
+    limit: Callable[[], Grant], ban: float, bar: float, seed: int
+) -> None:
+    found = play(Service(banning(limit(), ban), seed=seed), 900)
+    assert found.rate() >= bar * 100
+    assert found.refused_share() <= 0.015
+
+
+def varied(seed: int) -> Callable[[int], int]:
+    """Return quotas of 60 to 140, at random."""
+    draw = random.Random(seed)
+    quotas = [draw.randint(60, 140) for _ in range(20)]
+    return lambda number: quotas[number]
+
+
+@pytest.mark.parametrize(
+    ("quota", "bar"),
+    [
+        (lambda number: 160 if number % 2 else 100, 0.1),
+        (lambda number: 1600 if number % 2 else 1000, 0.02),
+        (lambda number: 100 if number < 5 else 50, 0.13),
+        (lambda number: 200 - 8 * number, 0.11),
+        (varied(1), 0.13),
+        pytest.param(varied(2), 0.13, marks=pytest.mark.slow),
+        pytest.param(varied(3), 0.13, marks=pytest.mark.slow),
+    ],
+    ids=["alternating", "large", "halved", "shrinking", "varied 1", "varied 2", "varied 3"],
+)
+@pytest.mark.parametrize("phase", [0, pytest.param(30, marks=pytest.mark.slow)])
+def test_quotas_that_vary_are_used_and_not_tried_again_and_again(
+    quota: Callable[[int], int], bar: float, phase: float
+) -> None:
+    found = play(Service(varying_window(quota, 60, phase)), 1140)
+    assert found.rate() > 0.65 * sum(map(quota, range(19))) / 1140
+    assert found.refused_share() <= bar

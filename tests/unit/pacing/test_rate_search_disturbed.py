@@ -113,32 +113,116 @@ def test_the_finest_step_is_as_large_as_the_noise_hides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("after", "granted", "stalled", "waited", "rate", "is_found"),
+    ("after", "granted", "stalled", "rate"),
     [
-        (50, 120, 49, True, 120 / 60, True),
-        (50, 120, 36, True, 120 / 60, True),
-        (50, 120, 35, True, 120 / 50, True),
-        (15.1, 120, 14, True, 120 / 60, True),
-        (15, 120, 14, True, 120 / 15, True),
-        (71.9, 120, 70, True, 120 / 60, True),
-        (72, 120, 70, True, 120 / 72, True),
-        (50, 20, 49, True, 20 / 60, True),
-        (50, 19, 49, True, 19 / 50, False),
-        (50, 120, 49, False, 120 / 50, False),
-        (0.5, 120, 0.4, True, 120 / 0.5, False),
-        (0, 5, 0, False, 5 / 0.01, False),
-        (10, 0, 9, False, 0.02 / 0.98, False),
+        (50, 120, 49, 120 / 60),
+        (50, 120, 36, 120 / 60),
+        (50, 120, 35, 120 / 50),
+        (15.1, 120, 14, 120 / 60),
+        (15, 120, 14, 120 / 15),
+        (71.9, 120, 70, 120 / 60),
+        (72, 120, 70, 120 / 72),
+        (50, 23, 49, 23 / 60),
     ],
 )
-def test_a_quota_that_was_used_up_is_found_by_what_it_has_granted_in_its_period(
-    after: float, granted: int, stalled: float, waited: bool, rate: float, is_found: bool
+def test_a_quota_that_was_used_up_twice_is_found_by_what_it_has_granted_in_its_period(
+    after: float, granted: int, stalled: float, rate: float
 ) -> None:
     search = Search()
-    search.resumes(after, granted, stalled=stalled, waited=waited)
-    assert (search.rate is None) == (waited and granted >= 20), "once shows nothing"
-    search.resumes(after, granted, stalled=stalled, waited=waited)
-    assert search.rate == pytest.approx(0.98 * rate)
-    assert search.finder.is_searching == (not is_found)
+    search.resumes(after, granted, stalled=stalled)
+    assert search.tries(granted / (after - stalled) / 4), "once shows nothing"
+    search.resumes(after, int(granted / 1.15), stalled=stalled)
+    assert search.holds(0.98 * rate * int(granted / 1.15) / granted)
+
+
+def test_what_a_service_grants_between_short_stalls_is_its_rate() -> None:
+    search = Search()
+    search.resumes(4, 120, stalled=2)
+    assert search.holds(0.98 * 120 / 4)
+    search = Search()
+    search.resumes(0.5, 120, stalled=0.4)
+    assert search.tries(0.98 * 120 / 0.5)
+    search = Search()
+    search.resumes(0, 5, stalled=0, waited=False)
+    assert search.tries(0.98 * 5 / 0.01)
+
+
+def test_a_service_that_grants_nothing_at_first_tells_no_rate() -> None:
+    search = Search()
+    search.resumes(10, 0, stalled=10)
+    assert search.holds(None)
+    search.resumes(0.1, 0, stalled=0.1, waited=False)
+    assert search.holds(None)
+
+
+def back(granted: int = 800) -> Search:
+    """Return a search that comes back after 30 seconds without grants, at 100 a second before."""
+    search = Search()
+    search.resumes(30 + granted / 100, granted, stalled=30)
+    assert search.tries(100 / 4)
+    return search
+
+
+def test_the_speed_of_before_a_stall_is_come_back_to_by_doubling() -> None:
+    search = back()
+    for rate in (25, 50, 100):
+        assert search.tries(rate)
+        assert not search.sees(0.39, rate)
+        assert search.sees(0.4, rate)
+    assert search.sees(0.4, 60, used=0.7 * 200 - 1)
+    assert search.holds(None)
+
+
+def test_a_limit_on_the_way_back_is_found_as_any_other() -> None:
+    search = back()
+    assert search.sees(0.4, 10)
+    assert search.sees(0.4, 10, 10)
+    assert search.tries(25 / 4)
+    assert not search.sees(3.9, 24)
+    assert search.sees(4.0, 24)
+    assert search.tries(1.5 * 25 / 4)
+    assert search.sees(0.3, 10, 10)
+    assert search.tries(25 / 4)
+    assert search.sees(3.2, 20), "a round is as short as ever"
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_a_speed_that_is_refused_again_on_the_way_back_is_what_is_too_much(is_seen: bool) -> None:
+    search = back()
+    assert search.sees(0.4, 10)
+    assert search.sees(0.4, 20)
+    if is_seen:  # that too much is refused, before nothing is granted any more
+        assert search.sees(0.4, 10, 10)
+    search.resumes(12, 81, stalled=10)
+    assert search.tries(50 / 4)
+    assert not search.sees(9.9, 120)
+    assert search.sees(10, 120), "as long as a mistake costs"
+    assert search.tries(1.5 * 50 / 4)
+    search.resumes(30, 420, stalled=10)
+    assert search.tries(50 / 4), "it was the step"
+
+
+def test_a_rate_at_which_nothing_is_granted_in_the_end_is_measured_anew() -> None:
+    search = back()
+    assert search.sees(0.4, 10)
+    search.resumes(12, 40, stalled=10)
+    assert search.tries(25 / 4)
+    assert not search.sees(9.9, 60)
+    search.resumes(100, 300, stalled=10)
+    assert search.holds(0.98 * 300 / 100)
+    search.resumes(300, 600, stalled=10)
+    assert search.holds(0.98 * 600 / 300), "also if none was granted at once"
+
+
+def test_a_few_that_are_granted_tell_of_no_quota() -> None:
+    search = back(19)
+    search.resumes(12, 19, stalled=10)
+    assert search.tries(100 / 8 / 4)
+    assert not search.sees(1.0, 12)
+    search.resumes(12, 19, stalled=10)
+    assert search.tries(0.98 * 19 / 12)
+    assert search.sees(12, 20)
+    assert search.tries(1.4 * 0.98 * 19 / 12)
 
 
 def test_a_round_is_as_long_as_a_quota_lets_wait() -> None:
@@ -161,6 +245,7 @@ def test_a_round_is_as_long_as_a_quota_lets_wait() -> None:
 
 def test_what_was_granted_before_a_stall_counts_without_the_noise() -> None:
     search = stepped(100, 4)
+    assert not search.sees(0.1, 9)
     search.resumes(64 + 60 - search.now, 480, stalled=1.0, waited=False)
     assert search.tries(0.98 * 480 / 60 / 0.96)
     assert search.sees(3.0, 24)
@@ -179,7 +264,7 @@ def test_after_a_stall_the_search_goes_on_from_what_was_granted() -> None:
     assert search.tries(0.98 * 200 / 10), "a step above it was too much"
     assert search.sees(1.0, 20)
     assert search.tries(1.2 * 0.98 * 200 / 10)
-    search.resumes(4.0, 30, stalled=2.0)
-    assert search.holds(None), "what it was waited for may have been anything"
-    search.resumes(5.0, 30, stalled=2.0)
+    search.resumes(4.0, 30, stalled=2.1)
+    assert search.tries(30 / 2.9 / 4), "what it was waited for may have been anything"
+    search.resumes(5.0, 30, stalled=2.1)
     assert search.holds(0.98 * 30 / 5), "but not when it comes again"

@@ -1,0 +1,58 @@
+"""A while in which a service granted nothing, and what it had granted before. Sans-I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: As much was granted as before another if the one is not so many times the other.
+_ALIKE = 1.2
+#: Fewer requests than this tell of no quota.
+_ENOUGH = 20
+#: Quotas of about so many seconds are for a minute.
+_MINUTE = 60.0
+_ABOUT_A_MINUTE = (15.0, 72.0)
+#: A quota was used up at once if nothing was granted for this share of the time.
+_AT_ONCE = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """Nothing was granted for `seconds`, the last of the `elapsed` ones since the stall before."""
+
+    #: How many requests were granted in these.
+    granted: int
+    elapsed: float
+    seconds: float
+
+    @property
+    def speed(self) -> float:
+        """Return the requests granted per second until it began."""
+        return self.granted / max(self.elapsed - self.seconds, 0.01)
+
+    @property
+    def rate(self) -> float:
+        """Return the requests granted per second, this while included."""
+        elapsed = _MINUTE if self._is_a_minute else self.elapsed
+        return self.granted / max(elapsed, 0.01)
+
+    @property
+    def period(self) -> float:
+        """Return after how many seconds a quota that was used up is there again."""
+        return _MINUTE if self._is_a_minute else self.seconds
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether enough was granted to tell of a quota."""
+        return self.granted >= _ENOUGH
+
+    def is_like(self, other: Stall | None) -> bool:
+        """Return whether about as much was granted before the other."""
+        return other is not None and (
+            other.granted / _ALIKE < self.granted < _ALIKE * other.granted
+        )
+
+    @property
+    def _is_a_minute(self) -> bool:
+        # The run did not begin with the minute, nor did the probe come at its end.
+        shortest, longest = _ABOUT_A_MINUTE
+        return self.seconds > _AT_ONCE * self.elapsed and shortest < self.elapsed < longest
