@@ -243,7 +243,7 @@ class RateFinder:
                 self._noise.learn(seen)
                 if not (yield from self._probe(found)):
                     return
-                is_after_probe = not self._was_quota
+                is_after_probe = True
             elif found.is_old:  # what was granted then was granted for a burst only
                 found.change(_BELOW * seen.granted / (1 - self._noise.share))
             else:
