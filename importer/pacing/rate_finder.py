@@ -38,7 +38,7 @@ _PROOF = 12
 #: A round is as long as the latest stretch in which nothing was granted, up to so many seconds.
 _LONGEST_ROUND = 100.0
 #: A stall that was waited for so many seconds need not concern the limit. The way back from it
-#: begins with this share of the speed, and its rounds have a length of their own.
+#: doubles this share of the speed, and its rounds have a length of their own.
 _LONG_STALL = 2.0
 _FIRST_SHARE = 1 / 8
 _WAY_BACK = 4.0
