@@ -237,6 +237,8 @@ class RunEnd(StrEnum):
     SIGHUP = "sighup"
     SIGINT = "sigint"
     SIGTERM = "sigterm"
+    #: It has not ended by itself. No journal says so: it is found out when another ends its job.
+    KILLED = "killed"
 
 
 def exit_code(end: RunEnd, outcomes: Mapping[OutcomeKind, int]) -> ExitCode:

@@ -25,7 +25,7 @@ from importer.jobs.journal_lines import (
     run_of,
 )
 from importer.jobs.keys import conversation_of, rank_of
-from importer.jobs.overtaken import give_way, overtaken
+from importer.jobs.overtaken import Awaited, give_way, overtaken
 from importer.jobs.records import CARRIED_OVER, CarriedRow, InputFile, LastRun, Totals
 from importer.model import Meaning, Outcome, OutcomeKind, Rank, Reason, Warn
 
@@ -208,6 +208,13 @@ class JournalFile:
         rows = self._all(sqlite_file.select("run", RUN_COLUMNS) + " ORDER BY number DESC LIMIT 1")
         return run_of(rows[0]) if rows else None
 
+    @explaining
+    def latest_settings(self) -> dict[str, Any]:
+        """Return the settings of the latest run (`ImportSettings.as_record`); there was one."""
+        ((settings,),) = self._all("SELECT settings FROM run ORDER BY number DESC LIMIT 1")
+        found: dict[str, Any] = json.loads(settings)
+        return found
+
     def doubts(self) -> list[Doubt]:
         """Return the rows that are open or in doubt."""
         with self._explained():
@@ -280,10 +287,13 @@ class JournalFile:
             for before, key, after in self._db.execute(CANONICAL):
                 yield f"{before}{'' if key is None else conversation_of(key)}{after}"
 
-    def overtaken(self, kind: OutcomeKind) -> set[int]:
-        """Return the rows of `kind` (seq) that give way to another row of their conversation."""
+    def overtaken(self, kind: OutcomeKind, awaited: Awaited = Awaited.ALL) -> set[int]:
+        """Return the rows of `kind` (seq) that give way to another row of their conversation.
+
+        `awaited` are the rows without an outcome that are to be sent.
+        """
         with self._explained():
-            return overtaken(self._db, kind, everywhere=self.newest_by() is not None)
+            return overtaken(self._db, kind, awaited, everywhere=self.newest_by() is not None)
 
     def give_way(self, rows: Iterable[tuple[bytes, int]]) -> set[tuple[bytes, int]]:
         """Return those of `rows` (key and seq) that would give way so."""

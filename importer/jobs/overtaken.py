@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from enum import Enum
 
 from importer.jobs import sqlite_file
 from importer.jobs.journal_lines import IS_SETTLED, KIND_IDS
+from importer.jobs.records import JobRecord, JobState
 from importer.model import OutcomeKind, Reason
 
 #: More than there are rows in a job.
@@ -22,19 +24,36 @@ _LATER = {
     "kept": "TRUE",
     "carried": "TRUE",
 }
-_OVERTAKEN = " UNION ".join(
-    f"""
+_OVERTAKEN = """
     SELECT earlier.conversation, earlier.seq
     FROM {table} AS later CROSS JOIN temp.candidate AS earlier
       ON earlier.conversation = later.conversation
       AND earlier.seq < later.seq + :everywhere AND earlier.seq <> later.seq
     WHERE {condition}
-    """
-    for table, condition in _LATER.items()
-)
+"""
 
 
-def overtaken(db: sqlite_file.Connection, kind: OutcomeKind, *, everywhere: bool) -> set[int]:
+class Awaited(Enum):
+    """Which rows of a job without an outcome are to be sent, by it or by the one in its place."""
+
+    ALL = ("kept", "carried")
+    #: Those that it has taken over from earlier jobs.
+    CARRIED = ("carried",)
+    NONE = ()
+
+
+def awaited_of(job: JobRecord) -> Awaited:
+    """Return which rows of a job are to be sent (docs/reference.md, A4, A17)."""
+    if job.state is JobState.GIVEN_UP:
+        return Awaited.NONE
+    if job.state is JobState.REPLACED and not job.sent_anything:
+        return Awaited.CARRIED
+    return Awaited.ALL
+
+
+def overtaken(
+    db: sqlite_file.Connection, kind: OutcomeKind, awaited: Awaited, *, everywhere: bool
+) -> set[int]:
     """Return the rows of `kind` (seq) in the journal `db` that give way."""
     with _candidates(db):
         db.execute(
@@ -42,7 +61,7 @@ def overtaken(db: sqlite_file.Connection, kind: OutcomeKind, *, everywhere: bool
             "WHERE kind = ? AND conversation IS NOT NULL",
             (KIND_IDS[kind],),
         )
-        return {seq for _, seq in _overtaken(db, everywhere=everywhere)}
+        return {seq for _, seq in _overtaken(db, awaited, everywhere=everywhere)}
 
 
 def give_way(
@@ -51,7 +70,7 @@ def give_way(
     """Return those of `rows` (key and seq) that would give way, had the job known their keys."""
     with _candidates(db):
         db.executemany("INSERT OR IGNORE INTO temp.candidate VALUES (?, ?)", rows)
-        return _overtaken(db, everywhere=everywhere)
+        return _overtaken(db, Awaited.ALL, everywhere=everywhere)
 
 
 @contextmanager
@@ -67,5 +86,11 @@ def _candidates(db: sqlite_file.Connection) -> Iterator[None]:
         db.execute("DROP TABLE temp.candidate")
 
 
-def _overtaken(db: sqlite_file.Connection, *, everywhere: bool) -> set[tuple[bytes, int]]:
-    return set(db.execute(_OVERTAKEN, {"everywhere": _MOST if everywhere else 0}))
+def _overtaken(
+    db: sqlite_file.Connection, awaited: Awaited, *, everywhere: bool
+) -> set[tuple[bytes, int]]:
+    query = " UNION ".join(
+        _OVERTAKEN.format(table=table, condition=_LATER[table])
+        for table in ("outcome", *awaited.value)
+    )
+    return set(db.execute(query, {"everywhere": _MOST if everywhere else 0}))

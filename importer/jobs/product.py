@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from importer.common.file_system import journal_mode
+from importer.common.text import listed
 from importer.errors import InputChangedError, SettingsError
-from importer.jobs.commands import how_to_resume, in_the_way
+from importer.jobs.commands import command_line, how_to_resume, in_the_way, path_argument
 from importer.jobs.identity import product_key
 from importer.jobs.inputs import CurrentInputs, undone_job
 from importer.jobs.job import Job
 from importer.jobs.journal import Journal
+from importer.jobs.journal_file import WRITTEN
 from importer.jobs.journal_head import check_latest
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product_jobs import clear_removed, holding
@@ -25,6 +27,7 @@ from importer.model import OutcomeKind
 from importer.settings import ImportSettings
 
 _AS_THEY_ARE = CurrentInputs()
+_NOT_IMPORTED = (OutcomeKind.REJECTED, OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
 
 
 class Product(Succession):
@@ -144,13 +147,12 @@ class Product(Succession):
         if job.state is JobState.REPLACED:
             raise SettingsError(
                 f"the job {job.name} was replaced: its rows have joined a later job, and only that "
-                "one can be retried (clarityq-import jobs lists it). Those that failed are in the "
-                f"CSV files of {job.folder}, if there were any"
+                f"one can be retried (clarityq-import jobs lists it). {_left_over_in(job.folder)}"
             )
         if job.state is JobState.GIVEN_UP:
             raise SettingsError(
-                f"the job {job.name} was given up: its rows are not tried again. Those that failed "
-                f"are in the CSV files of {job.folder}, if there were any"
+                f"the job {job.name} was given up: its rows are not tried again. "
+                f"{_left_over_in(job.folder)}"
             )
         if job.number < self.floor:
             raise self._below_floor(job)
@@ -195,6 +197,20 @@ class Product(Succession):
         if self.floor > int(journal.facts()["floor"]):
             journal.know_floor(self.floor)
         return self._job(job, journal)
+
+
+def _left_over_in(folder: Path) -> str:
+    """Return in which files the rows of a job are that were not imported. Raises `JournalError`."""
+    with JournalReader(folder) as journal:
+        names = sorted(name for name in journal.facts() if name.startswith(WRITTEN))
+        files = [folder / name.removeprefix(WRITTEN) for name in names]
+        has_any = any(journal.totals().outcomes[kind] for kind in _NOT_IMPORTED)
+    if not has_any:
+        return "No row of it was rejected or failed"
+    if there := [str(file) for file in files if file.exists()]:
+        return f"Those that were not imported are in {listed(there)}"
+    outcomes = command_line(["outcomes", path_argument(folder), "-o", "outcomes.csv"])
+    return f"Those that were not imported are in no file. To see which they are: {outcomes}"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from heapq import merge
@@ -18,7 +18,7 @@ from pathlib import Path
 from importer.common.durations import format_duration
 from importer.common.files import clear_unfinished
 from importer.common.text import counted, listed
-from importer.errors import SettingsError
+from importer.errors import JournalError, SettingsError
 from importer.feedback.body import BodyCoder
 from importer.jobs.carry_over import carried_rows, highest_rows, pending_rows
 from importer.jobs.commands import in_the_way
@@ -28,6 +28,7 @@ from importer.jobs.identity import job_name, product_key
 from importer.jobs.job import Job
 from importer.jobs.journal import Journal
 from importer.jobs.journal_create import create_journal
+from importer.jobs.journal_head import read_head
 from importer.jobs.ledger import LeftOver
 from importer.jobs.product_jobs import ProductJobs
 from importer.jobs.records import CarriedRow, JobRecord, JobState, NewJob
@@ -232,6 +233,27 @@ class Succession(ProductJobs):
     def _journal(self, job: JobRecord) -> Journal:
         assert job.folder is not None  # noqa: S101 -- its journal is there
         return Journal(job.folder)
+
+
+def replaced_by(jobs: Sequence[JobRecord], folder: Path) -> list[JobRecord]:
+    """Return those of `jobs` that the one in `folder` has replaced, and those that they had.
+
+    The latest come first, up to one whose journal is not there or cannot be read.
+    """
+    known = {job.id: job for job in jobs}
+    found: list[JobRecord] = []
+    while True:
+        try:
+            head = read_head(folder)
+        except JournalError:
+            return found
+        ends = (known.get(job) for job, state in head.ends.items()
+                if state is JobState.REPLACED)  # fmt: skip
+        job = next(filter(None, ends), None)
+        if job is None or job.folder is None or job in found:
+            return found
+        found.append(job)
+        folder = job.folder
 
 
 def end_in_words(job: JobRecord) -> str:

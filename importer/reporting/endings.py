@@ -38,18 +38,28 @@ class Step(NamedTuple):
 
 
 def verdict(
-    end: RunEnd, outcomes: Mapping[OutcomeKind, int], reasons: _RowsByReason, message: str
+    end: RunEnd,
+    outcomes: Mapping[OutcomeKind, int],
+    reasons: _RowsByReason,
+    message: str,
+    *,
+    has_steps: bool = False,
 ) -> str:
-    """Return how a run ended, as a sentence; `message` is why it ended early."""
+    """Return how a run ended, as a sentence; `message` is why it ended early.
+
+    Where it `has_steps`, something is to be done, if only about rows of another job.
+    """
     match end:
         case RunEnd.FINISHED:
-            return _finished(outcomes, reasons)
+            return _finished(outcomes, reasons, "" if has_steps else " and nothing is left to do")
         case RunEnd.TIME_BOX | RunEnd.LIMIT:
             return f"Stopped: {message}. {_so_far(outcomes)}."
         case RunEnd.DATA_LIMIT:
             return f"Not sent: {message}."
         case RunEnd.SIGHUP | RunEnd.SIGINT | RunEnd.SIGTERM:
             return f"Stopped: {_so_far(outcomes)}."
+        case RunEnd.KILLED:
+            return f"Cut off: {_done_so_far(outcomes)}."
         case _:
             return f"Aborted: {message.rstrip('.')}."
 
@@ -100,20 +110,24 @@ def look_first(
 
 
 def _so_far(outcomes: Mapping[OutcomeKind, int]) -> str:
+    return f"{_done_so_far(outcomes)}, and every response so far is recorded"
+
+
+def _done_so_far(outcomes: Mapping[OutcomeKind, int]) -> str:
     rows = sum(outcomes.values())
     done = rows - outcomes[OutcomeKind.PENDING]
-    return f"{done:,} of {counted(rows, 'row')} are done, and every response so far is recorded"
+    return f"{done:,} of {counted(rows, 'row')} are done"
 
 
-def _finished(outcomes: Mapping[OutcomeKind, int], reasons: _RowsByReason) -> str:
+def _finished(outcomes: Mapping[OutcomeKind, int], reasons: _RowsByReason, and_all: str) -> str:
     rows = sum(outcomes.values())
     missing = sum(outcomes[kind] for kind in _NOT_IMPORTED)
     if not rows:
-        return "Done: there are no rows, and nothing is left to do."
+        return f"Done: there are no rows{and_all and ','}{and_all}."
     if outcomes[OutcomeKind.SKIPPED] == rows:
         return "Done: every row is skipped, as the rating table says; none was sent."
     if not missing:
-        return "Done: every row is accounted for and nothing is left to do."
+        return f"Done: every row is accounted for{and_all}."
     if missing == outcomes[OutcomeKind.NOT_COMPLETED]:
         return "Done, but for conversations that are not completed."
     if missing == reasons.get((OutcomeKind.FAILED, Reason.CONVERSATION_ERROR)):

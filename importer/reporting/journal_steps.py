@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from importer.jobs.commands import NOT_OF_LEFT_OVERS, Again, options_told, path_argument
+from importer.common.text import counted, listed
+from importer.errors import JournalError
+from importer.jobs.commands import (
+    NOT_OF_LEFT_OVERS,
+    Again,
+    command_line,
+    options_told,
+    path_argument,
+)
+from importer.jobs.forget import NO_COMMENTS
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.records import JobRecord
+from importer.jobs.records import JobRecord, JobState
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.endings import Step, next_steps
-from importer.reporting.left_overs import FILE_OF_KIND, LEFT_OVER_NAMES, forgotten_outcomes
-from importer.reporting.wording import status_in_words
+from importer.reporting.left_overs import (
+    FILE_OF_KIND,
+    LEFT_OVER_NAMES,
+    SUMMARY_NAME,
+    forgotten_outcomes,
+)
+from importer.reporting.taken_up import still_to_do, taken_up
+from importer.reporting.wording import status_in_words, words
 
 
 def steps_by_journal(journal: JournalReader) -> list[Step]:
@@ -23,12 +40,8 @@ def steps_by_journal(journal: JournalReader) -> list[Step]:
     For a job that has ended, of which only the journal tells how it stands. Rows of which all but
     the count is forgotten are left out. Raises `JournalError`.
     """
-    folder, totals, settings = journal.folder, journal.totals(), journal.runs()[-1].settings
-    outcomes, reasons = Counter(totals.outcomes), Counter(totals.reasons)
-    for outcome in forgotten_outcomes(journal):
-        outcomes[outcome.kind] -= 1
-        if outcome.reason is not None:
-            reasons[outcome.kind, outcome.reason] -= 1
+    folder, settings = journal.folder, journal.latest_settings()
+    outcomes, reasons = _not_forgotten(journal)
     again = _again(folder, settings)
     files = [path for name in LEFT_OVER_NAMES if (path := folder / name).exists()]
     return next_steps(
@@ -38,21 +51,98 @@ def steps_by_journal(journal: JournalReader) -> list[Step]:
     )  # fmt: skip
 
 
-def steps_of_replaced(job: JobRecord, journal: JournalReader) -> list[Step]:
+def _not_forgotten(
+    journal: JournalFile,
+) -> tuple[Counter[OutcomeKind], Counter[tuple[OutcomeKind, Reason]]]:
+    """Return how many rows ended how, and why, without those that were forgotten."""
+    totals = journal.totals()
+    outcomes, reasons = Counter(totals.outcomes), Counter(totals.reasons)
+    for outcome in forgotten_outcomes(journal):
+        outcomes[outcome.kind] -= 1
+        if outcome.reason is not None:
+            reasons[outcome.kind, outcome.reason] -= 1
+    return outcomes, reasons
+
+
+def steps_of_replaced(
+    job: JobRecord, journal: JournalFile, made: Collection[str] | None = None
+) -> list[Step]:
     """Return how those rows of a replaced job are imported that its successor has not taken over.
 
-    They are none if it was started over. Raises `JournalError`.
+    `made` are the names of its left-over files, by default what `made_files` says: one that is not
+    there any more is nothing to do. They are none if the job was started over. Raises
+    `JournalError`.
     """
-    folder, runs = journal.folder, journal.runs()
-    if not job.keeps_bodies or not runs:  # it may have been killed before its first run
+    folder = journal.folder
+    # It may have been killed before its first run.
+    if not job.keeps_bodies or not journal.run_count() or NO_COMMENTS in journal.facts():
         return []
-    again = _again(folder, runs[-1].settings)
-    return [
-        Step(f"To import the rows of {path}, which joined no other job: fix it, then",
-             again.of_file(path))
-        for kind in (OutcomeKind.REJECTED, OutcomeKind.FAILED)
-        if (path := folder / FILE_OF_KIND[kind]).exists()
+    made = made_files(journal) if made is None else made
+    again = _again(folder, journal.latest_settings())
+    rows = joined_no_other(job, *_not_forgotten(journal))
+    steps = [
+        Step(f"To import the {counted(number, 'row')} {words(kind)} of {folder.name} that joined "
+             f"no other job: fix {path}, then", again.of_file(path))
+        for kind, number in rows.items()
+        if FILE_OF_KIND[kind] in made and (path := folder / FILE_OF_KIND[kind]).exists()
     ]  # fmt: skip
+    if lost := {kind: number for kind, number in rows.items() if FILE_OF_KIND[kind] not in made}:
+        groups = listed([f"{number:,} {words(kind)}" for kind, number in lost.items()])
+        steps.append(
+            Step(
+                f"Rows of {folder.name} that joined no other job are in no file: {groups}. To see "
+                "which they are:",
+                to_see_which(folder),
+            )
+        )
+    return steps
+
+
+def steps_of_all_replaced(jobs: Iterable[JobRecord]) -> list[Step]:
+    """Return the same of several jobs, without what is done; of one that cannot be read nothing."""
+    steps: list[Step] = []
+    for job in jobs:
+        with suppress(JournalError):
+            assert job.folder is not None  # noqa: S101 -- its journal is there
+            with JournalReader(job.folder) as journal:
+                found = steps_of_replaced(job, journal)
+            steps += still_to_do(found, [*taken_up(job.folder)]) if found else []
+    return steps
+
+
+def joined_no_other(
+    job: JobRecord,
+    outcomes: Mapping[OutcomeKind, int],
+    reasons: Mapping[tuple[OutcomeKind, Reason], int],
+) -> dict[OutcomeKind, int]:
+    """Return how many left-over rows no other job has of one that was replaced or given up.
+
+    The successor has those of the replaced one that can be tried again (docs/reference.md, A5).
+    """
+    rows = {kind: outcomes[kind] for kind in FILE_OF_KIND}
+    if job.state is JobState.REPLACED:
+        exhausted = reasons.get((OutcomeKind.FAILED, Reason.RETRIES_EXHAUSTED), 0)
+        rows[OutcomeKind.FAILED] -= exhausted
+        del rows[OutcomeKind.NOT_COMPLETED]
+    return {kind: number for kind, number in rows.items() if number}
+
+
+def made_files(journal: JournalFile) -> set[str]:
+    """Return the names of the left-over files of a job as of its latest run, as its summary says.
+
+    Without a summary of that run they are those that are there.
+    """
+    folder = journal.folder
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        kept = json.loads((folder / SUMMARY_NAME).read_text("utf-8"))
+        if kept["runs"] == journal.run_count():
+            return {*kept["files"]}
+    return {name for name in LEFT_OVER_NAMES if (folder / name).exists()}
+
+
+def to_see_which(folder: Path) -> str:
+    """Return the command that tells how each row of a job ended."""
+    return command_line(["outcomes", path_argument(folder), "-o", "outcomes.csv"])
 
 
 def _again(folder: Path, settings: Mapping[str, Any]) -> Again:

@@ -15,6 +15,7 @@ from importer.jobs.folders import NamedRow
 from importer.jobs.forget import Tombs
 from importer.jobs.journal import Journal
 from importer.jobs.journal_file import JournalFile
+from importer.jobs.overtaken import Awaited
 from importer.jobs.records import CARRIED_OVER
 from importer.model import Outcome, OutcomeKind
 from importer.reporting.edited_files import digest_of, set_aside
@@ -26,6 +27,11 @@ from importer.survey.survey_pass import current_inputs
 #: What a job's folder holds besides the journal and the left-over files.
 SUMMARY_NAME = "summary.json"
 REPORT_NAME = "report.html"
+
+#: What to do where a run could not write such a file.
+WRITE_AGAIN = (
+    "Free some disk space or fix the folder, and run the same command again; nothing is sent twice"
+)
 
 #: The left-over file of each kind of outcome that has one.
 FILE_OF_KIND = {
@@ -70,13 +76,15 @@ def write_left_over_files(
     journal: Journal,
     outcomes: Mapping[OutcomeKind, int],
     sources: Sequence[RowSource],
+    awaited: Awaited = Awaited.ALL,
 ) -> LeftOverFiles:
     """Write the file of each kind of left-over row into `folder`.
 
-    `outcomes` are the counts of the journal. A file without rows is removed. The files are in the
-    delimiter and encoding of the first input. One that was edited stays if its rows are the same,
-    and else gets another name. Raises `InputError` if an input cannot be read again or is another
-    one by now, `JournalError` if the journal or the folder cannot be used.
+    `outcomes` are the counts of the journal, and `awaited` those of its rows without an outcome
+    that are to be sent. A file without rows is removed. The files are in the delimiter and encoding
+    of the first input. One that was edited stays if its rows are the same, and else gets another
+    name. Raises `InputError` if an input cannot be read again or is another one by now,
+    `JournalError` if the journal or the folder cannot be used.
     """
     if any(outcomes[kind] for kind in FILE_OF_KIND):
         _check_unchanged(folder, journal, sources)
@@ -88,7 +96,7 @@ def write_left_over_files(
             edited = set_aside(path, written)
             rows = give_way = 0
             if outcomes[kind]:
-                rows, give_way = _write(path, journal, kind, sources)
+                rows, give_way = _write(path, journal, kind, sources, awaited)
             if rows:
                 files.paths.append(path)
                 files.overtaken[kind] = give_way
@@ -104,8 +112,7 @@ def write_left_over_files(
                 files.remarks.append(f"{path} had been edited: what was in it is in {edited} now")
         except OSError as error:
             raise JournalError(
-                f"{path} cannot be written: {error.strerror}. Free some disk space or fix the "
-                "folder, and run the same command again; nothing is sent twice"
+                f"{path} cannot be written: {error.strerror}. {WRITE_AGAIN}"
             ) from None
     if files.paths:
         try:
@@ -152,10 +159,11 @@ def _write(
     journal: JournalFile,
     kind: OutcomeKind,
     sources: Sequence[RowSource],
+    awaited: Awaited,
 ) -> tuple[int, int]:
     """Write the file of a kind; return how many rows it holds, and how many of them give way."""
     rows = give_way = 0
-    overtaken = journal.overtaken(kind)
+    overtaken = journal.overtaken(kind, awaited)
     layout = _lay_out(sources)
     by_newest = journal.newest_by() is not None
     why = f"{'another' if by_newest else 'a later'} {_OVERTAKEN}"

@@ -20,7 +20,7 @@ from importer.model import OutcomeKind, Reason, RunEnd, Warn, WorkerFigures, exi
 from importer.pacing import Limit
 from importer.reporting.digests import Digests
 from importer.reporting.endings import REHEARSAL, Step, verdict
-from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME
+from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME, WRITE_AGAIN
 from importer.reporting.outcomes_table import outcomes_frame
 from importer.reporting.wording import MEANINGS, limit_in_words, words, workers_in_words
 from importer.settings import SANDBOX
@@ -105,7 +105,9 @@ class Summary:
     @property
     def how_it_ended(self) -> str:
         """Return the same without the word of a rehearsal."""
-        text = verdict(self.end, self.outcomes, self.reasons, self.message)
+        text = verdict(
+            self.end, self.outcomes, self.reasons, self.message, has_steps=bool(self.next_steps)
+        )
         return f"{text} {self.since}" if self.since else text
 
     @property
@@ -202,8 +204,7 @@ class Summary:
                 file.write("\n")
         except OSError as error:
             raise JournalError(
-                f"{path} cannot be written: {error.strerror}. Free some disk space or fix the "
-                "folder, and run the same command again; nothing is sent twice"
+                f"{path} cannot be written: {error.strerror}. {WRITE_AGAIN}"
             ) from None
 
     def outcomes_frame(self) -> pd.DataFrame:

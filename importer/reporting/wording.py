@@ -62,6 +62,7 @@ TO_RESUME = {
     RunEnd.SIGHUP: "To resume",
     RunEnd.SIGINT: "To resume",
     RunEnd.SIGTERM: "To resume",
+    RunEnd.KILLED: "To resume",
 }
 
 #: What to do about rows that would be rejected; the ratings have a step of their own.
@@ -103,6 +104,8 @@ WARNINGS = {
     Warn.COMMENT_TRUNCATED: "sent with the comment cut to 2,000 characters",
 }
 
+_CUT_OFF = "cut off: killed, or the disk was full"
+
 #: How a run ended, in words, for who knows no signals.
 ENDS = {
     RunEnd.FINISHED: "finished",
@@ -121,7 +124,8 @@ ENDS = {
     RunEnd.SIGHUP: "stopped: its terminal was closed (SIGHUP)",
     RunEnd.SIGINT: "stopped by hand (Ctrl-C)",
     RunEnd.SIGTERM: "stopped by the system (SIGTERM)",
-    None: "cut off: killed, or the disk was full",
+    RunEnd.KILLED: _CUT_OFF,
+    None: _CUT_OFF,
 }
 
 #: What keeps a run from being faster, in words; see `limit_in_words`.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,10 +22,8 @@ from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.jobs.bodies import write_bodies
 from importer.jobs.job import Job
-from importer.jobs.journal_file import JournalFile
 from importer.jobs.product import Product
 from importer.jobs.records import (
-    CARRIED_OVER,
     CHANGES,
     FIGURES,
     CarriedRow,
@@ -34,10 +32,9 @@ from importer.jobs.records import (
     NewJob,
     Unsure,
 )
-from importer.model import Feedback, Rank, Reason, Row
+from importer.model import Feedback, Rank, Reason
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
-from importer.sources.carried_rows import CarriedRows
 from importer.survey.data_limits import exceeded_limit
 from importer.survey.findings import Findings
 from importer.survey.history import MOST_JOBS, Figures
@@ -48,7 +45,8 @@ from importer.survey.standing import Rules, why_not_sent
 from importer.survey.survey import Survey
 from importer.survey.survey_pass import normaliser_of, survey_inputs
 from importer.survey.unplaced import Origins
-from importer.workflows.rewrite_summary import rewrite_summary
+from importer.workflows.left_behind import close_summary, leave_files
+from importer.workflows.open_inputs import carried_source
 
 
 class Earlier(Others, Origins, Protocol):
@@ -159,10 +157,12 @@ def begin_job(
             kept=kept,
             replaces=found.replaces,
         )
+        ends = [ended for ended in found.ends if ended.folder is not None]
+        # Before they end, so that a kill in between cannot leave them without.
+        left = [leave_files(product, ended) for ended in ends]
         job = product.begin(new)
-        for ended in found.ends:
-            if ended.folder is not None:  # what was said of it last is how to resume it
-                rewrite_summary(ended)
+        for ended, behind in zip(ends, left, strict=True):
+            product.remarks += close_summary(ended, behind)
         return job, found.limit
 
 
@@ -194,23 +194,7 @@ def inputs_of(
     inputs = _surveyed(sources, settings, files, Findings.of_json(job.journal.survey()))
     if not files or files[0].first_seq == 1:
         return inputs
-
-    def rows() -> Iterable[Row]:
-        journal = JournalFile(job.folder, read_only=True)
-        try:
-            for row in journal.carried():
-                origin = product.name_of(row.rank.first)
-                yield Row(
-                    row.seq,
-                    row.conversation_id,
-                    str(row.rating or ""),
-                    row.comment or "",
-                    job=origin,
-                )
-        finally:
-            journal.close()
-
-    carried = CarriedRows(Path(CARRIED_OVER), rows)
+    carried = carried_source(job.folder, product)
     return [Input(carried, Normaliser(RatingTable())), *inputs]
 
 

@@ -13,13 +13,13 @@ from importer.engine.clock import Clock
 from importer.engine.job_run import JobRun
 from importer.engine.resume import ResumeState
 from importer.errors import AccountingError, ImporterError, InputError
-from importer.jobs.commands import Again, command_line, path_argument
+from importer.jobs.commands import Again
 from importer.jobs.inputs import undone_job
 from importer.jobs.job import Job
-from importer.jobs.records import Totals
+from importer.jobs.records import JobRecord, Totals
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.endings import Step, look_first, next_steps
-from importer.reporting.journal_steps import refused_with
+from importer.reporting.journal_steps import refused_with, steps_of_all_replaced, to_see_which
 from importer.reporting.left_overs import write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Measured, Summary, summarise
@@ -36,10 +36,12 @@ def conclude(
     resumed: ResumeState,
     run: JobRun,
     clock: Clock,
+    replaced: Sequence[JobRecord] = (),
 ) -> tuple[Summary, list[str]]:
     """Check the accounts, write what a person needs, and close the run in the journal.
 
-    Returns the summary, and which files could not be made: that does not change how a run ends.
+    `replaced` are the jobs in whose place this one came. Returns the summary, and which files could
+    not be made: that does not change how a run ends.
     """
     stands = job.journal.totals()
     # To count means to read the whole journal, and few runs try rows again.
@@ -62,7 +64,7 @@ def conclude(
         more = [
             Step(
                 f"The rows that were not imported are in no file: {error}. To see which they are:",
-                command_line(["outcomes", path_argument(job.folder), "-o", "outcomes.csv"]),
+                to_see_which(job.folder),
             )
         ]
     now = clock.wall()
@@ -77,7 +79,7 @@ def conclude(
     )  # fmt: skip
     # A job that runs for the first time has left nothing over before.
     taken = list(taken_up(job.folder)) if files and job.journal.run_count() > 1 else []
-    steps = still_to_do(steps, taken)
+    steps = [*still_to_do(steps, taken), *steps_of_all_replaced(replaced)]
     if undone_job(map(str, settings.reading.inputs)) is None:  # which has the target of its job
         steps = [*look_first(end, totals.outcomes, totals.reasons), *steps]
     target = settings.target

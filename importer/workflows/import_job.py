@@ -33,6 +33,7 @@ from importer.jobs.commands import Again
 from importer.jobs.job import Job
 from importer.jobs.product import Product, hold_product
 from importer.jobs.records import JobRecord
+from importer.jobs.succession import replaced_by
 from importer.model import OutcomeKind, Rank, Reason, RunEnd, exit_code
 from importer.reporting.summary import Summary
 from importer.reporting.taken_up import is_told_as_carried_over, jobs_behind, taken_up
@@ -251,8 +252,9 @@ class _Importing:
             finally:
                 batches.close()
         read = [each.source for each in begun.inputs]
+        replaced = await anyio.to_thread.run_sync(replaced_by, product.jobs, job.folder)
         summary, problems = await anyio.to_thread.run_sync(
-            conclude, settings, self._again, job, read, resumed, run, clock
+            conclude, settings, self._again, job, read, resumed, run, clock, replaced
         )
         for problem in problems:
             for observer in self._observers:

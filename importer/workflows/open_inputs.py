@@ -6,18 +6,23 @@ docs/sources.md tells the one rule, and docs/reference.md (J15, J18) what is pro
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
 from importer.errors import InputError
 from importer.jobs.copies import copies_folder, remove_copies
+from importer.jobs.journal_file import JournalFile
 from importer.jobs.product import Product
+from importer.jobs.product_jobs import ProductJobs
+from importer.jobs.records import CARRIED_OVER
+from importer.model import Row
 from importer.settings import SETTINGS_GROUPS, ImportSettings
 from importer.settings.derive import options_of
 from importer.settings.places import STANDARD_INPUT, FrameAddress, SourceAddress
 from importer.sources.base import RowSource
+from importer.sources.carried_rows import CarriedRows
 from importer.sources.copies.carriers import open_copy, remove_copy, take_copy
 from importer.sources.copies.partial_copy import CopyWatch
 from importer.sources.folder import files_of
@@ -136,6 +141,19 @@ def settings_to_read(path: Path, record: Mapping[str, Any], **changes: object) -
     options: dict[str, Any] = {n: record[n] for n in names if n in record and n != "sql"}
     options |= {"product_id": record["product_id"], **changes, "inputs": [path]}
     return ImportSettings.of(**options)
+
+
+def carried_source(folder: Path, product: ProductJobs) -> CarriedRows:
+    """Return the rows that the job in `folder` has taken over, as a source."""
+
+    def rows() -> Iterable[Row]:
+        with closing(JournalFile(folder, read_only=True)) as journal:
+            for row in journal.carried():
+                origin = product.name_of(row.rank.first)
+                rating, comment = str(row.rating or ""), row.comment or ""
+                yield Row(row.seq, row.conversation_id, rating, comment, job=origin)
+
+    return CarriedRows(Path(CARRIED_OVER), rows)
 
 
 def drop_copies(sources: Sequence[RowSource]) -> None:

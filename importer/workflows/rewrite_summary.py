@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from importer.errors import ImporterError
 from importer.jobs.forget import Forgotten
@@ -32,25 +33,40 @@ _NOTHING = Forgotten([])
 _UNREADABLE = (ImporterError, OSError, ValueError, LookupError, TypeError)
 
 
+class LeftBehind(NamedTuple):
+    """The left-over files of a job that another has ended, or a person."""
+
+    files: list[Path]
+    #: What a person should know of them, each in a sentence.
+    remarks: list[str]
+    #: How many pending rows no request was made for.
+    not_begun: int = 0
+
+
 def rewrite_summary(
     job: JobRecord,
     forgotten: Forgotten = _NOTHING,
     *,
     has_steps: bool = True,
     taken: Sequence[TakenUp] | None = None,
+    left: LeftBehind | None = None,
 ) -> None:
     """Write summary and report of a job, whose folder is there, from what its journal says by now.
 
     What is to be done next stays if it `has_steps`, is neither about rows that were forgotten nor
     about a file that others have `taken` up, and the job was not given up; of one that was replaced
-    stays what its successor has not taken over. Where this is not possible the files are removed;
-    with `taken` they stay, as nothing in them is wrong.
+    stays what its successor has not taken over. Of one that has just ended so, what it `left`
+    behind is told, also if its latest run has written no summary. Where this is not possible the
+    files are removed; with `taken` they stay, as nothing in them is wrong.
     """
     assert job.folder is not None  # noqa: S101 -- its folder is there
     folder, path = job.folder, job.folder / SUMMARY_NAME
     try:
-        old = json.loads(forgotten.scrubbed(path.read_text("utf-8")))
         with JournalReader(folder) as journal:
+            if left is None:
+                old = json.loads(forgotten.scrubbed(path.read_text("utf-8")))
+            else:
+                old = _as_ended(journal, path, left)
             totals = journal.totals()
             closed = closed_in_words(job, totals.outcomes[OutcomeKind.PENDING])
             since = " ".join([closed, *map(str, taken)]).strip() if taken else closed
@@ -69,6 +85,31 @@ def rewrite_summary(
         for name in (SUMMARY_NAME, REPORT_NAME) if taken is None else ():
             with suppress(OSError):
                 (folder / name).unlink()
+
+
+def _as_ended(journal: JournalReader, path: Path, left: LeftBehind) -> dict[str, Any]:
+    """Return the summary of the latest run of a job, with the files that it has left behind.
+
+    Without one of that run, which was killed then, it is what the journal tells.
+    """
+    files = [file.name for file in left.files]
+    with suppress(*_UNREADABLE):
+        old = json.loads(path.read_text("utf-8"))
+        if old["runs"] == journal.run_count():
+            return {**old, "files": files}
+    last = journal.last_run()
+    assert last is not None  # noqa: S101 -- it has left something behind
+    seen = [last.started_at, *(moment.at for moment in journal.moments()[-1:])]
+    return {
+        "end": last.end or RunEnd.KILLED,
+        "message": last.message,
+        "files": files,
+        "ended_at": datetime.fromtimestamp(last.ended_at or max(seen), UTC).isoformat(),
+        "next_steps": [],
+        "limited_by": Limit.NOTHING,
+        "service_rate": None,
+        "not_begun": left.not_begun,
+    }
 
 
 def _measured(old: Mapping[str, Any]) -> Measured:
@@ -96,7 +137,7 @@ def _steps(
     if job.state is JobState.GIVEN_UP:
         return []
     if job.state is JobState.REPLACED:
-        return still_to_do(steps_of_replaced(job, journal), taken)
+        return still_to_do(steps_of_replaced(job, journal, old["files"]), taken)
     is_gone = any(not (folder / name).exists() for name in old["files"])
     is_gone = is_gone or any(each.kind in FILE_OF_KIND for each in forgotten_outcomes(journal))
     if is_gone and old["next_steps"] and old["end"] == RunEnd.FINISHED:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,8 @@ from importer.jobs.records import JobRecord, JobState
 from importer.jobs.undo import Group, Undo, Undone, undoing
 from importer.reporting.taken_up import taken_up
 from importer.settings import ImportSettings
-from importer.workflows.rewrite_summary import rewrite_summary
+from importer.workflows.left_behind import close_summary, leave_files
+from importer.workflows.rewrite_summary import LeftBehind, rewrite_summary
 
 
 class UndoTable(NamedTuple):
@@ -47,6 +49,8 @@ class UndoTable(NamedTuple):
     earlier: list[str]
     #: The job is not finished: what is pending of it is given up.
     gives_up: bool
+    #: What a person should know of the files that it leaves behind then.
+    remarks: Sequence[str] = ()
 
     @property
     def kept(self) -> int:
@@ -77,28 +81,38 @@ def plan_undo(
         is_unfinished = job.state is JobState.UNFINISHED
         if write and not job.is_in_the_way:
             product.check_sequence()  # what may not begin gives nothing up, and writes nothing
+        left = None
         if write and is_unfinished:
+            left = leave_files(product, replace(job, state=JobState.GIVEN_UP))
             product.abandon(job, time.time())
             job = product.jobs[job.number - 1]
         with undoing(product, job) as undo:
             table = _table(product, undo, clear_unknown=clear_unknown, is_unfinished=is_unfinished)
             if write and table.to_send:
                 _write(folder / UNDO_NAME, undo.rows(clear_unknown=clear_unknown))
-        if write:
-            _give_up(product, job, is_unfinished=is_unfinished)
-        return table
+        if not write:
+            return table
+        return table._replace(remarks=_give_up(product, job, left, is_unfinished=is_unfinished))
 
 
-def _give_up(product: Product, job: JobRecord, *, is_unfinished: bool) -> None:
-    """Give up what the job has left over, and let its summary say so."""
+def _give_up(
+    product: Product, job: JobRecord, left: LeftBehind | None, *, is_unfinished: bool
+) -> list[str]:
+    """Give up what the job has left over, and let its summary say so.
+
+    Returns what a person should know of what it `left` behind, if it was not finished.
+    """
     assert job.folder is not None  # noqa: S101 -- it is taken back
     is_news = job.number not in product.given_up
     if is_news:
         product.give_up_left_overs(job, time.time())
     with JournalReader(job.folder) as journal:
         has_left_overs = journal.left_overs()[job.number] > 0
-    if is_unfinished or (is_news and has_left_overs):
+    if is_unfinished:
+        return close_summary(job, left, [*taken_up(job.folder)])
+    if is_news and has_left_overs:
         rewrite_summary(job, taken=[*taken_up(job.folder)])
+    return []
 
 
 def _undone_by(job: JobRecord) -> str | None:

@@ -227,7 +227,10 @@ async def test_what_is_told_of_a_job_that_another_has_replaced_is_not_how_to_res
     assert "but for those that it had carried over" in refused
     page = Page(first.folder / REPORT_NAME)
     assert told in page.text
-    what = "To import the rows of " + str(first.folder / "rejected.csv")
+    what = (
+        f"To import the 1 row rejected of {first.folder.name} that joined no other job: fix "
+        f"{first.folder / 'rejected.csv'}, then"
+    )
     assert what in page.text, "which the other has not taken over"
     assert [what in step["text"] for step in written["next_steps"]] == [True]
     assert what in command("jobs", "show", first.folder)[1]

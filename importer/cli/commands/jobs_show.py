@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -22,7 +23,8 @@ from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.jobs.listing import ListedJob, list_jobs
 from importer.jobs.product_jobs import hold_jobs
-from importer.jobs.records import JobState
+from importer.jobs.records import JobRecord, JobState
+from importer.jobs.succession import replaced_by
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.endings import closed_in_words
 from importer.reporting.journal_steps import steps_by_journal, steps_of_replaced
@@ -30,6 +32,7 @@ from importer.reporting.summary import kept_steps
 from importer.reporting.taken_up import still_to_do, taken_up
 from importer.reporting.wording import ENDS
 from importer.settings import SANDBOX
+from importer.workflows.left_behind import close_summary, leave_files
 from importer.workflows.rewrite_summary import rewrite_summary
 
 
@@ -40,7 +43,7 @@ from importer.workflows.rewrite_summary import rewrite_summary
 @click.pass_context
 def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
     """Describe JOB: what it imports, its runs, where it stands, and what comes next."""
-    folder, found = _find(ctx, job, jobs_dir)
+    folder, found, others = _find(ctx, job, jobs_dir)
     with JournalReader(folder) as history:
         inputs, runs, doubts = history.inputs(), history.runs(), history.doubts()
     console = output()
@@ -65,7 +68,7 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
         up_to = "" if in_doubt == 1 else "up to "
         tell("in doubt", f"{up_to}{counted(in_doubt, 'row')} may have been sent and stored: no "
                          "answer is recorded")  # fmt: skip
-    for name, text in _what_next(found, runs):
+    for name, text in _what_next(found, runs, others):
         tell(name, text)
 
 
@@ -80,15 +83,21 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
     What it has sent stays. Another job of the product can begin then. Of a job that has ended, what
     it has left over is given up: neither --carry-over nor retry sends it any more.
     """
-    folder, found = _find(ctx, job, jobs_dir)
+    folder, found, _ = _find(ctx, job, jobs_dir)
     with hold_jobs(folder.parent, found.product) as product:
         record = next(one for one in product.jobs if one.id == found.record.id)
         with JournalReader(folder) as history:
             pending = history.totals().outcomes[OutcomeKind.PENDING]
             in_doubt = len({doubt.seq for doubt in history.doubts() if doubt.in_doubt})
+        left, remarks = None, list[str]()
+        if record.state is JobState.UNFINISHED:
+            left = leave_files(product, replace(record, state=JobState.GIVEN_UP))
         left_over = product.abandon(record, time.time())
         closed = product.jobs[record.number - 1]
-        rewrite_summary(closed, taken=list(taken_up(folder)) if left_over else None)
+        if left_over:
+            rewrite_summary(closed, taken=list(taken_up(folder)))
+        else:
+            remarks = close_summary(closed, left)
     if left_over:
         click.echo(
             f"{folder.name}: no job sends the {counted(left_over, 'row')} that it left over."
@@ -100,13 +109,22 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
             f"{counted(in_doubt, 'row')} of it had been begun and had no outcome: "
             "the service may hold their feedback or what was there before."
         )
+    for remark in remarks:
+        click.echo(f"{remark}.")
 
 
-def _what_next(found: ListedJob, runs: Sequence[PastRun]) -> Iterator[tuple[str, str]]:
-    """Yield what a person does about the job now, each line with what it begins with."""
+def _what_next(
+    found: ListedJob, runs: Sequence[PastRun], others: Sequence[JobRecord]
+) -> Iterator[tuple[str, str]]:
+    """Yield what a person does about the job now, each line with what it begins with.
+
+    `others` are the jobs of its product.
+    """
     if found.running:
         return
     taken = list(taken_up(found.folder))
+    replaced = [job.folder for job in replaced_by(others, found.folder) if job.folder]
+    of_these = [one for folder in replaced for one in taken_up(folder)]
     if found.record.state is JobState.UNFINISHED and runs:
         if runs[-1].run.end is RunEnd.DATA_LIMIT:  # the same command would be stopped again
             yield from (("next", step) for step in kept_steps(found.folder))
@@ -120,7 +138,7 @@ def _what_next(found: ListedJob, runs: Sequence[PastRun]) -> Iterator[tuple[str,
         if found.product.service != SANDBOX:
             yield "", "(and, where the key is not in the environment, --api-key-file as before)"
     elif found.record.state in (JobState.ENDED, JobState.REPLACED):
-        for step in still_to_do(_next_steps(found, runs), taken):
+        for step in still_to_do(_next_steps(found, runs), [*taken, *of_these]):
             yield "next", step
     for one in taken:
         yield "since", str(one)
@@ -149,7 +167,10 @@ def _next_steps(found: ListedJob, runs: Sequence[PastRun]) -> list[str]:
         return [str(step) for step in steps_by_journal(history)]
 
 
-def _find(ctx: click.Context, job: str, jobs_dir: Path | None) -> tuple[Path, ListedJob]:
+def _find(
+    ctx: click.Context, job: str, jobs_dir: Path | None
+) -> tuple[Path, ListedJob, list[JobRecord]]:
+    """Return the folder of a job, how it stands, and all jobs of its product that are there."""
     folder = find_job(chosen_folder(ctx, jobs_dir), job)
     try:
         head = read_head(folder)
@@ -160,4 +181,4 @@ def _find(ctx: click.Context, job: str, jobs_dir: Path | None) -> tuple[Path, Li
     if found is None:
         raise SettingsError(listing.unreadable.get(folder.name, f"{folder} cannot be read"))
     assert found.product == head.product  # noqa: S101 -- the same job
-    return folder, found
+    return folder, found, [one.record for one in listing.jobs if one.product == head.product]

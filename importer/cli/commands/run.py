@@ -182,7 +182,7 @@ def perform(
     if as_json:
         line = json.dumps({"event": "summary", **summary.as_json()})
         output().print(line, soft_wrap=True)
-    elif not display.quiet or summary.exit_code is not ExitCode.OK:
+    elif not display.quiet or summary.exit_code is not ExitCode.OK or summary.next_steps:
         print_summary(summary)
     return summary.exit_code, summary
 

@@ -204,6 +204,8 @@ def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
         console.print(
             "The job is not finished: with the undo its pending rows are given up.", soft_wrap=True
         )
+    for remark in found.remarks:
+        console.print(f"{remark}.", soft_wrap=True)
     if found.left_over:
         console.print(
             f"Left over from the job, and never stored: {counted(found.left_over, 'row')}. With "

@@ -11,8 +11,20 @@ from importer.jobs.entry import Entry
 from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import Imported, JournalReader
-from importer.jobs.records import LastRun
-from importer.model import Attempt, Call, Deferral, Meaning, Outcome, OutcomeKind, Reason, Warn
+from importer.jobs.overtaken import awaited_of
+from importer.jobs.records import CarriedRow, JobRecord, JobState, LastRun
+from importer.model import (
+    Attempt,
+    Call,
+    Deferral,
+    Feedback,
+    Meaning,
+    Outcome,
+    OutcomeKind,
+    Rank,
+    Reason,
+    Warn,
+)
 from importer.model import RunEnd as End
 from tests.support.data import conversation
 from tests.support.jobs import REFUSED, SUCCEEDED, UNCHANGED, Desk, answer, finish, mark
@@ -133,6 +145,29 @@ def test_rows_are_overtaken_by_later_ones_of_their_conversation(desk: Desk) -> N
         job.journal.write(Entry(rows))
         assert job.journal.overtaken(OutcomeKind.FAILED) == {3, 5}
         assert job.journal.overtaken(OutcomeKind.REJECTED) == {9}
+
+
+@pytest.mark.parametrize(
+    ("state", "sent", "rows"),
+    [
+        (JobState.UNFINISHED, True, {1, 2}),
+        (JobState.REPLACED, True, {1, 2}),
+        (JobState.REPLACED, False, {2}),
+        (JobState.GIVEN_UP, True, set()),
+    ],
+)
+def test_rows_are_overtaken_by_pending_ones_only_while_these_may_be_sent(
+    desk: Desk, state: JobState, sent: bool, rows: set[int]
+) -> None:
+    own = [Feedback(5, conversation(1), None, "x"), Feedback(6, conversation(3), None, "x")]
+    taken = [CarriedRow(4, conversation(2), Rank(1, 1), None, "x", ask_status=False)]
+    with desk.run(rows=6, begun={"kept": own, "carried": taken}, carry_over=True) as job:
+        job.journal.write(Entry([
+            Outcome(1, OutcomeKind.REJECTED, conversation(1), Reason.UNKNOWN_RATING),
+            Outcome(2, OutcomeKind.REJECTED, conversation(2), Reason.UNKNOWN_RATING),
+        ]))  # fmt: skip
+        record = JobRecord(1, "", "", None, state, sent_anything=sent)
+        assert job.journal.overtaken(OutcomeKind.REJECTED, awaited_of(record)) == rows
 
 
 def test_to_read_a_journal_changes_nothing_of_it_and_leaves_nothing_open(

@@ -57,9 +57,18 @@ def test_a_verdict_says_where_all_that_is_missing_can_never_come() -> None:
     assert "3 of 11 rows" in verdict(RunEnd.FINISHED, rows, final, "")
 
 
+@pytest.mark.parametrize("rows", [0, 3])
+def test_a_verdict_does_not_say_that_nothing_is_left_to_do_where_a_step_follows(rows: int) -> None:
+    done = outcomes(succeeded=rows)
+    assert "nothing is left to do" in verdict(RunEnd.FINISHED, done, {}, "")
+    assert "left to do" not in verdict(RunEnd.FINISHED, done, {}, "", has_steps=True)
+
+
 def test_a_verdict_on_a_run_that_was_stopped_says_how_far_it_has_come() -> None:
     stopped = verdict(RunEnd.SIGTERM, outcomes(succeeded=3, rejected=1, pending=6), {}, "")
     assert stopped == "Stopped: 4 of 10 rows are done, and every response so far is recorded."
+    killed = verdict(RunEnd.KILLED, outcomes(succeeded=3, pending=7), {}, "")
+    assert killed == "Cut off: 3 of 10 rows are done."
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,140 @@
+"""What a job leaves behind that ends without its own command: it was replaced, or given up.
+
+A run that was killed has written none of a job's files (docs/reference.md, F1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from importer.common.text import counted, listed
+from importer.errors import ImporterError, InputError
+from importer.jobs.copies import file_of
+from importer.jobs.journal import Journal
+from importer.jobs.overtaken import awaited_of
+from importer.jobs.product_jobs import ProductJobs
+from importer.jobs.records import CARRIED_OVER, JobRecord, JobState, Totals
+from importer.model import OutcomeKind
+from importer.reporting.journal_steps import joined_no_other, made_files, to_see_which
+from importer.reporting.left_overs import (
+    FILE_OF_KIND,
+    LEFT_OVER_NAMES,
+    WRITE_AGAIN,
+    write_left_over_files,
+)
+from importer.reporting.taken_up import TakenUp
+from importer.reporting.wording import words
+from importer.sources.base import RowSource
+from importer.sources.copies.carriers import open_copy
+from importer.sources.registry import open_source
+from importer.workflows.open_inputs import carried_source, settings_to_read
+from importer.workflows.rewrite_summary import LeftBehind, rewrite_summary
+
+
+def leave_files(product: ProductJobs, job: JobRecord) -> LeftBehind | None:
+    """Write the left-over files of a job that is about to be replaced or given up.
+
+    `job` is as it stands then. Returns None if it has never run. Whatever goes wrong is a remark:
+    what ends the job goes on.
+    """
+    assert job.folder is not None  # noqa: S101 -- its journal is there
+    try:
+        with closing(Journal(job.folder)) as journal:
+            return _left_by(product, job, journal)
+    except Exception as error:  # noqa: BLE001 -- see above
+        text = (
+            str(error) if isinstance(error, ImporterError) else f"{type(error).__name__}: {error}"
+        )
+        why = text.removesuffix(f". {WRITE_AGAIN}")
+        return LeftBehind([], [f"the files of the job {job.name} could not be made: {why}"])
+
+
+def close_summary(
+    job: JobRecord, left: LeftBehind | None, taken: Sequence[TakenUp] | None = None
+) -> list[str]:
+    """Let summary and report of a job that was replaced or given up say so; see `rewrite_summary`.
+
+    Returns what a person should know of it. Nothing is raised.
+    """
+    remarks = [] if left is None else list(left.remarks)
+    try:
+        rewrite_summary(job, taken=taken, left=left)
+    except Exception as error:  # noqa: BLE001 -- see above
+        remarks.append(f"the report of the job {job.name} could not be made: {error}")
+    return remarks
+
+
+def _left_by(product: ProductJobs, job: JobRecord, journal: Journal) -> LeftBehind | None:
+    last, folder, totals = journal.last_run(), journal.folder, journal.totals()
+    if last is None:
+        return None
+    pending = totals.outcomes[OutcomeKind.PENDING]
+    begun = journal.begun(doubt.seq for doubt in journal.doubts()) if pending else 0
+    kinds = [kind for kind in FILE_OF_KIND if totals.outcomes[kind]]
+    awaited = awaited_of(job)
+    files, remarks, problem = _written(journal, kinds), list[str](), ""
+    is_as_now = files is not None and all(
+        journal.overtaken(kind) == journal.overtaken(kind, awaited) for kind in kinds
+    )
+    if not is_as_now:
+        try:
+            with ExitStack() as stack:
+                sources = _opened(stack, product, journal) if kinds else []
+                files, remarks, _ = write_left_over_files(
+                    folder, journal, totals.outcomes, sources, awaited
+                )
+        except InputError as error:
+            problem = str(error)
+            if files is not None:
+                remarks = [f"the files of the job {job.name} stay as its latest run wrote them"]
+    files = files or []
+    return LeftBehind(files, [*remarks, *_told(job, totals, files, problem)], pending - begun)
+
+
+def _written(journal: Journal, kinds: Sequence[OutcomeKind]) -> list[Path] | None:
+    """Return the files of these kinds; None if the latest run of the job has not written them."""
+    last = journal.last_run()
+    names = {FILE_OF_KIND[kind] for kind in kinds}
+    if last is None or last.ended_at is None or not names <= made_files(journal):
+        return None
+    return [journal.folder / name for name in LEFT_OVER_NAMES if name in names]
+
+
+def _opened(stack: ExitStack, product: ProductJobs, journal: Journal) -> list[RowSource]:
+    """Open what the rows of a job are read from, as its latest run did. Raises `InputError`."""
+    folder, record = journal.folder, journal.latest_settings()
+    sources: list[RowSource] = []
+    if journal.places()[0][0] == CARRIED_OVER:
+        sources.append(carried_source(folder, product))
+    for position, file in enumerate(journal.inputs()):
+        path = file_of(folder, position, file)
+        settings = settings_to_read(path, record)
+        is_local = Path(file.path).is_absolute()
+        source = open_source(path, settings) if is_local else open_copy(path, file.path, settings)
+        stack.callback(source.close)
+        sources.append(source)
+    return sources
+
+
+def _told(job: JobRecord, totals: Totals, files: Sequence[Path], problem: str) -> list[str]:
+    """Return how many rows of the job no other has, and in which files they are."""
+    assert job.folder is not None  # noqa: S101 -- its journal is there
+    rows = joined_no_other(job, totals.outcomes, totals.reasons)
+    if not rows or not (job.sent_anything or job.state is JobState.REPLACED):
+        return []  # the same command begins it anew
+    where = {kind: path for kind, name in FILE_OF_KIND.items()
+             if (path := job.folder / name) in files}  # fmt: skip
+    groups = [
+        f"{number:,} {words(kind)}{f' ({where[kind]})' if kind in where else ''}"
+        for kind, number in rows.items()
+    ]
+    told = (
+        f"{counted(sum(rows.values()), 'row')} of {job.name} joined no other job: {listed(groups)}"
+    )
+    if problem and not files:
+        told += (
+            f". They are in no file: {problem}. To see which they are: {to_see_which(job.folder)}"
+        )
+    return [told]

@@ -1,0 +1,290 @@
+"""Jobs that end without their own command: a killed one that is replaced, or given up."""
+
+import csv
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from aiohttp import web
+from anyio import to_thread
+
+from importer.api import run_import
+from importer.engine.progress import Observer
+from importer.errors import ExitCode
+from importer.jobs.journal_reader import JournalReader
+from importer.model import OutcomeKind
+from importer.reporting.left_overs import LEFT_OVER_NAMES, OVERTAKEN_JOB, REPORT_NAME, SUMMARY_NAME
+from importer.reporting.summary import Summary
+from importer.settings import ImportSettings
+from tests.integration.test_afterwards import Page, command
+from tests.integration.test_undo import typed
+from tests.support.data import PRODUCT, conversation, write_csv
+from tests.support.watched import WatchedSandbox
+
+pytestmark = pytest.mark.anyio
+Make = Callable[..., ImportSettings]
+Night = Callable[..., Any]
+Rows = list[tuple[str, str, str]]
+
+FINE = [(conversation(number), "POSITIVE", "") for number in range(10, 40)]
+#: Rejected, refused for good, and failed for now.
+MEH, BAD, DOWN = (
+    (conversation(1), "meh", ""),
+    (conversation(2), "POSITIVE", "bad"),
+    (conversation(3), "POSITIVE", "down"),
+)
+
+
+class Picky(WatchedSandbox):
+    """Refuses what is bad, and fails while it is down."""
+
+    is_down = True
+
+    async def _put(self, request: web.Request) -> web.StreamResponse:
+        body = json.loads(await request.read())
+        if body.get("comment") == "bad":
+            return web.json_response({"detail": "It is bad."}, status=400)
+        if body.get("comment") == "down" and self.is_down:
+            return web.Response(status=503)
+        return await super()._put(request)
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Picky]:
+    async with Picky() as running:
+        yield running
+
+
+class Noticed(Observer):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.notices: list[str] = []
+
+    def noticed(self, message: str) -> None:
+        self.notices.append(message)
+
+
+@pytest.fixture
+def night(settings_for: Make, tmp_path: Path, service: Picky) -> Night:
+    """Return what imports rows as a file of that name."""
+
+    async def run(name: str, rows: Rows, **options: Any) -> tuple[Summary, str]:
+        quick = {"late_effect": 0.0, "retry_first": 0.01, "max_attempts": 1, "concurrency": 1}
+        settings = settings_for(
+            write_csv(tmp_path / f"{name}.csv", rows),
+            **{**quick, "base_url": service.url, "carry_over": True, "canary": 0, **options},
+        )
+        observer = Noticed()
+        summary = await run_import(settings, api_key="any", observers=[observer])
+        return summary, "\n".join(observer.notices)
+
+    return run
+
+
+@pytest.fixture
+def killed(night: Night) -> Night:
+    """Return what lets a night be killed before its last row."""
+
+    async def run(rows: Rows, **options: Any) -> Path:
+        summary, _ = await night("monday", rows, limit=len(rows) - 2, **options)
+        folder: Path = summary.folder
+        with closing(sqlite3.connect(folder / "journal.sqlite")) as journal, journal:
+            journal.execute("UPDATE run SET ended = NULL, ended_at = NULL")
+            journal.execute("DELETE FROM job WHERE name LIKE 'written %'")
+        for name in (*LEFT_OVER_NAMES, SUMMARY_NAME, REPORT_NAME):
+            (folder / name).unlink(missing_ok=True)
+        return folder
+
+    return run
+
+
+def left(folder: Path, name: str) -> dict[str, str]:
+    """Return the conversations in a left-over file, with the job that it names."""
+    with (folder / name).open(newline="") as file:
+        return {line["conversation_id"]: line["job"] for line in csv.DictReader(file)}
+
+
+def summary_of(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / SUMMARY_NAME).read_text("utf-8"))
+    return found
+
+
+def steps_of(folder: Path) -> str:
+    return "\n".join(step["text"] for step in summary_of(folder)["next_steps"])
+
+
+@pytest.mark.slow
+async def test_a_night_killed_half_way_leaves_behind_what_the_next_one_does_not_take_over(
+    service: Picky, tmp_path: Path
+) -> None:
+    def start(name: str, rows: Rows, *options: str) -> subprocess.Popen[str]:
+        path = write_csv(tmp_path / f"{name}.csv", rows)
+        words = (
+            "run", path.name, "--product-id", PRODUCT, "--base-url", service.url, "--carry-over",
+            "--late-effect", "0s", "--retry-first", "10ms", "--max-attempts", "1", *options,
+        )  # fmt: skip
+        return subprocess.Popen(
+            [sys.executable, "-m", "importer", *words], cwd=tmp_path, text=True,
+            env={**os.environ, "CLARITYQ_API_KEY": "any"},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    process = start("monday", [MEH, BAD, DOWN, *FINE], "--rate", "3", "--concurrency", "1")
+    folder = None
+    outcomes: dict[OutcomeKind, int] = {}
+    while outcomes.get(OutcomeKind.FAILED) != 2:
+        await anyio.sleep(0.05)
+        assert process.poll() is None
+        folder = next((tmp_path / "clarityq-jobs").glob("monday-*/journal.sqlite"), None)
+        if folder is not None:
+            with JournalReader(folder.parent) as journal:
+                outcomes = dict(journal.totals().outcomes)
+    process.kill()
+    await to_thread.run_sync(process.communicate)
+    assert folder is not None
+    monday = folder.parent
+    assert not (monday / SUMMARY_NAME).exists()
+
+    service.is_down = False
+    told, _ = await to_thread.run_sync(start("tuesday", [FINE[0]]).communicate)
+    assert f"2 rows of {monday.name} joined no other job" in told
+    assert {*left(monday, "rejected.csv")} == {MEH[0]}
+    assert {*left(monday, "failed.csv")} == {BAD[0], DOWN[0]}
+    assert len(service.stored()) == 1 + len(FINE), "all others are stored by now"
+    kept = summary_of(monday)
+    assert kept["end"] == "killed"
+    assert "The job was replaced" in kept["verdict"]
+    assert sum(kept["outcomes"].values()) == kept["rows"] == 33
+    assert "cut off: killed" in Page(monday / REPORT_NAME).text
+    (tuesday,) = (tmp_path / "clarityq-jobs").glob("tuesday-*")
+    assert "nothing is left to do" not in told
+    shown = command("jobs", "show", monday)[1]
+    for name, rows in (("rejected.csv", "1 row rejected"), ("failed.csv", "1 row failed")):
+        path = Path("clarityq-jobs") / monday.name / name
+        for text in (told, steps_of(monday), steps_of(tuesday), shown):
+            assert f"To import the {rows} of {monday.name} that joined no other job: fix" in text
+            assert str(path) in text
+        assert str(path) in Page(tuesday / REPORT_NAME).text
+    refused = (await typed("retry", monday, "--api-key-file", key(monday))).stderr
+    assert re.search(r"not imported are in \S*failed\.csv and \S*rejected\.csv", refused)
+
+
+@pytest.mark.parametrize("way", ["replace", "abandon", "undo"])
+async def test_a_killed_job_that_is_given_up_leaves_its_files_behind(
+    night: Night, killed: Night, way: str
+) -> None:
+    monday = await killed([MEH, BAD, *FINE])
+    if way == "replace":
+        _, told = await night("tuesday", FINE[:1], carry_over=False, replace=True)
+    elif way == "abandon":
+        _, told = command("jobs", "abandon", monday)
+    else:
+        assert not (monday / "rejected.csv").exists()
+        _, told = command("undo", monday, "--yes", "--api-key-file", key(monday))
+    assert f"2 rows of {monday.name} joined no other job: 1 rejected ({monday}/reje" in told
+    assert left(monday, "rejected.csv") == {MEH[0]: f"{monday.name}"}
+    assert left(monday, "failed.csv") == {BAD[0]: f"{monday.name}"}
+    assert "The job was given up" in summary_of(monday)["verdict"]
+    assert not summary_of(monday)["next_steps"]
+    assert "The job was given up" in Page(monday / REPORT_NAME).text
+
+
+def key(folder: Path) -> Path:
+    path = folder.parent / "key"
+    path.write_text("any")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize("is_killed", [True, False])
+async def test_a_row_gives_way_only_to_one_that_may_still_be_sent(
+    night: Night, killed: Night, is_killed: bool
+) -> None:
+    """The last row, of the same conversation as the rejected one, is pending."""
+    rows = [MEH, *FINE, (MEH[0], "POSITIVE", "")]
+
+    async def monday() -> Path:
+        if is_killed:
+            found: Path = await killed(rows)
+            return found
+        summary, _ = await night("monday", rows, limit=len(rows) - 2)
+        found = summary.folder
+        assert left(found, "rejected.csv") == {MEH[0]: OVERTAKEN_JOB}
+        return found
+
+    replaced = await monday()
+    await night("tuesday", [])
+    assert left(replaced, "rejected.csv") == {MEH[0]: OVERTAKEN_JOB}
+    given_up = await monday()
+    command("jobs", "abandon", given_up)
+    assert left(given_up, "rejected.csv") == {MEH[0]: given_up.name}
+
+
+@pytest.mark.parametrize("change", ["gone", "changed"])
+async def test_where_the_input_is_another_one_no_file_is_made_and_the_words_say_so(
+    night: Night, killed: Night, tmp_path: Path, change: str
+) -> None:
+    monday = await killed([MEH, BAD, *FINE])
+    if change == "gone":
+        (tmp_path / "monday.csv").unlink()
+    else:
+        write_csv(tmp_path / "monday.csv", [BAD, MEH, *FINE])
+    summary, told = await night("tuesday", FINE[:1])
+    assert summary.exit_code is ExitCode.OK
+    assert not [*monday.glob("*.csv")]
+    which = f"clarityq-import outcomes {monday} -o outcomes.csv"
+    assert f"2 rows of {monday.name} joined no other job" in told
+    for text in (
+        told, steps_of(monday), steps_of(summary.folder), command("jobs", "show", monday)[1]
+    ):  # fmt: skip
+        assert "in no file" in text
+        assert which in text
+    if change == "changed":
+        assert which in (await typed("retry", monday, "--api-key-file", key(monday))).stderr
+
+
+async def test_rows_that_the_successor_has_taken_over_are_nothing_to_do(
+    night: Night, killed: Night, service: Picky
+) -> None:
+    monday = await killed([DOWN, *FINE])
+    service.is_down = False
+    summary, told = await night("tuesday", FINE[:1])
+    assert {*left(monday, "failed.csv")} == {DOWN[0]}
+    assert "joined no other job" not in told
+    assert not steps_of(monday)
+    assert "nothing is left to do" in summary.verdict
+    assert "next" not in command("jobs", "show", monday)[1]
+
+
+async def test_a_night_goes_on_where_the_files_of_the_one_before_cannot_be_written(
+    night: Night, killed: Night
+) -> None:
+    monday = await killed([MEH, *FINE])
+    (monday / "rejected.csv").mkdir()
+    (monday / "rejected.csv" / "in the way").touch()
+    summary, told = await night("tuesday", FINE[:1])
+    assert summary.exit_code is ExitCode.OK
+    assert "cannot be written" in told
+    assert "run the same command again" not in told
+    assert "clarityq-import outcomes" in steps_of(summary.folder)
+
+
+async def test_what_a_killed_job_had_taken_over_is_in_its_files_too(
+    night: Night, killed: Night, tmp_path: Path
+) -> None:
+    await night("sunday", [DOWN])
+    monday = await killed(FINE)
+    (tmp_path / "sunday.csv").unlink()
+    await night("tuesday", [], carry_over=False, replace=True)
+    (job,) = left(monday, "failed.csv").values()
+    assert job.startswith("sunday-")
