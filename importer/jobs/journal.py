@@ -130,7 +130,10 @@ class Journal(JournalFile):
             self._put(LEFT_OVERS_GIVEN_UP, str(now))
 
     def note_written(self, name: str, digest: str) -> None:
-        """Note what was written into the job's file of that `name`: its SHA-256."""
+        """Note what was written into the job's file of that `name`: its SHA-256.
+
+        Empty where what is there is not how the job ended.
+        """
         with self._explained():
             self._put(f"{WRITTEN}{name}", digest)
 

@@ -99,6 +99,13 @@ class JournalFile:
         """Return the SHA-256 of what was written into the job's file of that `name`, if known."""
         return self.facts().get(f"{WRITTEN}{name}")
 
+    def written_files(self) -> list[str]:
+        """Return the names of the job's files of which it is known what was written into them."""
+        found = (
+            name for name, digest in self.facts().items() if name.startswith(WRITTEN) and digest
+        )
+        return sorted(name.removeprefix(WRITTEN) for name in found)
+
     def facts(self) -> dict[str, str]:
         """Return what describes the job."""
         with self._explained():

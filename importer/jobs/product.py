@@ -17,7 +17,6 @@ from importer.jobs.identity import product_key
 from importer.jobs.inputs import CurrentInputs, undone_job
 from importer.jobs.job import Job
 from importer.jobs.journal import Journal
-from importer.jobs.journal_file import WRITTEN
 from importer.jobs.journal_head import check_latest
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product_jobs import clear_removed, holding
@@ -202,8 +201,7 @@ class Product(Succession):
 def _left_over_in(folder: Path) -> str:
     """Return in which files the rows of a job are that were not imported. Raises `JournalError`."""
     with JournalReader(folder) as journal:
-        names = sorted(name for name in journal.facts() if name.startswith(WRITTEN))
-        files = [folder / name.removeprefix(WRITTEN) for name in names]
+        files = [folder / name for name in journal.written_files()]
         has_any = any(journal.totals().outcomes[kind] for kind in _NOT_IMPORTED)
     if not has_any:
         return "No row of it was rejected or failed"

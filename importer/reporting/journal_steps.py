@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,6 @@ from importer.reporting.endings import Step, next_steps
 from importer.reporting.left_overs import (
     FILE_OF_KIND,
     LEFT_OVER_NAMES,
-    SUMMARY_NAME,
     forgotten_outcomes,
 )
 from importer.reporting.taken_up import still_to_do, taken_up
@@ -64,20 +62,17 @@ def _not_forgotten(
     return outcomes, reasons
 
 
-def steps_of_replaced(
-    job: JobRecord, journal: JournalFile, made: Collection[str] | None = None
-) -> list[Step]:
+def steps_of_replaced(job: JobRecord, journal: JournalFile) -> list[Step]:
     """Return how those rows of a replaced job are imported that its successor has not taken over.
 
-    `made` are the names of its left-over files, by default what `made_files` says: one that is not
-    there any more is nothing to do. They are none if the job was started over. Raises
-    `JournalError`.
+    They are none if the job was started over. A file that is not there any more is nothing to do.
+    Raises `JournalError`.
     """
     folder = journal.folder
     # It may have been killed before its first run.
     if not job.keeps_bodies or not journal.run_count() or NO_COMMENTS in journal.facts():
         return []
-    made = made_files(journal) if made is None else made
+    made = journal.written_files()
     again = _again(folder, journal.latest_settings())
     rows = joined_no_other(job, *_not_forgotten(journal))
     steps = [
@@ -125,19 +120,6 @@ def joined_no_other(
         rows[OutcomeKind.FAILED] -= exhausted
         del rows[OutcomeKind.NOT_COMPLETED]
     return {kind: number for kind, number in rows.items() if number}
-
-
-def made_files(journal: JournalFile) -> set[str]:
-    """Return the names of the left-over files of a job as of its latest run, as its summary says.
-
-    Without a summary of that run they are those that are there.
-    """
-    folder = journal.folder
-    with suppress(OSError, ValueError, LookupError, TypeError):
-        kept = json.loads((folder / SUMMARY_NAME).read_text("utf-8"))
-        if kept["runs"] == journal.run_count():
-            return {*kept["files"]}
-    return {name for name in LEFT_OVER_NAMES if (folder / name).exists()}
 
 
 def to_see_which(folder: Path) -> str:

@@ -13,11 +13,11 @@ from importer.common.text import counted, listed
 from importer.errors import ImporterError, InputError
 from importer.jobs.copies import file_of
 from importer.jobs.journal import Journal
-from importer.jobs.overtaken import awaited_of
+from importer.jobs.overtaken import Awaited, awaited_of
 from importer.jobs.product_jobs import ProductJobs
 from importer.jobs.records import CARRIED_OVER, JobRecord, JobState, Totals
 from importer.model import OutcomeKind
-from importer.reporting.journal_steps import joined_no_other, made_files, to_see_which
+from importer.reporting.journal_steps import joined_no_other, to_see_which
 from importer.reporting.left_overs import (
     FILE_OF_KIND,
     LEFT_OVER_NAMES,
@@ -75,8 +75,9 @@ def _left_by(product: ProductJobs, job: JobRecord, journal: Journal) -> LeftBehi
     kinds = [kind for kind in FILE_OF_KIND if totals.outcomes[kind]]
     awaited = awaited_of(job)
     files, remarks, problem = _written(journal, kinds), list[str](), ""
-    is_as_now = files is not None and all(
-        journal.overtaken(kind) == journal.overtaken(kind, awaited) for kind in kinds
+    is_as_now = files is not None and (
+        awaited is Awaited.ALL
+        or all(journal.overtaken(kind) == journal.overtaken(kind, awaited) for kind in kinds)
     )
     if not is_as_now:
         try:
@@ -88,7 +89,10 @@ def _left_by(product: ProductJobs, job: JobRecord, journal: Journal) -> LeftBehi
         except InputError as error:
             problem = str(error)
             if files is not None:
-                remarks = [f"the files of the job {job.name} stay as its latest run wrote them"]
+                remarks = [f"{problem}: the files of {job.name} stay as its latest run wrote them"]
+            else:
+                for kind in kinds:  # what may be there is of an earlier run
+                    journal.note_written(FILE_OF_KIND[kind], "")
     files = files or []
     return LeftBehind(files, [*remarks, *_told(job, totals, files, problem)], pending - begun)
 
@@ -97,7 +101,7 @@ def _written(journal: Journal, kinds: Sequence[OutcomeKind]) -> list[Path] | Non
     """Return the files of these kinds; None if the latest run of the job has not written them."""
     last = journal.last_run()
     names = {FILE_OF_KIND[kind] for kind in kinds}
-    if last is None or last.ended_at is None or not names <= made_files(journal):
+    if last is None or last.ended_at is None or not names.issubset(journal.written_files()):
         return None
     return [journal.folder / name for name in LEFT_OVER_NAMES if name in names]
 

@@ -137,7 +137,7 @@ def _steps(
     if job.state is JobState.GIVEN_UP:
         return []
     if job.state is JobState.REPLACED:
-        return still_to_do(steps_of_replaced(job, journal, old["files"]), taken)
+        return still_to_do(steps_of_replaced(job, journal), taken)
     is_gone = any(not (folder / name).exists() for name in old["files"])
     is_gone = is_gone or any(each.kind in FILE_OF_KIND for each in forgotten_outcomes(journal))
     if is_gone and old["next_steps"] and old["end"] == RunEnd.FINISHED:

@@ -253,6 +253,31 @@ async def test_where_the_input_is_another_one_no_file_is_made_and_the_words_say_
         assert which in (await typed("retry", monday, "--api-key-file", key(monday))).stderr
 
 
+@pytest.mark.parametrize("is_gone", [False, True])
+async def test_files_of_an_earlier_run_are_not_taken_for_those_of_the_killed_one(
+    night: Night, tmp_path: Path, is_gone: bool
+) -> None:
+    rows = [MEH, *FINE, BAD, *((conversation(n), "POSITIVE", "") for n in range(50, 60))]
+    summary, _ = await night("monday", rows, limit=5)
+    monday: Path = summary.folder
+    edited = (monday / "rejected.csv").read_text() + "# fixed\n"
+    (monday / "rejected.csv").write_text(edited)
+    before = (monday / SUMMARY_NAME).read_bytes()
+    await night("monday", rows, limit=35)
+    (monday / SUMMARY_NAME).write_bytes(before)
+    with closing(sqlite3.connect(monday / "journal.sqlite")) as journal, journal:
+        journal.execute("UPDATE run SET ended = NULL, ended_at = NULL WHERE number = 2")
+    (monday / "failed.csv").unlink(missing_ok=True)
+    if is_gone:
+        (tmp_path / "monday.csv").unlink()
+    await night("tuesday", FINE[:1])
+    assert (monday / "rejected.csv").read_text() == edited
+    assert (monday / "failed.csv").exists() is not is_gone
+    assert summary_of(monday)["end"] == "killed"
+    assert ("in no file: 1 rejected and 1 failed" in steps_of(monday)) is is_gone
+    assert (f"fix {monday / 'rejected.csv'}" in steps_of(monday)) is not is_gone
+
+
 async def test_rows_that_the_successor_has_taken_over_are_nothing_to_do(
     night: Night, killed: Night, service: Picky
 ) -> None:
