@@ -291,6 +291,24 @@ async def test_rows_that_the_successor_has_taken_over_are_nothing_to_do(
     assert "next" not in command("jobs", "show", monday)[1]
 
 
+async def test_a_file_of_a_replaced_job_that_was_imported_is_a_step_of_none_any_more(
+    night: Night, killed: Night, service: Picky
+) -> None:
+    monday = await killed([MEH, *FINE])
+    summary, _ = await night("tuesday", FINE[:1])
+    both = (monday, summary.folder)
+    assert all("joined no other job" in command("jobs", "show", job)[1] for job in both)
+    path = monday / "rejected.csv"
+    path.write_text(path.read_text().replace("meh", "POSITIVE"))
+    done = await typed(
+        "run", path, "--product-id", PRODUCT, "--base-url", service.url, "--late-effect", "0s",
+        "--jobs-dir", monday.parent, "--api-key-file", key(monday),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not any("joined no other job" in command("jobs", "show", job)[1] for job in both)
+    assert "joined no other job" not in steps_of(monday)
+
+
 async def test_a_night_goes_on_where_the_files_of_the_one_before_cannot_be_written(
     night: Night, killed: Night
 ) -> None:

@@ -28,6 +28,7 @@ ENDS = {
     "sigint": 130,
     "sigterm": 143,
     "sighup": 129,
+    "killed": 3,
 }
 
 
