@@ -137,22 +137,27 @@ class _Comparison:
             known = self._product.look_up([row.key]).get(row.key)
         rank = rank_of(row.rank, self._number)
         body = row.body if self._has_bodies else None
-        reason = why_not_sent(rank, body, known, self._unsure.get(row.key, ()), self._rules)
-        is_stored_known = known is not None and known.body is not None
-        plan.known += is_stored_known
+        unsure = self._unsure.get(row.key, ())
+        reason = why_not_sent(rank, body, known, unsure, self._rules)
+        stored = None if known is None else known.body
+        plan.known += stored is not None
         if reason is not None:
             plan.not_sent[reason].add(row.seq)
             return
         plan.to_send += 1
         plan.left_overs += row.seq <= self._carried
-        is_new = known is None and row.key not in self._unsure
+        is_new = known is None and not unsure
         plan.new += is_new
-        plan.stored_unknown += not is_new and not is_stored_known
-        if known is None or known.body is None or body is None:
+        plan.stored_unknown += stored is None and not is_new
+        if stored is None or stored != body:
+            ranks = [each.rank for each in unsure] + ([] if known is None else [known.rank])
+            if (last := max(ranks, default=rank)) != rank:  # it is its own where it is tried again
+                plan.came_last[last.version] += 1
+        if stored is None or body is None:
             return
-        if found := changes(known.body, body):
+        if found := changes(stored, body):
             plan.note_changes(found, conversation_of(row.key))
-        elif known.body != body:
+        elif stored != body:
             plan.added += 1
         else:
             plan.same += 1

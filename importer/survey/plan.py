@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +38,10 @@ class Plan:
     changed: int = 0
     #: The same by what it is; of one conversation it may be two things.
     changes: dict[Change, int] = field(default_factory=lambda: dict.fromkeys(Change, 0))
-    #: Some of these conversations.
+    #: Of the rows that are sent, those that send other feedback than is stored, or may do so: by
+    #: the number of the job that has brought the conversation's highest-ranked row, if another has.
+    came_last: Counter[int] = field(default_factory=Counter)
+    #: Some of the conversations of which something is taken away.
     examples: dict[Change, list[str]] = field(default_factory=dict)
 
     @property

@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from importer.common.text import counted
 from importer.errors import ExitCode, JobHeldError
@@ -30,7 +32,7 @@ from importer.survey.findings import Findings
 from importer.survey.plan import Plan
 from importer.survey.progress import SurveyProgress
 from importer.survey.survey_pass import current_inputs
-from importer.workflows.begin_job import Earlier, Watch, prospect
+from importer.workflows.begin_job import Watch, prospect
 from importer.workflows.open_inputs import copies_to_go_on_with, open_inputs
 
 #: Seconds between two tries to get hold of a product that another run holds.
@@ -53,6 +55,15 @@ class Resumed:
         return ExitCode.OK
 
 
+class LastSetBy(NamedTuple):
+    """A job that came last to conversations to which other feedback would be sent."""
+
+    job: str
+    #: When it began, in UTC; None if that is not known.
+    day: date | None
+    conversations: int
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Preview:
     """What a run would begin with. Nothing of it would be sent if there is a `limit`."""
@@ -65,6 +76,9 @@ class Preview:
     replaces: str | None
     #: What would become of unfinished jobs, in words.
     ends: Sequence[str]
+    #: Whose feedback the rows that are sent would replace, or that of a row that it has tried to
+    #: send: the latest first.
+    last_set_by: Sequence[LastSetBy]
 
     @property
     def exit_code(self) -> ExitCode:
@@ -122,6 +136,7 @@ class _NoJobs:
 
     floor = 0
     next_number = 1
+    jobs: Sequence[JobRecord] = ()
 
     def __init__(self, settings: ImportSettings) -> None:
         self.coder = BodyCoder(*product_key(settings))
@@ -173,7 +188,7 @@ def _held(stack: ExitStack, settings: ImportSettings) -> Product:
 def _preview(
     settings: ImportSettings,
     sources: list[RowSource],
-    earlier: Earlier,
+    earlier: Product | _NoJobs,
     scratch: Path,
     progress: _Tell,
 ) -> Preview:
@@ -181,7 +196,18 @@ def _preview(
     with prospect(earlier, settings, sources, scratch, watch, in_full=True) as found:
         replaces = None if found.replaces is None else found.replaces.name
         ends = [*map(end_in_words, found.ends)]
-        return Preview(found.survey.findings, found.plan, found.limit, replaces, ends)
+        last = _last_set_by(found.plan, earlier.jobs)
+        return Preview(found.survey.findings, found.plan, found.limit, replaces, ends, last)
+
+
+def _last_set_by(plan: Plan, jobs: Sequence[JobRecord]) -> list[LastSetBy]:
+    last = []
+    for number in sorted(plan.came_last, reverse=True):
+        job = jobs[number - 1]
+        day = datetime.fromtimestamp(job.began_at, UTC).date() if job.began_at else None
+        name = job.name or f"job {number}, whose name is not known"
+        last.append(LastSetBy(name, day, plan.came_last[number]))
+    return last
 
 
 def _resumed(product: Product, sources: list[RowSource]) -> Resumed | None:

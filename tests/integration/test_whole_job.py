@@ -1,6 +1,8 @@
 """A run knows the whole job before its first request: limits, the newest row, slices, plans."""
 
+import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
@@ -14,6 +16,7 @@ from importer.sandbox.faults import Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
 from importer.workflows.plan_import import Preview, plan_import
+from tests.integration.test_afterwards import command
 from tests.support.data import conversation, write_csv
 
 pytestmark = pytest.mark.anyio
@@ -110,6 +113,42 @@ async def test_a_plan_agrees_with_the_run_to_the_row(
     summary = await run_import(settings, api_key="any")
     assert summary.outcomes[OutcomeKind.SUCCEEDED] == plan.to_send
     assert summary.outcomes[OutcomeKind.UNCHANGED] == plan.unchanged
+
+
+async def test_a_plan_names_the_jobs_whose_feedback_a_corrected_old_export_overwrites(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    def night(name: str, rating: str, *numbers: int) -> ImportSettings:
+        rows = [(conversation(number), rating, "") for number in numbers]
+        return settings_for(write_csv(tmp_path / f"{name}.csv", rows), base_url=sandbox.url)
+
+    corrected = night("corrected", "NEGATIVE", *range(12))
+    nights = [
+        night("mon", "POSITIVE", *range(11)),
+        night("tue", "CLEAR", 1, 2, 3, 4, 5, 6, 7, 8, 9),
+        night("wed", "NEGATIVE", 1),
+        night("thu", "POSITIVE", 2, 3, 4),
+        night("fri", "POSITIVE", 5, 6),
+        night("sat", "POSITIVE", 7),
+    ]
+    names = [(await run_import(each, api_key="any")).folder.name for each in nights]
+    day = datetime.now(UTC).date()
+    found = plan_import(corrected)
+    assert isinstance(found, Preview)
+    of_each = zip(names, (2, 2, None, 3, 2, 1), strict=True)
+    expected = [(name, day, number) for name, number in of_each if number is not None]
+    assert found.last_set_by == expected[::-1]
+
+    words = [tmp_path / "corrected.csv", "--product-id", corrected.target.product_id]
+    words += ["--base-url", sandbox.url, "--jobs-dir", corrected.job.jobs_dir]
+    shown = " ".join(command("plan", *words)[1].split())
+    told = [
+        f"last set, or tried, by {name} ({day}) {number}" for name, _, number in expected[:1:-1]
+    ]
+    assert f"{' '.join(told)} last set, or tried, by 2 other jobs 4" in shown
+    told_json = json.loads(command("plan", *words, "--json")[1])["plan"]["last_set_by"]
+    assert told_json[0] == {"job": names[5], "day": str(day), "conversations": 1}
+    assert len(told_json) == 5
 
 
 async def test_a_survey_ends_with_the_task_that_waits_for_it(

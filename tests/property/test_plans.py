@@ -162,6 +162,21 @@ def figures_of(job: Job, fates: dict[int, Reason | None]) -> tuple[int, ...]:
     return new, known, changed, added, same
 
 
+def came_last_of(job: Job, fates: dict[int, Reason | None]) -> Counter[int]:
+    """Return how many conversations get other feedback, by the job that came last to them."""
+    lines = {line.key: line for line in job.lines}
+    found = Counter[int]()
+    for who, rows in job.rows.items():
+        key = key_of(who)
+        others = [row.rank for row in job.unsure if row.key == key]
+        others += [line.rank for line in job.lines if line.key == key]
+        for row in rows:
+            is_same = key in lines and lines[key].body == row.body
+            if fates[row.seq] is None and not is_same and others and max(others) != row.rank:
+                found[max(others).version] += 1
+    return found
+
+
 @pytest.mark.parametrize("few", [30, 1_000_000], ids=["spilled", "in memory"])
 @pytest.mark.parametrize("by_column", [True, False], ids=["by column", "by row"])
 def test_plans_are_those_of_the_model(
@@ -201,6 +216,7 @@ def test_plans_are_those_of_the_model(
         assert plan.to_send == sum(fate is None for fate in fates.values())
         told = (plan.new, plan.known, plan.changed, plan.added, plan.same)
         assert told == figures_of(job, fates)
+        assert plan.came_last == came_last_of(job, fates)
         assert survey.findings.conversations == len(job.rows)
         assert survey.findings.rows + len(job.carried) == survey.last_seq == job.seq
         winners = {

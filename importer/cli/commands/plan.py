@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -31,12 +32,14 @@ from importer.settings.places import Place
 from importer.survey.changes import CHANGES
 
 if TYPE_CHECKING:
-    from importer.workflows.plan_import import Preview
+    from importer.workflows.plan_import import LastSetBy, Preview
 
 #: The options that the help names: those that decide what is planned.
 _SHOWN = (Target, Reading, RowMapping, LedgerUse, JobRules)
 _LIMITS = ("max_rejected", "max_changes", "accept_change", "no_history_check")
 _RATE = ("rate",)
+#: So many jobs are named whose feedback would be replaced.
+_MOST_NAMED = 3
 #: With the others a command of `run` can be given as it is.
 _OTHERS = tuple(group for group in RUN_GROUPS if group not in _SHOWN)
 
@@ -89,7 +92,8 @@ def preview(settings: ImportSettings, *, as_json: bool) -> ExitCode:
     if as_json:
         print_json(
             found.exit_code, found.limit, findings=found.findings.as_json(),
-            plan=found.plan.as_json(), replaces=found.replaces,
+            plan={**found.plan.as_json(), "last_set_by": _last_as_json(found.last_set_by)},
+            replaces=found.replaces,
         )  # fmt: skip
     else:
         _print(found, settings, output())
@@ -134,6 +138,7 @@ def _table(found: Preview) -> Table:
         )
     if len(of_these) > 1:
         table.add_row("of these (one row may be in several)", "")
+    of_these |= _last_in_words(found.last_set_by)
     for what, number in of_these.items():
         table.add_row(f"  {what}", f"{number:,}")
     if found.findings.rejected:
@@ -144,3 +149,21 @@ def _table(found: Preview) -> Table:
         if rows.count:
             table.add_row(f"not sent: {WHY[Reason(reason)]}", f"{rows.count:,}")
     return table
+
+
+def _last_in_words(last: Sequence[LastSetBy]) -> dict[str, int]:
+    """Return which jobs came last to the conversations that get other feedback: the latest few."""
+    more = last[_MOST_NAMED:]
+    words = {
+        f"last set, or tried, by {job}{'' if day is None else f' ({day})'}": number
+        for job, day, number in last[:_MOST_NAMED]
+    }
+    if more:
+        words[f"last set, or tried, by {counted(len(more), 'other job')}"] = sum(
+            one.conversations for one in more
+        )
+    return words
+
+
+def _last_as_json(last: Sequence[LastSetBy]) -> list[dict[str, Any]]:
+    return [{**one._asdict(), "day": one.day and str(one.day)} for one in last]
