@@ -79,7 +79,10 @@ def _read_in_place(folder: Path, file: InputFile, by: str, done: int) -> TakenUp
         had_set = max(file.rows, outcomes[OutcomeKind.SUCCEEDED] + outcomes[OutcomeKind.UNCHANGED])
         many = f"{done:,} of {counted(had_set, 'conversation')}"
         others = "; the others stay as they are" if file.rows < had_set else ""
-        return TakenUp(f"It was taken back by {by} since: {many}{others}.", _TRIES_AGAIN)
+        files = (f"{folder.name}/{name}" for name in LEFT_OVER_NAMES)
+        # Rows of a job that was wrong are not to be fixed either.
+        obsolete = (*_TRIES_AGAIN, *files)
+        return TakenUp(f"It was taken back by {by} since: {many}{others}.", obsolete)
     left_over = outcomes[KIND_OF_FILE[name]]
     obsolete = (f"{folder.name}/{name}",) if file.rows >= left_over else ()
     return TakenUp(_imported(name, by, done, max(file.rows, left_over)), obsolete)

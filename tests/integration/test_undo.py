@@ -14,7 +14,7 @@ from anyio import to_thread
 
 from importer.api import run_import
 from importer.errors import SettingsError
-from importer.reporting.summary import Summary
+from importer.reporting.summary import Summary, kept_steps
 from importer.sandbox.faults import FaultPicker, Faults
 from importer.settings import ImportSettings
 from tests.integration.test_afterwards import Page, command
@@ -218,6 +218,18 @@ async def test_what_a_job_that_is_taken_back_has_left_over_is_not_sent_any_more(
     assert service.stored().keys() == {ALL[0], ALL[2]}
     await typed("retry", tuesday.folder, *QUICK)
     assert ALL[1] not in service.stored()
+
+
+async def test_of_a_job_that_was_taken_back_no_file_is_to_be_fixed_any_more(night: Night) -> None:
+    rows = [(ALL[0], "NEGATIVE", "wrong"), (ALL[1], "meh", ""), ("7", "NEGATIVE", "")]
+    tuesday = await night("tuesday", rows)
+    assert f"fix {tuesday.folder / 'rejected.csv'}" in command("jobs", "show", tuesday.folder)[1]
+    done = await typed("undo", tuesday.folder, "--clear-unknown", "--yes", *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert "next" not in command("jobs", "show", tuesday.folder)[1]
+    assert kept_steps(tuesday.folder) == []
+    assert "rejected.csv, then" not in Page(tuesday.folder / "report.html").text
+    assert (tuesday.folder / "rejected.csv").exists()
 
 
 NONE_COMPLETED = Faults(not_completed=1.0, completes_after=600.0)
