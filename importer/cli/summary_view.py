@@ -31,6 +31,9 @@ def print_summary(summary: Summary) -> None:
     table.add_row("total", f"{summary.rows:,}")
     if summary.carried_over:
         table.add_row("  carried over", f"{summary.carried_over:,}", "from earlier jobs")
+    if summary.not_carried_over:
+        told = "left over from earlier jobs, and too old (--carry-over-for)"
+        table.add_row("not carried over", f"{summary.not_carried_over:,}", told)
     table.add_row("conversations", f"{summary.conversations:,}")
     console = output()
     console.print()

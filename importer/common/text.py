@@ -93,10 +93,26 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def is_or_are(number: int) -> str:
+    """Return the verb of so many things."""
+    return "is" if number == 1 else "are"
+
+
+def was_or_were(number: int) -> str:
+    """Return the verb of so many things that are past."""
+    return "was" if number == 1 else "were"
+
+
 def listed(words: Sequence[str]) -> str:
     """Return words as a sentence lists them: `a`, `a and b`, `a, b and c`."""
     *first, last = words
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def few_listed(words: Sequence[str], most: int) -> str:
+    """Return the first words as a sentence lists them, and how many others there are."""
+    others = len(words) - most
+    return listed([*words[:most], *([counted(others, "other")] if others > 0 else [])])
 
 
 def size_text(size: int) -> str:

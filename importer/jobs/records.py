@@ -30,6 +30,8 @@ FIGURES = "figures"
 LEFT_OVERS_GIVEN_UP = "left_overs_given_up"
 #: The fact of a journal that says what the job was to take away from what was stored before it.
 CHANGES = "changes"
+#: The fact of a journal that says how many left-overs the job did not take over for their age.
+TOO_OLD = "too_old"
 
 
 class InputFile(NamedTuple):

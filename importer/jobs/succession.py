@@ -17,7 +17,7 @@ from pathlib import Path
 
 from importer.common.durations import format_duration
 from importer.common.files import clear_unfinished
-from importer.common.text import counted, listed
+from importer.common.text import counted, few_listed, is_or_are
 from importer.errors import JournalError, SettingsError
 from importer.feedback.body import BodyCoder
 from importer.jobs.carry_over import carried_rows, highest_rows, pending_rows
@@ -50,6 +50,8 @@ class Succession(ProductJobs):
         self._settings = settings
         self._name = job_name(settings)
         self._claimed: Path | None = None
+        #: How many rows `left_overs` has left out for their age (`--carry-over-for`).
+        self.too_old = 0
         #: Makes the numbers of the bodies that are sent.
         self.coder = BodyCoder(*self.key)
 
@@ -209,14 +211,15 @@ class Succession(ProductJobs):
         for one in self._ledger.left_overs():
             if one.row.rank.first > latest:
                 yield one
-            else:
+            elif one.row.rank.version not in self.given_up:
                 too_old[one.row.rank.first] += 1
-        if rows := too_old.total():
-            some = sorted(filter(None, map(self.name_of, filter(None, too_old))))[:_MOST_NAMED]
+        self.too_old = rows = too_old.total()
+        if rows:
+            some = [*filter(None, map(self.name_of, filter(None, sorted(too_old))))]
             self.remarks.append(
                 f"{counted(rows, 'row')} left over for longer than {format_duration(kept_for)} "
-                f"(--carry-over-for) {'is' if rows == 1 else 'are'} not carried over; "
-                f"brought first by {listed(some or ['jobs that are gone'])}"
+                f"(--carry-over-for) {is_or_are(rows)} not carried over; "
+                f"brought first by {few_listed(some or ['jobs that are gone'], _MOST_NAMED)}"
             )
 
     def _job(self, job: JobRecord, journal: Journal) -> Job:

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from importer.common.durations import format_duration
 from importer.common.text import counted, escaped
-from importer.reporting.wording import words
+from importer.reporting.wording import too_old_in_words, words
 
 
 def page_of(template: str, facts: Mapping[str, object]) -> str:
@@ -33,6 +33,7 @@ def _environment() -> Environment:
         "number": lambda number: f"{number:,}",
         "rows": partial(counted, noun="row"),
         "shares": shares_in_words,
+        "too_old": too_old_in_words,
         "words": words,
         "visible": escaped,
     }

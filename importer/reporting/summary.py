@@ -15,7 +15,7 @@ from importer.common.histogram import percentile
 from importer.common.text import counted, escaped
 from importer.errors import ExitCode, JournalError
 from importer.jobs.journal_file import JournalFile
-from importer.jobs.records import Totals
+from importer.jobs.records import TOO_OLD, Totals
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, WorkerFigures, exit_code
 from importer.pacing import Limit
 from importer.reporting.digests import Digests
@@ -81,6 +81,8 @@ class Summary:
     not_begun: int = 0
     #: Who imports this, or why (`--label`); None if nobody has said.
     label: str | None = None
+    #: Rows that earlier jobs have left over and that were not carried over, as they are too old.
+    not_carried_over: int = 0
     #: Of what was read, and of what became of it; None if nobody has asked.
     digests: Digests | None = None
     #: What a person should know of how the inputs were read, in words; it may quote a comment.
@@ -170,6 +172,7 @@ class Summary:
             "rehearsal": self.is_rehearsal,
             "rows": self.rows,
             "carried_over": self.carried_over,
+            "not_carried_over": self.not_carried_over,
             "conversations": self.conversations,
             "not_begun": self.not_begun,
             "outcomes": {kind: self.outcomes[kind] for kind in OutcomeKind},
@@ -267,6 +270,7 @@ def summarise(
         # What is tried again keeps its outcome until it has a new one.
         not_begun=min(not_begun, totals.outcomes[OutcomeKind.PENDING]),
         label=journal.label(),
+        not_carried_over=int(facts.get(TOO_OLD, 0)),
         digests=digests or Digests.of(journal),
         remarks=[f"{one.file}: {remark}" for one in findings.inputs for remark in one.remarks],
         next_steps=next_steps,

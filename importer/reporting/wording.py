@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 
 from importer.common.durations import format_duration
-from importer.common.text import counted
+from importer.common.text import counted, is_or_are, was_or_were
 from importer.model import Call, OutcomeKind, Reason, RunEnd, Warn, WorkerFigures
 from importer.pacing import Limit
 
@@ -186,3 +186,11 @@ def workers_in_words(workers: Sequence[WorkerFigures]) -> str:
 def words(name: str) -> str:
     """Return the name of a kind, a reason or an end as it reads in a sentence."""
     return str(name).replace("_", " ")
+
+
+def too_old_in_words(rows: int) -> str:
+    """Return that so many rows were not carried over for their age."""
+    return (
+        f"{counted(rows, 'row')} left over from earlier jobs {is_or_are(rows)} too old "
+        f"(--carry-over-for), and {was_or_were(rows)} not carried over"
+    )

@@ -26,6 +26,7 @@ from importer.jobs.product import Product
 from importer.jobs.records import (
     CHANGES,
     FIGURES,
+    TOO_OLD,
     CarriedRow,
     InputFile,
     JobRecord,
@@ -149,7 +150,7 @@ def begin_job(
         new = NewJob(
             inputs=survey.inputs,
             rows=survey.last_seq,
-            facts=_compared_later(survey.findings, plan) | _changes(plan),
+            facts=_compared_later(survey.findings, plan) | _changes(plan) | _too_old(product),
             survey=json.dumps(survey.findings.as_json()),
             not_sent=plan.not_sent,
             ranked=survey.ranked(product.next_number),
@@ -178,6 +179,10 @@ def _compared_later(findings: Findings, plan: Plan) -> dict[str, str]:
 def _changes(plan: Plan) -> dict[str, str]:
     """Return what the job takes away from what is stored, as far as that was asked for."""
     return {CHANGES: json.dumps(plan.changes)} if plan.changed else {}
+
+
+def _too_old(product: Product) -> dict[str, str]:
+    return {TOO_OLD: str(product.too_old)} if product.too_old else {}
 
 
 def _to_be_sent(inputs: Sequence[Input], plan: Plan) -> Iterator[Feedback]:

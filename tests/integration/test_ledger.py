@@ -21,6 +21,7 @@ from importer.model import OutcomeKind, Reason, RunEnd
 from importer.sandbox.faults import FaultPicker, Faults, RequestFault
 from importer.settings import ImportSettings, Retry
 from importer.workflows.plan_import import Preview, Resumed, plan_import
+from tests.integration.test_afterwards import Page, command
 from tests.support.data import conversation, write_csv
 from tests.support.watched import WatchedSandbox
 
@@ -262,6 +263,11 @@ async def test_what_is_left_over_for_too_long_is_not_carried_over_which_is_told(
     told = "1 row left over for longer than 0 ms (--carry-over-for) is not carried over; "
     told += "brought first by night-1-"
     assert caplog.text.count("carry-over-for") == caplog.text.count(told) == 2
+    (job,) = nights.settings([]).job.jobs_dir.glob("night-4-*")
+    assert json.loads((job / "summary.json").read_text("utf-8"))["not_carried_over"] == 1
+    words = "1 row left over from earlier jobs is too old (--carry-over-for)"
+    assert words in command("jobs", "show", job)[1]
+    assert words in Page(job / "report.html").text
 
 
 async def test_pending_rows_outlast_a_night_that_a_limit_has_stopped(nights: Nights) -> None:

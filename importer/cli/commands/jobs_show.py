@@ -23,14 +23,14 @@ from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.jobs.listing import ListedJob, list_jobs
 from importer.jobs.product_jobs import hold_jobs
-from importer.jobs.records import JobRecord, JobState
+from importer.jobs.records import TOO_OLD, JobRecord, JobState
 from importer.jobs.succession import replaced_by
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.endings import closed_in_words
 from importer.reporting.journal_steps import steps_by_journal, steps_of_replaced
 from importer.reporting.summary import kept_steps
 from importer.reporting.taken_up import still_to_do, taken_up
-from importer.reporting.wording import ENDS
+from importer.reporting.wording import ENDS, too_old_in_words
 from importer.settings import SANDBOX
 from importer.workflows.left_behind import close_summary, leave_files
 from importer.workflows.rewrite_summary import rewrite_summary
@@ -46,6 +46,7 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
     folder, found, others = _find(ctx, job, jobs_dir)
     with JournalReader(folder) as history:
         inputs, runs, doubts = history.inputs(), history.runs(), history.doubts()
+        too_old = int(history.facts().get(TOO_OLD, 0))
     console = output()
 
     def tell(name: str, text: str) -> None:
@@ -64,6 +65,8 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
             why = "running"
         tell("run", f"{time_of(past.run.started_at)} UTC: {why}")
     tell("outcomes", outcome_counts(found.totals.outcomes))
+    if too_old:
+        tell("too old", too_old_in_words(too_old))
     if in_doubt := len({doubt.seq for doubt in doubts if doubt.in_doubt}):
         up_to = "" if in_doubt == 1 else "up to "
         tell("in doubt", f"{up_to}{counted(in_doubt, 'row')} may have been sent and stored: no "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from importer.cli.options import (
     jobs_folder,
     options_from,
 )
-from importer.common.text import counted, listed
+from importer.common.text import counted, few_listed
 from importer.errors import ExitCode, UnfinishedJobError
 from importer.jobs.commands import (
     ONCE,
@@ -182,8 +182,8 @@ def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
     console.print(table)
     if found.later_jobs:
         console.print(
-            f"That has come from {_names(found.later_jobs)}. If it is wrong as well, take it back "
-            "first, the latest job first, and then this one again.",
+            f"That has come from {few_listed(found.later_jobs, _MOST_NAMED)}. If it is wrong as "
+            "well, take it back first, the latest job first, and then this one again.",
             soft_wrap=True,
         )
     if found.earlier:
@@ -225,8 +225,3 @@ def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
     console.print(_NOT_SEEN, soft_wrap=True)
     if command_to_type:
         console.print(f"Nothing was sent. To do it:\n  {command_to_type}", soft_wrap=True)
-
-
-def _names(jobs: Sequence[str]) -> str:
-    more = ["others"] if len(jobs) > _MOST_NAMED else []
-    return listed([*jobs[:_MOST_NAMED], *more])

@@ -6,12 +6,18 @@ from importer.common.text import (
     counted,
     did_you_mean,
     escaped,
+    few_listed,
     is_blank,
     nearest,
     shell_word,
     shown,
     trimmed,
 )
+
+
+def test_of_many_words_a_few_are_listed_and_the_others_counted() -> None:
+    found = [few_listed("abcde"[:number], 3) for number in (1, 3, 4, 5)]
+    assert found == ["a", "a, b and c", "a, b, c and 1 other", "a, b, c and 2 others"]
 
 
 def test_what_could_steer_a_terminal_is_escaped() -> None:

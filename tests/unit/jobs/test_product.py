@@ -556,6 +556,19 @@ def test_left_overs_of_jobs_that_began_too_long_ago_are_told_and_not_carried_ove
     assert left_over(400.0) == ([3], ["2 rows are"]), "each job says so"
 
 
+def test_of_the_jobs_that_left_too_old_rows_over_a_few_are_named_and_no_given_up_one(
+    desk: Desk,
+) -> None:
+    names = [desk.night([EXHAUSTED] * (6 - number), at=100.0) for number in range(6)]
+    with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as jobs:
+        jobs.abandon(jobs.jobs[0], 1.0)
+    with desk.hold("b", carry_over=True, carry_over_for=1.0) as product:
+        assert list(product.left_overs(1000.0)) == []
+        assert product.too_old == 5
+        (told,) = product.remarks
+        assert told.endswith(f"first by {names[1]}, {names[2]}, {names[3]} and 2 others")
+
+
 def test_a_job_whose_floor_has_risen_sends_what_was_to_be_unchanged(desk: Desk) -> None:
     removed = desk.night([SUCCEEDED])
     sets = {Reason.SAME_AS_STORED: RowSet([1]), Reason.LATER_ROW: RowSet([2])}
