@@ -165,8 +165,8 @@ class Succession(ProductJobs):
         if lost := len(every) - len(left_over):
             self.remarks.append(
                 f"{counted(lost, 'row')} left over from jobs before the missing job {self.floor} "
-                "may be overtaken, and are not carried over: their own commands bring them back "
-                "with --restart"
+                f"may be overtaken, and {is_or_are(lost)} not carried over: those jobs' own "
+                "commands bring back what they left over, with --restart"
             )
         job = self.check_sequence()
         pending: Iterable[LeftOver] = ()

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from importer.common.text import counted, listed
+from importer.common.text import counted, is_or_are, listed, was_or_were
 from importer.jobs.commands import Again
 from importer.jobs.records import JobRecord, JobState
 from importer.model import OutcomeKind, Reason, RunEnd
@@ -69,9 +69,7 @@ def closed_in_words(job: JobRecord, pending: int) -> str:
 
     What becomes of them: docs/reference.md, A4 and A17.
     """
-    rows = (
-        f"{counted(pending, 'row')} without an outcome {'is' if pending == 1 else 'are'} not sent"
-    )
+    rows = f"{counted(pending, 'row')} without an outcome {is_or_are(pending)} not sent"
     carried = ", but for those that it had carried over, which " if job.holds_carried else ""
     match job.state:
         case JobState.GIVEN_UP:
@@ -116,7 +114,7 @@ def _so_far(outcomes: Mapping[OutcomeKind, int]) -> str:
 def _done_so_far(outcomes: Mapping[OutcomeKind, int]) -> str:
     rows = sum(outcomes.values())
     done = rows - outcomes[OutcomeKind.PENDING]
-    return f"{done:,} of {counted(rows, 'row')} are done"
+    return f"{done:,} of {counted(rows, 'row')} {is_or_are(done)} done"
 
 
 def _finished(outcomes: Mapping[OutcomeKind, int], reasons: _RowsByReason, and_all: str) -> str:
@@ -134,7 +132,7 @@ def _finished(outcomes: Mapping[OutcomeKind, int], reasons: _RowsByReason, and_a
         return "Done, but for conversations in ERROR, which never take feedback."
     if missing == rows:
         return "Done, but no row was imported."
-    return f"Done, but {missing:,} of {counted(rows, 'row')} were not imported."
+    return f"Done, but {missing:,} of {counted(rows, 'row')} {was_or_were(missing)} not imported."
 
 
 def next_steps(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from importer.common.text import counted
+from importer.common.text import counted, is_or_are
 from importer.settings.groups import AbortRules
 from importer.settings.values import DataLimit
 from importer.survey.changes import CHANGES
@@ -33,8 +33,8 @@ def exceeded_limit(
     rejected, most = findings.rejected, rules.max_rejected
     if most is not None and most.exceeded(rejected, findings.rows):
         return (
-            f"{rejected:,} of {counted(findings.rows, 'row')} are rejected, and {_allowed(most)} "
-            "may be"
+            f"{rejected:,} of {counted(findings.rows, 'row')} {is_or_are(rejected)} rejected, and "
+            f"{_allowed(most)} may be"
         )
     most = rules.max_changes
     if plan is not None and most is not None and most.exceeded(plan.changed, plan.known):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importer.common.text import counted
+from importer.common.text import counted, is_or_are
 from importer.engine.progress import Progress
 from importer.model import OutcomeKind
 from importer.pacing import Limit
@@ -61,7 +61,8 @@ class Liveness:
             self._words = f"Waiting: {self._reason}"
         else:
             done = progress.rows - progress.outcomes[OutcomeKind.PENDING]
-            self._words = f"Working: {done:,} of {counted(progress.rows, 'row')} are done"
+            rows = counted(progress.rows, "row")
+            self._words = f"Working: {done:,} of {rows} {is_or_are(done)} done"
 
     def health(self, now: float, *, stopping: bool) -> Health:
         """Return how the run is; `stopping` says that it was told to end."""

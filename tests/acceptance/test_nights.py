@@ -333,7 +333,7 @@ def test_airflows_task_returns_outcomes_is_skipped_or_fails_to_be_tried_again(
             return outcomes
 
         assert tonight("2026-03-01", *ratings(range(5)))["succeeded"] == 5
-        with pytest.raises(Exception, match="1 of 2 rows were not imported") as skipped:
+        with pytest.raises(Exception, match="1 of 2 rows was not imported") as skipped:
             tonight("2026-03-02", *ratings(range(1), "down"), ("no id", "up", ""))
         assert skipped.typename == "AirflowSkipException"
         monkeypatch.setenv("CLARITYQ_API_KEY", "an-old-key")

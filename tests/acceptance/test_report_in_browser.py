@@ -59,7 +59,7 @@ def test_the_report_shows_itself_without_errors_and_without_the_network(
 
     assert said == []
     assert asked == [report]
-    assert "1 of 300 rows were not imported" in page.inner_text(".verdict")
+    assert "1 of 300 rows was not imported" in page.inner_text(".verdict")
     assert page.locator(".bar i").count() == 2
     assert page.locator("figure svg").count() >= 5
     assert page.locator("td b").count() == 0, "what the input says is text"

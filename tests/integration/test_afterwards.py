@@ -80,7 +80,7 @@ async def test_the_report_tells_all_and_needs_nothing_but_itself(
     lengthened(summary)
     page = Page(summary.folder / REPORT_NAME)
 
-    assert "Done, but 1 of 102 rows were not imported." in " ".join(page.text.split())
+    assert "Done, but 1 of 102 rows was not imported." in " ".join(page.text.split())
     assert "To import the 1 row rejected: fix" in page.text
     assert (
         "next       To import the 1 row rejected: fix" in command("jobs", "show", summary.folder)[1]

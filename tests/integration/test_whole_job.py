@@ -33,7 +33,7 @@ async def test_a_limit_on_the_data_stops_every_run_until_it_is_accepted(
     for _ in range(2):
         stopped = await run_import(settings, api_key="any")
         assert (stopped.end, stopped.exit_code) == (RunEnd.DATA_LIMIT, ExitCode.DATA_LIMIT)
-        told = "Not sent: 1 of 10 rows are rejected, and at most 5% may be."
+        told = "Not sent: 1 of 10 rows is rejected, and at most 5% may be."
         assert stopped.verdict == told, "the heading of the report"
         assert stopped.outcomes[OutcomeKind.PENDING] == 9
         assert [path.name for path in stopped.files] == ["rejected.csv"]

@@ -14,7 +14,7 @@ from importer.cli.config_file import CONFIG, files_read
 from importer.cli.console import messages, output, tell
 from importer.cli.help import command, examples, json_flag
 from importer.cli.options import INPUTS, RUN_GROUPS, Request, given, options_from
-from importer.common.text import counted
+from importer.common.text import counted, is_or_are
 from importer.errors import ExitCode
 from importer.model import Reason
 from importer.reporting.wording import WHY
@@ -86,7 +86,8 @@ def preview(settings: ImportSettings, *, as_json: bool) -> ExitCode:
         else:
             output().print(
                 f"This resumes the job {found.job}: {found.left:,} of "
-                f"{counted(found.rows, 'row')} are left to be done. Nothing is compared anew."
+                f"{counted(found.rows, 'row')} {is_or_are(found.left)} left to be done. Nothing is "
+                "compared anew."
             )
         return found.exit_code
     if as_json:

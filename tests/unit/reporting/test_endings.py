@@ -42,6 +42,7 @@ def told(reasons: Reasons, *, end: RunEnd = RunEnd.FINISHED, carries_over: bool 
         ({"skipped": 3}, "every row is skipped, as the rating table says; none was sent"),
         ({"rejected": 3}, "no row was imported"),
         ({"succeeded": 8, "rejected": 1, "failed": 1}, "2 of 10 rows were not imported"),
+        ({"succeeded": 8, "rejected": 1}, "1 of 9 rows was not imported"),
         ({"succeeded": 8, "not_completed": 1}, "but for conversations that are not completed"),
     ],
 )
@@ -69,6 +70,7 @@ def test_a_verdict_on_a_run_that_was_stopped_says_how_far_it_has_come() -> None:
     assert stopped == "Stopped: 4 of 10 rows are done, and every response so far is recorded."
     killed = verdict(RunEnd.KILLED, outcomes(succeeded=3, pending=7), {}, "")
     assert killed == "Cut off: 3 of 10 rows are done."
+    assert "1 of 1 row is done" in verdict(RunEnd.SIGTERM, outcomes(succeeded=1), {}, "")
 
 
 @pytest.mark.parametrize(
