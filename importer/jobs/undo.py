@@ -55,6 +55,7 @@ class Undo:
         self.left_over = search.left_over
         #: Rows that it has stored for earlier jobs: they stay.
         self.carried = search.carried
+        self._is_back = f"later < 0 AND (key, {job.number}) IN (SELECT key, number FROM void)"
 
     def restored(self) -> Group:
         """Return the conversations of which it is known what they held before."""
@@ -66,7 +67,11 @@ class Undo:
 
     def later(self) -> Group:
         """Return those that a later job has set, or has tried to, and has not been taken back."""
-        return self._group("later")
+        return self._group(f"later AND NOT ({self._is_back})")
+
+    def back(self) -> Group:
+        """Return those that an earlier undo of the job has taken back."""
+        return self._group(self._is_back)
 
     def later_jobs(self) -> list[str]:
         """Return the names of the jobs that came last to some of these, the latest first."""

@@ -37,7 +37,9 @@ class UndoTable(NamedTuple):
     clears_unknown: bool
     #: A later job has set them, or has tried to.
     later: Group
-    #: The jobs that came last to some of these, the latest first.
+    #: An earlier undo of the job has taken them back.
+    back: Group
+    #: The jobs that came last to some of the later ones, the latest first.
     later_jobs: list[str]
     #: Of those that are restored or cleared, how many the job may not have set.
     in_doubt: int
@@ -144,8 +146,8 @@ def _table(product: Product, undo: Undo, *, clear_unknown: bool, is_unfinished: 
         for name in earlier
     ]
     return UndoTable(
-        undo.restored(), undo.unknown(), clear_unknown, undo.later(), undo.later_jobs(),
-        undo.in_doubt(), undo.left_over, undo.carried, told, is_unfinished,
+        undo.restored(), undo.unknown(), clear_unknown, undo.later(), undo.back(),
+        undo.later_jobs(), undo.in_doubt(), undo.left_over, undo.carried, told, is_unfinished,
     )  # fmt: skip
 
 

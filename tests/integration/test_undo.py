@@ -126,6 +126,8 @@ async def test_what_was_there_before_is_there_again(night: Night, service: Watch
     again = await typed("undo", tuesday.folder, "--clear-unknown", "--yes", *QUICK)
     assert (again.returncode, "nothing to take back" in again.stdout) == (0, True)
     assert "It was taken back before, by undo-" in again.stdout
+    lines = " ".join(again.stdout.split())
+    assert "a later job has set them, or tried to 0 left: taken back before 4" in lines
     (report,) = jobs.glob("undo-*/report.html")
     text = " ".join(Page(report).text.split())
     assert f"Of what the job {tuesday.folder.name} had stored." in text
@@ -207,8 +209,14 @@ async def test_what_a_job_that_is_taken_back_has_left_over_is_not_sent_any_more(
         "tuesday", [(ALL[1], "NEGATIVE", "wrong")], defer_for=0.0, carry_over=True
     )
     service.picker = FaultPicker(Faults())
-    assert "never stored: 1 row. With the undo" in (await typed("undo", tuesday.folder)).stdout
-    assert (await typed("undo", tuesday.folder, "--yes", *QUICK)).returncode == 0
+    shown = (await typed("undo", tuesday.folder)).stdout
+    assert "never stored: 1 row. With the undo" in shown
+    assert f"To give that up:\n  clarityq-import undo {tuesday.folder} --yes" in shown
+    given_up = await typed("undo", tuesday.folder, "--yes", *QUICK)
+    assert "is given up now: --carry-over and retry do not send it.\nThere is nothing else to " in (
+        given_up.stdout
+    )
+    assert given_up.returncode == 0
     assert "next" not in command("jobs", "show", tuesday.folder)[1]
     assert "What it left over was given up." in Page(tuesday.folder / "report.html").text
     if loses_ledger:

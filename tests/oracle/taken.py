@@ -160,6 +160,8 @@ class Takings:
     ) -> Iterator[str]:
         for kind in ("restored", "cleared", "left", "left later"):
             shown = taken.table.get(kind, 0)
+            if kind == "left later":  # this model does not tell the two apart
+                shown += taken.table.get("left back", 0)
             if not sure[kind] <= shown <= possible[kind]:
                 least, most = sure[kind], possible[kind]
                 yield f"U1: {name}: {kind} {shown} is shown, {least} to {most} are: {taken.table}"

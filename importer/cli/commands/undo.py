@@ -128,7 +128,7 @@ def undo(
         output().print(_REHEARSAL.format(folder.name), soft_wrap=True)
     if isinstance(found, UndoTable):
         if not yes or not found.to_send or not request.display.quiet:
-            _print(folder, found, "" if yes else once)
+            _print(folder, found, once, done=yes)
         if not found.to_send:
             return ExitCode.OK
     elif yes:
@@ -162,7 +162,8 @@ def _named(once: str, settings: ImportSettings) -> Iterator[None]:
         raise UnfinishedJobError(told) from None
 
 
-def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
+def _print(folder: Path, found: UndoTable, command_to_type: str, *, done: bool) -> None:
+    """Print what the undo does. What is to be given up is given up already if it is `done`."""
     cleared, left = found.unknown.number - found.kept, found.kept
     examples_of = ", ".join(found.unknown.examples)
     table = Table(
@@ -176,6 +177,7 @@ def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
         ("left: what they held before is not known", left, examples_of),
         ("left: a later job has set them, or tried to", found.later.number,
          ", ".join(found.later.examples)),
+        ("left: taken back before", found.back.number, ", ".join(found.back.examples)),
     ):  # fmt: skip
         table.add_row(what, f"{number:,}", some if number else "")
     console = output()
@@ -201,15 +203,24 @@ def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
             soft_wrap=True,
         )
     if found.gives_up:
+        pending = "its pending rows are given up"
         console.print(
-            "The job is not finished: with the undo its pending rows are given up.", soft_wrap=True
+            f"The job was not finished: {pending} now."
+            if done
+            else f"The job is not finished: with the undo {pending}.",
+            soft_wrap=True,
         )
     for remark in found.remarks:
         console.print(f"{remark}.", soft_wrap=True)
     if found.left_over:
+        is_given_up = (
+            "All that is left over is given up now"
+            if done
+            else "With the undo all that is left over is given up"
+        )
         console.print(
-            f"Left over from the job, and never stored: {counted(found.left_over, 'row')}. With "
-            "the undo all that is left over is given up: --carry-over and retry do not send it.",
+            f"Left over from the job, and never stored: {counted(found.left_over, 'row')}. "
+            f"{is_given_up}: --carry-over and retry do not send it.",
             soft_wrap=True,
         )
     if left:
@@ -219,9 +230,12 @@ def _print(folder: Path, found: UndoTable, command_to_type: str) -> None:
             soft_wrap=True,
         )
     if not found.to_send:
-        nothing = "There is nothing to take back"
+        gives_up = found.gives_up or found.left_over
+        nothing = f"There is nothing {'else ' if gives_up else ''}to take back"
         console.print(f"{nothing} without --clear-unknown." if left else f"{nothing}.")
+        if gives_up and not done:
+            console.print(f"To give that up:\n  {command_to_type}", soft_wrap=True)
         return
     console.print(_NOT_SEEN, soft_wrap=True)
-    if command_to_type:
+    if not done:
         console.print(f"Nothing was sent. To do it:\n  {command_to_type}", soft_wrap=True)
