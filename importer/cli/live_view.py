@@ -27,11 +27,11 @@ from importer.workflows.figures import (
     average_speed,
     deferred_rows,
     given_up_at,
+    left_in_words,
     outcomes_so_far,
     share_done,
     start_line,
     survey_line,
-    time_left,
     waiting_rows,
     what_holds,
     workers_at_work,
@@ -148,9 +148,12 @@ class Picture:
         head = f"{share_done(self._progress)}, {self._time()}"
         if width >= _ROOM_FOR_BAR:
             yield ProgressBar(total=1.0, completed=self._progress.share, width=_BAR_WIDTH)
-            yield _line(f" {head}", width - _BAR_WIDTH)
+            beside, *below = _wrapped(head, width - _BAR_WIDTH - 1, ", ")
+            yield _line(f" {beside}", width - _BAR_WIDTH)
+            for part in below:
+                yield _line(f"{' ' * _BAR_WIDTH} {part}", width)
         else:
-            for part in wrap(head, width):
+            for part in _wrapped(head, width, ", "):
                 yield _line(part, width)
         figures = self._figures()
         # Labels are whole, whatever room that leaves for what stands beside them.
@@ -167,8 +170,7 @@ class Picture:
         so_far = f"{format_duration(progress.elapsed)} so far"
         if progress.only_deferred:
             return f"only deferred rows are left, {so_far}"
-        left = time_left(progress, self._speed)
-        return so_far if left is None else f"{format_duration(left)} left, {so_far}"
+        return ", ".join(filter(None, [left_in_words(progress, self._speed), so_far]))
 
     def _figures(self) -> list[_Figure]:
         progress = self._progress
@@ -202,12 +204,12 @@ class Picture:
         return figures
 
 
-def _wrapped(text: str, width: int) -> list[str]:
-    """Return lines of at most that width; parts between dots are kept whole if they can be."""
+def _wrapped(text: str, width: int, between: str = _DOT) -> list[str]:
+    """Return lines of at most that width; parts with `between` are kept whole if they can be."""
     lines: list[str] = []
-    for part in text.split(_DOT):
-        if lines and len(lines[-1]) + len(_DOT) + len(part) <= width:
-            lines[-1] += f"{_DOT}{part}"
+    for part in text.split(between):
+        if lines and len(lines[-1]) + len(between) + len(part) <= width:
+            lines[-1] += f"{between}{part}"
         else:
             lines += wrap(part, width)
     return lines

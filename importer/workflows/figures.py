@@ -189,6 +189,15 @@ def time_left(progress: Progress, speed: float) -> float | None:
     return max(progress.paused_for + to_send / speed, progress.next_send or 0.0)
 
 
+def left_in_words(progress: Progress, speed: float) -> str:
+    """Return how long the rows to send take at `speed`, and how many others wait; or nothing."""
+    left = time_left(progress, speed)
+    if left is None:
+        return ""
+    waiting = f" and {counted(progress.deferred, 'deferred row')}" if progress.deferred else ""
+    return f"{format_duration(left)} left{waiting}"
+
+
 def _time_of_day(seconds: float, *, seconds_too: bool = False) -> str:
     """Return the time of day in so many seconds, with the date if that is not today."""
     now = datetime.now().astimezone()

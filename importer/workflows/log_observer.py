@@ -6,7 +6,6 @@ import logging
 import time
 from pathlib import Path
 
-from importer.common.durations import format_duration
 from importer.engine.progress import Progress
 from importer.errors import ExitCode
 from importer.reporting.summary import Summary
@@ -17,6 +16,7 @@ from importer.workflows.figures import (
     average_speed,
     deferred_rows,
     given_up_at,
+    left_in_words,
     outcomes_so_far,
     share_done,
     start_line,
@@ -47,8 +47,7 @@ def describe(progress: Progress, speed: float, now: float) -> str:
         parts.append("only deferred rows are left")
     else:
         parts.append(what_holds(progress))
-        left = time_left(progress, speed)
-        parts.append("" if left is None else f"{format_duration(left)} left")
+        parts.append(left_in_words(progress, speed))
     return " · ".join(filter(None, parts))
 
 

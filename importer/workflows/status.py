@@ -20,6 +20,7 @@ from importer.workflows.figures import (
     average_speed,
     deferred_rows,
     given_up_at,
+    left_in_words,
     share_done,
     time_left,
     waiting_rows,
@@ -158,12 +159,11 @@ class History:
 
 def _lines(progress: Progress, speed: float, now: float) -> list[tuple[str, str]]:
     done = progress.rows - progress.outcomes[OutcomeKind.PENDING]
-    left = time_left(progress, speed)
-    time = f"{format_duration(progress.elapsed)} so far"
+    time = [left_in_words(progress, speed), f"{format_duration(progress.elapsed)} so far"]
     deferred = deferred_rows(progress)
     lines = [
         ("rows", f"{done:,} of {progress.rows:,}, {share_done(progress)}"),
-        ("time", time if left is None else f"{format_duration(left)} left, {time}"),
+        ("time", ", ".join(filter(None, time))),
         ("speed", f"{now:,.0f} rows/s now, {average_speed(progress):,.0f} rows/s on average"),
         ("requests", f"{progress.in_flight:,} of {progress.concurrency:,} in flight"),
         ("workers", workers_at_work(progress)),

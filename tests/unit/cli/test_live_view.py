@@ -25,7 +25,7 @@ def shown(width: int, progress: Progress = HALF_WAY, speed: float = 480.0) -> li
 
 def test_the_picture_has_all_that_one_looks_for() -> None:
     head, *lines, _ = shown(100)
-    assert re.fullmatch(r"[━╺╸]+ 50% done, 10 s left, 10 s so far", head)
+    assert re.fullmatch(r"[━╺╸]+ 50% done, 10 s left and 200 deferred rows, 10 s so far", head)
     figures = {line[:10].strip(): line[10:] for line in lines}
     assert figures["rows"] == "5,012 of 10,012 · 480/s now · 501/s on average"
     assert figures["outcomes"] == "5,000 succeeded · 12 rejected"
@@ -47,7 +47,8 @@ def test_labels_are_whole_in_a_terminal_of_any_width(width: int) -> None:
     labels = [row[:10].strip() for row in rows]
     assert [label for label in labels if label in LABELS] == LABELS
     assert rows[-1].endswith("…"), "what does not fit is cut"
-    assert "50% done, 10 s left" in rows[0]
+    assert "50% done" in rows[0]
+    assert "10 s left and 200 deferred rows" in " ".join(rows[:2])
     said = " ".join(row[10:].strip() for row in rows)
     for whole in ("480/s now", "501/s on average", "12 rejected", "about 498/s", "next is due at",
                   "Ctrl-C is safe, the same command resumes"):  # fmt: skip
@@ -59,6 +60,13 @@ def test_a_run_that_only_waits_says_until_when() -> None:
     assert "99% done, only deferred rows are left, 10 s so far" in shown(80, waits)[0]
     told = f"deferred: 200, next check at {TIME}, gives up at {TIME}"
     assert re.search(told, describe(waits, 1, 1))
+
+
+def test_the_time_left_says_which_rows_are_not_in_it() -> None:
+    assert describe(HALF_WAY, 480.0, 480.0).endswith(" · 10 s left and 200 deferred rows")
+    one = replace(HALF_WAY, deferred=1)
+    assert describe(one, 480.0, 480.0).endswith(" left and 1 deferred row")
+    assert describe(replace(one, deferred=0), 480.0, 480.0).endswith(" left")
 
 
 def test_a_service_that_does_not_respond_is_told_long_before_it_is_given_up() -> None:
