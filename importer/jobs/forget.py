@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from importer.common.uuids import canonical_uuid
@@ -46,13 +46,29 @@ class Forgotten:
 
     def __init__(self, conversation_ids: Collection[str]) -> None:
         self.ids = frozenset(conversation_ids)
+        #: Those that were found somewhere.
+        self.found: set[str] = set()
 
     def is_in(self, text: str) -> bool:
         """Return whether `text` holds one of the ids, in any spelling."""
-        return any(canonical_uuid(found) in self.ids for found in _UUID.findall(text))
+        return self._note(map(canonical_uuid, _UUID.findall(text)))
+
+    def is_in_one_of(self, texts: Iterable[str]) -> bool:
+        """Return whether one of the texts does; all of them are looked at."""
+        return sum(map(self.is_in, texts)) > 0
+
+    def note_keys(self, keys: Iterable[bytes]) -> bool:
+        """Note that conversations of these keys were found; return whether it is one of the ids."""
+        return self._note(map(conversation_of, keys))
+
+    def _note(self, ids: Iterable[str | None]) -> bool:
+        here = self.ids.intersection(ids)
+        self.found |= here
+        return bool(here)
 
     def scrubbed(self, text: str) -> str:
         """Return `text` without the ids."""
+        self.is_in(text)
         return _UUID.sub(
             lambda found: FORGOTTEN if canonical_uuid(found[0]) in self.ids else found[0], text
         )
@@ -105,12 +121,18 @@ class JournalEraser(JournalFile):
         """
         found: Counter[str] = Counter()
         with self._explained(), sqlite_file.erasing(self._db, tombs) as changed:
-            seqs = [(s,) for (s,) in self._db.execute(
-                f"SELECT seq FROM outcome WHERE {_IS_GONE} "
-                f"UNION SELECT seq FROM doubt WHERE {_IS_GONE}"
-            )]  # fmt: skip
-            seqs += [(seq,) for seq, key in self._in_windows() if key in tombs]
+            rows = self._all(
+                f"SELECT seq, conversation FROM outcome WHERE {_IS_GONE} "
+                f"UNION SELECT seq, conversation FROM doubt WHERE {_IS_GONE}"
+            )
+            rows += [(seq, key) for seq, key in self._in_windows() if key in tombs]
+            seqs = [(seq,) for seq, _ in rows]
             self._db.executemany("INSERT OR IGNORE INTO forgotten (seq) VALUES (?)", seqs)
+            rows += self._all(
+                f"SELECT seq, conversation FROM kept WHERE {_IS_GONE} "
+                f"UNION SELECT seq, conversation FROM carried WHERE {_IS_GONE}"
+            )
+            forgotten.note_keys(key for _, key in rows)
             for table in ("attempt", "deferral"):
                 changed(table, f"DELETE FROM {table} WHERE seq IN (SELECT seq FROM forgotten)")
             changed("kept", f"DELETE FROM kept WHERE {_IS_GONE}")
@@ -198,9 +220,14 @@ def _without_quotes(survey: str) -> str:
     return json.dumps(findings)
 
 
-def erase_from_ledger(db: sqlite_file.Connection, tombs: Mapping[bytes, bytes]) -> Counter[str]:
+def erase_from_ledger(
+    db: sqlite_file.Connection, forgotten: Forgotten, tombs: Mapping[bytes, bytes]
+) -> Counter[str]:
     """Take the conversations out of a ledger; return how many lines of which table were theirs."""
     with sqlite_file.erasing(db, tombs) as changed:
+        for table in ("left_over", "doubt", "conversation"):
+            keys = db.execute(f"SELECT key FROM {table} WHERE key IN (SELECT key FROM temp.gone)")
+            forgotten.note_keys(key for (key,) in keys)
         changed("left_over", "DELETE FROM left_over WHERE key IN (SELECT key FROM temp.gone)")
         for table in ("doubt", "conversation"):
             tomb = f"(SELECT tomb FROM temp.gone WHERE gone.key = {table}.key)"

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from importer.errors import JournalError
 from importer.jobs import sqlite_file
 from importer.jobs.doubts import Doubt
-from importer.jobs.forget import erase_comments_of, erase_from_ledger
+from importer.jobs.forget import Forgotten, erase_comments_of, erase_from_ledger
 from importer.jobs.keys import conversation_of, rank_of
 from importer.jobs.ledger_lines import Lines
 from importer.jobs.records import CarriedRow, JobRecord, JobState, Line, job_number
@@ -165,10 +165,10 @@ class Ledger:
                 found.update(zip(lines.keys, lines.each(), strict=True))
         return found
 
-    def erase(self, tombs: Mapping[bytes, bytes]) -> Counter[str]:
+    def erase(self, forgotten: Forgotten, tombs: Mapping[bytes, bytes]) -> Counter[str]:
         """Take conversations out; see `erase_from_ledger`."""
         with self._explained():
-            return erase_from_ledger(self._db, tombs)
+            return erase_from_ledger(self._db, forgotten, tombs)
 
     def erase_comments_of(self, runs: Collection[int]) -> None:
         """Take out what is left over of these runs and has a comment."""

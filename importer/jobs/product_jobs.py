@@ -223,7 +223,7 @@ class ProductJobs:
         """Take conversations out of the ledger, which knows all journals until then."""
         self.catch_up()
         self.has_forgotten = True
-        return self._ledger.erase(forgotten.tombs(self.key))
+        return self._ledger.erase(forgotten, forgotten.tombs(self.key))
 
     def drop_comments(self, job: JobRecord, drop_files: Callable[[], None]) -> bool:
         """Take the comments out of the job's journal, and of what the ledger has of it.

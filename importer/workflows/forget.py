@@ -60,9 +60,13 @@ _OF_JOURNAL = {f"{JOURNAL}{suffix}" for suffix in ("", *SIDE_FILES)}
 
 
 class Certificate(dict[str, Any]):
-    """What was found where, without anything personal; `path` is where it is written."""
+    """What was found where, without anything personal; `path` is where it is written.
+
+    `not_found` are the ids of which nothing was found.
+    """
 
     path: Path
+    not_found: Sequence[str]
 
     @property
     def is_complete(self) -> bool:
@@ -172,8 +176,10 @@ def _certified(
     at = datetime.now(UTC)
     certificate = Certificate(
         at=at.isoformat(timespec="seconds"), conversations=len(forgotten.ids),
-        jobs_and_ledgers=jobs, removed=removed, left=left, not_touched=list(NOT_TOUCHED),
+        found=len(forgotten.found), jobs_and_ledgers=jobs, removed=removed, left=left,
+        not_touched=list(NOT_TOUCHED),
     )  # fmt: skip
+    certificate.not_found = sorted(forgotten.ids - forgotten.found)
     certificate.path = jobs_dir / f"{_CERTIFICATE}{at:%Y%m%dT%H%M%S%fZ}.json"
     try:
         with atomic_write(certificate.path) as temporary:

@@ -34,7 +34,7 @@ Record = Mapping[str, Any]
 
 def forget_bodies(folder: Path, forgotten: Forgotten) -> int:
     """Take the conversations out of what the job has kept; return how many bodies went."""
-    gone = sum(body.conversation_id in forgotten.ids for body in read_bodies(folder))
+    gone = sum(forgotten.is_in(body.conversation_id) for body in read_bodies(folder))
     if gone:
         bodies = read_bodies(folder)
         keep_bodies(folder, (b for b in bodies if b.conversation_id not in forgotten.ids))
@@ -78,7 +78,7 @@ def _forget_rows(path: Path, record: Record, forgotten: Forgotten) -> int:
     changes = {"trust_quotes": True, "skip_lines": 0, "format": "csv", "sheet": None}
     source = open_source(path, settings_to_read(path, record, **changes))
     try:
-        rows = [any(map(forgotten.is_in, cells)) for cells in _cells(source)]
+        rows = [forgotten.is_in_one_of(cells) for cells in _cells(source)]
         gone = sum(rows)
         if gone == len(rows):
             path.unlink()
@@ -107,7 +107,7 @@ def forget_copies(folder: Path, record: Record, forgotten: Forgotten) -> int:
         try:
             source = open_copy(path, path.name, settings_to_read(path, record))
             try:
-                is_there = any(any(map(forgotten.is_in, cells)) for cells in _cells(source))
+                is_there = sum(map(forgotten.is_in_one_of, _cells(source))) > 0
             finally:
                 source.close()
         except _UNREADABLE:
@@ -139,14 +139,16 @@ def drop_files(folder: Path) -> None:
 
 def holds(path: Path, forgotten: Forgotten) -> bool:
     """Return whether the bytes of a file hold one of the ids: as text, or as a key or a UUID."""
-    raw = {key for one in forgotten.ids for key in (key_of(one), key_of(one)[::-1])}
-    pattern = re.compile(b"|".join(map(re.escape, raw)))
+    keys = {key_of(one) for one in forgotten.ids}
+    pattern = re.compile(b"|".join(re.escape(raw) for key in keys for raw in (key, key[::-1])))
+    is_there = False
     with path.open("rb") as file:
         before = b""
         while piece := file.read(_PIECE):
             data = before + piece
             # As UTF-16 every other byte of an id is zero.
-            if forgotten.is_in(data.replace(b"\0", b"").decode("latin-1")) or pattern.search(data):
-                return True
+            is_there |= forgotten.is_in(data.replace(b"\0", b"").decode("latin-1"))
+            raw = pattern.findall(data)
+            is_there |= forgotten.note_keys([*raw, *(key[::-1] for key in raw)])
             before = data[-_OVERLAP:]
-    return False
+    return is_there

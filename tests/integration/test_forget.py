@@ -278,10 +278,21 @@ async def test_a_left_over_file_that_somebody_has_spoilt_goes_only_if_it_holds_t
     assert not rejected.exists()
 
 
-async def test_what_was_never_there_is_not_told_as_forgotten(jobs: Path) -> None:
-    code, told = command("forget", conversation(99), "--jobs-dir", jobs)
-    assert (code, told.splitlines()[0]) == (0, f"Nothing of 1 conversation was found in {jobs}.")
-    assert "forgotten in" not in told
+@pytest.mark.parametrize("is_beside_half_a_copy", [False, True])
+async def test_what_was_never_there_is_not_told_as_forgotten(
+    jobs: Path, is_beside_half_a_copy: bool
+) -> None:
+    nobody = conversation(99)
+    unread = copy_in(next(jobs.glob("in-*"))) if is_beside_half_a_copy else None  # noqa: ASYNC240
+    code, told = command("forget", nobody, "--jobs-dir", jobs)
+    assert (code, "nothing is left" in told) == (0, False)
+    assert f"\nNothing of 1 conversation was found in {jobs}: {nobody}.\n" in f"\n{told}"
+    assert unread is None or not unread.exists(), "nobody knows what it holds"
+    (certificate,) = jobs.glob("forgotten-*.json")  # noqa: ASYNC240
+    said = certificate.read_text("utf-8")
+    assert (json.loads(said)["found"], nobody in said) == (0, False)
+    told = command("forget", nobody, WHO, "--jobs-dir", jobs)[1]
+    assert f"Of 1 conversation nothing is left in {jobs} but counts.\nNothing of 1 con" in told
 
 
 def test_what_is_no_id_is_refused(tmp_path: Path) -> None:

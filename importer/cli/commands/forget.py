@@ -10,7 +10,7 @@ from importer.cli.config_file import CONFIG
 from importer.cli.console import output
 from importer.cli.help import command, examples, option
 from importer.cli.options import JOBS_DIR, PathName, jobs_folder
-from importer.common.text import counted, shown
+from importer.common.text import counted, few_listed, shown
 from importer.common.uuids import canonical_uuid
 from importer.errors import ExitCode, SettingsError
 
@@ -18,6 +18,8 @@ _STILL_THERE = (
     "Run the same command again: a run may have begun there meanwhile. What stays is to be removed "
     "by hand, but no journal and no ledger, unless it is a copy: other jobs need them."
 )
+#: So many conversations are named of which nothing was found.
+_MOST_NAMED = 20
 
 
 @command(
@@ -65,11 +67,13 @@ def forget(jobs_dir: Path | None, conversations: tuple[str, ...], listed: Path |
         console.print(f"STILL THERE: {name}", soft_wrap=True)
     if done["left"]:
         console.print(_STILL_THERE, soft_wrap=True)
-    number = counted(len(set(ids.values())), "conversation")
-    if not (done["jobs_and_ledgers"] or done["removed"] or done["left"]):
-        console.print(f"Nothing of {number} was found in {folder}.", soft_wrap=True)
-    elif done.is_complete:
+    number = counted(done["found"], "conversation")
+    if done["found"] and done.is_complete:
         console.print(f"Of {number} nothing is left in {folder} but counts.", soft_wrap=True)
+    if done.not_found:
+        number = counted(len(done.not_found), "conversation")
+        which = few_listed(done.not_found, _MOST_NAMED)
+        console.print(f"Nothing of {number} was found in {folder}: {which}.", soft_wrap=True)
     console.print(f"Not touched: {'; '.join(NOT_TOUCHED)}.", soft_wrap=True)
     console.print(f"Certificate: {done.path}", soft_wrap=True)
     return ExitCode.OK if done.is_complete else ExitCode.ROWS_NOT_IMPORTED
