@@ -39,6 +39,16 @@ def carried_rows(folder: Path) -> list[LeftOver]:
     return sorted(rows, key=attrgetter("key"))
 
 
+def outranked_rows(folder: Path) -> Iterator[LeftOver]:
+    """Yield the rows that the job in `folder` has taken over and sends others of its own for.
+
+    They come by key. Raises `JournalError`.
+    """
+    with closing(JournalFile(folder, read_only=True)) as journal:
+        for row in journal.outranked():
+            yield LeftOver(key_of(row.conversation_id), row)
+
+
 def highest_rows(rows: Iterator[LeftOver]) -> Iterator[CarriedRow]:
     """Yield of each conversation the row that ranks highest, from number 1; `rows` come by key."""
     for seq, (_, same) in enumerate(groupby(rows, attrgetter("key")), 1):

@@ -26,7 +26,7 @@ from importer.jobs.journal_lines import (
     stored_lines,
 )
 from importer.jobs.keys import key_of, keys_of, split_keys
-from importer.jobs.records import LEFT_OVERS_GIVEN_UP
+from importer.jobs.records import LEFT_OVERS_GIVEN_UP, WITHDRAWN
 from importer.model import Attempt, Deferral, Moment, OutcomeKind, Reason, RunEnd
 
 #: Rows in one statement. Each statement lets go of the interpreter's lock, and to get it back
@@ -128,6 +128,14 @@ class Journal(JournalFile):
         """Note, durably, that what the job has left over is given up (docs/reference.md, A17)."""
         with self._synced():
             self._put(LEFT_OVERS_GIVEN_UP, str(now))
+
+    def note_withdrawn(self, now: float | None) -> None:
+        """Note, durably, that the job is taken back; None: it is not any more."""
+        with self._synced():
+            if now is None:
+                self._db.execute("DELETE FROM job WHERE name = ?", (WITHDRAWN,))
+            else:
+                self._put(WITHDRAWN, str(now))
 
     def note_written(self, name: str, digest: str) -> None:
         """Note what was written into the job's file of that `name`: its SHA-256.

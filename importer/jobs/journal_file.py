@@ -179,6 +179,14 @@ class JournalFile:
                     sqlite_file.text(comment), bool(ask_status),
                 )  # fmt: skip
 
+    def outranked(self) -> Iterator[CarriedRow]:
+        """Yield those of them, by key, in whose place the job was to send a row of its own."""
+        in_its_place = self.not_sent().get(Reason.LATER_ROW, RowSet())
+        gone = self.forgotten_rows()
+        for row in self.carried():
+            if row.seq in in_its_place and row.seq not in gone:
+                yield row
+
     def bodies(self) -> Iterator[Body]:
         """Yield what the rows would send, or have sent, of which it is here."""
         with self._explained():

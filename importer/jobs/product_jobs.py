@@ -277,6 +277,12 @@ class ProductJobs:
         with suppress(JournalError):  # as above
             self._ledger.note_given_up([job.number])
 
+    def note_withdrawn(self, job: JobRecord, now: float | None) -> None:
+        """Note that the job is taken back (U1): what it has not set counts for nothing; or not."""
+        assert job.folder is not None  # noqa: S101 -- as above
+        with closing(Journal(job.folder)) as journal:
+            journal.note_withdrawn(now)
+
     @staticmethod
     def is_at_rest(job: JobRecord) -> bool:
         """Return whether the job is there, and no run works on its pending rows any more."""

@@ -20,7 +20,12 @@ from importer.common.files import clear_unfinished
 from importer.common.text import counted, few_listed, is_or_are
 from importer.errors import JournalError, SettingsError
 from importer.feedback.body import BodyCoder
-from importer.jobs.carry_over import carried_rows, highest_rows, pending_rows
+from importer.jobs.carry_over import (
+    carried_rows,
+    highest_rows,
+    outranked_rows,
+    pending_rows,
+)
 from importer.jobs.commands import in_the_way
 from importer.jobs.copies import copies_folder
 from importer.jobs.folders import claim_folder
@@ -182,12 +187,14 @@ class Succession(ProductJobs):
     def _lost_with(self, job: JobRecord) -> list[LeftOver]:
         """Return what a job that was given up had taken over and not settled, by key.
 
-        It is left over still, unless another job has come since (docs/reference.md, A17).
+        It is left over still, unless another job has come since (docs/reference.md, A17), or the
+        job itself has settled a row of its own in its place.
         """
         if job.folder is None or job.state is not JobState.GIVEN_UP or not job.holds_carried:
             return []
         pending = pending_rows(job.folder, job.number)
-        lost = [one for one in pending if one.row.rank.version != job.number]
+        rows = merge(pending, outranked_rows(job.folder), key=_KEY)
+        lost = [one for one in rows if one.row.rank.version != job.number]
         known = self.look_up(one.key for one in lost)
         return [
             one

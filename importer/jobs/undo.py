@@ -53,13 +53,19 @@ class Undo:
         self._job = job
         #: Rows of the job that wait to be tried again: they were never stored.
         self.left_over = search.left_over
+        #: Rows of the job that were not sent, or refused, until it is taken back.
+        self.not_sent = search.not_sent
         #: Rows that it has stored for earlier jobs: they stay.
         self.carried = search.carried
         self._is_back = f"later < 0 AND (key, {job.number}) IN (SELECT key, number FROM void)"
 
     def restored(self) -> Group:
         """Return the conversations of which it is known what they held before."""
-        return self._group("NOT later AND known")
+        return self._group("NOT later AND known AND NOT waits")
+
+    def waiting(self) -> Group:
+        """Return those that get the row of an earlier job that this one had taken the place of."""
+        return self._group("NOT later AND waits")
 
     def unknown(self) -> Group:
         """Return those of which it is not."""

@@ -4,7 +4,9 @@
 -- latest job that has come after it, -1 if that is gone or an undo has taken the row back. above: the
 -- highest rank of the rows after it that count for nothing. body is what the service held before, as
 -- far as that is known (feedback/body.py), and before the rank of the row that says so, -1 without
--- one. known: rating and comment hold that body.
+-- one. known: rating and comment hold that body. stored: the body that the service held, also if the
+-- job that stored it was taken back since. waits: rating and comment are those of an earlier row that
+-- the job had taken over and outranked, which is sent after all.
 CREATE TABLE target (
     key      BLOB PRIMARY KEY,
     rank     INTEGER NOT NULL,
@@ -15,7 +17,9 @@ CREATE TABLE target (
     body     INTEGER,
     known    INTEGER NOT NULL DEFAULT 0,
     rating   TEXT,
-    comment  TEXT
+    comment  TEXT,
+    stored   INTEGER,
+    waits    INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
 -- The runs of all jobs that are there; own: of the job itself.
@@ -24,10 +28,12 @@ CREATE TABLE run (
     own    INTEGER NOT NULL
 );
 
--- The jobs that are there, with the number of the job that it takes back, for an undo.
+-- The jobs that are there, with the number of the job that it takes back, for an undo. withdrawn: it was
+-- taken back, so what it has not set counts for nothing.
 CREATE TABLE job (
-    number INTEGER PRIMARY KEY,
-    undoes INTEGER
+    number    INTEGER PRIMARY KEY,
+    undoes    INTEGER,
+    withdrawn INTEGER NOT NULL
 );
 
 -- The jobs that an undo has taken back as a whole since.

@@ -5,7 +5,7 @@ The rules are in docs/design/across-jobs.md. What is found stands in the tables 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from importer.jobs.journal_lines import IS_LEFT_OVER, IS_SET, IS_SETTLED, KIND_I
 from importer.jobs.keys import key_of, rank_number, rank_of, signed, unsigned
 from importer.jobs.ledger import IF_DAMAGED
 from importer.jobs.product_jobs import ProductJobs
-from importer.jobs.records import LEFT_OVERS_GIVEN_UP, JobRecord, JobState
+from importer.jobs.records import LEFT_OVERS_GIVEN_UP, WITHDRAWN, JobRecord, JobState
 from importer.model import Meaning, OutcomeKind, Rank, Reason
 
 _SENT_AND_SET = (
@@ -50,6 +50,18 @@ _LEFT_OVER = f"""
     AND conversation NOT IN (SELECT key FROM target)
     AND NOT EXISTS (SELECT 1 FROM journal.job WHERE name = '{LEFT_OVERS_GIVEN_UP}')
 """
+_OUTRANKED = """
+    INSERT INTO target (key, rank, in_doubt, waits, known, rating, comment)
+    VALUES (:key, :rank, 0, 1, 1, :rating, :comment)
+    ON CONFLICT (key) DO UPDATE SET
+        waits = 1, known = 1, rating = excluded.rating, comment = excluded.comment
+"""
+_NOT_SENT = f"""
+    SELECT count(*) FROM {_OUTCOMES}
+    WHERE {IS_SETTLED} AND NOT {IS_LEFT_OVER} AND {_BROUGHT_BY} = :job AND {_NOT_FORGOTTEN}
+    AND conversation NOT IN (SELECT key FROM target)
+    AND NOT EXISTS (SELECT 1 FROM journal.job WHERE name = '{WITHDRAWN}')
+"""
 _CARRIED = f"SELECT count(*) FROM {_OUTCOMES} WHERE {_SENT_AND_SET} AND {_BROUGHT_BY} < :job"
 #: The job that is in the way is the one that has brought the row, if that is a later one.
 _LATER = f"""
@@ -63,6 +75,18 @@ _LATER_IN_DOUBT = """
     UPDATE target SET later = iif(:brought_by > :job, :brought_by, :number)
     WHERE key = :key
     AND NOT EXISTS (SELECT 1 FROM void WHERE void.key = :key AND void.number = :brought_by)
+"""
+#: What a job has not set that was taken back itself is in nobody's way.
+_NOT_SET = f"""
+    INSERT OR IGNORE INTO void (key, number)
+    SELECT conversation, {_BROUGHT_BY} FROM {_OUTCOMES}
+    WHERE {IS_SETTLED} AND conversation IN (SELECT key FROM target)
+    AND ({_BROUGHT_BY}) IN (SELECT number FROM job WHERE withdrawn)
+"""
+_SET_AFTER_ALL = f"""
+    DELETE FROM void WHERE (key, number) IN (
+        SELECT conversation, {_BROUGHT_BY} FROM {_OUTCOMES} WHERE {_SENT_AND_SET}
+    )
 """
 #: What an undo has set, it has taken back; and where it was taken back itself, it has not.
 _VOID = f"""
@@ -87,17 +111,24 @@ _ABOVE = f"""
     ) AS row
     WHERE row.conversation = target.key
 """
-#: A row that was unchanged holds no body: it is that of the row before it.
+#: A row that was unchanged holds no body: it is what was stored before it.
 _BEFORE = f"""
-    UPDATE target SET before = row.rank, body = iif(row.is_unchanged, target.body, row.body)
+    UPDATE target SET
+        stored = iif(row.is_unchanged, target.stored, row.body),
+        before = iif(row.counts, row.rank, target.before),
+        body = iif(row.counts, iif(row.is_unchanged, target.stored, row.body), target.body)
     FROM (
-        SELECT conversation, body, {_RANK} AS rank,
-            kind = {KIND_IDS[OutcomeKind.UNCHANGED]} AS is_unchanged
-        FROM {_OUTCOMES}
-        WHERE {IS_SET} AND {_BROUGHT_BY} NOT IN (SELECT number FROM taken_back)
+        SELECT conversation, body, rank, is_unchanged,
+            by NOT IN (SELECT number FROM taken_back)
+            AND NOT (is_unchanged AND by IN (SELECT number FROM job WHERE withdrawn)) AS counts
+        FROM (
+            SELECT conversation, body, {_RANK} AS rank, {_BROUGHT_BY} AS by,
+                kind = {KIND_IDS[OutcomeKind.UNCHANGED]} AS is_unchanged
+            FROM {_OUTCOMES} WHERE {IS_SET}
+        )
     ) AS row
     WHERE row.conversation = target.key AND row.rank < target.rank AND row.rank >= target.before
-    AND NOT target.later
+    AND NOT target.later AND NOT target.waits
 """
 #: A row in doubt leaves unknown what the service held.
 _UNSURE = """
@@ -138,6 +169,8 @@ class UndoSearch:
         self._job = job
         #: Rows of the job that wait to be tried again: they were never stored.
         self.left_over = 0
+        #: Rows of it that were not sent, or refused, until it is taken back.
+        self.not_sent = 0
         #: Rows that it has stored for earlier jobs.
         self.carried = 0
 
@@ -148,7 +181,9 @@ class UndoSearch:
         for job in there[::-1]:
             if job.number >= number:
                 self._take_targets(job)
+        self._take_outranked()
         self._take_jobs(there)
+        self._take_not_set([job for job in there if job.number > number])
         self._take_undos()
         gone = [job.number for job in self._product.jobs if not job.is_here]
         # What a job that is gone has set is known only if nothing has been set since.
@@ -179,7 +214,25 @@ class UndoSearch:
             self._db.executemany(_IN_DOUBT, in_doubt)
             if job.number == self._job.number:
                 (self.left_over,) = self._db.execute(_LEFT_OVER, names).fetchone()
+                (self.not_sent,) = self._db.execute(_NOT_SENT, names).fetchone()
                 (self.carried,) = self._db.execute(_CARRIED, names).fetchone()
+
+    def _take_outranked(self) -> None:
+        """Take the rows of earlier jobs that the job had taken over and sent others for.
+
+        Without the job they would have been sent (docs/reference.md, A13).
+        """
+        rank = _own_rank(self._job)
+        product = self._product
+        with closing(JournalFile(_folder(self._job), read_only=True)) as journal:
+            rows = [
+                {"key": key_of(row.conversation_id), "rank": rank,
+                 "rating": row.rating, "comment": row.comment}
+                for row in journal.outranked()
+                if row.rank.version not in product.given_up and row.rank.first >= product.floor
+            ]  # fmt: skip
+        with sqlite_file.transaction(self._db):
+            self._db.executemany(_OUTRANKED, rows)
 
     def _take_jobs(self, there: Iterable[JobRecord]) -> None:
         numbers = {job.name: job.number for job in self._product.jobs}
@@ -187,12 +240,27 @@ class UndoSearch:
             with closing(JournalFile(_folder(job), read_only=True)) as journal:
                 runs = journal.run_numbers()
                 undone = undone_job(file.path for file in journal.inputs())
+                is_withdrawn = WITHDRAWN in journal.facts()
             self._db.executemany(
                 "INSERT OR IGNORE INTO run (number, own) VALUES (?, ?)",
                 [(number, job.number == self._job.number) for number in runs],
             )
             undoes = None if undone is None else numbers.get(undone)
-            self._db.execute("INSERT INTO job VALUES (?, ?)", (job.number, undoes))
+            self._db.execute("INSERT INTO job VALUES (?, ?, ?)", (job.number, undoes, is_withdrawn))
+
+    def _take_not_set(self, later: Sequence[JobRecord]) -> None:
+        """Note what later jobs that were taken back themselves had not set."""
+        (some,) = self._db.execute("SELECT EXISTS (SELECT 1 FROM job WHERE withdrawn)").fetchone()
+        for job in later if some else ():
+            with attached(self._db, _folder(job)), sqlite_file.transaction(self._db):
+                self._db.execute(_NOT_SET, {"own": _own_rank(job)})
+        for job in later if some else ():
+            with self._journal(job) as doubts:
+                self._db.execute(_SET_AFTER_ALL, {"own": _own_rank(job)})
+                self._db.executemany(
+                    "DELETE FROM void WHERE key = ? AND number = ?",
+                    [(key, rank_of(rank).version) for key, rank in doubts],
+                )
 
     def _take_undos(self) -> None:
         """Note what later undos have set, and which jobs they have taken back.

@@ -13,7 +13,13 @@ from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
 from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.records import LEFT_OVERS_GIVEN_UP, InputFile, JobRecord, job_number
+from importer.jobs.records import (
+    LEFT_OVERS_GIVEN_UP,
+    WITHDRAWN,
+    InputFile,
+    JobRecord,
+    job_number,
+)
 from importer.model import OutcomeKind, Rank
 from importer.reporting.endings import CARRIES_OVER, Step
 from importer.reporting.left_overs import KIND_OF_FILE, LEFT_OVER_NAMES
@@ -51,6 +57,7 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
     if LEFT_OVERS_GIVEN_UP in facts and _has_left_overs(folder):
         yield TakenUp("What it left over was given up.", _TRIES_AGAIN)
     takers: dict[int, str] = {}
+    is_taken_back = WITHDRAWN in facts
     for other in job_folders(folder.parent):
         with suppress(JournalError), JournalReader(other) as journal:
             facts = journal.facts()
@@ -60,12 +67,15 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
             for file in its_own:
                 done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
                 if done:
+                    is_taken_back &= Path(file.path).name != UNDO_NAME  # which tells it
                     yield _read_in_place(folder, file, other.name, done)
             rank = Rank(number, job_number(facts["number"]))
             if not its_own and undone_job(file.path for file in journal.inputs()) is None:
                 yield from _read_elsewhere(journal, rank, other.name)
             if rank.version > number and any(r.rank.first <= number for r in journal.carried()):
                 takers[rank.version] = other.name
+    if is_taken_back:
+        yield TakenUp("It was taken back.", _TRIES_AGAIN)
     if takers and _has_left_overs(folder):
         yield TakenUp(f"{takers[min(takers)]} {_CARRIED_OVER}.", (CARRIES_OVER,))
 

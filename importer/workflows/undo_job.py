@@ -32,6 +32,8 @@ class UndoTable(NamedTuple):
     """What taking a job back means, in conversations."""
 
     restored: Group
+    #: They get the row of an earlier job that this one had taken over, and taken the place of.
+    waiting: Group
     #: Of these it is not known what they held before.
     unknown: Group
     clears_unknown: bool
@@ -45,6 +47,8 @@ class UndoTable(NamedTuple):
     in_doubt: int
     #: Rows of the job that were never stored and wait to be tried again.
     left_over: int
+    #: Rows of the job that were not sent, or refused, until it is taken back: `unchanged`, say.
+    not_sent: int
     #: Rows that the job has stored for earlier ones (carried over): they stay.
     carried: int
     #: The undos of the job that there have been.
@@ -62,7 +66,7 @@ class UndoTable(NamedTuple):
     @property
     def to_send(self) -> int:
         """Return how many conversations are set again."""
-        return self.restored.number + self.unknown.number - self.kept
+        return self.restored.number + self.waiting.number + self.unknown.number - self.kept
 
 
 def plan_undo(
@@ -94,27 +98,33 @@ def plan_undo(
                 _write(folder / UNDO_NAME, undo.rows(clear_unknown=clear_unknown))
         if not write:
             return table
-        return table._replace(remarks=_give_up(product, job, left, is_unfinished=is_unfinished))
+        _withdraw(product, job)
+        is_news = _give_up(product, job)
+        remarks: list[str] = []
+        if is_unfinished:
+            remarks = close_summary(job, left, [*taken_up(folder)])
+        elif is_news or not table.to_send:
+            rewrite_summary(job, taken=[*taken_up(folder)])
+        return table._replace(remarks=remarks)
 
 
-def _give_up(
-    product: Product, job: JobRecord, left: LeftBehind | None, *, is_unfinished: bool
-) -> list[str]:
-    """Give up what the job has left over, and let its summary say so.
+def _withdraw(product: Product, job: JobRecord) -> None:
+    """Let what the job has not set count for nothing; what an undo has taken back counts again."""
+    product.note_withdrawn(job, time.time())
+    undone = _undone_by(job)
+    for other in product.jobs:
+        if other.name == undone and other.is_here:
+            product.note_withdrawn(other, None)
 
-    Returns what a person should know of what it `left` behind, if it was not finished.
-    """
+
+def _give_up(product: Product, job: JobRecord) -> bool:
+    """Give up what the job has left over; return whether there was something."""
     assert job.folder is not None  # noqa: S101 -- it is taken back
-    is_news = job.number not in product.given_up
-    if is_news:
-        product.give_up_left_overs(job, time.time())
+    if job.number in product.given_up:
+        return False
+    product.give_up_left_overs(job, time.time())
     with JournalReader(job.folder) as journal:
-        has_left_overs = journal.left_overs()[job.number] > 0
-    if is_unfinished:
-        return close_summary(job, left, [*taken_up(job.folder)])
-    if is_news and has_left_overs:
-        rewrite_summary(job, taken=[*taken_up(job.folder)])
-    return []
+        return journal.left_overs()[job.number] > 0
 
 
 def _undone_by(job: JobRecord) -> str | None:
@@ -146,8 +156,9 @@ def _table(product: Product, undo: Undo, *, clear_unknown: bool, is_unfinished: 
         for name in earlier
     ]
     return UndoTable(
-        undo.restored(), undo.unknown(), clear_unknown, undo.later(), undo.back(),
-        undo.later_jobs(), undo.in_doubt(), undo.left_over, undo.carried, told, is_unfinished,
+        undo.restored(), undo.waiting(), undo.unknown(), clear_unknown, undo.later(),
+        undo.back(), undo.later_jobs(), undo.in_doubt(), undo.left_over, undo.not_sent,
+        undo.carried, told, is_unfinished,
     )  # fmt: skip
 
 

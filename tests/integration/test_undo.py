@@ -156,6 +156,23 @@ async def test_wrong_jobs_in_a_row_are_taken_back_in_either_order(
     }
 
 
+@pytest.mark.parametrize("order", [("tuesday", "wednesday"), ("wednesday", "tuesday")])
+async def test_a_wrong_night_that_found_the_one_before_unchanged_is_in_nobodys_way(
+    night: Night, service: WatchedSandbox, order: tuple[str, str]
+) -> None:
+    await night("monday", [(each, "POSITIVE", "") for each in ALL[:3]])
+    wrong = [(each, "NEGATIVE", "") for each in ALL[:3]]
+    tuesday = await night("tuesday", wrong)
+    wednesday = await night("wednesday", wrong, skip_unchanged=True)
+    folders = {"tuesday": tuesday.folder, "wednesday": wednesday.folder}
+    told = [(await typed("undo", folders[name], "--yes", *QUICK)).stdout for name in order]
+    if order[0] == "tuesday":
+        assert f"come from {wednesday.folder.name}. If it is wrong as well, take it back" in told[0]
+        await typed("undo", tuesday.folder, "--yes", *QUICK)
+    assert "It was taken back." in Page(wednesday.folder / "report.html").text
+    assert service.stored() == dict.fromkeys(ALL[:3], ("POSITIVE", None))
+
+
 async def test_what_a_later_job_has_set_stays(night: Night, service: WatchedSandbox) -> None:
     tuesday = await two_nights(night)
     wednesday = await night("wednesday", [(ALL[1], "POSITIVE", "newer")])
@@ -284,6 +301,30 @@ async def test_what_a_job_had_taken_over_is_left_over_still_when_it_is_given_up(
     await typed("undo", tuesday.folder, "--clear-unknown", "--yes", *QUICK)
     await night("wednesday", [(ALL[5], "POSITIVE", "")], carry_over=True)
     assert service.stored() == dict.fromkeys((*ALL[:3], ALL[5]), ("POSITIVE", None))
+
+
+@pytest.mark.parametrize("wrong", ["set", "left over", "pending"])
+@pytest.mark.parametrize("monday", ["left over", "killed"])
+async def test_what_a_wrong_job_had_taken_over_and_outranked_is_sent_after_all(
+    night: Night, service: WatchedSandbox, monday: str, wrong: str
+) -> None:
+    ends: dict[str, dict[str, Any]] = {
+        "left over": {"defer_for": 0.0}, "killed": {"max_duration": 0.3}, "pending": {"limit": 1},
+    }  # fmt: skip
+    service.picker = FaultPicker(NONE_COMPLETED)
+    right = [(each, "POSITIVE", "right") for each in ALL[:2]]
+    await night("monday", right, carry_over=True, **ends[monday])
+    if wrong == "set":
+        service.picker = FaultPicker(Faults())
+    rows = [(each, "NEGATIVE", "wrong") for each in (ALL[5], *ALL[:2])]
+    tuesday = await night("tuesday", rows, carry_over=True, **ends.get(wrong, {}))
+    service.picker = FaultPicker(Faults())
+    done = await typed("undo", tuesday.folder, "--clear-unknown", "--yes", *QUICK)
+    assert done.returncode == 0, done.stderr
+    await night("wednesday", [(ALL[3], "POSITIVE", "right")], carry_over=True)
+    stored = service.stored()
+    assert stored.pop(ALL[5], (None, None)) == (None, None)
+    assert stored == dict.fromkeys((*ALL[:2], ALL[3]), ("POSITIVE", "right"))
 
 
 async def test_an_undo_that_may_not_begin_gives_nothing_up(

@@ -173,6 +173,8 @@ def _print(folder: Path, found: UndoTable, command_to_type: str, *, done: bool) 
     for what, number, some in (
         ("restored: what they held before is known", found.restored.number,
          ", ".join(found.restored.examples)),
+        ("sent: rows of earlier jobs whose place it had taken", found.waiting.number,
+         ", ".join(found.waiting.examples)),
         ("cleared: what they held before is not known", cleared, examples_of),
         ("left: what they held before is not known", left, examples_of),
         ("left: a later job has set them, or tried to", found.later.number,
@@ -223,6 +225,12 @@ def _print(folder: Path, found: UndoTable, command_to_type: str, *, done: bool) 
             f"{is_given_up}: --carry-over and retry do not send it.",
             soft_wrap=True,
         )
+    if found.not_sent:
+        console.print(
+            f"Not sent by the job, or refused: {counted(found.not_sent, 'row')}. With the undo "
+            "they are in the way of no earlier undo any more.",
+            soft_wrap=True,
+        )
     if left:
         console.print(
             f"{counted(left, 'conversation')} would keep what the job has stored: what was "
@@ -230,12 +238,18 @@ def _print(folder: Path, found: UndoTable, command_to_type: str, *, done: bool) 
             soft_wrap=True,
         )
     if not found.to_send:
-        gives_up = found.gives_up or found.left_over
-        nothing = f"There is nothing {'else ' if gives_up else ''}to take back"
-        console.print(f"{nothing} without --clear-unknown." if left else f"{nothing}.")
-        if gives_up and not done:
-            console.print(f"To give that up:\n  {command_to_type}", soft_wrap=True)
+        _print_nothing_to_send(found, "" if done else command_to_type)
         return
     console.print(_NOT_SEEN, soft_wrap=True)
     if not done:
         console.print(f"Nothing was sent. To do it:\n  {command_to_type}", soft_wrap=True)
+
+
+def _print_nothing_to_send(found: UndoTable, command_to_type: str) -> None:
+    console = output()
+    gives_up = found.gives_up or found.left_over
+    nothing = f"There is nothing {'else ' if gives_up else ''}to take back"
+    console.print(f"{nothing} without --clear-unknown." if found.kept else f"{nothing}.")
+    if command_to_type and (gives_up or found.not_sent):
+        what = "give that up" if gives_up else "let it count for nothing all the same"
+        console.print(f"To {what}:\n  {command_to_type}", soft_wrap=True)
