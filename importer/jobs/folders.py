@@ -17,13 +17,14 @@ from importer.jobs.journal_file import FILE_NAME
 
 _JOB = r"(?P<job>(?P<name>[^.].*-[0-9a-f]{8})-(?P<number>\d+))"
 _FOLDER = re.compile(_JOB)
-_ROW = re.compile(_JOB + r"(@(?P<seq>\d{1,18}))?")
+_ROW = re.compile(_JOB + r"(@(?P<seq>.*))?", re.DOTALL)
+_PLACE = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class NamedRow(NamedTuple):
     """What the cell `job` of a left-over file says: the job that first brought the row.
 
-    `seq` is the row's number in that job, where its conversation could not be read.
+    `seq` is the row's number in that job, where it did not know what came after the row.
     """
 
     job: str
@@ -34,11 +35,14 @@ class NamedRow(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Return what the cell says, None if it names no job."""
+        """Return what the cell says, None if it names no job.
+
+        With a number that no row can have, it names one that nobody knows.
+        """
         match = _ROW.fullmatch(text)
-        if match is None:
-            return None
-        return cls(match["job"], int(match["seq"]) if match["seq"] else None)
+        if match is None or match["seq"] is None:
+            return None if match is None else cls(match["job"])
+        return cls(match["job"], int(match["seq"])) if _PLACE.fullmatch(match["seq"]) else cls(text)
 
 
 def job_folders(jobs_dir: Path) -> list[Path]:

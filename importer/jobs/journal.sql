@@ -37,6 +37,13 @@ CREATE TABLE ranked (
     rank INTEGER NOT NULL
 );
 
+-- Of rows of left-over files of which the job that wrote them did not tell what came after: the numbers
+-- that they had there.
+CREATE TABLE placed (
+    seq   INTEGER PRIMARY KEY,
+    place INTEGER NOT NULL
+);
+
 -- The rows that were carried over from earlier jobs; they come before those of the inputs.
 -- conversation is always the 16 bytes of its id, reversed, so that keys spread over all parts.
 CREATE TABLE carried (

@@ -56,6 +56,7 @@ def create_journal(
         db.executemany(sqlite_file.insert("carried", _CARRIED), _carried(new.carried, carried))
         ranked = [*carried, *((seq, rank_number(rank)) for seq, rank in new.ranked)]
         db.executemany(sqlite_file.insert("ranked", ("seq", "rank")), ranked)
+        db.executemany(sqlite_file.insert("placed", ("seq", "place")), new.placed)
         db.executemany(
             sqlite_file.insert("kept", _KEPT),
             ((f.seq, key_of(f.conversation_id), f.rating, f.comment) for f in new.kept or ()),

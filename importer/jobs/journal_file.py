@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from pathlib import Path
@@ -25,7 +25,7 @@ from importer.jobs.journal_lines import (
     run_of,
 )
 from importer.jobs.keys import conversation_of, rank_of
-from importer.jobs.overtaken import Awaited, give_way, overtaken
+from importer.jobs.overtaken import Awaited, overtaken
 from importer.jobs.records import CARRIED_OVER, CarriedRow, InputFile, LastRun, Totals
 from importer.model import Meaning, Outcome, OutcomeKind, Rank, Reason, Warn
 
@@ -34,7 +34,7 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 FILE_NAME = "journal.sqlite"
-FORMAT = "5"
+FORMAT = "6"
 #: With the name of a file, the fact that tells what was written into it.
 WRITTEN = "written "
 
@@ -309,11 +309,6 @@ class JournalFile:
         """
         with self._explained():
             return overtaken(self._db, kind, awaited, everywhere=self.newest_by() is not None)
-
-    def give_way(self, rows: Iterable[tuple[bytes, int]]) -> set[tuple[bytes, int]]:
-        """Return those of `rows` (key and seq) that would give way so."""
-        with self._explained():
-            return give_way(self._db, rows, everywhere=self.newest_by() is not None)
 
     def _all(self, query: str, *values: object) -> list[Any]:
         with self._explained():

@@ -11,35 +11,44 @@ from contextlib import contextmanager
 from enum import Enum
 
 from importer.jobs import sqlite_file
+from importer.jobs.doubts import doubts_of
 from importer.jobs.journal_lines import IS_SETTLED, KIND_IDS
 from importer.jobs.records import JobRecord, JobState
 from importer.model import OutcomeKind, Reason
 
 #: More than there are rows in a job.
 _MOST = 2**62
-#: A row that gave way to one of a later job counts, too. What is kept of rows is of those that were
-#: to be sent.
-_LATER = {
-    "outcome": f"{IS_SETTLED} OR reason IN ('{Reason.LATER_JOB}', '{Reason.SET_BY_JOB}')",
-    "kept": "TRUE",
-    "carried": "TRUE",
+#: Where the rows that were sent stand. One that gave way to a row of a later job counts, too.
+_SENT = {
+    "outcome": f"({IS_SETTLED} OR reason IN ('{Reason.LATER_JOB}', '{Reason.SET_BY_JOB}'))",
+    "doubtful": "TRUE",
 }
+#: Which rows a job has brought itself: all but those taken over, or those of left-over files, too.
+NOT_CARRIED = "seq NOT IN (SELECT seq FROM carried)"
+NOT_RANKED = "seq NOT IN (SELECT seq FROM ranked)"
+#: In one scan of each table, as each row has its candidates found by key.
 _OVERTAKEN = """
     SELECT earlier.conversation, earlier.seq
-    FROM {table} AS later CROSS JOIN temp.candidate AS earlier
-      ON earlier.conversation = later.conversation
+    FROM (SELECT conversation, seq FROM {table} WHERE {condition}) AS later
+      CROSS JOIN candidate AS earlier ON earlier.conversation = later.conversation
       AND earlier.seq < later.seq + :everywhere AND earlier.seq <> later.seq
-    WHERE {condition}
 """
 
 
 class Awaited(Enum):
-    """Which rows of a job without an outcome are to be sent, by it or by the one in its place."""
+    """Which rows of a job without an outcome are to be sent, by it or by the one in its place.
+
+    What is kept of rows is of those that were to be.
+    """
 
     ALL = ("kept", "carried")
     #: Those that it has taken over from earlier jobs.
     CARRIED = ("carried",)
     NONE = ()
+
+    def tables(self) -> dict[str, str]:
+        """Return where rows stand that were sent or are to be, with a condition in SQL."""
+        return {**_SENT, **dict.fromkeys(self.value, "TRUE")}
 
 
 def awaited_of(job: JobRecord) -> Awaited:
@@ -55,42 +64,54 @@ def overtaken(
     db: sqlite_file.Connection, kind: OutcomeKind, awaited: Awaited, *, everywhere: bool
 ) -> set[int]:
     """Return the rows of `kind` (seq) in the journal `db` that give way."""
-    with _candidates(db):
+    with candidates(db):
         db.execute(
-            "INSERT INTO temp.candidate SELECT conversation, seq FROM outcome "
+            "INSERT INTO candidate SELECT conversation, seq FROM outcome "
             "WHERE kind = ? AND conversation IS NOT NULL",
             (KIND_IDS[kind],),
         )
-        return {seq for _, seq in _overtaken(db, awaited, everywhere=everywhere)}
+        found = overtaken_candidates(db, NOT_CARRIED, awaited, everywhere=everywhere)
+        return {seq for _, seq in found}
 
 
-def give_way(
-    db: sqlite_file.Connection, rows: Iterable[tuple[bytes, int]], *, everywhere: bool
+def overtaken_candidates(
+    db: sqlite_file.Connection, which: str, awaited: Awaited, *, everywhere: bool
 ) -> set[tuple[bytes, int]]:
-    """Return those of `rows` (key and seq) that would give way, had the job known their keys."""
-    with _candidates(db):
-        db.executemany("INSERT OR IGNORE INTO temp.candidate VALUES (?, ?)", rows)
-        return _overtaken(db, Awaited.ALL, everywhere=everywhere)
+    """Return the candidates (key and seq) that give way to rows of the journal in `db`.
+
+    `which` says in SQL which rows of it count.
+    """
+    found: set[tuple[bytes, int]] = set()
+    with doubtful(db):
+        for table, condition in awaited.tables().items():
+            query = _OVERTAKEN.format(table=table, condition=f"{condition} AND {which}")
+            found.update(db.execute(query, {"everywhere": _MOST if everywhere else 0}))
+    return found
 
 
 @contextmanager
-def _candidates(db: sqlite_file.Connection) -> Iterator[None]:
-    # By conversation, so that the later rows are found in one scan.
+def candidates(
+    db: sqlite_file.Connection, rows: Iterable[tuple[bytes, int]] = ()
+) -> Iterator[None]:
+    """Have a table of such rows (key and seq) in the block."""
     db.execute(
         "CREATE TEMP TABLE candidate "
         "(conversation BLOB, seq INTEGER, PRIMARY KEY (conversation, seq)) WITHOUT ROWID"
     )
     try:
+        db.executemany("INSERT OR IGNORE INTO candidate VALUES (?, ?)", rows)
         yield
     finally:
         db.execute("DROP TABLE temp.candidate")
 
 
-def _overtaken(
-    db: sqlite_file.Connection, awaited: Awaited, *, everywhere: bool
-) -> set[tuple[bytes, int]]:
-    query = " UNION ".join(
-        _OVERTAKEN.format(table=table, condition=_LATER[table])
-        for table in ("outcome", *awaited.value)
-    )
-    return set(db.execute(query, {"everywhere": _MOST if everywhere else 0}))
+@contextmanager
+def doubtful(db: sqlite_file.Connection) -> Iterator[None]:
+    """Have a table of the rows that are in doubt in the block: they may have been sent."""
+    db.execute("CREATE TEMP TABLE doubtful (seq INTEGER PRIMARY KEY, conversation BLOB)")
+    try:
+        rows = [(doubt.seq, doubt.key) for doubt in doubts_of(db) if doubt.in_doubt]
+        db.executemany("INSERT OR IGNORE INTO temp.doubtful VALUES (?, ?)", rows)
+        yield
+    finally:
+        db.execute("DROP TABLE temp.doubtful")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -118,21 +118,6 @@ class ProductJobs:
     def number_of(self, name: str) -> int | None:
         """Return the number of the job whose folder has, or had, this name; None if none has."""
         return next((job.number for job in reversed(self.jobs) if job.name == name), None)
-
-    def give_way(self, name: str, rows: Sequence[tuple[bytes, int]]) -> set[tuple[bytes, int]]:
-        """Return those of a job's rows (key and seq) that give way to others which it has brought.
-
-        Where its folder is gone, nobody knows in which order they came: all do that might.
-        """
-        number = self.number_of(name)
-        if number is None:
-            return set()
-        folder = self.jobs[number - 1].folder
-        if folder is not None:
-            with JournalReader(folder) as journal:
-                return journal.give_way(rows)
-        lines = self.look_up(key for key, _ in rows)
-        return {(key, seq) for key, seq in rows if key in lines and lines[key].rank.first == number}
 
     def name_of(self, number: int) -> str:
         """Return the name of the folder that the job of this number has, or had."""

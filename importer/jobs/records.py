@@ -164,6 +164,8 @@ class NewJob:
     not_sent: Mapping[Reason, RowSet] = field(default_factory=dict)
     #: The rows of the inputs whose rank is not that of the job, with it.
     ranked: Iterable[tuple[int, Rank]] = ()
+    #: The rows of left-over files that say where they stood in the job that wrote them, with that.
+    placed: Iterable[tuple[int, int]] = ()
     #: The rows that it takes over: numbered from 1, before those of the inputs.
     carried: Sequence[CarriedRow] = ()
     #: With `--carry-over`, the rows of the inputs that are to be sent.

@@ -66,6 +66,11 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
     )
 
 
+def in_memory() -> Connection:
+    """Return a database without a file, to which others can be attached."""
+    return sqlite3.connect(":memory:", uri=True, isolation_level=None, check_same_thread=False)
+
+
 def uri(path: Path, *, read_only: bool = True) -> str:
     """Return how SQLite is told of a file that must be there, to open or attach it."""
     # What a killed process has begun to change can only be undone by who may write.

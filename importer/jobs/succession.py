@@ -29,12 +29,15 @@ from importer.jobs.carry_over import (
 from importer.jobs.commands import in_the_way
 from importer.jobs.copies import copies_folder
 from importer.jobs.folders import claim_folder
+from importer.jobs.forget import tomb_of
 from importer.jobs.identity import job_name, product_key
 from importer.jobs.job import Job
 from importer.jobs.journal import Journal
 from importer.jobs.journal_create import create_journal
 from importer.jobs.journal_head import read_head
 from importer.jobs.ledger import LeftOver
+from importer.jobs.overtaken import awaited_of
+from importer.jobs.placing import PlacedRow, Placing
 from importer.jobs.product_jobs import ProductJobs
 from importer.jobs.records import CarriedRow, JobRecord, JobState, NewJob
 from importer.settings import ImportSettings
@@ -124,6 +127,27 @@ class Succession(ProductJobs):
             for folder in (copies_folder(self._claimed), self._claimed):
                 with suppress(OSError):
                     folder.rmdir()
+
+    def give_way(self, name: str, rows: Sequence[PlacedRow]) -> set[PlacedRow]:
+        """Return those of the rows, which that job has written, that give way to others of it."""
+        number = self.number_of(name)
+        if number is None:
+            return set()
+        tombs = {tomb_of(row.key, self.key): row.key for row in rows} if self.has_forgotten else {}
+        buried = [PlacedRow(tomb_of(key, self.key), place) for key, place in rows if tombs]
+        found = self._placing().give_way(
+            number, [*rows, *buried], by_newest=self._settings.mapping.newest_by is not None
+        )
+        return {row._replace(key=tombs.get(row.key, row.key)) for row in found}
+
+    def is_placed(self, name: str) -> bool:
+        """Return whether rows of that job's left-over files are to be compared with each other."""
+        number = self.number_of(name)
+        return number is not None and self._placing().is_placed(number)
+
+    def _placing(self) -> Placing:
+        ends = {job.number: job for job in self.ends(self.check_sequence())}
+        return Placing(self.jobs, lambda job: awaited_of(ends.get(job.number, job)), self.look_up)
 
     def begin(self, new: NewJob) -> Job:
         """Begin a job: its journal is written whole, and lasts, before it is known to others.

@@ -15,8 +15,8 @@ from importer.jobs.folders import NamedRow
 from importer.jobs.forget import Tombs
 from importer.jobs.journal import Journal
 from importer.jobs.journal_file import JournalFile
-from importer.jobs.overtaken import Awaited
-from importer.jobs.records import CARRIED_OVER
+from importer.jobs.overtaken import Awaited, awaited_of
+from importer.jobs.records import CARRIED_OVER, JobRecord
 from importer.model import Outcome, OutcomeKind
 from importer.reporting.edited_files import digest_of, set_aside
 from importer.sources.base import Original, RowSource
@@ -76,18 +76,20 @@ def write_left_over_files(
     journal: Journal,
     outcomes: Mapping[OutcomeKind, int],
     sources: Sequence[RowSource],
-    awaited: Awaited = Awaited.ALL,
+    ended: JobRecord | None = None,
 ) -> LeftOverFiles:
     """Write the file of each kind of left-over row into `folder`.
 
-    `outcomes` are the counts of the journal, and `awaited` those of its rows without an outcome
-    that are to be sent. A file without rows is removed. The files are in the delimiter and encoding
-    of the first input. One that was edited stays if its rows are the same, and else gets another
-    name. Raises `InputError` if an input cannot be read again or is another one by now,
-    `JournalError` if the journal or the folder cannot be used.
+    `outcomes` are the counts of the journal; a job that another command ends is given as `ended`.
+    A file without rows is removed. The files are in the delimiter and encoding of the first input.
+    One that was edited stays if its lines are the same, and else gets another name. Raises
+    `InputError` if an input cannot be read again or is another one by now, `JournalError` if the
+    journal or the folder cannot be used.
     """
     if any(outcomes[kind] for kind in FILE_OF_KIND):
         _check_unchanged(folder, journal, sources)
+    awaited = Awaited.ALL if ended is None else awaited_of(ended)
+    is_final = ended is not None or not outcomes[OutcomeKind.PENDING]
     files = LeftOverFiles([], [], {})
     fresh: list[Path] = []
     for kind, name in FILE_OF_KIND.items():
@@ -96,7 +98,7 @@ def write_left_over_files(
             edited = set_aside(path, written)
             rows = give_way = 0
             if outcomes[kind]:
-                rows, give_way = _write(path, journal, kind, sources, awaited)
+                rows, give_way = _write(path, journal, kind, sources, awaited, is_final=is_final)
             if rows:
                 files.paths.append(path)
                 files.overtaken[kind] = give_way
@@ -160,8 +162,13 @@ def _write(
     kind: OutcomeKind,
     sources: Sequence[RowSource],
     awaited: Awaited,
+    *,
+    is_final: bool,
 ) -> tuple[int, int]:
-    """Write the file of a kind; return how many rows it holds, and how many of them give way."""
+    """Write the file of a kind; return how many rows it holds, and how many of them give way.
+
+    Until it `is_final` which rows come after them, that is found out when they are imported.
+    """
     rows = give_way = 0
     overtaken = journal.overtaken(kind, awaited)
     layout = _lay_out(sources)
@@ -181,11 +188,13 @@ def _write(
             # A malformed line could not be split: it stands whole in the first column.
             for place, cell in zip(layout.places[position] or [0], original.cells, strict=False):
                 cells[place] = _encodable(cell, encoding)
-            job, row = _origin(path.parent, original, outcome, layout.ours[position])
+            is_placed = not is_final or outcome.conversation_id is None
+            named = NamedRow(path.parent.name, outcome.seq if is_placed else None)
+            job, row = _origin(named, original, layout.ours[position])
             gives_way = outcome.seq in overtaken or job == OVERTAKEN_JOB
             own = [
                 sources[position].name,
-                OVERTAKEN_JOB if gives_way else job,
+                OVERTAKEN_JOB if gives_way and is_final else job,
                 row,
                 outcome.reason,
                 outcome.http_status,
@@ -198,17 +207,14 @@ def _write(
     return rows, give_way
 
 
-def _origin(
-    folder: Path, original: Original, outcome: Outcome, ours: OwnColumns | None
-) -> tuple[str, str | int]:
+def _origin(named: NamedRow, original: Original, ours: OwnColumns | None) -> tuple[str, str | int]:
     """Return the job that first brought a row, and its number there, as far as it is known.
 
-    Which rows of its conversation come after it is found out once that can be read.
+    It is `named` here, if it was not in the input.
     """
     if ours is not None and len(original.cells) > ours.row:
         return original.cells[ours.job], original.cells[ours.row]
-    seq = outcome.seq if outcome.conversation_id is None else None
-    return str(NamedRow(folder.name, seq)), original.number
+    return str(named), original.number
 
 
 def _encodable(cell: str, encoding: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -36,6 +36,8 @@ class Survey:
     #: Whether the bodies of the winners are known.
     has_bodies: bool
     contest: Contest
+    #: The rows of left-over files that say where they stood in the job that wrote them, with that.
+    placed: Callable[[], Iterable[tuple[int, int]]] = tuple
 
     @property
     def last_seq(self) -> int:

@@ -104,7 +104,7 @@ def survey_inputs(
         raise
     return Survey(
         survey.inputs, survey.found, survey.superseded, survey.found.rows, len(carried), is_ranked,
-        coder is not None, contest,
+        coder is not None, contest, tuple if unplaced is None else unplaced.placed,
     )  # fmt: skip
 
 

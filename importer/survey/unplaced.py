@@ -1,16 +1,18 @@
-"""Rows of left-over files whose conversation the job that wrote them could not read.
+"""Rows of left-over files whose place among the rows of their job decides.
 
-Whether another row of their conversation comes after them was not known when they were written, so
-it is looked up once they are fixed (docs/reference.md, F3, A18).
+The job that wrote them did not know what came after them: it could not read their conversation, or
+was not finished. So it is looked up once they are fixed (docs/reference.md, F3, A18).
 """
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from importer.jobs.folders import NamedRow
+from importer.jobs.placing import PlacedRow
 from importer.survey.superseded import NEW, Candidate
 from importer.survey.survey import left_over_rank
 
@@ -25,8 +27,12 @@ class Origins(Protocol):
         """Return the number of the job with this name; None if it is not known."""
         ...
 
-    def give_way(self, name: str, rows: Sequence[tuple[bytes, int]]) -> set[tuple[bytes, int]]:
-        """Return those of the job's rows (key and seq there) that give way to others of it."""
+    def is_placed(self, name: str) -> bool:
+        """Return whether rows of that job's files are to be compared with others of them."""
+        ...
+
+    def give_way(self, name: str, rows: Sequence[PlacedRow]) -> set[PlacedRow]:
+        """Return those of the job's rows that give way to others of it."""
         ...
 
 
@@ -35,20 +41,28 @@ class Unplaced:
 
     def __init__(self, origins: Origins) -> None:
         self._origins = origins
-        self._rows: defaultdict[str, list[tuple[int, Candidate]]] = defaultdict(list)
+        #: The rank of the rows of each job; None if each has to be looked up.
+        self._ranks: dict[str, int | None] = {}
+        self._rows: defaultdict[str, list[tuple[int | None, Candidate]]] = defaultdict(list)
         self._waiting = 0
+        self._seqs, self._places = array("q"), array("q")
 
     def rank_of(self, job: str) -> int | None:
         """Return the rank of a row with this cell `job`, None if it has to be looked up."""
         named = NamedRow.parse(job)
         if named is None:
             return NEW
-        return left_over_rank(self._origins.number_of(named.job)) if named.seq is None else None
+        if named.seq is not None:
+            return None
+        if named.job not in self._ranks:
+            rank = left_over_rank(self._origins.number_of(named.job))
+            self._ranks[named.job] = None if self._origins.is_placed(named.job) else rank
+        return self._ranks[named.job]
 
     def add(self, job: str, row: Candidate) -> Iterator[Candidate]:
         """Take a row of which `rank_of` its cell `job` is None; yield those that are ranked now."""
         named = NamedRow.parse(job)
-        assert named is not None and named.seq is not None  # noqa: PT018, S101 -- see `rank_of`
+        assert named is not None  # noqa: S101 -- see `rank_of`
         self._rows[named.job].append((named.seq, row))
         self._waiting += 1
         if self._waiting >= _MANY:
@@ -58,9 +72,16 @@ class Unplaced:
         """Yield the rows that were not yet."""
         for name, rows in self._rows.items():
             number = self._origins.number_of(name)
-            beaten = self._origins.give_way(name, [(row.key, seq) for seq, row in rows])
-            for seq, row in rows:
-                origin = None if (row.key, seq) in beaten else number
+            beaten = self._origins.give_way(name, [PlacedRow(row.key, seq) for seq, row in rows])
+            for place, row in rows:
+                origin = None if PlacedRow(row.key, place) in beaten else number
+                if place is not None:
+                    self._seqs.append(row.seq)
+                    self._places.append(place)
                 yield row._replace(rank=left_over_rank(origin))
         self._rows.clear()
         self._waiting = 0
+
+    def placed(self) -> Iterator[tuple[int, int]]:
+        """Yield the rows that say where they stood in their job (seq), with that."""
+        yield from zip(self._seqs, self._places, strict=True)

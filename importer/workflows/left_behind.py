@@ -84,7 +84,7 @@ def _left_by(product: ProductJobs, job: JobRecord, journal: Journal) -> LeftBehi
             with ExitStack() as stack:
                 sources = _opened(stack, product, journal) if kinds else []
                 files, remarks, _ = write_left_over_files(
-                    folder, journal, totals.outcomes, sources, awaited
+                    folder, journal, totals.outcomes, sources, job
                 )
         except InputError as error:
             problem = str(error)

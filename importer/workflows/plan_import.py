@@ -21,6 +21,7 @@ from importer.feedback.body import BodyCoder
 from importer.jobs.identity import product_key
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.ledger_lines import Lines
+from importer.jobs.placing import PlacedRow
 from importer.jobs.product import Product, hold_product
 from importer.jobs.records import CarriedRow, JobRecord, JobState, Line, Unsure
 from importer.jobs.succession import end_in_words
@@ -153,11 +154,10 @@ class _NoJobs:
     def number_of(self, name: str) -> int | None:  # noqa: ARG002
         return None
 
-    def give_way(
-        self,
-        name: str,  # noqa: ARG002
-        rows: Sequence[tuple[bytes, int]],  # noqa: ARG002
-    ) -> set[tuple[bytes, int]]:
+    def is_placed(self, name: str) -> bool:  # noqa: ARG002
+        return False
+
+    def give_way(self, name: str, rows: Sequence[PlacedRow]) -> set[PlacedRow]:  # noqa: ARG002
         return set()
 
     def check_sequence(self) -> JobRecord | None:

@@ -25,7 +25,7 @@ from importer.jobs.undo import Group, Undo, Undone, undoing
 from importer.reporting.taken_up import taken_up
 from importer.settings import ImportSettings
 from importer.workflows.left_behind import close_summary, leave_files
-from importer.workflows.rewrite_summary import LeftBehind, rewrite_summary
+from importer.workflows.rewrite_summary import rewrite_summary
 
 
 class UndoTable(NamedTuple):

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from importer.api import run_import
 from importer.cli.app import cli
 from importer.model import OutcomeKind
-from importer.sandbox.faults import Faults
+from importer.sandbox.faults import FaultPicker, Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
 from tests.support.data import conversation
@@ -43,19 +43,41 @@ def write(path: Path, *lines: str) -> Path:
     return path
 
 
-def fix(path: Path) -> Path:
-    """Write the three cells of the row as they were meant."""
+def read(path: Path) -> list[list[str]]:
     with path.open(newline="") as file:
-        header, *rows = csv.reader(file)
+        return [*csv.reader(file)]
+
+
+def write_rows(path: Path, *rows: list[str]) -> Path:
     with path.open("w", newline="") as file:
-        csv.writer(file).writerows([header, *([*FIXED, *row[3:]] for row in rows)])
+        csv.writer(file).writerows(rows)
     return path
 
 
-async def fixed(make: Make, folder: Path, *lines: str) -> Path:
-    """Import the lines; return the file of those that were rejected, fixed."""
+def fix(path: Path) -> Path:
+    """Write the three cells of the row as they were meant."""
+    header, *rows = read(path)
+    return write_rows(path, header, *([*FIXED, *row[3:]] for row in rows))
+
+
+async def rejected(make: Make, folder: Path, *lines: str) -> Path:
+    """Import the lines; return the file of those that were rejected."""
     summary = await run_import(make(write(folder / "in.csv", *lines)), api_key="any")
-    return fix(summary.folder / "rejected.csv")
+    return summary.folder / "rejected.csv"
+
+
+async def fixed(make: Make, folder: Path, *lines: str) -> Path:
+    """The same, fixed."""
+    return fix(await rejected(make, folder, *lines))
+
+
+async def forget_folder(make: Make, folder: Path, job: Path) -> None:
+    """Let the folder of that job be pruned."""
+    other = write(folder / "other.csv", f"{conversation(2)},POSITIVE,other,2026-11-03")
+    await run_import(make(other), api_key="any")
+    prune = ["jobs", "--jobs-dir", str(folder / "jobs"), "prune", "--keep-last", "1"]
+    await anyio.to_thread.run_sync(CliRunner().invoke, cli, prune)
+    assert not await anyio.Path(job).exists()
 
 
 def stored(sandbox: Sandbox) -> str | None:
@@ -95,25 +117,163 @@ async def test_it_gives_way_where_the_folder_of_its_job_is_pruned(
 ) -> None:
     make = partial(settings_for, base_url=sandbox.url)
     path = await fixed(make, tmp_path, UNREADABLE["a typo in the id"], GOOD)
-    other = write(tmp_path / "other.csv", f"{conversation(2)},POSITIVE,other,2026-11-03")
-    await run_import(make(other), api_key="any")
-    kept = shutil.move(path, tmp_path)
-    prune = ["jobs", "--jobs-dir", str(tmp_path / "jobs"), "prune", "--keep-last", "1"]
-    await anyio.to_thread.run_sync(CliRunner().invoke, cli, prune)
-    assert not path.parent.exists()
+    kept = shutil.copy(path, tmp_path)
+    await forget_folder(make, tmp_path, path.parent)
     await run_import(make(Path(kept)), api_key="any")
     assert stored(sandbox) == "POSITIVE"
 
 
+@pytest.mark.parametrize("comes", ["before", "after"])
 async def test_it_keeps_its_place_when_it_is_fixed_in_a_parquet_file(
-    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, comes: str
 ) -> None:
     make = partial(settings_for, base_url=sandbox.url)
-    path = await fixed(make, tmp_path, UNREADABLE["a typo in the id"], GOOD)
+    lines = [UNREADABLE["a typo in the id"], GOOD]
+    path = await fixed(make, tmp_path, *(lines if comes == "before" else reversed(lines)))
     with path.open(newline="") as file:
         rows = [*csv.DictReader(file)]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "fixed.parquet")
     await run_import(make(tmp_path / "fixed.parquet"), api_key="any")
+    assert stored(sandbox) == ("POSITIVE" if comes == "before" else "NEGATIVE")
+
+
+BAD_ID = UNREADABLE["a typo in the id"]
+UNKNOWN_WORD = f"{ONE},meh,fixed,2026-11-01"
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+@pytest.mark.parametrize(
+    ("bad", "is_pruned"),
+    [((BAD_ID, BAD_ID), False), ((BAD_ID, BAD_ID), True), ((BAD_ID, UNKNOWN_WORD), False),
+     ((UNKNOWN_WORD, BAD_ID), False)],
+    ids=["both ids", "both ids, pruned", "an id and a word", "a word and an id"],
+)  # fmt: skip
+async def test_rows_that_are_fixed_one_by_one_keep_their_places(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, order: tuple[int, int],
+    bad: tuple[str, str], is_pruned: bool,
+) -> None:  # fmt: skip
+    make = partial(settings_for, base_url=sandbox.url)
+    path = await rejected(make, tmp_path, *bad)
+    header, *rows = read(path)
+    if is_pruned:
+        await forget_folder(make, tmp_path, path.parent)
+    for place in order:
+        name, word = f"fixed-{place}.csv", "NEGATIVE" if place == 1 else "POSITIVE"
+        fixed_row = [ONE, word, "fixed", *rows[place - 1][3:]]
+        await run_import(make(write_rows(tmp_path / name, header, fixed_row)), api_key="any")
+    assert stored(sandbox) == "POSITIVE"
+
+
+async def test_a_row_that_was_fixed_while_its_job_was_unfinished_gives_way_to_what_came_after(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url)
+    path = write(tmp_path / "in.csv", UNKNOWN_WORD, f"{conversation(2)},CLEAR,,2026-11-03", GOOD)
+    stopped = await run_import(make(path, limit=1), api_key="any")
+    kept = Path(shutil.copy(stopped.folder / "rejected.csv", tmp_path))
+    await run_import(make(path), api_key="any")
+    await run_import(make(fix(kept)), api_key="any")
+    assert stored(sandbox) == "POSITIVE"
+
+
+async def test_a_fixed_row_can_be_corrected_once_more(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url)
+    path = await rejected(make, tmp_path, BAD_ID)
+    header, row = read(path)
+    await forget_folder(make, tmp_path, path.parent)
+    for word in ("NEGATIVE", "POSITIVE"):
+        file = write_rows(tmp_path / f"{word}.csv", header, [ONE, word, "fixed", *row[3:]])
+        await run_import(make(file), api_key="any")
+    assert stored(sandbox) == "POSITIVE"
+
+
+@pytest.mark.parametrize("ends", ["given up", "in nobody's way", "replaced for what it took over"])
+async def test_it_does_not_give_way_to_a_row_that_is_never_sent(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, ends: str
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url, carry_over=True)
+    await run_import(make(write(tmp_path / "sunday.csv", GOOD)), api_key="any")
+    others = [f"{conversation(number)},POSITIVE,other,2026-11-03" for number in (2, 3)]
+    if ends == "replaced for what it took over":
+        await run_import(make(write(tmp_path / "monday.csv", *others), limit=1), api_key="any")
+    path = write(tmp_path / "in.csv", BAD_ID, others[0], GOOD)
+    stop: dict[str, float] = {"limit": 1} if ends == "given up" else {"max_rejected": 0}
+    stopped = await run_import(make(path, **stop), api_key="any")
+    kept = Path(shutil.copy(stopped.folder / "rejected.csv", tmp_path))
+    if ends == "given up":
+        abandon = ["jobs", "--jobs-dir", str(tmp_path / "jobs"), "abandon", str(stopped.folder)]
+        await anyio.to_thread.run_sync(CliRunner().invoke, cli, abandon)
+    await run_import(make(fix(kept)), api_key="any")
+    assert stored(sandbox) == "NEGATIVE"
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+async def test_a_fixed_row_keeps_its_place_when_it_is_left_over_and_taken_over(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, order: tuple[int, int]
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url, carry_over=True)
+    header, *rows = read(await rejected(make, tmp_path, BAD_ID, BAD_ID))
+    words = ("NEGATIVE", "POSITIVE")
+    files = [
+        write_rows(tmp_path / f"{word}.csv", header, [ONE, word, "fixed", *row[3:]])
+        for word, row in zip(words, rows, strict=True)
+    ]
+    sandbox.picker = FaultPicker(Faults(not_completed=1.0, completes_after=600.0))
+    await run_import(make(files[order[0]], defer_for=0.0), api_key="any")
+    night = write(tmp_path / "night.csv", f"{conversation(2)},CLEAR,,2026-11-04")
+    await run_import(make(night, defer_for=0.0), api_key="any")
+    sandbox.picker = FaultPicker(Faults())
+    await run_import(make(files[order[1]]), api_key="any")
+    assert stored(sandbox) == "POSITIVE"
+
+
+async def test_it_gives_way_to_a_later_row_that_another_job_is_to_send(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url, carry_over=True)
+    other = f"{conversation(2)},POSITIVE,other,2026-11-03"
+    path = write(tmp_path / "in.csv", BAD_ID, other, GOOD)
+    stopped = await run_import(make(path, limit=1), api_key="any")
+    kept = Path(shutil.copy(stopped.folder / "rejected.csv", tmp_path))
+    await run_import(make(fix(kept)), api_key="any")
+    assert stored(sandbox) == "POSITIVE"
+
+
+@pytest.mark.parametrize("sandbox", [Faults(not_completed=1.0, completes_after=3)], indirect=True)
+async def test_it_does_not_give_way_to_a_row_that_its_job_had_taken_over(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url, carry_over=True, newest_by="made")
+    await run_import(make(write(tmp_path / "monday.csv", GOOD), defer_for=0.2), api_key="any")
+    path = await fixed(make, tmp_path, BAD_ID)
+    assert stored(sandbox) == "POSITIVE"
+    await run_import(make(path), api_key="any")
+    assert stored(sandbox) == "NEGATIVE"
+
+
+async def test_it_gives_way_to_a_later_row_that_was_forgotten(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url)
+    path = await rejected(make, tmp_path, BAD_ID, GOOD)
+    kept = Path(shutil.copy(path, tmp_path))
+    forget = ["forget", "--jobs-dir", str(tmp_path / "jobs"), ONE]
+    done = await anyio.to_thread.run_sync(CliRunner().invoke, cli, forget)
+    assert done.exit_code == 0, done.output
+    again = await run_import(make(fix(kept)), api_key="any")
+    assert again.outcomes[OutcomeKind.SUPERSEDED] == 1
+
+
+@pytest.mark.parametrize("place", ["-1", "9" * 30, "x"])
+async def test_a_row_whose_place_cannot_be_gives_way_to_all(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, place: str
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url)
+    path = await rejected(make, tmp_path, GOOD, BAD_ID)
+    path.write_text(path.read_text().replace("@2", f"@{place}"))
+    await run_import(make(fix(path)), api_key="any")
     assert stored(sandbox) == "POSITIVE"
 
 

@@ -184,65 +184,57 @@ def _print(folder: Path, found: UndoTable, command_to_type: str, *, done: bool) 
         table.add_row(what, f"{number:,}", some if number else "")
     console = output()
     console.print(table)
-    if found.later_jobs:
-        console.print(
-            f"That has come from {few_listed(found.later_jobs, _MOST_NAMED)}. If it is wrong as "
-            "well, take it back first, the latest job first, and then this one again.",
-            soft_wrap=True,
-        )
-    if found.earlier:
-        console.print(f"It was taken back before, by {', '.join(found.earlier)}.", soft_wrap=True)
-    if found.in_doubt:
-        console.print(
-            f"Of {counted(found.in_doubt, 'conversation')} of these it is not known whether the "
-            "job has set it.",
-            soft_wrap=True,
-        )
-    if found.carried:
-        console.print(
-            f"Carried over from earlier jobs, and not taken back: {counted(found.carried, 'row')}. "
-            "A row goes with the undo of the job that brought it.",
-            soft_wrap=True,
-        )
-    if found.gives_up:
-        pending = "its pending rows are given up"
-        console.print(
-            f"The job was not finished: {pending} now."
-            if done
-            else f"The job is not finished: with the undo {pending}.",
-            soft_wrap=True,
-        )
-    for remark in found.remarks:
-        console.print(f"{remark}.", soft_wrap=True)
-    if found.left_over:
-        is_given_up = (
-            "All that is left over is given up now"
-            if done
-            else "With the undo all that is left over is given up"
-        )
-        console.print(
-            f"Left over from the job, and never stored: {counted(found.left_over, 'row')}. "
-            f"{is_given_up}: --carry-over and retry do not send it.",
-            soft_wrap=True,
-        )
-    if found.not_sent:
-        console.print(
-            f"Not sent by the job, or refused: {counted(found.not_sent, 'row')}. With the undo "
-            "they are in the way of no earlier undo any more.",
-            soft_wrap=True,
-        )
-    if left:
-        console.print(
-            f"{counted(left, 'conversation')} would keep what the job has stored: what was "
-            "there before is not known. To clear their feedback instead: --clear-unknown",
-            soft_wrap=True,
-        )
+    for remark in _remarks(found, done=done):
+        console.print(remark, soft_wrap=True)
     if not found.to_send:
         _print_nothing_to_send(found, "" if done else command_to_type)
         return
     console.print(_NOT_SEEN, soft_wrap=True)
     if not done:
         console.print(f"Nothing was sent. To do it:\n  {command_to_type}", soft_wrap=True)
+
+
+def _remarks(found: UndoTable, *, done: bool) -> Iterator[str]:
+    """Yield what a person should know beside the table, in sentences."""
+    if found.later_jobs:
+        yield (
+            f"That has come from {few_listed(found.later_jobs, _MOST_NAMED)}. If it is wrong as "
+            "well, take it back first, the latest job first, and then this one again."
+        )
+    if found.earlier:
+        yield f"It was taken back before, by {', '.join(found.earlier)}."
+    if found.in_doubt:
+        yield (
+            f"Of {counted(found.in_doubt, 'conversation')} of these it is not known whether the "
+            "job has set it."
+        )
+    if found.carried:
+        yield (
+            f"Carried over from earlier jobs, and not taken back: {counted(found.carried, 'row')}. "
+            "A row goes with the undo of the job that brought it."
+        )
+    if found.gives_up and done:
+        yield "The job was not finished: its pending rows are given up now."
+    elif found.gives_up:
+        yield "The job is not finished: with the undo its pending rows are given up."
+    yield from (f"{remark}." for remark in found.remarks)
+    if found.left_over:
+        now = "All that is left over is given up now"
+        then = "With the undo all that is left over is given up"
+        yield (
+            f"Left over from the job, and never stored: {counted(found.left_over, 'row')}. "
+            f"{now if done else then}: --carry-over and retry do not send it."
+        )
+    if found.not_sent:
+        yield (
+            f"Not sent by the job, or refused: {counted(found.not_sent, 'row')}. With the undo "
+            "they are in the way of no earlier undo any more."
+        )
+    if found.kept:
+        yield (
+            f"{counted(found.kept, 'conversation')} would keep what the job has stored: what was "
+            "there before is not known. To clear their feedback instead: --clear-unknown"
+        )
 
 
 def _print_nothing_to_send(found: UndoTable, command_to_type: str) -> None:

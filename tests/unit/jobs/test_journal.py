@@ -15,7 +15,7 @@ from importer.jobs.bodies import Body
 from importer.jobs.entry import Entry
 from importer.jobs.journal import Journal
 from importer.jobs.journal_create import create_journal
-from importer.jobs.journal_file import FILE_NAME
+from importer.jobs.journal_file import FILE_NAME, FORMAT
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import key_of
 from importer.jobs.records import CarriedRow, InputFile, LastRun, NewJob
@@ -248,7 +248,9 @@ def test_another_format_is_refused_in_one_line(desk: Desk, change: str, found: s
         folder = job.folder
     with closing(sqlite3.connect(folder / FILE_NAME)) as db, db:
         db.execute(change)
-    with pytest.raises(JournalError, match=f"format {found}, and this version reads format 5"):
+    with pytest.raises(
+        JournalError, match=f"format {found}, and this version reads format {FORMAT}"
+    ):
         Journal(folder)
 
 

@@ -1,0 +1,74 @@
+"""Rows whose place in their job decides: each is looked up once, many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from importer.feedback.newest import OLDEST
+from importer.jobs.placing import PlacedRow
+from importer.model import Rank
+from importer.survey import unplaced
+from importer.survey.superseded import NEW, Candidate
+from importer.survey.survey import left_over_rank, rank_of
+from importer.survey.unplaced import Unplaced
+from tests.support.origins import KnownJobs
+
+JOB = "in-0000000a-3"
+
+
+class Asked(KnownJobs):
+    """Notes what is looked up; the rows with these places give way."""
+
+    def __init__(self, *beaten: int) -> None:
+        super().__init__({JOB: 3}.get)
+        self.beaten = beaten
+        self.asked: list[list[int | None]] = []
+
+    def give_way(self, name: str, rows: Sequence[PlacedRow]) -> set[PlacedRow]:
+        assert name == JOB
+        self.asked.append([row.place for row in rows])
+        return {row for row in rows if row.place in self.beaten}
+
+
+def row(seq: int) -> Candidate:
+    return Candidate(bytes(16), NEW, OLDEST, seq, 0)
+
+
+def test_rows_are_looked_up_once_and_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unplaced, "_MANY", 2)
+    asked = Asked(8)
+    rows = Unplaced(asked)
+    found = [one for seq in (1, 2, 3) for one in rows.add(f"{JOB}@{seq + 6}", row(seq))]
+    found += rows.ranked()
+    assert asked.asked == [[7, 8], [9]]
+    assert [rank_of(one.rank, 5) for one in found] == [Rank(3, 5), Rank(0, 5), Rank(3, 5)]
+    assert [*rows.placed()] == [(1, 7), (2, 8), (3, 9)]
+    assert [*rows.ranked()] == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "rank"),
+    [
+        ("", NEW),
+        ("engineer", NEW),
+        (JOB, left_over_rank(3)),
+        ("in-0000000a-4", left_over_rank(None)),
+        (f"{JOB}@", left_over_rank(None)),
+        (f"{JOB}@-1", left_over_rank(None)),
+        (f"{JOB}@" + "9" * 19, left_over_rank(None)),
+        (f"{JOB}@17", None),
+    ],
+)
+def test_the_cell_tells_the_rank_unless_the_place_decides(cell: str, rank: int | None) -> None:
+    assert Unplaced(Asked()).rank_of(cell) == rank
+
+
+def test_where_places_decide_each_row_is_looked_up() -> None:
+    asked = Asked()
+    asked.is_placed = lambda name: name == JOB  # type: ignore[method-assign]
+    rows = Unplaced(asked)
+    assert rows.rank_of(JOB) is None
+    assert [*rows.add(JOB, row(1)), *rows.ranked()] == [row(1)._replace(rank=left_over_rank(3))]
+    assert (asked.asked, [*rows.placed()]) == ([[None]], [])
