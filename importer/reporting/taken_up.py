@@ -68,31 +68,39 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
                 done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
                 if done:
                     is_taken_back &= Path(file.path).name != UNDO_NAME  # which tells it
-                    yield _read_in_place(folder, file, other.name, done)
+                    yield _read_in_place(
+                        folder, file, other.name, done, by_is_taken_back=WITHDRAWN in facts
+                    )
             rank = Rank(number, job_number(facts["number"]))
             if not its_own and undone_job(file.path for file in journal.inputs()) is None:
                 yield from _read_elsewhere(journal, rank, other.name)
             if rank.version > number and any(r.rank.first <= number for r in journal.carried()):
                 takers[rank.version] = other.name
     if is_taken_back:
-        yield TakenUp("It was taken back.", _TRIES_AGAIN)
+        yield TakenUp("It was taken back.", _steps_about(folder))
     if takers and _has_left_overs(folder):
         yield TakenUp(f"{takers[min(takers)]} {_CARRIED_OVER}.", (CARRIES_OVER,))
 
 
-def _read_in_place(folder: Path, file: InputFile, by: str, done: int) -> TakenUp:
+def _steps_about(folder: Path) -> Sequence[str]:
+    """Return what steps about rows of a job hold; those of one that was wrong are not fixed."""
+    return *_TRIES_AGAIN, *(f"{folder.name}/{name}" for name in LEFT_OVER_NAMES)
+
+
+def _read_in_place(
+    folder: Path, file: InputFile, by: str, done: int, *, by_is_taken_back: bool
+) -> TakenUp:
     """Tell of a file of the job's folder that the job `by` reads, and has `done` rows of."""
     name = Path(file.path).name
+    if name == UNDO_NAME and by_is_taken_back:
+        return TakenUp(f"It was taken back by {by}, which was taken back itself.")
     with JournalReader(folder) as own:
         outcomes = own.totals().outcomes
     if name == UNDO_NAME:
         had_set = max(file.rows, outcomes[OutcomeKind.SUCCEEDED] + outcomes[OutcomeKind.UNCHANGED])
         many = f"{done:,} of {counted(had_set, 'conversation')}"
         others = "; the others stay as they are" if file.rows < had_set else ""
-        files = (f"{folder.name}/{name}" for name in LEFT_OVER_NAMES)
-        # Rows of a job that was wrong are not to be fixed either.
-        obsolete = (*_TRIES_AGAIN, *files)
-        return TakenUp(f"It was taken back by {by} since: {many}{others}.", obsolete)
+        return TakenUp(f"It was taken back by {by} since: {many}{others}.", _steps_about(folder))
     left_over = outcomes[KIND_OF_FILE[name]]
     obsolete = (f"{folder.name}/{name}",) if file.rows >= left_over else ()
     return TakenUp(_imported(name, by, done, max(file.rows, left_over)), obsolete)

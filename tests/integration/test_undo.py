@@ -173,6 +173,18 @@ async def test_a_wrong_night_that_found_the_one_before_unchanged_is_in_nobodys_w
     assert service.stored() == dict.fromkeys(ALL[:3], ("POSITIVE", None))
 
 
+async def test_an_undo_can_be_undone(night: Night, service: WatchedSandbox) -> None:
+    await night("monday", [(each, "POSITIVE", "") for each in ALL[:2]])
+    tuesday = await night("tuesday", [(each, "NEGATIVE", "") for each in ALL[:2]])
+    await typed("undo", tuesday.folder, "--yes", *QUICK)
+    (undo,) = tuesday.folder.parent.glob("undo-*")
+    done = await typed("undo", undo, "--yes", *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert service.stored() == dict.fromkeys(ALL[:2], ("NEGATIVE", None))
+    told = f"It was taken back by {undo.name}, which was taken back itself."
+    assert told in command("jobs", "show", tuesday.folder)[1]
+
+
 async def test_what_a_later_job_has_set_stays(night: Night, service: WatchedSandbox) -> None:
     tuesday = await two_nights(night)
     wednesday = await night("wednesday", [(ALL[1], "POSITIVE", "newer")])
