@@ -5,39 +5,37 @@ The rules are in docs/design/across-jobs.md. What is found stands in the tables 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from importer.feedback.body import COMMENT_BITS, BodyCoder, rating_of
 from importer.jobs import sqlite_file
 from importer.jobs.bodies import Body, read_bodies
 from importer.jobs.inputs import undone_job
-from importer.jobs.journal_file import JournalFile, attached
+from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_lines import IS_LEFT_OVER, IS_SET, IS_SETTLED, KIND_IDS
-from importer.jobs.keys import key_of, rank_number, rank_of, signed, unsigned
+from importer.jobs.keys import key_of, rank_of, signed, unsigned
 from importer.jobs.ledger import IF_DAMAGED
 from importer.jobs.product_jobs import ProductJobs
-from importer.jobs.records import LEFT_OVERS_GIVEN_UP, WITHDRAWN, JobRecord, JobState
-from importer.model import Meaning, OutcomeKind, Rank, Reason
-
-_SENT_AND_SET = (
-    f"(kind = {KIND_IDS[OutcomeKind.SUCCEEDED]} "
-    f"OR coalesce(reason = '{Reason.STORED_DIFFERS}', FALSE))"
+from importer.jobs.records import LEFT_OVERS_GIVEN_UP, WITHDRAWN, JobRecord
+from importer.jobs.undo_rows import (
+    BROUGHT_BY,
+    OUTCOMES,
+    RANK,
+    SENT_AND_SET,
+    folder_of,
+    journal_of,
+    own_rank,
 )
-_OUTCOMES = "journal.outcome LEFT JOIN journal.ranked USING (seq)"
-_RANK = "coalesce(rank, :own)"
-#: The job that has brought a row may be another than the one that has it in its journal.
-_BROUGHT_BY = f"{_RANK} & 0xffffffff"
-#: Not by IN: negated, it looks at all lines for each row.
-_IS_VOID = f"""
-    EXISTS (SELECT 1 FROM void WHERE void.key = conversation AND void.number = ({_BROUGHT_BY}))
-"""
+from importer.jobs.undo_void import IS_VOID, note_void
+from importer.model import Meaning, OutcomeKind
+
 _NOT_FORGOTTEN = "seq NOT IN (SELECT seq FROM journal.forgotten)"
 _TARGETS = f"""
     INSERT INTO target (key, rank, in_doubt)
-    SELECT conversation, {_RANK}, 0 FROM {_OUTCOMES}
-    WHERE {_SENT_AND_SET} AND {_BROUGHT_BY} = :job AND {_NOT_FORGOTTEN}
+    SELECT conversation, {RANK}, 0 FROM {OUTCOMES}
+    WHERE {SENT_AND_SET} AND {BROUGHT_BY} = :job AND {_NOT_FORGOTTEN}
     ON CONFLICT (key) DO UPDATE SET rank = max(rank, excluded.rank), in_doubt = 0
 """
 _IN_DOUBT = """
@@ -45,8 +43,8 @@ _IN_DOUBT = """
     ON CONFLICT (key) DO NOTHING
 """
 _LEFT_OVER = f"""
-    SELECT count(*) FROM {_OUTCOMES}
-    WHERE {IS_LEFT_OVER} AND {_BROUGHT_BY} = :job AND {_NOT_FORGOTTEN}
+    SELECT count(*) FROM {OUTCOMES}
+    WHERE {IS_LEFT_OVER} AND {BROUGHT_BY} = :job AND {_NOT_FORGOTTEN}
     AND conversation NOT IN (SELECT key FROM target)
     AND NOT EXISTS (SELECT 1 FROM journal.job WHERE name = '{LEFT_OVERS_GIVEN_UP}')
 """
@@ -57,17 +55,17 @@ _OUTRANKED = """
         waits = 1, known = 1, rating = excluded.rating, comment = excluded.comment
 """
 _NOT_SENT = f"""
-    SELECT count(*) FROM {_OUTCOMES}
-    WHERE {IS_SETTLED} AND NOT {IS_LEFT_OVER} AND {_BROUGHT_BY} = :job AND {_NOT_FORGOTTEN}
+    SELECT count(*) FROM {OUTCOMES}
+    WHERE {IS_SETTLED} AND NOT {IS_LEFT_OVER} AND {BROUGHT_BY} = :job AND {_NOT_FORGOTTEN}
     AND conversation NOT IN (SELECT key FROM target)
     AND NOT EXISTS (SELECT 1 FROM journal.job WHERE name = '{WITHDRAWN}')
 """
-_CARRIED = f"SELECT count(*) FROM {_OUTCOMES} WHERE {_SENT_AND_SET} AND {_BROUGHT_BY} < :job"
+_CARRIED = f"SELECT count(*) FROM {OUTCOMES} WHERE {SENT_AND_SET} AND {BROUGHT_BY} < :job"
 #: The job that is in the way is the one that has brought the row, if that is a later one.
 _LATER = f"""
     UPDATE target SET later = row.by FROM (
-        SELECT conversation, iif(({_BROUGHT_BY}) > :job, {_BROUGHT_BY}, :number) AS by
-        FROM {_OUTCOMES} WHERE {IS_SETTLED} AND ({_BROUGHT_BY}) <> :job AND NOT {_IS_VOID}
+        SELECT conversation, iif(({BROUGHT_BY}) > :job, {BROUGHT_BY}, :number) AS by
+        FROM {OUTCOMES} WHERE {IS_SETTLED} AND ({BROUGHT_BY}) <> :job AND NOT {IS_VOID}
     ) AS row
     WHERE row.conversation = target.key
 """
@@ -76,38 +74,11 @@ _LATER_IN_DOUBT = """
     WHERE key = :key
     AND NOT EXISTS (SELECT 1 FROM void WHERE void.key = :key AND void.number = :brought_by)
 """
-#: What a job has not set that was taken back itself is in nobody's way.
-_NOT_SET = f"""
-    INSERT OR IGNORE INTO void (key, number)
-    SELECT conversation, {_BROUGHT_BY} FROM {_OUTCOMES}
-    WHERE {IS_SETTLED} AND conversation IN (SELECT key FROM target)
-    AND ({_BROUGHT_BY}) IN (SELECT number FROM job WHERE withdrawn)
-"""
-_SET_AFTER_ALL = f"""
-    DELETE FROM void WHERE (key, number) IN (
-        SELECT conversation, {_BROUGHT_BY} FROM {_OUTCOMES} WHERE {_SENT_AND_SET}
-    )
-"""
-#: What an undo has set, it has taken back; and where it was taken back itself, it has not.
-_VOID = f"""
-    INSERT OR IGNORE INTO void (key, number)
-    SELECT conversation, :undone FROM journal.outcome
-    WHERE {IS_SET} AND conversation IN (SELECT key FROM target)
-    AND NOT EXISTS (SELECT 1 FROM void WHERE void.key = conversation AND void.number = :number)
-"""
-_VOID_ITSELF = f"""
-    INSERT OR IGNORE INTO void (key, number)
-    SELECT conversation, :number FROM journal.outcome
-    WHERE {IS_SET} AND conversation IN (SELECT key FROM target)
-"""
-_TAKEN_BACK_BEFORE = """
-    UPDATE target SET later = -1 WHERE (key, :job) IN (SELECT key, number FROM void)
-"""
 #: What is sent has to rank above them, though they count for nothing.
 _ABOVE = f"""
     UPDATE target SET above = max(above, row.rank)
     FROM (
-        SELECT conversation, {_RANK} AS rank FROM {_OUTCOMES} WHERE {IS_SETTLED} AND {_IS_VOID}
+        SELECT conversation, {RANK} AS rank FROM {OUTCOMES} WHERE {IS_SETTLED} AND {IS_VOID}
     ) AS row
     WHERE row.conversation = target.key
 """
@@ -122,9 +93,9 @@ _BEFORE = f"""
             by NOT IN (SELECT number FROM taken_back)
             AND NOT (is_unchanged AND by IN (SELECT number FROM job WHERE withdrawn)) AS counts
         FROM (
-            SELECT conversation, body, {_RANK} AS rank, {_BROUGHT_BY} AS by,
+            SELECT conversation, body, {RANK} AS rank, {BROUGHT_BY} AS by,
                 kind = {KIND_IDS[OutcomeKind.UNCHANGED]} AS is_unchanged
-            FROM {_OUTCOMES} WHERE {IS_SET}
+            FROM {OUTCOMES} WHERE {IS_SET}
         )
     ) AS row
     WHERE row.conversation = target.key AND row.rank < target.rank AND row.rank >= target.before
@@ -183,8 +154,7 @@ class UndoSearch:
                 self._take_targets(job)
         self._take_outranked()
         self._take_jobs(there)
-        self._take_not_set([job for job in there if job.number > number])
-        self._take_undos()
+        note_void(self._db, self._product.jobs, number)
         gone = [job.number for job in self._product.jobs if not job.is_here]
         # What a job that is gone has set is known only if nothing has been set since.
         first = max((other for other in gone if other < number), default=0)
@@ -205,8 +175,8 @@ class UndoSearch:
 
     def _take_targets(self, job: JobRecord) -> None:
         """Take from a journal what the job has brought: a later one may have taken rows over."""
-        names = {"job": self._job.number, "own": _own_rank(job)}
-        with self._journal(job) as doubts:
+        names = {"job": self._job.number, "own": own_rank(job)}
+        with journal_of(self._db, job) as doubts:
             self._db.execute(_TARGETS, names)
             in_doubt = [
                 (key, rank) for key, rank in doubts if rank_of(rank).version == names["job"]
@@ -222,9 +192,9 @@ class UndoSearch:
 
         Without the job they would have been sent (docs/reference.md, A13).
         """
-        rank = _own_rank(self._job)
+        rank = own_rank(self._job)
         product = self._product
-        with closing(JournalFile(_folder(self._job), read_only=True)) as journal:
+        with closing(JournalFile(folder_of(self._job), read_only=True)) as journal:
             rows = [
                 {"key": key_of(row.conversation_id), "rank": rank,
                  "rating": row.rating, "comment": row.comment}
@@ -237,7 +207,7 @@ class UndoSearch:
     def _take_jobs(self, there: Iterable[JobRecord]) -> None:
         numbers = {job.name: job.number for job in self._product.jobs}
         for job in there:
-            with closing(JournalFile(_folder(job), read_only=True)) as journal:
+            with closing(JournalFile(folder_of(job), read_only=True)) as journal:
                 runs = journal.run_numbers()
                 undone = undone_job(file.path for file in journal.inputs())
                 is_withdrawn = WITHDRAWN in journal.facts()
@@ -248,47 +218,9 @@ class UndoSearch:
             undoes = None if undone is None else numbers.get(undone)
             self._db.execute("INSERT INTO job VALUES (?, ?, ?)", (job.number, undoes, is_withdrawn))
 
-    def _take_not_set(self, later: Sequence[JobRecord]) -> None:
-        """Note what later jobs that were taken back themselves had not set."""
-        (some,) = self._db.execute("SELECT EXISTS (SELECT 1 FROM job WHERE withdrawn)").fetchone()
-        for job in later if some else ():
-            with attached(self._db, _folder(job)), sqlite_file.transaction(self._db):
-                self._db.execute(_NOT_SET, {"own": _own_rank(job)})
-        for job in later if some else ():
-            with self._journal(job) as doubts:
-                self._db.execute(_SET_AFTER_ALL, {"own": _own_rank(job)})
-                self._db.executemany(
-                    "DELETE FROM void WHERE key = ? AND number = ?",
-                    [(key, rank_of(rank).version) for key, rank in doubts],
-                )
-
-    def _take_undos(self) -> None:
-        """Note what later undos have set, and which jobs they have taken back.
-
-        Of a later job that is gone nobody can list the rows, and what was taken back before or
-        after it: then only earlier undos of the same job count.
-        """
-        number, taken_back = self._job.number, set[int]()
-        later = self._product.jobs[number:]
-        all_here = all(job.is_here for job in later)
-        undos = dict(self._db.execute("SELECT number, undoes FROM job WHERE undoes IS NOT NULL"))
-        for job in reversed(later):
-            undone = undos.get(job.number, 0)
-            if not (undone == number or (undone and all_here)):
-                continue
-            if job.state is JobState.ENDED and job.number not in taken_back:
-                taken_back.add(undone)
-            if undone < number:  # it has left what this job has set
-                continue
-            with attached(self._db, _folder(job)), sqlite_file.transaction(self._db):
-                self._db.execute(_VOID, {"undone": undone, "number": job.number})
-                self._db.execute(_VOID_ITSELF, {"number": job.number})
-        self._db.execute(_TAKEN_BACK_BEFORE, {"job": number})
-        self._db.executemany("INSERT INTO taken_back VALUES (?)", [(one,) for one in taken_back])
-
     def _take_later(self, job: JobRecord) -> None:
-        names = {"job": self._job.number, "number": job.number, "own": _own_rank(job)}
-        with self._journal(job) as doubts:
+        names = {"job": self._job.number, "number": job.number, "own": own_rank(job)}
+        with journal_of(self._db, job) as doubts:
             (is_own_undo,) = self._db.execute(
                 "SELECT undoes IS ? FROM job WHERE number = ?", (self._job.number, job.number)
             ).fetchone()
@@ -308,8 +240,8 @@ class UndoSearch:
             )
 
     def _take_earlier(self, job: JobRecord) -> None:
-        with self._journal(job) as doubts:
-            self._db.execute(_BEFORE, {"own": _own_rank(job)})
+        with journal_of(self._db, job) as doubts:
+            self._db.execute(_BEFORE, {"own": own_rank(job)})
             self._db.executemany(_UNSURE, [{"key": key, "rank": rank} for key, rank in doubts])
 
     def _resolve(self, coder: BodyCoder) -> None:
@@ -337,29 +269,6 @@ class UndoSearch:
                     "WHERE key = ? AND body = ?",
                     (rating, comment, key_of(conversation_id), signed(coder(rating, comment))),
                 )
-
-    @contextmanager
-    def _journal(self, job: JobRecord) -> Iterator[list[tuple[bytes, int]]]:
-        """Attach the journal of a job; yield the keys of its rows in doubt with their ranks."""
-        folder, own = _folder(job), _own_rank(job)
-        with closing(JournalFile(folder, read_only=True)) as journal:
-            gone = journal.forgotten_rows()
-            doubts = [each for each in journal.doubts() if each.in_doubt and each.seq not in gone]
-            ranks = journal.ranked() if doubts else {}
-        with attached(self._db, folder), sqlite_file.transaction(self._db):
-            yield [
-                (doubt.key, rank_number(ranks[doubt.seq]) if doubt.seq in ranks else own)
-                for doubt in doubts
-            ]
-
-
-def _folder(job: JobRecord) -> Path:
-    assert job.folder is not None  # noqa: S101 -- its journal is there
-    return job.folder
-
-
-def _own_rank(job: JobRecord) -> int:
-    return rank_number(Rank(job.number, job.number))
 
 
 def _texts(folder: Path) -> Iterator[Body]:
