@@ -98,6 +98,9 @@ class Begun:
     rest_given_up_at: int = -1
     """How many requests had come when what it had left over was given up; -1 before."""
 
+    withdrawn: bool = False
+    """Whether it was taken back, and its undo was not."""
+
     dropped_at: int = -1
     """How many requests had come when its comments were dropped; -1 before."""
 

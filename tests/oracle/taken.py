@@ -24,6 +24,9 @@ class Sure(Enum):
     YES = 2
 
 
+NO = Sure.NO
+
+
 @dataclass(frozen=True)
 class Known:
     """How a job stood when an undo began."""
@@ -38,6 +41,7 @@ class Known:
     """The same of rows that it took over, by conversation."""
 
     forgotten: frozenset[str]
+    withdrawn: bool
 
     @classmethod
     def of(cls, job: Begun) -> Known:
@@ -49,7 +53,8 @@ class Known:
                 carried[line["conversation_id"]] = what
             else:
                 own[int(line["row"])] = what
-        return cls(job, job.fate, job.here, own, carried, frozenset(job.forgotten))
+        gone = frozenset(job.forgotten)
+        return cls(job, job.fate, job.here, own, carried, gone, job.withdrawn)
 
 
 @dataclass
@@ -128,7 +133,7 @@ class Takings:
             possible.update(may.kinds)
             sure.update(may.kinds if len(may.kinds) == 1 else ())
             if row is None:
-                if not may.kinds - {"restored", "cleared"}:
+                if not may.kinds - {"restored", "cleared", "sent"}:
                     yield f"U1: {name}: {conversation} is left, but may be {may.kinds}"
                 continue
             if may.kinds == {"restored"} and may.held != row.feedback:
@@ -137,9 +142,11 @@ class Takings:
                 told = f"{may.bodies} {sorted(may.kinds)}"
                 yield f"U2: {name}: {conversation} is sent {row.feedback}, may be {told}"
             mine = [s for s in stood if s.row.conversation == conversation]
-            void = self._void(taken, mine)
+            void = {number for number, sure in self._void(taken, mine).items() if sure is not NO}
             firsts = {s.row.rank[0] for s in mine
                       if s.is_of(taken.target) or s.row.rank[1] in void}  # fmt: skip
+            if "sent" in may.kinds:
+                firsts.add(taken.target.number)
             if row.rank[0] not in firsts:
                 yield f"U4: {name}: {conversation} has rank {row.rank}, not one of {firsts}"
         if taken.table:
@@ -158,7 +165,7 @@ class Takings:
     def _table(
         self, taken: Taken, name: str, sure: Counter[str], possible: Counter[str]
     ) -> Iterator[str]:
-        for kind in ("restored", "cleared", "left", "left later"):
+        for kind in ("restored", "cleared", "sent", "left", "left later"):
             shown = taken.table.get(kind, 0)
             if kind == "left later":  # this model does not tell the two apart
                 shown += taken.table.get("left back", 0)
@@ -166,7 +173,7 @@ class Takings:
                 least, most = sure[kind], possible[kind]
                 yield f"U1: {name}: {kind} {shown} is shown, {least} to {most} are: {taken.table}"
         sent = len(taken.undo.rows) if taken.undo else 0
-        if taken.table.get("restored", 0) + taken.table.get("cleared", 0) != sent:
+        if sum(taken.table.get(kind, 0) for kind in ("restored", "cleared", "sent")) != sent:
             yield f"U1: {name}: shown was {taken.table}, but it sends {sent} rows"
 
     def _stood(self, taken: Taken) -> list[_Stood]:
@@ -199,6 +206,12 @@ class Takings:
         """Say what may become of one conversation."""
         may = _May()
         own = [s for s in stood if s.is_of(taken.target) and s.known.here]
+        if (outranked := self._outranked(taken, stood)) is not None:
+            later = self._later(taken, stood)
+            may.kinds |= {"left later"} if later is not Sure.NO else set()
+            may.kinds |= {"sent"} if later is not Sure.YES else set()
+            may.bodies |= {outranked.row.feedback}
+            return may
         puts = sorted(put.number for mine in own for put in mine.row.sent)
         stored = [mine for mine in own if mine.outcome == "succeeded"]
         for mine in stored or own:
@@ -213,7 +226,10 @@ class Takings:
             if later is Sure.YES:
                 continue
             back = self._taken_back(taken)
-            held, known = self._before(taken, mine, [s for s in stood if s.row.rank[1] not in back])
+            held, known = self._before(taken, mine, [
+                s for s in stood if s.row.rank[1] not in back
+                and not (s.outcome == "unchanged" and s.row.rank[1] in self._withdrawn(taken))
+            ])  # fmt: skip
             if held is not None and known is not Sure.NO:
                 may.bodies.add(held)
                 sees = puts and not any(s.row.rank[1] in back for s in stood)
@@ -225,21 +241,44 @@ class Takings:
         may.kinds = may.kinds or {"nothing"}
         return may
 
-    def _void(self, taken: Taken, stood: list[_Stood]) -> set[int]:
+    @staticmethod
+    def _withdrawn(taken: Taken) -> set[int]:
+        """Return the jobs that were taken back, and not their undos."""
+        return {known.job.number for known in taken.known if known.withdrawn and known.here}
+
+    def _outranked(self, taken: Taken, stood: list[_Stood]) -> _Stood | None:
+        """U2: the row that the target had taken over, and sent one of its own in its place."""
+        given_up = {k.job.number for k in taken.known if k.job.has_given_up_by(taken.at)}
+        mine = [s for s in stood if s.known.job is taken.target and s.known.here]
+        for one in mine:
+            is_lost = (one.outcome, one.reason) in {("superseded", "later_row"), ("pending", "")}
+            is_beaten = any(s.is_of(taken.target) and s.row.rank > one.row.rank for s in mine)
+            is_other = not one.is_of(taken.target) and one.row.rank[1] not in given_up
+            if is_lost and is_beaten and is_other and not one.forgotten:
+                return one
+        return None
+
+    def _void(self, taken: Taken, stood: list[_Stood]) -> dict[int, Sure]:
         """U1: the jobs whose row of the conversation counts for nothing, the target perhaps too.
 
         It is that of the job that brought it.
         """
-        void: set[int] = set()
+        void: dict[int, Sure] = {}
+        for number in self._withdrawn(taken):
+            brought = [s for s in stood if s.row.rank[1] == number and s.known.here]
+            is_set = any(s.outcome == "succeeded" or s.reason == "stored_differs" for s in brought)
+            doubt = max((s.doubt for s in brought), default=NO, key=lambda sure: sure.value)
+            if number > taken.target.number and not is_set and doubt is not Sure.YES:
+                void[number] = Sure.YES if doubt is NO else Sure.MAYBE
         undos = [s for s in stood if s.known.job.undoes and s.number > taken.target.number]
         for undo in sorted(undos, key=lambda s: -s.number):
             undone = undo.known.job.undoes
             assert undone is not None
             counts = undone is taken.target or self._all_later_here(taken)
             if counts and undone.number >= taken.target.number and undo.outcome in SET:
-                if undo.number not in void:
-                    void.add(undone.number)
-                void.add(undo.number)
+                if void.get(undo.number) is not Sure.YES:
+                    void[undone.number] = Sure.YES
+                void[undo.number] = Sure.YES
         return void
 
     def _taken_back(self, taken: Taken) -> set[int]:
@@ -261,9 +300,10 @@ class Takings:
     def _later(self, taken: Taken, stood: list[_Stood]) -> Sure:
         """U1: whether a later job has a row that is settled or in doubt."""
         void = self._void(taken, stood)
-        found = Sure.YES if taken.target.number in void else Sure.NO
+        found = void.get(taken.target.number, NO)
         for other in stood:
-            if other.number <= taken.target.number or other.row.rank[1] in void:
+            counts_not = void.get(other.row.rank[1], NO)
+            if other.number <= taken.target.number or counts_not is Sure.YES:
                 continue
             if other.is_of(taken.target):
                 continue
@@ -276,7 +316,9 @@ class Takings:
                     doubt = Sure.MAYBE
             else:
                 doubt = other.doubt
-            now = Sure.YES if settled else doubt
+            now = Sure.YES if settled and counts_not is NO else doubt
+            if counts_not is Sure.MAYBE:
+                now = Sure.MAYBE
             found = max(found, now, key=lambda sure: sure.value)
         return found
 

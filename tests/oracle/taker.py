@@ -23,7 +23,7 @@ from tests.oracle.player import MOST, flags
 from tests.oracle.record import Begun, Fate
 from tests.oracle.taken import Known, Taken, Takings
 
-_LINE = re.compile(r"^(restored|cleared|left): (.*?)\s{2,}(\d+)\b", re.MULTILINE)
+_LINE = re.compile(r"^(restored|cleared|left|sent): (.*?)\s{2,}(\d+)\b", re.MULTILINE)
 _LEFT_OVER = re.compile(r"^Left over .*?(\d+) rows?\b", re.MULTILINE)
 
 
@@ -122,8 +122,12 @@ class Taker(Caretaker):
         if target.fate is Fate.GIVEN_UP and states[target.folder] not in {"given_up", "replaced"}:
             # The command came to its end before it did anything.
             target.fate, target.over_at = Fate.UNFINISHED, -1
-        elif target.rest_given_up_at < 0 and (begun or not self.operator.refused):
-            target.rest_given_up_at = len(self._service.log)
+        elif begun or not self.operator.refused:
+            if target.rest_given_up_at < 0:
+                target.rest_given_up_at = len(self._service.log)
+            target.withdrawn = True
+            if target.undoes is not None:
+                target.undoes.withdrawn = False
 
     def _look(self, line: list[str]) -> None:
         """Before an undo begins: remember how all jobs stand, and have the table shown."""

@@ -45,7 +45,9 @@ def test_an_undo_does_what_it_has_shown_and_clears_only_if_told(
     asked = undo(desk, tuesday)
     assert asked.code == 0, asked.text
     assert len(service.log) == before
-    shown = {"restored": 1, "cleared": 0, "left": 2, "left later": 0, "left back": 0}
+    shown = {
+        "restored": 1, "sent": 0, "cleared": 0, "left": 2, "left later": 0, "left back": 0,
+    }  # fmt: skip
     assert table(asked.text) == shown
     ended = undo(desk, tuesday, "--yes")
     assert ended.code == 0, ended.text
@@ -54,7 +56,9 @@ def test_an_undo_does_what_it_has_shown_and_clears_only_if_told(
     assert service.quiescent() == {ONE: ("POSITIVE", None), **left}
     ended = undo(desk, tuesday, "--clear-unknown", "--yes")
     assert ended.code == 0, ended.text
-    shown = {"restored": 0, "cleared": 2, "left": 0, "left later": 0, "left back": 1}
+    shown = {
+        "restored": 0, "sent": 0, "cleared": 2, "left": 0, "left later": 0, "left back": 1,
+    }  # fmt: skip
     assert table(ended.text) == shown
     cleared = {TWO: (None, None), THREE: (None, None)}
     assert service.quiescent() == {ONE: ("POSITIVE", None), **cleared}
