@@ -129,13 +129,10 @@ class Journal(JournalFile):
         with self._synced():
             self._put(LEFT_OVERS_GIVEN_UP, str(now))
 
-    def note_withdrawn(self, now: float | None) -> None:
-        """Note, durably, that the job is taken back; None: it is not any more."""
+    def note_withdrawn(self, latest: int) -> None:
+        """Note, durably, that the job is taken back; `latest` is the number of the latest job."""
         with self._synced():
-            if now is None:
-                self._db.execute("DELETE FROM job WHERE name = ?", (WITHDRAWN,))
-            else:
-                self._put(WITHDRAWN, str(now))
+            self._put(WITHDRAWN, str(latest))
 
     def note_written(self, name: str, digest: str) -> None:
         """Note what was written into the job's file of that `name`: its SHA-256.

@@ -262,11 +262,11 @@ class ProductJobs:
         with suppress(JournalError):  # as above
             self._ledger.note_given_up([job.number])
 
-    def note_withdrawn(self, job: JobRecord, now: float | None) -> None:
-        """Note that the job is taken back (U1): what it has not set counts for nothing; or not."""
+    def note_withdrawn(self, job: JobRecord) -> None:
+        """Note that the job is taken back: from now on it counts for nothing (U1)."""
         assert job.folder is not None  # noqa: S101 -- as above
         with closing(Journal(job.folder)) as journal:
-            journal.note_withdrawn(now)
+            journal.note_withdrawn(len(self.jobs))
 
     @staticmethod
     def is_at_rest(job: JobRecord) -> bool:

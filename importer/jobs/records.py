@@ -28,7 +28,7 @@ _MOST_JOBS = 100_000
 FIGURES = "figures"
 #: The fact of a journal that says when what the job has left over was given up.
 LEFT_OVERS_GIVEN_UP = "left_overs_given_up"
-#: The fact of a journal that says when the job was taken back: what it has not set is void then.
+#: The fact of a journal that the job was taken back, with the number of the latest job then.
 WITHDRAWN = "withdrawn"
 #: The fact of a journal that says what the job was to take away from what was stored before it.
 CHANGES = "changes"

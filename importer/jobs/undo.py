@@ -57,7 +57,6 @@ class Undo:
         self.not_sent = search.not_sent
         #: Rows that it has stored for earlier jobs: they stay.
         self.carried = search.carried
-        self._is_back = f"later < 0 AND (key, {job.number}) IN (SELECT key, number FROM void)"
 
     def restored(self) -> Group:
         """Return the conversations of which it is known what they held before."""
@@ -73,26 +72,27 @@ class Undo:
 
     def later(self) -> Group:
         """Return those that a later job has set, or has tried to, and has not been taken back."""
-        return self._group(f"later AND NOT ({self._is_back})")
+        return self._group("later >= -1 AND later <> 0")
 
     def back(self) -> Group:
         """Return those that an earlier undo of the job has taken back."""
-        return self._group(self._is_back)
+        return self._group("later < -1")
 
     def later_jobs(self) -> list[str]:
-        """Return the names of the jobs that came last to some of these, the latest first."""
+        """Return the names of the jobs that came last to some of these, the latest first.
+
+        Undos are left out: what they have set is not wrong.
+        """
         numbers = self._db.execute(
-            "SELECT DISTINCT later FROM target WHERE later > 0 ORDER BY later DESC"
+            "SELECT DISTINCT later FROM target WHERE later > 0 "
+            "AND later NOT IN (SELECT number FROM job WHERE undoes IS NOT NULL) "
+            "ORDER BY later DESC"
         )
         return [self._product.name_of(number) for (number,) in numbers]
 
     def earlier(self) -> list[str]:
         """Return the names of the jobs that have taken back some of the same one before."""
-        numbers = self._db.execute(
-            "SELECT number FROM job WHERE undoes = ? AND number IN (SELECT number FROM void) "
-            "ORDER BY number",
-            (self._job.number,),
-        )
+        numbers = self._db.execute("SELECT DISTINCT -later FROM target WHERE later < -1 ORDER BY 1")
         return [self._product.name_of(number) for (number,) in numbers]
 
     def in_doubt(self) -> int:

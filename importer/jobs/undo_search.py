@@ -28,9 +28,10 @@ from importer.jobs.undo_rows import (
     journal_of,
     own_rank,
 )
-from importer.jobs.undo_void import IS_VOID, note_void
+from importer.jobs.undo_void import TakenBack, void_for
 from importer.model import Meaning, OutcomeKind
 
+_IS_VOID = f"({BROUGHT_BY}) IN (SELECT number FROM void)"
 _NOT_FORGOTTEN = "seq NOT IN (SELECT seq FROM journal.forgotten)"
 _TARGETS = f"""
     INSERT INTO target (key, rank, in_doubt)
@@ -48,9 +49,13 @@ _LEFT_OVER = f"""
     AND conversation NOT IN (SELECT key FROM target)
     AND NOT EXISTS (SELECT 1 FROM journal.job WHERE name = '{LEFT_OVERS_GIVEN_UP}')
 """
-_OUTRANKED = """
+#: Where the job has not come to its own row, the other is left over as before.
+_OUTRANKED = f"""
     INSERT INTO target (key, rank, in_doubt, waits, known, rating, comment)
-    VALUES (:key, :rank, 0, 1, 1, :rating, :comment)
+    SELECT key, :own, 0, 1, 1, rating, comment FROM outranked
+    WHERE key IN (SELECT key FROM target) OR key IN (
+        SELECT conversation FROM {OUTCOMES} WHERE {IS_SETTLED} AND {BROUGHT_BY} = :job
+    )
     ON CONFLICT (key) DO UPDATE SET
         waits = 1, known = 1, rating = excluded.rating, comment = excluded.comment
 """
@@ -65,20 +70,25 @@ _CARRIED = f"SELECT count(*) FROM {OUTCOMES} WHERE {SENT_AND_SET} AND {BROUGHT_B
 _LATER = f"""
     UPDATE target SET later = row.by FROM (
         SELECT conversation, iif(({BROUGHT_BY}) > :job, {BROUGHT_BY}, :number) AS by
-        FROM {OUTCOMES} WHERE {IS_SETTLED} AND ({BROUGHT_BY}) <> :job AND NOT {IS_VOID}
+        FROM {OUTCOMES} WHERE {IS_SETTLED} AND ({BROUGHT_BY}) <> :job AND NOT {_IS_VOID}
     ) AS row
     WHERE row.conversation = target.key
 """
 _LATER_IN_DOUBT = """
     UPDATE target SET later = iif(:brought_by > :job, :brought_by, :number)
     WHERE key = :key
-    AND NOT EXISTS (SELECT 1 FROM void WHERE void.key = :key AND void.number = :brought_by)
+"""
+_SET_BY_ITS_UNDO = f"""
+    UPDATE target SET later = -row.by FROM (
+        SELECT conversation, {BROUGHT_BY} AS by FROM {OUTCOMES} WHERE {IS_SET}
+    ) AS row
+    WHERE row.conversation = target.key AND row.by IN (SELECT number FROM own_undo)
 """
 #: What is sent has to rank above them, though they count for nothing.
 _ABOVE = f"""
     UPDATE target SET above = max(above, row.rank)
     FROM (
-        SELECT conversation, {RANK} AS rank FROM {OUTCOMES} WHERE {IS_SETTLED} AND {IS_VOID}
+        SELECT conversation, {RANK} AS rank FROM {OUTCOMES} WHERE {IS_SETTLED} AND {_IS_VOID}
     ) AS row
     WHERE row.conversation = target.key
 """
@@ -90,8 +100,7 @@ _BEFORE = f"""
         body = iif(row.counts, iif(row.is_unchanged, target.stored, row.body), target.body)
     FROM (
         SELECT conversation, body, rank, is_unchanged,
-            by NOT IN (SELECT number FROM taken_back)
-            AND NOT (is_unchanged AND by IN (SELECT number FROM job WHERE withdrawn)) AS counts
+            by NOT IN (SELECT number FROM void) AS counts
         FROM (
             SELECT conversation, body, {RANK} AS rank, {BROUGHT_BY} AS by,
                 kind = {KIND_IDS[OutcomeKind.UNCHANGED]} AS is_unchanged
@@ -105,7 +114,7 @@ _BEFORE = f"""
 _UNSURE = """
     UPDATE target SET before = :rank, body = NULL
     WHERE key = :key AND rank > :rank AND before < :rank
-    AND :rank & 0xffffffff NOT IN (SELECT number FROM taken_back)
+    AND :rank & 0xffffffff NOT IN (SELECT number FROM void)
 """
 #: What a later job that is gone has settled need not rank higher: a row of this job may be in doubt
 #: only. It was settled in a run that is neither that of a job that is there nor of an earlier one,
@@ -126,7 +135,7 @@ _UNSURE_IN_LEDGER = """
     UPDATE target SET body = NULL WHERE EXISTS (
         SELECT 1 FROM ledger.doubt AS other WHERE other.key = target.key AND other.job < :job
         AND other.in_doubt AND other.rank < target.rank AND other.rank > target.before
-        AND other.rank & 0xffffffff NOT IN (SELECT number FROM taken_back)
+        AND other.rank & 0xffffffff NOT IN (SELECT number FROM void)
     )
 """
 
@@ -154,7 +163,6 @@ class UndoSearch:
                 self._take_targets(job)
         self._take_outranked()
         self._take_jobs(there)
-        note_void(self._db, self._product.jobs, number)
         gone = [job.number for job in self._product.jobs if not job.is_here]
         # What a job that is gone has set is known only if nothing has been set since.
         first = max((other for other in gone if other < number), default=0)
@@ -192,31 +200,37 @@ class UndoSearch:
 
         Without the job they would have been sent (docs/reference.md, A13).
         """
-        rank = own_rank(self._job)
         product = self._product
         with closing(JournalFile(folder_of(self._job), read_only=True)) as journal:
             rows = [
-                {"key": key_of(row.conversation_id), "rank": rank,
-                 "rating": row.rating, "comment": row.comment}
+                (key_of(row.conversation_id), row.rating, row.comment)
                 for row in journal.outranked()
                 if row.rank.version not in product.given_up and row.rank.first >= product.floor
-            ]  # fmt: skip
-        with sqlite_file.transaction(self._db):
-            self._db.executemany(_OUTRANKED, rows)
+            ]
+        with journal_of(self._db, self._job):
+            self._db.executemany("INSERT INTO outranked VALUES (?, ?, ?)", rows)
+            names = {"job": self._job.number, "own": own_rank(self._job)}
+            self._db.execute(_OUTRANKED, names)
 
     def _take_jobs(self, there: Iterable[JobRecord]) -> None:
+        """Take what the journals tell of their jobs, and which of them count for nothing."""
         numbers = {job.name: job.number for job in self._product.jobs}
+        told: dict[int, TakenBack] = {}
         for job in there:
             with closing(JournalFile(folder_of(job), read_only=True)) as journal:
                 runs = journal.run_numbers()
                 undone = undone_job(file.path for file in journal.inputs())
-                is_withdrawn = WITHDRAWN in journal.facts()
+                withdrawn = journal.facts().get(WITHDRAWN)
             self._db.executemany(
                 "INSERT OR IGNORE INTO run (number, own) VALUES (?, ?)",
                 [(number, job.number == self._job.number) for number in runs],
             )
             undoes = None if undone is None else numbers.get(undone)
-            self._db.execute("INSERT INTO job VALUES (?, ?, ?)", (job.number, undoes, is_withdrawn))
+            told[job.number] = TakenBack(undoes, None if withdrawn is None else int(withdrawn))
+            self._db.execute("INSERT INTO job VALUES (?, ?)", (job.number, undoes))
+        void = void_for(self._job.number, self._product.jobs, told)
+        for table, found in (("void", void.jobs), ("own_undo", void.own_undos)):
+            self._db.executemany(f"INSERT INTO {table} VALUES (?)", [(one,) for one in found])
 
     def _take_later(self, job: JobRecord) -> None:
         names = {"job": self._job.number, "number": job.number, "own": own_rank(job)}
@@ -224,18 +238,19 @@ class UndoSearch:
             (is_own_undo,) = self._db.execute(
                 "SELECT undoes IS ? FROM job WHERE number = ?", (self._job.number, job.number)
             ).fetchone()
+            self._db.execute(_SET_BY_ITS_UNDO, names)
             if is_own_undo:  # what it has not set is tried again
                 return
             self._db.execute(_LATER, names)
-            if self._db.execute("SELECT 1 FROM void LIMIT 1").fetchone():
-                self._db.execute(_ABOVE, names)
+            self._db.execute(_ABOVE, names)
+            void = {number for (number,) in self._db.execute("SELECT number FROM void")}
             brought = [(key, rank_of(rank).version) for key, rank in doubts]
             self._db.executemany(
                 _LATER_IN_DOUBT,
                 [
                     {**names, "key": key, "brought_by": by}
                     for key, by in brought
-                    if by != self._job.number
+                    if by != self._job.number and by not in void
                 ],
             )
 

@@ -98,7 +98,7 @@ def plan_undo(
                 _write(folder / UNDO_NAME, undo.rows(clear_unknown=clear_unknown))
         if not write:
             return table
-        _withdraw(product, job)
+        product.note_withdrawn(job)
         is_news = _give_up(product, job)
         remarks: list[str] = []
         if is_unfinished:
@@ -106,15 +106,6 @@ def plan_undo(
         elif is_news or not table.to_send:
             rewrite_summary(job, taken=[*taken_up(folder)])
         return table._replace(remarks=remarks)
-
-
-def _withdraw(product: Product, job: JobRecord) -> None:
-    """Let what the job has not set count for nothing; what an undo has taken back counts again."""
-    product.note_withdrawn(job, time.time())
-    undone = _undone_by(job)
-    for other in product.jobs:
-        if other.name == undone and other.is_here:
-            product.note_withdrawn(other, None)
 
 
 def _give_up(product: Product, job: JobRecord) -> bool:

@@ -98,8 +98,8 @@ class Begun:
     rest_given_up_at: int = -1
     """How many requests had come when what it had left over was given up; -1 before."""
 
-    withdrawn: bool = False
-    """Whether it was taken back, and its undo was not."""
+    withdrawn_by: int = -1
+    """The number of the latest job when it was taken back; -1 if it was not."""
 
     dropped_at: int = -1
     """How many requests had come when its comments were dropped; -1 before."""

@@ -24,9 +24,6 @@ class Sure(Enum):
     YES = 2
 
 
-NO = Sure.NO
-
-
 @dataclass(frozen=True)
 class Known:
     """How a job stood when an undo began."""
@@ -41,7 +38,8 @@ class Known:
     """The same of rows that it took over, by conversation."""
 
     forgotten: frozenset[str]
-    withdrawn: bool
+    withdrawn_by: int
+    """The number of the latest job when it was taken back; -1 if it was not."""
 
     @classmethod
     def of(cls, job: Begun) -> Known:
@@ -54,7 +52,7 @@ class Known:
             else:
                 own[int(line["row"])] = what
         gone = frozenset(job.forgotten)
-        return cls(job, job.fate, job.here, own, carried, gone, job.withdrawn)
+        return cls(job, job.fate, job.here, own, carried, gone, job.withdrawn_by)
 
 
 @dataclass
@@ -101,6 +99,11 @@ class _May:
     """What the service held before, where it is restored."""
 
 
+def _is_lost(job: Begun, count: int) -> bool:
+    """Tell whether a command of the job was broken off before so many requests had come."""
+    return any((c.broken_off or c.code < 0) and c.first < count for c in job.commands)
+
+
 class Takings:
     """Judges all undos of a history once it is known which request carried which row."""
 
@@ -142,7 +145,7 @@ class Takings:
                 told = f"{may.bodies} {sorted(may.kinds)}"
                 yield f"U2: {name}: {conversation} is sent {row.feedback}, may be {told}"
             mine = [s for s in stood if s.row.conversation == conversation]
-            void = {number for number, sure in self._void(taken, mine).items() if sure is not NO}
+            void = self._void(taken)
             firsts = {s.row.rank[0] for s in mine
                       if s.is_of(taken.target) or s.row.rank[1] in void}  # fmt: skip
             if "sent" in may.kinds:
@@ -181,7 +184,10 @@ class Takings:
         found = []
         for known in taken.known:
             job = known.job
-            lost = any((c.broken_off or c.code < 0) and c.first < taken.at for c in job.commands)
+            lost = _is_lost(job, taken.at)
+            # What a job that was killed had taken over, its outcomes do not tell.
+            takers = [k.job for k in taken.known if k.job.number > job.number and k.job.carries]
+            taker_lost = any(_is_lost(taker, taken.at) for taker in takers)
             stopped = [c for c in job.commands if c.code in UNFINISHED]
             carried = {id(row) for row in job.carried}
             for row in job.brought():
@@ -198,6 +204,8 @@ class Takings:
                         # Of a row that had a 409 when its run was stopped, say, a journal need not
                         # know that it was never stored (Terms: in doubt).
                         doubt = Sure.MAYBE
+                    if doubt is Sure.NO and taker_lost and what[0] not in {"rejected", "skipped"}:
+                        doubt = Sure.MAYBE
                 gone = row.conversation in known.forgotten
                 found.append(_Stood(row, known, what[0], what[1], doubt, gone))
         return found
@@ -206,12 +214,15 @@ class Takings:
         """Say what may become of one conversation."""
         may = _May()
         own = [s for s in stood if s.is_of(taken.target) and s.known.here]
-        if (outranked := self._outranked(taken, stood)) is not None:
+        outranked, sure = self._outranked(taken, stood)
+        if outranked is not None:
             later = self._later(taken, stood)
             may.kinds |= {"left later"} if later is not Sure.NO else set()
             may.kinds |= {"sent"} if later is not Sure.YES else set()
             may.bodies |= {outranked.row.feedback}
-            return may
+            if sure is Sure.YES:
+                return may
+            may.kinds.add("nothing")
         puts = sorted(put.number for mine in own for put in mine.row.sent)
         stored = [mine for mine in own if mine.outcome == "succeeded"]
         for mine in stored or own:
@@ -225,11 +236,8 @@ class Takings:
                 may.kinds.add("nothing")
             if later is Sure.YES:
                 continue
-            back = self._taken_back(taken)
-            held, known = self._before(taken, mine, [
-                s for s in stood if s.row.rank[1] not in back
-                and not (s.outcome == "unchanged" and s.row.rank[1] in self._withdrawn(taken))
-            ])  # fmt: skip
+            back = self._no_more(taken)
+            held, known = self._before(taken, mine, [s for s in stood if s.row.rank[1] not in back])
             if held is not None and known is not Sure.NO:
                 may.bodies.add(held)
                 sees = puts and not any(s.row.rank[1] in back for s in stood)
@@ -241,84 +249,85 @@ class Takings:
         may.kinds = may.kinds or {"nothing"}
         return may
 
-    @staticmethod
-    def _withdrawn(taken: Taken) -> set[int]:
-        """Return the jobs that were taken back, and not their undos."""
-        return {known.job.number for known in taken.known if known.withdrawn and known.here}
-
-    def _outranked(self, taken: Taken, stood: list[_Stood]) -> _Stood | None:
+    def _outranked(self, taken: Taken, stood: list[_Stood]) -> tuple[_Stood | None, Sure]:
         """U2: the row that the target had taken over, and sent one of its own in its place."""
+        target = next(known for known in taken.known if known.job is taken.target)
+        conversation = stood[0].row.conversation if stood else ""
+        told = target.carried.get(conversation)
+        # What became of rows that it had taken over, a job that was cut off need not tell.
+        is_told = told is not None or not target.job.carries or target.fate is Fate.ENDED
+        if (is_told and told != ("superseded", "later_row")) or not target.here:
+            return None, Sure.NO
+        mine = [s for s in stood if s.is_of(taken.target) and s.known is target]
+        sure = max(
+            (Sure.YES if s.outcome in SETTLED else s.doubt for s in mine),
+            default=Sure.NO,
+            key=lambda sure: sure.value,
+        )
         given_up = {k.job.number for k in taken.known if k.job.has_given_up_by(taken.at)}
-        mine = [s for s in stood if s.known.job is taken.target and s.known.here]
-        for one in mine:
-            is_lost = (one.outcome, one.reason) in {("superseded", "later_row"), ("pending", "")}
-            is_beaten = any(s.is_of(taken.target) and s.row.rank > one.row.rank for s in mine)
-            is_other = not one.is_of(taken.target) and one.row.rank[1] not in given_up
-            if is_lost and is_beaten and is_other and not one.forgotten:
-                return one
-        return None
+        earlier = [
+            s for s in stood if s.number < taken.target.number and not s.forgotten
+            and not s.known.job.gave_up(s.row, taken.target.began_at)
+        ]  # fmt: skip
+        best = max(earlier, default=None, key=lambda s: s.row.rank)
+        if best is None or sure is Sure.NO or best.row.rank[1] in given_up:
+            return None, Sure.NO
+        return best, sure if is_told else Sure.MAYBE
 
-    def _void(self, taken: Taken, stood: list[_Stood]) -> dict[int, Sure]:
-        """U1: the jobs whose row of the conversation counts for nothing, the target perhaps too.
-
-        It is that of the job that brought it.
-        """
-        void: dict[int, Sure] = {}
-        for number in self._withdrawn(taken):
-            brought = [s for s in stood if s.row.rank[1] == number and s.known.here]
-            is_set = any(s.outcome == "succeeded" or s.reason == "stored_differs" for s in brought)
-            doubt = max((s.doubt for s in brought), default=NO, key=lambda sure: sure.value)
-            if number > taken.target.number and not is_set and doubt is not Sure.YES:
-                void[number] = Sure.YES if doubt is NO else Sure.MAYBE
-        undos = [s for s in stood if s.known.job.undoes and s.number > taken.target.number]
-        for undo in sorted(undos, key=lambda s: -s.number):
-            undone = undo.known.job.undoes
-            assert undone is not None
-            counts = undone is taken.target or self._all_later_here(taken)
-            if counts and undone.number >= taken.target.number and undo.outcome in SET:
-                if void.get(undo.number) is not Sure.YES:
-                    void[undone.number] = Sure.YES
-                void[undo.number] = Sure.YES
-        return void
+    def _void(self, taken: Taken) -> set[int]:
+        """U1: the later jobs of which no row counts: taken back, or the undo of one that was."""
+        if not self._all_later_here(taken):
+            return set()
+        found = self._taken_back(taken)
+        later = [k.job for k in taken.known if k.here and k.job.number > taken.target.number]
+        return {
+            job.number for job in later
+            if job.number in found or (job.undoes and job.undoes.number in found)
+        }  # fmt: skip
 
     def _taken_back(self, taken: Taken) -> set[int]:
-        """U2: the jobs that an undo has taken back as a whole since the target began."""
-        back: set[int] = set()
-        for known in reversed(taken.known):
-            undone = known.job.undoes
-            if undone is None or known.job.number <= taken.target.number or not known.here:
-                continue
-            counts = undone is taken.target or self._all_later_here(taken)
-            if counts and known.fate is Fate.ENDED and known.job.number not in back:
-                back.add(undone.number)
-        return back - {taken.target.number}
+        """Return the jobs that were taken back, while their undos were not."""
+        latest: dict[int, Known] = {}
+        for known in taken.known:
+            if known.here and known.job.undoes is not None:
+                latest[known.job.undoes.number] = known
+
+        def is_back(known: Known) -> bool:
+            undo = latest.get(known.job.number)
+            return known.withdrawn_by >= 0 and not (undo is not None and is_back(undo))
+
+        return {known.job.number for known in taken.known if known.here and is_back(known)}
+
+    def _no_more(self, taken: Taken) -> set[int]:
+        """U2: the earlier jobs that were taken back since the target began."""
+        if not self._all_later_here(taken):
+            return set()
+        return {
+            known.job.number for known in taken.known
+            if known.job.number in self._taken_back(taken)
+            and known.job.number < taken.target.number <= known.withdrawn_by
+        }  # fmt: skip
 
     @staticmethod
     def _all_later_here(taken: Taken) -> bool:
         return all(k.here for k in taken.known if k.job.number > taken.target.number)
 
     def _later(self, taken: Taken, stood: list[_Stood]) -> Sure:
-        """U1: whether a later job has a row that is settled or in doubt."""
-        void = self._void(taken, stood)
-        found = void.get(taken.target.number, NO)
+        """U1: whether a later job has a row that is settled or in doubt, or an undo has set it."""
+        void, found = self._void(taken), Sure.NO
+        back = self._taken_back(taken)
+        own = {job.number for job in self._jobs if job.undoes is taken.target} - back
         for other in stood:
-            counts_not = void.get(other.row.rank[1], NO)
-            if other.number <= taken.target.number or counts_not is Sure.YES:
+            if other.number <= taken.target.number or other.is_of(taken.target):
                 continue
-            if other.is_of(taken.target):
-                continue
-            settled = other.outcome in SETTLED
-            if other.known.job.undoes is taken.target:
-                # Of an earlier undo of the job only what it has set counts (U5).
-                settled = False
-                doubt = Sure.NO
+            if other.row.rank[1] in own:
+                now = Sure.YES if other.outcome in SET else Sure.NO
                 if other.outcome in SETTLED - SET and other.known.fate is Fate.ENDED:
-                    doubt = Sure.MAYBE
+                    now = Sure.MAYBE
+            elif other.row.rank[1] in void:
+                continue
             else:
-                doubt = other.doubt
-            now = Sure.YES if settled and counts_not is NO else doubt
-            if counts_not is Sure.MAYBE:
-                now = Sure.MAYBE
+                now = Sure.YES if other.outcome in SETTLED else other.doubt
             found = max(found, now, key=lambda sure: sure.value)
         return found
 

@@ -125,9 +125,7 @@ class Taker(Caretaker):
         elif begun or not self.operator.refused:
             if target.rest_given_up_at < 0:
                 target.rest_given_up_at = len(self._service.log)
-            target.withdrawn = True
-            if target.undoes is not None:
-                target.undoes.withdrawn = False
+            target.withdrawn_by = len(self.jobs) - begun
 
     def _look(self, line: list[str]) -> None:
         """Before an undo begins: remember how all jobs stand, and have the table shown."""
