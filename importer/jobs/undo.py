@@ -53,8 +53,10 @@ class Undo:
         self._job = job
         #: Rows of the job that wait to be tried again: they were never stored.
         self.left_over = search.left_over
-        #: Rows of the job that were not sent, or refused, until it is taken back.
+        #: Rows of the job that were not sent, or refused.
         self.not_sent = search.not_sent
+        #: The job was taken back before.
+        self.is_withdrawn = search.is_withdrawn
         #: Rows that it has stored for earlier jobs: they stay.
         self.carried = search.carried
 

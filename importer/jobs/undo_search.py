@@ -63,7 +63,6 @@ _NOT_SENT = f"""
     SELECT count(*) FROM {OUTCOMES}
     WHERE {IS_SETTLED} AND NOT {IS_LEFT_OVER} AND {BROUGHT_BY} = :job AND {_NOT_FORGOTTEN}
     AND conversation NOT IN (SELECT key FROM target)
-    AND NOT EXISTS (SELECT 1 FROM journal.job WHERE name = '{WITHDRAWN}')
 """
 _CARRIED = f"SELECT count(*) FROM {OUTCOMES} WHERE {SENT_AND_SET} AND {BROUGHT_BY} < :job"
 #: The job that is in the way is the one that has brought the row, if that is a later one.
@@ -149,8 +148,10 @@ class UndoSearch:
         self._job = job
         #: Rows of the job that wait to be tried again: they were never stored.
         self.left_over = 0
-        #: Rows of it that were not sent, or refused, until it is taken back.
+        #: Rows of it that were not sent, or refused.
         self.not_sent = 0
+        #: It was taken back before.
+        self.is_withdrawn = False
         #: Rows that it has stored for earlier jobs.
         self.carried = 0
 
@@ -228,6 +229,7 @@ class UndoSearch:
             undoes = None if undone is None else numbers.get(undone)
             told[job.number] = TakenBack(undoes, None if withdrawn is None else int(withdrawn))
             self._db.execute("INSERT INTO job VALUES (?, ?)", (job.number, undoes))
+        self.is_withdrawn = told[self._job.number].withdrawn is not None
         void = void_for(self._job.number, self._product.jobs, told)
         for table, found in (("void", void.jobs), ("own_undo", void.own_undos)):
             self._db.executemany(f"INSERT INTO {table} VALUES (?)", [(one,) for one in found])

@@ -31,7 +31,8 @@ def void_for(number: int, jobs: Sequence[JobRecord], told: Mapping[int, TakenBac
     """Return what counts for nothing when the job of that number is taken back.
 
     Those are jobs that were taken back and their undos, unless these were taken back themselves; of
-    earlier ones, those that were taken back since the job began. `jobs` are all of the product by
+    earlier ones, those that were taken back since the job began, but for the one that it takes back
+    itself. `jobs` are all of the product by
     number; `told` of those that are there. Where a later one is gone, nobody knows what it took
     back.
     """
@@ -46,4 +47,4 @@ def void_for(number: int, jobs: Sequence[JobRecord], told: Mapping[int, TakenBac
         return Void(set(), own_undos)
     later = {job for job in told if job > number and (job in found or told[job].undoes in found)}
     earlier = {job for job in found if job < number <= (told[job].withdrawn or 0)}
-    return Void(later | earlier, own_undos)
+    return Void(later | (earlier - {told[number].undoes}), own_undos)

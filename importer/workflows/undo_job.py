@@ -47,8 +47,10 @@ class UndoTable(NamedTuple):
     in_doubt: int
     #: Rows of the job that were never stored and wait to be tried again.
     left_over: int
-    #: Rows of the job that were not sent, or refused, until it is taken back: `unchanged`, say.
+    #: Rows of the job that were not sent, or refused: `unchanged`, say.
     not_sent: int
+    #: The job counts for something, and was not taken back yet.
+    counts: bool
     #: Rows that the job has stored for earlier ones (carried over): they stay.
     carried: int
     #: The undos of the job that there have been.
@@ -149,6 +151,7 @@ def _table(product: Product, undo: Undo, *, clear_unknown: bool, is_unfinished: 
     return UndoTable(
         undo.restored(), undo.waiting(), undo.unknown(), clear_unknown, undo.later(),
         undo.back(), undo.later_jobs(), undo.in_doubt(), undo.left_over, undo.not_sent,
+        undo.not_sent + undo.later().number > 0 and not undo.is_withdrawn,
         undo.carried, told, is_unfinished,
     )  # fmt: skip
 

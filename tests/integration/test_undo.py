@@ -25,6 +25,7 @@ pytestmark = pytest.mark.anyio
 Make = Callable[..., ImportSettings]
 Night = Callable[..., Any]
 QUICK = ("--late-effect", "0s", "--retry-first", "10ms", "--api-key-file", "key")
+NONE_COMPLETED = Faults(not_completed=1.0, completes_after=600.0)
 ALL = [conversation(number) for number in range(1, 7)]
 
 
@@ -176,13 +177,30 @@ async def test_a_wrong_night_that_found_the_one_before_unchanged_is_in_nobodys_w
 async def test_an_undo_can_be_undone(night: Night, service: WatchedSandbox) -> None:
     await night("monday", [(each, "POSITIVE", "") for each in ALL[:2]])
     tuesday = await night("tuesday", [(each, "NEGATIVE", "") for each in ALL[:2]])
-    await typed("undo", tuesday.folder, "--yes", *QUICK)
+    for _ in range(2):  # which changes nothing
+        await typed("undo", tuesday.folder, "--yes", *QUICK)
     (undo,) = tuesday.folder.parent.glob("undo-*")
     done = await typed("undo", undo, "--yes", *QUICK)
     assert done.returncode == 0, done.stderr
     assert service.stored() == dict.fromkeys(ALL[:2], ("NEGATIVE", None))
     told = f"It was taken back by {undo.name}, which was taken back itself."
     assert told in command("jobs", "show", tuesday.folder)[1]
+
+
+@pytest.mark.parametrize("order", [("tuesday", "wednesday"), ("wednesday", "tuesday")])
+async def test_wrong_nights_are_taken_back_even_where_an_undo_has_not_come_to_its_end(
+    night: Night, service: WatchedSandbox, order: tuple[str, str]
+) -> None:
+    rows = {name: [(each, rating, "") for each in ALL[:3]] for name, rating in (
+        ("monday", "POSITIVE"), ("tuesday", "NEGATIVE"), ("wednesday", "CLEAR"),
+    )}  # fmt: skip
+    folders = {name: (await night(name, rows[name])).folder for name in rows}
+    service.picker = FaultPicker(NONE_COMPLETED)
+    for name in order:
+        await typed("undo", folders[name], "--yes", "--defer-for", "0s", *QUICK)
+    service.picker = FaultPicker(Faults())
+    await night("thursday", [(ALL[3], "POSITIVE", "")], carry_over=True)
+    assert service.stored() == dict.fromkeys(ALL[:4], ("POSITIVE", None))
 
 
 async def test_what_a_later_job_has_set_stays(night: Night, service: WatchedSandbox) -> None:
@@ -267,9 +285,6 @@ async def test_of_a_job_that_was_taken_back_no_file_is_to_be_fixed_any_more(nigh
     assert kept_steps(tuesday.folder) == []
     assert "rejected.csv, then" not in Page(tuesday.folder / "report.html").text
     assert (tuesday.folder / "rejected.csv").exists()
-
-
-NONE_COMPLETED = Faults(not_completed=1.0, completes_after=600.0)
 
 
 @pytest.mark.parametrize(

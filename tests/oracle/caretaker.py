@@ -42,6 +42,9 @@ class Caretaker(Player):
                 if any(o.undoes is job and o.fate is Fate.UNFINISHED for o in self.jobs):
                     self.complaints.append(f"U7: pruned before its undo is done: {job.folder}")
 
+    moved_after = 0
+    """How many jobs had begun when the jobs folder was moved the last time."""
+
     def _move(self, step: Step) -> None:
         unfinished = self._unfinished()
         # J14: the input of an undo is where it was only while the jobs folder is not moved.
@@ -50,6 +53,7 @@ class Caretaker(Player):
             where = self.desk.folder / f"moved {step.night} {len(self.operator.diary)}"
             shutil.move(self.desk.jobs_folder, where)
             self.desk.jobs_folder = where
+            self.moved_after = len(self.jobs)
             self.operator.diary.append(f"{step}: to {where.name}")
 
     def _lose_ledger(self, step: Step) -> None:

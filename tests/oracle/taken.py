@@ -305,6 +305,7 @@ class Takings:
         return {
             known.job.number for known in taken.known
             if known.job.number in self._taken_back(taken)
+            and known.job is not taken.target.undoes
             and known.job.number < taken.target.number <= known.withdrawn_by
         }  # fmt: skip
 

@@ -77,12 +77,19 @@ class Taker(Caretaker):
         outcomes = self._outcomes(undo) if undo.fate is Fate.ENDED else {}
         if outcomes.get("failed"):
             self._retry(step, undo)
-        elif undo.fate is Fate.UNFINISHED or outcomes.get("not_completed"):
+        elif undo.fate is Fate.UNFINISHED or self._waits(undo):
             self._go_on(step, undo)
+        elif outcomes.get("not_completed") and undo.undoes is not None:
+            self._take_back(step, undo.undoes)
 
     def _waits(self, job: Begun) -> bool:
-        """Return whether a job has ended with rows that the same command tries again."""
-        return job.fate is Fate.ENDED and bool(self._outcomes(job).get("not_completed"))
+        """Return whether a job has ended with rows that the same command tries again.
+
+        J14: the input of an undo is where it was only while the jobs folder is not moved.
+        """
+        is_there = job.undoes is None or job.number > self.moved_after
+        waits = bool(self._outcomes(job).get("not_completed"))
+        return is_there and job.fate is Fate.ENDED and waits
 
     def _take_back(self, step: Step, target: Begun) -> None:
         unfinished = self._unfinished()

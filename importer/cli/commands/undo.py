@@ -226,9 +226,11 @@ def _remarks(found: UndoTable, *, done: bool) -> Iterator[str]:
             f"{now if done else then}: --carry-over and retry do not send it."
         )
     if found.not_sent:
+        yield f"Not sent by the job, or refused: {counted(found.not_sent, 'row')}."
+    if found.counts:
         yield (
-            f"Not sent by the job, or refused: {counted(found.not_sent, 'row')}. With the undo "
-            "they are in the way of no earlier undo any more."
+            "With the undo the job counts for nothing: it is in the way of no other undo, and none "
+            "brings back what it has stored."
         )
     if found.kept:
         yield (
@@ -242,6 +244,6 @@ def _print_nothing_to_send(found: UndoTable, command_to_type: str) -> None:
     gives_up = found.gives_up or found.left_over
     nothing = f"There is nothing {'else ' if gives_up else ''}to take back"
     console.print(f"{nothing} without --clear-unknown." if found.kept else f"{nothing}.")
-    if command_to_type and (gives_up or found.not_sent):
-        what = "give that up" if gives_up else "let it count for nothing all the same"
+    if command_to_type and (gives_up or found.counts):
+        what = "give that up" if gives_up else "let it count for nothing"
         console.print(f"To {what}:\n  {command_to_type}", soft_wrap=True)
