@@ -23,13 +23,15 @@ _POSITIVE, _NEGATIVE = Meaning.POSITIVE, Meaning.NEGATIVE
 #: The words of the API itself, and the word that clears a rating.
 _BASE = {"POSITIVE": _POSITIVE, "NEGATIVE": _NEGATIVE, "CLEAR": Meaning.CLEAR}
 
+_STARS = "stars"
+
 PRESETS: Mapping[str, Mapping[str, Meaning]] = {
     "thumbs": {
         **dict.fromkeys(["👍", "up", "like", "true", "yes", "1", "+1"], _POSITIVE),
         **dict.fromkeys(["👎", "down", "dislike", "false", "no", "0", "-1"], _NEGATIVE),
     },
     # Three stars say neither: the user decides, or the row is rejected.
-    "stars": {"5": _POSITIVE, "4": _POSITIVE, "2": _NEGATIVE, "1": _NEGATIVE},
+    _STARS: {"5": _POSITIVE, "4": _POSITIVE, "2": _NEGATIVE, "1": _NEGATIVE},
 }
 
 #: Skin tones and the emoji presentation selector: 👍🏽 means what 👍 means.
@@ -52,10 +54,13 @@ class RatingTable:
     A number that the table knows is found in its other spellings, too (`feedback.spellings`).
     """
 
-    def __init__(self, words: Mapping[str, Meaning] | None = None) -> None:
+    def __init__(
+        self, words: Mapping[str, Meaning] | None = None, *, in_stars: bool = False
+    ) -> None:
+        """Take the words; with `in_stars` their numbers are stars, also those beyond five."""
         merged = {**_BASE, **(words or {})}
         self._meanings = {_key(word): meaning for word, meaning in merged.items()}
-        self._in_stars = _is_five_stars(self._meanings)
+        self._in_stars = in_stars or _is_five_stars(self._meanings)
 
     @property
     def words(self) -> Mapping[str, Meaning]:
@@ -75,7 +80,11 @@ class RatingTable:
         return next(iter(spellings(_key(word), in_stars=self._in_stars)), trimmed(word))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, RatingTable) and self._meanings == other._meanings
+        return (
+            isinstance(other, RatingTable)
+            and self._meanings == other._meanings
+            and self._in_stars == other._in_stars
+        )
 
     def __hash__(self) -> int:
         return hash(frozenset(self._meanings.items()))
@@ -90,19 +99,30 @@ class RatingTable:
         A later part wins over an earlier one. Raises `SettingsError` with the part at fault.
         """
         words: dict[str, Meaning] = {}
+        in_stars = False
         for part in parts:
             if part in PRESETS:
+                in_stars |= part == _STARS
                 words.update(PRESETS[part])
             elif "=" in part:
                 word, _, meaning = part.rpartition("=")
                 words[word] = _parse_meaning(word, meaning)
             else:
                 words.update(_read_toml(Path(part)))
-        return cls(words)
+        return cls(words, in_stars=in_stars)
+
+    def written(self) -> dict[str, Meaning] | list[str]:
+        """Return the table as JSON can hold it: its words, or its parts where these tell more."""
+        words = dict(self._meanings)
+        return words if RatingTable(words) == self else self.parts()
 
     def parts(self) -> list[str]:
         """Return parts that `parse` makes this table of again; a whole preset by its name."""
-        presets = [name for name, words in PRESETS.items() if words.items() <= self.words.items()]
+        presets = [
+            name
+            for name, words in PRESETS.items()
+            if (self._in_stars if name == _STARS else words.items() <= self.words.items())
+        ]
         named = RatingTable.parse(presets).words.items()
         rest = [one for one in self.words.items() if one not in named]
         return [*presets, *(f"{word}={meaning}" for word, meaning in rest)]
@@ -119,7 +139,7 @@ def preset_for(unknown: Sequence[str]) -> str | None:
     counts = {preset: len(known_by(preset, unknown)) for preset in PRESETS}
     best = max(counts, key=lambda preset: counts[preset])
     fitting = counts[best]
-    if best == "stars":
+    if best == _STARS:
         found = [number for word in unknown if (number := stars(_key(word))) is not None]
         fitting = sum(number >= 0 for number in found) if all(n <= STARS for n in found) else 0
     return best if 2 * fitting > len(unknown) else None

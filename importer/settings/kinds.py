@@ -317,7 +317,7 @@ COLUMNS = Kind(
     show=lambda columns: ", ".join(f"{field}={name}" for field, name in columns.items()), many=True,
 )  # fmt: skip
 RATINGS = Kind(
-    "TABLE", _ratings, _TEXTS_OR_TABLE, write=lambda table: dict(table.words),
+    "TABLE", _ratings, _TEXTS_OR_TABLE, write=lambda table: table.written(),
     show=lambda table: ", ".join(table.parts()), many=True, words=_words_of_ratings,
 )  # fmt: skip
 

@@ -1,10 +1,17 @@
 """The rating table: presets, words, and files."""
 
+import json
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from importer.errors import SettingsError
 from importer.feedback.ratings import RatingTable, preset_for
 from importer.model import Meaning
+from importer.settings import ImportSettings
+
+TEN = [f"{number}={'POSITIVE' if number > 3 else 'NEGATIVE'}" for number in range(1, 11)]
 
 
 @pytest.mark.parametrize(
@@ -29,15 +36,21 @@ def test_presets_know_their_words(preset: str, positive: list[str], negative: li
         (["stars"], ["stars"]),
         (["3=CLEAR", "stars"], ["stars", "3=CLEAR"]),
         (["a=b=POSITIVE", "positive=SKIP"], ["positive=SKIP", "a=b=POSITIVE"]),
-        (["stars", "5=NEGATIVE"], ["5=NEGATIVE", "4=POSITIVE", "2=NEGATIVE", "1=NEGATIVE"]),
+        (["stars", "5=NEGATIVE"], ["stars", "5=NEGATIVE"]),
+        (["6=SKIP", "stars"], ["stars", "6=SKIP"]),
+        (["thumbs", "2=SKIP"], ["thumbs", "2=SKIP"]),
+        (TEN, TEN),
     ],
 )
 def test_a_table_tells_the_parts_that_it_is_made_of_again(
-    parts: list[str], told: list[str]
+    parts: list[str], told: list[str], settings_for: Callable[..., ImportSettings]
 ) -> None:
     table = RatingTable.parse(parts)
     assert table.parts() == told
-    assert RatingTable.parse(told).words == table.words
+    assert RatingTable.parse(told) == table
+    recorded = settings_for(Path("a.csv"), ratings=parts).as_record()
+    again = ImportSettings.of(**json.loads(json.dumps(recorded)))
+    assert again.mapping.ratings == table
 
 
 def test_a_table_that_cannot_be_read_is_explained() -> None:
@@ -77,6 +90,28 @@ def test_a_number_is_known_in_its_other_spellings_and_nothing_is_guessed(
         negative, Meaning.NEGATIVE
     )
     assert {word: table.meaning(word) for word in unknown} == dict.fromkeys(unknown)
+
+
+@pytest.mark.parametrize(
+    ("parts", "other", "spellings"),
+    [
+        (["stars", "6=SKIP"], "6.0", ["5/5", "4 stars", "★★★★★", "4.0"]),
+        (["6=NEGATIVE", "10=POSITIVE", "stars"], "10", ["5/5", "4 stars", "★★★★★", "4.0"]),
+        (["stars", "★★★=SKIP", "0=SKIP", "★★★★★=POSITIVE"], "0.0", ["5/5", "4★", "4.0"]),
+        (["stars", "odd.toml"], "6/5", ["5/5", "4 stars", "★★★★★", "4.0"]),
+        (["stars", "thumbs"], "up", ["5/5", "4 stars", "1/5"]),
+        (["thumbs", "2=SKIP", "odd.toml"], "6,0", ["1.0", "+1,0", "👍🏽"]),
+    ],
+)
+def test_a_word_that_is_added_takes_no_spelling_away(
+    parts: list[str], other: str, spellings: list[str]
+) -> None:
+    Path("odd.toml").write_text('"6" = "SKIP"\n', "utf-8")
+    table = RatingTable.parse(parts)
+    assert table.meaning(other) is not None
+    assert {word: table.meaning(word) for word in spellings} == dict.fromkeys(
+        spellings, Meaning.POSITIVE
+    )
 
 
 def test_a_word_of_the_table_wins_over_its_spelling_and_a_scale_of_ten_has_no_stars() -> None:
