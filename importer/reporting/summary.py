@@ -22,7 +22,13 @@ from importer.reporting.digests import Digests
 from importer.reporting.endings import REHEARSAL, Step, verdict
 from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME, WRITE_AGAIN
 from importer.reporting.outcomes_table import outcomes_frame
-from importer.reporting.wording import MEANINGS, limit_in_words, words, workers_in_words
+from importer.reporting.wording import (
+    MEANINGS,
+    gave_way_in_words,
+    limit_in_words,
+    words,
+    workers_in_words,
+)
 from importer.settings import SANDBOX
 from importer.survey.findings import Findings
 
@@ -272,11 +278,19 @@ def summarise(
         label=journal.label(),
         not_carried_over=int(facts.get(TOO_OLD, 0)),
         digests=digests or Digests.of(journal),
-        remarks=[f"{one.file}: {remark}" for one in findings.inputs for remark in one.remarks],
+        remarks=_remarks(findings, totals),
         next_steps=next_steps,
         since=since,
         working_folder=working_folder or _here(),
     )
+
+
+def _remarks(findings: Findings, totals: Totals) -> list[str]:
+    remarks = [f"{one.file}: {remark}" for one in findings.inputs for remark in one.remarks]
+    gave_way = totals.reasons.get((OutcomeKind.SUPERSEDED, Reason.LATER_JOB), 0)
+    if gave_way and findings.has_left_overs:
+        remarks.append(gave_way_in_words(gave_way))
+    return remarks
 
 
 def _here() -> str:

@@ -33,7 +33,7 @@ WHY = {
     Reason.BAD_NEWEST_BY: "its value of the --newest-by column cannot be compared",
     Reason.RATING_SKIPPED: "its rating is one to be left out (SKIP)",
     Reason.LATER_ROW: "a later row of this conversation took its place",
-    Reason.LATER_JOB: "a later job has set this conversation since",
+    Reason.LATER_JOB: "a newer row of this conversation was sent, or may have been",
     Reason.SET_BY_JOB: "another job has set this very row",
     Reason.LATER_JOB_MISSING: "a later job is missing, and may have set this conversation "
     "(--restart sends it anew)",
@@ -193,4 +193,14 @@ def too_old_in_words(rows: int) -> str:
     return (
         f"{counted(rows, 'row')} left over from earlier jobs {is_or_are(rows)} too old "
         f"(--carry-over-for), and {was_or_were(rows)} not carried over"
+    )
+
+
+def gave_way_in_words(rows: int) -> str:
+    """Return that so many rows of left-over files were not sent, and how they are."""
+    them = "the" if rows == 1 else "their"
+    it = "it" if rows == 1 else "them"
+    return (
+        f"{counted(rows, 'row')} gave way: a newer row of {them} conversation was sent, or may "
+        f"have been (--as-new sends {it} all the same)"
     )

@@ -37,7 +37,7 @@ from importer.survey.findings import MOST_EXAMPLES, Example, Findings, Repeated,
 from importer.survey.progress import SurveyProgress, Teller
 from importer.survey.superseded import NEW, Asked, Candidate, Contest
 from importer.survey.survey import Survey
-from importer.survey.understanding import understood
+from importer.survey.understanding import JobCells, note_left_overs, understood
 from importer.survey.unplaced import Origins, Unplaced
 
 #: The share of the work that is reading; the rest is to find the winners.
@@ -83,16 +83,18 @@ def survey_inputs(
     if has_jobs and origins is not None and not settings.job.as_new:
         unplaced = Unplaced(origins)
     is_ranked = unplaced is not None or bool(carried)
+    jobs = JobCells(unplaced)
     asked = Questions(
         settings.mapping.ratings,
         coder,
         None if newest_by is None else NewestBy(newest_by),
-        None if not is_ranked else unplaced.rank_of if unplaced is not None else lambda _: NEW,
+        jobs.rank_of if has_jobs or is_ranked else None,
     )
-    contest = Contest(scratch, Asked(is_ranked, newest_by is not None, coder is not None))
+    has_ranks = asked.rank_of is not None
+    contest = Contest(scratch, Asked(has_ranks, newest_by is not None, coder is not None))
     total = sum(_mark(source.path)[0] for source in sources)
     teller = Teller(stopped, progress)
-    survey = _Pass(settings, asked, contest, unplaced, total, len(carried), teller)
+    survey = _Pass(settings, asked, contest, jobs, total, len(carried), teller)
     try:
         survey.carry(carried)
         for source, understanding in inputs:
@@ -165,7 +167,7 @@ class _Pass:
         settings: ImportSettings,
         asked: Questions,
         contest: Contest,
-        unplaced: Unplaced | None,
+        jobs: JobCells,
         total: int,
         carried: int,
         teller: Teller,
@@ -173,10 +175,11 @@ class _Pass:
         self.inputs: list[InputFile] = []
         self.found = Findings()
         self.superseded = RowSet()
+        self._settings = settings
         self._asked = asked
         self._normalise = normaliser_of(settings, asked.newest)
         self._contest = contest
-        self._unplaced = unplaced
+        self._jobs, self._unplaced = jobs, jobs.unplaced
         self._total = max(1, total)
         self._teller = teller
         self._carried = carried
@@ -202,6 +205,7 @@ class _Pass:
         size, modified = before = _mark(source.path)
         first_seq = self._seq + 1
         blocks = bytearray()
+        self._jobs.name_jobs = False
         for part in source.parts(first_seq, BATCH_ROWS):
             self._share = (self._done + size * source.progress()) / self._total
             blocks += part.digest()
@@ -219,6 +223,8 @@ class _Pass:
             )
         self._done += size
         understanding.rows = self._seq + 1 - first_seq
+        if self._jobs.name_jobs:
+            note_left_overs(understanding, source, self._settings)
         understanding.remarks += source.remarks()
         self.found.inputs.append(understanding)
         self.inputs.append(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from importer.common.text import readable, trimmed
+from importer.jobs.folders import NamedRow
 from importer.settings import ImportSettings, InputFormat
 from importer.sources.base import RowSource
 from importer.sources.columns import find_columns
 from importer.sources.copies.partial_copy import ROWS_ENDING
-from importer.sources.own_columns import find_own_columns
+from importer.sources.own_columns import find_job_column, find_own_columns
 from importer.survey.findings import Understanding
+from importer.survey.superseded import NEW
+from importer.survey.unplaced import Unplaced
 
 
 def understood(source: RowSource, settings: ImportSettings) -> Understanding:
@@ -29,17 +32,34 @@ def understood(source: RowSource, settings: ImportSettings) -> Understanding:
         [readable(trimmed(name)) for place, name in enumerate(source.header) if place not in used],
     )
     if is_left_over:
-        one.remarks.append(
-            "rows left over from earlier jobs: they are sent as new ones (--as-new)"
-            if settings.job.as_new
-            else "rows left over from earlier jobs: they give way to rows that later jobs brought "
-            "(--as-new sends them all the same)"
-        )
+        _tell_left_overs(one, settings)
     if "rating" not in places:
         one.remarks.append("no column 'rating': every row erases the rating of its conversation")
     if "comment" not in places:
         one.remarks.append("no column 'comment': every row erases the comment of its conversation")
     return one
+
+
+def note_left_overs(one: Understanding, source: RowSource, settings: ImportSettings) -> None:
+    """Note that cells of the column `job` name jobs, which only the rows tell.
+
+    So it is where the others of the importer's own columns were taken out of a left-over file.
+    """
+    place = find_job_column(source.header)
+    if place is not None and "job" not in one.columns:
+        name = readable(trimmed(source.header[place]))
+        one.columns["job"] = name
+        one.ignored.remove(name)
+        _tell_left_overs(one, settings)
+
+
+def _tell_left_overs(one: Understanding, settings: ImportSettings) -> None:
+    one.remarks.append(
+        "rows left over from earlier jobs: they are sent as new ones (--as-new)"
+        if settings.job.as_new
+        else "rows left over from earlier jobs: they give way to rows that later jobs brought "
+        "(--as-new sends them all the same)"
+    )
 
 
 def _kind(source: RowSource, settings: ImportSettings) -> str:
@@ -48,3 +68,19 @@ def _kind(source: RowSource, settings: ImportSettings) -> str:
     if not (is_copy and source.path.name.endswith(ROWS_ENDING)):
         return str(source.format)
     return "query" if settings.reading.sql is not None else "data frame"
+
+
+class JobCells:
+    """Ranks rows by their cells `job`, and finds out whether these name jobs."""
+
+    def __init__(self, unplaced: Unplaced | None) -> None:
+        #: What ranks rows of left-over files; None if all rows are new.
+        self.unplaced = unplaced
+        self.name_jobs = False
+
+    def rank_of(self, job: str) -> int | None:
+        """Return the rank of a row with this cell; see `Unplaced`."""
+        if not job:
+            return NEW
+        self.name_jobs = self.name_jobs or NamedRow.parse(job) is not None
+        return NEW if self.unplaced is None else self.unplaced.rank_of(job)

@@ -37,6 +37,11 @@ UNREADABLE = {
     "an open quote": f'{ONE},NEGATIVE,"fixed',
 }
 
+NOT_SENT = (
+    "not sent: a newer row of this conversation was sent, or may have been "
+    "(--as-new sends it all the same) 1"
+)
+
 
 def write(path: Path, *lines: str) -> Path:
     path.write_text("\n".join(["conversation_id,rating,comment,made", *lines, ""]))
@@ -80,6 +85,17 @@ async def forget_folder(make: Make, folder: Path, job: Path) -> None:
     assert not await anyio.Path(job).exists()
 
 
+async def told_by(command: str, settings: ImportSettings, *options: str) -> str:
+    """Return what `check` or `plan` tells of an input."""
+    target, job = settings.target, settings.job
+    words = ["--product-id", target.product_id, "--base-url", target.base_url]
+    words = [*words, "--jobs-dir", str(job.jobs_dir)] if command == "plan" else []
+    arguments = [command, *map(str, settings.reading.inputs), *words, *options]
+    done = await anyio.to_thread.run_sync(CliRunner().invoke, cli, arguments)
+    assert done.exit_code == 0, done.output
+    return " ".join(done.output.split())
+
+
 def stored(sandbox: Sandbox) -> str | None:
     return sandbox.feedback[ONE].rating
 
@@ -119,8 +135,37 @@ async def test_it_gives_way_where_the_folder_of_its_job_is_pruned(
     path = await fixed(make, tmp_path, UNREADABLE["a typo in the id"], GOOD)
     kept = shutil.copy(path, tmp_path)
     await forget_folder(make, tmp_path, path.parent)
-    await run_import(make(Path(kept)), api_key="any")
+    told = (
+        "1 row gave way: a newer row of the conversation was sent, or may have been "
+        "(--as-new sends it all the same)"
+    )
+    assert NOT_SENT in await told_by("plan", make(Path(kept)))
+    summary = await run_import(make(Path(kept)), api_key="any")
+    assert told in summary.remarks
+    assert told in (summary.folder / "report.html").read_text("utf-8")
     assert stored(sandbox) == "POSITIVE"
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+async def test_a_file_that_has_kept_of_the_importers_columns_only_the_job_is_told_as_left_over(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    *, is_large: bool,
+) -> None:  # fmt: skip
+    if is_large:
+        monkeypatch.setattr("importer.sources.csv.file.BY_COLUMN_FROM", 0)
+    make = partial(settings_for, base_url=sandbox.url)
+    path = await fixed(make, tmp_path, UNREADABLE["a typo in the id"], GOOD)
+    rows = [row[:5] for row in read(path)]
+    assert rows[0][3:] == ["made", "job"]
+    trimmed = make(write_rows(tmp_path / "trimmed.csv", *rows))
+    for command in ("check", "plan"):
+        told = await told_by(command, trimmed)
+        assert "rows left over from earlier jobs: they give way to rows that" in told
+        assert "job in 'job' ignored: 'made'" in told
+    assert NOT_SENT in told
+    assert "they are sent as new ones" in await told_by("plan", trimmed, "--as-new")
+    other = write_rows(tmp_path / "other.csv", rows[0], [*rows[1][:4], "engineer"])
+    assert "rows left over" not in await told_by("check", make(other))
 
 
 @pytest.mark.parametrize("comes", ["before", "after"])

@@ -148,7 +148,10 @@ def _table(found: Preview) -> Table:
         table.add_row("skipped", f"{found.findings.skipped:,}")
     for reason, rows in plan.not_sent.items():
         if rows.count:
-            table.add_row(f"not sent: {WHY[Reason(reason)]}", f"{rows.count:,}")
+            why = WHY[Reason(reason)]
+            if reason is Reason.LATER_JOB and found.findings.has_left_overs:
+                why += " (--as-new sends it all the same)"
+            table.add_row(f"not sent: {why}", f"{rows.count:,}")
     return table
 
 
