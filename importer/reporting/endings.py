@@ -19,6 +19,9 @@ REHEARSAL = "REHEARSAL: nothing was sent to ClarityQ. "
 #: What a step begins with that needs nobody.
 CARRIES_OVER = "The next import with --carry-over"
 
+#: What the words of a closed job begin with.
+_CLOSED = "The job was "
+
 _NOT_IMPORTED = (OutcomeKind.REJECTED, OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
 _RowsByReason = Mapping[tuple[OutcomeKind, Reason], int]
 
@@ -74,14 +77,19 @@ def closed_in_words(job: JobRecord, pending: int) -> str:
     match job.state:
         case JobState.GIVEN_UP:
             carried += "are left over as before" if carried else ""
-            return f"The job was given up: {rows}{carried}."
+            return f"{_CLOSED}given up: {rows}{carried}."
         case JobState.REPLACED if job.sent_anything:
-            return f"The job was replaced: {counted(pending, 'row')} of it joined the one that did."
+            return f"{_CLOSED}replaced: {counted(pending, 'row')} of it joined the one that did."
         case JobState.REPLACED:
             carried += "joined the one that did" if carried else ""
-            return f"The job was replaced before it had sent anything: {rows}{carried}."
+            return f"{_CLOSED}replaced before it had sent anything: {rows}{carried}."
         case _:
             return ""
+
+
+def says_closed(since: str) -> bool:
+    """Return whether what became of a job since is that it was closed: see `closed_in_words`."""
+    return since.startswith(_CLOSED)
 
 
 def look_first(

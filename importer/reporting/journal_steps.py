@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,19 +63,24 @@ def _not_forgotten(
     return outcomes, reasons
 
 
-def steps_of_replaced(job: JobRecord, journal: JournalFile) -> list[Step]:
-    """Return how those rows of a replaced job are imported that its successor has not taken over.
+def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
+    """Return how those rows of a job are imported that was replaced or given up, and no other has.
 
-    They are none if the job was started over. A file that is not there any more is nothing to do.
-    Raises `JournalError`.
+    Of one that was given up these are the ones that were rejected or refused: the others a person
+    has given up. One that had sent nothing is begun anew by its command. A file that is not there
+    any more is nothing to do. Raises `JournalError`.
     """
     folder = journal.folder
+    is_given_up = job.state is JobState.GIVEN_UP
     # It may have been killed before its first run.
-    if not job.keeps_bodies or not journal.run_count() or NO_COMMENTS in journal.facts():
+    if not journal.run_count() or NO_COMMENTS in journal.facts():
+        return []
+    if not (job.sent_anything if is_given_up else job.keeps_bodies):
         return []
     made = journal.written_files()
     again = _again(folder, journal.latest_settings())
-    rows = joined_no_other(job, *_not_forgotten(journal))
+    as_replaced = replace(job, state=JobState.REPLACED) if is_given_up else job
+    rows = joined_no_other(as_replaced, *_not_forgotten(journal))
     steps = [
         Step(f"To import the {counted(number, 'row')} {words(kind)} of {folder.name} that joined "
              f"no other job: fix {path}, then", again.of_file(path))
@@ -100,7 +106,7 @@ def steps_of_all_replaced(jobs: Iterable[JobRecord]) -> list[Step]:
         with suppress(JournalError):
             assert job.folder is not None  # noqa: S101 -- its journal is there
             with JournalReader(job.folder) as journal:
-                found = steps_of_replaced(job, journal)
+                found = steps_of_closed(job, journal)
             steps += still_to_do(found, [*taken_up(job.folder)]) if found else []
     return steps
 

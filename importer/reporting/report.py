@@ -30,6 +30,7 @@ from importer.reporting.charts import (
     requests_over_time,
     responses_over_time,
 )
+from importer.reporting.endings import says_closed
 from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME
 from importer.reporting.pages import page_of
 from importer.reporting.summary import Summary
@@ -85,7 +86,7 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         statuses.update(moment.statuses)
     runs = _runs(summary, records, moments)
     settings = records[-1].settings if records else {}
-    is_closed = summary.since and not summary.next_steps
+    is_closed = says_closed(summary.since)
     return {
         "summary": summary,
         "undoes": undone_job(summary.inputs),

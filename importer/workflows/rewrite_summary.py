@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 from importer.errors import ImporterError
 from importer.jobs.forget import Forgotten
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.records import JobRecord, JobState
+from importer.jobs.records import JobRecord
 from importer.model import OutcomeKind, RunEnd, WorkerFigures
 from importer.pacing import Limit
 from importer.reporting.digests import Digests
 from importer.reporting.endings import Step, closed_in_words
-from importer.reporting.journal_steps import steps_by_journal, steps_of_replaced
+from importer.reporting.journal_steps import steps_by_journal, steps_of_closed
 from importer.reporting.left_overs import (
     FILE_OF_KIND,
     REPORT_NAME,
@@ -54,8 +54,8 @@ def rewrite_summary(
     """Write summary and report of a job, whose folder is there, from what its journal says by now.
 
     What is to be done next stays if it `has_steps`, is neither about rows that were forgotten nor
-    about a file that others have `taken` up, and the job was not given up; of one that was replaced
-    stays what its successor has not taken over. Of one that has just ended so, what it `left`
+    about a file that others have `taken` up; of a job that was replaced or given up stays what no
+    other has taken over. Of one that has just ended so, what it `left`
     behind is told, also if its latest run has written no summary. Where this is not possible the
     files are removed; with `taken` they stay, as nothing in them is wrong.
     """
@@ -134,10 +134,8 @@ def _steps(
 ) -> list[Step]:
     """Return what is to be done about a job, whose summary was `old`."""
     folder = journal.folder
-    if job.state is JobState.GIVEN_UP:
-        return []
-    if job.state is JobState.REPLACED:
-        return still_to_do(steps_of_replaced(job, journal), taken)
+    if job.state.is_closed:
+        return still_to_do(steps_of_closed(job, journal), taken)
     is_gone = any(not (folder / name).exists() for name in old["files"])
     is_gone = is_gone or any(each.kind in FILE_OF_KIND for each in forgotten_outcomes(journal))
     if is_gone and old["next_steps"] and old["end"] == RunEnd.FINISHED:

@@ -195,8 +195,14 @@ async def test_a_killed_job_that_is_given_up_leaves_its_files_behind(
     assert left(monday, "rejected.csv") == {MEH[0]: f"{monday.name}"}
     assert left(monday, "failed.csv") == {BAD[0]: f"{monday.name}"}
     assert "The job was given up" in summary_of(monday)["verdict"]
-    assert not summary_of(monday)["next_steps"]
-    assert "The job was given up" in Page(monday / REPORT_NAME).text
+    page = Page(monday / REPORT_NAME).text
+    assert "The job was given up" in page
+    assert "not sent by this job any more" in page
+    shown = command("jobs", "show", monday)[1]
+    for name in ("rejected", "failed"):
+        step = f"To import the 1 row {name} of {monday.name} that joined no other job: fix"
+        for text in (steps_of(monday), page, shown):
+            assert (step in text) is (way != "undo")
 
 
 def key(folder: Path) -> Path:

@@ -27,7 +27,7 @@ from importer.jobs.records import TOO_OLD, JobRecord, JobState
 from importer.jobs.succession import replaced_by
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.endings import closed_in_words
-from importer.reporting.journal_steps import steps_by_journal, steps_of_replaced
+from importer.reporting.journal_steps import steps_by_journal, steps_of_closed
 from importer.reporting.summary import kept_steps
 from importer.reporting.taken_up import still_to_do, taken_up
 from importer.reporting.wording import ENDS, too_old_in_words
@@ -140,7 +140,7 @@ def _what_next(
             yield "", f"({changed}: {then})"
         if found.product.service != SANDBOX:
             yield "", "(and, where the key is not in the environment, --api-key-file as before)"
-    elif found.record.state in (JobState.ENDED, JobState.REPLACED):
+    elif found.record.state.is_at_rest:
         for step in still_to_do(_next_steps(found, runs), [*taken, *of_these]):
             yield "next", step
     for one in taken:
@@ -159,10 +159,10 @@ def _changed(folder: Path) -> str:
 
 
 def _next_steps(found: ListedJob, runs: Sequence[PastRun]) -> list[str]:
-    """Return what is to be done about a job that has ended, or was replaced."""
-    if found.record.state is JobState.REPLACED:
+    """Return what is to be done about a job that has ended, was replaced or given up."""
+    if found.record.state.is_closed:
         with JournalReader(found.folder) as history:
-            return [str(step) for step in steps_of_replaced(found.record, history)]
+            return [str(step) for step in steps_of_closed(found.record, history)]
     if not runs or runs[-1].run.end is not None:
         return kept_steps(found.folder)
     # Killed while it tried rows again: the summary is older than what is done by now.
