@@ -147,6 +147,22 @@ async def test_the_report_says_what_was_taken_away_from_what_was_stored_before(
     ) in text
 
 
+async def test_what_a_job_that_is_not_done_was_to_change_is_not_told_as_imported(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    for rating, limit in (("POSITIVE", None), ("NEGATIVE", 1)):
+        rows = [(conversation(number), rating, "") for number in range(3)]
+        settings = settings_for(write_csv(tmp_path / f"{rating}.csv", rows), base_url=sandbox.url)
+        changing = settings.replace(limit=limit, skip_unchanged=True)
+        summary = await run_import(changing, api_key="any")
+    text = " ".join(Page(summary.folder / REPORT_NAME).text.split())
+    assert "1 conversation with new feedback" in text
+    assert (
+        "With all of its rows, also those that are not done, compared with what was known to be "
+        "stored when it began: a rating flipped in 3 conversations."
+    ) in text
+
+
 async def test_the_report_speaks_of_one_as_of_one_and_names_the_last_answer_in_words(
     settings_for: Make, tmp_path: Path
 ) -> None:
