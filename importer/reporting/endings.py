@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from importer.common.text import counted, is_or_are, listed, was_or_were
-from importer.jobs.commands import Again
+from importer.jobs.commands import Again, command_line, path_argument
 from importer.jobs.records import JobRecord, JobState
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.wording import TO_RESUME
@@ -100,8 +100,7 @@ def look_first(
     Then it may be another one than was meant, or the product. A conversation that is not completed
     is known (docs/reference.md, T12).
     """
-    known = (OutcomeKind.SUCCEEDED, OutcomeKind.UNCHANGED, OutcomeKind.NOT_COMPLETED)
-    if any(outcomes[kind] for kind in known):
+    if _is_any_known(outcomes):
         return []
     if end is RunEnd.SERVICE_DOWN:
         return [Step("Nothing was stored so far: see first that --base-url is right.")]
@@ -113,6 +112,34 @@ def look_first(
             )
         ]
     return []
+
+
+def or_give_up(
+    end: RunEnd, outcomes: Mapping[OutcomeKind, int], not_begun: int, folder: Path
+) -> list[Step]:
+    """Return how a job is given up, and where that is right, if it may be that it is never done.
+
+    Of its pending rows `not_begun` have had no request.
+    """
+    pending, why = outcomes[OutcomeKind.PENDING], ""
+    if end is RunEnd.KEY_REFUSED and not _is_any_known(outcomes):
+        why = (
+            "If the product is not the one that was meant: this job is in the way of others of it "
+            "until it is given up:"
+        )
+    elif end is RunEnd.SERVICE_DOWN and _is_any_known(outcomes) and not not_begun:
+        why = (
+            f"All others are done, and {counted(pending, 'row')} got nothing but failures since: "
+            "if the service works otherwise, that is what fails. To give up the job:"
+        )
+    command = command_line(["jobs", "abandon", path_argument(folder)])
+    return [Step(why, command)] if why and pending else []
+
+
+def _is_any_known(outcomes: Mapping[OutcomeKind, int]) -> bool:
+    """Return whether the service has known a conversation of the job."""
+    known = (OutcomeKind.SUCCEEDED, OutcomeKind.UNCHANGED, OutcomeKind.NOT_COMPLETED)
+    return any(outcomes[kind] for kind in known)
 
 
 def _so_far(outcomes: Mapping[OutcomeKind, int]) -> str:

@@ -18,7 +18,7 @@ from importer.jobs.inputs import undone_job
 from importer.jobs.job import Job
 from importer.jobs.records import JobRecord, Totals
 from importer.model import OutcomeKind, RunEnd
-from importer.reporting.endings import Step, look_first, next_steps
+from importer.reporting.endings import Step, look_first, next_steps, or_give_up
 from importer.reporting.journal_steps import refused_with, steps_of_all_replaced, to_see_which
 from importer.reporting.left_overs import write_left_over_files
 from importer.reporting.report import write_report
@@ -79,6 +79,7 @@ def conclude(
     )  # fmt: skip
     # A job that runs for the first time has left nothing over before.
     taken = list(taken_up(job.folder)) if files and job.journal.run_count() > 1 else []
+    steps += or_give_up(end, stands.outcomes, pending - begun, job.folder)
     steps = [*still_to_do(steps, taken), *steps_of_all_replaced(replaced)]
     if undone_job(map(str, settings.reading.inputs)) is None:  # which has the target of its job
         steps = [*look_first(end, totals.outcomes, totals.reasons), *steps]

@@ -340,6 +340,9 @@ async def test_an_outage_that_meets_only_rows_that_failed_before_fails_none_of_t
     assert summary.end is RunEnd.SERVICE_DOWN
     assert summary.outcomes[OutcomeKind.PENDING] == 3
     assert summary.outcomes[OutcomeKind.FAILED] == 0
+    step = summary.next_steps[-1]
+    assert "3 rows got nothing but failures since" in step.purpose
+    assert step.command == f"clarityq-import jobs abandon {summary.folder}"
 
 
 async def test_rows_that_always_fail_are_no_outage_even_if_they_are_the_last_ones(

@@ -7,7 +7,7 @@ import pytest
 
 from importer.jobs.commands import Again
 from importer.model import OutcomeKind, Reason, RunEnd
-from importer.reporting.endings import look_first, next_steps, verdict
+from importer.reporting.endings import look_first, next_steps, or_give_up, verdict
 
 FOLDER = Path("jobs/ratings-1f0c2a9b-1")
 AGAIN = Again(["run", "ratings.csv", "--limit", "9", "--rate", "5"], ["--rate", "5"])
@@ -153,3 +153,25 @@ def test_where_the_service_knows_no_conversation_the_target_is_to_be_looked_at_f
     steps = look_first(end, outcomes(**rows), {(FAILED, Reason.REFUSED): rows.get("failed", 0)})
     assert first in "".join(map(str, steps))
     assert bool(steps) == bool(first)
+
+
+@pytest.mark.parametrize(
+    ("end", "rows", "not_begun", "why"),
+    [
+        (RunEnd.KEY_REFUSED, {"pending": 3}, 2, "If the product is not the one that"),
+        (RunEnd.KEY_REFUSED, {"pending": 3, "succeeded": 1}, 2, ""),
+        (RunEnd.SERVICE_DOWN, {"pending": 3, "succeeded": 1}, 0, "All others are done, and 3 rows"),
+        (RunEnd.SERVICE_DOWN, {"pending": 3, "succeeded": 1}, 1, ""),
+        (RunEnd.SERVICE_DOWN, {"pending": 3}, 0, ""),
+        (RunEnd.SERVICE_DOWN, {"succeeded": 3}, 0, ""),
+        (RunEnd.SIGINT, {"pending": 3, "succeeded": 1}, 0, ""),
+    ],
+)
+def test_a_job_that_may_never_be_done_says_how_it_is_given_up(
+    end: RunEnd, rows: dict[str, int], not_begun: int, why: str
+) -> None:
+    steps = or_give_up(end, outcomes(**rows), not_begun, FOLDER)
+    assert [step.command for step in steps] == [f"clarityq-import jobs abandon {FOLDER}"][
+        : len(why)
+    ]
+    assert why in "".join(map(str, steps))
