@@ -46,6 +46,12 @@ class Again(NamedTuple):
             options_told(record, without=NOT_OF_LEFT_OVERS),
         )
 
+    @property
+    def key_source(self) -> list[str]:
+        """The options that were given to say where the key is."""
+        pairs = zip(self.of_retry, self.of_retry[1:], strict=False)
+        return [word for pair in pairs if pair[0].startswith("--api-key-") for word in pair]
+
     def same(self) -> str:
         """Return the command that resumes the job, or begins it again."""
         return command_line(self.resume)

@@ -26,7 +26,7 @@ from importer.jobs.journal_lines import (
     stored_lines,
 )
 from importer.jobs.keys import key_of, keys_of, split_keys
-from importer.jobs.records import LEFT_OVERS_GIVEN_UP, WITHDRAWN
+from importer.jobs.records import KEY_SOURCE, LEFT_OVERS_GIVEN_UP, WITHDRAWN
 from importer.model import Attempt, Deferral, Moment, OutcomeKind, Reason, RunEnd
 
 #: Rows in one statement. Each statement lets go of the interpreter's lock, and to get it back
@@ -141,6 +141,11 @@ class Journal(JournalFile):
         """
         with self._explained():
             self._put(f"{WRITTEN}{name}", digest)
+
+    def note_key_source(self, words: Sequence[str]) -> None:
+        """Note from where the run has the key, as arguments; they do not hold the key itself."""
+        with self._explained():
+            self._put(KEY_SOURCE, json.dumps(words))
 
     def know_floor(self, floor: int) -> None:
         """Take back what a floor that was raised since the job began makes unsure.

@@ -26,7 +26,14 @@ from importer.jobs.journal_lines import (
 )
 from importer.jobs.keys import conversation_of, rank_of
 from importer.jobs.overtaken import Awaited, overtaken
-from importer.jobs.records import CARRIED_OVER, CarriedRow, InputFile, LastRun, Totals
+from importer.jobs.records import (
+    CARRIED_OVER,
+    KEY_SOURCE,
+    CarriedRow,
+    InputFile,
+    LastRun,
+    Totals,
+)
 from importer.model import Meaning, Outcome, OutcomeKind, Rank, Reason, Warn
 
 _File = TypeVar("_File", bound="JournalFile")
@@ -105,6 +112,12 @@ class JournalFile:
             name for name, digest in self.facts().items() if name.startswith(WRITTEN) and digest
         )
         return sorted(name.removeprefix(WRITTEN) for name in found)
+
+    @explaining
+    def key_source(self) -> list[str]:
+        """Return from where the latest run had the key, as arguments; empty if no option said."""
+        words: list[str] = json.loads(self.facts().get(KEY_SOURCE, "[]"))
+        return words
 
     def facts(self) -> dict[str, str]:
         """Return what describes the job."""

@@ -34,6 +34,8 @@ WITHDRAWN = "withdrawn"
 CHANGES = "changes"
 #: The fact of a journal that says how many left-overs the job did not take over for their age.
 TOO_OLD = "too_old"
+#: The fact of a journal that says from where its latest run had the key, as arguments.
+KEY_SOURCE = "key_source"
 
 
 class InputFile(NamedTuple):

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from importer.common.text import counted, listed
 from importer.errors import JournalError
@@ -41,7 +40,7 @@ def steps_by_journal(journal: JournalReader) -> list[Step]:
     """
     folder, settings = journal.folder, journal.latest_settings()
     outcomes, reasons = _not_forgotten(journal)
-    again = _again(folder, settings)
+    again = _again(journal)
     files = [path for name in LEFT_OVER_NAMES if (path := folder / name).exists()]
     return next_steps(
         RunEnd.FINISHED, outcomes, reasons, folder, files, again,
@@ -78,7 +77,7 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
     if not (job.sent_anything if is_given_up else job.keeps_bodies):
         return []
     made = journal.written_files()
-    again = _again(folder, journal.latest_settings())
+    again = _again(journal)
     as_replaced = replace(job, state=JobState.REPLACED) if is_given_up else job
     rows = joined_no_other(as_replaced, *_not_forgotten(journal))
     steps = [
@@ -133,11 +132,11 @@ def to_see_which(folder: Path) -> str:
     return command_line(["outcomes", path_argument(folder), "-o", "outcomes.csv"])
 
 
-def _again(folder: Path, settings: Mapping[str, Any]) -> Again:
+def _again(journal: JournalFile) -> Again:
+    key = journal.key_source()
+    told = options_told(journal.latest_settings(), without=NOT_OF_LEFT_OVERS)
     # The command of the import would begin a new job if nothing is left to try (J4).
-    return Again(
-        ["retry", path_argument(folder)], options_told(settings, without=NOT_OF_LEFT_OVERS)
-    )
+    return Again(["retry", path_argument(journal.folder), *key], [*told, *key], key)
 
 
 def refused_with(journal: JournalFile, reasons: Mapping[tuple[OutcomeKind, Reason], int]) -> str:

@@ -282,6 +282,9 @@ class _Importing:
         """
         now = self._clock.wall()
         job.begin_run(now, self._settings.as_record())
+        source = self._again.key_source
+        holds_key = any(self._key.redact(word) != word for word in source)
+        job.journal.note_key_source([] if holds_key else source)
         return _Begun(
             ResumeState.load(job.journal),
             inputs_of(job, product, self._settings, self._sources),

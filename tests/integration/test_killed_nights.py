@@ -207,6 +207,7 @@ async def test_a_killed_job_that_is_given_up_leaves_its_files_behind(
 
 def key(folder: Path) -> Path:
     path = folder.parent / "key"
+    path.parent.mkdir(exist_ok=True)
     path.write_text("any")
     path.chmod(0o600)
     return path
@@ -297,6 +298,29 @@ async def test_rows_that_the_successor_has_taken_over_are_nothing_to_do(
     assert not steps_of(monday)
     assert "nothing is left to do" in summary.verdict
     assert "next" not in command("jobs", "show", monday)[1]
+
+
+async def test_the_steps_of_a_replaced_night_name_where_the_key_is_but_never_a_key(
+    tmp_path: Path, service: Picky
+) -> None:
+    target = ("--product-id", PRODUCT, "--base-url", service.url, "--jobs-dir", tmp_path / "jobs")
+    quick = ("--carry-over", "--max-attempts", "1", "--late-effect", "0s")
+
+    async def run(name: str, rows: Rows, *options: object) -> None:
+        path = write_csv(tmp_path / f"{name}.csv", rows)
+        await typed("run", path, *target, *quick, *options)
+
+    where = ("--api-key-file", key(tmp_path / "jobs" / "any"))
+    for night, options in (("monday", where), ("tuesday", ("--api-key-command", "echo any"))):
+        await run(night, [MEH, *FINE], "--limit", "3", *options)
+    await run("wednesday", FINE[:1], *where)
+    monday, tuesday, wednesday = (
+        next((tmp_path / "jobs").glob(f"{night}-*")) for night in ("monday", "tuesday", "wednesday")
+    )
+    for text in (steps_of(monday), steps_of(wednesday), command("jobs", "show", monday)[1]):
+        assert re.search(rf"run \S*{monday.name}/rejected.csv .* {where[0]} {where[1]}", text)
+    assert f"run {tuesday / 'rejected.csv'}" in steps_of(tuesday)
+    assert "echo any" not in steps_of(tuesday), "it holds the key itself"
 
 
 async def test_a_file_of_a_replaced_job_that_was_imported_is_a_step_of_none_any_more(
