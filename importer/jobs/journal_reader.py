@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -43,6 +43,9 @@ from importer.model import (
 
 #: Kinds of outcome that somebody may have to do something about.
 _TROUBLES = (OutcomeKind.REJECTED, OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
+
+#: Kinds of outcome after which it is known what the service holds.
+_SET = (OutcomeKind.SUCCEEDED, OutcomeKind.UNCHANGED)
 
 
 class Cause(NamedTuple):
@@ -182,6 +185,15 @@ class JournalReader(JournalFile):
             first, last,
         )  # fmt: skip
         return int(found[0])
+
+    def set_among(self, keys: Iterable[bytes]) -> set[bytes]:
+        """Return those of the conversations of which the job has set a row."""
+        found = self._all(
+            f"SELECT DISTINCT conversation FROM outcome WHERE kind IN ({ids_of(_SET)}) "
+            "AND hex(conversation) IN (SELECT value FROM json_each(?))",
+            json.dumps([key.hex().upper() for key in keys]),
+        )
+        return {key for (key,) in found}
 
     def ranked_so(self, rank: Rank) -> tuple[int, int, int]:
         """Return how many rows have that rank of their own, how many are done, and the first (seq).

@@ -290,6 +290,22 @@ def replaced_by(jobs: Sequence[JobRecord], folder: Path) -> list[JobRecord]:
         folder = job.folder
 
 
+def successors_of(jobs: Sequence[JobRecord], job: JobRecord) -> Iterator[Path]:
+    """Yield the folder of the one of `jobs` that has replaced that one, of its successor, and on.
+
+    A journal that cannot be read is passed over.
+    """
+    ended = {job.id}
+    for later in sorted(jobs, key=lambda one: one.number):
+        if later.number <= job.number or later.folder is None:
+            continue
+        with suppress(JournalError):
+            ends = read_head(later.folder).ends
+            if any(ends.get(one) is JobState.REPLACED for one in ended):
+                ended.add(later.id)
+                yield later.folder
+
+
 def end_in_words(job: JobRecord) -> str:
     """Return what becomes of an unfinished job when another begins; its state is the one then."""
     had = "" if job.sent_anything else " had sent nothing, and"

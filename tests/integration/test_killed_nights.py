@@ -21,6 +21,7 @@ from importer.api import run_import
 from importer.engine.progress import Observer
 from importer.errors import ExitCode
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.keys import key_of
 from importer.model import OutcomeKind
 from importer.reporting.left_overs import LEFT_OVER_NAMES, OVERTAKEN_JOB, REPORT_NAME, SUMMARY_NAME
 from importer.reporting.summary import Summary
@@ -285,6 +286,24 @@ async def test_files_of_an_earlier_run_are_not_taken_for_those_of_the_killed_one
     assert summary_of(monday)["end"] == "killed"
     assert ("in no file: 1 rejected and 1 failed" in steps_of(monday)) is is_gone
     assert (f"fix {monday / 'rejected.csv'}" in steps_of(monday)) is not is_gone
+
+
+async def test_a_row_in_doubt_is_told_until_a_successor_has_set_it(
+    night: Night, killed: Night
+) -> None:
+    monday = await killed(FINE)
+    with closing(sqlite3.connect(monday / "journal.sqlite")) as journal, journal:
+        for seq, row in enumerate(FINE[-2:], len(FINE) - 1):
+            journal.execute(
+                "INSERT OR REPLACE INTO doubt (seq, run, conversation, in_doubt) "
+                "VALUES (?, 1, ?, 1)",
+                (seq, key_of(row[0])),
+            )
+    assert "2 rows may have been sent" in command("jobs", "show", monday)[1]
+    await night("tuesday", [], limit=1)
+    assert "in doubt   1 row may have been sent" in command("jobs", "show", monday)[1]
+    await night("wednesday", [(FINE[-1][0], "NEGATIVE", "")])
+    assert "in doubt" not in command("jobs", "show", monday)[1]
 
 
 async def test_rows_that_the_successor_has_taken_over_are_nothing_to_do(

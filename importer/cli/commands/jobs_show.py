@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from importer.cli.options import JOBS_DIR, chosen_folder
 from importer.common.text import counted, listed
 from importer.errors import InputError, JournalError, SettingsError
 from importer.jobs.commands import how_to_resume
+from importer.jobs.doubts import Doubt
 from importer.jobs.find_job import find_job
 from importer.jobs.inputs import CurrentInputs
 from importer.jobs.journal_head import read_head
@@ -24,7 +26,7 @@ from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.jobs.listing import ListedJob, list_jobs
 from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import TOO_OLD, JobRecord, JobState
-from importer.jobs.succession import replaced_by
+from importer.jobs.succession import replaced_by, successors_of
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.endings import closed_in_words
 from importer.reporting.journal_steps import steps_by_journal, steps_of_closed
@@ -67,7 +69,7 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
     tell("outcomes", outcome_counts(found.totals.outcomes))
     if too_old:
         tell("too old", too_old_in_words(too_old))
-    if in_doubt := len({doubt.seq for doubt in doubts if doubt.in_doubt}):
+    if in_doubt := len(_in_doubt(found.record, doubts, others)):
         up_to = "" if in_doubt == 1 else "up to "
         tell("in doubt", f"{up_to}{counted(in_doubt, 'row')} may have been sent and stored: no "
                          "answer is recorded")  # fmt: skip
@@ -114,6 +116,18 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
         )
     for remark in remarks:
         click.echo(f"{remark}.")
+
+
+def _in_doubt(
+    job: JobRecord, doubts: Iterable[Doubt], others: Sequence[JobRecord]
+) -> dict[int, bytes]:
+    """Return the rows of a job that are in doubt, and that no successor has set, by number."""
+    rows = {doubt.seq: doubt.key for doubt in doubts if doubt.in_doubt}
+    for folder in successors_of(others, job) if rows else ():
+        with suppress(JournalError), JournalReader(folder) as later:
+            known = later.set_among(rows.values())
+            rows = {seq: key for seq, key in rows.items() if key not in known}
+    return rows
 
 
 def _what_next(
