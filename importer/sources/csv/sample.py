@@ -58,15 +58,15 @@ class Sample:
     def hint(self, columns: Mapping[str, str], encoding: str) -> str:
         """Return what may be done about a header that cannot be used; or nothing.
 
-        It may stand in another line, or be in another encoding than the one it is read in.
+        It may be in another encoding than the one it is read in, and stand in another line.
         """
-        first = self._table.partition("\n")[0]
-        if kept_byte(first) is not None:
-            return (
-                f". It is not valid {encoding.removesuffix('-sig')}: give its encoding, such as "
-                f"--encoding {LIKELY_CODEC}"
-            )
-        return header_hint(self._tables(), columns, self._skip)
+        hint = header_hint(self._tables(), columns, self._skip)
+        if kept_byte(self._table.partition("\n")[0]) is None:
+            return hint
+        return (
+            f". It is not valid {encoding.removesuffix('-sig')}: give its encoding, such as "
+            f"--encoding {LIKELY_CODEC}{hint}"
+        )
 
     def better_skip(self, columns: Mapping[str, str]) -> int | None:
         """Return how many lines seem to be above the header; see `header_line`."""

@@ -56,6 +56,9 @@ def test_names_of_columns_in_another_encoding_can_be_read_and_pasted() -> None:
     assert "the columns are 'Gespr\u00e4chs-ID', 'rating', 'Gr\u00fc\u00dfe'" in told
     assert "--column conversation_id=NAME" in told
     assert told.endswith("give its encoding, such as --encoding cp1252")
+    Path("b.csv").write_bytes(f"Stand: M\u00e4rz\n{H}\n{conversation(1)},CLEAR,\n".encode("cp1252"))
+    both = "such as --encoding cp1252. The header seems to be in line 2: --skip-lines 1"
+    assert check("b.csv").endswith(both)
     named = check("a.csv", "--column", "conversation_id=Gespr\u00e4chs-ID")
     assert "its header cannot be read. It is not valid utf-8" in named
     lines = f"conversation_id,Gr\u00fc\u00dfe,rating\n{conversation(1)},ja,POSITIVE\n"
