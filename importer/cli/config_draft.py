@@ -32,13 +32,18 @@ _UNKNOWN_WORDS = (
 
 
 def draft_config(
-    path: Path, settings: ImportSettings, values: Mapping[str, object], console: Console
+    path: Path,
+    settings: ImportSettings,
+    values: Mapping[str, object],
+    console: Console,
+    table: Path | None = None,
 ) -> tuple[ImportSettings, Finish]:
     """Draft what the inputs need, and say so.
 
-    `values` are the options that were given, as a file would hold them. Returns the settings with
-    the draft in them, and what writes it to `path` when it is known which rating words, if any, the
-    inputs hold.
+    `values` are the options that were given, as a file would hold them. If the rating words get a
+    `table` of their own, it is named in their place; it is to be there by then. Returns the
+    settings with the draft in them, and what writes it to `path` when it is known which rating
+    words, if any, the inputs hold.
     """
     draft = draft_for(settings)
     drafted = draft.values(settings)
@@ -50,9 +55,14 @@ def draft_config(
         clear = {one: name for one, name in columns.items() if one not in draft.candidates}
         values["column"] = clear or None
     values = {name: value for name, value in values.items() if value is not None}
-    return settings.replace(**drafted), lambda words: _finish(
-        path, settings, values, draft, words, console
-    )
+
+    def finish(words: Mapping[str, Word]) -> Sequence[str]:
+        if table is None or not words:
+            return _finish(path, settings, values, draft, words, console)
+        named = {**values, "ratings": [*_list(values.get("ratings")), str(table)]}
+        return _finish(path, settings, named, draft, {}, console)
+
+    return settings.replace(**drafted), finish
 
 
 def _finish(

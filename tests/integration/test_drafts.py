@@ -71,6 +71,21 @@ def test_words_without_a_meaning_are_left_to_a_person() -> None:
     assert command("check", path)[0] == 0
 
 
+def test_a_configuration_that_is_drafted_with_a_table_of_ratings_names_it() -> None:
+    path = legacy(Path("legacy.csv"), *"54213")
+    code, printed = command(
+        "check", path, "--write-config", CONFIG, "--write-ratings", "ratings.toml"
+    )
+    assert code == 1
+    assert "ratings.toml is written; decide on 1 word in it, and" in printed
+    assert "names it" in printed
+    assert drafted()["ratings"] == ["stars", "ratings.toml"]
+    assert "3=?" not in CONFIG.read_text("utf-8"), "one place to decide on it is enough"
+    table = Path("ratings.toml")
+    table.write_text(table.read_text("utf-8").replace('# "3" = "?"', '"3" = "SKIP"'), "utf-8")
+    assert command("check", legacy(Path("next.csv"), "3", "5/5", "4 stars"))[0] == 0
+
+
 def test_a_draft_changes_no_file_that_exists() -> None:
     path = legacy(Path("legacy.csv"), "5")
     Path("mine.toml").write_text('encoding = "cp1252"\n', "utf-8")

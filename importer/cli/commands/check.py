@@ -83,7 +83,9 @@ def check(
 
     console = messages() if as_json else output()
     given_skip = settings.reading.skip_lines
-    settings, finish = draft_config(write_config, settings, written(options), console)
+    settings, finish = draft_config(
+        write_config, settings, written(options), console, write_ratings
+    )
     if (skip := settings.reading.skip_lines) != given_skip:
         console.print(f"Drafted: the header is in line {skip + 1:,}, so skip_lines is {skip:,}.\n")
     return _review(settings, write_ratings, finish, as_json=as_json)
@@ -142,15 +144,15 @@ def _review(
         findings_view.print_durations(found.valid - found.superseded, settings, output())
         if limit is not None:
             output().print(f"Not to be sent: {limit}.")
-    if finish is not None:
-        finish(found.words)
     if write_ratings is not None:
         rows = {word: one.rows for word, one in found.words.items()}
         meanings = {word: one.meaning for word, one in found.words.items()}
         undecided = write_draft(write_ratings, rows, meanings)
         todo = f"; decide on {counted(undecided, 'word')} in it" if undecided else ""
-        console.print(
-            f"{write_ratings} is written{todo}, and give it as "
-            f"--ratings {shell_word(str(write_ratings))}"
-        )
+        how = f"give it as --ratings {shell_word(str(write_ratings))}"
+        if finish is not None and found.words:
+            how = "the configuration names it"
+        console.print(f"{write_ratings} is written{todo}, and {how}")
+    if finish is not None:
+        finish(found.words)
     return code
