@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from importer.common.text import counted, is_or_are, listed, was_or_were
 from importer.jobs.commands import Again, command_line, path_argument
-from importer.jobs.records import JobRecord, JobState
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.wording import TO_RESUME
 
@@ -18,9 +17,6 @@ REHEARSAL = "REHEARSAL: nothing was sent to ClarityQ. "
 
 #: What a step begins with that needs nobody.
 CARRIES_OVER = "The next import with --carry-over"
-
-#: What the words of a closed job begin with.
-_CLOSED = "The job was "
 
 _NOT_IMPORTED = (OutcomeKind.REJECTED, OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
 _RowsByReason = Mapping[tuple[OutcomeKind, Reason], int]
@@ -65,31 +61,6 @@ def verdict(
             return f"Cut off: {_done_so_far(outcomes)}."
         case _:
             return f"Aborted: {message.rstrip('.')}."
-
-
-def closed_in_words(job: JobRecord, pending: int) -> str:
-    """Return that a job was closed with so many rows without an outcome; empty if it was not.
-
-    What becomes of them: docs/reference.md, A4 and A17.
-    """
-    rows = f"{counted(pending, 'row')} without an outcome {is_or_are(pending)} not sent"
-    carried = ", but for those that it had carried over, which " if job.holds_carried else ""
-    match job.state:
-        case JobState.GIVEN_UP:
-            carried += "are left over as before" if carried else ""
-            return f"{_CLOSED}given up: {rows}{carried}."
-        case JobState.REPLACED if job.sent_anything:
-            return f"{_CLOSED}replaced: {counted(pending, 'row')} of it joined the one that did."
-        case JobState.REPLACED:
-            carried += "joined the one that did" if carried else ""
-            return f"{_CLOSED}replaced before it had sent anything: {rows}{carried}."
-        case _:
-            return ""
-
-
-def says_closed(since: str) -> bool:
-    """Return whether what became of a job since is that it was closed: see `closed_in_words`."""
-    return since.startswith(_CLOSED)
 
 
 def look_first(

@@ -30,10 +30,10 @@ from importer.reporting.charts import (
     requests_over_time,
     responses_over_time,
 )
-from importer.reporting.endings import says_closed
 from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME
 from importer.reporting.pages import page_of
 from importer.reporting.summary import Summary
+from importer.reporting.taken_up import says_closed
 from importer.reporting.wording import ENDS, MEANINGS, WARNINGS, WHY, status_in_words
 from importer.settings import described_settings, settings_by_default
 from importer.survey.changes import CHANGES as CHANGE_WORDS

@@ -1,4 +1,4 @@
-"""What has become of a job since: which others have taken up what it left over, or took it back."""
+"""What has become of a job since: how it was closed, and which others took up what it left over."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from importer.common.text import counted
+from importer.common.text import counted, is_or_are
 from importer.errors import JournalError
 from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
@@ -18,6 +18,7 @@ from importer.jobs.records import (
     WITHDRAWN,
     InputFile,
     JobRecord,
+    JobState,
     job_number,
 )
 from importer.model import OutcomeKind, Rank
@@ -29,8 +30,35 @@ _MOST_ROWS = 1_000_000
 #: What the steps begin with, or hold, that try again what is left over.
 _TRIES_AGAIN = (CARRIES_OVER, "clarityq-import retry ")
 _CARRIED_OVER = "has taken over what could be tried again (--carry-over)"
+#: What the words of a closed job begin with.
+_CLOSED = "The job was "
 #: With its command, or in words.
 _Step = TypeVar("_Step", Step, str)
+
+
+def closed_in_words(job: JobRecord, pending: int) -> str:
+    """Return that a job was closed with so many rows without an outcome; empty if it was not.
+
+    What becomes of them: docs/reference.md, A4 and A17.
+    """
+    rows = f"{counted(pending, 'row')} without an outcome {is_or_are(pending)} not sent"
+    carried = ", but for those that it had carried over, which " if job.holds_carried else ""
+    match job.state:
+        case JobState.GIVEN_UP:
+            carried += "are left over as before" if carried else ""
+            return f"{_CLOSED}given up: {rows}{carried}."
+        case JobState.REPLACED if job.sent_anything:
+            return f"{_CLOSED}replaced: {counted(pending, 'row')} of it joined the one that did."
+        case JobState.REPLACED:
+            carried += "joined the one that did" if carried else ""
+            return f"{_CLOSED}replaced before it had sent anything: {rows}{carried}."
+        case _:
+            return ""
+
+
+def says_closed(since: str) -> bool:
+    """Return whether what became of a job since is that it was closed: see `closed_in_words`."""
+    return since.startswith(_CLOSED)
 
 
 class TakenUp(NamedTuple):

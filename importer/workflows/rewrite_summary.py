@@ -16,7 +16,7 @@ from importer.jobs.records import JobRecord
 from importer.model import OutcomeKind, RunEnd, WorkerFigures
 from importer.pacing import Limit
 from importer.reporting.digests import Digests
-from importer.reporting.endings import Step, closed_in_words
+from importer.reporting.endings import Step
 from importer.reporting.journal_steps import steps_by_journal, steps_of_closed
 from importer.reporting.left_overs import (
     FILE_OF_KIND,
@@ -26,7 +26,7 @@ from importer.reporting.left_overs import (
 )
 from importer.reporting.report import write_report
 from importer.reporting.summary import Measured, summarise
-from importer.reporting.taken_up import TakenUp, still_to_do
+from importer.reporting.taken_up import TakenUp, closed_in_words, still_to_do
 
 _NOTHING = Forgotten([])
 #: What a summary that cannot be read as one raises.

@@ -28,10 +28,9 @@ from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import TOO_OLD, JobRecord, JobState
 from importer.jobs.succession import replaced_by, successors_of
 from importer.model import OutcomeKind, RunEnd
-from importer.reporting.endings import closed_in_words
 from importer.reporting.journal_steps import steps_by_journal, steps_of_closed
 from importer.reporting.summary import kept_steps
-from importer.reporting.taken_up import still_to_do, taken_up
+from importer.reporting.taken_up import closed_in_words, still_to_do, taken_up
 from importer.reporting.wording import ENDS, too_old_in_words
 from importer.settings import SANDBOX
 from importer.workflows.left_behind import close_summary, leave_files
