@@ -41,6 +41,15 @@ CREATE TABLE job (
     undoes INTEGER
 );
 
+-- The rows of undos that were sent in place of those of earlier jobs, which the job that was taken back had
+-- outranked: they are these jobs' rows.
+CREATE TABLE sent_for (
+    undo INTEGER NOT NULL,
+    key  BLOB NOT NULL,
+    job  INTEGER NOT NULL,
+    PRIMARY KEY (undo, key)
+) WITHOUT ROWID;
+
 -- The jobs that count for nothing: they were taken back, or have taken such a job back.
 CREATE TABLE void (number INTEGER PRIMARY KEY);
 

@@ -23,8 +23,14 @@ SENT_AND_SET = (
 OUTCOMES = "journal.outcome LEFT JOIN journal.ranked USING (seq)"
 #: `:own` is the rank of rows that have none of their own.
 RANK = "coalesce(rank, :own)"
-#: The job that has brought a row may be another than the one that has it in its journal.
-BROUGHT_BY = f"{RANK} & 0xffffffff"
+VERSION = f"{RANK} & 0xffffffff"
+#: The job that has brought a row may be another than the one that has it in its journal: that has
+#: taken it over, or is an undo and has sent what the job that it takes back had outranked.
+BROUGHT_BY = f"""
+    coalesce(
+        (SELECT job FROM sent_for WHERE key = conversation AND undo = {VERSION}), {VERSION}
+    )
+"""
 
 
 def own_rank(job: JobRecord) -> int:

@@ -5,7 +5,7 @@ The rules are in docs/design/across-jobs.md. What is found stands in the tables 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from importer.jobs.undo_rows import (
     OUTCOMES,
     RANK,
     SENT_AND_SET,
+    VERSION,
     folder_of,
     journal_of,
     own_rank,
@@ -38,6 +39,14 @@ _TARGETS = f"""
     SELECT conversation, {RANK}, 0 FROM {OUTCOMES}
     WHERE {SENT_AND_SET} AND {BROUGHT_BY} = :job AND {_NOT_FORGOTTEN}
     ON CONFLICT (key) DO UPDATE SET rank = max(rank, excluded.rank), in_doubt = 0
+"""
+#: What an undo was to send of the job's rows, the next job would send if it is left over.
+_SENT_BY_UNDO = f"""
+    INSERT INTO target (key, rank, in_doubt)
+    SELECT conversation, {RANK}, 0 FROM {OUTCOMES}
+    WHERE {IS_SETTLED} AND {BROUGHT_BY} = :job AND {VERSION} <> :job AND {_NOT_FORGOTTEN}
+    AND EXISTS (SELECT 1 FROM sent_for WHERE key = conversation AND undo = {VERSION})
+    ON CONFLICT (key) DO UPDATE SET rank = max(rank, excluded.rank)
 """
 _IN_DOUBT = """
     INSERT INTO target (key, rank, in_doubt) VALUES (?, ?, 1)
@@ -79,7 +88,7 @@ _LATER_IN_DOUBT = """
 """
 _SET_BY_ITS_UNDO = f"""
     UPDATE target SET later = -row.by FROM (
-        SELECT conversation, {BROUGHT_BY} AS by FROM {OUTCOMES} WHERE {IS_SET}
+        SELECT conversation, {VERSION} AS by FROM {OUTCOMES} WHERE {IS_SET}
     ) AS row
     WHERE row.conversation = target.key AND row.by IN (SELECT number FROM own_undo)
 """
@@ -159,11 +168,11 @@ class UndoSearch:
         """Enter what became of each conversation that the job has set, and what it held before."""
         number = self._job.number
         there = [job for job in self._product.jobs if job.is_here]
+        self._take_jobs(there)
         for job in there[::-1]:
             if job.number >= number:
                 self._take_targets(job)
         self._take_outranked()
-        self._take_jobs(there)
         gone = [job.number for job in self._product.jobs if not job.is_here]
         # What a job that is gone has set is known only if nothing has been set since.
         first = max((other for other in gone if other < number), default=0)
@@ -187,8 +196,9 @@ class UndoSearch:
         names = {"job": self._job.number, "own": own_rank(job)}
         with journal_of(self._db, job) as doubts:
             self._db.execute(_TARGETS, names)
+            self._db.execute(_SENT_BY_UNDO, names)
             in_doubt = [
-                (key, rank) for key, rank in doubts if rank_of(rank).version == names["job"]
+                (key, rank) for key, rank in doubts if self._brought_by(key, rank) == names["job"]
             ]
             self._db.executemany(_IN_DOUBT, in_doubt)
             if job.number == self._job.number:
@@ -229,10 +239,35 @@ class UndoSearch:
             undoes = None if undone is None else numbers.get(undone)
             told[job.number] = TakenBack(undoes, None if withdrawn is None else int(withdrawn))
             self._db.execute("INSERT INTO job VALUES (?, ?)", (job.number, undoes))
+        for undo, one in told.items():
+            if one.undoes is not None and one.undoes in told:
+                self._take_sent_for(undo, self._product.jobs[one.undoes - 1], told)
         self.is_withdrawn = told[self._job.number].withdrawn is not None
         void = void_for(self._job.number, self._product.jobs, told)
         for table, found in (("void", void.jobs), ("own_undo", void.own_undos)):
             self._db.executemany(f"INSERT INTO {table} VALUES (?)", [(one,) for one in found])
+
+    def _take_sent_for(self, undo: int, job: JobRecord, told: Mapping[int, TakenBack]) -> None:
+        """Take which rows an undo of `job` has sent for earlier jobs; see `_take_outranked`."""
+
+        def was_taken_back(number: int) -> bool:
+            at = told[number].withdrawn if number in told else None
+            return at is not None and at < undo
+
+        with closing(JournalFile(folder_of(job), read_only=True)) as journal:
+            rows = (
+                (undo, key_of(row.conversation_id), row.rank.version)
+                for row in journal.outranked()
+                if not was_taken_back(row.rank.version)
+            )
+            self._db.executemany("INSERT INTO sent_for VALUES (?, ?, ?)", rows)
+
+    def _brought_by(self, key: bytes, rank: int) -> int:
+        version = rank_of(rank).version
+        found = self._db.execute(
+            "SELECT job FROM sent_for WHERE key = ? AND undo = ?", (key, version)
+        ).fetchone()
+        return version if found is None else int(found[0])
 
     def _take_later(self, job: JobRecord) -> None:
         names = {"job": self._job.number, "number": job.number, "own": own_rank(job)}
@@ -246,7 +281,7 @@ class UndoSearch:
             self._db.execute(_LATER, names)
             self._db.execute(_ABOVE, names)
             void = {number for (number,) in self._db.execute("SELECT number FROM void")}
-            brought = [(key, rank_of(rank).version) for key, rank in doubts]
+            brought = [(key, self._brought_by(key, rank)) for key, rank in doubts]
             self._db.executemany(
                 _LATER_IN_DOUBT,
                 [

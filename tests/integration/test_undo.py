@@ -354,6 +354,35 @@ async def test_what_a_wrong_job_had_taken_over_and_outranked_is_sent_after_all(
     assert stored == dict.fromkeys((*ALL[:2], ALL[3]), ("POSITIVE", "right"))
 
 
+async def test_what_an_undo_has_sent_of_a_wrong_job_goes_with_the_undo_of_that(
+    night: Night, service: WatchedSandbox
+) -> None:
+    await night("sunday", [(each, "POSITIVE", "") for each in ALL[:2]], carry_over=True)
+    service.picker = FaultPicker(NONE_COMPLETED)
+    wrong = [(each, "NEGATIVE", "") for each in ALL[:2]]
+    monday = await night("monday", wrong, carry_over=True, defer_for=0.0)
+    service.picker = FaultPicker(Faults())
+    tuesday = await night("tuesday", [(each, "CLEAR", "") for each in ALL[:2]], carry_over=True)
+    for job in (tuesday, monday):
+        await typed("undo", job.folder, "--yes", *QUICK)
+    assert service.stored() == dict.fromkeys(ALL[:2], ("POSITIVE", None))
+
+
+@pytest.mark.parametrize("taken_back", ["sunday", "the undo of tuesday"])
+async def test_what_an_undo_has_sent_of_a_right_job_stays(
+    night: Night, service: WatchedSandbox, taken_back: str
+) -> None:
+    sunday = await night("sunday", [(ALL[0], "CLEAR", "")], carry_over=True)
+    right = [(each, "POSITIVE", "") for each in ALL[1::-1]]
+    await night("monday", right, carry_over=True, limit=1)
+    tuesday = await night("tuesday", [(ALL[0], "NEGATIVE", "")], carry_over=True)
+    await typed("undo", tuesday.folder, "--yes", *QUICK)
+    (undo,) = tuesday.folder.parent.glob("undo-*")
+    job = sunday.folder if taken_back == "sunday" else undo
+    await typed("undo", job, "--clear-unknown", "--yes", *QUICK)
+    assert service.stored() == dict.fromkeys(ALL[:2], ("POSITIVE", None))
+
+
 async def test_an_undo_that_may_not_begin_gives_nothing_up(
     night: Night, service: WatchedSandbox
 ) -> None:

@@ -60,6 +60,9 @@ class Brought:
     sent: list[Request] = field(default_factory=list)
     """The requests that carried it in this job."""
 
+    sent_for: int | None = None
+    """The number of the job whose row an undo has sent: that had been outranked."""
+
     given_up: bool = False
     """Whether its job was given up, so that nobody promises to settle it."""
 

@@ -86,7 +86,12 @@ class _Stood:
 
     def is_of(self, job: Begun) -> bool:
         """Tell whether the job has brought the row, whichever has sent it."""
-        return self.row.rank[1] == job.number
+        return self.by == job.number
+
+    @property
+    def by(self) -> int:
+        """The number of the job that has brought the row, whichever has sent it."""
+        return self.row.rank[1] if self.row.sent_for is None else self.row.sent_for
 
 
 @dataclass
@@ -95,6 +100,9 @@ class _May:
 
     bodies: set[Feedback] = field(default_factory=set)
     kinds: set[str] = field(default_factory=set)
+    sent_for: int | None = None
+    """The job whose row is sent, which the target had taken over and outranked."""
+
     held: Feedback | None = None
     """What the service held before, where it is restored."""
 
@@ -147,9 +155,10 @@ class Takings:
             mine = [s for s in stood if s.row.conversation == conversation]
             void = self._void(taken)
             firsts = {s.row.rank[0] for s in mine
-                      if s.is_of(taken.target) or s.row.rank[1] in void}  # fmt: skip
+                      if s.is_of(taken.target) or s.by in void}  # fmt: skip
             if "sent" in may.kinds:
                 firsts.add(taken.target.number)
+                row.sent_for = may.sent_for
             if row.rank[0] not in firsts:
                 yield f"U4: {name}: {conversation} has rank {row.rank}, not one of {firsts}"
         if taken.table:
@@ -220,6 +229,7 @@ class Takings:
             may.kinds |= {"left later"} if later is not Sure.NO else set()
             may.kinds |= {"sent"} if later is not Sure.YES else set()
             may.bodies |= {outranked.row.feedback}
+            may.sent_for = outranked.by
             if sure is Sure.YES:
                 return may
             may.kinds.add("nothing")
@@ -227,6 +237,8 @@ class Takings:
         stored = [mine for mine in own if mine.outcome == "succeeded"]
         for mine in stored or own:
             takes = mine.doubt if mine.outcome != "succeeded" else Sure.YES
+            if mine.row.sent_for is not None and mine.outcome in SETTLED:
+                takes = Sure.YES  # the next job would send it
             if mine.forgotten or takes is Sure.NO:
                 continue
             later = self._later(taken, stood)
@@ -237,10 +249,10 @@ class Takings:
             if later is Sure.YES:
                 continue
             back = self._no_more(taken)
-            held, known = self._before(taken, mine, [s for s in stood if s.row.rank[1] not in back])
+            held, known = self._before(taken, mine, [s for s in stood if s.by not in back])
             if held is not None and known is not Sure.NO:
                 may.bodies.add(held)
-                sees = puts and not any(s.row.rank[1] in back for s in stood)
+                sees = puts and not any(s.by in back or s.row.sent_for for s in stood)
                 may.held = self._held_at(mine.row.conversation, puts[0]) if sees else held
                 may.kinds.add("restored")
             if known is not Sure.YES:
@@ -325,7 +337,7 @@ class Takings:
                 now = Sure.YES if other.outcome in SET else Sure.NO
                 if other.outcome in SETTLED - SET and other.known.fate is Fate.ENDED:
                     now = Sure.MAYBE
-            elif other.row.rank[1] in void:
+            elif other.by in void:
                 continue
             else:
                 now = Sure.YES if other.outcome in SETTLED else other.doubt
@@ -336,6 +348,7 @@ class Takings:
         self, taken: Taken, mine: _Stood, stood: list[_Stood]
     ) -> tuple[Feedback | None, Sure]:
         """U2: what the service held before the job, and whether that can be known."""
+        stood = [s for s in stood if s.number < taken.target.number or s is mine]
         below = [s for s in stood if s.row.rank < mine.row.rank and s.outcome in SET]
         below = [s for s in below if s.known.here]
         if not below:
