@@ -8,7 +8,8 @@ The rules are in docs/design/across-jobs.md. Where to look:
 - `journal`: the record of one job, as the run at work writes it; `journal_file` reads it,
   `journal_create` makes it, `journal_lines` knows its lines, `journal_reader` tells of it
   afterwards, and `doubts` says which rows are open or in doubt.
-- `succession`: how one job follows another: resumed, replaced, refused.
+- `succession`: how one job follows another: resumed, replaced, refused; `ends`: what comes of those
+  that another has ended.
 - `ledger`, `take_in`: the index, and how a journal gets into it; `ledger_lines` are its lines.
 - `forget`: takes conversations out of journals and ledger.
 - `overtaken`, `placing`: which rows of left-over files give way to others of their job.

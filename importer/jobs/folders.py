@@ -17,21 +17,25 @@ from importer.jobs.journal_file import FILE_NAME
 
 _JOB = r"(?P<job>(?P<name>[^.].*-[0-9a-f]{8})-(?P<number>\d+))"
 _FOLDER = re.compile(_JOB)
-_ROW = re.compile(_JOB + r"(@(?P<seq>.*))?", re.DOTALL)
+_ROW = re.compile(_JOB + r"((?P<mark>[@#])(?P<seq>.*))?", re.DOTALL)
 _PLACE = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class NamedRow(NamedTuple):
     """What the cell `job` of a left-over file says: the job that first brought the row.
 
-    `seq` is the row's number in that job, where it did not know what came after the row.
+    `seq` is the row's number in that job. `is_known`: the job knew its conversation, and has marked
+    it if another row of that came after it.
     """
 
     job: str
     seq: int | None = None
+    is_known: bool = False
 
     def __str__(self) -> str:
-        return self.job if self.seq is None else f"{self.job}@{self.seq}"
+        return (
+            self.job if self.seq is None else f"{self.job}{'#' if self.is_known else '@'}{self.seq}"
+        )
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
@@ -42,7 +46,9 @@ class NamedRow(NamedTuple):
         match = _ROW.fullmatch(text)
         if match is None or match["seq"] is None:
             return None if match is None else cls(match["job"])
-        return cls(match["job"], int(match["seq"])) if _PLACE.fullmatch(match["seq"]) else cls(text)
+        if not _PLACE.fullmatch(match["seq"]):
+            return cls(text)
+        return cls(match["job"], int(match["seq"]), match["mark"] == "#")
 
 
 def job_folders(jobs_dir: Path) -> list[Path]:

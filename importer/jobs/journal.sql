@@ -31,17 +31,12 @@ CREATE TABLE not_sent (
     rows   BLOB NOT NULL
 );
 
--- The rows whose rank is not that of the job. A rank is one number: first * 2^32 + version.
+-- The rows whose rank is not that of the job. A rank is one number: first * 2^32 + version. place is the
+-- number that a row of a left-over file had in the job that first brought it, NULL if that is not known.
 CREATE TABLE ranked (
-    seq  INTEGER PRIMARY KEY,
-    rank INTEGER NOT NULL
-);
-
--- Of rows of left-over files of which the job that wrote them did not tell what came after: the numbers
--- that they had there.
-CREATE TABLE placed (
     seq   INTEGER PRIMARY KEY,
-    place INTEGER NOT NULL
+    rank  INTEGER NOT NULL,
+    place INTEGER
 );
 
 -- The rows that were carried over from earlier jobs; they come before those of the inputs.

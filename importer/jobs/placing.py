@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from importer.jobs import sqlite_file
 from importer.jobs.journal_file import attached
-from importer.jobs.journal_lines import ids_of
 from importer.jobs.keys import rank_of
 from importer.jobs.overtaken import (
     NOT_RANKED,
@@ -24,22 +23,16 @@ from importer.jobs.overtaken import (
     overtaken_candidates,
 )
 from importer.jobs.records import JobRecord, Line
-from importer.model import OutcomeKind, Rank
+from importer.model import Rank
 
-_IN_FILES = ids_of([OutcomeKind.REJECTED, OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED])
-_LAST = f"""
-    SELECT conversation, max(seq) FROM outcome
-    WHERE kind IN ({_IN_FILES}) AND conversation IN (SELECT conversation FROM candidate)
-    GROUP BY conversation
-"""
 _BROUGHT_AGAIN = """
     SELECT later.conversation, rank, place
-    FROM ranked CROSS JOIN {table} AS later USING (seq) LEFT JOIN placed USING (seq)
+    FROM ranked CROSS JOIN {table} AS later USING (seq)
     WHERE rank >> 32 = :number AND {condition}
     AND later.conversation IN (SELECT conversation FROM candidate)
 """
 _IS_PLACED = """
-    SELECT EXISTS (SELECT 1 FROM placed JOIN ranked USING (seq) WHERE rank >> 32 = ?)
+    SELECT EXISTS (SELECT 1 FROM ranked WHERE place IS NOT NULL AND rank >> 32 = ?)
 """
 
 
@@ -47,8 +40,10 @@ class PlacedRow(NamedTuple):
     """A row of a left-over file, by its conversation's key."""
 
     key: bytes
-    #: Its number in the job that wrote it; None: that of the last such row of its conversation.
-    place: int | None
+    #: Its number in the job that wrote it.
+    place: int
+    #: The job itself had no row after it that was sent or is to be.
+    is_known: bool = False
 
 
 class Placing(NamedTuple):
@@ -80,39 +75,34 @@ class Placing(NamedTuple):
         where the journal of the job is gone. Raises `JournalError`.
         """
         origin = self.jobs[number - 1]
+        beaten: set[tuple[bytes, int]] = set()
         with closing(sqlite_file.in_memory()) as db:
-            with candidates(db, ((row.key, row.place or 0) for row in rows)):
-                last: dict[bytes, int] = {}
-                if origin.folder is not None:
-                    with attached(db, origin.folder):
-                        last = dict(db.execute(_LAST))
-                        by_newest = _is_by_newest(db)
-                others = self._brought_again(db, origin, last)
-            places = {row: last.get(row.key, 0) if row.place is None else row.place for row in rows}
-            beaten = set()
+            unknown = [(row.key, row.place) for row in rows if not row.is_known]
             if origin.folder is not None:
-                own = ((row.key, place) for row, place in places.items())
-                with candidates(db, own), attached(db, origin.folder):
-                    beaten = overtaken_candidates(
-                        db, NOT_RANKED, self.awaited_of(origin), everywhere=by_newest
-                    )
+                with candidates(db, unknown), attached(db, origin.folder):
+                    by_newest = _is_by_newest(db)
+                    if unknown:
+                        beaten = overtaken_candidates(
+                            db, NOT_RANKED, self.awaited_of(origin), everywhere=by_newest
+                        )
+            with candidates(db, ((row.key, row.place) for row in rows)):
+                others = self._brought_again(db, origin)
+        may_be_later = origin.folder is None  # where a place is not known
 
         def gives_way(row: PlacedRow) -> bool:
-            place = places[row]
-            return (row.key, place) in beaten or any(
-                other is None or (other != place if by_newest else other > place)
+            return (row.key, row.place) in beaten or any(
+                may_be_later and not row.is_known
+                if other is None
+                else (other != row.place if by_newest else other > row.place)
                 for other in others[row.key]
             )
 
         return set(filter(gives_way, rows))
 
     def _brought_again(
-        self, db: sqlite_file.Connection, origin: JobRecord, last: Mapping[bytes, int]
+        self, db: sqlite_file.Connection, origin: JobRecord
     ) -> Mapping[bytes, Sequence[int | None]]:
-        """Return the places of rows of that job that later ones have brought; None: not known.
-
-        `last` are the places of the last rows that are in its files, for those that do not say it.
-        """
+        """Return the places of rows of that job that later ones have brought; None: not known."""
         found: dict[tuple[bytes, Rank], int | None] = {}
         if origin.folder is None:
             keys = [key for (key,) in db.execute("SELECT DISTINCT conversation FROM candidate")]
@@ -133,7 +123,7 @@ class Placing(NamedTuple):
                             found[key, rank] = known if place is None else place
         places = defaultdict(list)
         for (key, _), place in found.items():
-            places[key].append(last.get(key) if place is None else place)
+            places[key].append(place)
         return places
 
 

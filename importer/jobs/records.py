@@ -84,6 +84,15 @@ class CarriedRow(NamedTuple):
     ask_status: bool
 
 
+class RankedRow(NamedTuple):
+    """A row of a left-over file: its rank is not that of the job that imports it."""
+
+    seq: int
+    rank: Rank
+    #: Its number in the job that first brought it; None if that is not known.
+    place: int | None = None
+
+
 class JobState(StrEnum):
     """Where a job stands."""
 
@@ -164,10 +173,8 @@ class NewJob:
     survey: str = "{}"
     #: The rows that are not sent, by why.
     not_sent: Mapping[Reason, RowSet] = field(default_factory=dict)
-    #: The rows of the inputs whose rank is not that of the job, with it.
-    ranked: Iterable[tuple[int, Rank]] = ()
-    #: The rows of left-over files that say where they stood in the job that wrote them, with that.
-    placed: Iterable[tuple[int, int]] = ()
+    #: The rows of the inputs whose rank is not that of the job.
+    ranked: Iterable[RankedRow] = ()
     #: The rows that it takes over: numbered from 1, before those of the inputs.
     carried: Sequence[CarriedRow] = ()
     #: With `--carry-over`, the rows of the inputs that are to be sent.

@@ -18,7 +18,7 @@ from pathlib import Path
 from importer.common.durations import format_duration
 from importer.common.files import clear_unfinished
 from importer.common.text import counted, few_listed, is_or_are
-from importer.errors import JournalError, SettingsError
+from importer.errors import SettingsError
 from importer.feedback.body import BodyCoder
 from importer.jobs.carry_over import (
     carried_rows,
@@ -28,13 +28,13 @@ from importer.jobs.carry_over import (
 )
 from importer.jobs.commands import in_the_way
 from importer.jobs.copies import copies_folder
+from importer.jobs.ends import end_in_words, stopped_surveys
 from importer.jobs.folders import claim_folder
 from importer.jobs.forget import tomb_of
 from importer.jobs.identity import job_name, product_key
 from importer.jobs.job import Job
 from importer.jobs.journal import Journal
 from importer.jobs.journal_create import create_journal
-from importer.jobs.journal_head import read_head
 from importer.jobs.ledger import LeftOver
 from importer.jobs.overtaken import awaited_of
 from importer.jobs.placing import PlacedRow, Placing
@@ -85,12 +85,15 @@ class Succession(ProductJobs):
         ]
 
     def _may_replace(self, job: JobRecord) -> bool:
+        return self._takes_over(job) or self._gives_up(job)
+
+    def _gives_up(self, job: JobRecord) -> bool:
         rules = self._settings.job
-        same = job.name.rpartition("-")[0] == self._name
-        return self._takes_over(job) or rules.replace or (rules.restart and same)
+        return rules.replace or (rules.restart and job.name.rpartition("-")[0] == self._name)
 
     def _takes_over(self, job: JobRecord) -> bool:
-        return self._settings.ledger.carry_over and job.keeps_bodies
+        # What is said for this once counts, and not what each night says.
+        return self._settings.ledger.carry_over and job.keeps_bodies and not self._gives_up(job)
 
     def _unfinished_other_than(self, job: JobRecord | None) -> JobRecord | None:
         others = (other for other in self.jobs if job is None or other.number != job.number)
@@ -134,7 +137,7 @@ class Succession(ProductJobs):
         if number is None:
             return set()
         tombs = {tomb_of(row.key, self.key): row.key for row in rows} if self.has_forgotten else {}
-        buried = [PlacedRow(tomb_of(key, self.key), place) for key, place in rows if tombs]
+        buried = [row._replace(key=tomb_of(row.key, self.key)) for row in rows if tombs]
         found = self._placing().give_way(
             number, [*rows, *buried], by_newest=self._settings.mapping.newest_by is not None
         )
@@ -161,6 +164,8 @@ class Succession(ProductJobs):
         ends = self.ends(new.replaces)
         record = self._created(new, {job.id: job.state for job in ends})
         self.remarks += map(end_in_words, ends)
+        since = max((job.began_at for job in self.jobs if job.number < record.number), default=0.0)
+        self.remarks += stopped_surveys(self.jobs_dir, since)
         self._replace(*ends, record, synced=True)
         assert record.folder is not None  # noqa: S101 -- it was just made
         return self._job(record, Journal(record.folder))
@@ -205,7 +210,9 @@ class Succession(ProductJobs):
                 pending = pending_rows(job.folder, job.number)
             else:
                 pending = carried_rows(job.folder)
-        rows = merge(left_over, pending, *map(self._lost_with, self.jobs), key=_KEY)
+        ends = {ended.number: ended for ended in self.ends(job)}
+        jobs = (ends.get(one.number, one) for one in self.jobs)
+        rows = merge(left_over, pending, *map(self._lost_with, jobs), key=_KEY)
         return highest_rows(one for one in rows if one.row.rank.version not in self.given_up)
 
     def _lost_with(self, job: JobRecord) -> list[LeftOver]:
@@ -267,50 +274,3 @@ class Succession(ProductJobs):
     def _journal(self, job: JobRecord) -> Journal:
         assert job.folder is not None  # noqa: S101 -- its journal is there
         return Journal(job.folder)
-
-
-def replaced_by(jobs: Sequence[JobRecord], folder: Path) -> list[JobRecord]:
-    """Return those of `jobs` that the one in `folder` has replaced, and those that they had.
-
-    The latest come first, up to one whose journal is not there or cannot be read.
-    """
-    known = {job.id: job for job in jobs}
-    found: list[JobRecord] = []
-    while True:
-        try:
-            head = read_head(folder)
-        except JournalError:
-            return found
-        ends = (known.get(job) for job, state in head.ends.items()
-                if state is JobState.REPLACED)  # fmt: skip
-        job = next(filter(None, ends), None)
-        if job is None or job.folder is None or job in found:
-            return found
-        found.append(job)
-        folder = job.folder
-
-
-def successors_of(jobs: Sequence[JobRecord], job: JobRecord) -> Iterator[Path]:
-    """Yield the folder of the one of `jobs` that has replaced that one, of its successor, and on.
-
-    A journal that cannot be read is passed over.
-    """
-    ended = {job.id}
-    for later in sorted(jobs, key=lambda one: one.number):
-        if later.number <= job.number or later.folder is None:
-            continue
-        with suppress(JournalError):
-            ends = read_head(later.folder).ends
-            if any(ends.get(one) is JobState.REPLACED for one in ended):
-                ended.add(later.id)
-                yield later.folder
-
-
-def end_in_words(job: JobRecord) -> str:
-    """Return what becomes of an unfinished job when another begins; its state is the one then."""
-    had = "" if job.sent_anything else " had sent nothing, and"
-    if job.state is JobState.GIVEN_UP:
-        lost = ": its pending rows are not sent" if job.sent_anything else ""
-        return f"the unfinished job {job.name}{had} is given up{lost}"
-    rows = "it has not done" if job.sent_anything else "it had taken over from earlier jobs"
-    return f"the unfinished job {job.name}{had} is replaced: the rows that {rows} join this one"

@@ -188,8 +188,8 @@ def _write(
             # A malformed line could not be split: it stands whole in the first column.
             for place, cell in zip(layout.places[position] or [0], original.cells, strict=False):
                 cells[place] = _encodable(cell, encoding)
-            is_placed = not is_final or outcome.conversation_id is None
-            named = NamedRow(path.parent.name, outcome.seq if is_placed else None)
+            is_known = is_final and outcome.conversation_id is not None
+            named = NamedRow(path.parent.name, outcome.seq, is_known)
             job, row = _origin(named, original, layout.ours[position])
             gives_way = outcome.seq in overtaken or job == OVERTAKEN_JOB
             own = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -10,13 +10,14 @@ from typing import Self
 from importer.common.row_set import RowSet
 from importer.jobs.keys import rank_number
 from importer.jobs.keys import rank_of as rank_of_number
-from importer.jobs.records import InputFile
+from importer.jobs.records import InputFile, RankedRow
 from importer.model import Rank
 from importer.survey.findings import Findings
 from importer.survey.superseded import NEW, Contest, Winner
 
-#: The version of rows of a left-over file: the job that is surveyed, which has no number yet.
-_THIS_JOB = 2**32 - 1
+#: The version of rows of a left-over file: the job that is surveyed, which has no number yet. To it
+#: is added the place of the row in the job that wrote the file, so rows of that compare by it.
+_THIS_JOB = 2**31
 
 
 @dataclass(slots=True)
@@ -36,8 +37,8 @@ class Survey:
     #: Whether the bodies of the winners are known.
     has_bodies: bool
     contest: Contest
-    #: The rows of left-over files that say where they stood in the job that wrote them, with that.
-    placed: Callable[[], Iterable[tuple[int, int]]] = tuple
+    #: The places that rows of left-over files had in their job, where their ranks do not tell it.
+    places: Mapping[int, int]
 
     @property
     def last_seq(self) -> int:
@@ -48,13 +49,15 @@ class Survey:
         """Yield the parts (0 to 255), each with its winners by key; empty ones may be left out."""
         return self.contest.winners()
 
-    def ranked(self, number: int) -> Iterator[tuple[int, Rank]]:
+    def ranked(self, number: int) -> Iterator[RankedRow]:
         """Yield the winners of left-over files with their ranks, in the job of this number."""
         if self.is_ranked:
             for _, winners in self.winners():
                 for winner in winners:
                     if winner.rank != NEW and winner.seq > self.carried:
-                        yield winner.seq, rank_of(winner.rank, number)
+                        place = rank_of_number(winner.rank).version - _THIS_JOB
+                        place = place or self.places.get(winner.seq, 0)
+                        yield RankedRow(winner.seq, rank_of(winner.rank, number), place or None)
 
     def close(self) -> None:
         """Give back the disk space."""
@@ -72,12 +75,13 @@ class Survey:
         self.close()
 
 
-def left_over_rank(origin: int | None) -> int:
+def left_over_rank(origin: int | None, place: int = 0) -> int:
     """Return the rank, as a number, of a row of a left-over file that job `origin` has written.
 
-    A job that is not known ranks below all others (docs/reference.md, A18).
+    `place` is its number there, 0 if that does not matter. A job that is not known ranks below all
+    others (docs/reference.md, A18).
     """
-    return rank_number(Rank(origin or 0, _THIS_JOB))
+    return rank_number(Rank(origin or 0, _THIS_JOB + min(place, _THIS_JOB - 1)))
 
 
 def rank_of(packed: int, number: int) -> Rank:
@@ -85,4 +89,4 @@ def rank_of(packed: int, number: int) -> Rank:
     if packed == NEW:
         return Rank(number, number)
     first, version = rank_of_number(packed)
-    return Rank(first, number if version == _THIS_JOB else version)
+    return Rank(first, number if version >= _THIS_JOB else version)

@@ -81,7 +81,7 @@ def survey_inputs(
     has_jobs = any(find_job_column(source.header) is not None for source in sources)
     unplaced = None
     if has_jobs and origins is not None and not settings.job.as_new:
-        unplaced = Unplaced(origins)
+        unplaced = Unplaced(origins, by_newest=newest_by is not None)
     is_ranked = unplaced is not None or bool(carried)
     jobs = JobCells(unplaced)
     asked = Questions(
@@ -106,7 +106,7 @@ def survey_inputs(
         raise
     return Survey(
         survey.inputs, survey.found, survey.superseded, survey.found.rows, len(carried), is_ranked,
-        coder is not None, contest, tuple if unplaced is None else unplaced.placed,
+        coder is not None, contest, {} if unplaced is None else unplaced.places,
     )  # fmt: skip
 
 

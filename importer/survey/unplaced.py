@@ -1,12 +1,12 @@
-"""Rows of left-over files whose place among the rows of their job decides.
+"""Rows of left-over files by their places in the job that wrote them (docs/reference.md, F3, A18).
 
-The job that wrote them did not know what came after them: it could not read their conversation, or
-was not finished. So it is looked up once they are fixed (docs/reference.md, F3, A18).
+Which rows of their conversation came after them is looked up where that job did not know it: it
+could not read the conversation, or was not finished. So it is where other rows of its files were
+imported before.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -37,33 +37,39 @@ class Origins(Protocol):
 
 
 class Unplaced:
-    """Collects such rows, and gives them back as candidates with a rank."""
+    """Collects such rows, and gives them back as candidates with a rank.
 
-    def __init__(self, origins: Origins) -> None:
+    `by_newest`: a column tells which rows are newer, so of those that are imported together their
+    places do not decide.
+    """
+
+    def __init__(self, origins: Origins, *, by_newest: bool) -> None:
         self._origins = origins
-        #: The rank of the rows of each job; None if each has to be looked up.
-        self._ranks: dict[str, int | None] = {}
-        self._rows: defaultdict[str, list[tuple[int | None, Candidate]]] = defaultdict(list)
+        self._by_newest = by_newest
+        #: The number of each job, and whether each of its rows has to be looked up.
+        self._jobs: dict[str, tuple[int | None, bool]] = {}
+        self._rows: defaultdict[str, list[tuple[PlacedRow, Candidate]]] = defaultdict(list)
         self._waiting = 0
-        self._seqs, self._places = array("q"), array("q")
+        #: The rows (seq) with their places in their job, where their ranks do not tell.
+        self.places: dict[int, int] = {}
 
     def rank_of(self, job: str) -> int | None:
         """Return the rank of a row with this cell `job`, None if it has to be looked up."""
         named = NamedRow.parse(job)
         if named is None:
             return NEW
-        if named.seq is not None:
+        number, is_placed = self._job(named.job)
+        if named.seq is None:
+            return left_over_rank(number)
+        if self._by_newest or is_placed or not named.is_known:
             return None
-        if named.job not in self._ranks:
-            rank = left_over_rank(self._origins.number_of(named.job))
-            self._ranks[named.job] = None if self._origins.is_placed(named.job) else rank
-        return self._ranks[named.job]
+        return left_over_rank(number, named.seq)
 
     def add(self, job: str, row: Candidate) -> Iterator[Candidate]:
         """Take a row of which `rank_of` its cell `job` is None; yield those that are ranked now."""
         named = NamedRow.parse(job)
-        assert named is not None  # noqa: S101 -- see `rank_of`
-        self._rows[named.job].append((named.seq, row))
+        assert named is not None and named.seq is not None  # noqa: PT018, S101 -- see `rank_of`
+        self._rows[named.job].append((PlacedRow(row.key, named.seq, named.is_known), row))
         self._waiting += 1
         if self._waiting >= _MANY:
             yield from self.ranked()
@@ -71,17 +77,18 @@ class Unplaced:
     def ranked(self) -> Iterator[Candidate]:
         """Yield the rows that were not yet."""
         for name, rows in self._rows.items():
-            number = self._origins.number_of(name)
-            beaten = self._origins.give_way(name, [PlacedRow(row.key, seq) for seq, row in rows])
-            for place, row in rows:
-                origin = None if PlacedRow(row.key, place) in beaten else number
-                if place is not None:
-                    self._seqs.append(row.seq)
-                    self._places.append(place)
-                yield row._replace(rank=left_over_rank(origin))
+            number, _ = self._job(name)
+            beaten = self._origins.give_way(name, [placed for placed, _ in rows])
+            for placed, row in rows:
+                origin = None if placed in beaten else number
+                place = placed.place
+                if self._by_newest:
+                    self.places[row.seq], place = place, 0
+                yield row._replace(rank=left_over_rank(origin, place))
         self._rows.clear()
         self._waiting = 0
 
-    def placed(self) -> Iterator[tuple[int, int]]:
-        """Yield the rows that say where they stood in their job (seq), with that."""
-        yield from zip(self._seqs, self._places, strict=True)
+    def _job(self, name: str) -> tuple[int | None, bool]:
+        if name not in self._jobs:
+            self._jobs[name] = self._origins.number_of(name), self._origins.is_placed(name)
+        return self._jobs[name]

@@ -30,10 +30,10 @@ from importer.errors import (
     one_error,
 )
 from importer.jobs.commands import Again
+from importer.jobs.ends import replaced_by
 from importer.jobs.job import Job
 from importer.jobs.product import Product, hold_product
 from importer.jobs.records import JobRecord
-from importer.jobs.succession import replaced_by
 from importer.model import OutcomeKind, Rank, Reason, RunEnd, exit_code
 from importer.reporting.summary import Summary
 from importer.reporting.taken_up import is_told_as_carried_over, jobs_behind, taken_up

@@ -18,13 +18,13 @@ from typing import NamedTuple
 from importer.common.text import counted
 from importer.errors import ExitCode, JobHeldError
 from importer.feedback.body import BodyCoder
+from importer.jobs.ends import end_in_words
 from importer.jobs.identity import product_key
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.ledger_lines import Lines
 from importer.jobs.placing import PlacedRow
 from importer.jobs.product import Product, hold_product
 from importer.jobs.records import CarriedRow, JobRecord, JobState, Line, Unsure
-from importer.jobs.succession import end_in_words
 from importer.model import OutcomeKind
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource

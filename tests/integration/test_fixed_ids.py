@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -190,8 +191,10 @@ UNKNOWN_WORD = f"{ONE},meh,fixed,2026-11-01"
 @pytest.mark.parametrize(
     ("bad", "is_pruned"),
     [((BAD_ID, BAD_ID), False), ((BAD_ID, BAD_ID), True), ((BAD_ID, UNKNOWN_WORD), False),
-     ((UNKNOWN_WORD, BAD_ID), False)],
-    ids=["both ids", "both ids, pruned", "an id and a word", "a word and an id"],
+     ((UNKNOWN_WORD, BAD_ID), False), ((UNKNOWN_WORD, UNKNOWN_WORD), False),
+     ((UNKNOWN_WORD, UNKNOWN_WORD), True)],
+    ids=["both ids", "both ids, pruned", "an id and a word", "a word and an id", "both words",
+         "both words, pruned"],
 )  # fmt: skip
 async def test_rows_that_are_fixed_one_by_one_keep_their_places(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path, order: tuple[int, int],
@@ -207,6 +210,43 @@ async def test_rows_that_are_fixed_one_by_one_keep_their_places(
         fixed_row = [ONE, word, "fixed", *rows[place - 1][3:]]
         await run_import(make(write_rows(tmp_path / name, header, fixed_row)), api_key="any")
     assert stored(sandbox) == "POSITIVE"
+
+
+@pytest.mark.parametrize("bad", [BAD_ID, UNKNOWN_WORD])
+@pytest.mark.parametrize("newest", [False, True])
+async def test_rows_that_are_fixed_at_once_keep_their_places_in_whatever_order_they_stand(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, bad: str, newest: bool
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url, newest_by="made" if newest else None)
+    earlier = bad.replace("2026-11-01", "2026-10-31")
+    header, *rows = read(await rejected(make, tmp_path, earlier, bad))
+    fixed_rows = (
+        [ONE, word, "fixed", *row[3:]]
+        for word, row in zip(("NEGATIVE", "POSITIVE"), rows, strict=True)
+    )
+    file = write_rows(tmp_path / "sorted.csv", header, *[*fixed_rows][::-1])
+    await run_import(make(file), api_key="any")
+    assert stored(sandbox) == "POSITIVE"
+
+
+async def test_the_undo_of_a_job_takes_it_back_where_rows_of_it_were_fixed(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url, late_effect=0.0)
+    other = f"x{conversation(2)},NEGATIVE,,2026-11-01"
+    path = await rejected(make, tmp_path, other, f"{ONE},NEGATIVE,,2026-11-01")
+    header, row = read(path)
+    file = write_rows(tmp_path / "fixed.csv", header, [conversation(2), *row[1:]])
+    await run_import(make(file), api_key="any")
+    key = tmp_path / "key"
+    key.write_text("any")
+    key.chmod(0o600)
+    undo = ["undo", str(path.parent), "--clear-unknown", "--yes", "--api-key-file", str(key)]
+    undo += ["--late-effect", "0s"]
+    done = await anyio.run_process([sys.executable, "-m", "importer", *undo], check=False)
+    assert done.returncode == 0, done.stderr
+    assert stored(sandbox) is None
+    assert sandbox.feedback[conversation(2)].rating == "NEGATIVE", "its own job brought that"
 
 
 async def test_a_row_that_was_fixed_while_its_job_was_unfinished_gives_way_to_what_came_after(

@@ -193,8 +193,8 @@ async def test_a_killed_job_that_is_given_up_leaves_its_files_behind(
         assert not (monday / "rejected.csv").exists()
         _, told = command("undo", monday, "--yes", "--api-key-file", key(monday))
     assert f"2 rows of {monday.name} joined no other job: 1 rejected ({monday}/reje" in told
-    assert left(monday, "rejected.csv") == {MEH[0]: f"{monday.name}"}
-    assert left(monday, "failed.csv") == {BAD[0]: f"{monday.name}"}
+    assert left(monday, "rejected.csv") == {MEH[0]: f"{monday.name}#1"}
+    assert left(monday, "failed.csv") == {BAD[0]: f"{monday.name}#2"}
     assert "The job was given up" in summary_of(monday)["verdict"]
     page = Page(monday / REPORT_NAME).text
     assert "The job was given up" in page
@@ -236,7 +236,18 @@ async def test_a_row_gives_way_only_to_one_that_may_still_be_sent(
     assert left(replaced, "rejected.csv") == {MEH[0]: cell}
     given_up = await monday()
     command("jobs", "abandon", given_up)
-    assert left(given_up, "rejected.csv") == {MEH[0]: given_up.name}
+    assert left(given_up, "rejected.csv") == {MEH[0]: f"{given_up.name}#1"}
+
+
+async def test_the_next_night_tells_once_of_one_that_was_killed_while_it_read_its_export(
+    night: Night,
+) -> None:
+    summary, _ = await night("monday", FINE[:1])
+    lost = summary.folder.with_name("tuesday-0a1b2c3d-1")
+    await anyio.Path(lost).mkdir()
+    told = [(await night(name, FINE[:1]))[1] for name in ("wednesday", "thursday")]
+    was = f"{lost} was stopped before its inputs were read to the end: nothing of it was sent"
+    assert [was in each for each in told] == [True, False]
 
 
 @pytest.mark.parametrize("change", ["gone", "changed"])

@@ -3,7 +3,7 @@
 import csv
 import dataclasses
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ async def nights(settings_for: Make, tmp_path: Path) -> AsyncIterator[Nights]:
         yield Nights(settings_for, tmp_path, service, picker)
 
 
-def rated(numbers: range, rating: str = "POSITIVE") -> Rows:
+def rated(numbers: Iterable[int], rating: str = "POSITIVE") -> Rows:
     return [(conversation(number), rating, "") for number in numbers]
 
 
@@ -167,6 +167,21 @@ async def test_left_overs_come_back_before_the_new_rows(nights: Nights) -> None:
     before = len(nights.service.puts)
     await nights.night(rated(range(21, 22)), carry_over=True)
     assert len(nights.service.puts) == before + 1, "nothing is left over any more"
+
+
+@pytest.mark.parametrize("once", ["replace", "restart"])
+async def test_what_is_given_up_is_not_carried_over_but_what_it_had_taken_over_is(
+    nights: Nights, once: str
+) -> None:
+    right = nights.settings(rated((1, 2, 6)))
+    await run_import(right.replace(carry_over=True, limit=1), api_key="any")
+    wrong = nights.settings([(conversation(n), "NEGATIVE", "wrong") for n in (3, 4)])
+    await run_import(wrong.replace(carry_over=True, limit=1), api_key="any")
+    other = nights.settings(rated(range(5, 6))) if once == "replace" else wrong
+    if once == "restart":
+        write_csv(Path(str(wrong.reading.inputs[0])), rated((5,)))
+    await run_import(other.replace(carry_over=True, **{once: True}), api_key="any")
+    assert set(nights.service.stored()) == {conversation(n) for n in (1, 2, 5, 6)}
 
 
 async def test_a_plan_says_what_a_run_would_do_also_beside_another_job(nights: Nights) -> None:

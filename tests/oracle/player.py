@@ -121,7 +121,8 @@ class Player(Clerk):
             writer.writeheader()
             writer.writerows(left)
         origins = {known.folder: self._origin(known.number) for known in self.jobs}
-        ranks: list[Rank] = [(origins[line["job"]], number) for line in left]
+        named = [line["job"].split("#")[0].split("@")[0] for line in left]
+        ranks: list[Rank] = [(origins[name], number) for name in named]
         lines = [(line["conversation_id"], line["rating"], line["comment"]) for line in left]
         self._begin(step, self._line(name, step), own_rows(lines, ranks))
 
@@ -212,7 +213,7 @@ class Player(Clerk):
         if unfinished is not None:
             unfinished.fate, unfinished.over_at = Fate.REPLACED, commands[0].first
             takes_over = carries and unfinished.carries
-            if restarts and unfinished.line == resumes and not takes_over:
+            if "--replace" in line or (restarts and unfinished.line == resumes):
                 unfinished.fate = Fate.GIVEN_UP
             elif not takes_over and unfinished.sent_anything:
                 self.complaints.append(f"A2: {unfinished.folder} was unfinished: {commands[0]}")

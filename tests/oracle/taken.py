@@ -103,6 +103,9 @@ class _May:
     sent_for: int | None = None
     """The job whose row is sent, which the target had taken over and outranked."""
 
+    others: set[Feedback] = field(default_factory=set)
+    """The bodies that are no such row's."""
+
     held: Feedback | None = None
     """What the service held before, where it is restored."""
 
@@ -158,7 +161,8 @@ class Takings:
                       if s.is_of(taken.target) or s.by in void}  # fmt: skip
             if "sent" in may.kinds:
                 firsts.add(taken.target.number)
-                row.sent_for = may.sent_for
+                if not may.kinds & {"restored", "cleared"} or row.feedback not in may.others:
+                    row.sent_for = may.sent_for
             if row.rank[0] not in firsts:
                 yield f"U4: {name}: {conversation} has rank {row.rank}, not one of {firsts}"
         if taken.table:
@@ -249,15 +253,17 @@ class Takings:
             if later is Sure.YES:
                 continue
             back = self._no_more(taken)
-            held, known = self._before(taken, mine, [s for s in stood if s.by not in back])
+            held, known = self._before(taken, mine, stood, back)
             if held is not None and known is not Sure.NO:
                 may.bodies.add(held)
+                may.others.add(held)
                 sees = puts and not any(s.by in back or s.row.sent_for for s in stood)
                 may.held = self._held_at(mine.row.conversation, puts[0]) if sees else held
                 may.kinds.add("restored")
             if known is not Sure.YES:
                 may.kinds.add("cleared" if taken.clears else "left")
                 may.bodies |= {NOTHING} if taken.clears else set()
+                may.others |= {NOTHING} if taken.clears else set()
         may.kinds = may.kinds or {"nothing"}
         return may
 
@@ -345,15 +351,24 @@ class Takings:
         return found
 
     def _before(
-        self, taken: Taken, mine: _Stood, stood: list[_Stood]
+        self, taken: Taken, mine: _Stood, stood: list[_Stood], back: set[int]
     ) -> tuple[Feedback | None, Sure]:
-        """U2: what the service held before the job, and whether that can be known."""
+        """U2: what the service held before the job, and whether that can be known.
+
+        Rows of the jobs `back` do not count, but that another row was unchanged may rest on them.
+        """
         stood = [s for s in stood if s.number < taken.target.number or s is mine]
         below = [s for s in stood if s.row.rank < mine.row.rank and s.outcome in SET]
         below = [s for s in below if s.known.here]
-        if not below:
+        stood = [s for s in stood if s.by not in back]
+        counting = [s for s in below if s.by not in back]
+        if not counting:
             return None, Sure.NO
-        best = max(below, key=lambda s: s.row.rank)
+        best = max(counting, key=lambda s: s.row.rank)
+        if best.outcome == "unchanged":
+            below = [s for s in below if s.row.rank <= best.row.rank]
+        else:
+            below = counting
         body = best.row.feedback
         # What was unchanged is what was stored before: known while the job that did is there.
         stored = [s for s in below if s.outcome == "succeeded"]

@@ -35,7 +35,7 @@ from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.keys import conversation_of, key_of
 from importer.jobs.product import Product, hold_product
 from importer.jobs.product_jobs import hold_jobs
-from importer.jobs.records import InputFile, JobState, NewJob
+from importer.jobs.records import InputFile, JobState, NewJob, RankedRow
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Rank, Reason, RunEnd
 from importer.settings import ImportSettings, Retry
 from tests.support.data import PRODUCT, conversation
@@ -427,7 +427,8 @@ class HistoriesOfJobs(RuleBasedStateMachine):
         record = product.check_sequence()
         self.job = product.begin(
             NewJob(
-                [file], len(rows), ranked=ranked, carried=carried, replaces=record,
+                [file], len(rows), ranked=[RankedRow(*one) for one in ranked],
+                carried=carried, replaces=record,
                 kept=kept if option == "carry_over" else None,
             )
         )  # fmt: skip

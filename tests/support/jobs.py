@@ -10,7 +10,7 @@ from typing import Any
 from importer.jobs.entry import Entry
 from importer.jobs.job import Job
 from importer.jobs.product import Product, hold_product
-from importer.jobs.records import InputFile, NewJob
+from importer.jobs.records import InputFile, NewJob, RankedRow
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Reason, RunEnd
 from importer.settings import ImportSettings
 from tests.support.data import PRODUCT, conversation
@@ -50,6 +50,7 @@ class Desk:
         path = self.folder / f"{name}.csv"
         found = path.stat()
         file = InputFile(str(path), found.st_size, found.st_mtime_ns, "", rows, 1)
+        details["ranked"] = [RankedRow(*one) for one in details.get("ranked", ())]
         return NewJob([file], rows, **details)
 
     @contextmanager

@@ -19,6 +19,7 @@ from importer.common.text import counted, listed
 from importer.errors import InputError, JournalError, SettingsError
 from importer.jobs.commands import how_to_resume
 from importer.jobs.doubts import Doubt
+from importer.jobs.ends import replaced_by, successors_of
 from importer.jobs.find_job import find_job
 from importer.jobs.inputs import CurrentInputs
 from importer.jobs.journal_head import read_head
@@ -26,7 +27,6 @@ from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.jobs.listing import ListedJob, list_jobs
 from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import TOO_OLD, JobRecord, JobState
-from importer.jobs.succession import replaced_by, successors_of
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.journal_steps import steps_by_journal, steps_of_closed
 from importer.reporting.summary import kept_steps

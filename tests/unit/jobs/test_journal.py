@@ -18,7 +18,7 @@ from importer.jobs.journal_create import create_journal
 from importer.jobs.journal_file import FILE_NAME, FORMAT
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import key_of
-from importer.jobs.records import CarriedRow, InputFile, LastRun, NewJob
+from importer.jobs.records import CarriedRow, InputFile, LastRun, NewJob, RankedRow
 from importer.model import (
     Deferral,
     Feedback,
@@ -51,7 +51,7 @@ def test_what_a_job_begins_with_comes_back(desk: Desk, tmp_path: Path) -> None:
     new = NewJob(
         [file], 4, {"product_id": "p", "base_url": "b"}, survey='{"rows": 2}',
         not_sent={Reason.LATER_ROW: RowSet([3]), Reason.LATER_JOB: RowSet()},
-        ranked=[(4, Rank(1, 4))], carried=carried[::-1],
+        ranked=[RankedRow(4, Rank(1, 4))], carried=carried[::-1],
         kept=[Feedback(4, conversation(3), Meaning.POSITIVE, None)],
     )  # fmt: skip
     with closing(create_journal(tmp_path, new, number=4, job_id="id")) as journal:

@@ -14,7 +14,7 @@ from importer.jobs.inputs import UNDO_NAME
 from importer.jobs.job import Job
 from importer.jobs.keys import key_of
 from importer.jobs.product_jobs import hold_jobs
-from importer.jobs.records import InputFile, NewJob
+from importer.jobs.records import InputFile, NewJob, RankedRow
 from importer.jobs.undo import Undo, undoing
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Rank, Reason
 from importer.settings import Retry
@@ -139,7 +139,7 @@ def test_what_a_later_job_has_tried_stays_and_so_does_what_an_undo_has_set(
     path = desk.jobs_dir / name / UNDO_NAME
     new = NewJob(
         [InputFile(str(path), 1, 1, "", 3, 1)], 20,
-        ranked=[(seq, Rank(1, 3)) for seq in (6, 7, 8, 9)],
+        ranked=[RankedRow(seq, Rank(1, 3)) for seq in (6, 7, 8, 9)],
     )  # fmt: skip
     with desk.hold("b", replace=True) as product:
         new.replaces = product.check_sequence()

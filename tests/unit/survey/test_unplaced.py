@@ -39,12 +39,12 @@ def row(seq: int) -> Candidate:
 def test_rows_are_looked_up_once_and_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unplaced, "_MANY", 2)
     asked = Asked(8)
-    rows = Unplaced(asked)
+    rows = Unplaced(asked, by_newest=False)
     found = [one for seq in (1, 2, 3) for one in rows.add(f"{JOB}@{seq + 6}", row(seq))]
     found += rows.ranked()
     assert asked.asked == [[7, 8], [9]]
     assert [rank_of(one.rank, 5) for one in found] == [Rank(3, 5), Rank(0, 5), Rank(3, 5)]
-    assert [*rows.placed()] == [(1, 7), (2, 8), (3, 9)]
+    assert found[0].rank < found[2].rank, "of rows of one job the later one wins"
     assert [*rows.ranked()] == []
 
 
@@ -54,21 +54,30 @@ def test_rows_are_looked_up_once_and_many_at_a_time(monkeypatch: pytest.MonkeyPa
         ("", NEW),
         ("engineer", NEW),
         (JOB, left_over_rank(3)),
+        (f"{JOB}#17", left_over_rank(3, 17)),
+        (f"{JOB}@17", None),
+        ("in-0000000a-4#17", left_over_rank(None, 17)),
         ("in-0000000a-4", left_over_rank(None)),
         (f"{JOB}@", left_over_rank(None)),
-        (f"{JOB}@-1", left_over_rank(None)),
+        (f"{JOB}#-1", left_over_rank(None)),
         (f"{JOB}@" + "9" * 19, left_over_rank(None)),
-        (f"{JOB}@17", None),
     ],
 )
-def test_the_cell_tells_the_rank_unless_the_place_decides(cell: str, rank: int | None) -> None:
-    assert Unplaced(Asked()).rank_of(cell) == rank
+def test_the_cell_tells_the_rank_unless_other_rows_decide(cell: str, rank: int | None) -> None:
+    assert Unplaced(Asked(), by_newest=False).rank_of(cell) == rank
 
 
-def test_where_places_decide_each_row_is_looked_up() -> None:
+def test_where_rows_of_the_job_were_imported_before_each_is_looked_up() -> None:
     asked = Asked()
     asked.is_placed = lambda name: name == JOB  # type: ignore[method-assign]
-    rows = Unplaced(asked)
-    assert rows.rank_of(JOB) is None
-    assert [*rows.add(JOB, row(1)), *rows.ranked()] == [row(1)._replace(rank=left_over_rank(3))]
-    assert (asked.asked, [*rows.placed()]) == ([[None]], [])
+    rows = Unplaced(asked, by_newest=False)
+    assert (rows.rank_of(JOB), rows.rank_of(f"{JOB}#17")) == (left_over_rank(3), None)
+
+
+def test_where_a_column_tells_what_is_newer_places_do_not_decide_among_rows_of_one_import() -> None:
+    rows = Unplaced(Asked(), by_newest=True)
+    assert rows.rank_of(f"{JOB}#17") is None
+    assert [*rows.add(f"{JOB}#17", row(1)), *rows.ranked()] == [
+        row(1)._replace(rank=left_over_rank(3))
+    ]
+    assert rows.places == {1: 17}
