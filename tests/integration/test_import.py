@@ -264,7 +264,7 @@ async def test_left_over_rows_can_be_fixed_and_imported_as_they_are(
     assert rows[0] == ["Conversation_ID", "rating", "comment", "team", "job", "row", "reason",
                        "http_status", "attempts", "detail"]  # fmt: skip
     assert rows[1][:7] == [conversation(1), "meh", "café; two\r\nlines", "blue",
-                           summary.folder.name, "1", "unknown_rating"]  # fmt: skip
+                           f"{summary.folder.name}#1", "1", "unknown_rating"]  # fmt: skip
     assert rows[2][:4] == [f"{conversation(3)};POSITIVE;a;b;c", "", "", ""], "kept whole"
 
     fixed = left_over.read_bytes().replace(b"meh", b"NEGATIVE")
