@@ -21,7 +21,7 @@ from importer.model import Outcome, OutcomeKind
 from importer.reporting.edited_files import digest_of, set_aside
 from importer.sources.base import Original, RowSource
 from importer.sources.kept_bytes import KEEP_BYTES
-from importer.sources.own_columns import OwnColumns, find_own_columns, own_names
+from importer.sources.own_columns import OwnColumns, find_job_column, find_own_columns, own_names
 from importer.survey.survey_pass import current_inputs
 
 #: What a job's folder holds besides the journal and the left-over files.
@@ -58,6 +58,8 @@ class _Layout(NamedTuple):
     places: list[list[int]]
     #: For each input, its columns of ours, if it is a left-over file itself.
     ours: list[OwnColumns | None]
+    #: For each input, the place of the one that may name jobs, also where others of ours are gone.
+    jobs: list[int | None]
 
 
 class LeftOverFiles(NamedTuple):
@@ -190,7 +192,7 @@ def _write(
                 cells[place] = _encodable(cell, encoding)
             is_known = is_final and outcome.conversation_id is not None
             named = NamedRow(path.parent.name, outcome.seq, is_known)
-            job, row = _origin(named, original, layout.ours[position])
+            job, row = _origin(named, original, layout.ours[position], layout.jobs[position])
             gives_way = outcome.seq in overtaken or job == OVERTAKEN_JOB
             own = [
                 sources[position].name,
@@ -207,14 +209,17 @@ def _write(
     return rows, give_way
 
 
-def _origin(named: NamedRow, original: Original, ours: OwnColumns | None) -> tuple[str, str | int]:
+def _origin(
+    named: NamedRow, original: Original, ours: OwnColumns | None, job: int | None
+) -> tuple[str, str | int]:
     """Return the job that first brought a row, and its number there, as far as it is known.
 
     It is `named` here, if it was not in the input.
     """
     if ours is not None and len(original.cells) > ours.row:
         return original.cells[ours.job], original.cells[ours.row]
-    return str(named), original.number
+    told = original.cells[job] if job is not None and len(original.cells) > job else ""
+    return told if NamedRow.parse(told) else str(named), original.number
 
 
 def _encodable(cell: str, encoding: str) -> str:
@@ -251,7 +256,8 @@ def _lay_out(sources: Sequence[RowSource]) -> _Layout:
             taken.add(place)
             mine.append(place)
         places.append(mine)
-    return _Layout(columns, own_names(columns, with_file=len(sources) > 1), places, ours)
+    jobs = [find_job_column(source.header) for source in sources]
+    return _Layout(columns, own_names(columns, with_file=len(sources) > 1), places, ours, jobs)
 
 
 def _left_over_rows(

@@ -261,6 +261,21 @@ async def test_a_row_that_was_fixed_while_its_job_was_unfinished_gives_way_to_wh
     assert stored(sandbox) == "POSITIVE"
 
 
+async def test_a_row_that_is_rejected_again_keeps_its_place_where_only_the_job_is_left(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url)
+    path = await rejected(make, tmp_path, UNKNOWN_WORD)
+    header, row = read(path)
+    job = header.index("job")
+    cut = write_rows(
+        tmp_path / "cut.csv", ["conversation_id", "rating", "job"], [ONE, "?", row[job]]
+    )
+    again = await run_import(make(cut), api_key="any")
+    header, row = read(again.folder / "rejected.csv")
+    assert row[header.index("import_job")] == f"{path.parent.name}#1"
+
+
 async def test_a_fixed_row_can_be_corrected_once_more(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:
