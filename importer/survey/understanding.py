@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importer.common.text import readable, trimmed
 from importer.jobs.folders import NamedRow
+from importer.jobs.inputs import undone_job
 from importer.settings import ImportSettings, InputFormat
 from importer.sources.base import RowSource
 from importer.sources.columns import find_columns
@@ -46,7 +47,8 @@ def note_left_overs(one: Understanding, source: RowSource, settings: ImportSetti
     So it is where the others of the importer's own columns were taken out of a left-over file.
     """
     place = find_job_column(source.header)
-    if place is not None and "job" not in one.columns:
+    is_undo = undone_job([source.name]) is not None  # which nobody has to be told
+    if place is not None and "job" not in one.columns and not is_undo:
         name = readable(trimmed(source.header[place]))
         one.columns["job"] = name
         one.ignored.remove(name)

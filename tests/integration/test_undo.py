@@ -123,6 +123,7 @@ async def test_what_was_there_before_is_there_again(night: Night, service: Watch
     assert re.search(since, command("jobs", "show", tuesday.folder)[1])
     assert re.search(since, Page(tuesday.folder / "report.html").text)
     assert f"undo of {tuesday.folder.name}" in command("jobs", "--jobs-dir", jobs)[1]
+    assert "left over" not in done.stdout
     assert "NEGATIVE" in command("explain", ALL[1], "--jobs-dir", jobs)[1]
     again = await typed("undo", tuesday.folder, "--clear-unknown", "--yes", *QUICK)
     assert (again.returncode, "nothing to take back" in again.stdout) == (0, True)
