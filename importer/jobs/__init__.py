@@ -14,7 +14,7 @@ The rules are in docs/design/across-jobs.md. Where to look:
 - `forget`: takes conversations out of journals and ledger.
 - `overtaken`, `placing`: which rows of left-over files give way to others of their job.
 - `undo`: what it takes to take a job back; `undo_search` finds it out, `undo_void` what does not
-  count, in the rows of `undo_rows`; `bodies`: what a job keeps for that.
+  count, in the rows of `undo_rows`, and `undo_bodies` what is sent; `bodies` keeps it.
 - `copies`: where those of inputs are that are no local files; `inputs`: whether these are the same.
 - `worker_mark`: other processes send for a run; `rate_budget`: what the runs of a group share.
 - `entry`: what a run hands to its journal at once; `records`: all else that goes in and out.

@@ -5,20 +5,19 @@ The rules are in docs/design/across-jobs.md. What is found stands in the tables 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
-from pathlib import Path
 
-from importer.feedback.body import COMMENT_BITS, BodyCoder, rating_of
+from importer.feedback.body import BodyCoder
 from importer.jobs import sqlite_file
-from importer.jobs.bodies import Body, read_bodies
 from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_lines import IS_LEFT_OVER, IS_SET, IS_SETTLED, KIND_IDS
-from importer.jobs.keys import key_of, rank_of, signed, unsigned
+from importer.jobs.keys import key_of, rank_of
 from importer.jobs.ledger import IF_DAMAGED
 from importer.jobs.product_jobs import ProductJobs
 from importer.jobs.records import LEFT_OVERS_GIVEN_UP, WITHDRAWN, JobRecord
+from importer.jobs.undo_bodies import find_bodies
 from importer.jobs.undo_rows import (
     BROUGHT_BY,
     OUTCOMES,
@@ -30,7 +29,7 @@ from importer.jobs.undo_rows import (
     own_rank,
 )
 from importer.jobs.undo_void import TakenBack, void_for
-from importer.model import Meaning, OutcomeKind
+from importer.model import OutcomeKind
 
 _IS_VOID = f"({BROUGHT_BY}) IN (SELECT number FROM void)"
 _NOT_FORGOTTEN = "seq NOT IN (SELECT seq FROM journal.forgotten)"
@@ -189,7 +188,7 @@ class UndoSearch:
         with ledger, sqlite_file.transaction(self._db):
             self._db.execute(_LATER_IN_LEDGER, {"job": number})
             self._db.execute(_UNSURE_IN_LEDGER, {"job": number})
-        self._resolve(coder)
+        find_bodies(self._db, self._product.jobs, coder)
 
     def _take_targets(self, job: JobRecord) -> None:
         """Take from a journal what the job has brought: a later one may have taken rows over."""
@@ -295,36 +294,3 @@ class UndoSearch:
         with journal_of(self._db, job) as doubts:
             self._db.execute(_BEFORE, {"own": own_rank(job)})
             self._db.executemany(_UNSURE, [{"key": key, "rank": rank} for key, rank in doubts])
-
-    def _resolve(self, coder: BodyCoder) -> None:
-        """Find the feedback that the numbers of bodies stand for."""
-        plain = f"SELECT key, body FROM target WHERE body & {COMMENT_BITS} = 0"
-        self._db.executemany(
-            "UPDATE target SET known = 1, rating = ? WHERE key = ?",
-            [
-                (rating_of(unsigned(body) or 0) or Meaning.CLEAR, key)
-                for key, body in self._db.execute(plain).fetchall()
-            ],
-        )
-        for job in self._product.jobs:
-            if job.folder is not None:
-                self._take_texts(_texts(job.folder), coder)
-
-    def _take_texts(self, texts: Iterable[Body], coder: BodyCoder) -> None:
-        (some,) = self._db.execute(
-            "SELECT EXISTS (SELECT 1 FROM target WHERE NOT known AND body IS NOT NULL)"
-        ).fetchone()
-        for conversation_id, rating, comment in texts if some else ():
-            if comment is not None:
-                self._db.execute(
-                    "UPDATE target SET known = 1, rating = ?, comment = ? "
-                    "WHERE key = ? AND body = ?",
-                    (rating, comment, key_of(conversation_id), signed(coder(rating, comment))),
-                )
-
-
-def _texts(folder: Path) -> Iterator[Body]:
-    """Yield all that a job's folder has of what was to be sent."""
-    with closing(JournalFile(folder, read_only=True)) as journal:
-        yield from journal.bodies()
-    yield from read_bodies(folder)
