@@ -36,7 +36,7 @@ _NOT_FORGOTTEN = "seq NOT IN (SELECT seq FROM journal.forgotten)"
 _TARGETS = f"""
     INSERT INTO target (key, rank, in_doubt)
     SELECT conversation, {RANK}, 0 FROM {OUTCOMES}
-    WHERE {SENT_AND_SET} AND {BROUGHT_BY} = :job AND {_NOT_FORGOTTEN}
+    WHERE {SENT_AND_SET} AND ({BROUGHT_BY} = :job OR {VERSION} = :job) AND {_NOT_FORGOTTEN}
     ON CONFLICT (key) DO UPDATE SET rank = max(rank, excluded.rank), in_doubt = 0
 """
 #: What an undo was to send of the job's rows, the next job would send if it is left over.
@@ -72,7 +72,16 @@ _NOT_SENT = f"""
     WHERE {IS_SETTLED} AND NOT {IS_LEFT_OVER} AND {BROUGHT_BY} = :job AND {_NOT_FORGOTTEN}
     AND conversation NOT IN (SELECT key FROM target)
 """
-_CARRIED = f"SELECT count(*) FROM {OUTCOMES} WHERE {SENT_AND_SET} AND {BROUGHT_BY} < :job"
+_CARRIED = f"""
+    SELECT count(*) FROM {OUTCOMES}
+    WHERE {SENT_AND_SET} AND {BROUGHT_BY} < :job AND {VERSION} <> :job
+"""
+#: What an undo has sent of earlier jobs stays where the job that it took back had not set anything.
+_NOT_ITS_OWN = """
+    DELETE FROM target
+    WHERE EXISTS (SELECT 1 FROM sent_for WHERE sent_for.key = target.key AND undo = :job)
+    AND before & 0xffffffff IS NOT (SELECT undoes FROM job WHERE number = :job)
+"""
 #: The job that is in the way is the one that has brought the row, if that is a later one.
 _LATER = f"""
     UPDATE target SET later = row.by FROM (
@@ -181,6 +190,7 @@ class UndoSearch:
         for job in there:
             if first < job.number < number:
                 self._take_earlier(job)
+        self._db.execute(_NOT_ITS_OWN, {"job": number})
         path = self._product.key.ledger(self._product.jobs_dir)
         ledger = sqlite_file.attached(
             self._db, path, "ledger", what=f"the ledger {path}", if_damaged=IF_DAMAGED
@@ -197,7 +207,9 @@ class UndoSearch:
             self._db.execute(_TARGETS, names)
             self._db.execute(_SENT_BY_UNDO, names)
             in_doubt = [
-                (key, rank) for key, rank in doubts if self._brought_by(key, rank) == names["job"]
+                (key, rank)
+                for key, rank in doubts
+                if names["job"] in (self._brought_by(key, rank), rank_of(rank).version)
             ]
             self._db.executemany(_IN_DOUBT, in_doubt)
             if job.number == self._job.number:

@@ -369,19 +369,29 @@ async def test_what_an_undo_has_sent_of_a_wrong_job_goes_with_the_undo_of_that(
     assert service.stored() == dict.fromkeys(ALL[:2], ("POSITIVE", None))
 
 
-@pytest.mark.parametrize("taken_back", ["sunday", "the undo of tuesday"])
+@pytest.mark.parametrize(
+    ("taken_back", "tuesday_sets"),
+    [("sunday", True), ("the undo of tuesday", True), ("the undo of tuesday", False)],
+)
 async def test_what_an_undo_has_sent_of_a_right_job_stays(
-    night: Night, service: WatchedSandbox, taken_back: str
+    night: Night, service: WatchedSandbox, taken_back: str, tuesday_sets: bool
 ) -> None:
     sunday = await night("sunday", [(ALL[0], "CLEAR", "")], carry_over=True)
     right = [(each, "POSITIVE", "") for each in ALL[1::-1]]
     await night("monday", right, carry_over=True, limit=1)
-    tuesday = await night("tuesday", [(ALL[0], "NEGATIVE", "")], carry_over=True)
+    service.picker = FaultPicker(Faults() if tuesday_sets else NONE_COMPLETED)
+    wrong = [(ALL[0], "NEGATIVE", "")]
+    tuesday = await night("tuesday", wrong, carry_over=True, defer_for=0.0)
+    service.picker = FaultPicker(Faults())
     await typed("undo", tuesday.folder, "--yes", *QUICK)
     (undo,) = tuesday.folder.parent.glob("undo-*")
     job = sunday.folder if taken_back == "sunday" else undo
     await typed("undo", job, "--clear-unknown", "--yes", *QUICK)
-    assert service.stored() == dict.fromkeys(ALL[:2], ("POSITIVE", None))
+    is_redone = tuesday_sets and taken_back != "sunday"  # what Tuesday had set is there again
+    assert service.stored() == {
+        ALL[0]: ("NEGATIVE" if is_redone else "POSITIVE", None),
+        ALL[1]: ("POSITIVE", None),
+    }
 
 
 async def test_an_undo_that_may_not_begin_gives_nothing_up(

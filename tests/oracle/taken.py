@@ -139,7 +139,9 @@ class Takings:
         stood = self._stood(taken)
         rows = {row.conversation: row for row in taken.undo.rows} if taken.undo else {}
         sure, possible = Counter[str](), Counter[str]()
-        of_target = {s.row.conversation for s in stood if s.is_of(taken.target)}
+        of_target = {
+            s.row.conversation for s in stood if taken.target.number in (s.by, s.row.rank[1])
+        }
         name = f"undo of {taken.target.folder}"
         for conversation in sorted(of_target | rows.keys()):
             may = self._may(taken, [s for s in stood if s.row.conversation == conversation])
@@ -158,7 +160,7 @@ class Takings:
             mine = [s for s in stood if s.row.conversation == conversation]
             void = self._void(taken)
             firsts = {s.row.rank[0] for s in mine
-                      if s.is_of(taken.target) or s.by in void}  # fmt: skip
+                      if taken.target.number in (s.by, s.row.rank[1]) or s.by in void}  # fmt: skip
             if "sent" in may.kinds:
                 firsts.add(taken.target.number)
                 if not may.kinds & {"restored", "cleared"} or row.feedback not in may.others:
@@ -226,7 +228,7 @@ class Takings:
     def _may(self, taken: Taken, stood: list[_Stood]) -> _May:
         """Say what may become of one conversation."""
         may = _May()
-        own = [s for s in stood if s.is_of(taken.target) and s.known.here]
+        own = [s for s in stood if self._is_to_go(taken, s, stood) and s.known.here]
         outranked, sure = self._outranked(taken, stood)
         if outranked is not None:
             later = self._later(taken, stood)
@@ -266,6 +268,18 @@ class Takings:
                 may.others |= {NOTHING} if taken.clears else set()
         may.kinds = may.kinds or {"nothing"}
         return may
+
+    @staticmethod
+    def _is_to_go(taken: Taken, row: _Stood, stood: list[_Stood]) -> bool:
+        """Tell whether a row goes with the undo of the target.
+
+        What an undo has sent of an earlier job goes with its undo only where the job that it took
+        back had set something.
+        """
+        if row.is_of(taken.target) or row.row.rank[1] != taken.target.number:
+            return row.is_of(taken.target)
+        undone = taken.target.undoes
+        return undone is not None and any(s.is_of(undone) and s.outcome in SET for s in stood)
 
     def _outranked(self, taken: Taken, stood: list[_Stood]) -> tuple[_Stood | None, Sure]:
         """U2: the row that the target had taken over, and sent one of its own in its place."""
@@ -337,7 +351,8 @@ class Takings:
         back = self._taken_back(taken)
         own = {job.number for job in self._jobs if job.undoes is taken.target} - back
         for other in stood:
-            if other.number <= taken.target.number or other.is_of(taken.target):
+            its_own = taken.target.number in (other.by, other.row.rank[1])
+            if other.number <= taken.target.number or its_own:
                 continue
             if other.row.rank[1] in own:
                 now = Sure.YES if other.outcome in SET else Sure.NO
