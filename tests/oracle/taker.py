@@ -79,7 +79,7 @@ class Taker(Caretaker):
             self._retry(step, undo)
         elif undo.fate is Fate.UNFINISHED or self._waits(undo):
             self._go_on(step, undo)
-        elif outcomes.get("not_completed") and undo.undoes is not None:
+        elif outcomes.get("not_completed") and undo.undoes is not None and undo.undoes.here:
             self._take_back(step, undo.undoes)
 
     def _waits(self, job: Begun) -> bool:
