@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from enum import Enum
+from enum import Enum, auto
 
 from importer.jobs import sqlite_file
 from importer.jobs.doubts import doubts_of
@@ -36,19 +36,19 @@ _OVERTAKEN = """
 
 
 class Awaited(Enum):
-    """Which rows of a job without an outcome are to be sent, by it or by the one in its place.
+    """Which rows of a job without an outcome are to be sent, by it or by the one in its place."""
 
-    What is kept of rows is of those that were to be.
-    """
-
-    ALL = ("kept", "carried")
+    ALL = auto()
     #: Those that it has taken over from earlier jobs.
-    CARRIED = ("carried",)
-    NONE = ()
+    CARRIED = auto()
+    NONE = auto()
 
     def tables(self) -> dict[str, str]:
         """Return where rows stand that were sent or are to be, with a condition in SQL."""
-        return {**_SENT, **dict.fromkeys(self.value, "TRUE")}
+        # What is kept of rows is of those that were to be sent.
+        kept = {"kept": "TRUE"} if self is Awaited.ALL else {}
+        carried = {} if self is Awaited.NONE else {"carried": "TRUE"}
+        return _SENT | kept | carried
 
 
 def awaited_of(job: JobRecord) -> Awaited:
