@@ -130,9 +130,13 @@ class Journal(JournalFile):
             self._put(LEFT_OVERS_GIVEN_UP, str(now))
 
     def note_withdrawn(self, latest: int) -> None:
-        """Note, durably, that the job is taken back; `latest` is the number of the latest job."""
+        """Note, durably, that the job is taken back; `latest` is the number of the latest job.
+
+        If it was taken back before, that stays.
+        """
         with self._synced():
-            self._put(WITHDRAWN, str(latest))
+            line = (WITHDRAWN, str(latest))
+            self._db.execute("INSERT OR IGNORE INTO job (name, value) VALUES (?, ?)", line)
 
     def note_written(self, name: str, digest: str) -> None:
         """Note what was written into the job's file of that `name`: its SHA-256.

@@ -23,13 +23,13 @@ _SENT = {
     "outcome": f"({IS_SETTLED} OR reason IN ('{Reason.LATER_JOB}', '{Reason.SET_BY_JOB}'))",
     "doubtful": "TRUE",
 }
-#: Which rows a job has brought itself: all but those taken over, or those of left-over files, too.
-NOT_CARRIED = "seq NOT IN (SELECT seq FROM carried)"
-NOT_RANKED = "seq NOT IN (SELECT seq FROM ranked)"
 #: In one scan of each table, as each row has its candidates found by key.
 _OVERTAKEN = """
     SELECT earlier.conversation, earlier.seq
-    FROM (SELECT conversation, seq FROM {table} WHERE {condition}) AS later
+    FROM (
+        SELECT conversation, seq FROM {table}
+        WHERE {condition} AND seq NOT IN (SELECT seq FROM ranked)
+      ) AS later
       CROSS JOIN candidate AS earlier ON earlier.conversation = later.conversation
       AND earlier.seq < later.seq + :everywhere AND earlier.seq <> later.seq
 """
@@ -70,21 +70,21 @@ def overtaken(
             "WHERE kind = ? AND conversation IS NOT NULL",
             (KIND_IDS[kind],),
         )
-        found = overtaken_candidates(db, NOT_CARRIED, awaited, everywhere=everywhere)
+        found = overtaken_candidates(db, awaited, everywhere=everywhere)
         return {seq for _, seq in found}
 
 
 def overtaken_candidates(
-    db: sqlite_file.Connection, which: str, awaited: Awaited, *, everywhere: bool
+    db: sqlite_file.Connection, awaited: Awaited, *, everywhere: bool
 ) -> set[tuple[bytes, int]]:
-    """Return the candidates (key and seq) that give way to rows of the journal in `db`.
+    """Return the candidates (key and seq) that give way to rows that the job in `db` has brought.
 
-    `which` says in SQL which rows of it count.
+    Rows of other jobs, carried over or from their left-over files, compare by their ranks.
     """
     found: set[tuple[bytes, int]] = set()
     with doubtful(db):
         for table, condition in awaited.tables().items():
-            query = _OVERTAKEN.format(table=table, condition=f"{condition} AND {which}")
+            query = _OVERTAKEN.format(table=table, condition=condition)
             found.update(db.execute(query, {"everywhere": _MOST if everywhere else 0}))
     return found
 

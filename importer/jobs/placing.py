@@ -13,16 +13,16 @@ from contextlib import closing
 from typing import NamedTuple
 
 from importer.jobs import sqlite_file
+from importer.jobs.forget import NO_COMMENTS
 from importer.jobs.journal_file import attached
 from importer.jobs.keys import rank_of
 from importer.jobs.overtaken import (
-    NOT_RANKED,
     Awaited,
     candidates,
     doubtful,
     overtaken_candidates,
 )
-from importer.jobs.records import JobRecord, Line
+from importer.jobs.records import WITHDRAWN, JobRecord, Line
 from importer.model import Rank
 
 _BROUGHT_AGAIN = """
@@ -66,43 +66,47 @@ class Placing(NamedTuple):
                             return True
         return False
 
-    def give_way(
-        self, number: int, rows: Sequence[PlacedRow], *, by_newest: bool
-    ) -> set[PlacedRow]:
+    def give_way(self, number: int, rows: Sequence[PlacedRow]) -> set[PlacedRow]:
         """Return those of the rows, which the job of that number has written, that give way.
 
-        Where a column tells which rows are newer, that is to any other row; `by_newest` says so
-        where the journal of the job is gone. Raises `JournalError`.
+        To rows that the job itself has brought, where a column tells which are newer, wherever they
+        stand. Raises `JournalError`.
         """
         origin = self.jobs[number - 1]
         beaten: set[tuple[bytes, int]] = set()
+        is_whole = False
         with closing(sqlite_file.in_memory()) as db:
             unknown = [(row.key, row.place) for row in rows if not row.is_known]
             if origin.folder is not None:
                 with candidates(db, unknown), attached(db, origin.folder):
-                    by_newest = _is_by_newest(db)
+                    facts = dict(db.execute("SELECT name, value FROM job"))
+                    is_whole = NO_COMMENTS not in facts  # with which pending rows are dropped
                     if unknown:
+                        by_newest = (
+                            json.loads(facts.get("settings", "{}")).get("newest_by") is not None
+                        )
                         beaten = overtaken_candidates(
-                            db, NOT_RANKED, self.awaited_of(origin), everywhere=by_newest
+                            db, self.awaited_of(origin), everywhere=by_newest
                         )
             with candidates(db, ((row.key, row.place) for row in rows)):
-                others = self._brought_again(db, origin)
-        may_be_later = origin.folder is None  # where a place is not known
+                others = self._brought_again(db, origin, is_whole=is_whole)
 
         def gives_way(row: PlacedRow) -> bool:
             return (row.key, row.place) in beaten or any(
-                may_be_later and not row.is_known
-                if other is None
-                else (other != row.place if by_newest else other > row.place)
+                not (is_whole or row.is_known) if other is None else other > row.place
                 for other in others[row.key]
             )
 
         return set(filter(gives_way, rows))
 
     def _brought_again(
-        self, db: sqlite_file.Connection, origin: JobRecord
+        self, db: sqlite_file.Connection, origin: JobRecord, *, is_whole: bool
     ) -> Mapping[bytes, Sequence[int | None]]:
-        """Return the places of rows of that job that later ones have brought; None: not known."""
+        """Return the places of rows of that job that later ones have brought; None: not known.
+
+        Those that a later one has only taken over are told by its own journal, if that `is_whole`;
+        a job that was taken back has brought none.
+        """
         found: dict[tuple[bytes, Rank], int | None] = {}
         if origin.folder is None:
             keys = [key for (key,) in db.execute("SELECT DISTINCT conversation FROM candidate")]
@@ -114,20 +118,16 @@ class Placing(NamedTuple):
             if job.folder is None:
                 continue
             with attached(db, job.folder), doubtful(db):
+                if db.execute("SELECT 1 FROM job WHERE name = ?", (WITHDRAWN,)).fetchone():
+                    continue
                 for table, condition in self.awaited_of(job).tables().items():
                     query = _BROUGHT_AGAIN.format(table=table, condition=condition)
                     for key, number, place in db.execute(query, {"number": origin.number}):
                         rank = rank_of(number)
-                        if rank.version != origin.number:  # its own row, only taken over
+                        if not is_whole or rank.version != origin.number:
                             known = found.get((key, rank))
                             found[key, rank] = known if place is None else place
         places = defaultdict(list)
         for (key, _), place in found.items():
             places[key].append(place)
         return places
-
-
-def _is_by_newest(db: sqlite_file.Connection) -> bool:
-    """Return whether a column told the job which rows are newer."""
-    (settings,) = db.execute("SELECT value FROM job WHERE name = 'settings'").fetchone() or ("{}",)
-    return json.loads(settings).get("newest_by") is not None

@@ -138,9 +138,7 @@ class Succession(ProductJobs):
             return set()
         tombs = {tomb_of(row.key, self.key): row.key for row in rows} if self.has_forgotten else {}
         buried = [row._replace(key=tomb_of(row.key, self.key)) for row in rows if tombs]
-        found = self._placing().give_way(
-            number, [*rows, *buried], by_newest=self._settings.mapping.newest_by is not None
-        )
+        found = self._placing().give_way(number, [*rows, *buried])
         return {row._replace(key=tombs.get(row.key, row.key)) for row in found}
 
     def is_placed(self, name: str) -> bool:

@@ -30,11 +30,10 @@ class Void(NamedTuple):
 def void_for(number: int, jobs: Sequence[JobRecord], told: Mapping[int, TakenBack]) -> Void:
     """Return what counts for nothing when the job of that number is taken back.
 
-    Those are jobs that were taken back and their undos, unless these were taken back themselves; of
-    earlier ones, those that were taken back since the job began, but for the one that it takes back
-    itself. `jobs` are all of the product by
-    number; `told` of those that are there. Where a later one is gone, nobody knows what it took
-    back.
+    Those are jobs that were taken back, and of later ones their undos as well, unless these were
+    taken back themselves. An earlier undo stands for what was there before; the job that the one
+    of that number takes back itself counts. `jobs` are all of the product by number; `told` of
+    those that are there. Where a later one is gone, nobody knows what it took back.
     """
     undos = {one.undoes: undo for undo, one in sorted(told.items()) if one.undoes is not None}
 
@@ -45,6 +44,6 @@ def void_for(number: int, jobs: Sequence[JobRecord], told: Mapping[int, TakenBac
     own_undos = {job for job, one in told.items() if one.undoes == number} - found
     if not all(job.is_here for job in jobs[number:]):
         return Void(set(), own_undos)
-    later = {job for job in told if job > number and (job in found or told[job].undoes in found)}
-    earlier = {job for job in found if job < number <= (told[job].withdrawn or 0)}
-    return Void(later | (earlier - {told[number].undoes}), own_undos)
+    undone = {job for job in found if job != number}
+    later_undos = {job for job, one in told.items() if job > number and one.undoes in found}
+    return Void((undone | later_undos) - {told[number].undoes}, own_undos)

@@ -18,7 +18,7 @@ from importer.jobs.commands import (
     path_argument,
 )
 from importer.jobs.forget import NO_COMMENTS
-from importer.jobs.journal_file import JournalFile
+from importer.jobs.journal_file import WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import JobRecord, JobState
 from importer.model import OutcomeKind, Reason, RunEnd
@@ -72,7 +72,10 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
     folder = journal.folder
     is_given_up = job.state is JobState.GIVEN_UP
     # It may have been killed before its first run.
-    if not journal.run_count() or NO_COMMENTS in journal.facts():
+    facts = journal.facts()
+    # Without a file, nothing was left over, and to count would mean to read the whole journal.
+    has_left = any(name.startswith(WRITTEN) for name in facts)
+    if not has_left or not journal.run_count() or NO_COMMENTS in facts:
         return []
     if not (job.sent_anything if is_given_up else job.keeps_bodies):
         return []

@@ -196,7 +196,8 @@ def _write(
             gives_way = outcome.seq in overtaken or job == OVERTAKEN_JOB
             own = [
                 sources[position].name,
-                OVERTAKEN_JOB if gives_way and is_final else job,
+                # That of another job tells for itself which rows it gives way to.
+                OVERTAKEN_JOB if gives_way and is_final and job == str(named) else job,
                 row,
                 outcome.reason,
                 outcome.http_status,

@@ -81,7 +81,7 @@ def conclude(
     taken = list(taken_up(job.folder)) if files and job.journal.run_count() > 1 else []
     # The command that goes on is the last one.
     steps = [*or_give_up(end, stands.outcomes, pending - begun, job.folder), *steps]
-    steps = [*still_to_do(steps, taken), *steps_of_all_replaced(replaced)]
+    steps = [*steps_of_all_replaced(replaced), *still_to_do(steps, taken)]
     if undone_job(map(str, settings.reading.inputs)) is None:  # which has the target of its job
         steps = [*look_first(end, totals.outcomes, totals.reasons), *steps]
     target = settings.target

@@ -80,6 +80,9 @@ def _left_by(product: ProductJobs, job: JobRecord, journal: Journal) -> LeftBehi
         or all(journal.overtaken(kind) == journal.overtaken(kind, awaited) for kind in kinds)
     )
     if not is_as_now:
+        for kind in kinds:  # that there are such rows is known also if their file cannot be made
+            if journal.written(FILE_OF_KIND[kind]) is None:
+                journal.note_written(FILE_OF_KIND[kind], "")
         try:
             with ExitStack() as stack:
                 sources = _opened(stack, product, journal) if kinds else []

@@ -261,6 +261,75 @@ async def test_a_row_that_was_fixed_while_its_job_was_unfinished_gives_way_to_wh
     assert stored(sandbox) == "POSITIVE"
 
 
+async def test_rows_that_are_rejected_again_are_not_marked_by_rows_that_they_come_after(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    """Row 2 stands before row 1 in the file; Tuesday's row before Monday's among the inputs."""
+    make = partial(settings_for, base_url=sandbox.url)
+    header, one, two = read(await rejected(make, tmp_path, UNKNOWN_WORD, UNKNOWN_WORD))
+    fixed_one = [ONE, "NEGATIVE", "fixed", *one[3:]]
+    file = write_rows(tmp_path / "sorted.csv", header, two, fixed_one)
+    tuesday = write(tmp_path / "tuesday.csv", f"{conversation(2)},meh,,2026-11-01")
+    monday = write_rows(
+        tmp_path / "monday.csv", header, [conversation(2), "NEGATIVE", "fixed", *one[3:]]
+    )
+    for inputs in ([file], [tuesday, monday]):
+        again = await run_import(make(*inputs), api_key="any")
+        path = again.folder / "rejected.csv"
+        header, row = read(path)
+        right = [row[0], "POSITIVE", "right", *row[3:]]
+        await run_import(make(write_rows(tmp_path / "right.csv", header, right)), api_key="any")
+    assert stored(sandbox) == "POSITIVE"
+    assert sandbox.feedback[conversation(2)].rating == "POSITIVE"
+
+
+async def test_it_gives_way_to_a_row_that_came_after_it_also_where_comments_were_dropped(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url, carry_over=True)
+    other = f"{conversation(2)},POSITIVE,other,2026-11-03"
+    stopped = await run_import(
+        make(write(tmp_path / "in.csv", BAD_ID, other, GOOD), limit=1), api_key="any"
+    )
+    kept = Path(shutil.copy(stopped.folder / "rejected.csv", tmp_path))
+    await run_import(make(write(tmp_path / "night.csv", other)), api_key="any")
+    drop = ["jobs", "--jobs-dir", str(tmp_path / "jobs"), "prune", "--comments-after", "0"]
+    done = await anyio.to_thread.run_sync(CliRunner().invoke, cli, drop)
+    assert done.exit_code == 0, done.output
+    await run_import(make(fix(kept)), api_key="any")
+    assert stored(sandbox) == "POSITIVE"
+
+
+async def test_with_newest_by_too_the_row_that_stood_last_wins_of_those_fixed_one_by_one(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url, newest_by="made")
+    header, *rows = read(await rejected(make, tmp_path, BAD_ID, BAD_ID))
+    for word, row in zip(("NEGATIVE", "POSITIVE"), rows, strict=True):
+        file = write_rows(tmp_path / f"{word}.csv", header, [ONE, word, "fixed", *row[3:]])
+        await run_import(make(file), api_key="any")
+    assert stored(sandbox) == "POSITIVE"
+
+
+async def test_it_does_not_give_way_to_a_fix_that_was_taken_back(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url, late_effect=0.0)
+    header, *rows = read(await rejected(make, tmp_path, BAD_ID, BAD_ID))
+    files = [
+        write_rows(tmp_path / f"{word}.csv", header, [ONE, word, "fixed", *row[3:]])
+        for word, row in zip(("NEGATIVE", "POSITIVE"), rows, strict=True)
+    ]
+    last = await run_import(make(files[1]), api_key="any")
+    key = tmp_path / "key"
+    key.write_text("any")
+    key.chmod(0o600)
+    undo = ["undo", str(last.folder), "--clear-unknown", "--yes", "--api-key-file", str(key)]
+    await anyio.run_process([sys.executable, "-m", "importer", *undo, "--late-effect", "0s"])
+    await run_import(make(files[0]), api_key="any")
+    assert stored(sandbox) == "NEGATIVE"
+
+
 async def test_a_row_that_is_rejected_again_keeps_its_place_where_only_the_job_is_left(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:

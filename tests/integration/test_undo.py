@@ -369,6 +369,21 @@ async def test_what_an_undo_has_sent_of_a_wrong_job_goes_with_the_undo_of_that(
     assert service.stored() == dict.fromkeys(ALL[:2], ("POSITIVE", None))
 
 
+async def test_what_was_taken_back_is_not_what_another_undo_brings_back(
+    night: Night, service: WatchedSandbox
+) -> None:
+    await night("sunday", [(ALL[0], "POSITIVE", "")], carry_over=True)
+    service.picker = FaultPicker(NONE_COMPLETED)
+    left_over = await night("monday", [(ALL[0], "CLEAR", "")], carry_over=True, defer_for=0.0)
+    service.picker = FaultPicker(Faults())
+    wrong = await night("tuesday", [(ALL[0], "NEGATIVE", "")], carry_over=True)
+    await typed("undo", wrong.folder, "--yes", *QUICK)  # sends what Monday had left over
+    last = await night("wednesday", [(ALL[0], "NEGATIVE", "last")], carry_over=True)
+    for job in (left_over, last):
+        await typed("undo", job.folder, "--yes", *QUICK)
+    assert service.stored() == {ALL[0]: ("POSITIVE", None)}
+
+
 @pytest.mark.parametrize(
     ("taken_back", "tuesday_sets"),
     [("sunday", True), ("the undo of tuesday", True), ("the undo of tuesday", False)],

@@ -331,15 +331,13 @@ class Takings:
         return {known.job.number for known in taken.known if known.here and is_back(known)}
 
     def _no_more(self, taken: Taken) -> set[int]:
-        """U2: the earlier jobs that were taken back since the target began."""
+        """U2: the earlier jobs that were taken back."""
         if not self._all_later_here(taken):
             return set()
-        return {
-            known.job.number for known in taken.known
-            if known.job.number in self._taken_back(taken)
-            and known.job is not taken.target.undoes
-            and known.job.number < taken.target.number <= known.withdrawn_by
-        }  # fmt: skip
+        back = self._taken_back(taken)
+        if taken.target.undoes is not None:
+            back.discard(taken.target.undoes.number)
+        return {number for number in back if number < taken.target.number}
 
     @staticmethod
     def _all_later_here(taken: Taken) -> bool:

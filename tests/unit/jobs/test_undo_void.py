@@ -37,9 +37,8 @@ def jobs(gone: int | None) -> list[JobRecord]:
         ({3: withdrawn(3), 4: undo_of(3)}, {3, 4}, set()),
         # The undo was taken back: the job counts, and neither of the two undos does.
         ({3: withdrawn(3), 4: withdrawn(4, undoes=3), 5: undo_of(4)}, {4, 5}, set()),
-        # An earlier job counts for nothing, but not if it was taken back before this one began.
+        # Of an earlier job the undo counts: it stands for what was there before.
         ({1: withdrawn(2)}, {1}, set()),
-        ({1: withdrawn(1)}, set(), set()),
         # What its own undos have set is taken back, unless they were taken back.
         ({2: withdrawn(2), 3: undo_of(2)}, {3}, {3}),
         ({2: withdrawn(2), 3: withdrawn(3, undoes=2), 4: undo_of(3)}, {3, 4}, set()),
