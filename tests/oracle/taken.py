@@ -370,7 +370,7 @@ class Takings:
 
         Rows of the jobs `back` do not count, but that another row was unchanged may rest on them.
         """
-        stood = [s for s in stood if s.number < taken.target.number or s is mine]
+        every, stood = stood, [s for s in stood if s.number < taken.target.number or s is mine]
         below = [s for s in stood if s.row.rank < mine.row.rank and s.outcome in SET]
         below = [s for s in below if s.known.here]
         stood = [s for s in stood if s.by not in back]
@@ -403,7 +403,7 @@ class Takings:
         if best.forgotten:
             return body, Sure.NO
         if body[1] is not None:
-            known = min(known, self._kept(taken, body, stood), key=lambda sure: sure.value)
+            known = min(known, self._kept(taken, body, every), key=lambda sure: sure.value)
         return body, known
 
     def _kept(self, taken: Taken, body: Feedback, stood: list[_Stood]) -> Sure:
