@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from tests.oracle.answers import Feedback
+from tests.oracle.known import Known, Taken
 from tests.oracle.model import NOTHING, SET, SETTLED, Brought
 from tests.oracle.record import UNFINISHED, Begun, Fate
 from tests.oracle.service import Service
@@ -22,51 +23,6 @@ class Sure(Enum):
     NO = 0
     MAYBE = 1
     YES = 2
-
-
-@dataclass(frozen=True)
-class Known:
-    """How a job stood when an undo began."""
-
-    job: Begun
-    fate: Fate
-    here: bool
-    own: dict[int, tuple[str, str]]
-    """Outcome and reason of its own rows, by position."""
-
-    carried: dict[str, tuple[str, str]]
-    """The same of rows that it took over, by conversation."""
-
-    forgotten: frozenset[str]
-    withdrawn_by: int
-    """The number of the latest job when it was taken back; -1 if it was not."""
-
-    @classmethod
-    def of(cls, job: Begun) -> Known:
-        """Note how it stands; its outcomes were just exported."""
-        own, carried = {}, {}
-        for line in job.exported:
-            what = (line["outcome"], line["reason"])
-            if line["file"] == "carried over":
-                carried[line["conversation_id"]] = what
-            else:
-                own[int(line["row"])] = what
-        gone = frozenset(job.forgotten)
-        return cls(job, job.fate, job.here, own, carried, gone, job.withdrawn_by)
-
-
-@dataclass
-class Taken:
-    """One undo: what was known before, what it showed, and the job that did it."""
-
-    target: Begun
-    known: list[Known]
-    at: int
-    """How many requests had come."""
-
-    clears: bool
-    table: dict[str, int] = field(default_factory=dict)
-    undo: Begun | None = None
 
 
 @dataclass(frozen=True)
@@ -158,7 +114,7 @@ class Takings:
                 told = f"{may.bodies} {sorted(may.kinds)}"
                 yield f"U2: {name}: {conversation} is sent {row.feedback}, may be {told}"
             mine = [s for s in stood if s.row.conversation == conversation]
-            void = self._void(taken)
+            void = taken.void()
             firsts = {s.row.rank[0] for s in mine
                       if taken.target.number in (s.by, s.row.rank[1]) or s.by in void}  # fmt: skip
             if "sent" in may.kinds:
@@ -254,7 +210,7 @@ class Takings:
                 may.kinds.add("nothing")
             if later is Sure.YES:
                 continue
-            back = self._no_more(taken)
+            back = taken.no_more()
             held, known = self._before(taken, mine, stood, back)
             if held is not None and known is not Sure.NO:
                 may.bodies.add(held)
@@ -306,47 +262,10 @@ class Takings:
             return None, Sure.NO
         return best, sure if is_told else Sure.MAYBE
 
-    def _void(self, taken: Taken) -> set[int]:
-        """U1: the later jobs of which no row counts: taken back, or the undo of one that was."""
-        if not self._all_later_here(taken):
-            return set()
-        found = self._taken_back(taken)
-        later = [k.job for k in taken.known if k.here and k.job.number > taken.target.number]
-        return {
-            job.number for job in later
-            if job.number in found or (job.undoes and job.undoes.number in found)
-        }  # fmt: skip
-
-    def _taken_back(self, taken: Taken) -> set[int]:
-        """Return the jobs that were taken back, while their undos were not."""
-        latest: dict[int, Known] = {}
-        for known in taken.known:
-            if known.here and known.job.undoes is not None:
-                latest[known.job.undoes.number] = known
-
-        def is_back(known: Known) -> bool:
-            undo = latest.get(known.job.number)
-            return known.withdrawn_by >= 0 and not (undo is not None and is_back(undo))
-
-        return {known.job.number for known in taken.known if known.here and is_back(known)}
-
-    def _no_more(self, taken: Taken) -> set[int]:
-        """U2: the earlier jobs that were taken back."""
-        if not self._all_later_here(taken):
-            return set()
-        back = self._taken_back(taken)
-        if taken.target.undoes is not None:
-            back.discard(taken.target.undoes.number)
-        return {number for number in back if number < taken.target.number}
-
-    @staticmethod
-    def _all_later_here(taken: Taken) -> bool:
-        return all(k.here for k in taken.known if k.job.number > taken.target.number)
-
     def _later(self, taken: Taken, stood: list[_Stood]) -> Sure:
         """U1: whether a later job has a row that is settled or in doubt, or an undo has set it."""
-        void, found = self._void(taken), Sure.NO
-        back = self._taken_back(taken)
+        void, found = taken.void(), Sure.NO
+        back = taken.taken_back()
         own = {job.number for job in self._jobs if job.undoes is taken.target} - back
         for other in stood:
             its_own = taken.target.number in (other.by, other.row.rank[1])

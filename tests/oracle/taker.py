@@ -17,11 +17,12 @@ from tests.oracle.forgotten import (
     kinds_of_outcomes,
     sent_though_gone,
 )
+from tests.oracle.known import Known, Taken
 from tests.oracle.model import Brought
 from tests.oracle.nights import History, Step
 from tests.oracle.player import MOST, flags
 from tests.oracle.record import Begun, Fate
-from tests.oracle.taken import Known, Taken, Takings
+from tests.oracle.taken import Takings
 
 _LINE = re.compile(r"^(restored|cleared|left|sent): (.*?)\s{2,}(\d+)\b", re.MULTILINE)
 _LEFT_OVER = re.compile(r"^Left over .*?(\d+) rows?\b", re.MULTILINE)

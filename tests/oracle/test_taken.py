@@ -8,11 +8,12 @@ import pytest
 
 from tests.oracle.answers import Feedback
 from tests.oracle.drive import conversation
+from tests.oracle.known import Known, Taken
 from tests.oracle.model import NOTHING, Brought
 from tests.oracle.record import Begun, Fate
 from tests.oracle.requests import Request
 from tests.oracle.service import Service
-from tests.oracle.taken import Known, Taken, Takings
+from tests.oracle.taken import Takings
 
 ONE = conversation(1)
 BARE, TOLD, NEW = ("POSITIVE", None), ("POSITIVE", "told"), ("NEGATIVE", "new")
