@@ -35,8 +35,6 @@ _BELOW = 0.98
 _USED = 0.7
 #: Refusals that tell noise from half of it.
 _PROOF = 12
-#: A round is as long as the latest stretch in which nothing was granted, up to so many seconds.
-_LONGEST_ROUND = 100.0
 #: A stall that was waited for so many seconds need not concern the limit. The way back from it
 #: doubles this share of the speed, and its rounds have a length of their own.
 _LONG_STALL = 2.0
@@ -64,9 +62,10 @@ class RateFinder:
         # Since when it has granted, without a stall in between, and how much.
         self._origin, self._granted = now, 0
         self._resumed = Found(math.inf)
-        self._was_quota = False
-        #: The latest one that was waited for.
+        self._is_known = False
+        #: The latest one that was waited for, and the speed that is kept whatever such ones do.
         self._stall: Stall | None = None
+        self._kept = 0.0
         self._begin(now, 0.0)
 
     @property
@@ -134,20 +133,22 @@ class RateFinder:
 
         Had it to be `waited` for, that shows nothing the first time: any service may refuse
         everything for a while, and the search begins anew. Was as much granted as before the
-        latest such stall, a quota was used up.
+        latest such stall, a quota was used up. Stalls that come whatever the rate is lower nothing.
         """
         stall = Stall(self._granted, now - self._origin, now - stalled_at)
         self._origin, self._granted = now, 0
-        self._was_quota = waited and stall.is_telling and stall.is_like(self._stall)
+        kept = stall.kept_speed(self._stall, self._kept) if waited else 0.0
+        is_quota = waited and stall.is_telling and stall.is_like(self._stall)
+        self._is_known = is_quota or kept > 0  # at which rate to go on
         if waited:
-            self._stall = stall
-        is_first = self._length == ROUND and not self._was_quota
+            self._stall, self._kept = stall, kept
+        is_first = self._length == ROUND and not self._is_known
         if not stall.granted or (waited and is_first and stall.seconds > _LONG_STALL):
             self._begin(now, stall.speed)
             return
         if waited and stall.is_telling:
-            self._length = min(max(self._length, stall.period), _LONGEST_ROUND)
-        rate = _BELOW * stall.rate / (1 - self._noise.share)
+            self._length = ROUND if kept else max(self._length, stall.period)
+        rate = (kept or _BELOW * stall.rate) / (1 - self._noise.share)
         step = LEAST_STEP if stall.is_telling and self._length > ROUND else STEP
         self._resumed = Found(max(rate, _SLOWEST), step)
         self._next(now, End.STALLED)
@@ -197,7 +198,7 @@ class RateFinder:
         self.is_searching, self._length = True, _WAY_BACK
         found = Found(_FIRST_SHARE * speed, 1.0)
         if (yield from self._probe(found)):
-            is_rate = not self._was_quota
+            is_rate = not self._is_known
             if is_rate:
                 found.rate /= 4  # that it was too much shows late
             yield from self._follow(found, is_after_probe=is_rate)
@@ -234,7 +235,7 @@ class RateFinder:
             seen = yield self._plan(found.rate, rounds=found.rounds, enough=enough)
             if seen.end is End.STALLED:
                 # If nothing was granted at this rate, it was the probe that was refused.
-                if self._was_quota or seen.refused < seen.responses or not is_after_probe:
+                if self._is_known or seen.refused < seen.responses or not is_after_probe:
                     found.restart(self._resumed)
                 is_after_probe = False
             elif seen.end is End.QUIET:
@@ -270,7 +271,7 @@ class RateFinder:
         is_fine = found.step <= FINE
         found.stay(min(LEAST_STEP + self._noise.share, FINE))
         if seen.end is End.STALLED:
-            if self._was_quota:  # and measured anew
+            if self._is_known:  # and measured anew
                 found.restart(self._resumed)
         elif is_fine and self._noise.share > 2 * _SLACK:
             # Is it still so much? What was learnt too high would never show.

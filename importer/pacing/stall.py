@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 #: As much was granted as before another if the one is not so many times the other.
 _ALIKE = 1.2
+#: It came as late as another if the one took not so many times as long as the other.
+_AS_LATE = 1.1
 #: Fewer requests than this tell of no quota.
 _ENOUGH = 20
 #: Quotas of about so many seconds are for a minute.
 _MINUTE = 60.0
 _ABOUT_A_MINUTE = (15.0, 72.0)
+#: The search for a rate waits no longer than so many seconds for what a quota shows.
+_LONGEST_PERIOD = 100.0
 #: A quota was used up at once if nothing was granted for this share of the time.
 _AT_ONCE = 0.7
 
@@ -27,7 +31,12 @@ class Stall:
     @property
     def speed(self) -> float:
         """Return the requests granted per second until it began."""
-        return self.granted / max(self.elapsed - self.seconds, 0.01)
+        return self.granted / self.granting
+
+    @property
+    def granting(self) -> float:
+        """Return for how many seconds requests were granted until it began."""
+        return max(self.elapsed - self.seconds, 0.01)
 
     @property
     def rate(self) -> float:
@@ -37,8 +46,8 @@ class Stall:
 
     @property
     def period(self) -> float:
-        """Return after how many seconds a quota that was used up is there again."""
-        return _MINUTE if self._is_a_minute else self.seconds
+        """Return after how many seconds a quota that was used up is there again, or 100."""
+        return _MINUTE if self._is_a_minute else min(self.seconds, _LONGEST_PERIOD)
 
     @property
     def is_telling(self) -> bool:
@@ -50,6 +59,18 @@ class Stall:
         return other is not None and (
             other.granted / _ALIKE < self.granted < _ALIKE * other.granted
         )
+
+    def kept_speed(self, before: Stall | None, kept: float) -> float:
+        """Return the speed to go back to if such stalls come whatever the rate is; 0 if not.
+
+        Then much less was granted than before the latest one, and this one came no later. While a
+        speed is `kept`, it is enough that they come after the same time.
+        """
+        if before is None or not self.is_telling:
+            return 0.0
+        is_as_late = before.granting / _AS_LATE < self.granting < _AS_LATE * before.granting
+        is_anyway = is_as_late and (kept > 0 or self.granted < before.granted / _ALIKE)
+        return max(self.speed, before.speed) if is_anyway else 0.0
 
     @property
     def _is_a_minute(self) -> bool:

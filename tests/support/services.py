@@ -83,6 +83,27 @@ def banning(limit: Grant, seconds: float) -> Grant:
     return grant
 
 
+def refusing(limit: Grant, seconds: float, period: float) -> Grant:
+    """Grant nothing in the first `seconds` of each `period`, whatever the rate is."""
+    return lambda now, latency: now % period >= seconds and limit(now, latency)
+
+
+def window_used_by_another(quota: int, period: float, per_second: float) -> Grant:
+    """Grant `quota` requests in each `period`, of which another client uses so many a second."""
+    number, used = -1, 0
+
+    def grant(now: float, _: float) -> bool:
+        nonlocal number, used
+        if now // period != number:
+            number, used = int(now // period), 0
+        if used + now % period * per_second >= quota:
+            return False
+        used += 1
+        return True
+
+    return grant
+
+
 def sliding_window(quota: int, period: float) -> Grant:
     """Grant at most `quota` in any `period` seconds."""
     log: deque[float] = deque()

@@ -18,9 +18,11 @@ from tests.support.services import (
     fixed_window,
     in_turn,
     leaky_bucket,
+    refusing,
     sliding_window,
     token_bucket,
     varying_window,
+    window_used_by_another,
 )
 
 SEEDS = [1, pytest.param(2, marks=pytest.mark.slow)]
@@ -157,6 +159,24 @@ def test_a_service_that_bans_who_is_too_fast_is_kept_below_its_limit(
     found = play(Service(banning(limit(), ban), seed=seed), 900)
     assert found.rate() >= bar * 100
     assert found.refused_share() <= 0.015
+
+
+@pytest.mark.parametrize(
+    ("grant", "possible"),
+    [
+        (lambda: window_used_by_another(2400, 60, 50), 17),
+        (lambda: refusing(token_bucket(40), 10, 60), 40 * 50 / 60),
+        (lambda: refusing(token_bucket(40), 30, 60), 40 * 30 / 60),
+    ],
+    ids=["another client", "10 s a minute", "30 s a minute"],
+)
+@pytest.mark.parametrize("concurrency", [200, pytest.param(64, marks=pytest.mark.slow)])
+def test_stalls_that_come_whatever_the_rate_is_do_not_lower_it(
+    grant: Callable[[], Grant], possible: float, concurrency: int
+) -> None:
+    found = play(Service(grant()), 1500, concurrency)
+    assert found.rate(300) >= possible / 2
+    assert found.rate(900) >= 0.9 * found.rate(300, 900)
 
 
 def varied(seed: int) -> Callable[[int], int]:

@@ -225,6 +225,29 @@ def test_a_few_that_are_granted_tell_of_no_quota() -> None:
     assert search.tries(1.4 * 0.98 * 19 / 12)
 
 
+def test_a_stall_that_comes_as_soon_at_a_lower_rate_does_not_lower_it() -> None:
+    search = Search()
+    search.resumes(130, 3000, stalled=30)
+    search.resumes(130, 3000, stalled=30)
+    search.resumes(130, 2400, stalled=30)
+    assert search.tries(30), "less than five sixths were granted: no quota"
+    assert not search.sees(0.5, 14)
+    assert search.sees(0.7, 20), "a round is as short as ever"
+    assert search.rate == pytest.approx(1.4 * 30)
+    search.resumes(109 + 30 - 0.7, 3100, stalled=30)
+    assert search.tries(3100 / 109), "it is kept while they come after the same time"
+    search.resumes(120, 3100, stalled=30)
+    assert search.holds(0.98 * 3100 / 120), "but not when the time changes"
+
+
+def test_a_stall_that_comes_later_at_a_lower_rate_lowers_it() -> None:
+    search = Search()
+    search.resumes(130, 3000, stalled=30)
+    search.resumes(130, 3000, stalled=30)
+    search.resumes(142, 2400, stalled=30)
+    assert search.holds(0.98 * 2400 / 142)
+
+
 def test_a_round_is_as_long_as_a_quota_lets_wait() -> None:
     search = Search()
     search.resumes(50, 120, stalled=49)
