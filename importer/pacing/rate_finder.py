@@ -141,7 +141,7 @@ class RateFinder:
         is_quota = waited and stall.is_telling and stall.is_like(self._stall)
         self._is_known = is_quota or kept > 0  # at which rate to go on
         if waited:
-            self._stall, self._kept = stall, kept
+            self._stall, self._kept = stall.or_faster(self._stall), kept
         is_first = self._length == ROUND and not self._is_known
         if not stall.granted or (waited and is_first and stall.seconds > _LONG_STALL):
             self._begin(now, stall.speed)

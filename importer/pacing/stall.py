@@ -13,7 +13,7 @@ _ENOUGH = 20
 #: Quotas of about so many seconds are for a minute.
 _MINUTE = 60.0
 _ABOUT_A_MINUTE = (15.0, 72.0)
-#: The search for a rate waits no longer than so many seconds for what a quota shows.
+#: A quota that is for longer is looked at as if it were for so many seconds.
 _LONGEST_PERIOD = 100.0
 #: A quota was used up at once if nothing was granted for this share of the time.
 _AT_ONCE = 0.7
@@ -63,14 +63,25 @@ class Stall:
     def kept_speed(self, before: Stall | None, kept: float) -> float:
         """Return the speed to go back to if such stalls come whatever the rate is; 0 if not.
 
-        Then much less was granted than before the latest one, and this one came no later. While a
+        They do if this one came as late as the one before, although much less was granted. While a
         speed is `kept`, it is enough that they come after the same time.
         """
-        if before is None or not self.is_telling:
+        if before is None or not self.is_telling or not self._is_as_late_as(before):
             return 0.0
-        is_as_late = before.granting / _AS_LATE < self.granting < _AS_LATE * before.granting
-        is_anyway = is_as_late and (kept > 0 or self.granted < before.granted / _ALIKE)
-        return max(self.speed, before.speed) if is_anyway else 0.0
+        is_less = self.granted < before.granted / _ALIKE
+        return max(self.speed, before.speed) if kept or is_less else 0.0
+
+    def or_faster(self, before: Stall | None) -> Stall:
+        """Return the one to compare the next with: of two alike, the one at the higher speed.
+
+        So the speed may have been lowered in several small steps.
+        """
+        if before is None or not self.is_like(before) or not self._is_as_late_as(before):
+            return self
+        return max(self, before, key=lambda stall: stall.granted)
+
+    def _is_as_late_as(self, other: Stall) -> bool:
+        return other.granting / _AS_LATE < self.granting < _AS_LATE * other.granting
 
     @property
     def _is_a_minute(self) -> bool:

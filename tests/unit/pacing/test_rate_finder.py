@@ -167,8 +167,9 @@ def test_a_service_that_bans_who_is_too_fast_is_kept_below_its_limit(
         (lambda: window_used_by_another(2400, 60, 50), 17),
         (lambda: refusing(token_bucket(40), 10, 60), 40 * 50 / 60),
         (lambda: refusing(token_bucket(40), 30, 60), 40 * 30 / 60),
+        (lambda: refusing(token_bucket(40), 3, 30), 40 * 27 / 30),
     ],
-    ids=["another client", "10 s a minute", "30 s a minute"],
+    ids=["another client", "10 s a minute", "30 s a minute", "3 s of 30"],
 )
 @pytest.mark.parametrize("concurrency", [200, pytest.param(64, marks=pytest.mark.slow)])
 def test_stalls_that_come_whatever_the_rate_is_do_not_lower_it(

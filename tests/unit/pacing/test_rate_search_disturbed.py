@@ -229,23 +229,26 @@ def test_a_stall_that_comes_as_soon_at_a_lower_rate_does_not_lower_it() -> None:
     search = Search()
     search.resumes(130, 3000, stalled=30)
     search.resumes(130, 3000, stalled=30)
-    search.resumes(130, 2400, stalled=30)
-    assert search.tries(30), "less than five sixths were granted: no quota"
-    assert not search.sees(0.5, 14)
-    assert search.sees(0.7, 20), "a round is as short as ever"
-    assert search.rate == pytest.approx(1.4 * 30)
-    search.resumes(109 + 30 - 0.7, 3100, stalled=30)
-    assert search.tries(3100 / 109), "it is kept while they come after the same time"
-    search.resumes(120, 3100, stalled=30)
-    assert search.holds(0.98 * 3100 / 120), "but not when the time changes"
-
-
-def test_a_stall_that_comes_later_at_a_lower_rate_lowers_it() -> None:
-    search = Search()
-    search.resumes(130, 3000, stalled=30)
-    search.resumes(130, 3000, stalled=30)
     search.resumes(142, 2400, stalled=30)
-    assert search.holds(0.98 * 2400 / 142)
+    assert search.holds(0.98 * 2400 / 142), "it came later"
+    search.resumes(142, 1900, stalled=30)
+    assert search.tries(2400 / 112), "less than five sixths were granted: no quota"
+    assert not search.sees(0.5, 11)
+    assert search.sees(1.0, 22), "a round is as short as ever"
+    assert search.tries(1.4 * 2400 / 112)
+    search.resumes(120 + 30 - 1, 3100, stalled=30)
+    assert search.tries(3100 / 120), "it is kept while they come after the same time"
+    search.resumes(135, 3100, stalled=30)
+    assert search.holds(0.98 * 3100 / 135), "but not when the time changes"
+
+
+def test_a_stall_that_comes_as_soon_is_known_after_small_steps_down_as_well() -> None:
+    search = Search()
+    for granted in (3000, 3000, 2600):
+        search.resumes(130, granted, stalled=30)
+    assert search.holds(0.98 * 2600 / 130)
+    search.resumes(130, 2300, stalled=30)
+    assert search.tries(30), "the fastest of those that came as late"
 
 
 def test_a_round_is_as_long_as_a_quota_lets_wait() -> None:
