@@ -41,6 +41,10 @@ class OutcomeKind(Word):
     PENDING = "pending"
 
 
+#: Of rows that were not imported: somebody may have to do something about them.
+NOT_IMPORTED = (OutcomeKind.REJECTED, OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
+
+
 class Reason(StrEnum):
     """Why a row was not simply imported; machine-readable, beside a `detail` for people."""
 

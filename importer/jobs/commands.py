@@ -116,6 +116,11 @@ def command_line(words: Sequence[str]) -> str:
     return " ".join(["clarityq-import", *quoted])
 
 
+def to_see_which(folder: Path) -> str:
+    """Return the command that tells how each row of a job ended."""
+    return command_line(["outcomes", path_argument(folder), "-o", "outcomes.csv"])
+
+
 def in_the_way(job: JobRecord, settings: ImportSettings) -> UnfinishedJobError:
     """Return what is raised where `job` is unfinished, and these settings would begin another.
 

@@ -33,9 +33,8 @@ class NamedRow(NamedTuple):
     is_known: bool = False
 
     def __str__(self) -> str:
-        return (
-            self.job if self.seq is None else f"{self.job}{'#' if self.is_known else '@'}{self.seq}"
-        )
+        mark = "#" if self.is_known else "@"
+        return self.job if self.seq is None else f"{self.job}{mark}{self.seq}"
 
     @classmethod
     def parse(cls, text: str) -> Self | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from pathlib import Path
@@ -127,8 +127,7 @@ class JournalFile:
     @explaining
     def newest_by(self) -> str | None:
         """Return the column that tells the newest row; None if the last one wins."""
-        found: str | None = json.loads(self.facts().get("settings", "{}")).get("newest_by")
-        return found
+        return newest_by(self.facts())
 
     @explaining
     def label(self) -> str | None:
@@ -329,6 +328,12 @@ class JournalFile:
 
     def _explained(self) -> AbstractContextManager[None]:
         return explained(self.path)
+
+
+def newest_by(facts: Mapping[str, str]) -> str | None:
+    """Return the column that tells the newest row in the job of these facts; None without one."""
+    found: str | None = json.loads(facts.get("settings", "{}")).get("newest_by")
+    return found
 
 
 def attached(db: sqlite_file.Connection, folder: Path) -> AbstractContextManager[None]:

@@ -30,6 +30,7 @@ from importer.jobs.journal_lines import (
 from importer.jobs.keys import key_of, rank_number
 from importer.jobs.records import LastRun
 from importer.model import (
+    NOT_IMPORTED,
     Attempt,
     Call,
     Deferral,
@@ -40,9 +41,6 @@ from importer.model import (
     Rank,
     Reason,
 )
-
-#: Kinds of outcome that somebody may have to do something about.
-_TROUBLES = (OutcomeKind.REJECTED, OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
 
 #: Kinds of outcome after which it is known what the service holds.
 _SET = (OutcomeKind.SUCCEEDED, OutcomeKind.UNCHANGED)
@@ -170,7 +168,7 @@ class JournalReader(JournalFile):
             Cause(example.kind, example.reason, example.http_status, number, example)
             for number, _, *row in self._all(
                 sqlite_file.select("outcome", ("count(*)", "min(seq)", *COLUMNS))
-                + f" WHERE kind IN ({ids_of(_TROUBLES)}) "
+                + f" WHERE kind IN ({ids_of(NOT_IMPORTED)}) "
                 "GROUP BY kind, reason, http_status ORDER BY 1 DESC LIMIT ?",
                 most,
             )
@@ -181,7 +179,7 @@ class JournalReader(JournalFile):
         """Return how many of these rows have an outcome about which nobody has to do anything."""
         (found,) = self._all(
             "SELECT count(*) FROM outcome WHERE seq BETWEEN ? AND ? "
-            f"AND kind NOT IN ({ids_of(_TROUBLES)})",
+            f"AND kind NOT IN ({ids_of(NOT_IMPORTED)})",
             first, last,
         )  # fmt: skip
         return int(found[0])
@@ -201,7 +199,7 @@ class JournalReader(JournalFile):
         Done: they have an outcome about which nobody has to do anything.
         """
         (found,) = self._all(
-            f"SELECT count(*), total(kind NOT IN ({ids_of(_TROUBLES)})), coalesce(min(seq), 0) "
+            f"SELECT count(*), total(kind NOT IN ({ids_of(NOT_IMPORTED)})), coalesce(min(seq), 0) "
             "FROM ranked LEFT JOIN outcome USING (seq) WHERE rank = ?",
             rank_number(rank),
         )

@@ -6,7 +6,6 @@ itself, or by one that has imported its left-over files since (docs/reference.md
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
@@ -14,14 +13,9 @@ from typing import NamedTuple
 
 from importer.jobs import sqlite_file
 from importer.jobs.forget import NO_COMMENTS
-from importer.jobs.journal_file import attached
+from importer.jobs.journal_file import attached, newest_by
 from importer.jobs.keys import rank_of
-from importer.jobs.overtaken import (
-    Awaited,
-    candidates,
-    doubtful,
-    overtaken_candidates,
-)
+from importer.jobs.overtaken import Awaited, candidates, doubtful, overtaken_candidates
 from importer.jobs.records import WITHDRAWN, JobRecord, Line
 from importer.model import Rank
 
@@ -82,11 +76,8 @@ class Placing(NamedTuple):
                     facts = dict(db.execute("SELECT name, value FROM job"))
                     is_whole = NO_COMMENTS not in facts  # with which pending rows are dropped
                     if unknown:
-                        by_newest = (
-                            json.loads(facts.get("settings", "{}")).get("newest_by") is not None
-                        )
                         beaten = overtaken_candidates(
-                            db, self.awaited_of(origin), everywhere=by_newest
+                            db, self.awaited_of(origin), everywhere=newest_by(facts) is not None
                         )
             with candidates(db, ((row.key, row.place) for row in rows)):
                 others = self._brought_again(db, origin, is_whole=is_whole)

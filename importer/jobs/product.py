@@ -12,7 +12,7 @@ from pathlib import Path
 from importer.common.file_system import journal_mode
 from importer.common.text import listed
 from importer.errors import InputChangedError, SettingsError
-from importer.jobs.commands import command_line, how_to_resume, in_the_way, path_argument
+from importer.jobs.commands import how_to_resume, in_the_way, to_see_which
 from importer.jobs.identity import product_key
 from importer.jobs.inputs import CurrentInputs, undone_job
 from importer.jobs.job import Job
@@ -22,11 +22,10 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product_jobs import clear_removed, holding
 from importer.jobs.records import JobRecord, JobState
 from importer.jobs.succession import Succession
-from importer.model import OutcomeKind
+from importer.model import NOT_IMPORTED, OutcomeKind
 from importer.settings import ImportSettings
 
 _AS_THEY_ARE = CurrentInputs()
-_NOT_IMPORTED = (OutcomeKind.REJECTED, OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
 
 
 class Product(Succession):
@@ -202,13 +201,13 @@ def _left_over_in(folder: Path) -> str:
     """Return in which files the rows of a job are that were not imported. Raises `JournalError`."""
     with JournalReader(folder) as journal:
         files = [folder / name for name in journal.written_files()]
-        has_any = any(journal.totals().outcomes[kind] for kind in _NOT_IMPORTED)
+        has_any = any(journal.totals().outcomes[kind] for kind in NOT_IMPORTED)
     if not has_any:
         return "No row of it was rejected or failed"
     if there := [str(file) for file in files if file.exists()]:
         return f"Those that were not imported are in {listed(there)}"
-    outcomes = command_line(["outcomes", path_argument(folder), "-o", "outcomes.csv"])
-    return f"Those that were not imported are in no file. To see which they are: {outcomes}"
+    which = to_see_which(folder)
+    return f"Those that were not imported are in no file. To see which they are: {which}"
 
 
 @contextmanager

@@ -20,12 +20,7 @@ from importer.common.files import clear_unfinished
 from importer.common.text import counted, few_listed, is_or_are
 from importer.errors import SettingsError
 from importer.feedback.body import BodyCoder
-from importer.jobs.carry_over import (
-    carried_rows,
-    highest_rows,
-    outranked_rows,
-    pending_rows,
-)
+from importer.jobs.carry_over import carried_rows, highest_rows, outranked_rows, pending_rows
 from importer.jobs.commands import in_the_way
 from importer.jobs.copies import copies_folder
 from importer.jobs.ends import end_in_words, stopped_surveys
@@ -136,10 +131,11 @@ class Succession(ProductJobs):
         number = self.number_of(name)
         if number is None:
             return set()
-        tombs = {tomb_of(row.key, self.key): row.key for row in rows} if self.has_forgotten else {}
-        buried = [row._replace(key=tomb_of(row.key, self.key)) for row in rows if tombs]
+        buried = {}
+        if self.has_forgotten:
+            buried = {row._replace(key=tomb_of(row.key, self.key)): row for row in rows}
         found = self._placing().give_way(number, [*rows, *buried])
-        return {row._replace(key=tombs.get(row.key, row.key)) for row in found}
+        return {buried.get(row, row) for row in found}
 
     def is_placed(self, name: str) -> bool:
         """Return whether rows of that job's left-over files are to be compared with each other."""
@@ -162,7 +158,7 @@ class Succession(ProductJobs):
         ends = self.ends(new.replaces)
         record = self._created(new, {job.id: job.state for job in ends})
         self.remarks += map(end_in_words, ends)
-        since = max((job.began_at for job in self.jobs if job.number < record.number), default=0.0)
+        since = max((job.began_at for job in self.jobs), default=0.0)
         self.remarks += stopped_surveys(self.jobs_dir, since)
         self._replace(*ends, record, synced=True)
         assert record.folder is not None  # noqa: S101 -- it was just made

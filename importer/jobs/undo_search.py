@@ -28,7 +28,7 @@ from importer.jobs.undo_rows import (
     journal_of,
     own_rank,
 )
-from importer.jobs.undo_void import TakenBack, void_for
+from importer.jobs.undo_void import TakenBack, Void, void_for
 from importer.model import OutcomeKind
 
 _IS_VOID = f"({BROUGHT_BY}) IN (SELECT number FROM void)"
@@ -165,6 +165,7 @@ class UndoSearch:
         self._job = job
         #: Rows of the job that wait to be tried again: they were never stored.
         self.left_over = 0
+        self._void = Void(set(), set())
         #: Rows of it that were not sent, or refused.
         self.not_sent = 0
         #: It was taken back before.
@@ -254,8 +255,8 @@ class UndoSearch:
             if one.undoes is not None and one.undoes in told:
                 self._take_sent_for(undo, self._product.jobs[one.undoes - 1], told)
         self.is_withdrawn = told[self._job.number].withdrawn is not None
-        void = void_for(self._job.number, self._product.jobs, told)
-        for table, found in (("void", void.jobs), ("own_undo", void.own_undos)):
+        self._void = void_for(self._job.number, self._product.jobs, told)
+        for table, found in (("void", self._void.jobs), ("own_undo", self._void.own_undos)):
             self._db.executemany(f"INSERT INTO {table} VALUES (?)", [(one,) for one in found])
 
     def _take_sent_for(self, undo: int, job: JobRecord, told: Mapping[int, TakenBack]) -> None:
@@ -286,19 +287,20 @@ class UndoSearch:
             (is_own_undo,) = self._db.execute(
                 "SELECT undoes IS ? FROM job WHERE number = ?", (self._job.number, job.number)
             ).fetchone()
-            self._db.execute(_SET_BY_ITS_UNDO, names)
+            if self._void.own_undos:
+                self._db.execute(_SET_BY_ITS_UNDO, names)
             if is_own_undo:  # what it has not set is tried again
                 return
             self._db.execute(_LATER, names)
-            self._db.execute(_ABOVE, names)
-            void = {number for (number,) in self._db.execute("SELECT number FROM void")}
+            if self._void.jobs:
+                self._db.execute(_ABOVE, names)
             brought = [(key, self._brought_by(key, rank)) for key, rank in doubts]
             self._db.executemany(
                 _LATER_IN_DOUBT,
                 [
                     {**names, "key": key, "brought_by": by}
                     for key, by in brought
-                    if by != self._job.number and by not in void
+                    if by != self._job.number and by not in self._void.jobs
                 ],
             )
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from importer.common.text import counted, is_or_are, listed, was_or_were
 from importer.jobs.commands import Again, command_line, path_argument
-from importer.model import OutcomeKind, Reason, RunEnd
+from importer.model import NOT_IMPORTED, OutcomeKind, Reason, RunEnd
 from importer.reporting.wording import TO_RESUME
 
 #: What a verdict begins with where nothing was real.
@@ -18,7 +18,6 @@ REHEARSAL = "REHEARSAL: nothing was sent to ClarityQ. "
 #: What a step begins with that needs nobody.
 CARRIES_OVER = "The next import with --carry-over"
 
-_NOT_IMPORTED = (OutcomeKind.REJECTED, OutcomeKind.FAILED, OutcomeKind.NOT_COMPLETED)
 _RowsByReason = Mapping[tuple[OutcomeKind, Reason], int]
 
 
@@ -125,7 +124,7 @@ def _done_so_far(outcomes: Mapping[OutcomeKind, int]) -> str:
 
 def _finished(outcomes: Mapping[OutcomeKind, int], reasons: _RowsByReason, and_all: str) -> str:
     rows = sum(outcomes.values())
-    missing = sum(outcomes[kind] for kind in _NOT_IMPORTED)
+    missing = sum(outcomes[kind] for kind in NOT_IMPORTED)
     if not rows:
         return f"Done: there are no rows{and_all and ','}{and_all}."
     if outcomes[OutcomeKind.SKIPPED] == rows:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
-from pathlib import Path
 
 from importer.common.text import counted, listed
 from importer.errors import JournalError
 from importer.jobs.commands import (
     NOT_OF_LEFT_OVERS,
     Again,
-    command_line,
     options_told,
     path_argument,
+    to_see_which,
 )
 from importer.jobs.forget import NO_COMMENTS
 from importer.jobs.journal_file import WRITTEN, JournalFile
@@ -81,8 +79,7 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
         return []
     made = journal.written_files()
     again = _again(journal)
-    as_replaced = replace(job, state=JobState.REPLACED) if is_given_up else job
-    rows = joined_no_other(as_replaced, *_not_forgotten(journal))
+    rows = joined_no_other(JobState.REPLACED, *_not_forgotten(journal))
     steps = [
         Step(f"To import the {counted(number, 'row')} {words(kind)} of {folder.name} that joined "
              f"no other job: fix {path}, then", again.of_file(path))
@@ -114,25 +111,20 @@ def steps_of_all_replaced(jobs: Iterable[JobRecord]) -> list[Step]:
 
 
 def joined_no_other(
-    job: JobRecord,
+    state: JobState,
     outcomes: Mapping[OutcomeKind, int],
     reasons: Mapping[tuple[OutcomeKind, Reason], int],
 ) -> dict[OutcomeKind, int]:
-    """Return how many left-over rows no other job has of one that was replaced or given up.
+    """Return how many left-over rows no other job has of one in that state: replaced or given up.
 
     The successor has those of the replaced one that can be tried again (docs/reference.md, A5).
     """
     rows = {kind: outcomes[kind] for kind in FILE_OF_KIND}
-    if job.state is JobState.REPLACED:
+    if state is JobState.REPLACED:
         exhausted = reasons.get((OutcomeKind.FAILED, Reason.RETRIES_EXHAUSTED), 0)
         rows[OutcomeKind.FAILED] -= exhausted
         del rows[OutcomeKind.NOT_COMPLETED]
     return {kind: number for kind, number in rows.items() if number}
-
-
-def to_see_which(folder: Path) -> str:
-    """Return the command that tells how each row of a job ended."""
-    return command_line(["outcomes", path_argument(folder), "-o", "outcomes.csv"])
 
 
 def _again(journal: JournalFile) -> Again:

@@ -13,13 +13,13 @@ from importer.engine.clock import Clock
 from importer.engine.job_run import JobRun
 from importer.engine.resume import ResumeState
 from importer.errors import AccountingError, ImporterError, InputError
-from importer.jobs.commands import Again
+from importer.jobs.commands import Again, to_see_which
 from importer.jobs.inputs import undone_job
 from importer.jobs.job import Job
 from importer.jobs.records import JobRecord, Totals
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.endings import Step, look_first, next_steps, or_give_up
-from importer.reporting.journal_steps import refused_with, steps_of_all_replaced, to_see_which
+from importer.reporting.journal_steps import refused_with, steps_of_all_replaced
 from importer.reporting.left_overs import write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Measured, Summary, summarise

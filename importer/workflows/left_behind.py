@@ -11,13 +11,14 @@ from pathlib import Path
 
 from importer.common.text import counted, listed
 from importer.errors import ImporterError, InputError
+from importer.jobs.commands import to_see_which
 from importer.jobs.copies import file_of
 from importer.jobs.journal import Journal
 from importer.jobs.overtaken import Awaited, awaited_of
 from importer.jobs.product_jobs import ProductJobs
 from importer.jobs.records import CARRIED_OVER, JobRecord, JobState, Totals
 from importer.model import OutcomeKind
-from importer.reporting.journal_steps import joined_no_other, to_see_which
+from importer.reporting.journal_steps import joined_no_other
 from importer.reporting.left_overs import (
     FILE_OF_KIND,
     LEFT_OVER_NAMES,
@@ -128,7 +129,7 @@ def _opened(stack: ExitStack, product: ProductJobs, journal: Journal) -> list[Ro
 def _told(job: JobRecord, totals: Totals, files: Sequence[Path], problem: str) -> list[str]:
     """Return how many rows of the job no other has, and in which files they are."""
     assert job.folder is not None  # noqa: S101 -- its journal is there
-    rows = joined_no_other(job, totals.outcomes, totals.reasons)
+    rows = joined_no_other(job.state, totals.outcomes, totals.reasons)
     if not rows or not (job.sent_anything or job.state is JobState.REPLACED):
         return []  # the same command begins it anew
     where = {kind: path for kind, name in FILE_OF_KIND.items()

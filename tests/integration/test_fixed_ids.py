@@ -77,6 +77,26 @@ async def fixed(make: Make, folder: Path, *lines: str) -> Path:
     return fix(await rejected(make, folder, *lines))
 
 
+def fixed_files(folder: Path, rows: list[list[str]]) -> list[Path]:
+    """Write a file for each of the two rows below the header: the first is fixed to NEGATIVE."""
+    header, *two = rows
+    return [
+        write_rows(folder / f"{word}.csv", header, [ONE, word, "fixed", *row[3:]])
+        for word, row in zip(("NEGATIVE", "POSITIVE"), two, strict=True)
+    ]
+
+
+async def taken_back(folder: Path, job: Path) -> None:
+    """Take a job back with the command itself; what was there before is cleared."""
+    key = folder / "key"
+    key.write_text("any")
+    key.chmod(0o600)
+    undo = ["undo", str(job), "--clear-unknown", "--yes", "--api-key-file", str(key)]
+    undo += ["--late-effect", "0s"]
+    done = await anyio.run_process([sys.executable, "-m", "importer", *undo], check=False)
+    assert done.returncode == 0, done.stderr
+
+
 async def forget_folder(make: Make, folder: Path, job: Path) -> None:
     """Let the folder of that job be pruned."""
     other = write(folder / "other.csv", f"{conversation(2)},POSITIVE,other,2026-11-03")
@@ -238,13 +258,7 @@ async def test_the_undo_of_a_job_takes_it_back_where_rows_of_it_were_fixed(
     header, row = read(path)
     file = write_rows(tmp_path / "fixed.csv", header, [conversation(2), *row[1:]])
     await run_import(make(file), api_key="any")
-    key = tmp_path / "key"
-    key.write_text("any")
-    key.chmod(0o600)
-    undo = ["undo", str(path.parent), "--clear-unknown", "--yes", "--api-key-file", str(key)]
-    undo += ["--late-effect", "0s"]
-    done = await anyio.run_process([sys.executable, "-m", "importer", *undo], check=False)
-    assert done.returncode == 0, done.stderr
+    await taken_back(tmp_path, path.parent)
     assert stored(sandbox) is None
     assert sandbox.feedback[conversation(2)].rating == "NEGATIVE", "its own job brought that"
 
@@ -304,9 +318,7 @@ async def test_with_newest_by_too_the_row_that_stood_last_wins_of_those_fixed_on
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:
     make = partial(settings_for, base_url=sandbox.url, newest_by="made")
-    header, *rows = read(await rejected(make, tmp_path, BAD_ID, BAD_ID))
-    for word, row in zip(("NEGATIVE", "POSITIVE"), rows, strict=True):
-        file = write_rows(tmp_path / f"{word}.csv", header, [ONE, word, "fixed", *row[3:]])
+    for file in fixed_files(tmp_path, read(await rejected(make, tmp_path, BAD_ID, BAD_ID))):
         await run_import(make(file), api_key="any")
     assert stored(sandbox) == "POSITIVE"
 
@@ -315,17 +327,9 @@ async def test_it_does_not_give_way_to_a_fix_that_was_taken_back(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:
     make = partial(settings_for, base_url=sandbox.url, late_effect=0.0)
-    header, *rows = read(await rejected(make, tmp_path, BAD_ID, BAD_ID))
-    files = [
-        write_rows(tmp_path / f"{word}.csv", header, [ONE, word, "fixed", *row[3:]])
-        for word, row in zip(("NEGATIVE", "POSITIVE"), rows, strict=True)
-    ]
+    files = fixed_files(tmp_path, read(await rejected(make, tmp_path, BAD_ID, BAD_ID)))
     last = await run_import(make(files[1]), api_key="any")
-    key = tmp_path / "key"
-    key.write_text("any")
-    key.chmod(0o600)
-    undo = ["undo", str(last.folder), "--clear-unknown", "--yes", "--api-key-file", str(key)]
-    await anyio.run_process([sys.executable, "-m", "importer", *undo, "--late-effect", "0s"])
+    await taken_back(tmp_path, last.folder)
     await run_import(make(files[0]), api_key="any")
     assert stored(sandbox) == "NEGATIVE"
 
@@ -383,12 +387,7 @@ async def test_a_fixed_row_keeps_its_place_when_it_is_left_over_and_taken_over(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path, order: tuple[int, int]
 ) -> None:
     make = partial(settings_for, base_url=sandbox.url, carry_over=True)
-    header, *rows = read(await rejected(make, tmp_path, BAD_ID, BAD_ID))
-    words = ("NEGATIVE", "POSITIVE")
-    files = [
-        write_rows(tmp_path / f"{word}.csv", header, [ONE, word, "fixed", *row[3:]])
-        for word, row in zip(words, rows, strict=True)
-    ]
+    files = fixed_files(tmp_path, read(await rejected(make, tmp_path, BAD_ID, BAD_ID)))
     sandbox.picker = FaultPicker(Faults(not_completed=1.0, completes_after=600.0))
     await run_import(make(files[order[0]], defer_for=0.0), api_key="any")
     night = write(tmp_path / "night.csv", f"{conversation(2)},CLEAR,,2026-11-04")
