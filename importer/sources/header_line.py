@@ -8,7 +8,7 @@ from itertools import chain, pairwise
 from importer.common.text import folded_name, is_blank
 from importer.common.uuids import canonical_uuid
 
-#: The number of a line (from 1) that holds something, and its cells.
+#: Where a row of a file begins (its line, from 1) that holds something, and its cells.
 Line = tuple[int, Sequence[str]]
 
 
@@ -27,9 +27,9 @@ def better_skip(
 ) -> int | None:
     """Return how many lines seem to be above the header; None if no other number than `skip`.
 
-    Each of the `tables` is one way to cut the same lines. A header names the columns of the id and
-    of one of the other fields (`columns`, by field). If no line does, it is the one above the first
-    id, where that holds more than the line that is taken for the header, such as a title.
+    Each of the `tables` is one way to cut the same lines into rows. A header names the columns of
+    the id and of one of the other fields (`columns`, by field). If no row does, it is the one above
+    the first id, where that holds more than the one that is taken for the header, such as a title.
     """
     who, *others = (
         folded_name(columns.get(field, field)) for field in ("conversation_id", "rating", "comment")
@@ -46,7 +46,9 @@ def better_skip(
         return None  # rows would be lost above another one
     if headers:
         return min(headers) - 1
-    return next((n for table in tables if (n := _above_ids(table, taken)) is not None), None)
+    # Cut at another delimiter, a text in quotes is lines, and one of them may be an id.
+    found = (_above_ids(table, taken) for table in tables)
+    return min((above for above in found if above is not None), default=None)
 
 
 def _is_above_row(table: Sequence[Line], taken: int | None) -> bool:
@@ -59,8 +61,8 @@ def _is_above_row(table: Sequence[Line], taken: int | None) -> bool:
 
 def _above_ids(table: Sequence[Line], taken: int | None) -> int | None:
     place = next((place for place, (_, cells) in enumerate(table) if _holds_id(cells)), 0)
-    if place == 0 or any('"' in cell for _, cells in table[:place] for cell in cells):
-        return None  # a quote may hold several lines together
+    if place == 0:
+        return None
     number, header = table[place - 1]
     now = dict(table).get(taken or 0, ())
     if not (_holds_id(now) or _filled(now) < _filled(header)):

@@ -170,7 +170,7 @@ def test_a_header_below_other_lines_is_drafted_with_its_columns(
     header: str, columns: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = Path("titled.csv")
-    rows = [f"{conversation(n)};{stars};fine" for n, stars in enumerate("54321" * 2)]
+    rows = [f'{conversation(n)};{stars};"so\nfine"' for n, stars in enumerate("54321" * 2)]
     above = ["Export of feedback", "", "by us; 2026"]
     path.write_text("\n".join([*above, header, *rows, header, "Total;42;", ""]), "utf-8")
     code, printed = command("check", path, "--write-config", CONFIG)

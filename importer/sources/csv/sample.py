@@ -6,10 +6,11 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from importer.common.text import folded_name, is_blank
+from importer.sources.csv.records import RecordReader
 from importer.sources.csv.shape import Dialect
 from importer.sources.header_line import Line, better_skip, header_hint
 from importer.sources.kept_bytes import kept_byte
@@ -73,13 +74,19 @@ class Sample:
         return better_skip(self._tables(), columns, self._skip)
 
     def _tables(self) -> Sequence[Sequence[Line]]:
-        """Return the first lines that hold something, cut at each delimiter."""
-        lines = [
-            (number, line.strip("\ufeff\r"))
-            for number, line in enumerate(self._ends.split(self._text)[:_MOST_LINES], 1)
-            if not is_blank(line) and not _SEP_LINE.fullmatch(f"{line}\n")
-        ]
-        return [[(number, _cells(line, cut)) for number, line in lines] for cut in _DELIMITERS]
+        """Return the records of the first lines that hold something, cut at each delimiter."""
+        return [[*self._records(Dialect(cut, self._has_line_feeds))] for cut in _DELIMITERS]
+
+    def _records(self, dialect: Dialect) -> Iterator[Line]:
+        lines = [*islice(io.StringIO(self._text, newline=dialect.newline), _MOST_LINES)]
+        # The table begins anew below what is skipped, if that is in the middle of a text in quotes.
+        for above, part in ((0, lines[: self._skip]), (self._skip, lines[self._skip :])):
+            stream = io.StringIO("".join(part).lstrip("\ufeff"), newline=dialect.newline)
+            for record in RecordReader(stream, dialect, line=above + 1):
+                number = record.line or 1
+                line = lines[number - 1]
+                if not is_blank(line) and not _SEP_LINE.match(line):
+                    yield number, record.fields
 
 
 def is_beyond_ascii_utf8(pieces: Iterable[bytes]) -> bool:
@@ -94,14 +101,6 @@ def is_beyond_ascii_utf8(pieces: Iterable[bytes]) -> bool:
     except UnicodeDecodeError:
         return False
     return not is_ascii
-
-
-def _cells(line: str, delimiter: str) -> Sequence[str]:
-    """Return the cells that a line holds; all of it as one if a quote is left open in it."""
-    if line.count('"') % 2:
-        return [line]
-    # Without line ends nothing is wrong for a reader that is not strict.
-    return next(csv.reader([line.replace("\r", " ")], delimiter=delimiter), [])
 
 
 def _detect_delimiter(sample: str, columns: Mapping[str, str]) -> str:

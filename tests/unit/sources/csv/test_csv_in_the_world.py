@@ -162,6 +162,21 @@ def test_a_header_of_other_names_below_a_title_is_found_by_the_ids_below_it(
         assert "--skip-lines" not in str(told.value)
 
 
+@pytest.mark.parametrize("header", ["Who;How;Why", '"Who\nor what";How;Why', H.replace(",", ";")])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    "above",
+    ["Export;;\n", "Export\n\n", '"Export\nof all"\n', 'Our ""5"\n"All" of it\n"Export\n'],
+)
+def test_line_breaks_in_quotes_hide_no_header_below_a_title(
+    path: Path, above: str, end: str, header: str
+) -> None:
+    rows = f'{A};UP;"good, that is,\n{B}\nand so on"\n{C};UP;"""so"""\n'
+    number = above.count("\n")
+    with pytest.raises(InputError, match=f"line {number + 1}: --skip-lines {number}$"):
+        read(path, f"{above}{header}\n{rows}".replace("\n", end))
+
+
 @pytest.mark.parametrize("header", ["Who,How,Why", "conversation_id,How,Why"])
 def test_no_rows_are_skipped_for_a_header_that_stands_below_them(path: Path, header: str) -> None:
     with pytest.raises(InputError) as told:
