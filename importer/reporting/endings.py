@@ -74,7 +74,7 @@ def look_first(
         return []
     if end is RunEnd.SERVICE_DOWN:
         return [Step("Nothing was stored so far: see first that --base-url is right.")]
-    if end is RunEnd.CANARY or reasons.get((OutcomeKind.FAILED, Reason.REFUSED)):
+    if _is_refused(end, reasons):
         return [
             Step(
                 "No row was stored: see first that --product-id is the product of these "
@@ -85,25 +85,41 @@ def look_first(
 
 
 def or_give_up(
-    end: RunEnd, outcomes: Mapping[OutcomeKind, int], not_begun: int, folder: Path
+    end: RunEnd,
+    outcomes: Mapping[OutcomeKind, int],
+    reasons: _RowsByReason,
+    not_begun: int,
+    folder: Path,
 ) -> list[Step]:
     """Return how a job is given up, and where that is right, if it may be that it is never done.
 
     Of its pending rows `not_begun` have had no request.
     """
     pending, why = outcomes[OutcomeKind.PENDING], ""
-    if end is RunEnd.KEY_REFUSED and not _is_any_known(outcomes):
+    is_known = _is_any_known(outcomes)
+    if end is RunEnd.SERVICE_DOWN:
+        if is_known and not not_begun:
+            why = (
+                f"All others are done, and {counted(pending, 'row')} got nothing but failures "
+                "since: if the service works otherwise, that is what fails. To give up the job:"
+            )
+    elif not is_known and (end is RunEnd.KEY_REFUSED or _is_refused(end, reasons)):
         why = (
             "If the product is not the one that was meant: this job is in the way of others of it "
             "until it is given up:"
         )
-    elif end is RunEnd.SERVICE_DOWN and _is_any_known(outcomes) and not not_begun:
+    elif end is RunEnd.CANARY:
         why = (
-            f"All others are done, and {counted(pending, 'row')} got nothing but failures since: "
-            "if the service works otherwise, that is what fails. To give up the job:"
+            "If the cause does not go away: this job is in the way of others of its product until "
+            "it is given up:"
         )
     command = command_line(["jobs", "abandon", path_argument(folder)])
     return [Step(why, command)] if why and pending else []
+
+
+def _is_refused(end: RunEnd, reasons: _RowsByReason) -> bool:
+    """Return whether the service has refused rows, and not the key."""
+    return end is RunEnd.CANARY or bool(reasons.get((OutcomeKind.FAILED, Reason.REFUSED)))
 
 
 def _is_any_known(outcomes: Mapping[OutcomeKind, int]) -> bool:

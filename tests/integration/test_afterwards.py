@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from aiohttp import web
 from click.testing import CliRunner
 
 from importer.api import run_import
@@ -31,6 +32,7 @@ from importer.sources.csv import file as csv_file
 from importer.sources.csv import parts as csv_parts
 from tests.support.data import conversation, write_csv
 from tests.support.reports import lengthened
+from tests.support.server import serve
 
 pytestmark = pytest.mark.anyio
 Make = Callable[..., ImportSettings]
@@ -197,6 +199,28 @@ async def test_what_is_told_of_a_job_that_was_given_up_is_not_how_to_resume_it(
     assert told in page.text
     assert "not sent by this job any more" in page.text
     assert "To send the rest" not in page.text
+
+
+async def test_a_job_into_another_product_is_told_everywhere_with_what_goes_before_its_command(
+    settings_for: Make, tmp_path: Path
+) -> None:
+    async def unknown(_: web.Request) -> web.Response:
+        return web.Response(status=404)
+
+    path = write_csv(tmp_path / "in.csv", [(conversation(n), "CLEAR", "") for n in range(9)])
+    async with serve(unknown) as url:
+        summary = await run_import(settings_for(path, base_url=url, canary=2), api_key="any")
+    steps = [str(step) for step in summary.next_steps]
+    give_up = f"clarityq-import jobs abandon {summary.folder}"
+    assert "see first that --product-id" in steps[0]
+    assert steps[1].endswith(f"until it is given up: {give_up}")
+    shown = command("jobs", "show", summary.folder)[1]
+    page = " ".join(Page(summary.folder / REPORT_NAME).text.split())
+    for step in steps[:2]:
+        assert f"next       {step}\n" in shown
+        assert step.removesuffix(give_up) in page
+    assert steps[2] not in shown
+    assert shown.index(steps[1]) < shown.index("\nresume "), "the command that goes on is the last"
 
 
 async def test_a_job_whose_input_changed_is_shown_with_what_its_command_then_does(

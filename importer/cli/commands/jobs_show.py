@@ -31,7 +31,7 @@ from importer.model import OutcomeKind, RunEnd
 from importer.reporting.journal_steps import steps_by_journal, steps_of_closed
 from importer.reporting.summary import kept_steps
 from importer.reporting.taken_up import closed_in_words, still_to_do, taken_up
-from importer.reporting.wording import ENDS, too_old_in_words
+from importer.reporting.wording import ENDS, TO_RESUME, too_old_in_words
 from importer.settings import SANDBOX
 from importer.workflows.left_behind import close_summary, leave_files
 from importer.workflows.rewrite_summary import rewrite_summary
@@ -142,8 +142,9 @@ def _what_next(
     replaced = [job.folder for job in replaced_by(others, found.folder) if job.folder]
     of_these = [one for folder in replaced for one in taken_up(folder)]
     if found.record.state is JobState.UNFINISHED and runs:
+        for step in still_to_do(_before_resuming(found, runs[-1].run.end), [*taken, *of_these]):
+            yield "next", step
         if runs[-1].run.end is RunEnd.DATA_LIMIT:  # the same command would be stopped again
-            yield from (("next", step) for step in kept_steps(found.folder))
             return
         yield "resume", how_to_resume(found.folder)
         if changed := _changed(found.folder):
@@ -158,6 +159,15 @@ def _what_next(
             yield "next", step
     for one in taken:
         yield "since", str(one)
+
+
+def _before_resuming(found: ListedJob, end: RunEnd | None) -> list[str]:
+    """Return what the latest run of a job has said, but for the command that resumes."""
+    if end is None:  # it was killed
+        return []
+    resumes = TO_RESUME.get(end)
+    steps = kept_steps(found.folder)
+    return [step for step in steps if resumes is None or not step.startswith(resumes)]
 
 
 def _changed(folder: Path) -> str:

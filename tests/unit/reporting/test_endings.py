@@ -160,6 +160,12 @@ def test_where_the_service_knows_no_conversation_the_target_is_to_be_looked_at_f
     [
         (RunEnd.KEY_REFUSED, {"pending": 3}, 2, "If the product is not the one that"),
         (RunEnd.KEY_REFUSED, {"pending": 3, "succeeded": 1}, 2, ""),
+        (RunEnd.CANARY, {"pending": 3}, 0, "If the product is not the one that"),
+        (RunEnd.CANARY, {"pending": 3, "unchanged": 1}, 0, "If the cause does not go away"),
+        (RunEnd.MAX_FAILURES, {"pending": 3, "failed": 2}, 0, "If the product is not the one that"),
+        (RunEnd.LIMIT, {"pending": 3, "failed": 2}, 0, "If the product is not the one that"),
+        (RunEnd.LIMIT, {"pending": 3, "failed": 2, "succeeded": 1}, 0, ""),
+        (RunEnd.FINISHED, {"failed": 2}, 0, ""),
         (RunEnd.SERVICE_DOWN, {"pending": 3, "succeeded": 1}, 0, "All others are done, and 3 rows"),
         (RunEnd.SERVICE_DOWN, {"pending": 3, "succeeded": 1}, 1, ""),
         (RunEnd.SERVICE_DOWN, {"pending": 3}, 0, ""),
@@ -170,7 +176,8 @@ def test_where_the_service_knows_no_conversation_the_target_is_to_be_looked_at_f
 def test_a_job_that_may_never_be_done_says_how_it_is_given_up(
     end: RunEnd, rows: dict[str, int], not_begun: int, why: str
 ) -> None:
-    steps = or_give_up(end, outcomes(**rows), not_begun, FOLDER)
+    refused = {(FAILED, Reason.REFUSED): rows.get("failed", 0)}
+    steps = or_give_up(end, outcomes(**rows), refused, not_begun, FOLDER)
     assert [step.command for step in steps] == [f"clarityq-import jobs abandon {FOLDER}"][
         : len(why)
     ]
