@@ -274,7 +274,7 @@ def _of_kind(
             f"{it})."
         )
     unknown = reasons.get((kind, Reason.UNKNOWN_RATING), 0)
-    to_fix = rows - give_way
+    to_fix = rows - exhausted - final - give_way
     if unknown and to_fix > 0:
         # Of that file: the inputs would be imported anew, over what has come since.
         yield Step(
@@ -286,7 +286,7 @@ def _of_kind(
             f"{counted(give_way, 'row')} of {path} need not be fixed: another row of the same "
             "conversation was sent or is to be, and comes after."
         )
-    if to_fix > 0 and rows > exhausted + final:
+    if to_fix > 0:
         what = f"To import the {counted(to_fix, 'row')} {kind}"
         if reasons.get((kind, Reason.REFUSED)):  # `retry` tries them again as they are
             what += " with other content"

@@ -64,8 +64,9 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
     """Return how those rows of a job are imported that was replaced or given up, and no other has.
 
     Of one that was given up these are the ones that were rejected or refused: the others a person
-    has given up. One that had sent nothing is begun anew by its command. A file that is not there
-    any more is nothing to do. Raises `JournalError`.
+    has given up. Rows of conversations in ERROR are left out: nothing helps them. A job that had
+    sent nothing is begun anew by its command. A file that is not there any more is nothing to do.
+    Raises `JournalError`.
     """
     folder = journal.folder
     is_given_up = job.state is JobState.GIVEN_UP
@@ -79,12 +80,15 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
         return []
     made = journal.written_files()
     again = _again(journal)
-    rows = joined_no_other(JobState.REPLACED, *_not_forgotten(journal))
+    outcomes, reasons = _not_forgotten(journal)
+    rows = joined_no_other(JobState.REPLACED, outcomes, reasons)
+    final = reasons[OutcomeKind.FAILED, Reason.CONVERSATION_ERROR]
+    to_fix = {kind: rows[kind] - (final if kind is OutcomeKind.FAILED else 0) for kind in rows}
     steps = [
         Step(f"To import the {counted(number, 'row')} {words(kind)} of {folder.name} that joined "
              f"no other job: fix {path}, then", again.of_file(path))
-        for kind, number in rows.items()
-        if FILE_OF_KIND[kind] in made and (path := folder / FILE_OF_KIND[kind]).exists()
+        for kind, number in to_fix.items()
+        if number and FILE_OF_KIND[kind] in made and (path := folder / FILE_OF_KIND[kind]).exists()
     ]  # fmt: skip
     if lost := {kind: number for kind, number in rows.items() if FILE_OF_KIND[kind] not in made}:
         groups = listed([f"{number:,} {words(kind)}" for kind, number in lost.items()])

@@ -37,16 +37,17 @@ Night = Callable[..., Any]
 Rows = list[tuple[str, str, str]]
 
 FINE = [(conversation(number), "POSITIVE", "") for number in range(10, 40)]
-#: Rejected, refused for good, and failed for now.
-MEH, BAD, DOWN = (
+#: Rejected, refused for good, failed for now, and of a conversation in ERROR.
+MEH, BAD, DOWN, BROKEN = (
     (conversation(1), "meh", ""),
     (conversation(2), "POSITIVE", "bad"),
     (conversation(3), "POSITIVE", "down"),
+    (conversation(4), "POSITIVE", "broken"),
 )
 
 
 class Picky(WatchedSandbox):
-    """Refuses what is bad, and fails while it is down."""
+    """Refuses what is bad, fails while it is down, and has a conversation in ERROR."""
 
     is_down = True
 
@@ -57,6 +58,9 @@ class Picky(WatchedSandbox):
         if body.get("comment") == "down" and self.is_down:
             return web.Response(status=503)
         return await super()._put(request)
+
+    def _state(self, conversation: str) -> str:
+        return "ERROR" if conversation == BROKEN[0] else super()._state(conversation)
 
 
 @pytest.fixture
@@ -328,6 +332,20 @@ async def test_rows_that_the_successor_has_taken_over_are_nothing_to_do(
     assert not steps_of(monday)
     assert "nothing is left to do" in summary.verdict
     assert "next" not in command("jobs", "show", monday)[1]
+
+
+async def test_of_a_replaced_night_only_rows_are_to_be_fixed_for_which_that_helps(
+    night: Night, killed: Night
+) -> None:
+    monday = await killed([BAD, DOWN, BROKEN, *FINE])
+    tuesday, _ = await night("tuesday", FINE[:1])
+    assert {*left(monday, "failed.csv")} == {BAD[0], DOWN[0], BROKEN[0]}
+    for text in (steps_of(monday), steps_of(tuesday.folder)):
+        assert f"To import the 1 row failed of {monday.name} that joined no other job" in text
+    monday = await killed([BROKEN, *FINE])
+    await night("tuesday", FINE[:1])
+    assert BROKEN[0] in left(monday, "failed.csv")
+    assert not steps_of(monday)
 
 
 async def test_the_steps_of_a_replaced_night_name_where_the_key_is_but_never_a_key(

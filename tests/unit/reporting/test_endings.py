@@ -91,6 +91,9 @@ def test_a_verdict_on_a_run_that_was_stopped_says_how_far_it_has_come() -> None:
          ("Nothing can be done for the 1 row of a conversation in ERROR: such a conversation never "
           "takes feedback. The next import that holds it tries it again, and ends with 1 again: "
           "leave it out of the export (JOB/failed.csv names it).")),
+        ({(FAILED, Reason.STORED_DIFFERS): 2, (FAILED, Reason.RETRIES_EXHAUSTED): 3},
+         ("To try again the 3 rows whose attempts ran out: retry JOB\n"
+          "To import the 2 rows failed: fix JOB/failed.csv, then run JOB/failed.csv --rate 5")),
         ({(OutcomeKind.REJECTED, Reason.MALFORMED): 4},
          "To import the 4 rows rejected: fix JOB/rejected.csv, then run JOB/rejected.csv --rate 5"),
         ({(OutcomeKind.REJECTED, Reason.UNKNOWN_RATING): 3},
@@ -106,6 +109,16 @@ def test_a_verdict_on_a_run_that_was_stopped_says_how_far_it_has_come() -> None:
 )  # fmt: skip
 def test_each_kind_of_row_that_is_left_has_its_instruction(reasons: Reasons, steps: str) -> None:
     assert told(reasons) == steps
+
+
+def test_only_rows_count_as_importable_with_other_content_for_which_that_helps() -> None:
+    left = {
+        (FAILED, Reason.REFUSED): 4, (FAILED, Reason.CONVERSATION_ERROR): 3,
+        (FAILED, Reason.RETRIES_EXHAUSTED): 2, (FAILED, Reason.STORED_DIFFERS): 1,
+    }  # fmt: skip
+    assert "To import the 5 rows failed with other content: fix JOB/failed.csv" in told(left)
+    del left[FAILED, Reason.REFUSED], left[FAILED, Reason.STORED_DIFFERS]
+    assert "To import" not in told(left)
 
 
 def test_what_the_next_import_carries_over_needs_nothing_by_hand() -> None:
