@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -40,6 +41,7 @@ from importer.model import (
     OutcomeKind,
     Rank,
     Reason,
+    RunEnd,
 )
 
 #: Kinds of outcome after which it is known what the service holds.
@@ -105,6 +107,23 @@ class JournalReader(JournalFile):
                 sqlite_file.select("run", (*RUN_COLUMNS, "settings")) + " ORDER BY number"
             )
         ]
+
+    @explaining
+    def closed_run(self) -> LastRun | None:
+        """Return the latest run of a job that was replaced or given up; None if there was none.
+
+        One that was killed has that end, and ended when something was recorded last.
+        """
+        run = self.last_run()
+        if run is None or run.end is not None:
+            return run
+        ((at,),) = self._all(
+            "SELECT max(at) FROM (SELECT max(settled_at) AS at FROM outcome "
+            "UNION ALL SELECT max(at) FROM attempt UNION ALL SELECT max(looked_at) FROM deferral "
+            "UNION ALL SELECT max(at) FROM moment)"
+        )
+        seen = max(run.started_at, time_of(at or 0.0))
+        return replace(run, end=RunEnd.KILLED, ended_at=seen)
 
     @explaining
     def outcomes_of(self, conversation_id: str) -> list[Outcome]:

@@ -31,7 +31,8 @@ class ListedJob:
     product: ProductKey
     folder: Path
     totals: Totals
-    #: None if it has never run.
+    #: Its latest run; None if it has never run. Where that was killed it has no end, but for a job
+    #: that was replaced or given up.
     run: LastRun | None
     #: Who imports it, or why; None if nobody has said.
     label: str | None
@@ -89,13 +90,16 @@ def list_jobs(jobs_dir: Path) -> Listing:
             try:
                 with JournalReader(record.folder) as journal:
                     run, totals = journal.last_run(), journal.totals()
+                    is_at_work = held and run is not None and run.end is None
+                    running = is_at_work and record.folder == newest
+                    if record.state.is_closed and not running:
+                        run = journal.closed_run()
                     label = journal.label()
                     is_unfinished = record.state is JobState.UNFINISHED
                     files = journal.inputs() if is_unfinished else ()
             except JournalError as error:
                 unreadable[record.name] = str(error)
                 continue
-            running = held and run is not None and run.end is None and record.folder == newest
             is_last = record.number == len(records)
             jobs.append(
                 ListedJob(

@@ -97,14 +97,14 @@ def _as_ended(journal: JournalReader, path: Path, left: LeftBehind) -> dict[str,
         old = json.loads(path.read_text("utf-8"))
         if old["runs"] == journal.run_count():
             return {**old, "files": files}
-    last = journal.last_run()
+    last = journal.closed_run()
     assert last is not None  # noqa: S101 -- it has left something behind
-    seen = [last.started_at, *(moment.at for moment in journal.moments()[-1:])]
+    assert last.ended_at is not None  # noqa: S101 -- it has an end
     return {
-        "end": last.end or RunEnd.KILLED,
+        "end": last.end,
         "message": last.message,
         "files": files,
-        "ended_at": datetime.fromtimestamp(last.ended_at or max(seen), UTC).isoformat(),
+        "ended_at": datetime.fromtimestamp(last.ended_at, UTC).isoformat(),
         "next_steps": [],
         "limited_by": Limit.NOTHING,
         "service_rate": None,

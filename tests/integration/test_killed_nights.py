@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,32 @@ async def test_a_killed_job_that_is_given_up_leaves_its_files_behind(
         step = f"To import the 1 row {name} of {monday.name} that joined no other job: fix"
         for text in (steps_of(monday), page, shown):
             assert (step in text) is (way != "undo")
+
+
+@pytest.mark.parametrize("way", ["carry over", "replace", "abandon", "undo"])
+async def test_the_list_of_jobs_says_of_a_killed_one_that_was_ended_what_its_summary_does(
+    night: Night, killed: Night, way: str
+) -> None:
+    monday = await killed([MEH, BAD, *FINE])
+    with closing(sqlite3.connect(monday / "journal.sqlite")) as journal, journal:
+        journal.execute("DELETE FROM moment")  # as in the first second of a run
+        ((last,),) = journal.execute("SELECT max(settled_at) FROM outcome")
+    (before,) = json.loads(command("jobs", "--json", "--jobs-dir", monday.parent)[1])
+    assert before["end"] is before["exit_code"] is before["ended_at"] is None, "it may go on"
+    if way == "abandon":
+        command("jobs", "abandon", monday)
+    elif way == "undo":
+        command("undo", monday, "--yes", "--api-key-file", key(monday))
+    else:
+        carries = way == "carry over"
+        await night("tuesday", FINE[:1], carry_over=carries, replace=not carries)
+    kept = summary_of(monday)
+    assert (kept["end"], kept["exit_code"]) == ("killed", 3)
+    assert abs(datetime.fromisoformat(kept["ended_at"]).timestamp() - last) <= 0.001
+    listed = json.loads(command("jobs", "--json", "--jobs-dir", monday.parent)[1])[0]
+    assert listed["job"] == monday.name
+    assert [listed[name] for name in ("end", "exit_code")] == ["killed", 3]
+    assert listed["ended_at"][:19] == kept["ended_at"][:19]
 
 
 def key(folder: Path) -> Path:
