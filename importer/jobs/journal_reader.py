@@ -19,6 +19,7 @@ from importer.jobs.journal_file import JournalFile, explaining
 from importer.jobs.journal_lines import (
     COLUMNS,
     IS_LEFT_OVER,
+    IS_SET,
     KIND_IDS,
     RUN_COLUMNS,
     deferral_of,
@@ -43,9 +44,6 @@ from importer.model import (
     Reason,
     RunEnd,
 )
-
-#: Kinds of outcome after which it is known what the service holds.
-_SET = (OutcomeKind.SUCCEEDED, OutcomeKind.UNCHANGED)
 
 
 class Cause(NamedTuple):
@@ -206,7 +204,7 @@ class JournalReader(JournalFile):
     def set_among(self, keys: Iterable[bytes]) -> set[bytes]:
         """Return those of the conversations of which the job has set a row."""
         found = self._all(
-            f"SELECT DISTINCT conversation FROM outcome WHERE kind IN ({ids_of(_SET)}) "
+            f"SELECT DISTINCT conversation FROM outcome WHERE {IS_SET} "
             "AND hex(conversation) IN (SELECT value FROM json_each(?))",
             json.dumps([key.hex().upper() for key in keys]),
         )

@@ -244,6 +244,12 @@ class Totals:
         """Return how many rows have a final outcome."""
         return self.rows - self.outcomes[OutcomeKind.PENDING]
 
+    @property
+    def set(self) -> int:
+        """Return of how many rows it is known what the service holds, or was when it answered."""
+        differs = self.reasons.get((OutcomeKind.FAILED, Reason.STORED_DIFFERS), 0)
+        return self.outcomes[OutcomeKind.SUCCEEDED] + self.outcomes[OutcomeKind.UNCHANGED] + differs
+
 
 def job_number(found: str | int) -> int:
     """Return the number of a job that a file names. Raises `ValueError` for one that cannot be."""

@@ -21,7 +21,7 @@ from importer.jobs.records import (
     JobState,
     job_number,
 )
-from importer.model import OutcomeKind, Rank
+from importer.model import Rank
 from importer.reporting.endings import CARRIES_OVER, Step
 from importer.reporting.left_overs import KIND_OF_FILE, LEFT_OVER_NAMES
 from importer.reporting.summary import kept_since
@@ -123,13 +123,13 @@ def _read_in_place(
     if name == UNDO_NAME and by_is_taken_back:
         return TakenUp(f"It was taken back by {by}, which was taken back itself.")
     with JournalReader(folder) as own:
-        outcomes = own.totals().outcomes
+        totals = own.totals()
     if name == UNDO_NAME:
-        had_set = max(file.rows, outcomes[OutcomeKind.SUCCEEDED] + outcomes[OutcomeKind.UNCHANGED])
+        had_set = max(file.rows, totals.set)
         many = f"{done:,} of {counted(had_set, 'conversation')}"
         others = "; the others stay as they are" if file.rows < had_set else ""
         return TakenUp(f"It was taken back by {by} since: {many}{others}.", _steps_about(folder))
-    left_over = outcomes[KIND_OF_FILE[name]]
+    left_over = totals.outcomes[KIND_OF_FILE[name]]
     obsolete = (f"{folder.name}/{name}",) if file.rows >= left_over else ()
     return TakenUp(_imported(name, by, done, max(file.rows, left_over)), obsolete)
 

@@ -1,6 +1,7 @@
 """`jobs` and its commands, and `explain` (docs/reference.md, J11 to J13)."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,21 @@ from importer.cli.commands.explain import explain
 from importer.cli.commands.jobs import jobs
 from importer.errors import SettingsError
 from importer.jobs.entry import Entry
-from importer.model import Attempt, Call, Deferral, Outcome, OutcomeKind, Reason, RunEnd
+from importer.jobs.inputs import UNDO_NAME
+from importer.jobs.records import InputFile, NewJob, RankedRow
+from importer.model import Attempt, Call, Deferral, Outcome, OutcomeKind, Rank, Reason, RunEnd
 from tests.support.data import conversation, write_csv
-from tests.support.jobs import EXHAUSTED, SUCCEEDED, WAITING, Desk, answer, finish, mark
+from tests.support.jobs import (
+    DIFFERS,
+    EXHAUSTED,
+    KEEPING,
+    SUCCEEDED,
+    WAITING,
+    Desk,
+    answer,
+    finish,
+    mark,
+)
 
 
 @pytest.fixture
@@ -58,6 +71,31 @@ def test_a_job_is_described_with_the_command_that_resumes_it(desk: Desk) -> None
     assert "1 row may have been sent and stored" in told
     assert f"clarityq-import run {desk.folder / 'a.csv'}" in told
     assert "3 rows" in told
+
+
+def test_a_row_is_in_doubt_no_more_once_a_successor_has_met_other_feedback_there(
+    desk: Desk,
+) -> None:
+    with desk.run(**KEEPING) as job:
+        mark(job, 1, 2)
+        finish(job, RunEnd.SIGINT, sent=[1, 2])
+    for seq, in_doubt in ((1, "1 row"), (2, "")):
+        with desk.run("b", **KEEPING) as successor:
+            answer(successor, {seq: DIFFERS})
+        told = call(desk, jobs, "show", job.folder.name).stdout
+        assert (in_doubt in told, "in doubt" in told) == (True, bool(in_doubt))
+
+
+def test_what_an_undo_leaves_is_counted_with_rows_of_which_other_feedback_was_stored(
+    desk: Desk,
+) -> None:
+    name = desk.night([SUCCEEDED, DIFFERS])
+    undo = InputFile(str(desk.jobs_dir / name / UNDO_NAME), 1, 1, "", 1, 1)
+    new = NewJob([undo], 1, ranked=[RankedRow(1, Rank(1, 2))])
+    with desk.hold("b") as product, closing(product.begin(new)) as job:
+        answer(job, {1: SUCCEEDED})
+    told = call(desk, jobs, "show", name).stdout
+    assert "1 of 2 conversations; the others stay as they are" in told
 
 
 def test_what_a_killed_run_has_left_is_tried_again_without_beginning_anew(desk: Desk) -> None:
