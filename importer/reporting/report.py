@@ -33,7 +33,6 @@ from importer.reporting.charts import (
 from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME
 from importer.reporting.pages import page_of
 from importer.reporting.summary import Summary
-from importer.reporting.taken_up import says_closed
 from importer.reporting.wording import ENDS, MEANINGS, WARNINGS, WHY, status_in_words
 from importer.settings import described_settings, settings_by_default
 from importer.survey.changes import CHANGES as CHANGE_WORDS
@@ -47,11 +46,14 @@ _NEVER_SENT = "not done, and not sent by this job any more"
 _WAITS = (5, 15, 30, 60, 120, 300, 600, 1800, 3600, 6 * 3600)
 
 
-def write_report(summary: Summary) -> None:
-    """Write the report of the job into its folder. Raises `JournalError`."""
+def write_report(summary: Summary, *, is_closed: bool = False) -> None:
+    """Write the report of the job into its folder. Raises `JournalError`.
+
+    Of one that `is_closed` (`JobState.is_closed`), no pending row is sent any more.
+    """
     path = summary.folder / REPORT_NAME
     with JournalReader(summary.folder) as history:
-        page = page_of("report.html.j2", _facts(summary, history))
+        page = page_of("report.html.j2", _facts(summary, history, is_closed=is_closed))
     try:
         # A lone surrogate cannot be written as UTF-8: it is shown escaped.
         with atomic_write(path) as temporary:
@@ -78,7 +80,7 @@ class RunFigures(NamedTuple):
         return self.rows / self.seconds if self.seconds else 0.0
 
 
-def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
+def _facts(summary: Summary, history: JournalReader, *, is_closed: bool) -> dict[str, Any]:
     moments = history.moments()
     records = history.runs()
     statuses: Counter[int] = Counter()
@@ -86,7 +88,7 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         statuses.update(moment.statuses)
     runs = _runs(summary, records, moments)
     settings = records[-1].settings if records else {}
-    is_closed = says_closed(summary.since)
+    never_sent = {OutcomeKind.PENDING: _NEVER_SENT} if is_closed else {}
     return {
         "summary": summary,
         "undoes": undone_job(summary.inputs),
@@ -99,7 +101,7 @@ def _facts(summary: Summary, history: JournalReader) -> dict[str, Any]:
         "forgotten": len(history.forgotten_rows()),
         "tombs": Tombs(history).as_ids,
         "has_no_comments": NO_COMMENTS in history.facts(),
-        "meanings": {**MEANINGS, OutcomeKind.PENDING: _NEVER_SENT} if is_closed else MEANINGS,
+        "meanings": {**MEANINGS, **never_sent},
         "row": partial(_row_in_words, history.places()),
         "causes": history.causes(_MOST_CAUSES),
         "why": WHY,

@@ -30,8 +30,6 @@ _MOST_ROWS = 1_000_000
 #: What the steps begin with, or hold, that try again what is left over.
 _TRIES_AGAIN = (CARRIES_OVER, "clarityq-import retry ")
 _CARRIED_OVER = "has taken over what could be tried again (--carry-over)"
-#: What the words of a closed job begin with.
-_CLOSED = "The job was "
 #: With its command, or in words.
 _Step = TypeVar("_Step", Step, str)
 
@@ -46,19 +44,14 @@ def closed_in_words(job: JobRecord, pending: int) -> str:
     match job.state:
         case JobState.GIVEN_UP:
             carried += "are left over as before" if carried else ""
-            return f"{_CLOSED}given up: {rows}{carried}."
+            return f"The job was given up: {rows}{carried}."
         case JobState.REPLACED if job.sent_anything:
-            return f"{_CLOSED}replaced: {counted(pending, 'row')} of it joined the one that did."
+            return f"The job was replaced: {counted(pending, 'row')} of it joined the one that did."
         case JobState.REPLACED:
             carried += "joined the one that did" if carried else ""
-            return f"{_CLOSED}replaced before it had sent anything: {rows}{carried}."
+            return f"The job was replaced before it had sent anything: {rows}{carried}."
         case _:
             return ""
-
-
-def says_closed(since: str) -> bool:
-    """Return whether what became of a job since is that it was closed: see `closed_in_words`."""
-    return since.startswith(_CLOSED)
 
 
 class TakenUp(NamedTuple):

@@ -80,7 +80,7 @@ def rewrite_summary(
                 _known_digests(journal, old) if forgotten is _NOTHING else None,
             )  # fmt: skip
         summary.write()
-        write_report(summary)
+        write_report(summary, is_closed=job.state.is_closed)
     except _UNREADABLE:
         for name in (SUMMARY_NAME, REPORT_NAME) if taken is None else ():
             with suppress(OSError):
