@@ -45,10 +45,12 @@ class Awaited(Enum):
 
     def tables(self) -> dict[str, str]:
         """Return where rows stand that were sent or are to be, with a condition in SQL."""
+        return self.own_tables() | ({} if self is Awaited.NONE else {"carried": "TRUE"})
+
+    def own_tables(self) -> dict[str, str]:
+        """Return the same, of those that may hold rows which the job has brought itself."""
         # What is kept of rows is of those that were to be sent.
-        kept = {"kept": "TRUE"} if self is Awaited.ALL else {}
-        carried = {} if self is Awaited.NONE else {"carried": "TRUE"}
-        return _SENT | kept | carried
+        return _SENT | ({"kept": "TRUE"} if self is Awaited.ALL else {})
 
 
 def awaited_of(job: JobRecord) -> Awaited:
@@ -83,7 +85,7 @@ def overtaken_candidates(
     """
     found: set[tuple[bytes, int]] = set()
     with doubtful(db):
-        for table, condition in awaited.tables().items():
+        for table, condition in awaited.own_tables().items():
             query = _OVERTAKEN.format(table=table, condition=condition)
             found.update(db.execute(query, {"everywhere": _MOST if everywhere else 0}))
     return found
