@@ -16,6 +16,7 @@ from importer.jobs.entry import Entry
 from importer.jobs.journal_file import WRITTEN, JournalFile
 from importer.jobs.journal_lines import (
     IS_LEFT_OVER,
+    VERSION,
     Lines,
     deferral_of,
     ids_of,
@@ -25,8 +26,14 @@ from importer.jobs.journal_lines import (
     outcome_lines,
     stored_lines,
 )
-from importer.jobs.keys import key_of, keys_of, split_keys
-from importer.jobs.records import KEY_SOURCE, LEFT_OVERS_GIVEN_UP, WITHDRAWN
+from importer.jobs.keys import key_of, keys_of, own_rank, split_keys
+from importer.jobs.records import (
+    KEY_SOURCE,
+    LEFT_OVERS_GIVEN_UP,
+    NOTHING_GIVEN_UP,
+    WITHDRAWN,
+    GivenUp,
+)
 from importer.model import Attempt, Deferral, Moment, OutcomeKind, Reason, RunEnd
 
 #: Rows in one statement. Each statement lets go of the interpreter's lock, and to get it back
@@ -271,12 +278,12 @@ class Journal(JournalFile):
         self,
         kinds: Collection[OutcomeKind],
         reasons: Collection[Reason] = frozenset(),
-        given_up: Collection[int] = frozenset(),
+        given_up: GivenUp = NOTHING_GIVEN_UP,
     ) -> int:
         """Choose the rows that are tried again: those that ended so, for these reasons if given.
 
         Without reasons they are all but those whose conversation is in `ERROR`, which is final.
-        What the jobs with the numbers `given_up` have brought is not tried again.
+        What is `given_up` is not tried again.
         Their outcomes stand until they have new ones (docs/reference.md, J8); rows that were chosen
         before are no longer. Returns how many were chosen.
         """
@@ -291,12 +298,16 @@ class Journal(JournalFile):
                 f"INSERT INTO again (seq) SELECT seq FROM outcome WHERE {conditions}",
                 tuple(reasons) or (Reason.CONVERSATION_ERROR,),
             )
-            own = int(self.facts()["number"])
-            self._db.executemany(
-                "DELETE FROM again WHERE coalesce("
-                "(SELECT rank & 0xffffffff FROM ranked WHERE ranked.seq = again.seq), ?) = ?",
-                [(own, number) for number in given_up],
-            )
+            if given_up.jobs:
+                rows = self._db.execute(
+                    f"SELECT seq, {VERSION}, conversation FROM again JOIN outcome USING (seq) "
+                    "LEFT JOIN ranked USING (seq)",
+                    {"own": own_rank(int(self.facts()["number"]))},
+                )
+                self._db.executemany(
+                    "DELETE FROM again WHERE seq = ?",
+                    [(seq,) for seq, version, key in rows if given_up.has(version, key)],
+                )
             self._again = {seq for (seq,) in self._db.execute("SELECT seq FROM again")}
             self._db.execute("DELETE FROM deferral WHERE seq IN (SELECT seq FROM again)")
             # Their lines will go, and with them that they are open.

@@ -49,6 +49,10 @@ IS_LEFT_OVER = (
 )
 
 
+#: Of lines of `outcome LEFT JOIN ranked`; `:own` is the rank of rows that have none of their own.
+RANK = "coalesce(rank, :own)"
+VERSION = f"{RANK} & 0xffffffff"
+
 #: Outcomes in their canonical form: what stands before and after the conversation of each.
 CANONICAL_COLUMNS = (
     "seq", "outcome", "conversation_id", "reason", "http_status", "attempts", "updated_at",

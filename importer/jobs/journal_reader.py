@@ -22,6 +22,7 @@ from importer.jobs.journal_lines import (
     IS_SET,
     KIND_IDS,
     RUN_COLUMNS,
+    VERSION,
     deferral_of,
     ids_of,
     moment_of,
@@ -29,7 +30,7 @@ from importer.jobs.journal_lines import (
     run_of,
     time_of,
 )
-from importer.jobs.keys import key_of, rank_number
+from importer.jobs.keys import key_of, own_rank, rank_number
 from importer.jobs.records import LastRun
 from importer.model import (
     NOT_IMPORTED,
@@ -222,18 +223,19 @@ class JournalReader(JournalFile):
         )
         return int(found[0]), int(found[1]), int(found[2])
 
-    def left_overs(self, *, waiting: bool = False) -> Counter[int]:
-        """Return how many rows are left over, by the number of the job that has brought them.
+    def left_overs(self, *, waiting: bool = False) -> Iterator[tuple[int, bytes]]:
+        """Yield the rows that are left over: the job that has brought this version, and the key.
 
         With `waiting` only those whose conversation was not completed.
         """
         which = f"kind = {KIND_IDS[OutcomeKind.NOT_COMPLETED]}" if waiting else IS_LEFT_OVER
-        found = self._all(
-            "SELECT coalesce(rank & 0xffffffff, ?), count(*) "
-            f"FROM outcome LEFT JOIN ranked USING (seq) WHERE {which} GROUP BY 1",
-            int(self.facts()["number"]),
+        query = (
+            f"SELECT {VERSION}, conversation FROM outcome LEFT JOIN ranked USING (seq) "
+            f"WHERE {which}"
         )
-        return Counter(dict(found))
+        own = {"own": own_rank(int(self.facts()["number"]))}
+        with self._explained():
+            yield from self._db.execute(query, own)
 
     def with_warning(self, most: int) -> list[Outcome]:
         """Return the first rows that were imported with a warning."""

@@ -44,6 +44,11 @@ def rank_number(rank: Rank) -> int:
     return rank.first << _HALF | rank.version
 
 
+def own_rank(job: int) -> int:
+    """Return the rank, as a number, of the rows that the job of that number has brought itself."""
+    return rank_number(Rank(job, job))
+
+
 def rank_of(number: int) -> Rank:
     """Return the rank of a `rank_number`."""
     return Rank(number >> _HALF, number & ((1 << _HALF) - 1))

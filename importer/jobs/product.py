@@ -50,7 +50,7 @@ class Product(Succession):
         journal = self._journal(job)
         with _closed_after_error(journal):
             if job.state is JobState.ENDED:
-                journal.try_again([OutcomeKind.NOT_COMPLETED], given_up=self.given_up)
+                journal.try_again([OutcomeKind.NOT_COMPLETED], given_up=self.given_up_rows())
             return self._opened(job, journal)
 
     def goes_on_with(self, now: CurrentInputs = _AS_THEY_ARE) -> JobRecord | None:
@@ -124,7 +124,8 @@ class Product(Succession):
         if other is not None and self._settings.job.replace:
             return False
         with JournalReader(job.folder) as journal:
-            if not journal.left_overs(waiting=True).keys() - self.given_up:
+            given_up = self.given_up_rows()
+            if all(given_up.has(*row) for row in journal.left_overs(waiting=True)):
                 return False
             paths = [file.path for file in journal.inputs()]
             if undone_job(paths) is not None and not all(Path(path).exists() for path in paths):
@@ -168,7 +169,7 @@ class Product(Succession):
                     f"{', '.join(changed)} changed since the job {job.folder} began: bring the old "
                     "content back to retry, or import the new content with clarityq-import run"
                 )
-            chosen = journal.try_again(retry.kinds, retry.reasons, self.given_up)
+            chosen = journal.try_again(retry.kinds, retry.reasons, self.given_up_rows())
             if job.state is JobState.UNFINISHED:
                 self.remarks.append(
                     f"the job {job.name} is not finished: its pending rows are sent as well"

@@ -24,7 +24,8 @@ from importer.jobs.keys import rank_of
 from importer.jobs.ledger import Ledger
 from importer.jobs.ledger_lines import Lines
 from importer.jobs.lock import hold
-from importer.jobs.records import FIGURES, JobRecord, JobState, Line, Unsure
+from importer.jobs.records import FIGURES, GivenUp, JobRecord, JobState, Line, Unsure
+from importer.jobs.undo_rows import given_up_rows
 from importer.model import Rank
 
 #: What the folder of a job becomes that is being removed.
@@ -229,6 +230,10 @@ class ProductJobs:
 
     # What ends a job.
 
+    def given_up_rows(self) -> GivenUp:
+        """Return which of the rows that are left over are not tried again (A17)."""
+        return given_up_rows(self.jobs, self.given_up)
+
     def abandon(self, job: JobRecord, now: float) -> int:
         """Give the job up for good, or if it has ended what it has left over (A17).
 
@@ -238,8 +243,12 @@ class ProductJobs:
         if job.folder is None:
             raise SettingsError(f"the job {job.name} is gone: nothing is left to give up")
         if job.state is not JobState.UNFINISHED:
+            then = given_up_rows(self.jobs, self.given_up | {job.number})
             with JournalReader(job.folder) as journal:
-                left_over = journal.left_overs()[job.number]
+                left_over = sum(
+                    version == job.number and then.has(version, key)
+                    for version, key in journal.left_overs()
+                )
             if not left_over or job.number in self.given_up:
                 raise SettingsError(
                     f"the job {job.name} has ended already: nothing is left to give up"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -91,6 +91,22 @@ class RankedRow(NamedTuple):
     rank: Rank
     #: Its number in the job that first brought it; None if that is not known.
     place: int | None = None
+
+
+class GivenUp(NamedTuple):
+    """Which of the rows that are left over are not tried again."""
+
+    #: The numbers of the jobs of which no row is that they have brought.
+    jobs: Collection[int]
+    #: The rows of undos (number and key) of which it is the other way round.
+    others: Collection[tuple[int, bytes]] = frozenset()
+
+    def has(self, version: int, key: bytes) -> bool:
+        """Return whether it has the row with that number in its rank, and that conversation."""
+        return (version in self.jobs) is not ((version, key) in self.others)
+
+
+NOTHING_GIVEN_UP = GivenUp(frozenset())
 
 
 class JobState(StrEnum):

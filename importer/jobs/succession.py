@@ -207,7 +207,8 @@ class Succession(ProductJobs):
         ends = {ended.number: ended for ended in self.ends(job)}
         jobs = (ends.get(one.number, one) for one in self.jobs)
         rows = merge(left_over, pending, *map(self._lost_with, jobs), key=_KEY)
-        return highest_rows(one for one in rows if one.row.rank.version not in self.given_up)
+        given_up = self.given_up_rows()
+        return highest_rows(one for one in rows if not given_up.has(one.row.rank.version, one.key))
 
     def _lost_with(self, job: JobRecord) -> list[LeftOver]:
         """Return what a job that was given up had taken over and not settled, by key.
@@ -239,11 +240,11 @@ class Succession(ProductJobs):
             return
         ends = (job.number for job in self.jobs if 0 < job.began_at < now - kept_for)
         latest = max(ends, default=0)
-        too_old = Counter[int]()
+        too_old, given_up = Counter[int](), self.given_up_rows()
         for one in self._ledger.left_overs():
             if one.row.rank.first > latest:
                 yield one
-            elif one.row.rank.version not in self.given_up:
+            elif not given_up.has(one.row.rank.version, one.key):
                 too_old[one.row.rank.first] += 1
         self.too_old = rows = too_old.total()
         if rows:

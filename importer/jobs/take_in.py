@@ -8,9 +8,9 @@ from importer.jobs import sqlite_file
 from importer.jobs.doubts import Doubt
 from importer.jobs.journal_file import attached
 from importer.jobs.journal_lines import IS_LEFT_OVER, IS_SET, IS_SETTLED, KIND_IDS
-from importer.jobs.keys import rank_number
+from importer.jobs.keys import own_rank
 from importer.jobs.records import JobRecord
-from importer.model import OutcomeKind, Rank
+from importer.model import OutcomeKind
 
 _NEWER = "excluded.rank > rank OR (excluded.rank = rank AND excluded.run >= run)"
 
@@ -64,7 +64,7 @@ def take_in(
     assert job.folder is not None  # noqa: S101 -- its journal is there
     within = sqlite_file.synced if synced else sqlite_file.transaction
     with attached(db, job.folder), within(db):
-        own = rank_number(Rank(job.number, job.number))
+        own = own_rank(job.number)
         ranks = dict(db.execute("SELECT seq, rank FROM journal.ranked")) if doubts else {}
         # Without ranks of its own, a join would only cost time.
         (some,) = db.execute("SELECT EXISTS (SELECT 1 FROM journal.ranked)").fetchone()

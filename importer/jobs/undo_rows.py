@@ -1,41 +1,101 @@
-"""How the rows of a journal are told, and by which job each was brought, in SQL.
+"""How the rows of a journal are told, and by which job each was brought.
 
-For whoever works out what it takes to take a job back, in the tables of undo.sql.
+For whoever works out what it takes to take a job back, in the tables of undo.sql, and for whoever
+asks what is left over of one that was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from importer.jobs import sqlite_file
+from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import JournalFile, attached
-from importer.jobs.journal_lines import KIND_IDS
-from importer.jobs.keys import rank_number
-from importer.jobs.records import JobRecord
-from importer.model import OutcomeKind, Rank, Reason
+from importer.jobs.journal_lines import KIND_IDS, VERSION
+from importer.jobs.journal_reader import JournalReader
+from importer.jobs.keys import key_of, own_rank, rank_number
+from importer.jobs.records import WITHDRAWN, GivenUp, JobRecord
+from importer.jobs.undo_void import TakenBack
+from importer.model import OutcomeKind, Reason
 
 SENT_AND_SET = (
     f"(kind = {KIND_IDS[OutcomeKind.SUCCEEDED]} "
     f"OR coalesce(reason = '{Reason.STORED_DIFFERS}', FALSE))"
 )
 OUTCOMES = "journal.outcome LEFT JOIN journal.ranked USING (seq)"
-#: `:own` is the rank of rows that have none of their own.
-RANK = "coalesce(rank, :own)"
-VERSION = f"{RANK} & 0xffffffff"
 #: The job that has brought a row may be another than the one that has it in its journal: that has
 #: taken it over, or is an undo and has sent what the job that it takes back had outranked.
-BROUGHT_BY = f"""
+_BROUGHT_BY = """
     coalesce(
-        (SELECT job FROM sent_for WHERE key = conversation AND undo = {VERSION}), {VERSION}
+        (SELECT job FROM sent_for WHERE sent_for.key = {key} AND undo = {version}), {version}
     )
 """
+BROUGHT_BY = _BROUGHT_BY.format(key="conversation", version=VERSION)
+#: The same of the lines of the ledger's doubts, as `other`.
+BROUGHT_IN_LEDGER = _BROUGHT_BY.format(key="other.key", version="other.rank & 0xffffffff")
 
 
-def own_rank(job: JobRecord) -> int:
-    """Return the rank, as a number, of the rows that a job has brought itself."""
-    return rank_number(Rank(job.number, job.number))
+def told_of_undos(jobs: Sequence[JobRecord]) -> dict[int, TakenBack]:
+    """Return what the journals of those of the jobs that are there say of undos, by number."""
+    numbers = {job.name: job.number for job in jobs}
+    told = {}
+    for job in jobs:
+        if job.is_here:
+            with closing(JournalFile(folder_of(job), read_only=True)) as journal:
+                undone = undone_job(file.path for file in journal.inputs())
+                at = journal.facts().get(WITHDRAWN)
+            undoes = None if undone is None else numbers.get(undone)
+            told[job.number] = TakenBack(undoes, None if at is None else int(at))
+    return told
+
+
+def sent_for(
+    jobs: Sequence[JobRecord], told: Mapping[int, TakenBack]
+) -> dict[tuple[int, bytes], int]:
+    """Return which rows of undos (number and key) were to be sent for which earlier job.
+
+    The job that the undo takes back had taken them over, and outranked them. `jobs` are all of the
+    product by number. Of an undo of a job that is gone nobody knows it.
+    """
+    found: dict[tuple[int, bytes], int] = {}
+    for undo, one in sorted(told.items()):
+        if one.undoes is None or one.undoes not in told:
+            continue
+        with closing(JournalFile(folder_of(jobs[one.undoes - 1]), read_only=True)) as journal:
+            for row in journal.outranked():
+                key = key_of(row.conversation_id)
+                # It may have been an undo, from which the job had taken the row over.
+                job = found.get((row.rank.version, key), row.rank.version)
+                at = told[job].withdrawn if job in told else None
+                if at is None or at >= undo:
+                    found[undo, key] = job
+    return found
+
+
+def given_up_rows(jobs: Sequence[JobRecord], given_up: Collection[int]) -> GivenUp:
+    """Return which of the rows that are left over are not tried again.
+
+    Those are what the jobs of the numbers `given_up` have brought. What an undo was to send for
+    another job goes with that; with the undo only if the job that it takes back had set the
+    conversation, since that is there again (docs/reference.md, U2).
+    """
+    told = told_of_undos(jobs) if given_up else {}
+    undos = {undo: one.undoes for undo, one in told.items() if one.undoes in told}
+    if not any(undo in given_up or min(given_up) < job for undo, job in undos.items()):
+        return GivenUp(given_up)
+    rows = sent_for(jobs, told)
+    had_set: dict[int, set[bytes]] = {}
+    for undo in undos.keys() & given_up:
+        with JournalReader(folder_of(jobs[undos[undo] - 1])) as journal:
+            had_set[undo] = journal.set_among(key for by, key in rows if by == undo)
+    others = {
+        (undo, key)
+        for (undo, key), job in rows.items()
+        if (job in given_up or key in had_set.get(undo, ())) is not (undo in given_up)
+    }
+    return GivenUp(given_up, others)
 
 
 def folder_of(job: JobRecord) -> Path:
@@ -47,7 +107,7 @@ def folder_of(job: JobRecord) -> Path:
 @contextmanager
 def journal_of(db: sqlite_file.Connection, job: JobRecord) -> Iterator[list[tuple[bytes, int]]]:
     """Attach the journal of a job; yield the keys of its rows in doubt with their ranks."""
-    folder, own = folder_of(job), own_rank(job)
+    folder, own = folder_of(job), own_rank(job.number)
     with closing(JournalFile(folder, read_only=True)) as journal:
         gone = journal.forgotten_rows()
         doubts = [each for each in journal.doubts() if each.in_doubt and each.seq not in gone]

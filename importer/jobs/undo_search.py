@@ -5,30 +5,36 @@ The rules are in docs/design/across-jobs.md. What is found stands in the tables 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import closing
 
 from importer.feedback.body import BodyCoder
 from importer.jobs import sqlite_file
-from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import JournalFile
-from importer.jobs.journal_lines import IS_LEFT_OVER, IS_SET, IS_SETTLED, KIND_IDS
-from importer.jobs.keys import key_of, rank_of
+from importer.jobs.journal_lines import (
+    IS_LEFT_OVER,
+    IS_SET,
+    IS_SETTLED,
+    KIND_IDS,
+    RANK,
+    VERSION,
+)
+from importer.jobs.keys import key_of, own_rank, rank_of
 from importer.jobs.ledger import IF_DAMAGED
 from importer.jobs.product_jobs import ProductJobs
-from importer.jobs.records import LEFT_OVERS_GIVEN_UP, WITHDRAWN, JobRecord
+from importer.jobs.records import LEFT_OVERS_GIVEN_UP, JobRecord
 from importer.jobs.undo_bodies import find_bodies
 from importer.jobs.undo_rows import (
     BROUGHT_BY,
+    BROUGHT_IN_LEDGER,
     OUTCOMES,
-    RANK,
     SENT_AND_SET,
-    VERSION,
     folder_of,
     journal_of,
-    own_rank,
+    sent_for,
+    told_of_undos,
 )
-from importer.jobs.undo_void import TakenBack, Void, void_for
+from importer.jobs.undo_void import Void, void_for
 from importer.model import OutcomeKind
 
 _IS_VOID = f"({BROUGHT_BY}) IN (SELECT number FROM void)"
@@ -130,7 +136,6 @@ _BEFORE = f"""
 _UNSURE = """
     UPDATE target SET before = :rank, body = NULL
     WHERE key = :key AND rank > :rank AND before < :rank
-    AND :rank & 0xffffffff NOT IN (SELECT number FROM void)
 """
 #: What a later job that is gone has settled need not rank higher: a row of this job may be in doubt
 #: only. It was settled in a run that is neither that of a job that is there nor of an earlier one,
@@ -147,11 +152,11 @@ _LATER_IN_LEDGER = """
                    WHERE other.key = target.key AND other.job > :job AND other.in_doubt
                    AND other.job NOT IN (SELECT number FROM job))
 """
-_UNSURE_IN_LEDGER = """
+_UNSURE_IN_LEDGER = f"""
     UPDATE target SET body = NULL WHERE EXISTS (
         SELECT 1 FROM ledger.doubt AS other WHERE other.key = target.key AND other.job < :job
         AND other.in_doubt AND other.rank < target.rank AND other.rank > target.before
-        AND other.rank & 0xffffffff NOT IN (SELECT number FROM void)
+        AND ({BROUGHT_IN_LEDGER}) NOT IN (SELECT number FROM void)
     )
 """
 
@@ -203,7 +208,7 @@ class UndoSearch:
 
     def _take_targets(self, job: JobRecord) -> None:
         """Take from a journal what the job has brought: a later one may have taken rows over."""
-        names = {"job": self._job.number, "own": own_rank(job)}
+        names = {"job": self._job.number, "own": own_rank(job.number)}
         with journal_of(self._db, job) as doubts:
             self._db.execute(_TARGETS, names)
             self._db.execute(_SENT_BY_UNDO, names)
@@ -223,56 +228,38 @@ class UndoSearch:
 
         Without the job they would have been sent (docs/reference.md, A13).
         """
-        product = self._product
+        product, given_up = self._product, self._product.given_up_rows()
         with closing(JournalFile(folder_of(self._job), read_only=True)) as journal:
             rows = [
                 (key_of(row.conversation_id), row.rating, row.comment)
                 for row in journal.outranked()
-                if row.rank.version not in product.given_up and row.rank.first >= product.floor
+                if not given_up.has(row.rank.version, key_of(row.conversation_id))
+                and row.rank.first >= product.floor
             ]
         with journal_of(self._db, self._job):
             self._db.executemany("INSERT INTO outranked VALUES (?, ?, ?)", rows)
-            names = {"job": self._job.number, "own": own_rank(self._job)}
+            names = {"job": self._job.number, "own": own_rank(self._job.number)}
             self._db.execute(_OUTRANKED, names)
 
     def _take_jobs(self, there: Iterable[JobRecord]) -> None:
         """Take what the journals tell of their jobs, and which of them count for nothing."""
-        numbers = {job.name: job.number for job in self._product.jobs}
-        told: dict[int, TakenBack] = {}
+        told = told_of_undos(self._product.jobs)
         for job in there:
             with closing(JournalFile(folder_of(job), read_only=True)) as journal:
                 runs = journal.run_numbers()
-                undone = undone_job(file.path for file in journal.inputs())
-                withdrawn = journal.facts().get(WITHDRAWN)
             self._db.executemany(
                 "INSERT OR IGNORE INTO run (number, own) VALUES (?, ?)",
                 [(number, job.number == self._job.number) for number in runs],
             )
-            undoes = None if undone is None else numbers.get(undone)
-            told[job.number] = TakenBack(undoes, None if withdrawn is None else int(withdrawn))
-            self._db.execute("INSERT INTO job VALUES (?, ?)", (job.number, undoes))
-        for undo, one in told.items():
-            if one.undoes is not None and one.undoes in told:
-                self._take_sent_for(undo, self._product.jobs[one.undoes - 1], told)
+            self._db.execute("INSERT INTO job VALUES (?, ?)", (job.number, told[job.number].undoes))
+        rows = sent_for(self._product.jobs, told)
+        self._db.executemany(
+            "INSERT INTO sent_for VALUES (?, ?, ?)", [(*row, by) for row, by in rows.items()]
+        )
         self.is_withdrawn = told[self._job.number].withdrawn is not None
         self._void = void_for(self._job.number, self._product.jobs, told)
         for table, found in (("void", self._void.jobs), ("own_undo", self._void.own_undos)):
             self._db.executemany(f"INSERT INTO {table} VALUES (?)", [(one,) for one in found])
-
-    def _take_sent_for(self, undo: int, job: JobRecord, told: Mapping[int, TakenBack]) -> None:
-        """Take which rows an undo of `job` has sent for earlier jobs; see `_take_outranked`."""
-
-        def was_taken_back(number: int) -> bool:
-            at = told[number].withdrawn if number in told else None
-            return at is not None and at < undo
-
-        with closing(JournalFile(folder_of(job), read_only=True)) as journal:
-            rows = (
-                (undo, key_of(row.conversation_id), row.rank.version)
-                for row in journal.outranked()
-                if not was_taken_back(row.rank.version)
-            )
-            self._db.executemany("INSERT INTO sent_for VALUES (?, ?, ?)", rows)
 
     def _brought_by(self, key: bytes, rank: int) -> int:
         version = rank_of(rank).version
@@ -282,7 +269,7 @@ class UndoSearch:
         return version if found is None else int(found[0])
 
     def _take_later(self, job: JobRecord) -> None:
-        names = {"job": self._job.number, "number": job.number, "own": own_rank(job)}
+        names = {"job": self._job.number, "number": job.number, "own": own_rank(job.number)}
         with journal_of(self._db, job) as doubts:
             (is_own_undo,) = self._db.execute(
                 "SELECT undoes IS ? FROM job WHERE number = ?", (self._job.number, job.number)
@@ -306,5 +293,10 @@ class UndoSearch:
 
     def _take_earlier(self, job: JobRecord) -> None:
         with journal_of(self._db, job) as doubts:
-            self._db.execute(_BEFORE, {"own": own_rank(job)})
-            self._db.executemany(_UNSURE, [{"key": key, "rank": rank} for key, rank in doubts])
+            self._db.execute(_BEFORE, {"own": own_rank(job.number)})
+            counting = [
+                {"key": key, "rank": rank}
+                for key, rank in doubts
+                if self._brought_by(key, rank) not in self._void.jobs
+            ]
+            self._db.executemany(_UNSURE, counting)

@@ -141,7 +141,7 @@ def _imported(name: str, by: str, done: int, rows: int) -> str:
 
 def _has_left_overs(folder: Path) -> bool:
     with JournalReader(folder) as journal:
-        return bool(journal.left_overs())
+        return next(journal.left_overs(), None) is not None
 
 
 def still_to_do(steps: Sequence[_Step], taken: Sequence[TakenUp]) -> list[_Step]:

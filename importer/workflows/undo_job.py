@@ -117,7 +117,7 @@ def _give_up(product: Product, job: JobRecord) -> bool:
         return False
     product.give_up_left_overs(job, time.time())
     with JournalReader(job.folder) as journal:
-        return journal.left_overs()[job.number] > 0
+        return any(version == job.number for version, _ in journal.left_overs())
 
 
 def _undone_by(job: JobRecord) -> str | None:

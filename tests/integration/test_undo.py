@@ -360,13 +360,80 @@ async def test_what_an_undo_has_sent_of_a_wrong_job_goes_with_the_undo_of_that(
 ) -> None:
     await night("sunday", [(each, "POSITIVE", "") for each in ALL[:2]], carry_over=True)
     service.picker = FaultPicker(NONE_COMPLETED)
-    wrong = [(each, "NEGATIVE", "") for each in ALL[:2]]
+    wrong = [(each, "NEGATIVE", "wrong") for each in ALL[:2]]
     monday = await night("monday", wrong, carry_over=True, defer_for=0.0)
     service.picker = FaultPicker(Faults())
     tuesday = await night("tuesday", [(each, "CLEAR", "") for each in ALL[:2]], carry_over=True)
-    for job in (tuesday, monday):
-        await typed("undo", job.folder, "--yes", *QUICK)
+    await typed("undo", tuesday.folder, "--yes", *QUICK)
+    await typed("undo", monday.folder, "--yes", *QUICK)
     assert service.stored() == dict.fromkeys(ALL[:2], ("POSITIVE", None))
+
+
+async def left_over_by_an_undo(
+    night: Night, service: WatchedSandbox, *, tuesday_sets: bool = False
+) -> tuple[Path, Path]:
+    """Return Monday, and the undo of Tuesday that was to send Monday's row and has it left over."""
+    service.picker = FaultPicker(NONE_COMPLETED)
+    monday = await night("monday", [(ALL[0], "CLEAR", "")], carry_over=True, defer_for=0.0)
+    service.picker = FaultPicker(Faults() if tuesday_sets else NONE_COMPLETED)
+    wrong = [(ALL[0], "NEGATIVE", "")]
+    tuesday = await night("tuesday", wrong, carry_over=True, defer_for=0.0)
+    service.picker = FaultPicker(NONE_COMPLETED)
+    await typed("undo", tuesday.folder, "--yes", "--defer-for", "0s", *QUICK)
+    (undo,) = tuesday.folder.parent.glob("undo-*")
+    return monday.folder, undo
+
+
+@pytest.mark.parametrize("comes_by", ["carry over", "retry", "retry of a taker", "next undo"])
+async def test_what_an_undo_has_left_over_of_a_wrong_job_is_given_up_with_that(
+    night: Night, service: WatchedSandbox, comes_by: str
+) -> None:
+    monday, undo = await left_over_by_an_undo(night, service)
+    tried_again = undo
+    if "taker" in comes_by:
+        right = [(ALL[1], "POSITIVE", "")]
+        tried_again = (await night("wednesday", right, carry_over=True, defer_for=0.0)).folder
+    if comes_by == "next undo":
+        wrong = [(ALL[0], "NEGATIVE", "")]
+        wednesday = await night("wednesday", wrong, carry_over=True, defer_for=0.0)
+        await typed("undo", wednesday.folder, "--yes", "--defer-for", "0s", *QUICK)
+    await typed("undo", monday, "--yes", *QUICK)
+    service.picker = FaultPicker(Faults())
+    if comes_by.startswith("retry"):
+        await typed("retry", tried_again, *QUICK)
+    await night("thursday", [(ALL[2], "POSITIVE", "")], carry_over=True)
+    assert ALL[0] not in service.stored()
+
+
+@pytest.mark.parametrize("tuesday_sets", [False, True])
+async def test_what_an_undo_has_left_over_of_a_right_job_is_sent_though_the_undo_is_undone(
+    night: Night, service: WatchedSandbox, tuesday_sets: bool
+) -> None:
+    _, undo = await left_over_by_an_undo(night, service, tuesday_sets=tuesday_sets)
+    await typed("undo", undo, "--yes", *QUICK)
+    service.picker = FaultPicker(Faults())
+    await night("thursday", [(ALL[2], "POSITIVE", "")], carry_over=True)
+    # What Tuesday had set is there again.
+    assert service.stored()[ALL[0]] == ("NEGATIVE" if tuesday_sets else None, None)
+
+
+async def test_what_an_undo_may_have_sent_of_a_right_job_leaves_unknown_what_was_held(
+    night: Night, service: WatchedSandbox
+) -> None:
+    await night("sunday", [(ALL[0], "POSITIVE", "")])
+    service.picker = FaultPicker(NONE_COMPLETED)
+    await night("monday", [(ALL[0], "CLEAR", "")], carry_over=True, defer_for=0.0)
+    wrong = [(ALL[0], "NEGATIVE", "")]
+    tuesday = await night("tuesday", wrong, carry_over=True, defer_for=0.0)
+    service.picker = FaultPicker(Faults(server_error=1.0))
+    words = ("--yes", "--max-attempts", "2", "--outage-for", "5s", *QUICK)
+    await typed("undo", tuesday.folder, *words)  # is to send what Monday had left over
+    service.picker = FaultPicker(Faults())
+    (undo,) = tuesday.folder.parent.glob("undo-*")
+    await typed("undo", undo, "--yes", *QUICK)
+    wednesday = await night("wednesday", wrong)
+    told = (await typed("undo", wednesday.folder)).stdout
+    assert "left: what they held before is not known 1" in " ".join(told.split())
 
 
 async def test_what_was_taken_back_is_not_what_another_undo_brings_back(

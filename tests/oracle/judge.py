@@ -222,7 +222,8 @@ class Judge:
                 )
                 if conversation in other.forgotten or done:
                     continue
-                if other.has_given_up_by(start) and left[1] == other.number:
+                gone = [o for o in earlier if o.has_given_up_by(start)]
+                if any(left[1] == o.number or _is_sent_for(o, left[1], earlier) for o in gone):
                     continue
                 if -1 < other.dropped_at <= start and any(r.feedback[1] for r in rows):
                     continue
@@ -236,6 +237,12 @@ class Judge:
                 ]
                 if left[0] > floor and not above:
                     yield f"A5: {left} {conversation} was left over and not carried over"
+
+
+def _is_sent_for(job: Begun, number: int, jobs: list[Begun]) -> bool:
+    """U2, A17: tell whether the job of that number may be an undo that sends rows for this one."""
+    undone = next((one.undoes for one in jobs if one.number == number), None)
+    return undone is not None and job is not undone and job.number < number
 
 
 def _enter_outcomes(job: Begun, *, given_up: bool) -> None:

@@ -225,8 +225,7 @@ class Takings:
         may.kinds = may.kinds or {"nothing"}
         return may
 
-    @staticmethod
-    def _is_to_go(taken: Taken, row: _Stood, stood: list[_Stood]) -> bool:
+    def _is_to_go(self, taken: Taken, row: _Stood, stood: list[_Stood]) -> bool:
         """Tell whether a row goes with the undo of the target.
 
         What an undo has sent of an earlier job goes with its undo only where the job that it took
@@ -234,8 +233,12 @@ class Takings:
         """
         if row.is_of(taken.target) or row.row.rank[1] != taken.target.number:
             return row.is_of(taken.target)
-        undone = taken.target.undoes
-        return undone is not None and any(s.is_of(undone) and s.outcome in SET for s in stood)
+        return self._had_set(taken.target.undoes, stood)
+
+    @staticmethod
+    def _had_set(job: Begun | None, stood: list[_Stood]) -> bool:
+        """Tell whether a job that was taken back had set the conversation of these rows."""
+        return job is not None and any(s.is_of(job) and s.outcome in SET for s in stood)
 
     def _outranked(self, taken: Taken, stood: list[_Stood]) -> tuple[_Stood | None, Sure]:
         """U2: the row that the target had taken over, and sent one of its own in its place."""
@@ -258,7 +261,9 @@ class Takings:
             and not s.known.job.gave_up(s.row, taken.target.began_at)
         ]  # fmt: skip
         best = max(earlier, default=None, key=lambda s: s.row.rank)
-        if best is None or sure is Sure.NO or best.row.rank[1] in given_up:
+        if best is None or sure is Sure.NO or best.by in given_up:
+            return None, Sure.NO
+        if best.row.rank[1] in given_up and self._had_set(best.known.job.undoes, stood):
             return None, Sure.NO
         return best, sure if is_told else Sure.MAYBE
 

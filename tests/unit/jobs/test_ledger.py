@@ -314,7 +314,7 @@ def test_what_a_defect_of_ours_may_be_leaves_the_ledger_alone(
 ) -> None:
     desk.night([SUCCEEDED])
     with desk.hold() as product, monkeypatch.context() as patched:
-        patched.setattr("importer.jobs.take_in.rank_number", lambda _: len(3))  # type: ignore[arg-type]
+        patched.setattr("importer.jobs.take_in.own_rank", lambda _: len(3))  # type: ignore[arg-type]
         with pytest.raises(JournalError, match=r"holds what cannot be .* rename it"):
             product.catch_up()
     assert not list(desk.jobs_dir.glob("*.damaged"))
