@@ -191,10 +191,13 @@ class JournalFile:
                     sqlite_file.text(comment), bool(ask_status),
                 )  # fmt: skip
 
-    def outranked(self) -> Iterator[CarriedRow]:
-        """Yield those of them, by key, in whose place the job was to send a row of its own."""
+    def outranked(self, *, with_forgotten: bool = False) -> Iterator[CarriedRow]:
+        """Yield those of them, by seq, in whose place the job was to send a row of its own.
+
+        What was forgotten, or has lost its comment, is never sent; it is there if asked for.
+        """
         in_its_place = self.not_sent().get(Reason.LATER_ROW, RowSet())
-        gone = self.forgotten_rows()
+        gone = set[int]() if with_forgotten else self.forgotten_rows()
         for row in self.carried():
             if row.seq in in_its_place and row.seq not in gone:
                 yield row

@@ -64,7 +64,7 @@ def sent_for(
         if one.undoes is None or one.undoes not in told:
             continue
         with closing(JournalFile(folder_of(jobs[one.undoes - 1]), read_only=True)) as journal:
-            for row in journal.outranked():
+            for row in journal.outranked(with_forgotten=True):
                 key = key_of(row.conversation_id)
                 # It may have been an undo, from which the job had taken the row over.
                 job = found.get((row.rank.version, key), row.rank.version)

@@ -355,8 +355,9 @@ async def test_what_a_wrong_job_had_taken_over_and_outranked_is_sent_after_all(
     assert stored == dict.fromkeys((*ALL[:2], ALL[3]), ("POSITIVE", "right"))
 
 
+@pytest.mark.parametrize("drops_comments", [False, True])
 async def test_what_an_undo_has_sent_of_a_wrong_job_goes_with_the_undo_of_that(
-    night: Night, service: WatchedSandbox
+    night: Night, service: WatchedSandbox, drops_comments: bool
 ) -> None:
     await night("sunday", [(each, "POSITIVE", "") for each in ALL[:2]], carry_over=True)
     service.picker = FaultPicker(NONE_COMPLETED)
@@ -365,6 +366,8 @@ async def test_what_an_undo_has_sent_of_a_wrong_job_goes_with_the_undo_of_that(
     service.picker = FaultPicker(Faults())
     tuesday = await night("tuesday", [(each, "CLEAR", "") for each in ALL[:2]], carry_over=True)
     await typed("undo", tuesday.folder, "--yes", *QUICK)
+    if drops_comments:
+        command("jobs", "prune", "--comments-after", "0", "--jobs-dir", monday.folder.parent)
     await typed("undo", monday.folder, "--yes", *QUICK)
     assert service.stored() == dict.fromkeys(ALL[:2], ("POSITIVE", None))
 
