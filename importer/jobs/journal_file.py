@@ -130,6 +130,11 @@ class JournalFile:
         return newest_by(self.facts())
 
     @explaining
+    def is_as_new(self) -> bool:
+        """Return whether the rows of left-over files among the inputs are new ones (`--as-new`)."""
+        return bool(json.loads(self.facts().get("settings", "{}")).get("as_new"))
+
+    @explaining
     def label(self) -> str | None:
         """Return who imports this or why, as the latest run said that said so; None if none has."""
         began = self.facts().get("settings", "{}")

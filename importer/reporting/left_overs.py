@@ -56,7 +56,8 @@ class _Layout(NamedTuple):
     own: list[str]
     #: For each input, where its cells go: the place of each of its columns in `columns`.
     places: list[list[int]]
-    #: For each input, its columns of ours, if it is a left-over file itself.
+    #: For each input, its columns of ours, if it is a left-over file itself whose rows are no new
+    #: ones.
     ours: list[OwnColumns | None]
     #: For each input, the place of the one that may name jobs, also where others of ours are gone.
     jobs: list[int | None]
@@ -173,7 +174,7 @@ def _write(
     """
     rows = give_way = 0
     overtaken = journal.overtaken(kind, awaited)
-    layout = _lay_out(sources)
+    layout = _lay_out(sources, as_new=journal.is_as_new())
     by_newest = journal.newest_by() is not None
     why = f"{'another' if by_newest else 'a later'} {_OVERTAKEN}"
     first = next((s for s in sources if s.name != CARRIED_OVER), sources[0])
@@ -232,16 +233,20 @@ def _encodable(cell: str, encoding: str) -> str:
     return cell
 
 
-def _lay_out(sources: Sequence[RowSource]) -> _Layout:
+def _lay_out(sources: Sequence[RowSource], *, as_new: bool) -> _Layout:
+    """Return the columns; `as_new`, rows of left-over files among the inputs are the job's own."""
     columns: list[str] = []
     known: list[str] = []
     places = []
-    ours = []
+    ours: list[OwnColumns | None] = []
+    jobs: list[int | None] = []
     for source in sources:
         header = list(source.header)
         # A left-over file that is imported again does not keep its old remarks.
         own = find_own_columns(header)
-        ours.append(own)
+        is_new = as_new and source.name != CARRIED_OVER
+        ours.append(None if is_new else own)
+        jobs.append(None if is_new else find_job_column(source.header))
         if own is not None:
             header = header[: own.start]
         taken: set[int] = set()
@@ -257,7 +262,6 @@ def _lay_out(sources: Sequence[RowSource]) -> _Layout:
             taken.add(place)
             mine.append(place)
         places.append(mine)
-    jobs = [find_job_column(source.header) for source in sources]
     return _Layout(columns, own_names(columns, with_file=len(sources) > 1), places, ours, jobs)
 
 

@@ -167,6 +167,22 @@ async def test_it_gives_way_where_the_folder_of_its_job_is_pruned(
     assert stored(sandbox) == "POSITIVE"
 
 
+async def test_what_was_passed_as_new_and_rejected_again_stays_new(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url)
+    path = await fixed(make, tmp_path, UNREADABLE["a typo in the id"])
+    await run_import(make(write(tmp_path / "later.csv", GOOD)), api_key="any")
+    rows = read(path)
+    write_rows(path, rows[0], [ONE, "meh", *rows[1][2:]])
+    again = (await run_import(make(path, as_new=True), api_key="any")).folder / "rejected.csv"
+    rows = read(again)
+    assert rows[1][4:6] == [f"{again.parent.name}#1", "1"]
+    write_rows(again, rows[0], [*FIXED, *rows[1][3:]])
+    await run_import(make(again), api_key="any")
+    assert stored(sandbox) == "NEGATIVE"
+
+
 @pytest.mark.parametrize("is_large", [False, True])
 async def test_a_file_that_has_kept_of_the_importers_columns_only_the_job_is_told_as_left_over(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
