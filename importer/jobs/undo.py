@@ -92,6 +92,31 @@ class Undo:
         )
         return [self._product.name_of(number) for (number,) in numbers]
 
+    def later_undos(self) -> list[str]:
+        """Return the names of the undos that came last to some of these, the latest first.
+
+        There are some only where a later job is gone: nobody knows then what counts for nothing.
+        """
+        numbers = self._db.execute(
+            "SELECT DISTINCT later FROM target WHERE later IN "
+            "(SELECT number FROM job WHERE undoes IS NOT NULL) ORDER BY later DESC"
+        )
+        return [self._product.name_of(number) for (number,) in numbers]
+
+    def stay(self) -> Group:
+        """Return those of them that no undo brings back: the folder of a later job is gone."""
+        return self._group(
+            "later = -1 OR later IN (SELECT number FROM job WHERE undoes IS NOT NULL)"
+        )
+
+    def gone(self) -> list[str]:
+        """Return the names of the later jobs whose folders are gone."""
+        return [
+            job.name or f"job {job.number}"
+            for job in self._product.jobs[self._job.number :]
+            if not job.is_here
+        ]
+
     def earlier(self) -> list[str]:
         """Return the names of the jobs that have taken back some of the same one before."""
         numbers = self._db.execute("SELECT DISTINCT -later FROM target WHERE later < -1 ORDER BY 1")

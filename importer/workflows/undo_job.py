@@ -43,6 +43,12 @@ class UndoTable(NamedTuple):
     back: Group
     #: The jobs that came last to some of the later ones, the latest first.
     later_jobs: list[str]
+    #: Of the later ones, those that no undo brings back: the folders of later jobs are gone.
+    stay: Group
+    #: The undos that came last to some of these, the latest first.
+    later_undos: list[str]
+    #: The later jobs whose folders are gone.
+    gone: list[str]
     #: Of those that are restored or cleared, how many the job may not have set.
     in_doubt: int
     #: Rows of the job that were never stored and wait to be tried again.
@@ -150,7 +156,8 @@ def _table(product: Product, undo: Undo, *, clear_unknown: bool, is_unfinished: 
     ]
     return UndoTable(
         undo.restored(), undo.waiting(), undo.unknown(), clear_unknown, undo.later(),
-        undo.back(), undo.later_jobs(), undo.in_doubt(), undo.left_over, undo.not_sent,
+        undo.back(), undo.later_jobs(), undo.stay(), undo.later_undos(), undo.gone(),
+        undo.in_doubt(), undo.left_over, undo.not_sent,
         undo.not_sent + undo.later().number > 0 and not undo.is_withdrawn,
         undo.carried, told, is_unfinished,
     )  # fmt: skip

@@ -14,6 +14,8 @@ from anyio import to_thread
 
 from importer.api import run_import
 from importer.errors import SettingsError
+from importer.jobs.journal_head import read_head
+from importer.jobs.product_jobs import hold_jobs
 from importer.reporting.summary import Summary, kept_steps
 from importer.sandbox.faults import FaultPicker, Faults
 from importer.settings import ImportSettings
@@ -214,6 +216,25 @@ async def test_what_a_later_job_has_set_stays(night: Night, service: WatchedSand
     assert service.stored()[ALL[3]] == ("POSITIVE", "wrong")  # what it held is not known
     assert f"What {tuesday.folder.name} has stored stays in 1 conversation" in done.stdout
     assert f"That has come from {wednesday.folder.name}. If it is wrong as well" in done.stdout
+
+
+@pytest.mark.parametrize("is_undone", [True, False])
+async def test_what_stays_since_the_folder_of_a_later_job_was_pruned_is_told_with_its_name(
+    night: Night, is_undone: bool
+) -> None:
+    wrong = [(ALL[0], "NEGATIVE", "")]
+    _, monday, tuesday = [await night(name, wrong) for name in ("sunday", "monday", "tuesday")]
+    if is_undone:
+        await typed("undo", tuesday.folder, "--yes", *QUICK)
+    await night("wednesday", [(ALL[1], "POSITIVE", "")])
+    with hold_jobs(tuesday.folder.parent, read_head(tuesday.folder).product) as product:
+        product.prune(product.jobs[2])
+    told = " ".join((await typed("undo", monday.folder)).stdout.split())
+    assert "left: a later job has set them, or tried to 1" in told
+    undo = next((path.name for path in monday.folder.parent.glob("undo-*")), "")
+    assert f"is left since the folder of a later job is gone: {tuesday.folder.name}" in told
+    assert undo in told
+    assert "import what it is to hold" in told
 
 
 async def test_a_wrong_job_that_was_stopped_is_given_up_by_its_undo(

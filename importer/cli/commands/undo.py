@@ -25,7 +25,7 @@ from importer.cli.options import (
     jobs_folder,
     options_from,
 )
-from importer.common.text import counted, few_listed
+from importer.common.text import counted, few_listed, is_or_are
 from importer.errors import ExitCode, UnfinishedJobError
 from importer.jobs.commands import (
     ONCE,
@@ -201,6 +201,8 @@ def _remarks(found: UndoTable, *, done: bool) -> Iterator[str]:
             f"That has come from {few_listed(found.later_jobs, _MOST_NAMED)}. If it is wrong as "
             "well, take it back first, the latest job first, and then this one again."
         )
+    if found.stay.number and found.gone:
+        yield _stay(found)
     if found.earlier:
         yield f"It was taken back before, by {', '.join(found.earlier)}."
     if found.in_doubt:
@@ -237,6 +239,21 @@ def _remarks(found: UndoTable, *, done: bool) -> Iterator[str]:
             f"{counted(found.kept, 'conversation')} would keep what the job has stored: what was "
             "there before is not known. To clear their feedback instead: --clear-unknown"
         )
+
+
+def _stay(found: UndoTable) -> str:
+    """Return why no undo can bring some conversations back, and what to do about them."""
+    number = found.stay.number
+    folders = "folder of a later job is" if len(found.gone) == 1 else "folders of later jobs are"
+    undos = ""
+    if found.later_undos:
+        undos = f", nor what {few_listed(found.later_undos, _MOST_NAMED)} took back"
+    return (
+        f"Of these {counted(number, 'conversation')} {is_or_are(number)} left since the {folders} "
+        f"gone: {few_listed(found.gone, _MOST_NAMED)}. Nobody knows any more what was set "
+        f"there{undos}, so no undo changes that: import what "
+        f"{'it is' if number == 1 else 'they are'} to hold."
+    )
 
 
 def _print_nothing_to_send(found: UndoTable, command_to_type: str) -> None:
