@@ -198,6 +198,11 @@ def _pending(story: RowStory, whole: Story) -> str:
         closed = "the job was replaced before it sent anything, and its own rows joined no other"
     if closed is not None:
         if story.is_in_doubt:
+            if {attempt.call for attempt in story.attempts} == {Call.STATUS}:
+                return (
+                    "not sent again: no PUT of it is recorded, but the run that was cut off may "
+                    f"have made one; {closed}"
+                )
             return f"not sent again, and the service may hold it: {closed}"
         return f"{'not sent again' if story.attempts else 'never sent'}: {closed}"
     if story.deferral is not None:

@@ -201,3 +201,22 @@ def test_what_happened_to_a_row_is_told_in_the_order_of_time(desk: Desk) -> None
     places = [told.index(text) for text in in_order]
     assert places == sorted(places)
     assert told.count("PUT") == 1
+
+
+@pytest.mark.parametrize(
+    ("call_made", "told"),
+    [
+        (Call.PUT, "not sent again, and the service may hold it"),
+        (Call.STATUS, "not sent again: no PUT of it is recorded, but the run that was cut off may"),
+    ],
+)
+def test_a_row_in_doubt_of_which_only_the_status_was_asked_for_is_told_so(
+    desk: Desk, call_made: Call, told: str
+) -> None:
+    with desk.run() as job:  # which is killed
+        mark(job, 1)
+        attempt = Attempt(1, 2.0, call_made, 409, "not yet", 5.0)
+        job.journal.write(Entry(attempts=[attempt]))
+    name = job.folder.name
+    call(desk, jobs, "abandon", name)
+    assert told in call(desk, explain, name, conversation(1)).stdout
