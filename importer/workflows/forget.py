@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from importer.common.files import atomic_write
+from importer.common.files import atomic_write, clear_unfinished
 from importer.errors import SettingsError
 from importer.jobs.copies import copies_folder
 from importer.jobs.folders import unfinished_surveys
@@ -140,6 +140,7 @@ def _forget_job(job: JobRecord, product: ProductKey, forgotten: Forgotten) -> di
     """Take the conversations out of one job; return what was found in it."""
     assert job.folder is not None  # noqa: S101 -- its journal is there
     folder = job.folder
+    clear_unfinished(folder)  # of a compressed one nobody sees what it holds
     with explained(folder / JOURNAL), JournalReader(folder) as journal:
         record = json.loads(journal.facts()["settings"])
         before = Digests.of(journal).outcomes

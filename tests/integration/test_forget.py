@@ -55,6 +55,8 @@ async def test_no_byte_of_it_stays(jobs: Path, tmp_path: Path) -> None:
     killed = jobs / "big-0123abcd-1" / ".journal.sqlite-x.new"  # as it was being made
     killed.parent.mkdir()
     shutil.copy(next(jobs.glob("in-*/journal.sqlite")), killed)  # noqa: ASYNC240
+    bodies = next(jobs.glob("in-*/bodies.jsonl.gz"))  # noqa: ASYNC240
+    shutil.copy(bodies, bodies.with_name(f".{bodies.name}-x.new"))  # as another id was forgotten
     code, told = command("forget", WHO.replace("-", ""), "--jobs-dir", jobs)
     assert code == 0, told
     assert traces(jobs, WHO, f"{SECRET} 7", f"{SECRET}x") == []
