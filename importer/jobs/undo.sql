@@ -6,7 +6,9 @@
 -- held before, as far as that is known (feedback/body.py), and before the rank of the row that says so,
 -- -1 without one. known: rating and comment hold that body. stored: the body that the service held, also
 -- if the job that stored it was taken back since. waits: rating and comment are those of an earlier row
--- that the job had taken over and outranked, which is sent after all.
+-- that the job had taken over and outranked, which is sent after all. not_set: the job has settled its row
+-- without setting anything; that is taken back only where what the service holds is of a job that was
+-- taken back (is_void), which had to leave it because of this one.
 CREATE TABLE target (
     key      BLOB PRIMARY KEY,
     rank     INTEGER NOT NULL,
@@ -19,7 +21,9 @@ CREATE TABLE target (
     rating   TEXT,
     comment  TEXT,
     stored   INTEGER,
-    waits    INTEGER NOT NULL DEFAULT 0
+    waits    INTEGER NOT NULL DEFAULT 0,
+    not_set  INTEGER NOT NULL DEFAULT 0,
+    is_void  INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
 -- The rows of earlier jobs that the job had taken over, and in whose place it was to send its own.

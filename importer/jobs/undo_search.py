@@ -78,6 +78,14 @@ _NOT_SENT = f"""
     WHERE {IS_SETTLED} AND NOT {IS_LEFT_OVER} AND {BROUGHT_BY} = :job AND {_NOT_FORGOTTEN}
     AND conversation NOT IN (SELECT key FROM target)
 """
+#: Of these an earlier job may have set what is there, which had to leave it because of this one.
+_NOT_SET = f"""
+    INSERT INTO target (key, rank, in_doubt, not_set)
+    SELECT conversation, {RANK}, 0, iif({IS_LEFT_OVER}, 2, 1) FROM {OUTCOMES}
+    WHERE {IS_SETTLED} AND {BROUGHT_BY} = :job AND {_NOT_FORGOTTEN}
+    ON CONFLICT (key) DO NOTHING
+"""
+_NOT_OF_VOID = "DELETE FROM target WHERE not_set AND NOT is_void"
 _CARRIED = f"""
     SELECT count(*) FROM {OUTCOMES}
     WHERE {SENT_AND_SET} AND {BROUGHT_BY} < :job AND {VERSION} <> :job
@@ -118,6 +126,7 @@ _ABOVE = f"""
 _BEFORE = f"""
     UPDATE target SET
         stored = iif(row.is_unchanged, target.stored, row.body),
+        is_void = iif(row.is_unchanged, target.is_void, NOT row.counts),
         before = iif(row.counts, row.rank, target.before),
         body = iif(row.counts, iif(row.is_unchanged, target.stored, row.body), target.body)
     FROM (
@@ -196,6 +205,9 @@ class UndoSearch:
         for job in there:
             if first < job.number < number:
                 self._take_earlier(job)
+        self._db.execute(_NOT_OF_VOID)
+        (found,) = self._db.execute("SELECT count(*) FROM target WHERE not_set = 1").fetchone()
+        self.not_sent -= found
         self._db.execute(_NOT_ITS_OWN, {"job": number})
         path = self._product.key.ledger(self._product.jobs_dir)
         ledger = sqlite_file.attached(
@@ -222,6 +234,7 @@ class UndoSearch:
                 (self.left_over,) = self._db.execute(_LEFT_OVER, names).fetchone()
                 (self.not_sent,) = self._db.execute(_NOT_SENT, names).fetchone()
                 (self.carried,) = self._db.execute(_CARRIED, names).fetchone()
+                self._db.execute(_NOT_SET, names)
 
     def _take_outranked(self) -> None:
         """Take the rows of earlier jobs that the job had taken over and sent others for.

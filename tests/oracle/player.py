@@ -124,7 +124,10 @@ class Player(Clerk):
         named = [line["job"].split("#")[0].split("@")[0] for line in left]
         ranks: list[Rank] = [(origins[name], number) for name in named]
         lines = [(line["conversation_id"], line["rating"], line["comment"]) for line in left]
-        self._begin(step, self._line(name, step), own_rows(lines, ranks))
+        rows = own_rows(lines, ranks)
+        if self._history.kind.newest:
+            rows.sort(key=lambda row: f" {EARLY}" not in (row.feedback[1] or ""))
+        self._begin(step, self._line(name, step), rows)
 
     # The commands.
 

@@ -184,7 +184,8 @@ class Takings:
     def _may(self, taken: Taken, stood: list[_Stood]) -> _May:
         """Say what may become of one conversation."""
         may = _May()
-        own = [s for s in stood if self._is_to_go(taken, s, stood) and s.known.here]
+        goes = {id(s): self._is_to_go(taken, s, stood) for s in stood if s.known.here}
+        own = [s for s in stood if goes.get(id(s), Sure.NO) is not Sure.NO]
         outranked, sure = self._outranked(taken, stood)
         if outranked is not None:
             later = self._later(taken, stood)
@@ -201,6 +202,9 @@ class Takings:
             takes = mine.doubt if mine.outcome != "succeeded" else Sure.YES
             if mine.row.sent_for is not None and mine.outcome in SETTLED:
                 takes = Sure.YES  # the next job would send it
+            if takes is Sure.NO and self._holds_void(taken, mine, stood):
+                takes = Sure.YES
+            takes = min(takes, goes[id(mine)], key=lambda sure: sure.value)
             if mine.forgotten or takes is Sure.NO:
                 continue
             later = self._later(taken, stood)
@@ -225,20 +229,33 @@ class Takings:
         may.kinds = may.kinds or {"nothing"}
         return may
 
-    def _is_to_go(self, taken: Taken, row: _Stood, stood: list[_Stood]) -> bool:
+    def _is_to_go(self, taken: Taken, row: _Stood, stood: list[_Stood]) -> Sure:
         """Tell whether a row goes with the undo of the target.
 
         What an undo has sent of an earlier job goes with its undo only where the job that it took
         back had set something.
         """
         if row.is_of(taken.target) or row.row.rank[1] != taken.target.number:
-            return row.is_of(taken.target)
+            return Sure.YES if row.is_of(taken.target) else Sure.NO
         return self._had_set(taken.target.undoes, stood)
 
     @staticmethod
-    def _had_set(job: Begun | None, stood: list[_Stood]) -> bool:
+    def _had_set(job: Begun | None, stood: list[_Stood]) -> Sure:
         """Tell whether a job that was taken back had set the conversation of these rows."""
-        return job is not None and any(s.is_of(job) and s.outcome in SET for s in stood)
+        of_job = [s for s in stood if job is not None and s.is_of(job)]
+        found = (Sure.YES if s.outcome in SET else s.doubt for s in of_job)
+        return max(found, default=Sure.NO, key=lambda sure: sure.value)
+
+    @staticmethod
+    def _holds_void(taken: Taken, mine: _Stood, stood: list[_Stood]) -> bool:
+        """U1: what the target has settled and not set may hold what a job taken back has set."""
+        below = [
+            s for s in stood
+            if s.number < taken.target.number and s.row.rank < mine.row.rank
+            and s.outcome in SET - {"unchanged"} and s.known.here
+        ]  # fmt: skip
+        best = max(below, default=None, key=lambda s: s.row.rank)
+        return mine.outcome in SETTLED and best is not None and best.by in taken.no_more()
 
     def _outranked(self, taken: Taken, stood: list[_Stood]) -> tuple[_Stood | None, Sure]:
         """U2: the row that the target had taken over, and sent one of its own in its place."""
@@ -263,7 +280,9 @@ class Takings:
         best = max(earlier, default=None, key=lambda s: s.row.rank)
         if best is None or sure is Sure.NO or best.by in given_up:
             return None, Sure.NO
-        if best.row.rank[1] in given_up and self._had_set(best.known.job.undoes, stood):
+        if best.row.rank[1] in given_up and (
+            self._had_set(best.known.job.undoes, stood) is Sure.YES
+        ):
             return None, Sure.NO
         return best, sure if is_told else Sure.MAYBE
 

@@ -86,11 +86,13 @@ class Taker(Caretaker):
     def _waits(self, job: Begun) -> bool:
         """Return whether a job has ended with rows that the same command tries again.
 
-        J14, U12: the input of an undo is where it was only while the jobs folder is not moved, and
-        its comments are not dropped.
+        J14, U8, U12: the input of an undo is where it was, and as it was, only while the jobs
+        folder is not moved, none of it is forgotten, and its comments are not dropped.
         """
         is_there = job.undoes is None or (
-            job.number > self.moved_after and job.undoes.dropped_at < job.began_at
+            job.number > self.moved_after
+            and job.undoes.dropped_at <= job.began_at
+            and not any(row.conversation in job.forgotten for row in job.rows)
         )
         waits = bool(self._outcomes(job).get("not_completed"))
         return is_there and job.fate is Fate.ENDED and waits

@@ -271,3 +271,23 @@ def test_a_row_goes_with_the_job_that_has_brought_it_whichever_has_stored_it(des
     with undo_of(desk, 2) as undo:
         assert (undo.later().number, undo.in_doubt(), undo.left_over) == (0, 0, 0)
         assert sent(undo) == {1: (POSITIVE, second), 2: (POSITIVE, second)}
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_what_a_job_had_to_leave_because_of_this_one_is_taken_back_with_it(
+    desk: Desk, pruned: bool
+) -> None:
+    first = night(desk, dict.fromkeys(range(1, 6), POSITIVE))
+    night(desk, dict.fromkeys(range(1, 9), NEGATIVE))
+    third = night(desk, {1: UNCHANGED, 2: REFUSED, 3: WAITING, 4: POSITIVE, 7: UNCHANGED})
+    night(desk, {6: UNCHANGED})
+    with undo_of(desk, 3) as undo:
+        assert (set(sent(undo)), undo.not_sent) == ({4}, 3)
+    with jobs_of(desk) as product:
+        product.note_withdrawn(product.jobs[1])
+    if pruned:
+        prune(desk, first)
+    with undo_of(desk, 3) as undo:
+        known = {} if pruned else dict.fromkeys((1, 2, 3, 4), (POSITIVE, third))
+        assert sent(undo) == known
+        assert (undo.unknown().number, undo.not_sent, undo.left_over) == (5 - len(known), 0, 1)
