@@ -337,17 +337,27 @@ class Takings:
                     return body, Sure.NO
                 if other.doubt is not Sure.NO:
                     known = Sure.MAYBE
-        for gone in (k for k in taken.known if not k.here):
-            number = gone.job.number
-            if source < number < mine.row.rank[0]:
-                return body, Sure.NO
-            if best.row.rank[0] < number < mine.number:
-                known = Sure.MAYBE
+        known = min(known, self._no_gap(taken, source, best, mine), key=lambda sure: sure.value)
         if best.forgotten:
             return body, Sure.NO
         if body[1] is not None:
             known = min(known, self._kept(taken, body, every), key=lambda sure: sure.value)
         return body, known
+
+    @staticmethod
+    def _no_gap(taken: Taken, source: int, best: _Stood, mine: _Stood) -> Sure:
+        """U2: whether no job is gone that may have set something in between."""
+        found = Sure.YES
+        for known in taken.known:
+            number = known.job.number
+            if not known.here:
+                if source < number < mine.row.rank[0]:
+                    return Sure.NO
+                if best.row.rank[0] < number < mine.number:
+                    found = Sure.MAYBE
+            elif known.job.forerunner and source < number <= mine.number:
+                found = Sure.MAYBE  # what was broken off before it may be pruned
+        return found
 
     def _kept(self, taken: Taken, body: Feedback, stood: list[_Stood]) -> Sure:
         """U2: whether some job that is there has a body with a comment."""
