@@ -138,6 +138,7 @@ class JournalEraser(JournalFile):
             changed("kept", f"DELETE FROM kept WHERE {_IS_GONE}")
             changed("carried", f"UPDATE carried SET rating = NULL, comment = NULL, {_BURY}")
             changed("doubt", f"UPDATE doubt SET {_BURY}")
+            changed("after_all", f"UPDATE after_all SET {_BURY}")
             changed(
                 "outcome",
                 "UPDATE outcome SET http_status = NULL, updated_at = NULL, detail = NULL, "

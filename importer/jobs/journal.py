@@ -136,14 +136,18 @@ class Journal(JournalFile):
         with self._synced():
             self._put(LEFT_OVERS_GIVEN_UP, str(now))
 
-    def note_withdrawn(self, latest: int) -> None:
+    def note_withdrawn(self, latest: int, after_all: Iterable[tuple[bytes, int]]) -> None:
         """Note, durably, that the job is taken back; `latest` is the number of the latest job.
 
-        If it was taken back before, that stays.
+        If it was taken back before, that stays. `after_all` are the rows of earlier jobs that are
+        sent now: the key, and the number of the job that brought it.
         """
         with self._synced():
             line = (WITHDRAWN, str(latest))
             self._db.execute("INSERT OR IGNORE INTO job (name, value) VALUES (?, ?)", line)
+            self._db.execute("DELETE FROM after_all WHERE since = ?", (latest,))
+            lines = ((latest, *row) for row in after_all)
+            self._db.executemany("INSERT INTO after_all VALUES (?, ?, ?)", lines)
 
     def note_written(self, name: str, digest: str) -> None:
         """Note what was written into the job's file of that `name`: its SHA-256.

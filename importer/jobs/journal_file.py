@@ -41,7 +41,7 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 FILE_NAME = "journal.sqlite"
-FORMAT = "6"
+FORMAT = "7"
 #: With the name of a file, the fact that tells what was written into it.
 WRITTEN = "written "
 
@@ -196,16 +196,20 @@ class JournalFile:
                     sqlite_file.text(comment), bool(ask_status),
                 )  # fmt: skip
 
-    def outranked(self, *, with_forgotten: bool = False) -> Iterator[CarriedRow]:
-        """Yield those of them, by seq, in whose place the job was to send a row of its own.
-
-        What was forgotten, or has lost its comment, is never sent; it is there if asked for.
-        """
+    def outranked(self) -> Iterator[CarriedRow]:
+        """Yield those of them, by seq, in whose place the job was to send a row of its own."""
         in_its_place = self.not_sent().get(Reason.LATER_ROW, RowSet())
-        gone = set[int]() if with_forgotten else self.forgotten_rows()
+        gone = self.forgotten_rows()
         for row in self.carried():
             if row.seq in in_its_place and row.seq not in gone:
                 yield row
+
+    def after_all(self) -> list[tuple[int, bytes, int]]:
+        """Return the rows of earlier jobs that undos of this one are to send after all.
+
+        The number of the latest job when that was worked out, the key, and the job that brought it.
+        """
+        return self._all("SELECT since, conversation, job FROM after_all")
 
     def bodies(self) -> Iterator[Body]:
         """Yield what the rows would send, or have sent, of which it is here."""

@@ -271,11 +271,14 @@ class ProductJobs:
         with suppress(JournalError):  # as above
             self._ledger.note_given_up([job.number])
 
-    def note_withdrawn(self, job: JobRecord) -> None:
-        """Note that the job is taken back: from now on it counts for nothing (U1)."""
+    def note_withdrawn(self, job: JobRecord, after_all: Iterable[tuple[bytes, int]] = ()) -> None:
+        """Note that the job is taken back: from now on it counts for nothing (U1).
+
+        `after_all` are the rows of earlier jobs that are sent now: key, and who brought it (U2).
+        """
         assert job.folder is not None  # noqa: S101 -- as above
         with closing(Journal(job.folder)) as journal:
-            journal.note_withdrawn(len(self.jobs))
+            journal.note_withdrawn(len(self.jobs), after_all)
 
     @staticmethod
     def is_at_rest(job: JobRecord) -> bool:

@@ -76,6 +76,10 @@ class Undo:
         """Return those that a later job has set, or has tried to, and has not been taken back."""
         return self._group("later >= -1 AND later <> 0")
 
+    def after_all(self) -> Iterator[tuple[bytes, int]]:
+        """Yield the keys of `waiting`, with the number of the job that has brought the row."""
+        yield from self._db.execute("SELECT key, waits FROM target WHERE NOT later AND waits")
+
     def back(self) -> Group:
         """Return those that an earlier undo of the job has taken back."""
         return self._group("later < -1")

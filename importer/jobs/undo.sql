@@ -5,8 +5,8 @@
 -- a minus. above: the highest rank of the rows after it that count for nothing. body is what the service
 -- held before, as far as that is known (feedback/body.py), and before the rank of the row that says so,
 -- -1 without one. known: rating and comment hold that body. stored: the body that the service held, also
--- if the job that stored it was taken back since. waits: rating and comment are those of an earlier row
--- that the job had taken over and outranked, which is sent after all. not_set: the job has settled its row
+-- if the job that stored it was taken back since. waits: rating and comment are those of a row that is
+-- sent after all, as the job had taken its place, and this is the earlier job that has brought it. not_set: the job has settled its row
 -- without setting anything; that is taken back only where what the service holds is of a job that was
 -- taken back (is_void), which had to leave it because of this one.
 CREATE TABLE target (
@@ -26,9 +26,12 @@ CREATE TABLE target (
     is_void  INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
--- The rows of earlier jobs that the job had taken over, and in whose place it was to send its own.
+-- The rows of earlier jobs that would have been sent without the job, with who brought them: it had taken
+-- them over, and was to send its own in their place; or had not, and they are left over.
 CREATE TABLE outranked (
     key     BLOB PRIMARY KEY,
+    rank    INTEGER NOT NULL,
+    job     INTEGER NOT NULL,
     rating  TEXT,
     comment TEXT
 ) WITHOUT ROWID;

@@ -15,7 +15,7 @@ from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import JournalFile, attached
 from importer.jobs.journal_lines import KIND_IDS, VERSION
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.keys import key_of, own_rank, rank_number
+from importer.jobs.keys import own_rank, rank_number
 from importer.jobs.records import WITHDRAWN, GivenUp, JobRecord
 from importer.jobs.undo_void import TakenBack
 from importer.model import OutcomeKind, Reason
@@ -56,21 +56,19 @@ def sent_for(
 ) -> dict[tuple[int, bytes], int]:
     """Return which rows of undos (number and key) were to be sent for which earlier job.
 
-    The job that the undo takes back had taken them over, and outranked them. `jobs` are all of the
-    product by number. Of an undo of a job that is gone nobody knows it.
+    The job that the undo takes back had taken the place of them. `jobs` are all of the product by
+    number. Of an undo of a job that is gone nobody knows it.
     """
     found: dict[tuple[int, bytes], int] = {}
+    last: dict[int, int] = {}
     for undo, one in sorted(told.items()):
         if one.undoes is None or one.undoes not in told:
             continue
         with closing(JournalFile(folder_of(jobs[one.undoes - 1]), read_only=True)) as journal:
-            for row in journal.outranked(with_forgotten=True):
-                key = key_of(row.conversation_id)
-                # It may have been an undo, from which the job had taken the row over.
-                job = found.get((row.rank.version, key), row.rank.version)
-                at = told[job].withdrawn if job in told else None
-                if at is None or at >= undo:
+            for since, key, job in journal.after_all():
+                if last.get(one.undoes, 0) <= since < undo:
                     found[undo, key] = job
+        last[one.undoes] = undo
     return found
 
 

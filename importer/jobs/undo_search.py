@@ -19,7 +19,7 @@ from importer.jobs.journal_lines import (
     RANK,
     VERSION,
 )
-from importer.jobs.keys import key_of, own_rank, rank_of
+from importer.jobs.keys import key_of, own_rank, rank_number, rank_of
 from importer.jobs.ledger import IF_DAMAGED
 from importer.jobs.product_jobs import ProductJobs
 from importer.jobs.records import LEFT_OVERS_GIVEN_UP, JobRecord
@@ -66,12 +66,12 @@ _LEFT_OVER = f"""
 #: Where the job has not come to its own row, the other is left over as before.
 _OUTRANKED = f"""
     INSERT INTO target (key, rank, in_doubt, waits, known, rating, comment)
-    SELECT key, :own, 0, 1, 1, rating, comment FROM outranked
+    SELECT key, :own, 0, job, 1, rating, comment FROM outranked
     WHERE key IN (SELECT key FROM target) OR key IN (
         SELECT conversation FROM {OUTCOMES} WHERE {IS_SETTLED} AND {BROUGHT_BY} = :job
     )
     ON CONFLICT (key) DO UPDATE SET
-        waits = 1, known = 1, rating = excluded.rating, comment = excluded.comment
+        waits = excluded.waits, known = 1, rating = excluded.rating, comment = excluded.comment
 """
 _NOT_SENT = f"""
     SELECT count(*) FROM {OUTCOMES}
@@ -85,7 +85,7 @@ _NOT_SET = f"""
     WHERE {IS_SETTLED} AND {BROUGHT_BY} = :job AND {_NOT_FORGOTTEN}
     ON CONFLICT (key) DO NOTHING
 """
-_NOT_OF_VOID = "DELETE FROM target WHERE not_set AND NOT is_void"
+_NOT_OF_VOID = "DELETE FROM target WHERE not_set AND NOT is_void AND NOT waits"
 _CARRIED = f"""
     SELECT count(*) FROM {OUTCOMES}
     WHERE {SENT_AND_SET} AND {BROUGHT_BY} < :job AND {VERSION} <> :job
@@ -146,6 +146,43 @@ _UNSURE = """
     UPDATE target SET before = :rank, body = NULL
     WHERE key = :key AND rank > :rank AND before < :rank
 """
+#: Of what earlier jobs have left over, no row is sent of which a higher one is settled...
+_DECIDED = f"""
+    DELETE FROM outranked WHERE key IN (
+        SELECT target.key FROM (
+            SELECT conversation, {RANK} AS rank FROM {OUTCOMES}
+            WHERE {IS_SETTLED} AND NOT {_IS_VOID} AND conversation IN (SELECT key FROM outranked)
+        ) AS row
+        CROSS JOIN outranked AS other ON other.key = row.conversation
+        CROSS JOIN target ON target.key = row.conversation
+        WHERE row.rank >= other.rank AND row.rank < target.rank AND NOT target.waits
+    )
+"""
+#: ... or in doubt.
+_DECIDED_IN_DOUBT = """
+    DELETE FROM outranked WHERE key = :key AND rank < :rank
+    AND key IN (SELECT key FROM target WHERE rank > :rank AND NOT waits)
+"""
+_LEFT_OVER_BEFORE = f"""
+    INSERT INTO outranked (key, rank, job, rating, comment)
+    SELECT row.conversation, row.rank, row.by, said.rating, said.comment FROM (
+        SELECT seq, conversation, {RANK} AS rank, {BROUGHT_BY} AS by FROM {OUTCOMES}
+        WHERE {IS_LEFT_OVER} AND NOT {_IS_VOID} AND {_NOT_FORGOTTEN}
+    ) AS row
+    CROSS JOIN journal.kept AS said USING (seq)
+    CROSS JOIN target ON target.key = row.conversation
+    WHERE row.rank < target.rank AND row.rank >= target.before
+    AND NOT target.later AND NOT target.waits
+    ON CONFLICT (key) DO UPDATE SET rank = excluded.rank, job = excluded.job,
+        rating = excluded.rating, comment = excluded.comment
+    WHERE excluded.rank >= outranked.rank
+"""
+_SENT_AFTER_ALL = """
+    UPDATE target SET
+        waits = row.job, known = 1, body = NULL, rating = row.rating, comment = row.comment
+    FROM outranked AS row
+    WHERE row.key = target.key AND NOT target.later AND NOT target.waits
+"""
 #: What a later job that is gone has settled need not rank higher: a row of this job may be in doubt
 #: only. It was settled in a run that is neither that of a job that is there nor of an earlier one,
 #: tried again since.
@@ -205,6 +242,7 @@ class UndoSearch:
         for job in there:
             if first < job.number < number:
                 self._take_earlier(job)
+        self._take_left_overs()
         self._db.execute(_NOT_OF_VOID)
         (found,) = self._db.execute("SELECT count(*) FROM target WHERE not_set = 1").fetchone()
         self.not_sent -= found
@@ -241,18 +279,33 @@ class UndoSearch:
 
         Without the job they would have been sent (docs/reference.md, A13).
         """
-        product, given_up = self._product, self._product.given_up_rows()
         with closing(JournalFile(folder_of(self._job), read_only=True)) as journal:
-            rows = [
-                (key_of(row.conversation_id), row.rating, row.comment)
-                for row in journal.outranked()
-                if not given_up.has(row.rank.version, key_of(row.conversation_id))
-                and row.rank.first >= product.floor
-            ]
+            for row in journal.outranked():
+                key, rank = key_of(row.conversation_id), rank_number(row.rank)
+                line = (key, rank, self._brought_by(key, rank), row.rating, row.comment)
+                self._db.execute("INSERT INTO outranked VALUES (?, ?, ?, ?, ?)", line)
+        self._pass_over_given_up()
         with journal_of(self._db, self._job):
-            self._db.executemany("INSERT INTO outranked VALUES (?, ?, ?)", rows)
             names = {"job": self._job.number, "own": own_rank(self._job.number)}
             self._db.execute(_OUTRANKED, names)
+
+    def _take_left_overs(self) -> None:
+        """Take also the rows of earlier jobs that are left over, which it had not taken over.
+
+        No later job sends them, as the row of this one ranks higher.
+        """
+        self._pass_over_given_up()
+        self._db.execute(_SENT_AFTER_ALL)
+
+    def _pass_over_given_up(self) -> None:
+        given_up, floor = self._product.given_up_rows(), self._product.floor
+        rows = self._db.execute("SELECT key, rank FROM outranked").fetchall()
+        gone = [
+            (key,)
+            for key, rank in rows
+            if given_up.has(rank_of(rank).version, key) or rank_of(rank).first < floor
+        ]
+        self._db.executemany("DELETE FROM outranked WHERE key = ?", gone)
 
     def _take_jobs(self, there: Iterable[JobRecord]) -> None:
         """Take what the journals tell of their jobs, and which of them count for nothing."""
@@ -306,10 +359,14 @@ class UndoSearch:
 
     def _take_earlier(self, job: JobRecord) -> None:
         with journal_of(self._db, job) as doubts:
-            self._db.execute(_BEFORE, {"own": own_rank(job.number)})
+            own = {"own": own_rank(job.number)}
+            self._db.execute(_BEFORE, own)
+            self._db.execute(_DECIDED, own)
+            self._db.execute(_LEFT_OVER_BEFORE, own)
             counting = [
                 {"key": key, "rank": rank}
                 for key, rank in doubts
                 if self._brought_by(key, rank) not in self._void.jobs
             ]
+            self._db.executemany(_DECIDED_IN_DOUBT, counting)
             self._db.executemany(_UNSURE, counting)

@@ -102,11 +102,11 @@ def plan_undo(
             job = product.jobs[job.number - 1]
         with undoing(product, job) as undo:
             table = _table(product, undo, clear_unknown=clear_unknown, is_unfinished=is_unfinished)
-            if write and table.to_send:
+            if not write:
+                return table
+            if table.to_send:
                 _write(folder / UNDO_NAME, undo.rows(clear_unknown=clear_unknown))
-        if not write:
-            return table
-        product.note_withdrawn(job)
+            product.note_withdrawn(job, undo.after_all())
         is_news = _give_up(product, job)
         remarks: list[str] = []
         if is_unfinished:

@@ -445,7 +445,7 @@ async def test_what_an_undo_may_have_sent_of_a_right_job_leaves_unknown_what_was
 ) -> None:
     await night("sunday", [(ALL[0], "POSITIVE", "")])
     service.picker = FaultPicker(NONE_COMPLETED)
-    await night("monday", [(ALL[0], "CLEAR", "")], carry_over=True, defer_for=0.0)
+    monday = await night("monday", [(ALL[0], "CLEAR", "")], carry_over=True, defer_for=0.0)
     wrong = [(ALL[0], "NEGATIVE", "")]
     tuesday = await night("tuesday", wrong, carry_over=True, defer_for=0.0)
     service.picker = FaultPicker(Faults(server_error=1.0))
@@ -454,6 +454,7 @@ async def test_what_an_undo_may_have_sent_of_a_right_job_leaves_unknown_what_was
     service.picker = FaultPicker(Faults())
     (undo,) = tuesday.folder.parent.glob("undo-*")
     await typed("undo", undo, "--yes", *QUICK)
+    assert command("jobs", "abandon", monday.folder)[0] == 0
     wednesday = await night("wednesday", wrong)
     told = (await typed("undo", wednesday.folder)).stdout
     assert "left: what they held before is not known 1" in " ".join(told.split())
@@ -586,3 +587,29 @@ async def test_a_job_with_a_gap_behind_it_is_not_taken_back(night: Night) -> Non
     wednesday.folder.rmdir()
     with pytest.raises(SettingsError, match="is missing"):
         command("undo", tuesday.folder)
+
+
+@pytest.mark.parametrize("comes_by", ["undo", "retry", "carry over", "carry over before"])
+async def test_what_waited_under_the_rows_of_a_wrong_job_is_sent_by_its_undo(
+    night: Night, service: WatchedSandbox, comes_by: str
+) -> None:
+    await night("sunday", [(each, "CLEAR", "") for each in ALL[:2]])
+    service.picker = FaultPicker(NONE_COMPLETED)
+    monday = await night("monday", [(each, "POSITIVE", "right") for each in ALL[:3]], defer_for=0.0)
+    service.picker = FaultPicker(Faults())
+    tuesday = await night("tuesday", [(each, "NEGATIVE", "wrong") for each in ALL[1:4]])
+    nothing_new = [(ALL[4], "POSITIVE", "")]
+    if comes_by == "carry over before":
+        await night("wednesday", nothing_new, carry_over=True)
+    told = (await typed("undo", tuesday.folder, "--yes", *QUICK)).stdout
+    assert "sent: rows of earlier jobs whose place it had taken 2" in " ".join(told.split())
+    if comes_by == "retry":
+        await typed("retry", monday.folder, *QUICK)
+    if comes_by == "carry over":
+        await night("wednesday", nothing_new, carry_over=True)
+    stored = service.stored()
+    right, of_sunday = ("POSITIVE", "right"), (None, None)
+    assert [stored[each] for each in ALL[1:3]] == [right, right]
+    assert stored[ALL[0]] == (of_sunday if comes_by == "undo" else right)
+    await typed("undo", monday.folder, "--yes", "--clear-unknown", *QUICK)
+    assert [service.stored()[each] for each in ALL[:3]] == [of_sunday] * 3

@@ -186,7 +186,7 @@ class Takings:
         may = _May()
         goes = {id(s): self._is_to_go(taken, s, stood) for s in stood if s.known.here}
         own = [s for s in stood if goes.get(id(s), Sure.NO) is not Sure.NO]
-        outranked, sure = self._outranked(taken, stood)
+        outranked, sure = self._after_all(taken, stood)
         if outranked is not None:
             later = self._later(taken, stood)
             may.kinds |= {"left later"} if later is not Sure.NO else set()
@@ -257,6 +257,11 @@ class Takings:
         best = max(below, default=None, key=lambda s: s.row.rank)
         return mine.outcome in SETTLED and best is not None and best.by in taken.no_more()
 
+    def _after_all(self, taken: Taken, stood: list[_Stood]) -> tuple[_Stood | None, Sure]:
+        """U2: the row of an earlier job that would have been sent without the target."""
+        found = self._outranked(taken, stood)
+        return found if found[0] is not None else self._left_over(taken, stood)
+
     def _outranked(self, taken: Taken, stood: list[_Stood]) -> tuple[_Stood | None, Sure]:
         """U2: the row that the target had taken over, and sent one of its own in its place."""
         target = next(known for known in taken.known if known.job is taken.target)
@@ -285,6 +290,31 @@ class Takings:
         ):
             return None, Sure.NO
         return best, sure if is_told else Sure.MAYBE
+
+    def _left_over(self, taken: Taken, stood: list[_Stood]) -> tuple[_Stood | None, Sure]:
+        """U2: the left-over row that the target's own ranks above, and had not taken over."""
+        mine = [s for s in stood if s.is_of(taken.target) and not s.forgotten]
+        mine = [s for s in mine if s.outcome in SETTLED or s.doubt is not Sure.NO]
+        earlier = [
+            s for s in stood if s.number < taken.target.number and s.by not in taken.no_more()
+            and mine and s.row.rank < max(m.row.rank for m in mine)
+        ]  # fmt: skip
+        settled = [s for s in earlier if s.outcome in SETTLED]
+        best = max(settled, default=None, key=lambda s: (s.row.rank, s.number))
+        given_up = {k.job.number for k in taken.known if k.job.has_given_up_by(taken.at)}
+        if best is None or (best.outcome, best.reason) not in LEFT_OVER or best.forgotten:
+            return None, Sure.NO
+        if {best.by, best.row.rank[1]} & given_up or not best.known.here:
+            return None, Sure.NO
+        if best.row.feedback[1] is not None and best.known.job.dropped_by(taken.at):
+            return None, Sure.NO
+        found = max((Sure.YES if m.outcome in SETTLED else m.doubt for m in mine),
+                    key=lambda sure: sure.value)  # fmt: skip
+        if any(s.row.rank > best.row.rank and s.doubt is not Sure.NO for s in earlier) or any(
+            not k.here or k.job.forerunner or k.fate is not Fate.ENDED for k in taken.known
+        ):
+            found = Sure.MAYBE
+        return best, found
 
     def _later(self, taken: Taken, stood: list[_Stood]) -> Sure:
         """U1: whether a later job has a row that is settled or in doubt, or an undo has set it."""
