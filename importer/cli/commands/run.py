@@ -42,6 +42,7 @@ from importer.cli.options import (
 from importer.cli.summary_view import print_summary
 from importer.common.durations import format_duration
 from importer.common.event_loop import has_uvloop
+from importer.common.memory import use_few_arenas
 from importer.engine.control import Control
 from importer.errors import (
     ExitCode,
@@ -136,6 +137,7 @@ def perform(
     `files` are the configuration files that were read. Returns the exit code, and the summary if
     something was imported.
     """
+    use_few_arenas()
     settings, _, rehearsal, display = request
     as_json = display.log_format is LogFormat.JSON
     with ExitStack() as stack:
