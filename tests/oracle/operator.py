@@ -96,6 +96,8 @@ class Operator:
                 pass
             self._interrupt(step.interruption, running)
         ended = running.wait()
+        if ended.code < 0:
+            self._service.read_all()
         self.refused = ended.code in {2, -9}
         if step.interruption == "outage":
             self._service.start()

@@ -118,6 +118,10 @@ class Service:
         self.wait_until(lambda service: not service._late)
         return dict(self.state)
 
+    def read_all(self) -> None:
+        """Read what has arrived: of a command that was killed, before the next one begins."""
+        self._call(_go_around())
+
     # What follows runs on the service's own thread.
 
     def _call(self, work: Any) -> None:
@@ -314,3 +318,9 @@ class Service:
         writer.write(head + body)
         await writer.drain()
         return True
+
+
+async def _go_around() -> None:
+    """Let the loop look at all connections, often enough to take in a new one and read from it."""
+    for _ in range(30):
+        await asyncio.sleep(0.001)

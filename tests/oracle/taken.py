@@ -202,14 +202,15 @@ class Takings:
             takes = mine.doubt if mine.outcome != "succeeded" else Sure.YES
             if mine.row.sent_for is not None and mine.outcome in SETTLED:
                 takes = Sure.YES  # the next job would send it
+            is_left = "left later"
             if takes is Sure.NO and self._holds_void(taken, mine, stood):
-                takes = Sure.YES
+                takes, is_left = Sure.YES, "nothing"
             takes = min(takes, goes[id(mine)], key=lambda sure: sure.value)
             if mine.forgotten or takes is Sure.NO:
                 continue
             later = self._later(taken, stood)
             if later is not Sure.NO:
-                may.kinds.add("left later")
+                may.kinds.add(is_left)
             if takes is Sure.MAYBE:
                 may.kinds.add("nothing")
             if later is Sure.YES:
