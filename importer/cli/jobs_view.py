@@ -9,6 +9,7 @@ from rich.table import Table
 from importer.cli.console import outcome_counts
 from importer.common.text import escaped
 from importer.jobs.listing import ListedJob, Listing
+from importer.jobs.records import JobState
 from importer.model import RunEnd, exit_code
 from importer.reporting.wording import words
 from importer.settings import SANDBOX
@@ -62,6 +63,8 @@ def state_of(job: ListedJob) -> str:
 def _how_it_stands(job: ListedJob) -> str:
     if job.running:
         return "running"
+    if job.record.state is JobState.REPLACED and not job.record.sent_anything:
+        return "replaced, not sent"
     if job.record.state.is_closed:
         return words(job.record.state)
     if job.run is None:

@@ -9,6 +9,7 @@ from typing import NamedTuple, Self
 
 from importer.common.text import shell_word
 from importer.errors import UnfinishedJobError
+from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import JobRecord
 from importer.model import RunEnd
@@ -147,23 +148,29 @@ def in_the_way(job: JobRecord, settings: ImportSettings) -> UnfinishedJobError:
 def how_to_resume(folder: Path) -> str:
     """Return the command that resumes the job in `folder`. Raises `JournalError`."""
     with JournalReader(folder) as journal:
-        runs = journal.runs()
-        settings = runs[-1].settings if runs else json.loads(journal.facts()["settings"])
+        return command_line(own_command(journal))
+
+
+def own_command(journal: JournalFile) -> list[str]:
+    """Return the words of the command that resumes a job, or begins it anew."""
+    last, folder = journal.last_run(), journal.folder
+    # It may have been killed before its first run.
+    settings = journal.latest_settings() if last else json.loads(journal.facts()["settings"])
     # Not as it was called: that may have been from another folder.
     there, usual = folder.parent.absolute(), JobRules().jobs_dir
     settings["jobs_dir"] = str(usual if there == usual.absolute() else there)
-    return resume_command(settings, runs[-1].run.end if runs else None)
+    return resuming(settings, last.end if last else None)
 
 
-def resume_command(record: Mapping[str, object], end: RunEnd | None = None) -> str:
-    """Return the command that resumes the job whose latest run had these settings, and this end."""
+def resuming(record: Mapping[str, object], end: RunEnd | None = None) -> list[str]:
+    """Return the same for a job whose latest run had these settings, and this end."""
     done = ("limit",) if end is RunEnd.LIMIT else ()
     return _command(record, without=(*ONCE, *done))
 
 
 def replacing_command(settings: ImportSettings) -> str:
     """Return the command of these settings, with `--replace`."""
-    return _command(settings.as_record(), without=("replace",)) + " --replace"
+    return command_line([*_command(settings.as_record(), without=("replace",)), "--replace"])
 
 
 def options_told(record: Mapping[str, object], without: Collection[str]) -> list[str]:
@@ -182,7 +189,7 @@ def options_told(record: Mapping[str, object], without: Collection[str]) -> list
     return arguments(told, SETTINGS_GROUPS.values())
 
 
-def _command(record: Mapping[str, object], without: Collection[str]) -> str:
+def _command(record: Mapping[str, object], without: Collection[str]) -> list[str]:
     inputs = record["inputs"]
     assert isinstance(inputs, Sequence)  # noqa: S101 -- a record holds a list of paths
-    return command_line(["run", *map(str, inputs), *options_told(record, without)])
+    return ["run", *map(str, inputs), *options_told(record, without)]

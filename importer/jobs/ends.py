@@ -6,16 +6,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from importer.common.text import counted, is_or_are
 from importer.errors import JournalError
 from importer.jobs.folders import unfinished_surveys
+from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_head import read_head
-from importer.jobs.records import JobRecord, JobState
+from importer.jobs.journal_reader import JournalReader
+from importer.jobs.records import InputFile, JobRecord, JobState
+from importer.model import OutcomeKind
 
 
-def replaced_by(jobs: Sequence[JobRecord], folder: Path) -> list[JobRecord]:
+def closed_by(jobs: Sequence[JobRecord], folder: Path) -> list[JobRecord]:
     """Return those of `jobs` that the one in `folder` has replaced, and those that they had.
 
-    The latest come first, up to one whose journal is not there or cannot be read.
+    Those that they have given up are among them if these had sent nothing. The latest come first,
+    up to one whose journal is not there or cannot be read.
     """
     known = {job.id: job for job in jobs}
     found: list[JobRecord] = []
@@ -24,9 +29,10 @@ def replaced_by(jobs: Sequence[JobRecord], folder: Path) -> list[JobRecord]:
             head = read_head(folder)
         except JournalError:
             return found
-        ends = (known.get(job) for job, state in head.ends.items()
-                if state is JobState.REPLACED)  # fmt: skip
-        job = next(filter(None, ends), None)
+        ends = [(known[job], state) for job, state in head.ends.items() if job in known]
+        found += [job for job, state in ends if state is JobState.GIVEN_UP
+                  and job.folder is not None and not job.sent_anything]  # fmt: skip
+        job = next((job for job, state in ends if state is JobState.REPLACED), None)
         if job is None or job.folder is None or job in found:
             return found
         found.append(job)
@@ -49,16 +55,56 @@ def successors_of(jobs: Sequence[JobRecord], job: JobRecord) -> Iterator[Path]:
                 yield later.folder
 
 
-def end_in_words(job: JobRecord) -> str:
-    """Return what becomes of an unfinished job when another begins; its state is the one then."""
-    had = "" if job.sent_anything else " had sent nothing, and"
-    if job.state is JobState.GIVEN_UP:
-        lost = ": its pending rows are not sent"
-        if not job.sent_anything:
-            lost = ": its own rows are not sent, unless its own command is given again"
-        return f"the unfinished job {job.name}{had} is given up{lost}"
-    rows = "it has not done" if job.sent_anything else "it had taken over from earlier jobs"
-    return f"the unfinished job {job.name}{had} is replaced: the rows that {rows} join this one"
+def end_in_words(job: JobRecord, name: str, inputs: Sequence[InputFile]) -> str:
+    """Return what becomes of an unfinished job when another begins; its state is the one then.
+
+    The other has these `inputs`, and that `name` but for its number. Raises `JournalError`.
+    """
+    unfinished = f"the unfinished job {job.name}"
+    is_given_up = job.state is JobState.GIVEN_UP
+    if job.sent_anything and is_given_up:
+        return f"{unfinished} is given up: its pending rows are not sent"
+    if job.sent_anything:
+        return f"{unfinished} is replaced: the rows that it has not done join this one"
+    became = "given up"
+    if not is_given_up:
+        became = "replaced: the rows that it had taken over from earlier jobs join this one"
+    own = _own_rows_in_words(job, name, inputs)
+    and_own = f"{': ' if is_given_up else ', and '}{own}" if own else ""
+    return f"{unfinished} had sent nothing, and is {became}{and_own}"
+
+
+def _own_rows_in_words(job: JobRecord, name: str, inputs: Sequence[InputFile]) -> str:
+    """Return what becomes of the rows that a job which had sent nothing has not taken over."""
+    if job.folder is None:
+        return ""
+    with JournalReader(job.folder) as journal:
+        number, its_inputs = own_pending(journal), journal.inputs()
+    if not number:
+        return ""
+    rows = counted(number, "row")
+    if is_begun_anew(job.name, its_inputs, name, inputs):
+        return f"of its own {rows} those are sent that this one brings again"
+    return f"its own {rows} {is_or_are(number)} not sent, unless its own command is given again"
+
+
+def own_pending(journal: JournalFile) -> int:
+    """Return how many rows without an outcome a job has, but for those that it has taken over."""
+    carried = journal.carried_count()
+    done = sum(1 for _ in journal.outcomes(last=carried)) if carried else 0
+    return journal.totals().outcomes[OutcomeKind.PENDING] - (carried - done)
+
+
+def is_begun_anew(
+    name: str, inputs: Sequence[InputFile], by: str, its_inputs: Sequence[InputFile]
+) -> bool:
+    """Return whether the job `by` is the job `name`, which had sent nothing, begun anew.
+
+    It is of the same command, whatever its inputs hold by now, or has the same inputs.
+    """
+    digests = [file.digest for file in inputs]
+    is_same = all(digests) and digests == [file.digest for file in its_inputs]
+    return is_same or name.rpartition("-")[0] == by
 
 
 def stopped_surveys(jobs_dir: Path, since: float) -> Iterator[str]:

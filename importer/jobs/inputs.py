@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from importer.common.text import listed
 from importer.errors import InputError, SettingsError
 from importer.jobs.copies import file_of
 from importer.jobs.records import InputFile
@@ -52,6 +53,15 @@ class CurrentInputs:
         if found.st_size != file.size:
             return False
         return found.st_mtime_ns == file.modified or self.has_content(file)
+
+
+def how_changed(folder: Path, files: Sequence[InputFile]) -> str:
+    """Return, in words, which of these inputs of a job are gone or of another size; or nothing."""
+    try:  # whether the content is another one is for the run to find out
+        changed = CurrentInputs(has_content=lambda _: True).changed_from(folder, files)
+    except InputError as error:
+        return str(error)
+    return f"{listed(changed)} changed since the job began" if changed else ""
 
 
 def files_of_inputs(folder: Path, files: Sequence[InputFile]) -> list[Path]:

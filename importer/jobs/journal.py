@@ -28,6 +28,7 @@ from importer.jobs.journal_lines import (
 )
 from importer.jobs.keys import key_of, keys_of, own_rank, split_keys
 from importer.jobs.records import (
+    GIVEN_UP,
     KEY_SOURCE,
     LEFT_OVERS_GIVEN_UP,
     NOTHING_GIVEN_UP,
@@ -129,7 +130,7 @@ class Journal(JournalFile):
     def give_up(self, now: float) -> None:
         """Note, durably, that the job is given up for good (docs/reference.md, A17)."""
         with self._synced():
-            self._put("given_up", str(now))
+            self._put(GIVEN_UP, str(now))
 
     def give_up_left_overs(self, now: float) -> None:
         """Note, durably, that what the job has left over is given up (docs/reference.md, A17)."""

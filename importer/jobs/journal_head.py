@@ -12,7 +12,7 @@ from importer.jobs import sqlite_file
 from importer.jobs.folders import folders_of
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal_file import FILE_NAME, check_format, explained
-from importer.jobs.records import LEFT_OVERS_GIVEN_UP, JobState, job_number
+from importer.jobs.records import GIVEN_UP, LEFT_OVERS_GIVEN_UP, JobState, job_number
 from importer.model import RunEnd
 
 _SENT = """
@@ -93,7 +93,7 @@ def read_head(folder: Path) -> Head:
         return Head(
             folder, facts["id"], job_number(facts["number"]), facts["product_id"],
             facts["base_url"], int(entries), int(last_run), int(lasted_run), bool(finished),
-            "given_up" in facts, bool(sent), bool(doubts), facts["keeps_bodies"] == "1",
+            GIVEN_UP in facts, bool(sent), bool(doubts), facts["keeps_bodies"] == "1",
             bool(carried), ends, "forgotten" in facts, began_at, LEFT_OVERS_GIVEN_UP in facts,
         )  # fmt: skip
 

@@ -26,6 +26,8 @@ CARRIED_OVER = "carried over"
 _MOST_JOBS = 100_000
 #: The fact of a journal that later jobs of its product are compared with.
 FIGURES = "figures"
+#: The fact of a journal that says when a person gave the job up.
+GIVEN_UP = "given_up"
 #: The fact of a journal that says when what the job has left over was given up.
 LEFT_OVERS_GIVEN_UP = "left_overs_given_up"
 #: The fact of a journal that the job was taken back, with the number of the latest job then.

@@ -167,8 +167,9 @@ class Succession(ProductJobs):
         if job is not None:
             raise in_the_way(job, self._settings)
         ends = self.ends(new.replaces)
+        told = [end_in_words(job, self._name, new.inputs) for job in ends]
         record = self._created(new, {job.id: job.state for job in ends})
-        self.remarks += map(end_in_words, ends)
+        self.remarks += told
         since = max((job.began_at for job in self.jobs), default=0.0)
         self.remarks += stopped_surveys(self.jobs_dir, since)
         self._replace(*ends, record, synced=True)

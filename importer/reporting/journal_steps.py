@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from importer.common.text import counted, listed
 from importer.errors import JournalError
@@ -12,13 +13,16 @@ from importer.jobs.commands import (
     NOT_OF_LEFT_OVERS,
     Again,
     options_told,
+    own_command,
     path_argument,
     to_see_which,
 )
+from importer.jobs.ends import own_pending
 from importer.jobs.forget import NO_COMMENTS
+from importer.jobs.inputs import how_changed, undone_job
 from importer.jobs.journal_file import WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.records import JobRecord, JobState
+from importer.jobs.records import GIVEN_UP, JobRecord, JobState
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.endings import Step, next_steps
 from importer.reporting.left_overs import (
@@ -26,7 +30,7 @@ from importer.reporting.left_overs import (
     LEFT_OVER_NAMES,
     forgotten_outcomes,
 )
-from importer.reporting.taken_up import still_to_do, taken_up
+from importer.reporting.taken_up import never_sent, still_to_do, taken_up
 from importer.reporting.wording import status_in_words, words
 
 
@@ -64,19 +68,20 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
     """Return how those rows of a job are imported that was replaced or given up, and no other has.
 
     Of one that was given up these are the ones that were rejected or refused: the others a person
-    has given up. Rows of conversations in ERROR are left out: nothing helps them. A job that had
-    sent nothing is begun anew by its command. A file that is not there any more is nothing to do.
-    Raises `JournalError`.
+    has given up. Rows of conversations in ERROR are left out: nothing helps them. One that had sent
+    nothing is begun anew by its command, unless a person has given it up. A file that is not there
+    any more is nothing to do. Raises `JournalError`.
     """
     folder = journal.folder
     is_given_up = job.state is JobState.GIVEN_UP
-    # It may have been killed before its first run.
     facts = journal.facts()
+    if NO_COMMENTS in facts:
+        return []
+    if not job.sent_anything:
+        return [] if GIVEN_UP in facts else _steps_of_unsent(journal)
     # Without a file, nothing was left over, and to count would mean to read the whole journal.
     has_left = any(name.startswith(WRITTEN) for name in facts)
-    if not has_left or not journal.run_count() or NO_COMMENTS in facts:
-        return []
-    if not (job.sent_anything if is_given_up else job.keeps_bodies):
+    if not has_left or not (is_given_up or job.keeps_bodies):
         return []
     made = journal.written_files()
     again = _again(journal)
@@ -102,7 +107,22 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
     return steps
 
 
-def steps_of_all_replaced(jobs: Iterable[JobRecord]) -> list[Step]:
+def _steps_of_unsent(journal: JournalFile) -> list[Step]:
+    """Return how the own rows of a job are imported that has sent nothing: it is begun anew."""
+    folder, inputs, number = journal.folder, journal.inputs(), own_pending(journal)
+    if not number or undone_job(file.path for file in inputs) is not None:
+        return []
+    again = Again([*own_command(journal), *journal.key_source()], [])
+    rows = f"the {counted(number, 'row')} {never_sent(folder)}"
+    changed = how_changed(folder, [file for file in inputs if Path(file.path).is_absolute()])
+    but = f" ({changed})" if changed else ""
+    return [
+        Step(f"To see what {rows} would change by now:", again.plan()),
+        Step(f"To import {rows}, as the newest of their conversations{but}:", again.same()),
+    ]
+
+
+def steps_of_all_closed(jobs: Iterable[JobRecord]) -> list[Step]:
     """Return the same of several jobs, without what is done; of one that cannot be read nothing."""
     steps: list[Step] = []
     for job in jobs:

@@ -9,9 +9,11 @@ from typing import NamedTuple, TypeVar
 
 from importer.common.text import counted, is_or_are
 from importer.errors import JournalError
+from importer.jobs.ends import is_begun_anew
 from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
 from importer.jobs.inputs import UNDO_NAME, undone_job
+from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import (
     LEFT_OVERS_GIVEN_UP,
@@ -24,7 +26,7 @@ from importer.jobs.records import (
 from importer.model import Rank
 from importer.reporting.endings import CARRIES_OVER, Step
 from importer.reporting.left_overs import KIND_OF_FILE, LEFT_OVER_NAMES
-from importer.reporting.summary import kept_since
+from importer.reporting.summary import kept_since, kept_steps
 
 _MOST_ROWS = 1_000_000
 #: What the steps begin with, or hold, that try again what is left over.
@@ -73,17 +75,23 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
     job's own journal cannot be read.
     """
     with JournalReader(folder) as own:
-        facts = own.facts()
+        facts, inputs = own.facts(), own.inputs()
     product, number = ProductKey.of(facts), job_number(facts["number"])
     if LEFT_OVERS_GIVEN_UP in facts and _has_left_overs(folder):
         yield TakenUp("What it left over was given up.", _TRIES_AGAIN)
     takers: dict[int, str] = {}
+    anew, sent_anything = "", read_head(folder).sent_anything
     is_taken_back = WITHDRAWN in facts
     for other in job_folders(folder.parent):
         with suppress(JournalError), JournalReader(other) as journal:
             facts = journal.facts()
             if other == folder or ProductKey.of(facts) != product:
                 continue
+            later = job_number(facts["number"])
+            if later > number and is_begun_anew(
+                folder.name, inputs, other.name.rpartition("-")[0], journal.inputs()
+            ):
+                anew = other.name
             its_own = [file for file in journal.inputs() if _is_of(folder, file.path)]
             for file in its_own:
                 done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
@@ -92,15 +100,22 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
                     yield _read_in_place(
                         folder, file, other.name, done, by_is_taken_back=WITHDRAWN in facts
                     )
-            rank = Rank(number, job_number(facts["number"]))
+            rank = Rank(number, later)
             if not its_own and undone_job(file.path for file in journal.inputs()) is None:
                 yield from _read_elsewhere(journal, rank, other.name)
             if rank.version > number and any(r.rank.first <= number for r in journal.carried()):
                 takers[rank.version] = other.name
+    if anew and not sent_anything:
+        yield TakenUp(f"{anew} began anew what it had not sent.", (never_sent(folder),))
     if is_taken_back:
         yield TakenUp("It was taken back.", _steps_about(folder))
     if takers and _has_left_overs(folder):
         yield TakenUp(f"{takers[min(takers)]} {_CARRIED_OVER}.", (CARRIES_OVER,))
+
+
+def never_sent(folder: Path) -> str:
+    """Return how the rows of a job are called that sent nothing, in each step about them."""
+    return f"of {folder.name} that no job has sent"
 
 
 def _steps_about(folder: Path) -> Sequence[str]:
@@ -165,6 +180,23 @@ def jobs_behind(
             with JournalReader(job.folder) as journal:
                 rows = sum(file.rows for file in journal.inputs())
             if rows <= _MOST_ROWS:
+                yield job
+
+
+def jobs_begun_anew(
+    jobs: Sequence[JobRecord], folder: Path, inputs: Sequence[InputFile]
+) -> Iterator[JobRecord]:
+    """Yield those of the jobs whose summary has steps that the one in `folder` makes needless.
+
+    It has these `inputs`, and begins anew what they have never sent.
+    """
+    for job in jobs:
+        if job.folder is None or job.folder == folder or job.sent_anything:
+            continue
+        if any(never_sent(job.folder) in step for step in kept_steps(job.folder)):
+            with JournalReader(job.folder) as journal:
+                its_inputs = journal.inputs()
+            if is_begun_anew(job.name, its_inputs, folder.name.rpartition("-")[0], inputs):
                 yield job
 
 

@@ -19,7 +19,7 @@ from importer.jobs.job import Job
 from importer.jobs.records import JobRecord, Totals
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.endings import Step, look_first, next_steps, or_give_up
-from importer.reporting.journal_steps import refused_with, steps_of_all_replaced
+from importer.reporting.journal_steps import refused_with, steps_of_all_closed
 from importer.reporting.left_overs import write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Measured, Summary, summarise
@@ -36,12 +36,12 @@ def conclude(
     resumed: ResumeState,
     run: JobRun,
     clock: Clock,
-    replaced: Sequence[JobRecord] = (),
+    closed: Sequence[JobRecord] = (),
 ) -> tuple[Summary, list[str]]:
     """Check the accounts, write what a person needs, and close the run in the journal.
 
-    `replaced` are the jobs in whose place this one came. Returns the summary, and which files could
-    not be made: that does not change how a run ends.
+    `closed` are the jobs of which rows joined no other when this one came in their place. Returns
+    the summary, and which files could not be made: that does not change how a run ends.
     """
     stands = job.journal.totals()
     # To count means to read the whole journal, and few runs try rows again.
@@ -82,7 +82,7 @@ def conclude(
     # The command that goes on is the last one.
     give_up = or_give_up(end, stands.outcomes, stands.reasons, pending - begun, job.folder)
     steps = [*give_up, *steps]
-    steps = [*steps_of_all_replaced(replaced), *still_to_do(steps, taken)]
+    steps = [*steps_of_all_closed(closed), *still_to_do(steps, taken)]
     if undone_job(map(str, settings.reading.inputs)) is None:  # which has the target of its job
         steps = [*look_first(end, totals.outcomes, totals.reasons), *steps]
     target = settings.target

@@ -30,13 +30,18 @@ from importer.errors import (
     one_error,
 )
 from importer.jobs.commands import Again
-from importer.jobs.ends import replaced_by
+from importer.jobs.ends import closed_by
 from importer.jobs.job import Job
 from importer.jobs.product import Product, hold_product
 from importer.jobs.records import JobRecord
 from importer.model import OutcomeKind, Rank, Reason, RunEnd, exit_code
 from importer.reporting.summary import Summary
-from importer.reporting.taken_up import is_told_as_carried_over, jobs_behind, taken_up
+from importer.reporting.taken_up import (
+    is_told_as_carried_over,
+    jobs_begun_anew,
+    jobs_behind,
+    taken_up,
+)
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
 from importer.sources.copies.partial_copy import CopyWatch
@@ -252,9 +257,9 @@ class _Importing:
             finally:
                 batches.close()
         read = [each.source for each in begun.inputs]
-        replaced = await anyio.to_thread.run_sync(replaced_by, product.jobs, job.folder)
+        closed = await anyio.to_thread.run_sync(closed_by, product.jobs, job.folder)
         summary, problems = await anyio.to_thread.run_sync(
-            conclude, settings, self._again, job, read, resumed, run, clock, replaced
+            conclude, settings, self._again, job, read, resumed, run, clock, closed
         )
         for problem in problems:
             for observer in self._observers:
@@ -267,6 +272,7 @@ class _Importing:
             for one in jobs_behind(product.jobs, (), carried)
             if not is_told_as_carried_over(one)
         ]
+        behind += jobs_begun_anew(product.jobs, job.folder, job.journal.inputs())
         for other in behind:
             await anyio.to_thread.run_sync(_tell_taken_up, other)
         for source in self._sources:

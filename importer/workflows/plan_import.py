@@ -20,7 +20,7 @@ from importer.errors import ExitCode, JobHeldError
 from importer.feedback.body import BodyCoder
 from importer.jobs.below_void import Below
 from importer.jobs.ends import end_in_words
-from importer.jobs.identity import product_key
+from importer.jobs.identity import job_name, product_key
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.ledger_lines import Lines
 from importer.jobs.placing import PlacedRow
@@ -199,7 +199,8 @@ def _preview(
     watch = Watch(progress=progress)
     with prospect(earlier, settings, sources, scratch, watch, in_full=True) as found:
         replaces = None if found.replaces is None else found.replaces.name
-        ends = [*map(end_in_words, found.ends)]
+        name, inputs = job_name(settings), found.survey.inputs
+        ends = [end_in_words(job, name, inputs) for job in found.ends]
         last = _last_set_by(found.plan, earlier.jobs)
         return Preview(found.survey.findings, found.plan, found.limit, replaces, ends, last)
 

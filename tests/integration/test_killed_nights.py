@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import sqlite3
 import subprocess
 import sys
@@ -438,3 +439,51 @@ async def test_what_a_killed_job_had_taken_over_is_in_its_files_too(
     await night("tuesday", [], carry_over=False, replace=True)
     (job,) = left(monday, "failed.csv").values()
     assert job.startswith("sunday-")
+
+
+#: What a night brings that is not sent.
+OWN = [(conversation(number), "NEGATIVE", "") for number in range(50, 53)]
+
+
+def killed_before_its_first_request(folder: Path) -> None:
+    """Let a night that has sent nothing stand as one that was killed before its run began."""
+    with closing(sqlite3.connect(folder / "journal.sqlite")) as journal, journal:
+        journal.executescript(
+            "DELETE FROM run; DELETE FROM outcome; DELETE FROM doubt; DELETE FROM doubt_window;"
+        )
+        journal.execute("DELETE FROM job WHERE name LIKE 'written %' OR name = 'key_source'")
+    for name in (*LEFT_OVER_NAMES, SUMMARY_NAME, REPORT_NAME):
+        (folder / name).unlink(missing_ok=True)
+
+
+def command_in(text: str, before: str) -> list[str]:
+    """Return the words of the command that stands after these."""
+    return shlex.split(text.split(before, 1)[1].split("clarityq-import ", 1)[1].splitlines()[0])
+
+
+@pytest.mark.parametrize("takes_over", [True, False])
+async def test_own_rows_of_a_night_killed_before_its_first_request_are_told_as_never_sent(
+    night: Night, service: Picky, takes_over: bool
+) -> None:
+    await night("monday", FINE, limit=None if not takes_over else 20)
+    summary, _ = await night("tuesday", [MEH, *OWN], max_rejected="0")
+    tuesday: Path = summary.folder
+    killed_before_its_first_request(tuesday)
+    summary, told = await night("wednesday", FINE[:1])
+    what = "its own 4 rows are not sent, unless its own command is given again"
+    joined = "replaced: the rows that it had taken over from earlier jobs join this one, and "
+    became = joined if takes_over else "given up: "
+    assert f"the unfinished job {tuesday.name} had sent nothing, and is {became}{what}" in told
+    assert len(service.stored()) == len(FINE)
+    assert "nothing is left to do" not in summary.verdict
+    step = f"To import the 4 rows of {tuesday.name} that no job has sent"
+    shown = [command("jobs", "show", job)[1] for job in (tuesday, summary.folder)]
+    for text in (*shown, steps_of(summary.folder)):
+        again = command_in(text, step)
+    assert ("replaced, not sent" in command("jobs", "--jobs-dir", tuesday.parent)[1]) is takes_over
+    done = await typed(*again, "--max-rejected", "1", "--api-key-file", key(tuesday))
+    assert done.returncode == 1, done.stderr
+    assert {row[0] for row in OWN} < {*service.stored()}
+    shown = [command("jobs", "show", job)[1] for job in (tuesday, summary.folder)]
+    assert not any("no job has sent" in text for text in shown)
+    assert f"{tuesday.name[:-1]}2 began anew" in shown[0]

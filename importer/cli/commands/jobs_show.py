@@ -15,13 +15,13 @@ from importer.cli.console import outcome_counts, output
 from importer.cli.help import command, examples
 from importer.cli.jobs_view import state_of, time_of
 from importer.cli.options import JOBS_DIR, chosen_folder
-from importer.common.text import counted, listed
-from importer.errors import InputError, JournalError, SettingsError
+from importer.common.text import counted
+from importer.errors import JournalError, SettingsError
 from importer.jobs.commands import how_to_resume
 from importer.jobs.doubts import Doubt
-from importer.jobs.ends import replaced_by, successors_of
+from importer.jobs.ends import closed_by, successors_of
 from importer.jobs.find_job import find_job
-from importer.jobs.inputs import CurrentInputs
+from importer.jobs.inputs import how_changed
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.jobs.listing import ListedJob, list_jobs
@@ -139,15 +139,17 @@ def _what_next(
     if found.running:
         return
     taken = list(taken_up(found.folder))
-    replaced = [job.folder for job in replaced_by(others, found.folder) if job.folder]
-    of_these = [one for folder in replaced for one in taken_up(folder)]
+    closed = [job.folder for job in closed_by(others, found.folder) if job.folder]
+    of_these = [one for folder in closed for one in taken_up(folder)]
     if found.record.state is JobState.UNFINISHED and runs:
         for step in still_to_do(_before_resuming(found, runs[-1].run.end), [*taken, *of_these]):
             yield "next", step
         if runs[-1].run.end is RunEnd.DATA_LIMIT:  # the same command would be stopped again
             return
         yield "resume", how_to_resume(found.folder)
-        if changed := _changed(found.folder):
+        with JournalReader(found.folder) as history:
+            changed = how_changed(found.folder, history.inputs())
+        if changed:
             then = "until its content is back, this says what else can be done"
             if found.record.keeps_bodies:
                 then = "what is pending then joins a new job"
@@ -168,17 +170,6 @@ def _before_resuming(found: ListedJob, end: RunEnd | None) -> list[str]:
     resumes = TO_RESUME.get(end)
     steps = kept_steps(found.folder)
     return [step for step in steps if resumes is None or not step.startswith(resumes)]
-
-
-def _changed(folder: Path) -> str:
-    """Return, in words, which inputs of the job are gone or of another size; empty if none is."""
-    with JournalReader(folder) as history:
-        inputs = history.inputs()
-    try:  # whether the content is another one is for the run to find out
-        changed = CurrentInputs(has_content=lambda _: True).changed_from(folder, inputs)
-    except InputError as error:
-        return str(error)
-    return f"{listed(changed)} changed since the job began" if changed else ""
 
 
 def _next_steps(found: ListedJob, runs: Sequence[PastRun]) -> list[str]:

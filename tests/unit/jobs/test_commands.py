@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trustme
 
-from importer.jobs.commands import how_to_resume, replacing_command, resume_command
+from importer.jobs.commands import command_line, how_to_resume, replacing_command, resuming
 from importer.model import RunEnd
 from importer.settings import ImportSettings
 from tests.support.data import PRODUCT
@@ -27,7 +27,7 @@ def options(command: str) -> list[str]:
 
 def test_resuming_never_repeats_what_was_meant_for_one_time() -> None:
     begun = settings(restart=True, replace=True, accept_change=True, as_new=True, concurrency=8)
-    told = options(resume_command(begun.as_record()))
+    told = options(command_line(resuming(begun.as_record())))
     assert told == ["--as-new", "--concurrency", "--product-id"]
 
 
@@ -35,15 +35,15 @@ def test_the_command_of_a_rehearsal_names_no_mock_server_and_a_preset_by_its_nam
     rehearsed = settings(
         sandbox=True, base_url="http://127.0.0.1:4711", ratings=["stars", "3=CLEAR"]
     )
-    words = shlex.split(resume_command(rehearsed.as_record()))
+    words = shlex.split(command_line(resuming(rehearsed.as_record())))
     assert "--base-url" not in words
     assert words[words.index("--ratings") :] == ["--ratings", "stars", "--ratings", "3=CLEAR"]
 
 
 def test_what_was_stopped_by_its_limit_is_resumed_without_it() -> None:
     begun = settings(limit=9).as_record()
-    assert "--limit" not in options(resume_command(begun, RunEnd.LIMIT))
-    assert "--limit" in options(resume_command(begun, RunEnd.SIGINT))
+    assert "--limit" not in options(command_line(resuming(begun, RunEnd.LIMIT)))
+    assert "--limit" in options(command_line(resuming(begun, RunEnd.SIGINT)))
 
 
 def test_the_command_that_resumes_a_job_can_be_given_in_any_folder(
