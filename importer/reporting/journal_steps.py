@@ -116,10 +116,22 @@ def _steps_of_unsent(journal: JournalFile) -> list[Step]:
     rows = f"the {counted(number, 'row')} {never_sent(folder)}"
     changed = how_changed(folder, [file for file in inputs if Path(file.path).is_absolute()])
     but = f" ({changed})" if changed else ""
-    return [
+    last = journal.last_run()
+    is_over_limit = last is not None and last.end is RunEnd.DATA_LIMIT
+    corrected = ", once the data is corrected" if is_over_limit else ""
+    steps = [
         Step(f"To see what {rows} would change by now:", again.plan()),
-        Step(f"To import {rows}, as the newest of their conversations{but}:", again.same()),
-    ]
+        Step(f"To import {rows}{corrected}, as the newest of their conversations{but}:",
+             again.same()),
+    ]  # fmt: skip
+    if not is_over_limit:
+        return steps
+    if (path := folder / FILE_OF_KIND[OutcomeKind.REJECTED]).exists():
+        rejected = journal.totals().outcomes[OutcomeKind.REJECTED]
+        told = f"{rejected:,} of the rows {never_sent(folder)} would be rejected: see {path}."
+        steps.insert(0, Step(told))
+    accepting = f"If the data is right as it is, to send {rows} this once:"
+    return [*steps, Step(accepting, again.accepting())]
 
 
 def steps_of_all_closed(jobs: Iterable[JobRecord]) -> list[Step]:

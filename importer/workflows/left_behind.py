@@ -16,7 +16,7 @@ from importer.jobs.copies import file_of
 from importer.jobs.journal import Journal
 from importer.jobs.overtaken import Awaited, awaited_of
 from importer.jobs.product_jobs import ProductJobs
-from importer.jobs.records import CARRIED_OVER, JobRecord, JobState, Totals
+from importer.jobs.records import CARRIED_OVER, JobRecord, Totals
 from importer.model import OutcomeKind
 from importer.reporting.journal_steps import joined_no_other
 from importer.reporting.left_overs import (
@@ -130,7 +130,7 @@ def _told(job: JobRecord, totals: Totals, files: Sequence[Path], problem: str) -
     """Return how many rows of the job no other has, and in which files they are."""
     assert job.folder is not None  # noqa: S101 -- its journal is there
     rows = joined_no_other(job.state, totals.outcomes, totals.reasons)
-    if not rows or not (job.sent_anything or job.state is JobState.REPLACED):
+    if not rows or not job.sent_anything:
         return []  # the same command begins it anew
     where = {kind: path for kind, name in FILE_OF_KIND.items()
              if (path := job.folder / name) in files}  # fmt: skip

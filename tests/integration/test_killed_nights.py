@@ -487,3 +487,35 @@ async def test_own_rows_of_a_night_killed_before_its_first_request_are_told_as_n
     shown = [command("jobs", "show", job)[1] for job in (tuesday, summary.folder)]
     assert not any("no job has sent" in text for text in shown)
     assert f"{tuesday.name[:-1]}2 began anew" in shown[0]
+
+
+@pytest.mark.parametrize("takes_over", [True, False])
+async def test_a_night_that_a_limit_has_stopped_is_told_with_what_lets_it_through(
+    night: Night, service: Picky, takes_over: bool
+) -> None:
+    await night("monday", FINE, limit=20 if takes_over else None)
+    summary, _ = await night("tuesday", [MEH, *OWN], max_rejected="0")
+    tuesday: Path = summary.folder
+    summary, told = await night("wednesday", FINE[:1])
+    assert "its own 3 rows are not sent" in told
+    assert "joined no other job" not in told
+    shown = [command("jobs", "show", job)[1] for job in (tuesday, summary.folder)]
+    rows = f"rows of {tuesday.name} that no job has sent"
+    for text in (*shown, steps_of(summary.folder), steps_of(tuesday)):
+        assert f"1 of the {rows} would be rejected: see {tuesday / 'rejected.csv'}" in text
+        assert f"To import the 3 {rows}, once the data is corrected" in text
+        again = command_in(text, f"If the data is right as it is, to send the 3 {rows} this once:")
+    told = (await typed(*again, "--api-key-file", key(tuesday))).stderr
+    assert "of its own" not in told
+    assert {row[0] for row in OWN} < {*service.stored()}
+    assert "no job has sent" not in steps_of(tuesday)
+
+
+async def test_a_night_that_its_own_command_begins_anew_is_not_told_as_lost(night: Night) -> None:
+    await night("monday", FINE, limit=20)
+    stopped = (await night("tuesday", [MEH, *OWN], max_rejected="0"))[0].folder
+    summary, told = await night("tuesday", OWN, max_rejected="0")
+    assert summary.exit_code is ExitCode.OK
+    assert "and of its own 3 rows those are sent that this one brings again" in told
+    assert "nothing is left to do" in summary.verdict
+    assert not steps_of(stopped)
