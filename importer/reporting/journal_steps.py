@@ -77,8 +77,8 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
     facts = journal.facts()
     if NO_COMMENTS in facts:
         return []
-    if not job.sent_anything:
-        return [] if GIVEN_UP in facts else _steps_of_unsent(journal)
+    if not (job.sent_anything or GIVEN_UP in facts):
+        return _steps_of_unsent(journal)
     # Without a file, nothing was left over, and to count would mean to read the whole journal.
     has_left = any(name.startswith(WRITTEN) for name in facts)
     if not has_left or not (is_given_up or job.keeps_bodies):

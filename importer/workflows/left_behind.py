@@ -34,16 +34,18 @@ from importer.workflows.open_inputs import carried_source, settings_to_read
 from importer.workflows.rewrite_summary import LeftBehind, rewrite_summary
 
 
-def leave_files(product: ProductJobs, job: JobRecord) -> LeftBehind | None:
+def leave_files(
+    product: ProductJobs, job: JobRecord, *, for_good: bool = False
+) -> LeftBehind | None:
     """Write the left-over files of a job that is about to be replaced or given up.
 
-    `job` is as it stands then. Returns None if it has never run. Whatever goes wrong is a remark:
-    what ends the job goes on.
+    `job` is as it stands then; a person ends it `for_good`. Returns None if it has never run.
+    Whatever goes wrong is a remark: what ends the job goes on.
     """
     assert job.folder is not None  # noqa: S101 -- its journal is there
     try:
         with closing(Journal(job.folder)) as journal:
-            return _left_by(product, job, journal)
+            return _left_by(product, job, journal, for_good=for_good)
     except Exception as error:  # noqa: BLE001 -- see above
         text = (
             str(error) if isinstance(error, ImporterError) else f"{type(error).__name__}: {error}"
@@ -67,7 +69,9 @@ def close_summary(
     return remarks
 
 
-def _left_by(product: ProductJobs, job: JobRecord, journal: Journal) -> LeftBehind | None:
+def _left_by(
+    product: ProductJobs, job: JobRecord, journal: Journal, *, for_good: bool
+) -> LeftBehind | None:
     last, folder, totals = journal.last_run(), journal.folder, journal.totals()
     if last is None:
         return None
@@ -98,7 +102,9 @@ def _left_by(product: ProductJobs, job: JobRecord, journal: Journal) -> LeftBehi
                 for kind in kinds:  # what may be there is of an earlier run
                     journal.note_written(FILE_OF_KIND[kind], "")
     files = files or []
-    return LeftBehind(files, [*remarks, *_told(job, totals, files, problem)], pending - begun)
+    if job.sent_anything or for_good:  # else the same command begins it anew
+        remarks = [*remarks, *_told(job, totals, files, problem)]
+    return LeftBehind(files, remarks, pending - begun)
 
 
 def _written(journal: Journal, kinds: Sequence[OutcomeKind]) -> list[Path] | None:
@@ -130,8 +136,8 @@ def _told(job: JobRecord, totals: Totals, files: Sequence[Path], problem: str) -
     """Return how many rows of the job no other has, and in which files they are."""
     assert job.folder is not None  # noqa: S101 -- its journal is there
     rows = joined_no_other(job.state, totals.outcomes, totals.reasons)
-    if not rows or not job.sent_anything:
-        return []  # the same command begins it anew
+    if not rows:
+        return []
     where = {kind: path for kind, name in FILE_OF_KIND.items()
              if (path := job.folder / name) in files}  # fmt: skip
     groups = [

@@ -97,7 +97,8 @@ def plan_undo(
             product.check_sequence()  # what may not begin gives nothing up, and writes nothing
         left = None
         if write and is_unfinished:
-            left = leave_files(product, replace(job, state=JobState.GIVEN_UP))
+            given_up = replace(job, state=JobState.GIVEN_UP)
+            left = leave_files(product, given_up, for_good=True)
             product.abandon(job, time.time())
             job = product.jobs[job.number - 1]
         with undoing(product, job) as undo:

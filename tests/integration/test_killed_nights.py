@@ -519,3 +519,32 @@ async def test_a_night_that_its_own_command_begins_anew_is_not_told_as_lost(nigh
     assert "and of its own 3 rows those are sent that this one brings again" in told
     assert "nothing is left to do" in summary.verdict
     assert not steps_of(stopped)
+
+
+async def test_a_job_that_was_never_started_is_shown_with_its_command(
+    night: Night, tmp_path: Path
+) -> None:
+    summary, _ = await night("monday", OWN, limit=1)
+    monday: Path = summary.folder
+    killed_before_its_first_request(monday)
+    shown = command("jobs", "show", monday)[1]
+    assert command_in(shown, "next       To begin it anew:")[:2] == [
+        "run", str(tmp_path / "monday.csv")
+    ]  # fmt: skip
+    (tmp_path / "monday.csv").unlink()
+    assert "No such file or directory" in command("jobs", "show", monday)[1]
+    command("jobs", "abandon", monday)
+    assert "next" not in command("jobs", "show", monday)[1], "a person has given it up"
+
+
+async def test_rows_are_told_that_a_limit_has_stopped_and_a_person_has_given_up(
+    night: Night,
+) -> None:
+    summary, _ = await night("monday", [MEH, *OWN], max_rejected="0")
+    monday: Path = summary.folder
+    told = command("jobs", "abandon", monday)[1]
+    assert f"1 row of {monday.name} joined no other job: 1 rejected ({monday}/rejected.csv)" in told
+    step = f"To import the 1 row rejected of {monday.name} that joined no other job: fix"
+    for text in (steps_of(monday), command("jobs", "show", monday)[1]):
+        assert step in text
+        assert "no job has sent" not in text

@@ -95,7 +95,8 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
             in_doubt = len({doubt.seq for doubt in history.doubts() if doubt.in_doubt})
         left, remarks = None, list[str]()
         if record.state is JobState.UNFINISHED:
-            left = leave_files(product, replace(record, state=JobState.GIVEN_UP))
+            given_up = replace(record, state=JobState.GIVEN_UP)
+            left = leave_files(product, given_up, for_good=True)
         left_over = product.abandon(record, time.time())
         closed = product.jobs[record.number - 1]
         if left_over:
@@ -141,19 +142,21 @@ def _what_next(
     taken = list(taken_up(found.folder))
     closed = [job.folder for job in closed_by(others, found.folder) if job.folder]
     of_these = [one for folder in closed for one in taken_up(folder)]
-    if found.record.state is JobState.UNFINISHED and runs:
-        for step in still_to_do(_before_resuming(found, runs[-1].run.end), [*taken, *of_these]):
+    if found.record.state is JobState.UNFINISHED:
+        end = runs[-1].run.end if runs else None
+        for step in still_to_do(_before_resuming(found, end), [*taken, *of_these]):
             yield "next", step
-        if runs[-1].run.end is RunEnd.DATA_LIMIT:  # the same command would be stopped again
+        if end is RunEnd.DATA_LIMIT:  # the same command would be stopped again
             return
-        yield "resume", how_to_resume(found.folder)
+        command, has_sent = how_to_resume(found.folder), found.record.sent_anything
+        yield ("resume", command) if has_sent else ("next", f"To begin it anew: {command}")
         with JournalReader(found.folder) as history:
             changed = how_changed(found.folder, history.inputs())
         if changed:
             then = "until its content is back, this says what else can be done"
             if found.record.keeps_bodies:
                 then = "what is pending then joins a new job"
-            yield "", f"({changed}: {then})"
+            yield "", f"({changed}: {then})" if has_sent else f"({changed})"
         if found.product.service != SANDBOX:
             yield "", "(and, where the key is not in the environment, --api-key-file as before)"
     elif found.record.state.is_at_rest:
