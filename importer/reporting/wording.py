@@ -196,6 +196,12 @@ def too_old_in_words(rows: int) -> str:
     )
 
 
+def in_doubt_in_words(rows: int, of: str = "") -> str:
+    """Return that so many rows `of` a job are in doubt: a killed run leaves all that were next."""
+    up_to = "" if rows == 1 else "up to "
+    return f"{up_to}{counted(rows, 'row')}{of} may have been sent and stored: no answer is recorded"
+
+
 def gave_way_in_words(rows: int) -> str:
     """Return that so many rows of left-over files were not sent, and how they are."""
     them = "the" if rows == 1 else "their"

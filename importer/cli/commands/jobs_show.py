@@ -31,7 +31,7 @@ from importer.model import OutcomeKind, RunEnd
 from importer.reporting.journal_steps import steps_by_journal, steps_of_closed
 from importer.reporting.summary import kept_steps
 from importer.reporting.taken_up import closed_in_words, still_to_do, taken_up
-from importer.reporting.wording import ENDS, TO_RESUME, too_old_in_words
+from importer.reporting.wording import ENDS, TO_RESUME, in_doubt_in_words, too_old_in_words
 from importer.settings import SANDBOX
 from importer.workflows.left_behind import close_summary, leave_files
 from importer.workflows.rewrite_summary import rewrite_summary
@@ -69,9 +69,7 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
     if too_old:
         tell("too old", too_old_in_words(too_old))
     if in_doubt := len(_in_doubt(found.record, doubts, others)):
-        up_to = "" if in_doubt == 1 else "up to "
-        tell("in doubt", f"{up_to}{counted(in_doubt, 'row')} may have been sent and stored: no "
-                         "answer is recorded")  # fmt: skip
+        tell("in doubt", in_doubt_in_words(in_doubt))
     for name, text in _what_next(found, runs, others):
         tell(name, text)
 
@@ -110,10 +108,8 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
         return
     click.echo(closed_in_words(closed, pending).replace("The job", folder.name, 1))
     if in_doubt:
-        click.echo(
-            f"{counted(in_doubt, 'row')} of it had been begun and had no outcome: "
-            "the service may hold their feedback or what was there before."
-        )
+        told = in_doubt_in_words(in_doubt, " of it")
+        click.echo(f"{told[0].upper()}{told[1:]}.")
     for remark in remarks:
         click.echo(f"{remark}.")
 

@@ -120,11 +120,19 @@ def test_giving_up_says_what_is_given_up(desk: Desk) -> None:
     name = stop(desk)
     told = call(desk, jobs, "abandon", name).stdout
     assert f"{name} was given up: 2 rows without an outcome are not sent." in told
-    assert "1 row of it had been begun" in told
+    assert "1 row of it may have been sent and stored: no answer is recorded" in told
     assert "given up" in call(desk, jobs).stdout
     assert "resume" not in call(desk, jobs, "show", name).stdout
     with pytest.raises(SettingsError, match="has ended already"):
         call(desk, jobs, "abandon", name)
+
+
+def test_rows_that_a_killed_run_may_have_begun_are_not_told_as_begun(desk: Desk) -> None:
+    with desk.run() as job:
+        mark(job, 1, 2, 3)
+    told = "p to 3 rows{} may have been sent and stored: no answer is recorded"
+    assert f"u{told.format('')}" in call(desk, jobs, "show", "a").stdout
+    assert f"U{told.format(' of it')}" in call(desk, jobs, "abandon", "a").stdout
 
 
 def test_what_does_not_exist_is_an_error(desk: Desk) -> None:
