@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,26 +17,25 @@ from importer.model import OutcomeKind
 
 
 def closed_by(jobs: Sequence[JobRecord], folder: Path) -> list[JobRecord]:
-    """Return those of `jobs` that the one in `folder` has replaced, and those that they had.
+    """Return those of `jobs` that the one in `folder` has replaced, or given up unsent.
 
-    Those that they have given up are among them if these had sent nothing. The latest come first,
-    up to one whose journal is not there or cannot be read.
+    With those that they had, the latest first. A journal that cannot be read tells of none.
     """
     known = {job.id: job for job in jobs}
-    found: list[JobRecord] = []
-    while True:
-        try:
-            head = read_head(folder)
-        except JournalError:
-            return found
-        ends = [(known[job], state) for job, state in head.ends.items() if job in known]
-        found += [job for job, state in ends if state is JobState.GIVEN_UP
-                  and job.folder is not None and not job.sent_anything]  # fmt: skip
-        job = next((job for job, state in ends if state is JobState.REPLACED), None)
-        if job is None or job.folder is None or job in found:
-            return found
-        found.append(job)
-        folder = job.folder
+    found: dict[Path, JobRecord] = {}
+    folders = [folder]
+    for each in folders:
+        ends: Mapping[str, JobState] = {}
+        with suppress(JournalError):
+            ends = read_head(each).ends
+        for name, state in ends.items():
+            job = known.get(name)
+            if job is None or job.folder is None or job.folder in found:
+                continue
+            if state is JobState.REPLACED or not job.sent_anything:
+                found[job.folder] = job
+                folders.append(job.folder)
+    return [*found.values()]
 
 
 def successors_of(jobs: Sequence[JobRecord], job: JobRecord) -> Iterator[Path]:

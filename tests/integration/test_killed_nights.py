@@ -548,3 +548,19 @@ async def test_rows_are_told_that_a_limit_has_stopped_and_a_person_has_given_up(
     for text in (steps_of(monday), command("jobs", "show", monday)[1]):
         assert step in text
         assert "no job has sent" not in text
+
+
+@pytest.mark.parametrize("takes_over", [True, False])
+async def test_each_of_several_nights_that_sent_nothing_is_told(
+    night: Night, takes_over: bool
+) -> None:
+    await night("monday", FINE, limit=20 if takes_over else None)
+    unsent = []
+    for number, name in enumerate(("tuesday", "wednesday"), 60):
+        rows = [MEH, (conversation(number), "POSITIVE", "")]
+        unsent.append((await night(name, rows, max_rejected="0"))[0].folder)
+        killed_before_its_first_request(unsent[-1])
+    summary, _ = await night("thursday", FINE[:1])
+    told = steps_of(summary.folder)
+    for folder in unsent:
+        assert f"To import the 2 rows of {folder.name} that no job has sent" in told
