@@ -22,7 +22,7 @@ from importer.jobs.forget import NO_COMMENTS
 from importer.jobs.inputs import how_changed, undone_job
 from importer.jobs.journal_file import WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.records import GIVEN_UP, JobRecord, JobState
+from importer.jobs.records import GIVEN_UP, JobRecord, JobState, Totals
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.endings import Step, next_steps
 from importer.reporting.left_overs import (
@@ -31,7 +31,8 @@ from importer.reporting.left_overs import (
     forgotten_outcomes,
 )
 from importer.reporting.taken_up import never_sent, still_to_do, taken_up
-from importer.reporting.wording import status_in_words, words
+from importer.reporting.wording import status_in_words, unread_in_words, words
+from importer.survey.findings import Findings
 
 
 def steps_by_journal(journal: JournalReader) -> list[Step]:
@@ -104,6 +105,8 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
                 to_see_which(folder),
             )
         )
+    if job.sent_anything and (unread := unread_rejected(journal, journal.totals())):
+        steps.append(Step(f"{unread_in_words(folder.name, unread)}."))
     return steps
 
 
@@ -144,6 +147,12 @@ def steps_of_all_closed(jobs: Iterable[JobRecord]) -> list[Step]:
                 found = steps_of_closed(job, journal)
             steps += still_to_do(found, [*taken_up(job.folder)]) if found else []
     return steps
+
+
+def unread_rejected(journal: JournalFile, totals: Totals) -> int:
+    """Return to how many of the rows that its survey has rejected no run of a job has come."""
+    found = Findings.of_json(journal.survey()).rejected
+    return max(0, found - totals.outcomes[OutcomeKind.REJECTED])
 
 
 def joined_no_other(

@@ -210,3 +210,12 @@ def gave_way_in_words(rows: int) -> str:
         f"{counted(rows, 'row')} gave way: a newer row of {them} conversation was sent, or may "
         f"have been (--as-new sends {it} all the same)"
     )
+
+
+def unread_in_words(job: str, rows: int) -> str:
+    """Return that so many rejected rows of a job that another command has ended were not read."""
+    return (
+        f"{counted(rows, 'row')} of {job} {is_or_are(rows)} rejected, and {is_or_are(rows)} in no "
+        f"file: the job ended before it came to {'it' if rows == 1 else 'them'}, and its input "
+        "could not be read then (check tells which, once it is as it was)"
+    )

@@ -17,7 +17,6 @@ from typing import Protocol
 from importer.common.row_set import RowSet
 from importer.engine.reader import Input, read_rows
 from importer.feedback.body import BodyCoder
-from importer.feedback.newest import NewestBy
 from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.jobs.bodies import write_bodies
@@ -28,7 +27,6 @@ from importer.jobs.records import (
     FIGURES,
     TOO_OLD,
     CarriedRow,
-    InputFile,
     JobRecord,
     NewJob,
     Unsure,
@@ -44,10 +42,10 @@ from importer.survey.plan import Plan
 from importer.survey.progress import SurveyProgress
 from importer.survey.standing import Rules, why_not_sent
 from importer.survey.survey import Survey
-from importer.survey.survey_pass import normaliser_of, survey_inputs
+from importer.survey.survey_pass import survey_inputs
 from importer.survey.unplaced import Origins
 from importer.workflows.left_behind import close_summary, leave_files
-from importer.workflows.open_inputs import carried_source
+from importer.workflows.open_inputs import carried_source, surveyed
 
 
 class Earlier(Others, Origins, Protocol):
@@ -142,10 +140,10 @@ def begin_job(
         survey, plan = found.survey, found.plan
         kept = None
         if settings.ledger.carry_over:
-            inputs = _surveyed(sources, settings, survey.inputs, survey.findings)
+            inputs = surveyed(sources, settings, survey.inputs, survey.findings)
             kept = _to_be_sent(inputs, plan)
         if settings.ledger.keep_bodies:
-            inputs = _surveyed(sources, settings, survey.inputs, survey.findings)
+            inputs = surveyed(sources, settings, survey.inputs, survey.findings)
             write_bodies(product.claim_folder(), _to_be_sent(inputs, plan))
         new = NewJob(
             inputs=survey.inputs,
@@ -196,26 +194,11 @@ def inputs_of(
 ) -> list[Input]:
     """Return what a run of the job reads: the rows that it has carried over, then its inputs."""
     files = job.journal.inputs()
-    inputs = _surveyed(sources, settings, files, Findings.of_json(job.journal.survey()))
+    inputs = surveyed(sources, settings, files, Findings.of_json(job.journal.survey()))
     if not files or files[0].first_seq == 1:
         return inputs
     carried = carried_source(job.folder, product)
     return [Input(carried, Normaliser(RatingTable())), *inputs]
-
-
-def _surveyed(
-    sources: Sequence[RowSource],
-    settings: ImportSettings,
-    files: Sequence[InputFile],
-    findings: Findings,
-) -> list[Input]:
-    newest_by = settings.mapping.newest_by
-    newest = None if newest_by is None else NewestBy(newest_by, findings.newest_kind)
-    normalise = normaliser_of(settings, newest)
-    return [
-        Input(source, normalise, file.first_seq, file.blocks)
-        for source, file in zip(sources, files, strict=True)
-    ]
 
 
 def rows_not_sent(

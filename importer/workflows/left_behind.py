@@ -1,24 +1,28 @@
 """What a job leaves behind that ends without its own command: it was replaced, or given up.
 
-A run that was killed has written none of a job's files (docs/reference.md, F1).
+A run that was killed has written none of a job's files, and one that ended early has not come to
+all rows (docs/reference.md, F1).
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 from importer.common.text import counted, listed
+from importer.engine.reader import read_rows
 from importer.errors import ImporterError, InputError
 from importer.jobs.commands import to_see_which
 from importer.jobs.copies import file_of
+from importer.jobs.entry import Entry
 from importer.jobs.journal import Journal
 from importer.jobs.overtaken import Awaited, awaited_of
 from importer.jobs.product_jobs import ProductJobs
 from importer.jobs.records import CARRIED_OVER, JobRecord, Totals
-from importer.model import OutcomeKind
-from importer.reporting.journal_steps import joined_no_other
+from importer.model import Outcome, OutcomeKind
+from importer.reporting.journal_steps import joined_no_other, unread_rejected
 from importer.reporting.left_overs import (
     FILE_OF_KIND,
     LEFT_OVER_NAMES,
@@ -26,11 +30,12 @@ from importer.reporting.left_overs import (
     write_left_over_files,
 )
 from importer.reporting.taken_up import TakenUp
-from importer.reporting.wording import words
+from importer.reporting.wording import unread_in_words, words
 from importer.sources.base import RowSource
 from importer.sources.copies.carriers import open_copy
 from importer.sources.registry import open_source
-from importer.workflows.open_inputs import carried_source, settings_to_read
+from importer.survey.findings import Findings
+from importer.workflows.open_inputs import carried_source, settings_to_read, surveyed
 from importer.workflows.rewrite_summary import LeftBehind, rewrite_summary
 
 
@@ -72,22 +77,31 @@ def close_summary(
 def _left_by(
     product: ProductJobs, job: JobRecord, journal: Journal, *, for_good: bool
 ) -> LeftBehind | None:
-    last, folder, totals = journal.last_run(), journal.folder, journal.totals()
-    if last is None:
+    if journal.last_run() is None:
         return None
+    before, problem, unread = journal.totals(), "", 0
+    if job.sent_anything and unread_rejected(journal, before):  # else it is begun anew as a whole
+        problem = _read_on(product, journal)
+        unread = unread_rejected(journal, journal.totals())
+    folder, totals = journal.folder, journal.totals()
     pending = totals.outcomes[OutcomeKind.PENDING]
     begun = journal.begun(doubt.seq for doubt in journal.doubts()) if pending else 0
     kinds = [kind for kind in FILE_OF_KIND if totals.outcomes[kind]]
     awaited = awaited_of(job)
-    files, remarks, problem = _written(journal, kinds), list[str](), ""
-    is_as_now = files is not None and (
-        awaited is Awaited.ALL
-        or all(journal.overtaken(kind) == journal.overtaken(kind, awaited) for kind in kinds)
+    files, remarks = _written(journal, kinds), list[str]()
+    is_as_now = (
+        files is not None
+        and totals == before
+        and (
+            awaited is Awaited.ALL
+            or all(journal.overtaken(kind) == journal.overtaken(kind, awaited) for kind in kinds)
+        )
     )
+    # That there are such rows is known also if their file cannot be made.
+    for kind in {*([] if is_as_now else kinds), *([OutcomeKind.REJECTED] if unread else [])}:
+        if journal.written(FILE_OF_KIND[kind]) is None:
+            journal.note_written(FILE_OF_KIND[kind], "")
     if not is_as_now:
-        for kind in kinds:  # that there are such rows is known also if their file cannot be made
-            if journal.written(FILE_OF_KIND[kind]) is None:
-                journal.note_written(FILE_OF_KIND[kind], "")
         try:
             with ExitStack() as stack:
                 sources = _opened(stack, product, journal) if kinds else []
@@ -104,7 +118,30 @@ def _left_by(
     files = files or []
     if job.sent_anything or for_good:  # else the same command begins it anew
         remarks = [*remarks, *_told(job, totals, files, problem)]
+    if unread:
+        remarks.append(f"{problem}: {unread_in_words(job.name, unread)}")
     return LeftBehind(files, remarks, pending - begun)
+
+
+def _read_on(product: ProductJobs, journal: Journal) -> str:
+    """Record the rejected rows to which no run of a job has come, as far as they can be read.
+
+    Returns why they cannot all be read; empty if they can.
+    """
+    files, findings = journal.inputs(), Findings.of_json(journal.survey())
+    try:
+        with ExitStack() as stack:
+            sources = _opened(stack, product, journal)[-len(files) :]
+            settings = settings_to_read(sources[0].path, journal.latest_settings())
+            inputs = surveyed(sources, settings, files, findings)
+            for batch in read_rows(inputs, journal.with_outcome()):
+                ended = (item for item in batch if isinstance(item, Outcome))
+                rejected = [one for one in ended if one.kind is OutcomeKind.REJECTED]
+                if rejected:
+                    journal.write(Entry(rejected, at=time.time()))
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 def _written(journal: Journal, kinds: Sequence[OutcomeKind]) -> list[Path] | None:

@@ -11,12 +11,14 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
+from importer.engine.reader import Input
 from importer.errors import InputError
+from importer.feedback.newest import NewestBy
 from importer.jobs.copies import copies_folder, remove_copies
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.product import Product
 from importer.jobs.product_jobs import ProductJobs
-from importer.jobs.records import CARRIED_OVER
+from importer.jobs.records import CARRIED_OVER, InputFile
 from importer.model import Row
 from importer.settings import SETTINGS_GROUPS, ImportSettings
 from importer.settings.derive import options_of
@@ -27,6 +29,8 @@ from importer.sources.copies.carriers import open_copy, remove_copy, take_copy
 from importer.sources.copies.partial_copy import CopyWatch
 from importer.sources.folder import files_of
 from importer.sources.registry import open_source
+from importer.survey.findings import Findings
+from importer.survey.survey_pass import normaliser_of
 
 _NO_WATCH = CopyWatch()
 
@@ -154,6 +158,22 @@ def carried_source(folder: Path, product: ProductJobs) -> CarriedRows:
                 yield Row(row.seq, row.conversation_id, rating, comment, job=origin)
 
     return CarriedRows(Path(CARRIED_OVER), rows)
+
+
+def surveyed(
+    sources: Sequence[RowSource],
+    settings: ImportSettings,
+    files: Sequence[InputFile],
+    findings: Findings,
+) -> list[Input]:
+    """Return the `files` of a job, which these sources are, as its survey has understood them."""
+    newest_by = settings.mapping.newest_by
+    newest = None if newest_by is None else NewestBy(newest_by, findings.newest_kind)
+    normalise = normaliser_of(settings, newest)
+    return [
+        Input(source, normalise, file.first_seq, file.blocks)
+        for source, file in zip(sources, files, strict=True)
+    ]
 
 
 def drop_copies(sources: Sequence[RowSource]) -> None:

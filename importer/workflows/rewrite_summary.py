@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from importer.errors import ImporterError
 from importer.jobs.forget import Forgotten
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.records import JobRecord
+from importer.jobs.records import JobRecord, Totals
 from importer.model import OutcomeKind, RunEnd, WorkerFigures
 from importer.pacing import Limit
 from importer.reporting.digests import Digests
@@ -77,7 +77,7 @@ def rewrite_summary(
                 _steps(job, journal, old, taken or ()) if has_steps else [],
                 _measured(old), old["not_begun"], since or old.get("since", ""),
                 old.get("working_folder", ""),
-                _known_digests(journal, old) if forgotten is _NOTHING else None,
+                _known_digests(journal, totals, old) if forgotten is _NOTHING else None,
             )  # fmt: skip
         summary.write()
         write_report(summary, is_closed=job.state.is_closed)
@@ -96,7 +96,7 @@ def _as_ended(journal: JournalReader, path: Path, left: LeftBehind) -> dict[str,
     with suppress(*_UNREADABLE):
         old = json.loads(path.read_text("utf-8"))
         if old["runs"] == journal.run_count():
-            return {**old, "files": files}
+            return {**old, "files": files, "not_begun": left.not_begun}
     last = journal.closed_run()
     assert last is not None  # noqa: S101 -- it has left something behind
     assert last.ended_at is not None  # noqa: S101 -- it has an end
@@ -121,9 +121,13 @@ def _measured(old: Mapping[str, Any]) -> Measured:
     return Measured(Limit(old["limited_by"]), old["service_rate"], workers=workers)
 
 
-def _known_digests(journal: JournalReader, old: Mapping[str, Any]) -> Digests | None:
+def _known_digests(
+    journal: JournalReader, totals: Totals, old: Mapping[str, Any]
+) -> Digests | None:
     """Return the digests that a summary holds, if nothing was done since that changes them."""
     last = journal.last_run()
+    if totals.outcomes != old.get("outcomes"):  # of an ended job, rejected rows may be found still
+        return None
     if last is None or last.ended_at is None or journal.run_count() != old["runs"]:
         return None
     return Digests.of_json(old) if old.get("digests") and not journal.forgotten_rows() else None

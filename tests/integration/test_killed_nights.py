@@ -103,7 +103,7 @@ def killed(night: Night) -> Night:
     """Return what lets a night be killed before its last row."""
 
     async def run(rows: Rows, **options: Any) -> Path:
-        summary, _ = await night("monday", rows, limit=len(rows) - 2, **options)
+        summary, _ = await night("monday", rows, **{"limit": len(rows) - 2, **options})
         folder: Path = summary.folder
         with closing(sqlite3.connect(folder / "journal.sqlite")) as journal, journal:
             journal.execute("UPDATE run SET ended = NULL, ended_at = NULL")
@@ -236,6 +236,79 @@ async def test_the_list_of_jobs_says_of_a_killed_one_that_was_ended_what_its_sum
     assert listed["job"] == monday.name
     assert [listed[name] for name in ("end", "exit_code")] == ["killed", 3]
     assert listed["ended_at"][:19] == kept["ended_at"][:19]
+
+
+#: Rejected, behind all that is fine.
+LAST = [(conversation(4), "meh", ""), ("no id", "POSITIVE", "")]
+
+
+async def end(night: Night, way: str, folder: Path) -> str:
+    """End a job in one of the ways in which another command does so; return what that says."""
+    match way:
+        case "carry over":
+            return str((await night("tuesday", FINE[:1]))[1])
+        case "replace":
+            return str((await night("tuesday", FINE[:1], carry_over=False, replace=True))[1])
+        case "abandon":
+            return command("jobs", "abandon", folder)[1]
+        case _:
+            return command("undo", folder, "--yes", "--api-key-file", key(folder))[1]
+
+
+@pytest.mark.parametrize("way", ["carry over", "replace", "abandon", "undo"])
+@pytest.mark.parametrize("is_killed", [False, True])
+async def test_rejected_rows_to_which_a_job_has_not_come_are_told_when_another_command_ends_it(
+    night: Night, killed: Night, way: str, is_killed: bool
+) -> None:
+    rows = [MEH, *FINE, *LAST]
+    if is_killed:
+        monday = await killed(rows, limit=5)
+    else:
+        monday = (await night("monday", rows, limit=5))[0].folder
+    told = await end(night, way, monday)
+    path = monday / "rejected.csv"
+    assert f"3 rows of {monday.name} joined no other job: 3 rejected ({path})" in told
+    assert {*left(monday, "rejected.csv")} == {MEH[0], *(row[0] for row in LAST)}
+    kept = summary_of(monday)
+    pending = len(FINE) - 5
+    assert kept["outcomes"]["rejected"] == 3
+    assert kept["outcomes"]["pending"] == kept["not_begun"] == pending
+    assert f"{pending} rows" in kept["verdict"]
+    if way == "abandon":
+        assert f"{pending} rows without an outcome are not sent" in told
+    assert command("outcomes", monday, "--verify", monday / SUMMARY_NAME)[0] == 0
+    step = f"To import the 3 rows rejected of {monday.name} that joined no other job: fix {path}"
+    for text in (steps_of(monday), command("jobs", "show", monday)[1]):
+        assert (step in text) is (way != "undo")
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+async def test_rejected_rows_to_which_no_run_has_come_are_told_also_if_the_input_is_gone(
+    night: Night, killed: Night, tmp_path: Path, is_killed: bool
+) -> None:
+    if is_killed:
+        monday = await killed([*FINE, *LAST], limit=5)
+    else:
+        monday = (await night("monday", [MEH, *FINE, *LAST], limit=5))[0].folder
+    (tmp_path / "monday.csv").unlink()
+    summary, told = await night("tuesday", FINE[:1])
+    assert (monday / "rejected.csv").exists() is not is_killed
+    assert "monday.csv: No such file" in told
+    for text in (
+        told, steps_of(monday), steps_of(summary.folder), command("jobs", "show", monday)[1]
+    ):  # fmt: skip
+        assert f"2 rows of {monday.name} are rejected, and are in no file" in text
+    assert "nothing is left to do" not in summary.verdict
+
+
+async def test_the_inputs_of_a_job_are_not_read_again_where_all_that_is_rejected_is_known(
+    night: Night, tmp_path: Path
+) -> None:
+    monday = (await night("monday", [MEH, *FINE], limit=5))[0].folder
+    (tmp_path / "monday.csv").unlink()
+    _, told = await night("tuesday", FINE[:1])
+    assert "No such file" not in told
+    assert f"1 row of {monday.name} joined no other job: 1 rejected" in told
 
 
 def key(folder: Path) -> Path:

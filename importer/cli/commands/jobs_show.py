@@ -88,13 +88,13 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
     folder, found, _ = _find(ctx, job, jobs_dir)
     with hold_jobs(folder.parent, found.product) as product:
         record = next(one for one in product.jobs if one.id == found.record.id)
-        with JournalReader(folder) as history:
-            pending = history.totals().outcomes[OutcomeKind.PENDING]
-            in_doubt = len({doubt.seq for doubt in history.doubts() if doubt.in_doubt})
         left, remarks = None, list[str]()
         if record.state is JobState.UNFINISHED:
             given_up = replace(record, state=JobState.GIVEN_UP)
             left = leave_files(product, given_up, for_good=True)
+        with JournalReader(folder) as history:
+            pending = history.totals().outcomes[OutcomeKind.PENDING]
+            in_doubt = len({doubt.seq for doubt in history.doubts() if doubt.in_doubt})
         left_over = product.abandon(record, time.time())
         closed = product.jobs[record.number - 1]
         if left_over:
