@@ -42,7 +42,7 @@ def _cells(job: ListedJob) -> list[str]:
     run, totals = job.run, job.totals
     if run is None:
         return [job.folder.name, "", state_of(job), "", f"{totals.rows:,}", ""]
-    code = "" if run.end is None else str(int(exit_code(run.end, totals.outcomes)))
+    code = "" if job.end is None else str(int(exit_code(job.end, totals.outcomes)))
     counts = outcome_counts(totals.outcomes)
     return [
         job.folder.name,
@@ -69,10 +69,9 @@ def _how_it_stands(job: ListedJob) -> str:
         return words(job.record.state)
     if job.run is None:
         return "not started"
-    end = job.run.end
-    if end is None:
+    if job.end is None:
         return "interrupted"
-    return _STANDS.get(end, f"aborted: {words(end)}")
+    return _STANDS.get(job.end, f"aborted: {words(job.end)}")
 
 
 def as_json(listing: Listing) -> list[dict[str, object]]:
@@ -101,10 +100,8 @@ def _as_json(job: ListedJob) -> dict[str, object]:
         "base_url": job.product.service,
         "started_at": None if run is None else _iso(run.started_at),
         "ended_at": None if run is None or run.ended_at is None else _iso(run.ended_at),
-        "end": None if run is None else run.end,
-        "exit_code": (
-            None if run is None or run.end is None else int(exit_code(run.end, totals.outcomes))
-        ),
+        "end": job.end,
+        "exit_code": None if job.end is None else int(exit_code(job.end, totals.outcomes)),
         "rows": totals.rows,
         "outcomes": dict(totals.outcomes),
     }

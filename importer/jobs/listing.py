@@ -18,6 +18,7 @@ from importer.jobs.ledger import known_jobs
 from importer.jobs.lock import is_held
 from importer.jobs.product_jobs import read_heads
 from importer.jobs.records import JobRecord, JobState, LastRun, Totals
+from importer.model import RunEnd
 
 #: In seconds.
 _DAY = 86_400
@@ -42,6 +43,16 @@ class ListedJob:
     is_last: bool
     #: The folders of its inputs, while it is unfinished.
     reads_from: Sequence[Path] = ()
+
+    @property
+    def end(self) -> RunEnd | None:
+        """How its latest run ended; None without one, or if it is at work or was killed.
+
+        One that was killed while it tried rows again leaves the job as ended as it was.
+        """
+        end = None if self.run is None else self.run.end
+        is_ended = self.record.state is JobState.ENDED and not self.running
+        return RunEnd.FINISHED if end is None and is_ended else end
 
     @property
     def last_seen(self) -> float:

@@ -30,26 +30,40 @@ from importer.reporting.left_overs import (
     LEFT_OVER_NAMES,
     forgotten_outcomes,
 )
-from importer.reporting.taken_up import never_sent, still_to_do, taken_up
+from importer.reporting.taken_up import TakenUp, never_sent, still_to_do, taken_up
 from importer.reporting.wording import status_in_words, unread_in_words, words
 from importer.survey.findings import Findings
 
 
-def steps_by_journal(journal: JournalReader) -> list[Step]:
+def steps_by_journal(journal: JournalReader, taken: Iterable[TakenUp] = ()) -> list[Step]:
     """Return what is to be done about the rows that a job has left over.
 
-    For a job that has ended, of which only the journal tells how it stands. Rows of which all but
-    the count is forgotten are left out. Raises `JournalError`.
+    For a job that has ended, of which only the journal tells how it stands, and which others have
+    `taken` up so. Rows of which all but the count is forgotten are left out. Raises `JournalError`.
     """
     folder, settings = journal.folder, journal.latest_settings()
+    # What is taken over is nothing to do: a step that says so is none that is still to do.
+    carries_over = settings["carry_over"] or any(one.is_taken_over for one in taken)
     outcomes, reasons = _not_forgotten(journal)
     again = _again(journal)
     files = [path for name in LEFT_OVER_NAMES if (path := folder / name).exists()]
     return next_steps(
         RunEnd.FINISHED, outcomes, reasons, folder, files, again,
         {kind: len(journal.overtaken(kind)) for kind in FILE_OF_KIND},
-        carries_over=settings["carry_over"], refused_with=refused_with(journal, reasons),
+        carries_over=carries_over, refused_with=refused_with(journal, reasons),
     )  # fmt: skip
+
+
+def are_outdated(journal: JournalReader, taken: Iterable[TakenUp]) -> bool:
+    """Return whether the steps after the latest run of an ended job are not those of today.
+
+    It was killed while it tried rows again, or was to try what others have taken over since.
+    """
+    last = journal.last_run()
+    if last is None:
+        return False
+    is_told = last.end is RunEnd.FINISHED and journal.latest_settings()["carry_over"]
+    return last.end is None or (any(one.is_taken_over for one in taken) and not is_told)
 
 
 def _not_forgotten(

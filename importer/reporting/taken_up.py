@@ -62,6 +62,8 @@ class TakenUp(NamedTuple):
     text: str
     #: A step of the job that holds one of these need not be done any more.
     obsolete: Sequence[str] = ()
+    #: Whether another has taken over what could be tried again.
+    is_taken_over: bool = False
 
     def __str__(self) -> str:
         return self.text
@@ -110,7 +112,7 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
     if is_taken_back:
         yield TakenUp("It was taken back.", _steps_about(folder))
     if takers and _has_left_overs(folder):
-        yield TakenUp(f"{takers[min(takers)]} {_CARRIED_OVER}.", (CARRIES_OVER,))
+        yield TakenUp(f"{takers[min(takers)]} {_CARRIED_OVER}.", (CARRIES_OVER,), True)
 
 
 def never_sent(folder: Path) -> str:

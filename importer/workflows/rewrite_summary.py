@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 from importer.errors import ImporterError
 from importer.jobs.forget import Forgotten
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.records import JobRecord, Totals
+from importer.jobs.records import JobRecord, JobState, Totals
 from importer.model import OutcomeKind, RunEnd, WorkerFigures
 from importer.pacing import Limit
 from importer.reporting.digests import Digests
 from importer.reporting.endings import Step
-from importer.reporting.journal_steps import steps_by_journal, steps_of_closed
+from importer.reporting.journal_steps import are_outdated, steps_by_journal, steps_of_closed
 from importer.reporting.left_overs import (
     FILE_OF_KIND,
     REPORT_NAME,
@@ -142,8 +142,9 @@ def _steps(
         return still_to_do(steps_of_closed(job, journal), taken)
     is_gone = any(not (folder / name).exists() for name in old["files"])
     is_gone = is_gone or any(each.kind in FILE_OF_KIND for each in forgotten_outcomes(journal))
-    if is_gone and old["next_steps"] and old["end"] == RunEnd.FINISHED:
-        steps = steps_by_journal(journal)
+    is_gone = is_gone and old["next_steps"] and old["end"] == RunEnd.FINISHED
+    if is_gone or (job.state is JobState.ENDED and are_outdated(journal, taken)):
+        steps = steps_by_journal(journal, taken)
     else:
         steps = [_step(step["text"], step["command"]) for step in old["next_steps"]]
     return still_to_do(steps, taken)

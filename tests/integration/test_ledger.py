@@ -3,7 +3,9 @@
 import csv
 import dataclasses
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -228,6 +230,40 @@ async def test_a_left_over_row_keeps_the_job_that_first_brought_it(nights: Night
     assert "The next import" not in told
     told = CliRunner().invoke(cli, ["jobs", "show", str(again.folder)]).output
     assert "The next import with --carry-over tries the 1 row not completed again" in told
+
+
+@pytest.mark.parametrize("end", [RunEnd.FINISHED, RunEnd.SIGTERM, RunEnd.KILLED])
+async def test_what_another_job_has_taken_over_is_not_to_be_retried_however_a_retry_ended(
+    nights: Nights, end: RunEnd
+) -> None:
+    nights.picker.in_progress = {conversation(1)}
+    rows = [*rated(range(1, 4)), (conversation(4), "meh", "")]
+    first = nights.settings(rows, carry_over=True)
+    job = (await run_import(first, api_key="any")).folder
+    control = Control()
+    if end is RunEnd.SIGTERM:
+        control.stop(end)
+    again = dataclasses.replace(first.replace(carry_over=False), retry=Retry())
+    await run_import(again, api_key="any", control=control)
+    if end is RunEnd.KILLED:
+        with closing(sqlite3.connect(job / "journal.sqlite")) as journal, journal:
+            journal.execute("UPDATE run SET ended = NULL, ended_at = NULL WHERE number = 2")
+    shown = command("jobs", "show", job)[1]
+    assert "clarityq-import retry" in shown or "To resume" in shown
+    nights.picker.in_progress = set()
+    await run_import(nights.settings(rated(range(5, 6)), carry_over=True), api_key="any")
+    assert conversation(1) in nights.service.stored()
+    kept = json.loads((job / "summary.json").read_text())["next_steps"]
+    for text in (command("jobs", "show", job)[1], str(kept)):
+        assert "clarityq-import retry" not in text
+        assert "To resume" not in text
+        assert "The next import" not in text
+        assert "To import the 1 row rejected: fix" in text
+    if end is not RunEnd.SIGTERM:
+        listed = command("jobs", "--jobs-dir", job.parent)[1]
+        assert "interrupted" not in listed
+        found = json.loads(command("jobs", "--jobs-dir", job.parent, "--json")[1])
+        assert (found[0]["job"], found[0]["exit_code"]) == (job.name, 1)
 
 
 async def test_what_was_lost_when_a_job_was_tried_again_is_waited_for(nights: Nights) -> None:

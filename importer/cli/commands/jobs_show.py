@@ -28,9 +28,9 @@ from importer.jobs.listing import ListedJob, list_jobs
 from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import TOO_OLD, JobRecord, JobState
 from importer.model import OutcomeKind, RunEnd
-from importer.reporting.journal_steps import steps_by_journal, steps_of_closed
+from importer.reporting.journal_steps import are_outdated, steps_by_journal, steps_of_closed
 from importer.reporting.summary import kept_steps
-from importer.reporting.taken_up import closed_in_words, still_to_do, taken_up
+from importer.reporting.taken_up import TakenUp, closed_in_words, still_to_do, taken_up
 from importer.reporting.wording import ENDS, TO_RESUME, in_doubt_in_words, too_old_in_words
 from importer.settings import SANDBOX
 from importer.workflows.left_behind import close_summary, leave_files
@@ -156,7 +156,7 @@ def _what_next(
         if found.product.service != SANDBOX:
             yield "", "(and, where the key is not in the environment, --api-key-file as before)"
     elif found.record.state.is_at_rest:
-        for step in still_to_do(_next_steps(found, runs), [*taken, *of_these]):
+        for step in still_to_do(_next_steps(found, taken), [*taken, *of_these]):
             yield "next", step
     for one in taken:
         yield "since", str(one)
@@ -171,16 +171,14 @@ def _before_resuming(found: ListedJob, end: RunEnd | None) -> list[str]:
     return [step for step in steps if resumes is None or not step.startswith(resumes)]
 
 
-def _next_steps(found: ListedJob, runs: Sequence[PastRun]) -> list[str]:
+def _next_steps(found: ListedJob, taken: Sequence[TakenUp]) -> list[str]:
     """Return what is to be done about a job that has ended, was replaced or given up."""
-    if found.record.state.is_closed:
-        with JournalReader(found.folder) as history:
-            return [str(step) for step in steps_of_closed(found.record, history)]
-    if not runs or runs[-1].run.end is not None:
-        return kept_steps(found.folder)
-    # Killed while it tried rows again: the summary is older than what is done by now.
     with JournalReader(found.folder) as history:
-        return [str(step) for step in steps_by_journal(history)]
+        if found.record.state.is_closed:
+            return [str(step) for step in steps_of_closed(found.record, history)]
+        if are_outdated(history, taken):
+            return [str(step) for step in steps_by_journal(history, taken)]
+    return kept_steps(found.folder)
 
 
 def _find(
