@@ -32,6 +32,8 @@ _MOST_ROWS = 1_000_000
 #: What the steps begin with, or hold, that try again what is left over.
 _TRIES_AGAIN = (CARRIES_OVER, "clarityq-import retry ")
 _CARRIED_OVER = "has taken over what could be tried again (--carry-over)"
+#: What the step holds about inputs that were not read, as an older copy was there.
+NOT_READ = "this run went on with the copy of"
 #: With its command, or in words.
 _Step = TypeVar("_Step", Step, str)
 
@@ -200,6 +202,23 @@ def jobs_begun_anew(
                 its_inputs = journal.inputs()
             if is_begun_anew(job.name, its_inputs, folder.name.rpartition("-")[0], inputs):
                 yield job
+
+
+def read_anew(jobs: Sequence[JobRecord], by: str) -> tuple[JobRecord, list[TakenUp]] | None:
+    """Return the job whose inputs the one named `by` has read anew, with what became of it.
+
+    None if no step of the one before it with the same inputs is about that any more.
+    """
+    names = [job.name for job in jobs]
+    alike = (job for job in jobs[: names.index(by)] if _base(job.name) == _base(by))
+    job = next(reversed([*alike]), None)
+    if job is None or job.folder is None or not any(NOT_READ in s for s in kept_steps(job.folder)):
+        return None
+    return job, [*taken_up(job.folder), TakenUp(f"{by} has read its inputs anew.", (NOT_READ,))]
+
+
+def _base(name: str) -> str:
+    return name.rpartition("-")[0]
 
 
 def is_told_as_carried_over(job: JobRecord) -> bool:

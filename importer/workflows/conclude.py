@@ -8,7 +8,7 @@ from pathlib import Path
 from yarl import URL
 
 from importer.clarityq.proxy import names_proxy
-from importer.common.text import counted
+from importer.common.text import counted, listed, was_or_were
 from importer.engine.clock import Clock
 from importer.engine.job_run import JobRun
 from importer.engine.resume import ResumeState
@@ -23,8 +23,9 @@ from importer.reporting.journal_steps import refused_with, steps_of_all_closed
 from importer.reporting.left_overs import write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Measured, Summary, summarise
-from importer.reporting.taken_up import still_to_do, taken_up
+from importer.reporting.taken_up import NOT_READ, still_to_do, taken_up
 from importer.settings import ImportSettings
+from importer.settings.places import FrameAddress, SourceAddress
 from importer.sources.base import RowSource
 
 
@@ -37,11 +38,13 @@ def conclude(
     run: JobRun,
     clock: Clock,
     closed: Sequence[JobRecord] = (),
+    not_read: Sequence[tuple[SourceAddress, str]] = (),
 ) -> tuple[Summary, list[str]]:
     """Check the accounts, write what a person needs, and close the run in the journal.
 
-    `closed` are the jobs of which rows joined no other when this one came in their place. Returns
-    the summary, and which files could not be made: that does not change how a run ends.
+    `closed` are the jobs of which rows joined no other when this one came in their place, and
+    `not_read` the inputs in whose place it went on with a copy, with the time of that in words.
+    Returns the summary, and which files could not be made: that does not change how a run ends.
     """
     stands = job.journal.totals()
     # To count means to read the whole journal, and few runs try rows again.
@@ -85,6 +88,8 @@ def conclude(
     steps = [*steps_of_all_closed(closed), *still_to_do(steps, taken)]
     if undone_job(map(str, settings.reading.inputs)) is None:  # which has the target of its job
         steps = [*look_first(end, totals.outcomes, totals.reasons), *steps]
+    # `retry` is not meant for what is there now.
+    more += _to_read_anew(not_read, again) if end is RunEnd.FINISHED and not settings.retry else []
     target = settings.target
     is_direct = not (target.trust_env or target.sandbox)
     if end is RunEnd.SERVICE_DOWN and is_direct and names_proxy(URL(target.base_url)):
@@ -106,6 +111,17 @@ def conclude(
         )
     job.journal.end_run(now, end, message, doubts)
     return summary, problems
+
+
+def _to_read_anew(not_read: Sequence[tuple[SourceAddress, str]], again: Again) -> list[Step]:
+    """Return how those inputs are imported of which only an older copy was: now by a new job."""
+    if not not_read:
+        return []
+    names = listed([place.label for place, _ in not_read])
+    why = f"{names} {was_or_were(len(not_read))} not read: {NOT_READ} {not_read[0][1]}."
+    if any(isinstance(place, FrameAddress) for place, _ in not_read):
+        return [Step(f"The {why} To import what was passed, give the same call again.")]
+    return [Step(f"{why} To import what is there now:", again.same())]
 
 
 def _check_accounts(totals: Totals, settled_before: int, run: JobRun) -> None:

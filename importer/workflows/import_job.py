@@ -33,16 +33,10 @@ from importer.jobs.commands import Again
 from importer.jobs.ends import closed_by
 from importer.jobs.job import Job
 from importer.jobs.product import Product, hold_product
-from importer.jobs.records import JobRecord
 from importer.model import OutcomeKind, Rank, Reason, RunEnd, exit_code
 from importer.reporting.summary import Summary
-from importer.reporting.taken_up import (
-    is_told_as_carried_over,
-    jobs_begun_anew,
-    jobs_behind,
-    taken_up,
-)
 from importer.settings import ImportSettings
+from importer.settings.places import SourceAddress
 from importer.sources.base import RowSource
 from importer.sources.copies.partial_copy import CopyWatch
 from importer.survey.progress import SurveyProgress, SurveyStoppedError
@@ -56,7 +50,7 @@ from importer.workflows.open_inputs import (
     open_inputs_of,
     remove_needless_copies,
 )
-from importer.workflows.rewrite_summary import rewrite_summary
+from importer.workflows.rewrite_summary import tell_taken_up
 from importer.workflows.scale import crew_at_hand, run_opened
 from importer.workflows.status import status_served
 
@@ -171,6 +165,8 @@ class _Importing:
         self._observers = observers
         self._again = again
         self._clock = clock
+        #: The inputs in whose place an older copy is gone on with, and when that was taken.
+        self._not_read: list[tuple[SourceAddress, str]] = []
 
     async def work_on(self, product: Product) -> Summary:
         """Resume the job that the settings mean, or begin it, and make one run of it."""
@@ -207,8 +203,12 @@ class _Importing:
         if self._settings.reading.is_copied:
             goes_on = copies_to_go_on_with(product, self._settings) is not None
             self._sources = open_inputs_of(
-                product, self._settings, CopyWatch(self._check_stop, self._notice)
-            )
+                product, self._settings,
+                CopyWatch(
+                    self._check_stop, self._notice,
+                    lambda place, at: self._not_read.append((place, at)),
+                ),
+            )  # fmt: skip
             if not goes_on:
                 return None
         return product.resumable(current_inputs(self._sources))
@@ -259,22 +259,15 @@ class _Importing:
         read = [each.source for each in begun.inputs]
         closed = await anyio.to_thread.run_sync(closed_by, product.jobs, job.folder)
         summary, problems = await anyio.to_thread.run_sync(
-            conclude, settings, self._again, job, read, resumed, run, clock, closed
-        )
+            conclude, settings, self._again, job, read, resumed, run, clock, closed,
+            self._not_read,
+        )  # fmt: skip
         for problem in problems:
             for observer in self._observers:
                 observer.noticed(problem)
         origins = {r.first for r in begun.ranks.values() if r.version == job.number}
         carried = {row.rank.first for row in job.journal.carried()}
-        behind = [*jobs_behind(product.jobs, summary.inputs, origins)]
-        behind += [
-            one
-            for one in jobs_behind(product.jobs, (), carried)
-            if not is_told_as_carried_over(one)
-        ]
-        behind += jobs_begun_anew(product.jobs, job.folder, job.journal.inputs())
-        for other in behind:
-            await anyio.to_thread.run_sync(_tell_taken_up, other)
+        await anyio.to_thread.run_sync(tell_taken_up, product.jobs, summary, origins, carried)
         for source in self._sources:
             source.close()
         left = summary.rows - sum(summary.outcomes[kind] for kind in _NOT_LEFT_OVER)
@@ -298,13 +291,6 @@ class _Importing:
             job.held(),
             job.journal.ranked(),
         )
-
-
-def _tell_taken_up(job: JobRecord) -> None:
-    """Let summary and report of a job say what others have taken up of it."""
-    assert job.folder is not None  # noqa: S101 -- one of its files was an input
-    if taken := list(taken_up(job.folder)):
-        rewrite_summary(job, taken=taken)
 
 
 def _stopped(stopped: SurveyStoppedError, end: RunEnd) -> StoppedError:

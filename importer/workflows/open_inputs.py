@@ -120,15 +120,19 @@ def _opened_copy(
 
 def _tell_of_old(place: SourceAddress, path: Path, watch: CopyWatch) -> None:
     at = time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime))
+    holds_data: bool | None = None
     if place.scheme == STANDARD_INPUT:
-        from importer.sources.copies.stdin import holds_data  # noqa: PLC0415 -- seldom needed
+        from importer.sources.copies import stdin  # noqa: PLC0415 -- seldom needed
 
-        if holds_data():
-            raise InputError(
-                f"standard input holds data, and this job is to go on with its copy of {at}. To go "
-                "on, give it no input (< /dev/null); to import the new data instead, add --restart"
-            )
+        holds_data = stdin.holds_data()
+    if holds_data:
+        raise InputError(
+            f"standard input holds data, and this job is to go on with its copy of {at}. To go "
+            "on, give it no input (< /dev/null); to import the new data instead, add --restart"
+        )
     watch.told(f"resuming the copy of {at}; {place.label} was not read")
+    if holds_data is None:
+        watch.not_read(place, at)
 
 
 def _check_single(settings: ImportSettings) -> None:

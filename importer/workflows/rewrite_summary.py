@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,8 +25,17 @@ from importer.reporting.left_overs import (
     forgotten_outcomes,
 )
 from importer.reporting.report import write_report
-from importer.reporting.summary import Measured, summarise
-from importer.reporting.taken_up import TakenUp, closed_in_words, still_to_do
+from importer.reporting.summary import Measured, Summary, summarise
+from importer.reporting.taken_up import (
+    TakenUp,
+    closed_in_words,
+    is_told_as_carried_over,
+    jobs_begun_anew,
+    jobs_behind,
+    read_anew,
+    still_to_do,
+    taken_up,
+)
 
 _NOTHING = Forgotten([])
 #: What a summary that cannot be read as one raises.
@@ -85,6 +94,27 @@ def rewrite_summary(
         for name in (SUMMARY_NAME, REPORT_NAME) if taken is None else ():
             with suppress(OSError):
                 (folder / name).unlink()
+
+
+def tell_taken_up(
+    jobs: Sequence[JobRecord], by: Summary, origins: Collection[int], carried: Collection[int]
+) -> None:
+    """Let summary and report of other `jobs` of a product say what one has taken up of them.
+
+    That is the one that `by` is the summary of. `origins` are the numbers of the jobs that had
+    first brought the rows of its left-over files, and `carried` of those that it has taken over.
+    """
+    behind = [*jobs_behind(jobs, by.inputs, origins)]
+    behind += [one for one in jobs_behind(jobs, (), carried) if not is_told_as_carried_over(one)]
+    with JournalReader(by.folder) as journal:
+        inputs = journal.inputs()
+    behind += jobs_begun_anew(jobs, by.folder, inputs)
+    for job in behind:
+        assert job.folder is not None  # noqa: S101 -- see `jobs_behind`
+        if taken := list(taken_up(job.folder)):
+            rewrite_summary(job, taken=taken)
+    if found := read_anew(jobs, by.folder.name):
+        rewrite_summary(found[0], taken=found[1])
 
 
 def _as_ended(journal: JournalReader, path: Path, left: LeftBehind) -> dict[str, Any]:

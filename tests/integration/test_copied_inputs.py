@@ -261,6 +261,8 @@ def test_a_run_killed_at_any_time_goes_on_by_the_same_command(
         code, out = finish(there.words)
         assert code == 0, out
         assert "resuming the copy of" in out
+        # Where nothing was written to standard input there is nothing to import.
+        assert ("this run went on with the copy of" in out) is (kind != "stdin")
         assert there.asked() == asked
         assert jobs() == [job]
     assert service.stored() == {conversation(n): f"fine {n}" for n in range(ROWS)}

@@ -70,6 +70,31 @@ async def test_a_frame_may_not_leave_to_chance_which_row_wins(
     assert summary.exit_code == 0
 
 
+async def test_a_frame_in_whose_place_an_older_one_was_gone_on_with_is_told_to_be_imported_still(
+    settings_for: Callable[..., ImportSettings],
+) -> None:
+    def night(numbers: range) -> ImportSettings:
+        rows = {"conversation_id": [IDS[n] for n in numbers], "rating": ["CLEAR"] * len(numbers)}
+        return settings_for(pa.table(rows), base_url=sandbox.url, late_effect=0.0)
+
+    async with Sandbox() as sandbox:
+        first = await run_import(night(range(10)).replace(limit=3), api_key="any")
+        resumed = await run_import(night(range(10, 15)), api_key="any")
+        assert resumed.folder == first.folder
+        assert {*sandbox.feedback} == {*IDS[:10]}
+        (step,) = resumed.next_steps
+        assert str(step).startswith("The data frame was not read: this run went on with the copy")
+        assert "the same call" in str(step)
+        assert not step.command
+        assert "nothing is left to do" not in resumed.verdict
+        kept = resumed.folder / "summary.json"
+        assert str(step) in kept.read_text()
+        again = await run_import(night(range(10, 15)), api_key="any")
+        assert {*sandbox.feedback} == {*IDS[:15]}
+    assert not again.next_steps
+    assert "was not read" not in kept.read_text()
+
+
 async def test_a_frame_is_there_only_within_its_program(
     settings_for: Callable[..., ImportSettings],
 ) -> None:

@@ -16,6 +16,7 @@ import msgspec
 from importer.common.files import atomic_write, private_opener, sync_folder
 from importer.common.text import size_text
 from importer.errors import ScratchError
+from importer.settings.places import SourceAddress
 
 #: Seconds between two words on a copy under way.
 _INTERVAL = 15.0
@@ -28,10 +29,15 @@ ROWS_ENDING = ".rows.parquet"
 
 @dataclass(frozen=True, slots=True)
 class CopyWatch:
-    """What is asked, and told, while copies are taken. `check` raises if it is to stop."""
+    """What is asked, and told, while copies are taken. `check` raises if it is to stop.
+
+    `not_read` is told of an input that is not looked at, and when the copy was taken (in words)
+    that is gone on with in its place.
+    """
 
     check: Callable[[], None] = lambda: None
     told: Callable[[str], None] = lambda _: None
+    not_read: Callable[[SourceAddress, str], None] = lambda _, __: None
 
 
 class CopyOrigin(msgspec.Struct, frozen=True):

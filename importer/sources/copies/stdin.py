@@ -60,11 +60,16 @@ def _pieces(part: PartialCopy) -> Iterator[bytes]:
         yield piece
 
 
-def holds_data() -> bool:
-    """Return whether somebody has written something to standard input. A byte of it is taken."""
+def holds_data() -> bool | None:
+    """Return whether somebody has written something to standard input; None if that may come yet.
+
+    A byte of it is taken.
+    """
     if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
         return False
     number = sys.stdin.fileno()
     if stat.S_ISCHR(os.fstat(number).st_mode):
         return False
-    return bool(select.select([number], [], [], _UNTIL_SURE)[0]) and bool(os.read(number, 1))
+    if not select.select([number], [], [], _UNTIL_SURE)[0]:
+        return None
+    return bool(os.read(number, 1))

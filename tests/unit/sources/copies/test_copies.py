@@ -1,6 +1,8 @@
 """How what is no local file is copied: once, whole or not at all, and for its owner only."""
 
+import os
 import stat
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
 from importer.sources.copies import http as copy_http
 from importer.sources.copies import partial_copy, persistence
+from importer.sources.copies import stdin as copy_stdin
 from importer.sources.copies.carriers import open_copy, take_copy
 from importer.sources.copies.partial_copy import CopyWatch
 from tests.support.data import PRODUCT, conversation
@@ -63,6 +66,22 @@ def test_a_copy_is_the_owners_alone_and_is_taken_once(server: FileServer, tmp_pa
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     with open_source_of(path) as rows:
         assert rows == 30_000
+
+
+@pytest.mark.parametrize(
+    ("written", "is_closed", "holds"), [(b"x", False, True), (b"", True, False), (b"", False, None)]
+)
+def test_standard_input_that_is_silent_but_not_ended_may_hold_something_yet(
+    monkeypatch: pytest.MonkeyPatch, written: bytes, is_closed: bool, holds: bool | None
+) -> None:
+    from_there, into = os.pipe()
+    with os.fdopen(from_there) as stdin, os.fdopen(into, "wb", buffering=0) as writer:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        monkeypatch.setattr(copy_stdin, "_UNTIL_SURE", 0.01)
+        writer.write(written)
+        if is_closed:
+            writer.close()
+        assert copy_stdin.holds_data() is holds
 
 
 class open_source_of:  # noqa: N801 -- a context that counts
