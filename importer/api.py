@@ -47,9 +47,9 @@ async def run_import(
     Without `api_key`, the key is taken from the environment (`CLARITYQ_API_KEY`) or from the
     secrets of systemd or the container. `progress` is called several times a second with how the
     run stands, on its event loop; `observers` are told more, and the logger `importer` is told the
-    same as the command line. `control` stops the run from another task. With the option `sandbox` a
-    mock server with `faults` is started for the run and needs no key. `again` are the commands that
-    the summary names, if they are not to be made of `settings`.
+    same as the command line. `control` stops the run from a callback or another task. With the
+    option `sandbox` a mock server with `faults` is started for the run and needs no key. `again`
+    are the commands that the summary names, if they are not to be made of `settings`.
 
     Returns the job's summary, also when the run was stopped or aborted: its `end` tells. Raises an
     `ImporterError` when the run could not start, or when its journal could not be written, and what
@@ -102,16 +102,18 @@ def run_import_blocking(
     api_key: str | ApiKey | None = None,
     progress: Tell | None = None,
     observers: Sequence[Observer] = (),
+    control: Control | None = None,
     faults: Faults | None = None,
 ) -> Summary:
     """Do what `run_import` does and return when it is done.
 
     May be called where an event loop is running, as in a notebook: the import has its own thread,
-    on which `progress` and `observers` are called. Ctrl-C, or a notebook's "interrupt", stops it
-    cleanly before `KeyboardInterrupt` is raised; a second one cancels it.
+    on which `progress` and `observers` are called; they may stop it with `control`. Ctrl-C, or a
+    notebook's "interrupt", stops it cleanly before `KeyboardInterrupt` is raised; a second one
+    cancels it.
     """
     with start_blocking_portal() as portal:
-        control = portal.call(Control)
+        control = control or Control()
         done = portal.start_task_soon(
             partial(
                 run_import, settings, api_key=api_key, progress=progress, observers=observers,

@@ -9,14 +9,26 @@ from importer.model import RunEnd
 
 
 class Control:
-    """Stops one run; made on the run's event loop. `stop` may be called more than once."""
+    """Stops one run; it may be made before the run's event loop is there.
+
+    `stop` may be called more than once: before the run, or on its event loop.
+    """
 
     def __init__(self) -> None:
         self.end: RunEnd | None = None
         self.message = ""
         self.changed = Wakeup()
-        self.scope = anyio.CancelScope()
+        self._scope: anyio.CancelScope | None = None
         self._grace = 0.0
+
+    @property
+    def scope(self) -> anyio.CancelScope:
+        """What is cancelled when the run has to end; it is made on the run's event loop."""
+        if self._scope is None:
+            self._scope = anyio.CancelScope()
+            if self.end is not None:
+                self._scope.deadline = anyio.current_time() + self._grace
+        return self._scope
 
     def stop(self, end: RunEnd, message: str = "", *, grace: float | None = None) -> None:
         """Start nothing new; what is in flight may finish within `grace` seconds.
@@ -25,8 +37,9 @@ class Control:
         """
         if self.end is None:
             self.end, self.message = end, message
-            grace = self._grace if grace is None else grace
-            self.scope.deadline = anyio.current_time() + grace
+            self._grace = self._grace if grace is None else grace
+            if self._scope is not None:
+                self._scope.deadline = anyio.current_time() + self._grace
             self.changed.notify()
 
     def cancel(self, end: RunEnd) -> None:
@@ -40,4 +53,5 @@ class Control:
 
     def allow_grace(self, seconds: float) -> None:
         """From now on a stop lets requests in flight finish for up to `seconds`."""
-        self._grace = seconds
+        if self.end is None:
+            self._grace = seconds

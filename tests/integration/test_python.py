@@ -15,6 +15,7 @@ import pytest
 
 import importer
 from importer import (
+    Control,
     ExitCode,
     ImporterError,
     ImportSettings,
@@ -25,7 +26,7 @@ from importer import (
     plan,
     run_import_blocking,
 )
-from importer.model import RunEnd
+from importer.model import OutcomeKind, RunEnd
 from importer.sandbox.faults import Faults
 from tests.support.data import PRODUCT, conversation, write_csv
 
@@ -80,6 +81,28 @@ def test_a_program_is_told_how_its_run_goes(rehearsal: ImportSettings) -> None:
     assert folders == [summary.folder]
     assert seen[-1].share == 1.0
     assert seen[-1].outcomes == summary.outcomes
+
+
+def test_a_blocking_run_is_stopped_by_a_control_that_was_made_before_there_was_a_loop(
+    rehearsal: ImportSettings, tmp_path: Path
+) -> None:
+    write_csv(tmp_path / "in.csv", [(conversation(n), "POSITIVE", "") for n in range(50)])
+    control = Control()
+
+    def stop(_: Progress) -> None:
+        control.stop(RunEnd.SIGTERM)
+
+    slow = Faults.parse(["latency=100ms"])
+    summary = run_import_blocking(
+        rehearsal.replace(concurrency=1), control=control, progress=stop, faults=slow
+    )
+    assert summary.end is RunEnd.SIGTERM
+    assert 0 < summary.outcomes[OutcomeKind.PENDING] < 50
+    before = Control()
+    before.stop(RunEnd.SIGTERM)
+    with pytest.raises(ImporterError, match="nothing was sent") as stopped:
+        run_import_blocking(rehearsal.replace(restart=True), control=before)
+    assert stopped.value.exit_code is ExitCode.SIGTERM
 
 
 def test_the_command_that_is_told_resumes_what_a_program_has_begun(
