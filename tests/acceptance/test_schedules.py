@@ -14,6 +14,7 @@ import pytest
 import yaml
 from cronsim import CronSim
 
+from importer import check_inputs
 from importer.cli.commands.batch import read_batch
 from importer.cli.commands.jobs_prune import prune
 from importer.cli.commands.run import run
@@ -136,3 +137,11 @@ def test_the_batch_lists_options_that_there_are(monkeypatch: pytest.MonkeyPatch)
         names.append(entry.name)
         assert Request.of(entry.options).settings.ledger.carry_over
     assert names == ["support", "legacy"]
+
+
+def test_the_batch_imports_all_that_an_export_as_the_sample_holds() -> None:
+    (legacy,) = (one for one in read_batch(SAMPLES / "batch.toml") if one.name == "legacy")
+    options = {name: legacy.options[name] for name in ("encoding", "ratings", "column")}
+    found = check_inputs(str(SAMPLES.parent / "legacy_stars.csv"), **options)
+    (understood,) = found.inputs
+    assert {*understood.columns} == {"conversation_id", "rating", "comment"}
