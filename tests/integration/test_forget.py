@@ -16,7 +16,7 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import hold_product
 from importer.jobs.records import NewJob
 from importer.reporting.outcomes_table import outcomes_frame
-from importer.sandbox.faults import Faults
+from importer.sandbox.faults import FaultPicker, Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
 from importer.workflows.forget import forget
@@ -340,3 +340,19 @@ async def test_comments_are_dropped_on_schedule_and_outcomes_stay(
     ids = outcomes_frame(last.folder)["conversation_id"]
     assert conversation(0) in set(ids), "it is not forgotten"
     assert not ids.str.startswith("forgotten-").any()
+
+
+async def test_dropped_comments_are_gone_also_where_a_later_job_has_settled_what_was_left_over(
+    settings_for: Make, tmp_path: Path
+) -> None:
+    rows = [(conversation(n), "POSITIVE", f"{SECRET} {n}") for n in range(1, 40)]
+    path = write_csv(tmp_path / "in.csv", rows)
+    async with WatchedSandbox(Faults(not_completed=1.0, completes_after=60)) as service:
+        settings = settings_for(path, base_url=service.url, defer_for=0.0, late_effect=0.0)
+        await run_import(settings, api_key="any")
+        service.picker = FaultPicker(Faults())
+        newer = write_csv(tmp_path / "newer.csv", [(each, "CLEAR", "") for each, _, _ in rows])
+        await run_import(settings.replace(inputs=newer), api_key="any")
+    jobs = tmp_path / "jobs"
+    assert command("jobs", "prune", "--comments-after", "0", "--jobs-dir", jobs)[0] == 0
+    assert traces(jobs, conversation(99), SECRET) == []

@@ -290,6 +290,8 @@ class Takings:
             self._had_set(best.known.job.undoes, stood) is Sure.YES
         ):
             return None, Sure.NO
+        if best.row.feedback[1] is not None and target.job.dropped_by(taken.at):
+            return None, Sure.NO  # U12: nor is it sent without its comment
         return best, sure if is_told else Sure.MAYBE
 
     def _left_over(self, taken: Taken, stood: list[_Stood]) -> tuple[_Stood | None, Sure]:
@@ -307,8 +309,8 @@ class Takings:
             return None, Sure.NO
         if {best.by, best.row.rank[1]} & given_up or not best.known.here:
             return None, Sure.NO
-        if best.row.feedback[1] is not None and best.known.job.dropped_by(taken.at):
-            return None, Sure.NO
+        if best.row.feedback[1] is not None and -1 < best.known.job.dropped_at <= taken.at:
+            return (None, Sure.NO) if best.known.job.dropped_by(taken.at) else (best, Sure.MAYBE)
         found = max((Sure.YES if m.outcome in SETTLED else m.doubt for m in mine),
                     key=lambda sure: sure.value)  # fmt: skip
         if any(s.row.rank > best.row.rank and s.doubt is not Sure.NO for s in earlier) or any(

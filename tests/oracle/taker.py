@@ -254,6 +254,7 @@ class Taker(Caretaker):
         keep = [] if unfinished is None else [unfinished, unfinished.undoes]
         dropped = [job for job in self.jobs if job.here and job not in keep]
         kept_texts = {text for job in keep if job is not None for text in comments_of(job)}
+        kept_texts |= self._comments_taken_over_by([job for job in keep if job is not None])
         for job in self.jobs:
             job.fresh = False
         for job in dropped:
@@ -267,6 +268,13 @@ class Taker(Caretaker):
             texts = {t for job in dropped for t in comments_of(job)} - kept_texts
             self.complaints += [f"U12: {what}" for what in held_in(path, {"": sorted(texts)})]
         self._compare(before, "U12")
+
+    def _comments_taken_over_by(self, jobs: list[Begun]) -> set[str]:
+        """Return what rows may say that these jobs have taken over, by their own word."""
+        lines = [line for job in jobs for line in job.exported if line["file"] == "carried over"]
+        held = {line["conversation_id"] for line in lines}
+        rows = [row for job in self.jobs for row in job.rows if row.conversation in held]
+        return {row.feedback[1] for row in rows if row.feedback[1]}
 
     def _no_steps(self, job: Begun) -> list[str]:
         path = self.desk.jobs_folder / job.folder / "summary.json"
