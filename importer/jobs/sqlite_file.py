@@ -84,10 +84,12 @@ def uri(path: Path, *, read_only: bool = True) -> str:
 def journal_safely(db: Connection, path: Path) -> None:
     """Have changes to the file at `path` journalled in a way that is safe on its file system.
 
-    A killed process then loses nothing. A power cut loses at most the last transactions of a
-    write-ahead log. Raises `SettingsError` where there is no safe way.
+    What is deleted leaves no bytes in it, whatever SQLite was built for. A killed process then
+    loses nothing. A power cut loses at most the last transactions of a write-ahead log. Raises
+    `SettingsError` where there is no safe way.
     """
     mode = journal_mode(path.parent)
+    db.execute("PRAGMA secure_delete = ON")
     db.execute(f"PRAGMA journal_mode = {mode}")
     # A rollback journal that was not synced could leave a damaged file behind.
     db.execute(f"PRAGMA synchronous = {'NORMAL' if mode is JournalMode.WAL else 'FULL'}")
@@ -147,7 +149,6 @@ def erasing(db: Connection, gone: Mapping[bytes, bytes]) -> Iterator[Changed]:
     without free pages, and its write-ahead log is emptied. If the block is left and that fails, the
     changes last and their bytes may still be there: see `empty_log`.
     """
-    db.execute("PRAGMA secure_delete = ON")
     db.execute("PRAGMA temp_store = MEMORY")
     db.execute("CREATE TEMP TABLE gone (key BLOB PRIMARY KEY, tomb BLOB NOT NULL) WITHOUT ROWID")
     db.executemany("INSERT INTO temp.gone (key, tomb) VALUES (?, ?)", gone.items())
