@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from importer.common.files import sync_folder
+from importer.common.text import trimmed
 from importer.errors import SettingsError
 from importer.jobs.journal_file import FILE_NAME
 
@@ -40,8 +41,10 @@ class NamedRow(NamedTuple):
     def parse(cls, text: str) -> Self | None:
         """Return what the cell says, None if it names no job.
 
-        With a number that no row can have, it names one that nobody knows.
+        What another program has put around it does not matter. With a number that no row can have,
+        it names one that nobody knows.
         """
+        text = trimmed(text)
         match = _ROW.fullmatch(text)
         if match is None or match["seq"] is None:
             return None if match is None else cls(match["job"])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from importer.common.files import atomic_write
-from importer.common.text import folded_name, listed
+from importer.common.text import folded_name, listed, trimmed
 from importer.errors import InputError, JournalError
 from importer.jobs.folders import NamedRow
 from importer.jobs.forget import Tombs
@@ -219,8 +219,10 @@ def _origin(
     It is `named` here, if it was not in the input.
     """
     if ours is not None and len(original.cells) > ours.row:
-        return original.cells[ours.job], original.cells[ours.row]
-    told = original.cells[job] if job is not None and len(original.cells) > job else ""
+        if told := trimmed(original.cells[ours.job]):
+            return told, original.cells[ours.row]
+        return str(named), original.number  # somebody has added it
+    told = trimmed(original.cells[job]) if job is not None and len(original.cells) > job else ""
     return told if NamedRow.parse(told) else str(named), original.number
 
 

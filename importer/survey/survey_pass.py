@@ -205,7 +205,7 @@ class _Pass:
         size, modified = before = _mark(source.path)
         first_seq = self._seq + 1
         blocks = bytearray()
-        self._jobs.name_jobs = False
+        self._jobs.begin(source)
         for part in source.parts(first_seq, BATCH_ROWS):
             self._share = (self._done + size * source.progress()) / self._total
             blocks += part.digest()

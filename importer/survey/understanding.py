@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importer.common.text import readable, trimmed
+from importer.common.text import is_blank, readable, trimmed
 from importer.jobs.folders import NamedRow
 from importer.jobs.inputs import undone_job
 from importer.settings import ImportSettings, InputFormat
@@ -12,6 +12,7 @@ from importer.sources.copies.partial_copy import ROWS_ENDING
 from importer.sources.own_columns import find_job_column, find_own_columns
 from importer.survey.findings import Understanding
 from importer.survey.superseded import NEW
+from importer.survey.survey import left_over_rank
 from importer.survey.unplaced import Unplaced
 
 
@@ -79,10 +80,18 @@ class JobCells:
         #: What ranks rows of left-over files; None if all rows are new.
         self.unplaced = unplaced
         self.name_jobs = False
+        self._other = NEW
+
+    def begin(self, source: RowSource) -> None:
+        """Take note that the next cells are of this input."""
+        self.name_jobs = False
+        # The column may be of anything in other files: there such a row is new.
+        is_left_over = find_own_columns(source.header) is not None
+        self._other = left_over_rank(None) if is_left_over else NEW
 
     def rank_of(self, job: str) -> int | None:
         """Return the rank of a row with this cell; see `Unplaced`."""
-        if not job:
+        if is_blank(job):
             return NEW
         self.name_jobs = self.name_jobs or NamedRow.parse(job) is not None
-        return NEW if self.unplaced is None else self.unplaced.rank_of(job)
+        return NEW if self.unplaced is None else self.unplaced.rank_of(job, other=self._other)

@@ -53,11 +53,14 @@ class Unplaced:
         #: The rows (seq) with their places in their job, where their ranks do not tell.
         self.places: dict[int, int] = {}
 
-    def rank_of(self, job: str) -> int | None:
-        """Return the rank of a row with this cell `job`, None if it has to be looked up."""
+    def rank_of(self, job: str, *, other: int = NEW) -> int | None:
+        """Return the rank of a row with this cell `job`, None if it has to be looked up.
+
+        It is `other` where the cell names no job.
+        """
         named = NamedRow.parse(job)
         if named is None:
-            return NEW
+            return other
         number, is_placed = self._job(named.job)
         if named.seq is None:
             return left_over_rank(number)

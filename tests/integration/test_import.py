@@ -355,6 +355,43 @@ async def test_a_left_over_row_says_so_when_a_later_one_was_sent(
     assert NamedRow.parse(OVERTAKEN_JOB) == NamedRow(OVERTAKEN_JOB)
 
 
+@pytest.mark.parametrize(
+    ("cell", "becomes"),
+    [
+        (OVERTAKEN_JOB + " ", "POSITIVE"),
+        (f"\u00a0{OVERTAKEN_JOB}\u00a0", "POSITIVE"),
+        (OVERTAKEN_JOB.upper(), "POSITIVE"),
+        ("#NAME?", "POSITIVE"),
+        (" \u00a0", "NEGATIVE"),
+    ],
+)
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+async def test_only_an_empty_cell_of_a_left_over_file_makes_its_row_a_new_one(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, cell: str, becomes: str, ending: str
+) -> None:
+    rows = [(conversation(1), "meh", ""), (conversation(1), "POSITIVE", "")]
+    settings = settings_for(write_csv(tmp_path / "in.csv", rows), base_url=sandbox.url)
+    summary = await run_import(settings, api_key="any")
+    fixed = pd.read_csv(summary.folder / "rejected.csv", dtype=str)
+    fixed = fixed.assign(rating="NEGATIVE", job=cell)
+    left_over = tmp_path / f"fixed.{ending}"
+    fixed.to_csv(left_over, index=False) if ending == "csv" else fixed.to_parquet(left_over)
+    await run_import(settings_for(left_over, base_url=sandbox.url), api_key="any")
+    assert stored(sandbox)[conversation(1)] == (becomes, None)
+
+
+async def test_a_row_that_was_added_to_a_left_over_file_was_brought_by_the_job_that_imports_it(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "meh", "")])
+    first = await run_import(settings_for(path, base_url=sandbox.url), api_key="any")
+    left_over = first.folder / "rejected.csv"
+    left_over.write_text(left_over.read_text() + f"{conversation(2)},meh,,,,,,,\n")
+    again = await run_import(settings_for(left_over, base_url=sandbox.url), api_key="any")
+    jobs = pd.read_csv(again.folder / "rejected.csv")["job"]
+    assert [*jobs] == [f"{first.folder.name}#1", f"{again.folder.name}#2"]
+
+
 async def test_what_the_importer_writes_is_for_its_owner_only(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:

@@ -55,6 +55,7 @@ def test_rows_are_looked_up_once_and_many_at_a_time(monkeypatch: pytest.MonkeyPa
         ("engineer", NEW),
         (JOB, left_over_rank(3)),
         (f"{JOB}#17", left_over_rank(3, 17)),
+        (f"\u00a0{JOB}#17 ", left_over_rank(3, 17)),
         (f"{JOB}@17", None),
         ("in-0000000a-4#17", left_over_rank(None, 17)),
         ("in-0000000a-4", left_over_rank(None)),
