@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from importer.common.text import counted, is_or_are, listed, was_or_were
+from importer.common.text import counted, is_or_are, listed, shown, was_or_were
 from importer.jobs.commands import Again, command_line, path_argument
 from importer.model import NOT_IMPORTED, OutcomeKind, Reason, RunEnd
 from importer.reporting.wording import TO_RESUME
@@ -167,12 +167,14 @@ def next_steps(
     *,
     carries_over: bool = False,
     refused_with: str = "",
+    newest_by: str | None = None,
 ) -> list[Step]:
     """Return what a person does after a run, in this order; empty if there is nothing to do.
 
     `files` are the left-over files of the job in `folder`, and `overtaken` counts the rows in them
     that give way to others. If the next import `carries_over` what is left, it need not be done by
-    hand. `refused_with` is the status of a row that the service refused, in words.
+    hand. `refused_with` is the status of a row that the service refused, in words. `newest_by` is
+    the column that tells which row is the newest, if one does.
     """
     if end is RunEnd.DATA_LIMIT:
         plan = again.plan()
@@ -198,7 +200,8 @@ def next_steps(
     )
     steps = [*_to_retry(reasons, waiting, folder, again, refused_with, carries_over=carries_over)]
     for kind, path in kinds.items():
-        steps += _of_kind(kind, outcomes[kind], reasons, path, again, overtaken.get(kind, 0))
+        give_way = overtaken.get(kind, 0)
+        steps += _of_kind(kind, outcomes[kind], reasons, path, again, give_way, newest_by)
     return steps
 
 
@@ -252,6 +255,7 @@ def _of_kind(
     path: Path,
     again: Again,
     give_way: int,
+    newest_by: str | None,
 ) -> Iterator[Step]:
     """Yield what is to be done about the rows of one left-over file."""
     overtaken = reasons.get((kind, Reason.LATER_JOB_MISSING), 0)
@@ -281,7 +285,16 @@ def _of_kind(
             f"To give the ratings of {counted(unknown, 'row')} a meaning, this says how:",
             again.of_file(path, "plan"),
         )
-    if give_way:
+    if give_way and newest_by is not None:
+        gives = "gives way when it is" if give_way == 1 else "give way when they are"
+        yield Step(
+            f"{counted(give_way, 'row')} of {path} {gives} fixed, as another row of the same "
+            f"conversation was sent or is to be: which of them is the newest by {shown(newest_by)} "
+            "was not looked at. To import one that is the newest all the same, also of later jobs: "
+            "fix no other row, then",
+            f"{again.of_file(path)} --as-new",
+        )
+    elif give_way:
         yield Step(
             f"{counted(give_way, 'row')} of {path} need not be fixed: another row of the same "
             "conversation was sent or is to be, and comes after."

@@ -51,6 +51,7 @@ def steps_by_journal(journal: JournalReader, taken: Iterable[TakenUp] = ()) -> l
         RunEnd.FINISHED, outcomes, reasons, folder, files, again,
         {kind: len(journal.overtaken(kind)) for kind in FILE_OF_KIND},
         carries_over=carries_over, refused_with=refused_with(journal, reasons),
+        newest_by=journal.newest_by(),
     )  # fmt: skip
 
 

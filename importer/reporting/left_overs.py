@@ -44,6 +44,7 @@ LEFT_OVER_NAMES = tuple(FILE_OF_KIND.values())
 #: The kind of the rows in each.
 KIND_OF_FILE = {name: kind for kind, name in FILE_OF_KIND.items()}
 _OVERTAKEN = "row of this conversation was sent or is to be, and this one gives way to it"
+_NOT_COMPARED = "; which of them is newer was not looked at"
 #: Stands for the job of such a row: it is the name of none, so that the row ranks below all others
 #: when it is imported after all (docs/reference.md, A18).
 OVERTAKEN_JOB = "overtaken-00000000-1"
@@ -175,8 +176,9 @@ def _write(
     rows = give_way = 0
     overtaken = journal.overtaken(kind, awaited)
     layout = _lay_out(sources, as_new=journal.is_as_new())
-    by_newest = journal.newest_by() is not None
-    why = f"{'another' if by_newest else 'a later'} {_OVERTAKEN}"
+    why = f"a later {_OVERTAKEN}"
+    if journal.newest_by() is not None:
+        why = f"another {_OVERTAKEN}{_NOT_COMPARED}"
     first = next((s for s in sources if s.name != CARRIED_OVER), sources[0])
     encoding = first.encoding
     with (

@@ -33,7 +33,7 @@ WHY = {
     Reason.BAD_NEWEST_BY: "its value of the --newest-by column cannot be compared",
     Reason.RATING_SKIPPED: "its rating is one to be left out (SKIP)",
     Reason.LATER_ROW: "a later row of this conversation took its place",
-    Reason.LATER_JOB: "a newer row of this conversation was sent, or may have been",
+    Reason.LATER_JOB: "another row of this conversation was sent, or may have been",
     Reason.SET_BY_JOB: "another job has set this very row",
     Reason.LATER_JOB_MISSING: "a later job is missing, and may have set this conversation "
     "(--restart sends it anew)",
@@ -207,7 +207,7 @@ def gave_way_in_words(rows: int) -> str:
     them = "the" if rows == 1 else "their"
     it = "it" if rows == 1 else "them"
     return (
-        f"{counted(rows, 'row')} gave way: a newer row of {them} conversation was sent, or may "
+        f"{counted(rows, 'row')} gave way: another row of {them} conversation was sent, or may "
         f"have been (--as-new sends {it} all the same)"
     )
 

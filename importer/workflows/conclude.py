@@ -79,6 +79,7 @@ def conclude(
         end, totals.outcomes, totals.reasons, job.folder, files, again, overtaken,
         carries_over=settings.ledger.carry_over,
         refused_with=refused_with(job.journal, totals.reasons),
+        newest_by=settings.mapping.newest_by,
     )  # fmt: skip
     # A job that runs for the first time has left nothing over before.
     taken = list(taken_up(job.folder)) if files and job.journal.run_count() > 1 else []

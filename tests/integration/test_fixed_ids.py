@@ -39,7 +39,7 @@ UNREADABLE = {
 }
 
 NOT_SENT = (
-    "not sent: a newer row of this conversation was sent, or may have been "
+    "not sent: another row of this conversation was sent, or may have been "
     "(--as-new sends it all the same) 1"
 )
 
@@ -149,6 +149,29 @@ async def test_it_gives_way_to_a_newer_row_of_its_job_wherever_that_stands(
     assert stored(sandbox) == "POSITIVE"
 
 
+async def test_where_a_column_tells_the_newest_row_it_is_said_that_it_gives_way_unseen(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url, newest_by="made")
+    newest = f"{ONE},meh,fixed,2026-11-03"
+    first = await run_import(make(write(tmp_path / "in.csv", newest, GOOD)), api_key="any")
+    (step,) = [
+        step for step in first.next_steps if "give" in step.purpose and "way" in step.purpose
+    ]
+    assert "which of them is the newest by 'made' was not looked at" in step.purpose
+    path = first.folder / "rejected.csv"
+    assert str(path) in step.command
+    assert step.command.endswith(" --as-new")
+    assert "which of them is newer was not looked at" in path.read_text()
+    path.write_text(path.read_text().replace("meh", "NEGATIVE"))
+    assert NOT_SENT in await told_by("plan", make(path), "--newest-by", "made")
+    second = await run_import(make(path), api_key="any")
+    assert not any("newer" in remark for remark in second.remarks)
+    assert stored(sandbox) == "POSITIVE"
+    await run_import(make(path, as_new=True), api_key="any")
+    assert stored(sandbox) == "NEGATIVE"
+
+
 async def test_it_gives_way_where_the_folder_of_its_job_is_pruned(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:
@@ -157,7 +180,7 @@ async def test_it_gives_way_where_the_folder_of_its_job_is_pruned(
     kept = shutil.copy(path, tmp_path)
     await forget_folder(make, tmp_path, path.parent)
     told = (
-        "1 row gave way: a newer row of the conversation was sent, or may have been "
+        "1 row gave way: another row of the conversation was sent, or may have been "
         "(--as-new sends it all the same)"
     )
     assert NOT_SENT in await told_by("plan", make(Path(kept)))
