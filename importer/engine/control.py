@@ -19,7 +19,8 @@ class Control:
         self.message = ""
         self.changed = Wakeup()
         self._scope: anyio.CancelScope | None = None
-        self._grace = 0.0
+        #: Seconds that requests in flight have when the run is stopped; 0 before the first one.
+        self.grace = 0.0
 
     @property
     def scope(self) -> anyio.CancelScope:
@@ -27,7 +28,7 @@ class Control:
         if self._scope is None:
             self._scope = anyio.CancelScope()
             if self.end is not None:
-                self._scope.deadline = anyio.current_time() + self._grace
+                self._scope.deadline = anyio.current_time() + self.grace
         return self._scope
 
     def stop(self, end: RunEnd, message: str = "", *, grace: float | None = None) -> None:
@@ -37,9 +38,9 @@ class Control:
         """
         if self.end is None:
             self.end, self.message = end, message
-            self._grace = self._grace if grace is None else grace
+            self.grace = self.grace if grace is None else grace
             if self._scope is not None:
-                self._scope.deadline = anyio.current_time() + self._grace
+                self._scope.deadline = anyio.current_time() + self.grace
             self.changed.notify()
 
     def cancel(self, end: RunEnd) -> None:
@@ -54,4 +55,4 @@ class Control:
     def allow_grace(self, seconds: float) -> None:
         """From now on a stop lets requests in flight finish for up to `seconds`."""
         if self.end is None:
-            self._grace = seconds
+            self.grace = seconds

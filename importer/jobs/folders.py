@@ -6,6 +6,7 @@ Each start of a job from scratch gets a folder of its own, with the next number:
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -92,6 +93,7 @@ def claim_folder(jobs_dir: Path, name: str, *, restart: bool, taken: Collection[
     if latest and not (folders[latest] / FILE_NAME).exists():
         folder = folders[latest]
         if not (folder / "summary.json").exists() and folder.name not in taken:
+            os.utime(folder)  # somebody works in it
             return folder
         if (folder / "summary.json").exists() and not restart:
             raise SettingsError(

@@ -227,10 +227,7 @@ def hold_product(settings: ImportSettings) -> Iterator[Product]:
     key = product_key(settings)
     with holding(jobs_dir, key, lambda: Product(settings)) as product:
         clear_removed(jobs_dir)
-        try:
-            yield product
-        finally:
-            product.leave_nothing()
+        yield product
 
 
 @contextmanager

@@ -184,6 +184,11 @@ class _Importing:
         try:
             job = self._resumable(product)
             return self._begin(product) if job is None else (job, None)
+        except StoppedError:
+            raise  # the folder stays, as after a kill: `jobs` and the next run tell of it
+        except Exception:
+            product.leave_nothing()
+            raise
         finally:
             for remark in product.remarks[told:]:
                 self._notice(remark)

@@ -20,11 +20,12 @@ from aiohttp import web
 from anyio import to_thread
 
 from importer.api import run_import
+from importer.engine.control import Control
 from importer.engine.progress import Observer
-from importer.errors import ExitCode
+from importer.errors import ExitCode, StoppedError
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import key_of
-from importer.model import OutcomeKind
+from importer.model import OutcomeKind, RunEnd
 from importer.reporting.left_overs import LEFT_OVER_NAMES, OVERTAKEN_JOB, REPORT_NAME, SUMMARY_NAME
 from importer.reporting.summary import Summary
 from importer.settings import ImportSettings
@@ -85,14 +86,16 @@ class Noticed(Observer):
 def night(settings_for: Make, tmp_path: Path, service: Picky) -> Night:
     """Return what imports rows as a file of that name."""
 
-    async def run(name: str, rows: Rows, **options: Any) -> tuple[Summary, str]:
+    async def run(
+        name: str, rows: Rows, *, control: Control | None = None, **options: Any
+    ) -> tuple[Summary, str]:
         quick = {"late_effect": 0.0, "retry_first": 0.01, "max_attempts": 1, "concurrency": 1}
         settings = settings_for(
             write_csv(tmp_path / f"{name}.csv", rows),
             **{**quick, "base_url": service.url, "carry_over": True, "canary": 0, **options},
         )
         observer = Noticed()
-        summary = await run_import(settings, api_key="any", observers=[observer])
+        summary = await run_import(settings, api_key="any", control=control, observers=[observer])
         return summary, "\n".join(observer.notices)
 
     return run
@@ -353,6 +356,23 @@ async def test_the_next_night_tells_once_of_one_that_was_killed_while_it_read_it
     told = [(await night(name, FINE[:1]))[1] for name in ("wednesday", "thursday")]
     was = f"{lost} was stopped before its inputs were read to the end: nothing of it was sent"
     assert [was in each for each in told] == [True, False]
+
+
+@pytest.mark.parametrize("end", [RunEnd.SIGTERM, RunEnd.TIME_BOX])
+async def test_the_next_night_tells_of_one_that_was_stopped_while_it_read_its_export(
+    night: Night, end: RunEnd
+) -> None:
+    summary, _ = await night("monday", FINE[:1])
+    for later in ("wednesday", "thursday"):
+        control = Control()
+        control.stop(end)
+        with pytest.raises(StoppedError):
+            await night("tuesday", FINE[:1], control=control)
+        (lost,) = summary.folder.parent.glob("tuesday-*")
+        listed = command("jobs", "--jobs-dir", lost.parent)[1]
+        assert f"{lost.name} survey not finished" in " ".join(listed.split())
+        assert f"{lost} was stopped before its inputs" in (await night(later, FINE[:1]))[1]
+    assert (await night("tuesday", FINE[:1]))[0].folder == lost
 
 
 @pytest.mark.parametrize("change", ["gone", "changed"])

@@ -54,6 +54,7 @@ def start(server: SandboxProcess, path: Path, *options: str) -> subprocess.Popen
     ]  # fmt: skip
     return subprocess.Popen(
         command,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -126,6 +127,20 @@ def test_a_signal_stops_in_good_order_and_says_how_to_go_on(
     assert summary["rows"] == sum(summary["outcomes"].values())
     assert 0 < summary["not_begun"] <= summary["outcomes"]["pending"]
     assert re.search(f"  not begun +{summary['not_begun']:,} ", output)
+
+
+def test_a_signal_before_the_first_request_speaks_of_none_in_flight(
+    server: SandboxProcess, tmp_path: Path
+) -> None:
+    process = start(server, Path("-"))
+    while not list(tmp_path.glob("clarityq-jobs/*/copies/*.part")):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    output, _ = process.communicate("conversation_id,rating\n")
+    assert process.returncode == 143, output
+    assert "stopping; press Ctrl-C again to quit now" in output
+    assert "in flight" not in output
 
 
 def test_a_second_signal_stops_at_once_and_keeps_what_was_recorded(tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ async def _run(
     notice = log_notice if live is None else live.noticed
     with one_error():
         async with anyio.create_task_group() as tasks:
-            await tasks.start(_watch_signals, control, settings.timeouts.grace, notice)
+            await tasks.start(_watch_signals, control, notice)
             summary = await run_import(
                 settings,
                 api_key=key,
@@ -252,7 +252,6 @@ async def _start_resolver() -> None:
 
 async def _watch_signals(
     control: Control,
-    grace: float,
     notice: Callable[[str], None],
     *,
     task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
@@ -268,10 +267,11 @@ async def _watch_signals(
             if control.stopped():
                 control.cancel(ends[number])
             else:
-                notice(
-                    f"stopping: requests in flight may take up to {format_duration(grace)}; "
-                    "press Ctrl-C again to quit now"
-                )
+                in_flight = ""
+                if control.grace:
+                    longest = format_duration(control.grace)
+                    in_flight = f": requests in flight may take up to {longest}"
+                notice(f"stopping{in_flight}; press Ctrl-C again to quit now")
                 control.stop(ends[number])
 
 

@@ -97,7 +97,8 @@ def test_what_is_no_whole_job_hides_no_others(desk: Desk) -> None:
         (survey / "copies").mkdir()
         (survey / "copies" / ".1-part").touch()
     with desk.hold("d") as product:
-        assert product.claim_folder().is_dir()  # and nothing comes into it
+        assert product.claim_folder().is_dir()
+        product.leave_nothing()
     (desk.jobs_dir / "c-0123abcd-1").mkdir()
     (desk.jobs_dir / "c-0123abcd-1" / FILE_NAME).write_text("nothing of use")
     shutil.copytree(desk.jobs_dir / name, desk.jobs_dir / f"{name}9")
