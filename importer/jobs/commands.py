@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
 from importer.common.text import shell_word
 from importer.errors import UnfinishedJobError
-from importer.jobs.journal_file import JournalFile
+from importer.jobs.journal_file import FILE_NAME, JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import JobRecord
 from importer.model import RunEnd
@@ -115,6 +116,36 @@ def command_line(words: Sequence[str]) -> str:
     """Return what one types in a shell; `$CLARITYQ_…` stays a variable."""
     quoted = (f'"{word}"' if word.startswith("$CLARITYQ_") else shell_word(word) for word in words)
     return " ".join(["clarityq-import", *quoted])
+
+
+def of_moved_folder(step: str, command: str, given_in: Path, jobs_dir: Path) -> str:
+    """Return what is to be done, as it is now if the jobs folder was moved to `jobs_dir` since.
+
+    It ends with `command`, which was to be given in the folder `given_in`.
+    """
+    words = shlex.split(command)[1:]
+    moved = {word: str(path) for word in words if (path := _moved(word, given_in, jobs_dir))}
+    if not moved:
+        return step
+    purpose = step.removesuffix(command)
+    for old, new in moved.items():
+        purpose = purpose.replace(old, new)
+    words = [moved.get(word, word) for word in words]
+    if "--jobs-dir" in words:
+        words[words.index("--jobs-dir") + 1] = str(jobs_dir)
+    elif words[0] in ("run", "plan"):
+        words += ["--jobs-dir", str(jobs_dir)]
+    return purpose + command_line(words)
+
+
+def _moved(word: str, given_in: Path, jobs_dir: Path) -> Path | None:
+    """Return where it is now what a path into the jobs folder named; None if it still does."""
+    parts = Path(word).parts
+    for at, name in enumerate(parts):
+        now, then = jobs_dir.joinpath(*parts[at:]), given_in / word
+        if (jobs_dir / name / FILE_NAME).is_file() and now.exists():
+            return None if then.exists() and then.samefile(now) else now
+    return None
 
 
 def to_see_which(folder: Path) -> str:

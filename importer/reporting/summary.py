@@ -14,6 +14,7 @@ from importer.common.files import atomic_write
 from importer.common.histogram import percentile
 from importer.common.text import counted, escaped
 from importer.errors import ExitCode, JournalError
+from importer.jobs.commands import of_moved_folder
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.records import TOO_OLD, Totals
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, WorkerFigures, exit_code
@@ -316,10 +317,23 @@ def kept_since(folder: Path) -> str:
         return ""
 
 
-def kept_steps(folder: Path) -> list[str]:
-    """Return what was to be done after the latest run; empty without its `summary.json`."""
+class KeptSteps(NamedTuple):
+    """What was to be done after the latest run of a job."""
+
+    steps: Sequence[str] = ()
+    #: The folder in which the commands are to be given; empty if that is this one.
+    given_in: str = ""
+
+
+def kept_steps(folder: Path) -> KeptSteps:
+    """Return what was to be done after the latest run; nothing without its `summary.json`."""
     try:
         kept = json.loads((folder / SUMMARY_NAME).read_text("utf-8"))
-        return [str(step["text"]) for step in kept["next_steps"]]
+        given_in, jobs_dir = str(kept.get("working_folder", "")), folder.parent.absolute()
+        steps = [
+            of_moved_folder(step["text"], step.get("command", ""), Path(given_in), jobs_dir)
+            for step in kept["next_steps"]
+        ]
     except (OSError, ValueError, LookupError, TypeError):
-        return []
+        return KeptSteps()
+    return KeptSteps(steps, "" if given_in == _here() else given_in)

@@ -197,7 +197,7 @@ def jobs_begun_anew(
     for job in jobs:
         if job.folder is None or job.folder == folder or job.sent_anything:
             continue
-        if any(never_sent(job.folder) in step for step in kept_steps(job.folder)):
+        if any(never_sent(job.folder) in step for step in kept_steps(job.folder).steps):
             with JournalReader(job.folder) as journal:
                 its_inputs = journal.inputs()
             if is_begun_anew(job.name, its_inputs, folder.name.rpartition("-")[0], inputs):
@@ -212,7 +212,11 @@ def read_anew(jobs: Sequence[JobRecord], by: str) -> tuple[JobRecord, list[Taken
     names = [job.name for job in jobs]
     alike = (job for job in jobs[: names.index(by)] if _base(job.name) == _base(by))
     job = next(reversed([*alike]), None)
-    if job is None or job.folder is None or not any(NOT_READ in s for s in kept_steps(job.folder)):
+    if (
+        job is None
+        or job.folder is None
+        or not any(NOT_READ in step for step in kept_steps(job.folder).steps)
+    ):
         return None
     return job, [*taken_up(job.folder), TakenUp(f"{by} has read its inputs anew.", (NOT_READ,))]
 

@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import re
+import shlex
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -30,7 +32,7 @@ from importer.sandbox.server import Sandbox
 from importer.settings import ImportSettings
 from importer.sources.csv import file as csv_file
 from importer.sources.csv import parts as csv_parts
-from tests.support.data import conversation, write_csv
+from tests.support.data import PRODUCT, conversation, write_csv
 from tests.support.reports import lengthened
 from tests.support.server import serve
 
@@ -235,6 +237,32 @@ async def test_a_job_whose_input_changed_is_shown_with_what_its_command_then_doe
     assert f"({path} changed since the job began: until its content is back" in told
     path.unlink()
     assert f"({path}: No such file or directory: until" in command("jobs", "show", first.folder)[1]
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_what_comes_next_can_be_given_also_where_the_job_was_not_imported_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_moved: bool
+) -> None:
+    write_csv(Path("in.csv"), [(conversation(1), "meh", ""), (conversation(2), "CLEAR", "")])
+    Path("words.toml").write_text('fine = "POSITIVE"\n', "utf-8")
+    words = ("--product-id", PRODUCT, "--sandbox", "--ratings", "words.toml")
+    command("run", "in.csv", *words)
+    there = tmp_path / "else where"
+    there.mkdir()
+    jobs = tmp_path / "clarityq-jobs"
+    if is_moved:
+        jobs = jobs.rename(there / "jobs")
+    else:
+        assert "to be given in" not in command("jobs", "show", "in-", "--jobs-dir", jobs)[1]
+    monkeypatch.chdir(there)
+    told = command("jobs", "show", "in-", "--jobs-dir", jobs)[1]
+    (given_in,) = re.findall(r"\(to be given in (.*)\)", told)
+    (step,) = re.findall(r"fix (.*/rejected.csv), then (clarityq-import run .*)", told)
+    monkeypatch.chdir(given_in)
+    assert Path(step[0]).is_file()
+    code, told = command(*shlex.split(step[1])[1:])
+    assert (code, "1 unknown rating" in told) == (ExitCode.ROWS_NOT_IMPORTED, True)
+    assert len([*jobs.glob("rejected-*-1")]) == 1
 
 
 async def test_a_summary_that_lacks_what_was_added_since_is_rewritten_too(

@@ -29,7 +29,7 @@ from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import TOO_OLD, JobRecord, JobState
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.journal_steps import are_outdated, steps_by_journal, steps_of_closed
-from importer.reporting.summary import kept_steps
+from importer.reporting.summary import KeptSteps, kept_steps
 from importer.reporting.taken_up import TakenUp, closed_in_words, still_to_do, taken_up
 from importer.reporting.wording import ENDS, TO_RESUME, in_doubt_in_words, too_old_in_words
 from importer.settings import SANDBOX
@@ -140,8 +140,7 @@ def _what_next(
     of_these = [one for folder in closed for one in taken_up(folder)]
     if found.record.state is JobState.UNFINISHED:
         end = runs[-1].run.end if runs else None
-        for step in still_to_do(_before_resuming(found, end), [*taken, *of_these]):
-            yield "next", step
+        yield from _told(_before_resuming(found, end), [*taken, *of_these])
         if end is RunEnd.DATA_LIMIT:  # the same command would be stopped again
             return
         command, has_sent = how_to_resume(found.folder), found.record.sent_anything
@@ -156,28 +155,35 @@ def _what_next(
         if found.product.service != SANDBOX:
             yield "", "(and, where the key is not in the environment, --api-key-file as before)"
     elif found.record.state.is_at_rest:
-        for step in still_to_do(_next_steps(found, taken), [*taken, *of_these]):
-            yield "next", step
+        yield from _told(_next_steps(found, taken), [*taken, *of_these])
     for one in taken:
         yield "since", str(one)
 
 
-def _before_resuming(found: ListedJob, end: RunEnd | None) -> list[str]:
+def _told(kept: KeptSteps, taken: Sequence[TakenUp]) -> Iterator[tuple[str, str]]:
+    steps = still_to_do(kept.steps, taken)
+    for step in steps:
+        yield "next", step
+    if kept.given_in and any("clarityq-import " in step for step in steps):
+        yield "", f"(to be given in {kept.given_in})"
+
+
+def _before_resuming(found: ListedJob, end: RunEnd | None) -> KeptSteps:
     """Return what the latest run of a job has said, but for the command that resumes."""
     if end is None:  # it was killed
-        return []
-    resumes = TO_RESUME.get(end)
-    steps = kept_steps(found.folder)
-    return [step for step in steps if resumes is None or not step.startswith(resumes)]
+        return KeptSteps()
+    kept, resumes = kept_steps(found.folder), TO_RESUME.get(end)
+    steps = [step for step in kept.steps if resumes is None or not step.startswith(resumes)]
+    return kept._replace(steps=steps)
 
 
-def _next_steps(found: ListedJob, taken: Sequence[TakenUp]) -> list[str]:
+def _next_steps(found: ListedJob, taken: Sequence[TakenUp]) -> KeptSteps:
     """Return what is to be done about a job that has ended, was replaced or given up."""
     with JournalReader(found.folder) as history:
         if found.record.state.is_closed:
-            return [str(step) for step in steps_of_closed(found.record, history)]
+            return KeptSteps([str(step) for step in steps_of_closed(found.record, history)])
         if are_outdated(history, taken):
-            return [str(step) for step in steps_by_journal(history, taken)]
+            return KeptSteps([str(step) for step in steps_by_journal(history, taken)])
     return kept_steps(found.folder)
 
 
