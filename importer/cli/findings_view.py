@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 
 from rich.console import Console
@@ -49,6 +50,16 @@ def _print_understanding(one: Understanding, console: Console) -> None:
         console.print(f"  ignored: {names}", soft_wrap=True)
     for remark in one.remarks:
         console.print(f"  {remark}", soft_wrap=True)
+    for proposal in _proposals(one):
+        console.print(f"  {proposal}", soft_wrap=True)
+
+
+def _proposals(one: Understanding) -> Iterator[str]:
+    """Yield how to name the columns that may hold a field for which there is none."""
+    for field, names in one.likely.items():
+        column = names[0] if len(names) == 1 else "NAME"
+        option = f"--column {shell_word(f'{field}={column}')}"
+        yield f"if {' or '.join(map(shown, names))} holds the {field}: {option}"
 
 
 def _text_format(one: Understanding) -> str:
@@ -154,6 +165,8 @@ def _print_fixes(found: Findings, settings: ImportSettings, console: Console) ->
         formats = [format_of[example.file] for example in problem.examples]
         is_rating = reason is Reason.UNKNOWN_RATING
         step = _fix_ratings(found, settings) if is_rating else how_to_fix(reason, formats)
+        if reason is Reason.NOTHING_TO_SEND and (named := [*_proposals(found.inputs[0])]):
+            step = f"{'; '.join(named)}; else {step}"
         console.print(f"- {words(reason)}: {step}", soft_wrap=True)
     console.print()
 

@@ -57,6 +57,8 @@ class Understanding:
     #: What a person should know, in words.
     remarks: list[str] = field(default_factory=list)
     rows: int = 0
+    #: The columns that may hold a field for which there is none, by field; of the first input.
+    likely: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

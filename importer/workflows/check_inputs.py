@@ -15,6 +15,7 @@ from importer.sources.copies.partial_copy import CopyWatch
 from importer.survey.findings import Findings
 from importer.survey.progress import SurveyProgress
 from importer.survey.survey_pass import survey_inputs
+from importer.workflows.draft import propose_columns
 from importer.workflows.open_inputs import open_inputs
 
 
@@ -33,6 +34,8 @@ def check_inputs(
         sources = open_inputs(settings, scratch, CopyWatch(told=told))
         for source in sources:
             stack.callback(source.close)
-        return stack.enter_context(
+        found = stack.enter_context(
             survey_inputs(sources, settings, scratch, progress=progress)
         ).findings
+    propose_columns(found, settings)
+    return found

@@ -7,16 +7,18 @@ about the meaning of single words.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from importer.common.text import folded_name, is_blank, trimmed
+from importer.common.text import folded_name, is_blank, readable, trimmed
 from importer.common.uuids import canonical_uuid
 from importer.errors import InputError
 from importer.feedback.null_markers import is_null_marker
 from importer.feedback.ratings import preset_for
 from importer.settings import FIELDS, ImportSettings
 from importer.sources.preview import Preview, preview
+from importer.survey.findings import Findings
 from importer.workflows.likely_columns import (
     NEARLY_ALL,
     may_hold_comment,
@@ -103,6 +105,24 @@ def draft_for(settings: ImportSettings) -> Draft:
         and mapping.ratings.meaning(word) is None
     ])  # fmt: skip
     return draft
+
+
+def propose_columns(found: Findings, settings: ImportSettings) -> None:
+    """Note in what was found which columns may hold a field for which the inputs have none.
+
+    Of inputs that are local files; a left-over file has what its inputs had.
+    """
+    missing = {"rating", "comment"}.difference(*(one.columns for one in found.inputs))
+    if not (found.inputs and missing) or settings.reading.is_copied or found.has_left_overs:
+        return
+    first = found.inputs[0]
+    ignored = set(first.ignored).intersection(*(one.ignored for one in found.inputs))
+    with suppress(InputError):
+        draft = draft_for(settings.replace(inputs=[Path(first.file)]))
+        for one in sorted(missing):
+            names = [draft.columns[one]] if one in draft.columns else draft.candidates.get(one, ())
+            if names := [name for name in map(trimmed, names) if readable(name) in ignored]:
+                first.likely[one] = names
 
 
 def draft_words(draft: Draft, unknown: Sequence[str]) -> None:

@@ -35,6 +35,7 @@ from importer.survey.plan import Plan
 from importer.survey.progress import SurveyProgress
 from importer.survey.survey_pass import current_inputs
 from importer.workflows.begin_job import Watch, prospect
+from importer.workflows.draft import propose_columns
 from importer.workflows.open_inputs import copies_to_go_on_with, open_inputs
 
 #: Seconds between two tries to get hold of a product that another run holds.
@@ -202,6 +203,7 @@ def _preview(
         name, inputs = job_name(settings), found.survey.inputs
         ends = [end_in_words(job, name, inputs) for job in found.ends]
         last = _last_set_by(found.plan, earlier.jobs)
+        propose_columns(found.survey.findings, settings)
         return Preview(found.survey.findings, found.plan, found.limit, replaces, ends, last)
 
 

@@ -64,3 +64,32 @@ def test_names_of_columns_in_another_encoding_can_be_read_and_pasted() -> None:
     lines = f"conversation_id,Gr\u00fc\u00dfe,rating\n{conversation(1)},ja,POSITIVE\n"
     Path("a.csv").write_bytes(lines.encode("cp1252"))
     assert "ignored: 'Gr\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}e'" in check("a.csv")
+
+
+def test_columns_that_may_hold_a_field_for_which_there_is_none_are_proposed() -> None:
+    sample = str(Path(__file__).parents[3] / "samples" / "feedback.parquet")
+    liked = "if 'liked' holds the rating: --column rating=liked"
+    told = check(sample)
+    assert f"  {liked}\n" in told
+    assert f"- nothing to send: {liked}; else fill in" in told
+    (understood,) = json.loads(check(sample, "--json"))["findings"]["inputs"]
+    assert understood["likely"] == {"rating": ["liked"]}
+    assert "holds" not in check(sample, "--column", "rating=liked")
+
+    lines = [f"{conversation(n)},up,down,fine" for n in range(9)]
+    Path("a.csv").write_text("\n".join(["conversation_id,thumb,vote,note", *lines]), "utf-8")
+    told = check("a.csv", "--column", "comment=note")
+    assert "if 'thumb' or 'vote' holds the rating: --column rating=NAME" in told
+    Path("b.csv").write_text("\n".join(["conversation_id,x,vote,note", *lines]), "utf-8")
+    told = check("a.csv", "b.csv", "--column", "comment=note")
+    assert told.count("if 'vote' holds the rating: --column rating=vote") == 1
+    assert "thumb' or" not in told, "the other file has no such column"
+
+
+def test_a_left_over_file_has_no_feedback_in_the_columns_of_the_importer() -> None:
+    columns = "conversation_id,rating,job,row,reason,http_status,attempts,detail"
+    line = f"{conversation(1)},POSITIVE,a-0123abcd-1#1,1,refused,400,1,It is bad."
+    Path("failed.csv").write_text(f"{columns}\n{line}\n", "utf-8")
+    told = check("failed.csv")
+    assert "every row erases the comment" in told
+    assert "holds" not in told
