@@ -216,6 +216,40 @@ def test_a_batch_takes_the_environment_and_files_and_tells_what_to_type(
     assert (code, text) == (ExitCode.OK, "")
 
 
+def test_a_batch_names_the_import_wherever_it_prints_something_of_one(
+    tmp_path: Path, clean: Path
+) -> None:
+    rows = [(conversation(n), word, "") for n, word in enumerate(("meh", "CLEAR", "CLEAR"))]
+    messy = write_csv(tmp_path / "messy.csv", rows)
+    file = tmp_path / "batch.toml"
+    file.write_text(
+        f'product_id = "{PRODUCT}"\nsandbox = true\n'
+        f'[[import]]\nname = "lost"\ninput = "{tmp_path}/missing.csv"\n'
+        f'[[import]]\nname = "good"\ninput = "{clean}"\n'
+        f'[[import]]\nname = "messy\\u001b"\ninput = "{messy}"\ncarry_over = true\nlimit = 1\n'
+        f'[[import]]\nname = "next"\ninput = "{clean}"\ncarry_over = true\n',
+        "utf-8",
+    )
+
+    def told(*options: str) -> tuple[str, str]:
+        result = CliRunner().invoke(cli, ["batch", str(file), *options], catch_exceptions=False)
+        return result.stdout, result.stderr
+
+    out, err = told("--quiet")
+    assert "Import lost:\nError: " in err
+    assert "Import good" not in out + err
+    assert "Import messy\\x1b:\n\noutcome " in out
+    assert "Import next:\n" in err.partition(" joined no other job")[0]
+    out, err = told()
+    assert "Import good:\n\noutcome " in out
+    assert "Import good:\n" in err
+    file.write_text(f'log_format = "json"\n{file.read_text("utf-8")}', "utf-8")
+    out, err = told()
+    json_lines = [line for line in (out + err).splitlines() if line.startswith("{")]
+    assert json_lines
+    assert "Import good:" not in out + err, "each line is an object"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

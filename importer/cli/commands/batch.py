@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from glob import glob
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import click
 from click.core import ParameterSource
@@ -19,7 +21,15 @@ from importer.cli.console import messages, outcome_counts, output, plain
 from importer.cli.defects import explained
 from importer.cli.help import command, examples
 from importer.cli.hiding import without_keys
-from importer.cli.options import RUN_GROUPS, Display, KeySource, PathName, Request, options_from
+from importer.cli.options import (
+    RUN_GROUPS,
+    Display,
+    KeySource,
+    LogFormat,
+    PathName,
+    Request,
+    options_from,
+)
 from importer.errors import ExitCode, ImporterError, SettingsError
 from importer.jobs.commands import NOT_OF_LEFT_OVERS, Again
 from importer.reporting.summary import Summary
@@ -57,7 +67,7 @@ def batch(ctx: click.Context, /, file: Path, **options: Any) -> ExitCode:
     """Run the imports that FILE (TOML) lists, in order, each as a job of its own.
 
     Each [[import]] has an input (a pattern, or a list of them), any option of `run`, and, if you
-    like, a name, which is shown in the table at the end. What stands above them holds for all. One
+    like, a name, which stands above what is printed of it. What is above them holds for all. One
     that fails does not keep the others from running. The exit code is the worst one.
     """
     known = options_of(RUN_GROUPS)
@@ -73,15 +83,49 @@ def batch(ctx: click.Context, /, file: Path, **options: Any) -> ExitCode:
         entries = read_batch(file)
     for entry in entries:
         values = {**usual, **entry.options, **typed}
-        if not values.get("quiet"):
-            messages().print(f"Import {entry.name}:")
-        ended.append(_run(Entry(entry.name, values), resume, [*files_read(ctx), file]))
+        with _headed(entry.name, values):
+            ended.append(_run(Entry(entry.name, values), resume, [*files_read(ctx), file]))
         if ended[-1].exit_code in (ExitCode.SIGINT, ExitCode.SIGTERM, ExitCode.SIGHUP):
             break
     codes = {one.exit_code for one in ended}
     if not typed.get("quiet") or codes != {ExitCode.OK}:
         _print(ended)
     return next(code for code in _WORST_FIRST if code in codes)
+
+
+class _Headed:
+    """A stream on which a heading comes first, once there is something to write."""
+
+    def __init__(self, stream: TextIO, heading: str) -> None:
+        self._stream = stream
+        self._heading = heading
+
+    def write(self, text: str) -> int:
+        if text:
+            heading, self._heading = self._heading, ""
+            self._stream.write(heading)
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- as the stream has it
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def _headed(name: str, values: Mapping[str, Any]) -> Iterator[None]:
+    """Name the import above what is printed of it: of both streams, which may go elsewhere."""
+    if values.get("log_format") == LogFormat.JSON:
+        yield  # each line is an object
+        return
+    heading = plain(f"Import {name}:\n")
+    error: Any = _Headed(sys.stderr, heading)
+    to_output: Any = _Headed(sys.stdout, heading)
+    if not values.get("quiet"):
+        error = sys.stderr
+        error.write(heading)
+        if sys.stdout.isatty():  # where both are seen
+            to_output = sys.stdout
+    with redirect_stderr(error), redirect_stdout(to_output):
+        yield
 
 
 def _run(entry: Entry, resume: list[str], files: list[Path]) -> _Ended:
