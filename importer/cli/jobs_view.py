@@ -8,6 +8,7 @@ from rich.table import Table
 
 from importer.cli.console import outcome_counts
 from importer.common.text import escaped
+from importer.jobs.identity import told_apart
 from importer.jobs.listing import ListedJob, Listing
 from importer.jobs.records import JobState
 from importer.model import RunEnd, exit_code
@@ -29,12 +30,17 @@ def table_of(listing: Listing) -> Table:
     """Return the jobs as a table, a line each, and the surveys that were not finished."""
     table = Table("job", "last run (UTC)", "state", "exit", "rows", "outcomes", box=None)
     table.columns[0].no_wrap, table.columns[0].overflow = True, "ignore"  # it is copied from here
+    products = told_apart(job.product for job in listing.jobs)
+    if has_several := any(products.values()):
+        table.add_column("product", no_wrap=True)
     if any(job.label is not None for job in listing.jobs):
         table.add_column("label")
     for path in listing.surveys:
         table.add_row(path.name, "", _SURVEY, "", "", "")
     for job in listing.jobs:
-        table.add_row(*_cells(job), *[] if job.label is None else [escaped(job.label)])
+        product = [products[job.product]] if has_several else []
+        label = [] if job.label is None else [escaped(job.label)]
+        table.add_row(*_cells(job), *product, *label)
     return table
 
 

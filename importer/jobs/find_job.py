@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from importer.common.text import did_you_mean
 from importer.errors import JournalError, SettingsError
 from importer.jobs.folders import job_folders, unfinished_surveys
+from importer.jobs.identity import ProductKey, told_apart
 from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.journal_head import read_head
 from importer.settings import SANDBOX
@@ -25,7 +27,8 @@ def find_job(jobs_dir: Path, text: str) -> Path:
     named = exact or [folder for folder in folders if folder.name.startswith(text)]
     jobs = {folder.name.rpartition("-")[0]: folder for folder in named}
     if len(jobs) > 1:
-        could_be = ", ".join(f"{name}{_note(folder)}" for name, folder in jobs.items())
+        notes = _notes(list(jobs.values()))
+        could_be = ", ".join(f"{name}{notes[folder]}" for name, folder in jobs.items())
         raise SettingsError(f"{text!r} is ambiguous: it could be {could_be}")
     if named:
         return named[-1]
@@ -41,8 +44,16 @@ def find_job(jobs_dir: Path, text: str) -> Path:
     )
 
 
-def _note(folder: Path) -> str:
-    """Return what tells a rehearsal: it is seldom the one that is meant."""
-    with suppress(JournalError):
-        return " (rehearsal)" if read_head(folder).service == SANDBOX else ""
-    return ""
+def _notes(folders: Sequence[Path]) -> dict[Path, str]:
+    """Return what tells these jobs apart: their products, and what is seldom meant, rehearsals."""
+    products: dict[Path, ProductKey] = {}
+    for folder in folders:
+        with suppress(JournalError):
+            products[folder] = read_head(folder).product
+    told = told_apart(products.values())
+    notes = dict.fromkeys(folders, "")
+    for folder, product in products.items():
+        parts = [f"product {told[product]}"] if told[product] else []
+        parts += ["rehearsal"] if product.service == SANDBOX else []
+        notes[folder] = f" ({', '.join(parts)})" if parts else ""
+    return notes

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from importer.settings import ImportSettings
+from importer.settings import SANDBOX, ImportSettings
 
 
 def job_name(settings: ImportSettings) -> str:
@@ -47,6 +47,21 @@ class ProductKey(NamedTuple):
 def product_key(settings: ImportSettings) -> ProductKey:
     """Return the product that these settings mean."""
     return ProductKey(settings.target.product_id, settings.target.service)
+
+
+def told_apart(products: Iterable[ProductKey]) -> dict[ProductKey, str]:
+    """Return what tells each of these products from the others; empty texts where there is one.
+
+    A rehearsal is no other product: that it is one stands elsewhere.
+    """
+    known = {*products}
+    has_ids = len({one.product_id for one in known}) > 1
+    has_services = len({one.service for one in known} - {SANDBOX}) > 1
+    told = {}
+    for one in known:
+        service = f" at {one.service}" if has_services and one.service != SANDBOX else ""
+        told[one] = f"{one.product_id}{service}" if has_ids or has_services else ""
+    return told
 
 
 def _short_hash(text: str) -> str:

@@ -25,7 +25,7 @@ from importer.jobs.product_jobs import read_heads
 from importer.jobs.records import InputFile, JobRecord, JobState
 from importer.model import Attempt, Deferral, Outcome, OutcomeKind, Reason, Row, RunEnd
 from importer.reporting.wording import WHY
-from importer.settings import SANDBOX, ImportSettings
+from importer.settings import ImportSettings
 from importer.sources.base import BATCH_ROWS, DIGEST_BYTES, Part, RowPart
 from importer.sources.copies.carriers import open_copy
 from importer.sources.registry import open_source
@@ -59,7 +59,7 @@ class Story:
 
     `forgotten` counts rows of it of which nothing else is known. `state` is that of the job where
     a row is pending, and `has_sent` whether it has made any request. `end` is how the latest run
-    ended, None if it has not. `remark` says what is missing. A rehearsal was sent to a mock server.
+    ended, None if it has not. `remark` says what is missing.
     """
 
     conversation_id: str
@@ -71,7 +71,7 @@ class Story:
     #: When its first run started, in Unix seconds; 0 without one.
     began_at: float
     remark: str
-    is_rehearsal: bool
+    product: ProductKey
 
 
 def tell_story(folder: Path, conversation_id: str) -> Story:
@@ -131,7 +131,7 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
             conversation_id, stories, len(forgotten), state,
             job is None or job.sent_anything, runs[-1].run.end if runs else None,
             runs[0].run.started_at if runs else 0.0, "; ".join(remarks),
-            facts["base_url"] == SANDBOX,
+            ProductKey.of(facts),
         )  # fmt: skip
 
 

@@ -372,6 +372,35 @@ async def test_a_name_that_is_not_clear_tells_which_job_is_a_rehearsal(
     assert f"{named[real.folder]} (rehearsal)" not in str(told.value)
 
 
+async def test_where_there_are_several_products_it_is_told_which_one_is_meant(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "CLEAR", "")])
+    one = settings_for(path, base_url=sandbox.url)
+    there = ("--jobs-dir", one.job.jobs_dir)
+
+    def told() -> str:
+        with pytest.raises(SettingsError, match="is ambiguous") as caught:
+            command("jobs", "show", "in", *there)
+        texts = (command(*words, *there)[1] for words in (("jobs",), ("explain", conversation(1))))
+        return " ".join(f"{' '.join(texts)} {caught.value}".split())
+
+    await run_import(one, api_key="any")
+    rehearsal = (await run_import(one.replace(sandbox=True))).folder.name
+    assert PRODUCT not in told(), "there is one only"
+    other = PRODUCT.replace("7", "8", 1)
+    second = (await run_import(one.replace(product_id=other), api_key="any")).folder.name
+    every = told()
+    assert {"product", PRODUCT, other} <= {*every.partition(" Conversation ")[0].split()}
+    assert f"1 row in job {second} of product {other}." in every
+    assert f"1 row in job {rehearsal} of product {PRODUCT}, a REHEARSAL." in every
+    assert f"{second[:-2]} (product {other})" in every
+    assert f"{rehearsal[:-2]} (product {PRODUCT}, rehearsal)" in every
+    elsewhere = one.replace(base_url=sandbox.url.replace("127.0.0.1", "localhost"))
+    third = (await run_import(elsewhere, api_key="any")).folder.name
+    assert f"1 row in job {third} of product {PRODUCT} at http://localhost:" in told()
+
+
 @pytest.mark.parametrize("sandbox", [BAD_DAY], indirect=True)
 async def test_the_story_of_a_conversation_has_its_rows_and_every_attempt(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path

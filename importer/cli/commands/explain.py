@@ -24,9 +24,11 @@ from importer.common.uuids import canonical_uuid
 from importer.errors import ExitCode, JournalError, SettingsError
 from importer.jobs.find_job import find_job
 from importer.jobs.folders import job_folders
+from importer.jobs.identity import told_apart
 from importer.jobs.records import CARRIED_OVER, JobState
 from importer.model import Attempt, Call, Deferral, Outcome
 from importer.reporting.wording import CALLS, words
+from importer.settings import SANDBOX
 
 if TYPE_CHECKING:
     from importer.reporting.conversation import RowStory, Story
@@ -107,13 +109,14 @@ def _stories(
 def _tell(stories: Sequence[tuple[Path, Story]]) -> bool:
     """Print the stories, the oldest job first; return whether there is a row in one of them."""
     console = output()
+    products = told_apart(story.product for _, story in stories)
     told = 0
     for folder, story in sorted(stories, key=lambda one: one[1].began_at):
         if story.rows or story.remark:
             if told:
                 console.print()
             told += 1
-            _print(story, folder, console)
+            _print(story, folder, products[story.product], console)
     forgotten = [
         f"{counted(story.forgotten, 'row')} in job {folder.name}"
         for folder, story in stories
@@ -129,16 +132,19 @@ def _tell(stories: Sequence[tuple[Path, Story]]) -> bool:
     return bool(forgotten) or any(story.rows for _, story in stories)
 
 
-def _print(story: Story, folder: Path, console: Console) -> None:
+def _print(story: Story, folder: Path, product: str, console: Console) -> None:
+    of_product = f" of product {product}" if product else ""
     if not story.rows:
         console.print(
-            f"Whether job {folder.name} has a row of it is not known: {story.remark}.",
+            f"Whether job {folder.name}{of_product} has a row of it is not known: {story.remark}.",
             soft_wrap=True,
         )
         return
+    rehearsal = ", a REHEARSAL" if story.product.service == SANDBOX else ""
     console.print(
         f"Conversation {story.conversation_id}: {counted(len(story.rows), 'row')} "
-        f"in job {folder.name}{', a REHEARSAL' if story.is_rehearsal else ''}."
+        f"in job {folder.name}{of_product}{rehearsal}.",
+        soft_wrap=True,
     )
     if story.remark:
         console.print(
