@@ -5,18 +5,28 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
 from importer.common.text import shell_word
-from importer.errors import UnfinishedJobError
+from importer.errors import JournalError, UnfinishedJobError
+from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import FILE_NAME, JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import JobRecord
 from importer.model import RunEnd
 from importer.settings import SETTINGS_GROUPS, ImportSettings
-from importer.settings.derive import arguments
-from importer.settings.groups import JobRules
+from importer.settings.derive import arguments, options_of
+from importer.settings.groups import (
+    Deferral,
+    Exports,
+    JobRules,
+    Pacing,
+    Retries,
+    Target,
+    Timeouts,
+)
 from importer.settings.places import Place
 
 #: Options that are meant for one time only: no command that is printed repeats them.
@@ -26,6 +36,15 @@ NOT_OF_LEFT_OVERS = (
     *ONCE, "as_new", "limit", "format", "skip_lines", "sheet", "sql", "in_order", "inputs",
     "max_rejected", "max_changes", "outcomes",
 )  # fmt: skip
+
+#: What an undo has from the job that it takes back.
+SAME_IN_UNDO = (Target, Pacing, Retries, Deferral, Timeouts)
+#: The options that the command `undo` has.
+OPTIONS_OF_UNDO = {
+    *options_of((Pacing, Retries, Deferral, Timeouts, Exports)),
+    *options_of((JobRules,)).keys() - {"restart", "as_new", "keep_copies"},
+    "ca_file", "trust_env", "max_failures", "canary", "outage_for", "keep_bodies",
+}  # fmt: skip
 
 
 class Again(NamedTuple):
@@ -195,13 +214,39 @@ def own_command(journal: JournalFile) -> list[str]:
 
 def resuming(record: Mapping[str, object], end: RunEnd | None = None) -> list[str]:
     """Return the same for a job whose latest run had these settings, and this end."""
-    done = ("limit",) if end is RunEnd.LIMIT else ()
-    return _command(record, without=(*ONCE, *done))
+    without = (*ONCE, "limit") if end is RunEnd.LIMIT else ONCE
+    inputs = record["inputs"]
+    assert isinstance(inputs, Sequence)  # noqa: S101 -- a record holds a list of paths
+    if undone_job(inputs) is not None:
+        return _undo_command(record, Path(inputs[0]).parent, without)
+    return _command(record, without)
 
 
 def replacing_command(settings: ImportSettings) -> str:
     """Return the command of these settings, with `--replace`."""
     return command_line([*_command(settings.as_record(), without=("replace",)), "--replace"])
+
+
+def _undo_command(
+    record: Mapping[str, object], undone: Path, without: Collection[str]
+) -> list[str]:
+    """Return the command of the undo, with these settings, of the job in the folder `undone`."""
+    same: Mapping[str, object] = {}
+    with suppress(JournalError), JournalReader(undone) as journal:
+        same = journal.latest_settings()
+    inherited = {
+        name for name in options_of(SAME_IN_UNDO) if name in same and same[name] == record.get(name)
+    }
+    if record.get("label") == label_of_undo(undone):
+        inherited.add("label")
+    # The folder of the job tells where the jobs are.
+    without = {*without, "jobs_dir", *inherited, *record.keys() - OPTIONS_OF_UNDO}
+    return ["undo", str(undone), *options_told(record, without), "--yes"]
+
+
+def label_of_undo(folder: Path) -> str:
+    """Return what an undo of the job in `folder` is labelled, unless somebody labels it."""
+    return f"undo of {folder.name}"
 
 
 def options_told(record: Mapping[str, object], without: Collection[str]) -> list[str]:

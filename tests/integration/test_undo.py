@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +14,7 @@ import pytest
 from anyio import to_thread
 
 from importer.api import run_import
-from importer.errors import SettingsError
+from importer.errors import SettingsError, UnfinishedJobError
 from importer.jobs.journal_head import read_head
 from importer.jobs.product_jobs import hold_jobs
 from importer.reporting.summary import Summary, kept_steps
@@ -575,6 +576,26 @@ async def test_an_undo_that_may_not_begin_leaves_the_input_of_another_as_it_is(
     moved.rename(jobs)
     assert (tuesday.folder / "undo.jsonl").read_bytes() == before
     done = await typed(*words)
+    assert done.returncode == 0, done.stderr
+    assert service.stored()[ALL[1]] == ("NEGATIVE", "said\non Monday ")
+
+
+async def test_a_stopped_undo_is_resumed_by_its_own_command_wherever_that_is_told(
+    night: Night, service: WatchedSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuesday = await two_nights(night)
+    words = ["undo", str(tuesday.folder), "--yes", "--defer-for", "0s"]
+    key = ["--api-key-file", str(tmp_path / "key")]
+    assert (await typed(*words, *key, "--limit", "1", "--label", "mine")).returncode == 6
+    (undo,) = tuesday.folder.parent.glob("undo-*")
+    (resume,) = re.findall(r"resume +(.*)", command("jobs", "show", undo)[1])
+    assert resume.startswith(f"clarityq-import undo {tuesday.folder} ")
+    assert {*shlex.split(resume)[1:]} == {*words, "--label", "mine"}
+    with pytest.raises(UnfinishedJobError) as refused:
+        await night("wednesday", [])
+    assert resume in str(refused.value)
+    monkeypatch.chdir("/")
+    done = await typed(*shlex.split(resume)[1:], *key)
     assert done.returncode == 0, done.stderr
     assert service.stored()[ALL[1]] == ("NEGATIVE", "said\non Monday ")
 

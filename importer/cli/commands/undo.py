@@ -29,8 +29,10 @@ from importer.common.text import counted, few_listed, is_or_are
 from importer.errors import ExitCode, UnfinishedJobError
 from importer.jobs.commands import (
     ONCE,
+    SAME_IN_UNDO,
     Again,
     command_line,
+    label_of_undo,
     path_argument,
     replacing_command,
 )
@@ -51,8 +53,6 @@ from importer.settings.groups import (
 )
 from importer.workflows.undo_job import UndoTable, plan_undo
 
-#: What an undo has from the job that it takes back.
-_SAME = (Target, Pacing, Retries, Deferral, Timeouts)
 _REHEARSAL = "REHEARSAL: nothing of the job {} was sent to ClarityQ, and nothing of its undo is."
 #: So many later jobs are named.
 _MOST_NAMED = 3
@@ -110,8 +110,8 @@ def undo(
         folder = find_job(jobs_folder(jobs_dir), job)
         record = runs_of(folder)[-1].settings
     values = {
-        **{name: record[name] for name in options_of(_SAME) if name in record},
-        "label": f"undo of {folder.name}",
+        **{name: record[name] for name in options_of(SAME_IN_UNDO) if name in record},
+        "label": label_of_undo(folder),
         **given(options),
         "inputs": [folder.absolute() / UNDO_NAME],
         "jobs_dir": folder.parent,
@@ -138,7 +138,9 @@ def undo(
     if not yes:
         return ExitCode.OK
     again = Again(
-        [*words, *typed_words, "--yes"], typed(ctx, groups=_SAME), typed(ctx, groups=(KeySource,))
+        [*words, *typed_words, "--yes"],
+        typed(ctx, groups=SAME_IN_UNDO),
+        typed(ctx, groups=(KeySource,)),
     )
     with _named(once, request.settings):
         code, _ = perform(request, again, files_read(ctx))

@@ -9,9 +9,17 @@ from typing import Any
 import pytest
 import trustme
 
-from importer.jobs.commands import command_line, how_to_resume, replacing_command, resuming
+from importer.cli.commands.undo import undo
+from importer.jobs.commands import (
+    OPTIONS_OF_UNDO,
+    command_line,
+    how_to_resume,
+    replacing_command,
+    resuming,
+)
 from importer.model import RunEnd
-from importer.settings import ImportSettings
+from importer.settings import SETTINGS_GROUPS, ImportSettings
+from importer.settings.derive import options_of
 from tests.support.data import PRODUCT
 from tests.support.jobs import Desk
 
@@ -64,3 +72,8 @@ def test_replacing_keeps_all_that_was_typed() -> None:
     typed = settings(accept_change=True, as_new=True, replace=True)
     told = options(replacing_command(typed))
     assert told == ["--accept-change", "--as-new", "--product-id", "--replace"]
+
+
+def test_the_options_of_an_undo_are_those_that_its_command_has() -> None:
+    every = options_of(SETTINGS_GROUPS.values()).keys()
+    assert {one.name for one in undo.params} & every == OPTIONS_OF_UNDO
