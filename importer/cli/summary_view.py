@@ -6,7 +6,7 @@ from rich.table import Column, Table
 
 from importer.cli.console import output
 from importer.common.durations import format_duration
-from importer.common.text import counted
+from importer.common.text import counted, sentence
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.left_overs import REPORT_NAME
 from importer.reporting.summary import Summary
@@ -50,7 +50,7 @@ def print_summary(summary: Summary) -> None:
     for warning, number in summary.warnings.items():
         console.print(f"{counted(number, 'row')} {WARNINGS[warning]}.", soft_wrap=True)
     for remark in summary.remarks:
-        console.print(f"{remark}.", soft_wrap=True)
+        console.print(sentence(remark), soft_wrap=True)
     if summary.label is not None:
         console.print(f"Label: {summary.label}", soft_wrap=True)
     console.print(f"Job folder: {summary.folder}", soft_wrap=True)

@@ -88,6 +88,11 @@ def shown(value: str, limit: int = 40) -> str:
     return f"{quote}{text}{quote}"
 
 
+def sentence(text: str) -> str:
+    """Return `text` with a full stop, unless it ends with a mark of its own."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
 def counted(number: int, noun: str) -> str:
     """Return `1 row`, `12,000 rows`: a count with its noun."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

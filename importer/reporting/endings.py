@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from importer.common.text import counted, is_or_are, listed, shown, was_or_were
+from importer.common.text import counted, is_or_are, listed, sentence, shown, was_or_were
 from importer.jobs.commands import Again, command_line, path_argument
 from importer.model import NOT_IMPORTED, OutcomeKind, Reason, RunEnd
 from importer.reporting.wording import TO_RESUME
@@ -59,7 +59,7 @@ def verdict(
         case RunEnd.KILLED:
             return f"Cut off: {_done_so_far(outcomes)}."
         case _:
-            return f"Aborted: {message.rstrip('.')}."
+            return f"Aborted: {sentence(message)}"
 
 
 def look_first(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from importer.common.text import counted
+from importer.common.text import counted, sentence
 from importer.errors import ExitCode
 from importer.model import OutcomeKind
 from importer.reporting.summary import Summary
@@ -107,7 +107,7 @@ class Ending:
                 if self.summary.outcomes[kind]
             )
             text += f" after {counted(self.summary.rows, 'row')}{f' ({counts})' if counts else ''}"
-        return f"{text}: {self.message.rstrip('.')}." if self.message else f"{text}."
+        return f"{text}: {sentence(self.message)}" if self.message else f"{text}."
 
     def as_json(self) -> dict[str, Any]:
         """Return what `--notify-url` is sent: the summary, or what is known without one."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from yarl import URL
 
 from importer.clarityq.proxy import names_proxy
-from importer.common.text import counted, listed, was_or_were
+from importer.common.text import counted, listed, sentence, was_or_were
 from importer.engine.clock import Clock
 from importer.engine.job_run import JobRun
 from importer.engine.resume import ResumeState
@@ -66,7 +66,8 @@ def conclude(
     except InputError as error:
         more = [
             Step(
-                f"The rows that were not imported are in no file: {error}. To see which they are:",
+                f"The rows that were not imported are in no file: {sentence(str(error))} To see "
+                "which they are:",
                 to_see_which(job.folder),
             )
         ]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from importer.common.text import counted, listed
+from importer.common.text import counted, listed, sentence
 from importer.engine.reader import read_rows
 from importer.errors import ImporterError, InputError
 from importer.jobs.commands import to_see_which
@@ -111,7 +111,7 @@ def _left_by(
         except InputError as error:
             problem = str(error)
             if files is not None:
-                remarks = [f"{problem}: the files of {job.name} stay as its latest run wrote them"]
+                remarks = [f"the files of {job.name} stay as its latest run wrote them: {problem}"]
             else:
                 for kind in kinds:  # what may be there is of an earlier run
                     journal.note_written(FILE_OF_KIND[kind], "")
@@ -186,6 +186,7 @@ def _told(job: JobRecord, totals: Totals, files: Sequence[Path], problem: str) -
     )
     if problem and not files:
         told += (
-            f". They are in no file: {problem}. To see which they are: {to_see_which(job.folder)}"
+            f". They are in no file: {sentence(problem)} To see which they are: "
+            f"{to_see_which(job.folder)}"
         )
     return [told]

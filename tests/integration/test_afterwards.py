@@ -8,6 +8,7 @@ import shlex
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -23,8 +24,10 @@ from importer.engine.progress import Observer, Progress
 from importer.errors import ExitCode, SettingsError
 from importer.jobs.find_job import find_job
 from importer.jobs.journal_reader import JournalReader
-from importer.model import OutcomeKind, Reason
+from importer.model import OutcomeKind, Reason, WorkerFigures
+from importer.pacing import Limit
 from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME
+from importer.reporting.report import write_report
 from importer.reporting.summary import Summary
 from importer.reporting.wording import WHY
 from importer.sandbox.faults import Faults
@@ -149,6 +152,11 @@ async def test_the_report_says_what_was_taken_away_from_what_was_stored_before(
         "Compared with what was known to be stored when it began: a rating flipped in 1 "
         "conversation, a comment replaced or erased in 1 conversation."
     ) in text
+    workers = [WorkerFigures("local-1", 1.0, 1, 1, is_lost=False)] * 2
+    write_report(replace(summary, limited_by=Limit.CAUTION, workers=workers, not_carried_over=2))
+    text = Page(summary.folder / REPORT_NAME).text
+    assert "2 workers sent" in text
+    assert not re.findall(r"[a-z]\.[A-Z0-9]", text), "there is a space between sentences"
 
 
 async def test_what_a_job_that_is_not_done_was_to_change_is_not_told_as_imported(

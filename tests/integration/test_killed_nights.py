@@ -381,7 +381,7 @@ async def test_where_the_input_is_another_one_no_file_is_made_and_the_words_say_
 ) -> None:
     monday = await killed([MEH, BAD, *FINE])
     if change == "gone":
-        (tmp_path / "monday.csv").unlink()
+        (tmp_path / "monday.csv").rename(tmp_path / "monday2.csv")
     else:
         write_csv(tmp_path / "monday.csv", [BAD, MEH, *FINE])
     summary, told = await night("tuesday", FINE[:1])
@@ -389,6 +389,8 @@ async def test_where_the_input_is_another_one_no_file_is_made_and_the_words_say_
     assert not [*monday.glob("*.csv")]
     which = f"clarityq-import outcomes {monday} -o outcomes.csv"
     assert f"2 rows of {monday.name} joined no other job" in told
+    mark = "monday2.csv? To" if change == "gone" else ". To"
+    assert f"{mark} see which they are: {which}" in told
     for text in (
         told, steps_of(monday), steps_of(summary.folder), command("jobs", "show", monday)[1]
     ):  # fmt: skip

@@ -19,7 +19,7 @@ from importer.cli.console import messages, output
 from importer.cli.help import command, examples
 from importer.cli.options import JOBS_DIR, jobs_folder
 from importer.common.durations import format_duration
-from importer.common.text import counted, listed, shown
+from importer.common.text import counted, listed, sentence, shown
 from importer.common.uuids import canonical_uuid
 from importer.errors import ExitCode, JournalError, SettingsError
 from importer.jobs.find_job import find_job
@@ -136,7 +136,8 @@ def _print(story: Story, folder: Path, product: str, console: Console) -> None:
     of_product = f" of product {product}" if product else ""
     if not story.rows:
         console.print(
-            f"Whether job {folder.name}{of_product} has a row of it is not known: {story.remark}.",
+            f"Whether job {folder.name}{of_product} has a row of it is not known: "
+            f"{sentence(story.remark)}",
             soft_wrap=True,
         )
         return
@@ -148,7 +149,8 @@ def _print(story: Story, folder: Path, product: str, console: Console) -> None:
     )
     if story.remark:
         console.print(
-            f"{story.remark}. A row without rating and comment is told from the journal alone.",
+            f"{sentence(story.remark)} A row without rating and comment is told from the journal "
+            "alone.",
             soft_wrap=True,
         )
     for row in story.rows:

@@ -15,7 +15,7 @@ from importer.cli.console import outcome_counts, output
 from importer.cli.help import command, examples
 from importer.cli.jobs_view import state_of, time_of
 from importer.cli.options import JOBS_DIR, chosen_folder
-from importer.common.text import counted
+from importer.common.text import counted, sentence
 from importer.errors import JournalError, SettingsError
 from importer.jobs.commands import how_to_resume
 from importer.jobs.doubts import Doubt
@@ -111,7 +111,7 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
         told = in_doubt_in_words(in_doubt, " of it")
         click.echo(f"{told[0].upper()}{told[1:]}.")
     for remark in remarks:
-        click.echo(f"{remark}.")
+        click.echo(sentence(remark))
 
 
 def _in_doubt(

@@ -25,7 +25,7 @@ from importer.cli.options import (
     jobs_folder,
     options_from,
 )
-from importer.common.text import counted, few_listed, is_or_are
+from importer.common.text import counted, few_listed, is_or_are, sentence
 from importer.errors import ExitCode, UnfinishedJobError
 from importer.jobs.commands import (
     ONCE,
@@ -221,7 +221,7 @@ def _remarks(found: UndoTable, *, done: bool) -> Iterator[str]:
         yield "The job was not finished: its pending rows are given up now."
     elif found.gives_up:
         yield "The job is not finished: with the undo its pending rows are given up."
-    yield from (f"{remark}." for remark in found.remarks)
+    yield from map(sentence, found.remarks)
     if found.left_over:
         now = "All that is left over is given up now"
         then = "With the undo all that is left over is given up"

@@ -2,6 +2,8 @@
 
 import subprocess
 
+import pytest
+
 from importer.common.text import (
     counted,
     did_you_mean,
@@ -9,6 +11,7 @@ from importer.common.text import (
     few_listed,
     is_blank,
     nearest,
+    sentence,
     shell_word,
     shown,
     trimmed,
@@ -34,6 +37,11 @@ def test_a_quoted_text_is_short_and_can_be_printed() -> None:
 
 def test_counts_have_their_noun() -> None:
     assert [counted(n, "row") for n in (0, 1, 12_000)] == ["0 rows", "1 row", "12,000 rows"]
+
+
+@pytest.mark.parametrize("text", ["It is gone", "It is gone.", "is it this?"])
+def test_a_sentence_ends_with_one_mark(text: str) -> None:
+    assert sentence(text) == {"It is gone": "It is gone."}.get(text, text)
 
 
 def test_a_name_is_suggested_only_if_it_is_near() -> None:
