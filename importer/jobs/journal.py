@@ -229,7 +229,9 @@ class Journal(JournalFile):
             outcomes = [one._replace(attempts=one.attempts + former[one.seq]) for one in outcomes]
         if self._doubtful:
             known = [*stored.seqs, *(outcome.seq for outcome in outcomes if is_set(outcome))]
-            self._end_doubts(self._doubtful.intersection(seqs), known)
+            ended = self._doubtful.intersection(seqs)
+            self._end_doubts(ended, known)
+            self._doubtful -= ended
         self._entry += 1
         for lines in (stored_lines(stored), *outcome_lines(outcomes, entry.bodies)):
             self._insert(lines, entry.at)

@@ -656,7 +656,9 @@ async def test_a_fixed_row_gives_way_to_no_row_of_a_job_that_was_taken_back(
     right, of_fix = ("POSITIVE", None), ("NEGATIVE", "fixed")
     stored = service.stored()
     assert [stored[each] for each in ALL[:4]] == [of_fix, right, right, of_fix], done.stdout
-    assert "not sent: a newer row of this conversation was sent, or may have been" in planned
-    assert "(--as-new sends it all the same) 2" in " ".join(planned.split())
+    assert (
+        "not sent: another row of this conversation was sent, or may have been "
+        "(--as-new sends it all the same) 2"
+    ) in " ".join(planned.split())
     await typed("undo", wednesday.folder, "--yes", "--clear-unknown", *QUICK)
     assert service.stored() == stored

@@ -202,3 +202,12 @@ def test_bodies_of_left_overs_stay_and_others_go_when_the_job_has_ended(desk: De
         finish(job)
         with closing(sqlite3.connect(job.journal.path)) as db:
             assert db.execute("SELECT seq, comment FROM kept").fetchall() == [(2, "1-2")]
+
+
+def test_a_row_that_waited_long_takes_no_memory_any_more_once_it_has_ended(desk: Desk) -> None:
+    with desk.run(rows=100) as job:
+        for seq in range(1, 100):
+            mark(job, seq)
+        assert job.journal._doubtful == set(range(1, 98)), "those of the last windows are marked"
+        answer(job, dict.fromkeys(range(1, 51), SUCCEEDED) | dict.fromkeys(range(51, 100), REFUSED))
+        assert not job.journal._doubtful
