@@ -12,16 +12,23 @@ import trustme
 from importer.cli.commands.undo import undo
 from importer.jobs.commands import (
     OPTIONS_OF_UNDO,
+    Again,
     command_line,
     how_to_resume,
+    in_the_way,
+    path_argument,
     replacing_command,
     resuming,
+    to_see_which,
 )
+from importer.jobs.identity import product_key
+from importer.jobs.product_jobs import hold_jobs
 from importer.model import RunEnd
 from importer.settings import SETTINGS_GROUPS, ImportSettings
 from importer.settings.derive import options_of
+from importer.settings.places import read_place
 from tests.support.data import PRODUCT
-from tests.support.jobs import Desk
+from tests.support.jobs import KEEPING, Desk, finish
 
 
 def settings(**changes: Any) -> ImportSettings:
@@ -72,6 +79,66 @@ def test_replacing_keeps_all_that_was_typed() -> None:
     typed = settings(accept_change=True, as_new=True, replace=True)
     told = options(replacing_command(typed))
     assert told == ["--accept-change", "--as-new", "--product-id", "--replace"]
+
+
+def test_a_job_is_resumed_as_its_latest_run_was_told_to(desk: Desk) -> None:
+    with desk.run(limit=9, concurrency=7) as job:
+        finish(job, RunEnd.LIMIT)
+    with desk.run(limit=5, concurrency=8) as job:
+        finish(job, RunEnd.SIGINT)
+    words = shlex.split(how_to_resume(job.folder))
+    assert words[words.index("--concurrency") + 1] == "8"
+    assert words[words.index("--limit") + 1] == "5", "the latest run did not come to its limit"
+
+
+@pytest.mark.parametrize(
+    ("begun", "carry_over", "told"),
+    [({}, True, True), ({}, False, False), (KEEPING, True, False)],
+)
+def test_that_rows_cannot_be_carried_over_is_told_to_who_asks_for_it(
+    desk: Desk, begun: dict[str, Any], carry_over: bool, told: bool
+) -> None:
+    with desk.run(**begun) as job:
+        finish(job, RunEnd.SIGINT)
+    with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as product:
+        said = str(in_the_way(product.jobs[0], desk.settings("b", carry_over=carry_over)))
+    assert ("it began without --carry-over" in said) == told
+
+
+def test_what_is_typed_after_a_run_that_no_command_began_means_the_same_settings() -> None:
+    again = Again.of(settings(skip_lines=2, rate=5, restart=True, limit=9))
+    assert again.resume[:2] == ["run", "in.csv"]
+    assert options(again.same()) == ["--limit", "--product-id", "--rate", "--skip-lines"]
+    assert again.has_limit
+    left_over = again.of_file(Path("jobs/in-1/failed.csv"))
+    assert left_over.startswith("clarityq-import run jobs/in-1/failed.csv ")
+    assert options(left_over) == ["--product-id", "--rate"]
+
+
+def test_what_follows_a_run_is_said_as_its_command_can_be_typed() -> None:
+    run = Again(["run", "in.csv", "--base-url", "http://old", "--rate", "5"], [])
+    assert not run.has_limit
+    assert run.elsewhere() == "clarityq-import run in.csv --rate 5 --base-url ADDRESS"
+    assert run.plan() == "clarityq-import plan in.csv --base-url http://old --rate 5"
+    assert run.accepting() == f"{run.same()} --accept-change"
+    batch = Again(["batch", "nightly.toml"], [])
+    assert batch.elsewhere() == batch.same() == "clarityq-import batch nightly.toml"
+    assert batch.plan() == ""
+    assert batch.accepting() == f"write accept-change = true for this import, then {batch.same()}"
+
+
+def test_only_where_the_key_is_goes_with_a_job_to_its_retry() -> None:
+    where = ["--api-key-file", "key.txt"]
+    for words in (where, [*where, "--rate", "5"], ["--rate", "5", *where]):
+        assert Again(["run", "in.csv"], [], words).key_source == where
+    assert Again(["run", "in.csv"], []).key_source == []
+
+
+def test_a_file_whose_name_begins_as_an_option_does_is_named_from_its_folder() -> None:
+    assert path_argument(Path("-old.csv")) == "./-old.csv"
+    assert path_argument(Path("old-1.csv")) == "old-1.csv"
+    assert path_argument(read_place("-")) == "-"
+    assert to_see_which(Path("-old")) == "clarityq-import outcomes ./-old -o outcomes.csv"
 
 
 def test_the_options_of_an_undo_are_those_that_its_command_has() -> None:
