@@ -28,7 +28,7 @@ from importer.settings import SETTINGS_GROUPS, ImportSettings
 from importer.settings.derive import options_of
 from importer.settings.places import read_place
 from tests.support.data import PRODUCT
-from tests.support.jobs import KEEPING, Desk, finish
+from tests.support.jobs import KEEPING, SUCCEEDED, Desk, answer, finish
 
 
 def settings(**changes: Any) -> ImportSettings:
@@ -83,6 +83,7 @@ def test_replacing_keeps_all_that_was_typed() -> None:
 
 def test_a_job_is_resumed_as_its_latest_run_was_told_to(desk: Desk) -> None:
     with desk.run(limit=9, concurrency=7) as job:
+        answer(job, {1: SUCCEEDED})
         finish(job, RunEnd.LIMIT)
     with desk.run(limit=5, concurrency=8) as job:
         finish(job, RunEnd.SIGINT)
