@@ -40,10 +40,11 @@ def test_rows_are_looked_up_once_and_many_at_a_time(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(unplaced, "_MANY", 2)
     asked = Asked(8)
     rows = Unplaced(asked, by_newest=False)
-    found = [one for seq in (1, 2, 3) for one in rows.add(f"{JOB}@{seq + 6}", row(seq))]
+    found = [one for seq in range(1, 6) for one in rows.add(f"{JOB}@{seq + 6}", row(seq))]
     found += rows.ranked()
-    assert asked.asked == [[7, 8], [9]]
-    assert [rank_of(one.rank, 5) for one in found] == [Rank(3, 5), Rank(0, 5), Rank(3, 5)]
+    assert asked.asked == [[7, 8], [9, 10], [11]]
+    ranks = [rank_of(one.rank, 5) for one in found]
+    assert ranks == [Rank(3, 5), Rank(0, 5), Rank(3, 5), Rank(3, 5), Rank(3, 5)]
     assert found[0].rank < found[2].rank, "of rows of one job the later one wins"
     assert [*rows.ranked()] == []
 
