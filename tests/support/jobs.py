@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from importer.jobs.entry import Entry
+from importer.jobs.identity import product_key
+from importer.jobs.inputs import UNDO_NAME
 from importer.jobs.job import Job
+from importer.jobs.keys import key_of
 from importer.jobs.product import Product, hold_product
+from importer.jobs.product_jobs import ProductJobs, hold_jobs
 from importer.jobs.records import InputFile, NewJob, RankedRow
-from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Reason, RunEnd
+from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Rank, Reason, RunEnd
 from importer.settings import ImportSettings
 from tests.support.data import PRODUCT, conversation
 
@@ -44,6 +49,15 @@ class Desk:
     def hold(self, name: str = "a", **options: Any) -> Any:
         """Hold the product for such an import."""
         return hold_product(self.settings(name, **options))
+
+    def jobs(self) -> AbstractContextManager[ProductJobs]:
+        """Hold the jobs of the product."""
+        return hold_jobs(self.jobs_dir, product_key(self.settings()))
+
+    def prune(self, number: int) -> None:
+        """Let the folder of the job of that number go."""
+        with self.jobs() as product:
+            product.prune(product.jobs[number - 1])
 
     def new(self, name: str = "a", rows: int = 3, **details: Any) -> NewJob:
         """Return what a job begins with."""
@@ -85,6 +99,32 @@ class Desk:
             answer(job, dict(enumerate(ends, 1)), opened=opened)
             finish(job)
             return job.folder.name
+
+    def take_back(
+        self,
+        number: int,
+        ends: Mapping[int, tuple[OutcomeKind, Reason | None]],
+        *,
+        after_all: Mapping[int, int] = MappingProxyType({}),
+    ) -> None:
+        """Take back the job of that number, and let the undo end with these outcomes.
+
+        It sends rows of earlier jobs `after_all`: by their numbers, who has brought them.
+        """
+        with self.jobs() as product:
+            job = product.jobs[number - 1]
+            rows = [(key_of(conversation(row)), by) for row, by in after_all.items()]
+            product.note_withdrawn(job, rows)
+            undo = len(product.jobs) + 1
+        file = InputFile(str(self.jobs_dir / job.name / UNDO_NAME), 1, 1, "", 9, 1)
+        ranked = [RankedRow(row, Rank(number, undo)) for row in ends]
+        with (
+            self.hold() as product,
+            closing(product.begin(NewJob([file], 9, ranked=ranked))) as job,
+        ):
+            job.begin_run(0.0, {})
+            answer(job, dict(ends))
+            finish(job)
 
 
 def mark(job: Job, *seqs: int) -> None:
