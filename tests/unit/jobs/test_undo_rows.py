@@ -44,8 +44,7 @@ def test_an_undo_sends_what_was_decided_since_the_undo_before_it_had_begun(desk:
             4: TakenBack(2, None), 5: TakenBack(None, 5), 6: TakenBack(5, None),
         }  # fmt: skip
         assert sent_for(product.jobs, told) == {(3, key(1)): 1, (4, key(2)): 1, (6, key(3)): 1}
-    desk.prune(2)
-    with desk.jobs() as product:
+        product.prune(product.jobs[1])
         found = sent_for(product.jobs, told_of_undos(product.jobs))
         assert found == {(6, key(3)): 1}, "of an undo of a job that is gone nobody knows it"
 
