@@ -151,6 +151,7 @@ def test_rows_are_overtaken_by_later_ones_of_their_conversation(desk: Desk) -> N
     ("state", "sent", "rows"),
     [
         (JobState.UNFINISHED, True, {1}),
+        (JobState.UNFINISHED, False, {1}),
         (JobState.REPLACED, True, {1}),
         (JobState.REPLACED, False, set()),
         (JobState.GIVEN_UP, True, set()),
