@@ -67,8 +67,8 @@ def test_it_gives_way_to_one_that_is_still_to_be_sent(desk: Desk) -> None:
 
 
 def import_again(desk: Desk) -> None:
-    """Import rows of job 1 in another: one from the place 4, and one whose place is not known."""
-    ranked = [RankedRow(1, Rank(1, 2), 4), RankedRow(2, Rank(1, 2))]
+    """Import rows in the job 2: from the place 4, one whose place is not known, one of no job."""
+    ranked = [RankedRow(1, Rank(1, 2), 4), RankedRow(2, Rank(1, 2)), RankedRow(3, Rank(0, 2), 9)]
     night(desk, (1, 1, WAITING), (2, 2, SUCCEEDED), (3, 3, SUCCEEDED), ranked=ranked)
 
 
@@ -79,12 +79,16 @@ def test_it_gives_way_to_one_from_a_place_after_it_that_a_later_job_has_imported
     import_again(desk)
     # Another has taken over what was left of that: where it stood is still known.
     night(desk, (1, 1, SUCCEEDED), ranked=[RankedRow(1, Rank(1, 2))])
-    before, after = PlacedRow(A, 3, is_known=True), PlacedRow(A, 5)
-    others = PlacedRow(B, 3), PlacedRow(C, 3)
-    assert giving_way(desk, before, after, *others) == [before]
+    night(desk, (1, 4, SUCCEEDED), ranked=[RankedRow(1, Rank(1, 4), 9)])
+    before, again, after = PlacedRow(A, 3, is_known=True), PlacedRow(A, 4), PlacedRow(A, 5)
+    unknown, of_another, before_others = PlacedRow(B, 3), PlacedRow(C, 3), PlacedRow(D, 8)
+    rows = before, again, after, unknown, of_another, before_others
+    assert giving_way(desk, *rows) == [before, before_others]
     desk.take_back(2, {})
     desk.take_back(3, {})
-    assert giving_way(desk, before, after, *others) == []
+    assert giving_way(desk, *rows) == [before_others], "a job that was taken back has brought none"
+    desk.prune(2)
+    assert giving_way(desk, *rows) == [before_others]
 
 
 def test_where_the_folder_of_its_job_is_gone_it_gives_way_wherever_that_is_not_known(
