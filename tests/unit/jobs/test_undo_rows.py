@@ -58,6 +58,7 @@ def test_an_undo_sends_what_was_decided_since_the_undo_before_it_had_begun(desk:
         ({1, 3}, {"1", "of 1, and there", "of 1"}),
         # What the job that was taken back had set is there again, in the place of that row.
         ({4}, {"of 1, and there", "its own"}),
+        ({4, 5}, {"of 1, and there", "its own"}),
         ({1, 4}, {"1", "of 1, and there", "of 1", "its own"}),
     ],
 )
