@@ -20,7 +20,6 @@ from importer.common.files import clear_unfinished
 from importer.common.text import counted, few_listed, is_or_are
 from importer.errors import SettingsError
 from importer.feedback.body import BodyCoder
-from importer.jobs.below_void import Below, below_void
 from importer.jobs.carry_over import carried_rows, highest_rows, outranked_rows, pending_rows
 from importer.jobs.commands import in_the_way
 from importer.jobs.copies import copies_folder
@@ -137,16 +136,6 @@ class Succession(ProductJobs):
             buried = {row._replace(key=tomb_of(row.key, self.key)): row for row in rows}
         found = self._placing().give_way(number, [*rows, *buried])
         return {buried.get(row, row) for row in found}
-
-    def below_void(self, rows: Sequence[Below]) -> set[bytes]:
-        """Return the keys of those of the rows above which no row stands that counts."""
-        buried = {}
-        if self.has_forgotten:
-            buried = {tomb_of(row.key, self.key): row for row in rows}
-        found = below_void(
-            self.jobs, [*rows, *(row._replace(key=tomb) for tomb, row in buried.items())]
-        )
-        return found.difference(row.key for tomb, row in buried.items() if tomb not in found)
 
     def is_placed(self, name: str) -> bool:
         """Return whether rows of that job's left-over files are to be compared with each other."""

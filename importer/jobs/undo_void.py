@@ -27,22 +27,6 @@ class Void(NamedTuple):
     own_undos: set[int]
 
 
-def taken_back(told: Mapping[int, TakenBack]) -> set[int]:
-    """Return which jobs were taken back, while their latest undos were not."""
-    undos = {one.undoes: undo for undo, one in sorted(told.items()) if one.undoes is not None}
-
-    def is_taken_back(job: int) -> bool:
-        return told[job].withdrawn is not None and not (job in undos and is_taken_back(undos[job]))
-
-    return set(filter(is_taken_back, told))
-
-
-def void_now(told: Mapping[int, TakenBack]) -> set[int]:
-    """Return which jobs count for nothing for one that begins now: those and their undos."""
-    found = taken_back(told)
-    return found | {job for job, one in told.items() if one.undoes in found}
-
-
 def void_for(number: int, jobs: Sequence[JobRecord], told: Mapping[int, TakenBack]) -> Void:
     """Return what counts for nothing when the job of that number is taken back.
 
@@ -51,7 +35,12 @@ def void_for(number: int, jobs: Sequence[JobRecord], told: Mapping[int, TakenBac
     of that number takes back itself counts. `jobs` are all of the product by number; `told` of
     those that are there. Where a later one is gone, nobody knows what it took back.
     """
-    found = taken_back(told)
+    undos = {one.undoes: undo for undo, one in sorted(told.items()) if one.undoes is not None}
+
+    def is_taken_back(job: int) -> bool:
+        return told[job].withdrawn is not None and not (job in undos and is_taken_back(undos[job]))
+
+    found = set(filter(is_taken_back, told))
     own_undos = {job for job, one in told.items() if one.undoes == number} - found
     if not all(job.is_here for job in jobs[number:]):
         return Void(set(), own_undos)

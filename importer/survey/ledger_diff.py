@@ -5,15 +5,14 @@ Both are read part by part and in the order of their keys: no row costs a look-u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from importer.common.row_set import RowSet
-from importer.jobs.below_void import Below
 from importer.jobs.keys import conversation_of
 from importer.jobs.ledger_lines import Lines
 from importer.jobs.records import Line, Unsure
-from importer.model import Rank, Reason
+from importer.model import Reason
 from importer.settings import ImportSettings
 from importer.survey.changes import changes
 from importer.survey.plan import Plan
@@ -53,10 +52,6 @@ class Others(Protocol):
         """Yield the rows of all jobs that are open or in doubt."""
         ...
 
-    def below_void(self, rows: Sequence[Below]) -> set[bytes]:
-        """Return the keys of those of the rows above which no row stands that counts."""
-        ...
-
 
 def needs_bodies(settings: ImportSettings) -> bool:
     """Return whether a run has to know what each row would send: the survey is given the coder."""
@@ -89,7 +84,6 @@ def plan_job(
     for part, winners in survey.winners():
         teller.tell(part / 256, survey.rows)
         comparison.take(part, winners)
-    comparison.finish()
     return plan
 
 
@@ -104,8 +98,6 @@ class _Comparison:
         self._carried = survey.carried
         self._has_bodies = survey.has_bodies
         self._looks_up = survey.findings.conversations <= FEW
-        #: Rows of left-over files that another job's row ranks above.
-        self._below: list[tuple[Winner, Line]] = []
         self._unsure: dict[bytes, list[Unsure]] = {}
         for row in product.unsure():
             # The job that this one replaces ends when this one begins.
@@ -120,20 +112,6 @@ class _Comparison:
                 self._enter(row, found.get(row.key))
         else:
             self._take_many(part, winners)
-
-    def finish(self) -> None:
-        """Enter what had to wait for the others."""
-        below = [
-            Below(row.key, rank_of(row.rank, self._number), known.rank)
-            for row, known in self._below
-        ]
-        found = self._product.below_void(below) if below else set()
-        for row, known in self._below:
-            if row.key in found:
-                self._plan.raised[row.seq] = known.rank.first
-                self._enter_ranked(row, Rank(known.rank.first, self._number), known)
-            else:
-                self._enter_ranked(row, rank_of(row.rank, self._number), known)
 
     def _take_many(self, part: int, winners: Iterable[Winner]) -> None:
         """Enter the rows of a part, most of them by column."""
@@ -154,17 +132,10 @@ class _Comparison:
 
     def _enter(self, row: Winner, known: Line | None) -> None:
         """Enter a row, given what the ledger knows of its conversation."""
+        plan = self._plan
         if known is None and row.rank != NEW:  # its conversation may be a forgotten one
             known = self._product.look_up([row.key]).get(row.key)
         rank = rank_of(row.rank, self._number)
-        is_fixed = row.rank != NEW and row.seq > self._carried
-        if is_fixed and known is not None and known.rank > rank:
-            self._below.append((row, known))
-        else:
-            self._enter_ranked(row, rank, known)
-
-    def _enter_ranked(self, row: Winner, rank: Rank, known: Line | None) -> None:
-        plan = self._plan
         body = row.body if self._has_bodies else None
         unsure = self._unsure.get(row.key, ())
         reason = why_not_sent(rank, body, known, unsure, self._rules)

@@ -22,9 +22,6 @@ class Plan:
     not_sent: dict[Reason, RowSet]
     #: Rows that are sent, carried-over ones included.
     to_send: int = 0
-    #: Of these, rows of left-over files that rank above others which count for nothing: the first
-    #: number of those.
-    raised: dict[int, int] = field(default_factory=dict)
     #: Of these, the ones that were carried over.
     left_overs: int = 0
     #: Of these, the ones for whose conversation nothing was sent before.

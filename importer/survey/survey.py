@@ -49,20 +49,15 @@ class Survey:
         """Yield the parts (0 to 255), each with its winners by key; empty ones may be left out."""
         return self.contest.winners()
 
-    def ranked(self, number: int, raised: Mapping[int, int]) -> Iterator[RankedRow]:
-        """Yield the winners of left-over files with their ranks, in the job of this number.
-
-        `raised` are those whose ranks have another first number (`Plan`).
-        """
+    def ranked(self, number: int) -> Iterator[RankedRow]:
+        """Yield the winners of left-over files with their ranks, in the job of this number."""
         if self.is_ranked:
             for _, winners in self.winners():
                 for winner in winners:
                     if winner.rank != NEW and winner.seq > self.carried:
                         place = rank_of_number(winner.rank).version - _THIS_JOB
                         place = place or self.places.get(winner.seq, 0)
-                        rank = rank_of(winner.rank, number)
-                        rank = rank._replace(first=raised.get(winner.seq, rank.first))
-                        yield RankedRow(winner.seq, rank, place or None)
+                        yield RankedRow(winner.seq, rank_of(winner.rank, number), place or None)
 
     def close(self) -> None:
         """Give back the disk space."""

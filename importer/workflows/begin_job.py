@@ -151,7 +151,7 @@ def begin_job(
             facts=_compared_later(survey.findings, plan) | _changes(plan) | _too_old(product),
             survey=json.dumps(survey.findings.as_json()),
             not_sent=plan.not_sent,
-            ranked=survey.ranked(product.next_number, plan.raised),
+            ranked=survey.ranked(product.next_number),
             carried=found.carried,
             kept=kept,
             replaces=found.replaces,

@@ -18,7 +18,6 @@ from typing import NamedTuple
 from importer.common.text import counted
 from importer.errors import ExitCode, JobHeldError
 from importer.feedback.body import BodyCoder
-from importer.jobs.below_void import Below
 from importer.jobs.ends import end_in_words
 from importer.jobs.identity import job_name, product_key
 from importer.jobs.journal_reader import JournalReader
@@ -160,9 +159,6 @@ class _NoJobs:
         return False
 
     def give_way(self, name: str, rows: Sequence[PlacedRow]) -> set[PlacedRow]:  # noqa: ARG002
-        return set()
-
-    def below_void(self, rows: Sequence[Below]) -> set[bytes]:  # noqa: ARG002
         return set()
 
     def check_sequence(self) -> JobRecord | None:

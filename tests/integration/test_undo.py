@@ -21,7 +21,7 @@ from importer.reporting.summary import Summary, kept_steps
 from importer.sandbox.faults import FaultPicker, Faults
 from importer.settings import ImportSettings
 from tests.integration.test_afterwards import Page, command
-from tests.support.data import PRODUCT, conversation, write_csv
+from tests.support.data import conversation, write_csv
 from tests.support.watched import WatchedSandbox
 
 pytestmark = pytest.mark.anyio
@@ -634,31 +634,3 @@ async def test_what_waited_under_the_rows_of_a_wrong_job_is_sent_by_its_undo(
     assert stored[ALL[0]] == (of_sunday if comes_by == "undo" else right)
     await typed("undo", monday.folder, "--yes", "--clear-unknown", *QUICK)
     assert [service.stored()[each] for each in ALL[:3]] == [of_sunday] * 3
-
-
-@pytest.mark.parametrize("fixed_before", [False, True])
-async def test_a_fixed_row_gives_way_to_no_row_of_a_job_that_was_taken_back(
-    night: Night, service: WatchedSandbox, tmp_path: Path, fixed_before: bool
-) -> None:
-    monday = await night("monday", [(each, "meh", "fixed") for each in ALL[:4]])
-    await night("tuesday", [(ALL[1], "POSITIVE", "")])
-    wednesday = await night("wednesday", [(each, "CLEAR", "wrong") for each in ALL[:3]])
-    await night("thursday", [(ALL[2], "POSITIVE", "")])
-    fixed = tmp_path / "fixed.csv"
-    fixed.write_text((monday.folder / "rejected.csv").read_text().replace("meh", "NEGATIVE"))
-    where = ("--product-id", PRODUCT, "--base-url", service.url, "--jobs-dir", tmp_path / "jobs",
-             "--api-key-file", tmp_path / "key")  # fmt: skip
-    if fixed_before:
-        await typed("run", fixed, *where, *QUICK)
-    await typed("undo", wednesday.folder, "--yes", "--clear-unknown", *QUICK)
-    planned = (await typed("plan", fixed, *where)).stdout
-    done = await typed("run", fixed, *where, *QUICK)
-    right, of_fix = ("POSITIVE", None), ("NEGATIVE", "fixed")
-    stored = service.stored()
-    assert [stored[each] for each in ALL[:4]] == [of_fix, right, right, of_fix], done.stdout
-    assert (
-        "not sent: another row of this conversation was sent, or may have been "
-        "(--as-new sends it all the same) 2"
-    ) in " ".join(planned.split())
-    await typed("undo", wednesday.folder, "--yes", "--clear-unknown", *QUICK)
-    assert service.stored() == stored

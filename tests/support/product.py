@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from importer.jobs.below_void import Below
 from importer.jobs.ledger_lines import Lines
 from importer.jobs.records import Line, Unsure
 
@@ -16,8 +15,6 @@ class FakeProduct:
     doubts: Sequence[Unsure] = ()
     floor: int = 0
     next_number: int = 9
-    #: Keys of rows above which only rows stand that count for nothing.
-    void: frozenset[bytes] = frozenset()
 
     def lines(self, part: int) -> Lines:
         return Lines.of(sorted(line for line in self.known if line.key[0] == part))
@@ -28,6 +25,3 @@ class FakeProduct:
 
     def unsure(self) -> Iterator[Unsure]:
         yield from self.doubts
-
-    def below_void(self, rows: Sequence[Below]) -> set[bytes]:
-        return {row.key for row in rows} & self.void

@@ -1,6 +1,6 @@
 """When a job is compared with others of its product; tests/property/test_plans.py has the rest."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 import pytest
 
 from importer.feedback.body import BodyCoder
-from importer.jobs.below_void import Below
 from importer.jobs.keys import key_of
 from importer.jobs.ledger_lines import Lines
 from importer.jobs.records import CarriedRow, Line, Unsure
@@ -36,9 +35,6 @@ class Unasked(FakeProduct):
 
     def unsure(self) -> NoReturn:
         raise AssertionError("asked for rows in doubt")
-
-    def below_void(self, rows: Sequence[Below]) -> NoReturn:
-        raise AssertionError(f"asked for {rows}")
 
 
 @pytest.fixture

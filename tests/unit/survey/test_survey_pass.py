@@ -148,7 +148,7 @@ def test_left_over_rows_rank_as_the_job_that_brought_them_unless_they_are_to_be_
     ) as found:  # fmt: skip
         below = {first + 1: Rank(0, 9), first + 2: Rank(0, 9)}
         ranks = {} if as_new else {first: Rank(3, 9)} | below
-        assert {row.seq: row.rank for row in found.ranked(9, {})} == ranks
+        assert {row.seq: row.rank for row in found.ranked(9)} == ranks
         assert found.is_ranked == (carries or not as_new)
         assert found.has_bodies
 
