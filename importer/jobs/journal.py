@@ -13,7 +13,7 @@ from importer.common.row_set import RowSet
 from importer.jobs import sqlite_file
 from importer.jobs.doubts import Doubt, open_outcomes, pack_seqs, window_doubts
 from importer.jobs.entry import Entry
-from importer.jobs.journal_file import WRITTEN, JournalFile
+from importer.jobs.journal_file import AFTER_ALL, WRITTEN, JournalFile
 from importer.jobs.journal_lines import (
     IS_LEFT_OVER,
     VERSION,
@@ -42,6 +42,17 @@ from importer.model import Attempt, Deferral, Moment, OutcomeKind, Reason, RunEn
 _ROWS = (256, 32, 4, 1)
 _DOUBT = "INSERT OR REPLACE INTO doubt (seq, run, conversation, in_doubt) VALUES (?, ?, ?, ?)"
 _KEPT = "INSERT OR REPLACE INTO kept (seq, conversation, rating, comment) VALUES (?, ?, ?, ?)"
+
+#: The rows of earlier jobs that an undo of this one is to send after all, as this one had taken
+#: their place: by which job each was brought. since: the number of the latest job at that time.
+_AFTER_ALL = f"""
+    CREATE TABLE IF NOT EXISTS {AFTER_ALL} (
+        since        INTEGER NOT NULL,
+        conversation BLOB NOT NULL,
+        job          INTEGER NOT NULL,
+        PRIMARY KEY (since, conversation)
+    ) WITHOUT ROWID
+"""
 
 
 class Journal(JournalFile):
@@ -137,18 +148,22 @@ class Journal(JournalFile):
         with self._synced():
             self._put(LEFT_OVERS_GIVEN_UP, str(now))
 
-    def note_withdrawn(self, latest: int, after_all: Iterable[tuple[bytes, int]]) -> None:
+    def note_withdrawn(
+        self, latest: int, last_undo: int, after_all: Iterable[tuple[bytes, int]]
+    ) -> None:
         """Note, durably, that the job is taken back; `latest` is the number of the latest job.
 
-        If it was taken back before, that stays. `after_all` are the rows of earlier jobs that are
-        sent now: the key, and the number of the job that brought it.
+        If it was taken back before, that stays. `last_undo` is the number of the undo that did it,
+        or 0: what was noted since then no undo has sent. `after_all` are the rows of earlier jobs
+        that are sent now: the key, and the number of the job that brought it.
         """
         with self._synced():
             line = (WITHDRAWN, str(latest))
             self._db.execute("INSERT OR IGNORE INTO job (name, value) VALUES (?, ?)", line)
-            self._db.execute("DELETE FROM after_all WHERE since = ?", (latest,))
+            self._db.execute(_AFTER_ALL)
+            self._db.execute(f"DELETE FROM {AFTER_ALL} WHERE since >= ?", (last_undo,))
             lines = ((latest, *row) for row in after_all)
-            self._db.executemany("INSERT INTO after_all VALUES (?, ?, ?)", lines)
+            self._db.executemany(f"INSERT INTO {AFTER_ALL} VALUES (?, ?, ?)", lines)
 
     def note_written(self, name: str, digest: str) -> None:
         """Note what was written into the job's file of that `name`: its SHA-256.

@@ -104,15 +104,6 @@ CREATE TABLE again (seq INTEGER PRIMARY KEY);
 -- The rows of which all but the count is forgotten: they are never tried again.
 CREATE TABLE forgotten (seq INTEGER PRIMARY KEY);
 
--- The rows of earlier jobs that an undo of this one is to send after all, as this one had taken their place: by
--- which job each was brought. since: the number of the latest job when that was worked out.
-CREATE TABLE after_all (
-    since        INTEGER NOT NULL,
-    conversation BLOB NOT NULL,
-    job          INTEGER NOT NULL,
-    PRIMARY KEY (since, conversation)
-) WITHOUT ROWID;
-
 -- The rows that may be sent now, in two windows that are overwritten in turn: seqs has 8 bytes for each
 -- row (little-endian), conversations 16. One without an outcome of a later entry is in doubt.
 CREATE TABLE doubt_window (

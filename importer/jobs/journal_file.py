@@ -41,7 +41,9 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 FILE_NAME = "journal.sqlite"
-FORMAT = "7"
+FORMAT = "6"
+#: The table of rows that undos send for earlier jobs: only a job that was taken back has it.
+AFTER_ALL = "after_all"
 #: With the name of a file, the fact that tells what was written into it.
 WRITTEN = "written "
 
@@ -209,7 +211,9 @@ class JournalFile:
 
         The number of the latest job when that was worked out, the key, and the job that brought it.
         """
-        return self._all("SELECT since, conversation, job FROM after_all")
+        if not self._all(f"SELECT 1 FROM sqlite_master WHERE name = '{AFTER_ALL}'"):
+            return []
+        return self._all(f"SELECT since, conversation, job FROM {AFTER_ALL}")
 
     def bodies(self) -> Iterator[Body]:
         """Yield what the rows would send, or have sent, of which it is here."""

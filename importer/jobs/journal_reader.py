@@ -202,13 +202,19 @@ class JournalReader(JournalFile):
         )  # fmt: skip
         return int(found[0])
 
-    def set_among(self, keys: Iterable[bytes]) -> set[bytes]:
-        """Return those of the conversations of which the job has set a row."""
+    def set_among(self, keys: Iterable[bytes], *, brought_by: int | None = None) -> set[bytes]:
+        """Return those of the conversations of which the job has set a row.
+
+        Only one that the job of the number `brought_by` has brought, if that is given.
+        """
+        own = int(self.facts()["number"])
         found = self._all(
-            f"SELECT DISTINCT conversation FROM outcome WHERE {IS_SET} "
-            "AND hex(conversation) IN (SELECT value FROM json_each(?))",
-            json.dumps([key.hex().upper() for key in keys]),
-        )
+            "SELECT DISTINCT conversation FROM outcome LEFT JOIN ranked USING (seq) "
+            f"WHERE {IS_SET} "
+            "AND coalesce(rank & 0xffffffff, ?1) = coalesce(?2, rank & 0xffffffff, ?1) "
+            "AND hex(conversation) IN (SELECT value FROM json_each(?3))",
+            own, brought_by, json.dumps([key.hex().upper() for key in keys]),
+        )  # fmt: skip
         return {key for (key,) in found}
 
     def ranked_so(self, rank: Rank) -> tuple[int, int, int]:

@@ -25,7 +25,7 @@ from importer.jobs.ledger import Ledger
 from importer.jobs.ledger_lines import Lines
 from importer.jobs.lock import hold
 from importer.jobs.records import FIGURES, GivenUp, JobRecord, JobState, Line, Unsure
-from importer.jobs.undo_rows import given_up_rows
+from importer.jobs.undo_rows import given_up_rows, told_of_undos
 from importer.model import Rank
 
 #: What the folder of a job becomes that is being removed.
@@ -271,14 +271,16 @@ class ProductJobs:
         with suppress(JournalError):  # as above
             self._ledger.note_given_up([job.number])
 
-    def note_withdrawn(self, job: JobRecord, after_all: Iterable[tuple[bytes, int]] = ()) -> None:
+    def note_withdrawn(self, job: JobRecord, after_all: Iterable[tuple[bytes, int]]) -> None:
         """Note that the job is taken back: from now on it counts for nothing (U1).
 
         `after_all` are the rows of earlier jobs that are sent now: key, and who brought it (U2).
         """
         assert job.folder is not None  # noqa: S101 -- as above
+        told = told_of_undos(self.jobs)
+        undos = (undo for undo, one in told.items() if one.undoes == job.number)
         with closing(Journal(job.folder)) as journal:
-            journal.note_withdrawn(len(self.jobs), after_all)
+            journal.note_withdrawn(len(self.jobs), max(undos, default=0), after_all)
 
     @staticmethod
     def is_at_rest(job: JobRecord) -> bool:

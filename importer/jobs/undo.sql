@@ -27,10 +27,11 @@ CREATE TABLE target (
 ) WITHOUT ROWID;
 
 -- The rows of earlier jobs that would have been sent without the job, with who brought them: it had taken
--- them over, and was to send its own in their place; or had not, and they are left over.
+-- them over, and was to send its own in their place; or had not, and they are left over since that run.
 CREATE TABLE outranked (
     key     BLOB PRIMARY KEY,
     rank    INTEGER NOT NULL,
+    run     INTEGER NOT NULL,
     job     INTEGER NOT NULL,
     rating  TEXT,
     comment TEXT

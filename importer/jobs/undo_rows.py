@@ -86,8 +86,12 @@ def given_up_rows(jobs: Sequence[JobRecord], given_up: Collection[int]) -> Given
     rows = sent_for(jobs, told)
     had_set: dict[int, set[bytes]] = {}
     for undo in undos.keys() & given_up:
-        with JournalReader(folder_of(jobs[undos[undo] - 1])) as journal:
-            had_set[undo] = journal.set_among(key for by, key in rows if by == undo)
+        keys = [key for by, key in rows if by == undo]
+        had_set[undo] = set()
+        for job in jobs[undos[undo] - 1 :]:  # a later one may have taken its rows over
+            if job.is_here:
+                with JournalReader(folder_of(job)) as journal:
+                    had_set[undo] |= journal.set_among(keys, brought_by=undos[undo])
     others = {
         (undo, key)
         for (undo, key), job in rows.items()

@@ -146,16 +146,33 @@ _UNSURE = """
     UPDATE target SET before = :rank, body = NULL
     WHERE key = :key AND rank > :rank AND before < :rank
 """
+#: The run in which an outcome was recorded. Of rows of one rank the one of the latest run counts.
+_RUN = "(SELECT max(number) FROM journal.run WHERE first_entry <= entry)"
+_LEFT_OVER_BEFORE = f"""
+    INSERT INTO outranked (key, rank, run, job, rating, comment)
+    SELECT row.conversation, row.rank, row.run, row.by, said.rating, said.comment FROM (
+        SELECT seq, conversation, {RANK} AS rank, {BROUGHT_BY} AS by, {_RUN} AS run
+        FROM {OUTCOMES} WHERE {IS_LEFT_OVER} AND NOT {_IS_VOID} AND {_NOT_FORGOTTEN}
+    ) AS row
+    CROSS JOIN journal.kept AS said USING (seq)
+    CROSS JOIN target ON target.key = row.conversation
+    WHERE row.rank < target.rank AND row.rank >= target.before
+    AND NOT target.later AND NOT target.waits
+    ON CONFLICT (key) DO UPDATE SET rank = excluded.rank, run = excluded.run,
+        job = excluded.job, rating = excluded.rating, comment = excluded.comment
+    WHERE (excluded.rank, excluded.run) > (outranked.rank, outranked.run)
+"""
 #: Of what earlier jobs have left over, no row is sent of which a higher one is settled...
 _DECIDED = f"""
     DELETE FROM outranked WHERE key IN (
         SELECT target.key FROM (
-            SELECT conversation, {RANK} AS rank FROM {OUTCOMES}
+            SELECT conversation, {RANK} AS rank, {_RUN} AS run FROM {OUTCOMES}
             WHERE {IS_SETTLED} AND NOT {_IS_VOID} AND conversation IN (SELECT key FROM outranked)
         ) AS row
         CROSS JOIN outranked AS other ON other.key = row.conversation
         CROSS JOIN target ON target.key = row.conversation
-        WHERE row.rank >= other.rank AND row.rank < target.rank AND NOT target.waits
+        WHERE (row.rank, row.run) > (other.rank, other.run) AND row.rank < target.rank
+        AND NOT target.waits
     )
 """
 #: ... or in doubt.
@@ -163,19 +180,13 @@ _DECIDED_IN_DOUBT = """
     DELETE FROM outranked WHERE key = :key AND rank < :rank
     AND key IN (SELECT key FROM target WHERE rank > :rank AND NOT waits)
 """
-_LEFT_OVER_BEFORE = f"""
-    INSERT INTO outranked (key, rank, job, rating, comment)
-    SELECT row.conversation, row.rank, row.by, said.rating, said.comment FROM (
-        SELECT seq, conversation, {RANK} AS rank, {BROUGHT_BY} AS by FROM {OUTCOMES}
-        WHERE {IS_LEFT_OVER} AND NOT {_IS_VOID} AND {_NOT_FORGOTTEN}
+#: Somebody has meant something newer than a job that was taken back: what that set stays.
+_NOT_OF_VOID_ALONE = f"""
+    UPDATE target SET is_void = 0 FROM (
+        SELECT conversation, {RANK} AS rank FROM {OUTCOMES}
+        WHERE {IS_SETTLED} AND NOT {IS_SET} AND NOT {_IS_VOID}
     ) AS row
-    CROSS JOIN journal.kept AS said USING (seq)
-    CROSS JOIN target ON target.key = row.conversation
-    WHERE row.rank < target.rank AND row.rank >= target.before
-    AND NOT target.later AND NOT target.waits
-    ON CONFLICT (key) DO UPDATE SET rank = excluded.rank, job = excluded.job,
-        rating = excluded.rating, comment = excluded.comment
-    WHERE excluded.rank >= outranked.rank
+    WHERE row.conversation = target.key AND target.not_set AND row.rank < target.rank
 """
 _SENT_AFTER_ALL = """
     UPDATE target SET
@@ -239,10 +250,10 @@ class UndoSearch:
         for job in there:
             if job.number > number:
                 self._take_later(job)
-        for job in there:
-            if first < job.number < number:
-                self._take_earlier(job)
-        self._take_left_overs()
+        earlier = [job for job in there if first < job.number < number]
+        for job in earlier:
+            self._take_earlier(job)
+        self._take_left_overs(earlier)
         self._db.execute(_NOT_OF_VOID)
         (found,) = self._db.execute("SELECT count(*) FROM target WHERE not_set = 1").fetchone()
         self.not_sent -= found
@@ -282,18 +293,22 @@ class UndoSearch:
         with closing(JournalFile(folder_of(self._job), read_only=True)) as journal:
             for row in journal.outranked():
                 key, rank = key_of(row.conversation_id), rank_number(row.rank)
-                line = (key, rank, self._brought_by(key, rank), row.rating, row.comment)
-                self._db.execute("INSERT INTO outranked VALUES (?, ?, ?, ?, ?)", line)
+                line = (key, rank, 0, self._brought_by(key, rank), row.rating, row.comment)
+                self._db.execute("INSERT INTO outranked VALUES (?, ?, ?, ?, ?, ?)", line)
         self._pass_over_given_up()
         with journal_of(self._db, self._job):
             names = {"job": self._job.number, "own": own_rank(self._job.number)}
             self._db.execute(_OUTRANKED, names)
 
-    def _take_left_overs(self) -> None:
+    def _take_left_overs(self, earlier: Iterable[JobRecord]) -> None:
         """Take also the rows of earlier jobs that are left over, which it had not taken over.
 
         No later job sends them, as the row of this one ranks higher.
         """
+        for job in earlier:
+            with journal_of(self._db, job) as doubts:
+                self._db.execute(_DECIDED, {"own": own_rank(job.number)})
+                self._db.executemany(_DECIDED_IN_DOUBT, self._counting(doubts))
         self._pass_over_given_up()
         self._db.execute(_SENT_AFTER_ALL)
 
@@ -361,12 +376,14 @@ class UndoSearch:
         with journal_of(self._db, job) as doubts:
             own = {"own": own_rank(job.number)}
             self._db.execute(_BEFORE, own)
-            self._db.execute(_DECIDED, own)
+            self._db.execute(_NOT_OF_VOID_ALONE, own)
             self._db.execute(_LEFT_OVER_BEFORE, own)
-            counting = [
-                {"key": key, "rank": rank}
-                for key, rank in doubts
-                if self._brought_by(key, rank) not in self._void.jobs
-            ]
-            self._db.executemany(_DECIDED_IN_DOUBT, counting)
-            self._db.executemany(_UNSURE, counting)
+            self._db.executemany(_UNSURE, self._counting(doubts))
+
+    def _counting(self, doubts: Iterable[tuple[bytes, int]]) -> list[dict[str, object]]:
+        """Return those of the rows in doubt (key and rank) that count."""
+        return [
+            {"key": key, "rank": rank}
+            for key, rank in doubts
+            if self._brought_by(key, rank) not in self._void.jobs
+        ]

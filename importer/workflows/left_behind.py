@@ -6,7 +6,6 @@ all rows (docs/reference.md, F1).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -129,6 +128,9 @@ def _read_on(product: ProductJobs, journal: Journal) -> str:
     Returns why they cannot all be read; empty if they can.
     """
     files, findings = journal.inputs(), Findings.of_json(journal.survey())
+    last = journal.last_run()
+    assert last is not None  # noqa: S101 -- the job has sent something
+    at = last.ended_at or last.started_at  # not now: when the job was at work last stays as it was
     try:
         with ExitStack() as stack:
             sources = _opened(stack, product, journal)[-len(files) :]
@@ -138,7 +140,7 @@ def _read_on(product: ProductJobs, journal: Journal) -> str:
                 ended = (item for item in batch if isinstance(item, Outcome))
                 rejected = [one for one in ended if one.kind is OutcomeKind.REJECTED]
                 if rejected:
-                    journal.write(Entry(rejected, at=time.time()))
+                    journal.write(Entry(rejected, at=at))
     except InputError as error:
         return str(error)
     return ""

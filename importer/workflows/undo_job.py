@@ -32,7 +32,7 @@ class UndoTable(NamedTuple):
     """What taking a job back means, in conversations."""
 
     restored: Group
-    #: They get the row of an earlier job that this one had taken over, and taken the place of.
+    #: They get the row of an earlier job that this one had taken the place of.
     waiting: Group
     #: Of these it is not known what they held before.
     unknown: Group
@@ -107,8 +107,9 @@ def plan_undo(
                 return table
             if table.to_send:
                 _write(folder / UNDO_NAME, undo.rows(clear_unknown=clear_unknown))
+            # First: killed in between, no later job takes over what is wrong.
+            is_news = _give_up(product, job)
             product.note_withdrawn(job, undo.after_all())
-        is_news = _give_up(product, job)
         remarks: list[str] = []
         if is_unfinished:
             remarks = close_summary(job, left, [*taken_up(folder)])

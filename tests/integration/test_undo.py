@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from anyio import to_thread
 
 from importer.api import run_import
@@ -33,8 +34,9 @@ ALL = [conversation(number) for number in range(1, 7)]
 
 
 @pytest.fixture
-async def service() -> AsyncIterator[WatchedSandbox]:
-    async with WatchedSandbox() as running:
+async def service(request: pytest.FixtureRequest) -> AsyncIterator[WatchedSandbox]:
+    kind: type[WatchedSandbox] = getattr(request, "param", WatchedSandbox)
+    async with kind() as running:
         yield running
 
 
@@ -634,3 +636,68 @@ async def test_what_waited_under_the_rows_of_a_wrong_job_is_sent_by_its_undo(
     assert stored[ALL[0]] == (of_sunday if comes_by == "undo" else right)
     await typed("undo", monday.folder, "--yes", "--clear-unknown", *QUICK)
     assert [service.stored()[each] for each in ALL[:3]] == [of_sunday] * 3
+
+
+class Refusing(WatchedSandbox):
+    """Refuses what is rated POSITIVE, once it is told to."""
+
+    refuses = False
+
+    async def _put(self, request: web.Request) -> web.StreamResponse:
+        if self.refuses and (await request.json())["rating"] == "POSITIVE":
+            return web.json_response({"detail": "no"}, status=400)
+        return await super()._put(request)
+
+
+@pytest.mark.parametrize("service", [Refusing], indirect=True)
+async def test_what_was_refused_when_it_was_tried_again_waits_no_more(
+    night: Night, service: Refusing
+) -> None:
+    await night("sunday", [(ALL[0], "CLEAR", "")])
+    service.picker = FaultPicker(NONE_COMPLETED)
+    monday = await night("monday", [(ALL[0], "POSITIVE", "")], defer_for=0.0)
+    await night("tuesday", [(ALL[1], "CLEAR", "")], carry_over=True, defer_for=0.0)
+    service.picker, service.refuses = FaultPicker(Faults()), True
+    await typed("retry", monday.folder, *QUICK)
+    wednesday = await night("wednesday", [(ALL[0], "NEGATIVE", "")])
+    done = await typed("undo", wednesday.folder, "--yes", *QUICK)
+    assert done.returncode == 0, done.stdout
+    assert service.stored()[ALL[0]] == (None, None)
+
+
+async def test_what_an_undo_that_never_began_was_to_send_is_nobodys(
+    night: Night, service: WatchedSandbox
+) -> None:
+    await night("sunday", [(ALL[0], "CLEAR", "")])
+    service.picker = FaultPicker(NONE_COMPLETED)
+    monday = await night("monday", [(ALL[0], "POSITIVE", "")], defer_for=0.0)
+    service.picker = FaultPicker(Faults())
+    tuesday = await night("tuesday", [(ALL[0], "NEGATIVE", "")])
+    no_key = ("--api-key-file", monday.folder / "nokey", "--late-effect", "0s")
+    assert (await typed("undo", tuesday.folder, "--yes", *no_key)).returncode == 2
+    await night("wednesday", [(ALL[1], "POSITIVE", "")])
+    await typed("undo", monday.folder, "--yes", *QUICK)
+    service.picker = FaultPicker(NONE_COMPLETED)
+    await typed("undo", tuesday.folder, "--yes", "--defer-for", "0s", *QUICK)
+    service.picker = FaultPicker(Faults())
+    (undo,) = tuesday.folder.parent.glob("undo-*")
+    await typed("retry", undo, *QUICK)
+    assert service.stored()[ALL[0]] == (None, None)
+
+
+async def test_what_a_later_job_has_set_for_the_undone_one_is_there_again_when_the_undo_is_undone(
+    night: Night, service: WatchedSandbox
+) -> None:
+    service.picker = FaultPicker(NONE_COMPLETED)
+    late = {"carry_over": True, "defer_for": 0.0}
+    await night("monday", [(ALL[0], "POSITIVE", "")], **late)
+    tuesday = await night("tuesday", [(ALL[0], "NEGATIVE", "")], **late)
+    service.picker = FaultPicker(Faults())
+    await night("wednesday", [(ALL[1], "NEGATIVE", "")], carry_over=True)  # sets Tuesday's row
+    service.picker = FaultPicker(NONE_COMPLETED)
+    await typed("undo", tuesday.folder, "--yes", "--defer-for", "0s", *QUICK)
+    service.picker = FaultPicker(Faults())
+    (undo,) = tuesday.folder.parent.glob("undo-*")
+    await typed("undo", undo, "--yes", *QUICK)
+    await night("thursday", [(ALL[2], "NEGATIVE", "")], carry_over=True)
+    assert service.stored()[ALL[0]] == ("NEGATIVE", None)

@@ -286,7 +286,7 @@ def test_what_a_job_had_to_leave_because_of_this_one_is_taken_back_with_it(
     with undo_of(desk, 3) as undo:
         assert (set(sent(undo)), undo.not_sent) == ({4}, 3)
     with jobs_of(desk) as product:
-        product.note_withdrawn(product.jobs[1])
+        product.note_withdrawn(product.jobs[1], ())
     if pruned:
         prune(desk, first)
     with undo_of(desk, 3) as undo:
