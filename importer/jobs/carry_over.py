@@ -1,17 +1,22 @@
-"""The rows that a new job takes over from earlier ones (docs/reference.md, A4, A5)."""
+"""The rows that a new job takes over from earlier ones (docs/reference.md, A4, A5).
+
+And which of them wait again, since those that had taken them over do not send them (A17).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
 from importer.jobs.journal_file import JournalFile
+from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import key_of
 from importer.jobs.ledger import LeftOver
-from importer.jobs.records import CarriedRow
+from importer.jobs.records import CarriedRow, JobRecord, JobState
+from importer.jobs.undo_rows import given_up_rows
 from importer.model import Rank
 
 
@@ -54,3 +59,60 @@ def highest_rows(rows: Iterator[LeftOver]) -> Iterator[CarriedRow]:
     for seq, (_, same) in enumerate(groupby(rows, attrgetter("key")), 1):
         row: CarriedRow = max((each.row for each in same), key=attrgetter("rank"))
         yield row._replace(seq=seq)
+
+
+def still_sends(job: JobRecord, given_up: Collection[int]) -> bool:
+    """Return whether the job tries again what it had taken over.
+
+    `given_up` are the numbers of the jobs of which nothing is that is left over.
+    """
+    return not job.state.is_closed and job.number not in given_up
+
+
+def left_over_of(job: JobRecord) -> dict[bytes, Rank]:
+    """Return which rows the job, whose folder is there, has left over: their ranks, by key.
+
+    Of one that was closed those that it had brought itself: an earlier job has the others. Raises
+    `JournalError`.
+    """
+    assert job.folder is not None  # noqa: S101 -- its folder is there
+    with JournalReader(job.folder) as journal:
+        rows = journal.left_over_ranks()
+    if job.state is JobState.REPLACED and job.sent_anything and job.keeps_bodies:
+        rows |= {one.key: one.row.rank for one in pending_rows(job.folder, job.number)}
+    if not job.state.is_closed:
+        return rows
+    return {key: rank for key, rank in rows.items() if rank.version == job.number}
+
+
+def taken_over_by(job: JobRecord) -> dict[bytes, Rank]:
+    """Return which rows a job, whose folder is there, had taken over: their ranks, by key."""
+    assert job.folder is not None  # noqa: S101 -- its folder is there
+    return {one.key: one.row.rank for one in carried_rows(job.folder)}
+
+
+def left_over_again(
+    rows: Mapping[bytes, Rank],
+    later: Sequence[JobRecord],
+    jobs: Sequence[JobRecord],
+    given_up: Collection[int],
+    floor: int,
+) -> set[bytes]:
+    """Return those of the rows, by key, that no job has any more: they are left over again.
+
+    That is so where none of the `later` jobs has done them, or has settled a row that ranks higher,
+    and they were not given up themselves. `jobs` are all of the product. Raises `JournalError`.
+    """
+    gone = given_up_rows(jobs, given_up)
+    left = {
+        key for key, rank in rows.items() if rank.first >= floor and not gone.has(rank.version, key)
+    }
+    for job in later:
+        if left and job.folder is not None:
+            with JournalReader(job.folder) as journal:
+                left -= {
+                    key
+                    for key, rank, is_left_over in journal.settled_among(left)
+                    if rank > rows[key] or (rank == rows[key] and not is_left_over)
+                }
+    return left

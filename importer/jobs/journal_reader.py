@@ -20,7 +20,9 @@ from importer.jobs.journal_lines import (
     COLUMNS,
     IS_LEFT_OVER,
     IS_SET,
+    IS_SETTLED,
     KIND_IDS,
+    RANK,
     RUN_COLUMNS,
     VERSION,
     deferral_of,
@@ -30,7 +32,7 @@ from importer.jobs.journal_lines import (
     run_of,
     time_of,
 )
-from importer.jobs.keys import key_of, own_rank, rank_number
+from importer.jobs.keys import key_of, own_rank, rank_number, rank_of
 from importer.jobs.records import LastRun
 from importer.model import (
     NOT_IMPORTED,
@@ -213,7 +215,7 @@ class JournalReader(JournalFile):
             f"WHERE {IS_SET} "
             "AND coalesce(rank & 0xffffffff, ?1) = coalesce(?2, rank & 0xffffffff, ?1) "
             "AND hex(conversation) IN (SELECT value FROM json_each(?3))",
-            own, brought_by, json.dumps([key.hex().upper() for key in keys]),
+            own, brought_by, _in_json(keys),
         )  # fmt: skip
         return {key for (key,) in found}
 
@@ -239,9 +241,34 @@ class JournalReader(JournalFile):
             f"SELECT {VERSION}, conversation FROM outcome LEFT JOIN ranked USING (seq) "
             f"WHERE {which}"
         )
-        own = {"own": own_rank(int(self.facts()["number"]))}
         with self._explained():
-            yield from self._db.execute(query, own)
+            yield from self._db.execute(query, self._own())
+
+    @explaining
+    def left_over_ranks(self) -> dict[bytes, Rank]:
+        """Return the ranks of the rows, by key, that are left over and could still be sent."""
+        query = (
+            f"SELECT outcome.conversation, {RANK} FROM kept JOIN outcome USING (seq) "
+            f"LEFT JOIN ranked USING (seq) WHERE {IS_LEFT_OVER} "
+            "AND seq NOT IN (SELECT seq FROM forgotten)"
+        )
+        found = self._db.execute(query, self._own())
+        return {key: rank_of(rank) for key, rank in found}
+
+    def settled_among(self, keys: Iterable[bytes]) -> Iterator[tuple[bytes, Rank, bool]]:
+        """Yield the settled rows of these conversations: key, rank, and whether it is left over."""
+        query = (
+            f"SELECT conversation, {RANK}, {IS_LEFT_OVER} FROM outcome LEFT JOIN ranked USING (seq)"
+            f" WHERE {IS_SETTLED} AND hex(conversation) IN (SELECT value FROM json_each(:keys))"
+        )
+        names = {**self._own(), "keys": _in_json(keys)}
+        with self._explained():
+            for key, rank, is_left_over in self._db.execute(query, names):
+                yield key, rank_of(rank), bool(is_left_over)
+
+    def _own(self) -> dict[str, object]:
+        """Return the parameter of `RANK` and `VERSION`."""
+        return {"own": own_rank(int(self.facts()["number"]))}
 
     def with_warning(self, most: int) -> list[Outcome]:
         """Return the first rows that were imported with a warning."""
@@ -270,3 +297,8 @@ class JournalReader(JournalFile):
                 "SELECT outcome.settled_at - deferral.since FROM deferral JOIN outcome USING (seq)"
             ):
                 yield float(seconds)
+
+
+def _in_json(keys: Iterable[bytes]) -> str:
+    """Return the keys as `hex` has them in SQL."""
+    return json.dumps([key.hex().upper() for key in keys])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from importer.errors import JournalError
-from importer.jobs.census import take_census
+from importer.jobs.census import Census, take_census
 from importer.jobs.folders import job_folders, unfinished_surveys
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal_head import Head
@@ -130,6 +130,17 @@ def list_jobs(jobs_dir: Path) -> Listing:
             unreadable[folder.name] = _why(folder)
     jobs.sort(key=lambda job: (job.run.started_at if job.run is not None else 0.0, job.folder))
     return Listing(jobs, unfinished_surveys(jobs_dir), unreadable)
+
+
+def jobs_of(jobs_dir: Path, key: ProductKey) -> tuple[Census, set[int]]:
+    """Return the jobs of a product, and of which of them nothing is tried again that is left over.
+
+    As a person may ask: without holding anything.
+    """
+    heads = [head for head in read_heads(jobs_dir)[0] if head.product == key]
+    numbered = {head.number: head for head in reversed(heads)}
+    given_up = {number for number, head in numbered.items() if head.left_overs_given_up}
+    return take_census([*numbered.values()], *known_jobs(key.ledger(jobs_dir))), given_up
 
 
 def _why(folder: Path) -> str:

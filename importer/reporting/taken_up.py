@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from importer.common.text import counted, is_or_are
 from importer.errors import JournalError
+from importer.jobs.carry_over import left_over_again, left_over_of, still_sends
 from importer.jobs.ends import is_begun_anew
 from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
 from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.listing import jobs_of
 from importer.jobs.records import (
     LEFT_OVERS_GIVEN_UP,
     WITHDRAWN,
@@ -34,8 +36,6 @@ _TRIES_AGAIN = (CARRIES_OVER, "clarityq-import retry ")
 _CARRIED_OVER = "has taken over what could be tried again (--carry-over)"
 #: What the step holds about inputs that were not read, as an older copy was there.
 NOT_READ = "this run went on with the copy of"
-#: With its command, or in words.
-_Step = TypeVar("_Step", Step, str)
 
 
 def closed_in_words(job: JobRecord, pending: int) -> str:
@@ -66,6 +66,8 @@ class TakenUp(NamedTuple):
     obsolete: Sequence[str] = ()
     #: Whether another has taken over what could be tried again.
     is_taken_over: bool = False
+    #: What is to be done instead; empty if nothing is.
+    instead: str = ""
 
     def __str__(self) -> str:
         return self.text
@@ -113,8 +115,8 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
         yield TakenUp(f"{anew} began anew what it had not sent.", (never_sent(folder),))
     if is_taken_back:
         yield TakenUp("It was taken back.", _steps_about(folder))
-    if takers and _has_left_overs(folder):
-        yield TakenUp(f"{takers[min(takers)]} {_CARRIED_OVER}.", (CARRIES_OVER,), True)
+    if takers:
+        yield from _taken_over(folder, number, takers, product)
 
 
 def never_sent(folder: Path) -> str:
@@ -158,15 +160,45 @@ def _imported(name: str, by: str, done: int, rows: int) -> str:
     return f"{name} was imported by {by} since: {done:,} of {counted(rows, 'row')}."
 
 
+def _taken_over(
+    folder: Path, number: int, takers: Mapping[int, str], product: ProductKey
+) -> Iterator[TakenUp]:
+    """Tell who has taken over what the job of that number has left over.
+
+    If none of the `takers`, by number, sends it any more, it waits for the next import again.
+    """
+    (jobs, floor, _), given_up = jobs_of(folder.parent, product)
+    own = jobs[number - 1]
+    if not any(still_sends(jobs[taker - 1], given_up) for taker in takers):
+        waiting = left_over_again(left_over_of(own), jobs[number:], jobs, given_up, floor)
+        if waiting and number not in given_up:
+            rows = counted(len(waiting), "row")
+            are = is_or_are(len(waiting))
+            instead = ""
+            if own.keeps_bodies:  # it began with --carry-over: no other command is named for them
+                instead = f"{CARRIES_OVER} tries the {rows} again that {are} left over."
+            yield TakenUp(
+                f"{takers[max(takers)]} had taken over what could be tried again (--carry-over), "
+                f"and does not send it any more: {rows} {are} left over again.",
+                (CARRIES_OVER,),
+                is_taken_over=own.keeps_bodies,
+                instead=instead,
+            )
+            return
+    if _has_left_overs(folder):
+        yield TakenUp(f"{takers[min(takers)]} {_CARRIED_OVER}.", (CARRIES_OVER,), True)
+
+
 def _has_left_overs(folder: Path) -> bool:
     with JournalReader(folder) as journal:
         return next(journal.left_overs(), None) is not None
 
 
-def still_to_do(steps: Sequence[_Step], taken: Sequence[TakenUp]) -> list[_Step]:
-    """Return those of the steps of a job that are still to be done."""
+def still_to_do(steps: Sequence[Step], taken: Sequence[TakenUp]) -> list[Step]:
+    """Return those of the steps of a job that are still to be done, and those instead of others."""
     gone = [part for one in taken for part in one.obsolete]
-    return [step for step in steps if not any(part in str(step) for part in gone)]
+    instead = [Step(one.instead) for one in taken if one.instead]
+    return [*instead, *(step for step in steps if not any(part in str(step) for part in gone))]
 
 
 def jobs_behind(
@@ -174,9 +206,11 @@ def jobs_behind(
 ) -> Iterator[JobRecord]:
     """Yield those of the jobs of which an input is taken up, unless they are large.
 
-    It is known by its path, or by the number of the job that had brought its rows first. To write
-    summary and report of a job once more, its journal is read: seconds for millions.
+    It is known by its path, or by the number of the job that had brought its rows first; of an undo
+    also by whose rows it was to send after all. To write summary and report of a job once more, its
+    journal is read: seconds for millions.
     """
+    origins = {*origins, *_sent_after_all(jobs, inputs)}
     for job in jobs:
         if job.folder is None:
             continue
@@ -223,6 +257,15 @@ def read_anew(jobs: Sequence[JobRecord], by: str) -> tuple[JobRecord, list[Taken
 
 def _base(name: str) -> str:
     return name.rpartition("-")[0]
+
+
+def _sent_after_all(jobs: Sequence[JobRecord], inputs: Sequence[str]) -> Iterator[int]:
+    """Yield the numbers of the jobs whose rows an undo with these inputs was to send after all."""
+    undone = undone_job(inputs)
+    for job in jobs:
+        if job.folder is not None and job.name == undone:
+            with JournalReader(job.folder) as journal:
+                yield from (by for _, _, by in journal.after_all())
 
 
 def is_told_as_carried_over(job: JobRecord) -> bool:

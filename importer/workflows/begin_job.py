@@ -28,6 +28,7 @@ from importer.jobs.records import (
     TOO_OLD,
     CarriedRow,
     JobRecord,
+    JobState,
     NewJob,
     Unsure,
 )
@@ -45,6 +46,7 @@ from importer.survey.survey import Survey
 from importer.survey.survey_pass import survey_inputs
 from importer.survey.unplaced import Origins
 from importer.workflows.left_behind import close_summary, leave_files
+from importer.workflows.left_over_again import tell_waiting_again, waiting_again
 from importer.workflows.open_inputs import carried_source, surveyed
 
 
@@ -162,6 +164,8 @@ def begin_job(
         job = product.begin(new)
         for ended, behind in zip(ends, left, strict=True):
             product.remarks += close_summary(ended, behind)
+            if ended.state is JobState.GIVEN_UP and (waiting := waiting_again(product, ended)):
+                product.remarks.append(tell_waiting_again(product, ended, waiting))
         return job, found.limit
 
 

@@ -25,6 +25,7 @@ from importer.jobs.undo import Group, Undo, Undone, undoing
 from importer.reporting.taken_up import taken_up
 from importer.settings import ImportSettings
 from importer.workflows.left_behind import close_summary, leave_files
+from importer.workflows.left_over_again import tell_waiting_again, waiting_again
 from importer.workflows.rewrite_summary import rewrite_summary
 
 
@@ -63,6 +64,8 @@ class UndoTable(NamedTuple):
     earlier: list[str]
     #: The job is not finished: what is pending of it is given up.
     gives_up: bool
+    #: Rows of earlier jobs that it had taken over, and that are left over again then.
+    waits_again: int = 0
     #: What a person should know of the files that it leaves behind then.
     remarks: Sequence[str] = ()
 
@@ -103,18 +106,23 @@ def plan_undo(
             job = product.jobs[job.number - 1]
         with undoing(product, job) as undo:
             table = _table(product, undo, clear_unknown=clear_unknown, is_unfinished=is_unfinished)
+            after_all = [*undo.after_all()]
+            waiting = waiting_again(product, job, {key for key, _ in after_all})
+            table = table._replace(waits_again=len(waiting))
             if not write:
                 return table
             if table.to_send:
                 _write(folder / UNDO_NAME, undo.rows(clear_unknown=clear_unknown))
             # First: killed in between, no later job takes over what is wrong.
             is_news = _give_up(product, job)
-            product.note_withdrawn(job, undo.after_all())
+            product.note_withdrawn(job, after_all)
         remarks: list[str] = []
         if is_unfinished:
             remarks = close_summary(job, left, [*taken_up(folder)])
         elif is_news or not table.to_send:
             rewrite_summary(job, taken=[*taken_up(folder)])
+        if waiting:
+            tell_waiting_again(product, job, waiting)
         return table._replace(remarks=remarks)
 
 

@@ -22,7 +22,7 @@ from importer.reporting.summary import Summary, kept_steps
 from importer.sandbox.faults import FaultPicker, Faults
 from importer.settings import ImportSettings
 from tests.integration.test_afterwards import Page, command
-from tests.support.data import conversation, write_csv
+from tests.support.data import PRODUCT, conversation, write_csv
 from tests.support.watched import WatchedSandbox
 
 pytestmark = pytest.mark.anyio
@@ -701,3 +701,48 @@ async def test_what_a_later_job_has_set_for_the_undone_one_is_there_again_when_t
     await typed("undo", undo, "--yes", *QUICK)
     await night("thursday", [(ALL[2], "NEGATIVE", "")], carry_over=True)
     assert service.stored()[ALL[0]] == ("NEGATIVE", None)
+
+
+@pytest.mark.parametrize("way", ["undo", "abandon", "replace", "ended before"])
+async def test_what_a_job_had_taken_over_is_told_as_left_over_again_when_that_is_ended(
+    night: Night, service: WatchedSandbox, way: str
+) -> None:
+    def told_of(folder: Path) -> list[str]:
+        page = " ".join(Page(folder / "report.html").text.split())
+        return [command("jobs", "show", folder)[1], "\n".join(kept_steps(folder).steps), page]
+
+    service.picker = FaultPicker(NONE_COMPLETED)
+    right = [(each, "POSITIVE", "") for each in ALL[:3]]
+    monday = await night("monday", right, carry_over=True, defer_for=0.0)
+    is_ended = way == "ended before"
+    service.picker = FaultPicker(NONE_COMPLETED if is_ended else Faults())
+    wrong = [(each, "NEGATIVE", "") for each in ALL[3:5]]
+    until = {"defer_for": 0.0} if is_ended else {"limit": 1}
+    tuesday = await night("tuesday", wrong, carry_over=True, **until)
+    service.picker = FaultPicker(Faults())
+    for text in told_of(monday.folder):
+        assert "The next import" not in text
+    if way == "replace":
+        path = write_csv(monday.folder.parent.parent / "wednesday.csv", [(ALL[5], "CLEAR", "")])
+        target = "--product-id", PRODUCT, "--base-url", service.url, "--jobs-dir"
+        done = await typed("run", path, *target, monday.folder.parent, "--replace", *QUICK)
+        said = done.stderr
+    else:
+        words = ["undo", tuesday.folder, "--yes", *QUICK]
+        if way != "undo":
+            words = ["jobs", "abandon", tuesday.folder]
+        said = (await typed(*words)).stdout
+    rows = "3 rows" if is_ended else "2 rows"
+    assert (
+        f"{rows} of earlier jobs that {tuesday.folder.name} had taken over are left over again: "
+        "the next import with --carry-over tries them" in said
+    )
+    for text in told_of(monday.folder):
+        assert f"The next import with --carry-over tries the {rows} again that are left over." in (
+            text
+        )
+    assert f"{rows} are left over again." in command("jobs", "show", monday.folder)[1]
+    await night("thursday", [(ALL[5], "POSITIVE", "")], carry_over=True)
+    assert service.stored() == dict.fromkeys((*ALL[:3], ALL[5]), ("POSITIVE", None))
+    for text in told_of(monday.folder):
+        assert "The next import" not in text

@@ -28,12 +28,14 @@ from importer.jobs.listing import ListedJob, list_jobs
 from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import TOO_OLD, JobRecord, JobState
 from importer.model import OutcomeKind, RunEnd
+from importer.reporting.endings import Step
 from importer.reporting.journal_steps import are_outdated, steps_by_journal, steps_of_closed
 from importer.reporting.summary import KeptSteps, kept_steps
 from importer.reporting.taken_up import TakenUp, closed_in_words, still_to_do, taken_up
 from importer.reporting.wording import ENDS, TO_RESUME, in_doubt_in_words, too_old_in_words
 from importer.settings import SANDBOX
 from importer.workflows.left_behind import close_summary, leave_files
+from importer.workflows.left_over_again import tell_waiting_again, waiting_again
 from importer.workflows.rewrite_summary import rewrite_summary
 
 
@@ -101,15 +103,17 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
             rewrite_summary(closed, taken=list(taken_up(folder)))
         else:
             remarks = close_summary(closed, left)
+        if waiting := waiting_again(product, closed):
+            remarks.append(tell_waiting_again(product, closed, waiting))
     if left_over:
         click.echo(
             f"{folder.name}: no job sends the {counted(left_over, 'row')} that it left over."
         )
-        return
-    click.echo(closed_in_words(closed, pending).replace("The job", folder.name, 1))
-    if in_doubt:
-        told = in_doubt_in_words(in_doubt, " of it")
-        click.echo(f"{told[0].upper()}{told[1:]}.")
+    else:
+        click.echo(closed_in_words(closed, pending).replace("The job", folder.name, 1))
+        if in_doubt:
+            told = in_doubt_in_words(in_doubt, " of it")
+            click.echo(f"{told[0].upper()}{told[1:]}.")
     for remark in remarks:
         click.echo(sentence(remark))
 
@@ -137,7 +141,9 @@ def _what_next(
         return
     taken = list(taken_up(found.folder))
     closed = [job.folder for job in closed_by(others, found.folder) if job.folder]
-    of_these = [one for folder in closed for one in taken_up(folder)]
+    of_these = [
+        one._replace(instead="") for folder in closed for one in taken_up(folder)
+    ]  # what is to be done there is shown there
     if found.record.state is JobState.UNFINISHED:
         end = runs[-1].run.end if runs else None
         yield from _told(_before_resuming(found, end), [*taken, *of_these])
@@ -161,10 +167,10 @@ def _what_next(
 
 
 def _told(kept: KeptSteps, taken: Sequence[TakenUp]) -> Iterator[tuple[str, str]]:
-    steps = still_to_do(kept.steps, taken)
+    steps = [str(step) for step in still_to_do([*map(Step, kept.steps)], taken)]
     for step in steps:
         yield "next", step
-    if kept.given_in and any("clarityq-import " in step for step in steps):
+    if kept.given_in and any("clarityq-import " in step for step in steps if step in kept.steps):
         yield "", f"(to be given in {kept.given_in})"
 
 

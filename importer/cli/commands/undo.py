@@ -51,6 +51,7 @@ from importer.settings.groups import (
     Target,
     Timeouts,
 )
+from importer.workflows.left_over_again import in_words
 from importer.workflows.undo_job import UndoTable, plan_undo
 
 _REHEARSAL = "REHEARSAL: nothing of the job {} was sent to ClarityQ, and nothing of its undo is."
@@ -151,6 +152,8 @@ def undo(
             f"is not known what was there before. To clear that:\n  {clear}",
             soft_wrap=True,
         )
+    if isinstance(found, UndoTable) and found.waits_again and not request.display.quiet:
+        output().print(f"{in_words(folder.name, found.waits_again)}.", soft_wrap=True)
     return code
 
 
@@ -186,7 +189,7 @@ def _print(folder: Path, found: UndoTable, command_to_type: str, *, done: bool) 
         table.add_row(what, f"{number:,}", some if number else "")
     console = output()
     console.print(table)
-    for remark in _remarks(found, done=done):
+    for remark in _remarks(folder.name, found, done=done):
         console.print(remark, soft_wrap=True)
     if not found.to_send:
         _print_nothing_to_send(found, "" if done else command_to_type)
@@ -196,7 +199,7 @@ def _print(folder: Path, found: UndoTable, command_to_type: str, *, done: bool) 
         console.print(f"Nothing was sent. To do it:\n  {command_to_type}", soft_wrap=True)
 
 
-def _remarks(found: UndoTable, *, done: bool) -> Iterator[str]:
+def _remarks(job: str, found: UndoTable, *, done: bool) -> Iterator[str]:
     """Yield what a person should know beside the table, in sentences."""
     if found.later_jobs:
         yield (
@@ -217,18 +220,7 @@ def _remarks(found: UndoTable, *, done: bool) -> Iterator[str]:
             f"Carried over from earlier jobs, and not taken back: {counted(found.carried, 'row')}. "
             "A row goes with the undo of the job that brought it."
         )
-    if found.gives_up and done:
-        yield "The job was not finished: its pending rows are given up now."
-    elif found.gives_up:
-        yield "The job is not finished: with the undo its pending rows are given up."
-    yield from map(sentence, found.remarks)
-    if found.left_over:
-        now = "All that is left over is given up now"
-        then = "With the undo all that is left over is given up"
-        yield (
-            f"Left over from the job, and never stored: {counted(found.left_over, 'row')}. "
-            f"{now if done else then}: --carry-over and retry do not send it."
-        )
+    yield from _given_up(job, found, done=done)
     if found.not_sent:
         yield f"Not sent by the job, or refused: {counted(found.not_sent, 'row')}."
     if found.counts:
@@ -240,6 +232,24 @@ def _remarks(found: UndoTable, *, done: bool) -> Iterator[str]:
         yield (
             f"{counted(found.kept, 'conversation')} would keep what the job has stored: what was "
             "there before is not known. To clear their feedback instead: --clear-unknown"
+        )
+
+
+def _given_up(job: str, found: UndoTable, *, done: bool) -> Iterator[str]:
+    """Yield what is given up, and what waits again because of that, in sentences."""
+    if found.gives_up and done:
+        yield "The job was not finished: its pending rows are given up now."
+    elif found.gives_up:
+        yield "The job is not finished: with the undo its pending rows are given up."
+    yield from map(sentence, found.remarks)
+    if found.waits_again and not (done and found.to_send):  # then it is told after that
+        yield f"{'' if done else 'With the undo, '}{in_words(job, found.waits_again)}."
+    if found.left_over:
+        now = "All that is left over is given up now"
+        then = "With the undo all that is left over is given up"
+        yield (
+            f"Left over from the job, and never stored: {counted(found.left_over, 'row')}. "
+            f"{now if done else then}: --carry-over and retry do not send it."
         )
 
 
