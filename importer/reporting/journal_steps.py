@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Mapping
+from itertools import chain
 from pathlib import Path
 
 from importer.common.text import counted, listed
-from importer.errors import JournalError
 from importer.jobs.commands import (
     NOT_OF_LEFT_OVERS,
     Again,
@@ -22,58 +21,63 @@ from importer.jobs.forget import NO_COMMENTS
 from importer.jobs.inputs import how_changed, undone_job
 from importer.jobs.journal_file import WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.placing import imported_since
 from importer.jobs.records import GIVEN_UP, JobRecord, JobState, Totals
 from importer.model import OutcomeKind, Reason, RunEnd
-from importer.reporting.endings import Step, next_steps
+from importer.reporting.endings import CARRIES_OVER, Step, next_steps
 from importer.reporting.left_overs import (
     FILE_OF_KIND,
     LEFT_OVER_NAMES,
     forgotten_outcomes,
 )
-from importer.reporting.taken_up import TakenUp, never_sent, still_to_do, taken_up
 from importer.reporting.wording import status_in_words, unread_in_words, words
 from importer.survey.findings import Findings
 
 
-def steps_by_journal(journal: JournalReader, taken: Iterable[TakenUp] = ()) -> list[Step]:
+def steps_by_journal(
+    journal: JournalReader, done: Collection[int] = frozenset(), *, is_taken_over: bool = False
+) -> list[Step]:
     """Return what is to be done about the rows that a job has left over.
 
-    For a job that has ended, of which only the journal tells how it stands, and which others have
-    `taken` up so. Rows of which all but the count is forgotten are left out. Raises `JournalError`.
+    For a job that has ended, of which only the journal tells how it stands. Rows of which all but
+    the count is forgotten are left out, and those (seq) that others have `done`; also all that can
+    be tried again, if that `is_taken_over`. Raises `JournalError`.
     """
     folder, settings = journal.folder, journal.latest_settings()
-    # What is taken over is nothing to do: a step that says so is none that is still to do.
-    carries_over = settings["carry_over"] or any(one.is_taken_over for one in taken)
-    outcomes, reasons = _not_forgotten(journal)
+    outcomes, reasons = _to_do(journal, done)
     again = _again(journal)
     files = [path for name in LEFT_OVER_NAMES if (path := folder / name).exists()]
-    return next_steps(
+    steps = next_steps(
         RunEnd.FINISHED, outcomes, reasons, folder, files, again,
-        {kind: len(journal.overtaken(kind)) for kind in FILE_OF_KIND},
-        carries_over=carries_over, refused_with=refused_with(journal, reasons),
+        {kind: len(journal.overtaken(kind).difference(done)) for kind in FILE_OF_KIND},
+        carries_over=is_taken_over or settings["carry_over"],
+        refused_with=refused_with(journal, reasons),
         newest_by=journal.newest_by(),
     )  # fmt: skip
+    if is_taken_over:
+        steps = [step for step in steps if not step.purpose.startswith(CARRIES_OVER)]
+    return steps
 
 
-def are_outdated(journal: JournalReader, taken: Iterable[TakenUp]) -> bool:
+def are_outdated(journal: JournalReader) -> bool:
     """Return whether the steps after the latest run of an ended job are not those of today.
 
-    It was killed while it tried rows again, or was to try what others have taken over since.
+    It was killed while it tried rows again.
     """
     last = journal.last_run()
-    if last is None:
-        return False
-    is_told = last.end is RunEnd.FINISHED and journal.latest_settings()["carry_over"]
-    return last.end is None or (any(one.is_taken_over for one in taken) and not is_told)
+    return last is not None and last.end is None
 
 
-def _not_forgotten(
-    journal: JournalFile,
+def _to_do(
+    journal: JournalFile, done: Collection[int]
 ) -> tuple[Counter[OutcomeKind], Counter[tuple[OutcomeKind, Reason]]]:
-    """Return how many rows ended how, and why, without those that were forgotten."""
+    """Return how many rows ended how, and why, without those that were forgotten, or are `done`."""
     totals = journal.totals()
     outcomes, reasons = Counter(totals.outcomes), Counter(totals.reasons)
-    for outcome in forgotten_outcomes(journal):
+    others = {*done} - journal.forgotten_rows()
+    left_over = chain.from_iterable(map(journal.outcomes, FILE_OF_KIND)) if others else ()
+    gone = (row for row in left_over if row.seq in others)
+    for outcome in chain(forgotten_outcomes(journal), gone):
         outcomes[outcome.kind] -= 1
         if outcome.reason is not None:
             reasons[outcome.kind, outcome.reason] -= 1
@@ -101,7 +105,7 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
         return []
     made = journal.written_files()
     again = _again(journal)
-    outcomes, reasons = _not_forgotten(journal)
+    outcomes, reasons = _to_do(journal, imported_since(folder))
     rows = joined_no_other(JobState.REPLACED, outcomes, reasons)
     final = reasons[OutcomeKind.FAILED, Reason.CONVERSATION_ERROR]
     to_fix = {kind: rows[kind] - (final if kind is OutcomeKind.FAILED else 0) for kind in rows}
@@ -123,6 +127,11 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
     if job.sent_anything and (unread := unread_rejected(journal, journal.totals())):
         steps.append(Step(f"{unread_in_words(folder.name, unread)}."))
     return steps
+
+
+def never_sent(folder: Path) -> str:
+    """Return how the rows of a job are called that sent nothing, in each step about them."""
+    return f"of {folder.name} that no job has sent"
 
 
 def _steps_of_unsent(journal: JournalFile) -> list[Step]:
@@ -150,18 +159,6 @@ def _steps_of_unsent(journal: JournalFile) -> list[Step]:
         steps.insert(0, Step(told))
     accepting = f"If the data is right as it is, to send {rows} this once:"
     return [*steps, Step(accepting, again.accepting())]
-
-
-def steps_of_all_closed(jobs: Iterable[JobRecord]) -> list[Step]:
-    """Return the same of several jobs, without what is done; of one that cannot be read nothing."""
-    steps: list[Step] = []
-    for job in jobs:
-        with suppress(JournalError):
-            assert job.folder is not None  # noqa: S101 -- its journal is there
-            with JournalReader(job.folder) as journal:
-                found = steps_of_closed(job, journal)
-            steps += still_to_do(found, [*taken_up(job.folder)]) if found else []
-    return steps
 
 
 def unread_rejected(journal: JournalFile, totals: Totals) -> int:

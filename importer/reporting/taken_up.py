@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.listing import jobs_of
+from importer.jobs.placing import imported_since
 from importer.jobs.records import (
     LEFT_OVERS_GIVEN_UP,
     WITHDRAWN,
@@ -27,15 +28,13 @@ from importer.jobs.records import (
 )
 from importer.model import Rank
 from importer.reporting.endings import CARRIES_OVER, Step
+from importer.reporting.journal_steps import never_sent, steps_by_journal, steps_of_closed
 from importer.reporting.left_overs import KIND_OF_FILE, LEFT_OVER_NAMES
-from importer.reporting.summary import kept_since, kept_steps
+from importer.reporting.wording import TO_RESUME
 
-_MOST_ROWS = 1_000_000
 #: What the steps begin with, or hold, that try again what is left over.
 _TRIES_AGAIN = (CARRIES_OVER, "clarityq-import retry ")
-_CARRIED_OVER = "has taken over what could be tried again (--carry-over)"
-#: What the step holds about inputs that were not read, as an older copy was there.
-NOT_READ = "this run went on with the copy of"
+HAS_CARRIED_OVER = "has taken over what could be tried again (--carry-over)"
 
 
 def closed_in_words(job: JobRecord, pending: int) -> str:
@@ -64,10 +63,8 @@ class TakenUp(NamedTuple):
     text: str
     #: A step of the job that holds one of these need not be done any more.
     obsolete: Sequence[str] = ()
-    #: Whether another has taken over what could be tried again.
-    is_taken_over: bool = False
-    #: What is to be done instead; empty if nothing is.
-    instead: str = ""
+    #: What is to be done instead.
+    instead: Sequence[Step] = ()
 
     def __str__(self) -> str:
         return self.text
@@ -86,7 +83,8 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
     if LEFT_OVERS_GIVEN_UP in facts and _has_left_overs(folder):
         yield TakenUp("What it left over was given up.", _TRIES_AGAIN)
     takers: dict[int, str] = {}
-    anew, sent_anything = "", read_head(folder).sent_anything
+    imported: list[TakenUp] = []
+    anew, head = "", read_head(folder)
     is_taken_back = WITHDRAWN in facts
     for other in job_folders(folder.parent):
         with suppress(JournalError), JournalReader(other) as journal:
@@ -98,35 +96,48 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
                 folder.name, inputs, other.name.rpartition("-")[0], journal.inputs()
             ):
                 anew = other.name
-            its_own = [file for file in journal.inputs() if _is_of(folder, file.path)]
+            its_own = [file for file in journal.inputs() if is_left_over_of(folder, file.path)]
             for file in its_own:
                 done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
                 if done:
                     is_taken_back &= Path(file.path).name != UNDO_NAME  # which tells it
-                    yield _read_in_place(
+                    one = _read_in_place(
                         folder, file, other.name, done, by_is_taken_back=WITHDRAWN in facts
                     )
+                    imported.append(one)
             rank = Rank(number, later)
             if not its_own and undone_job(file.path for file in journal.inputs()) is None:
-                yield from _read_elsewhere(journal, rank, other.name)
+                imported += _read_elsewhere(journal, rank, other.name)
             if rank.version > number and any(r.rank.first <= number for r in journal.carried()):
                 takers[rank.version] = other.name
-    if anew and not sent_anything:
+    done_since = imported_since(folder) if head.finished and (imported or takers) else set[int]()
+    yield from _for_the_rest(folder, imported, done_since) if done_since else imported
+    if anew and not head.sent_anything:
         yield TakenUp(f"{anew} began anew what it had not sent.", (never_sent(folder),))
     if is_taken_back:
         yield TakenUp("It was taken back.", _steps_about(folder))
     if takers:
-        yield from _taken_over(folder, number, takers, product)
-
-
-def never_sent(folder: Path) -> str:
-    """Return how the rows of a job are called that sent nothing, in each step about them."""
-    return f"of {folder.name} that no job has sent"
+        yield from _taken_over(folder, number, takers, product, done_since)
 
 
 def _steps_about(folder: Path) -> Sequence[str]:
     """Return what steps about rows of a job hold; those of one that was wrong are not fixed."""
     return *_TRIES_AGAIN, *(f"{folder.name}/{name}" for name in LEFT_OVER_NAMES)
+
+
+def _all_about(folder: Path) -> Sequence[str]:
+    """Return what each step holds about the rows of a job that has ended: the others stay."""
+    return *_TRIES_AGAIN, f"{folder.name}/", *TO_RESUME.values()
+
+
+def _for_the_rest(
+    folder: Path, imported: Iterable[TakenUp], done: Collection[int]
+) -> Iterator[TakenUp]:
+    """Yield what was imported since, with what is to be done about the rows that are not `done`."""
+    with JournalReader(folder) as own:
+        steps = steps_by_journal(own, done)
+    for one in imported:
+        yield one if one.obsolete else TakenUp(one.text, _all_about(folder), steps)
 
 
 def _read_in_place(
@@ -161,32 +172,43 @@ def _imported(name: str, by: str, done: int, rows: int) -> str:
 
 
 def _taken_over(
-    folder: Path, number: int, takers: Mapping[int, str], product: ProductKey
+    folder: Path,
+    number: int,
+    takers: Mapping[int, str],
+    product: ProductKey,
+    done: Collection[int],
 ) -> Iterator[TakenUp]:
     """Tell who has taken over what the job of that number has left over.
 
     If none of the `takers`, by number, sends it any more, it waits for the next import again.
+    `done` are the rows (seq) that others have imported.
     """
     (jobs, floor, _), given_up = jobs_of(folder.parent, product)
     own = jobs[number - 1]
-    if not any(still_sends(jobs[taker - 1], given_up) for taker in takers):
+    obsolete: Sequence[str] = (CARRIES_OVER,)
+    steps: list[Step] = []
+    sending = [taker for taker in takers if still_sends(jobs[taker - 1], given_up)]
+    waiting: Collection[bytes] = ()
+    if not sending and number not in given_up:
         waiting = left_over_again(left_over_of(own), jobs[number:], jobs, given_up, floor)
-        if waiting and number not in given_up:
-            rows = counted(len(waiting), "row")
-            are = is_or_are(len(waiting))
-            instead = ""
-            if own.keeps_bodies:  # it began with --carry-over: no other command is named for them
-                instead = f"{CARRIES_OVER} tries the {rows} again that {are} left over."
-            yield TakenUp(
-                f"{takers[max(takers)]} had taken over what could be tried again (--carry-over), "
-                f"and does not send it any more: {rows} {are} left over again.",
-                (CARRIES_OVER,),
-                is_taken_over=own.keeps_bodies,
-                instead=instead,
-            )
-            return
-    if _has_left_overs(folder):
-        yield TakenUp(f"{takers[min(takers)]} {_CARRIED_OVER}.", (CARRIES_OVER,), True)
+    # Other commands are named for what waits again if the job began without --carry-over.
+    is_taken_over = not waiting or own.keeps_bodies
+    if own.state is JobState.ENDED:
+        obsolete = _all_about(folder)
+        with JournalReader(folder) as journal:
+            steps = steps_by_journal(journal, done, is_taken_over=is_taken_over)
+    if waiting:
+        rows, are = counted(len(waiting), "row"), is_or_are(len(waiting))
+        if is_taken_over:
+            steps = [Step(f"{CARRIES_OVER} tries the {rows} again that {are} left over."), *steps]
+        yield TakenUp(
+            f"{takers[max(takers)]} had taken over what could be tried again (--carry-over), "
+            f"and does not send it any more: {rows} {are} left over again.",
+            obsolete,
+            steps,
+        )
+    elif _has_left_overs(folder):
+        yield TakenUp(f"{takers[min(sending or takers)]} {HAS_CARRIED_OVER}.", obsolete, steps)
 
 
 def _has_left_overs(folder: Path) -> bool:
@@ -196,84 +218,27 @@ def _has_left_overs(folder: Path) -> bool:
 
 def still_to_do(steps: Sequence[Step], taken: Sequence[TakenUp]) -> list[Step]:
     """Return those of the steps of a job that are still to be done, and those instead of others."""
-    gone = [part for one in taken for part in one.obsolete]
-    instead = [Step(one.instead) for one in taken if one.instead]
-    return [*instead, *(step for step in steps if not any(part in str(step) for part in gone))]
+    found = list(steps)
+    # What is to be done instead may be needless for another reason.
+    for one in sorted(taken, key=lambda each: not each.instead):
+        rest = [step for step in found if not any(part in str(step) for part in one.obsolete)]
+        found = [*one.instead, *rest]
+    return found
 
 
-def jobs_behind(
-    jobs: Sequence[JobRecord], inputs: Sequence[str], origins: Collection[int]
-) -> Iterator[JobRecord]:
-    """Yield those of the jobs of which an input is taken up, unless they are large.
-
-    It is known by its path, or by the number of the job that had brought its rows first; of an undo
-    also by whose rows it was to send after all. To write summary and report of a job once more, its
-    journal is read: seconds for millions.
-    """
-    origins = {*origins, *_sent_after_all(jobs, inputs)}
+def steps_of_all_closed(jobs: Iterable[JobRecord]) -> list[Step]:
+    """Return what is to be done about jobs that were closed; of one that cannot be read nothing."""
+    steps: list[Step] = []
     for job in jobs:
-        if job.folder is None:
-            continue
-        if job.number in origins or any(_is_of(job.folder, path) for path in inputs):
+        with suppress(JournalError):
+            assert job.folder is not None  # noqa: S101 -- its journal is there
             with JournalReader(job.folder) as journal:
-                rows = sum(file.rows for file in journal.inputs())
-            if rows <= _MOST_ROWS:
-                yield job
+                found = steps_of_closed(job, journal)
+            steps += still_to_do(found, [*taken_up(job.folder)]) if found else []
+    return steps
 
 
-def jobs_begun_anew(
-    jobs: Sequence[JobRecord], folder: Path, inputs: Sequence[InputFile]
-) -> Iterator[JobRecord]:
-    """Yield those of the jobs whose summary has steps that the one in `folder` makes needless.
-
-    It has these `inputs`, and begins anew what they have never sent.
-    """
-    for job in jobs:
-        if job.folder is None or job.folder == folder or job.sent_anything:
-            continue
-        if any(never_sent(job.folder) in step for step in kept_steps(job.folder).steps):
-            with JournalReader(job.folder) as journal:
-                its_inputs = journal.inputs()
-            if is_begun_anew(job.name, its_inputs, folder.name.rpartition("-")[0], inputs):
-                yield job
-
-
-def read_anew(jobs: Sequence[JobRecord], by: str) -> tuple[JobRecord, list[TakenUp]] | None:
-    """Return the job whose inputs the one named `by` has read anew, with what became of it.
-
-    None if no step of the one before it with the same inputs is about that any more.
-    """
-    names = [job.name for job in jobs]
-    alike = (job for job in jobs[: names.index(by)] if _base(job.name) == _base(by))
-    job = next(reversed([*alike]), None)
-    if (
-        job is None
-        or job.folder is None
-        or not any(NOT_READ in step for step in kept_steps(job.folder).steps)
-    ):
-        return None
-    return job, [*taken_up(job.folder), TakenUp(f"{by} has read its inputs anew.", (NOT_READ,))]
-
-
-def _base(name: str) -> str:
-    return name.rpartition("-")[0]
-
-
-def _sent_after_all(jobs: Sequence[JobRecord], inputs: Sequence[str]) -> Iterator[int]:
-    """Yield the numbers of the jobs whose rows an undo with these inputs was to send after all."""
-    undone = undone_job(inputs)
-    for job in jobs:
-        if job.folder is not None and job.name == undone:
-            with JournalReader(job.folder) as journal:
-                yield from (by for _, _, by in journal.after_all())
-
-
-def is_told_as_carried_over(job: JobRecord) -> bool:
-    """Return whether the summary of a job, whose folder is there, says so already."""
-    assert job.folder is not None  # noqa: S101 -- its journal is there
-    return _CARRIED_OVER in kept_since(job.folder)
-
-
-def _is_of(folder: Path, path: str) -> bool:
+def is_left_over_of(folder: Path, path: str) -> bool:
+    """Return whether a file is one that the job in `folder` has left over, or its undo's input."""
     file = Path(path)
     return file.parent == folder.absolute() and file.name in (*LEFT_OVER_NAMES, UNDO_NAME)

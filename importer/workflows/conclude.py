@@ -19,11 +19,12 @@ from importer.jobs.job import Job
 from importer.jobs.records import JobRecord, Totals
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.endings import Step, look_first, next_steps, or_give_up
-from importer.reporting.journal_steps import refused_with, steps_of_all_closed
+from importer.reporting.jobs_behind import NOT_READ
+from importer.reporting.journal_steps import refused_with
 from importer.reporting.left_overs import write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Measured, Summary, summarise
-from importer.reporting.taken_up import NOT_READ, still_to_do, taken_up
+from importer.reporting.taken_up import steps_of_all_closed, still_to_do, taken_up
 from importer.settings import ImportSettings
 from importer.settings.places import FrameAddress, SourceAddress
 from importer.sources.base import RowSource

@@ -12,7 +12,8 @@ from importer.common.text import counted, is_or_are
 from importer.jobs.carry_over import left_over_again, left_over_of, still_sends, taken_over_by
 from importer.jobs.product_jobs import ProductJobs
 from importer.jobs.records import JobRecord
-from importer.reporting.taken_up import jobs_behind, taken_up
+from importer.reporting.jobs_behind import jobs_behind
+from importer.reporting.taken_up import taken_up
 from importer.workflows.rewrite_summary import rewrite_summary
 
 

@@ -17,6 +17,12 @@ from importer.model import OutcomeKind, RunEnd, WorkerFigures
 from importer.pacing import Limit
 from importer.reporting.digests import Digests
 from importer.reporting.endings import Step
+from importer.reporting.jobs_behind import (
+    is_told_as_carried_over,
+    jobs_begun_anew,
+    jobs_behind,
+    read_anew,
+)
 from importer.reporting.journal_steps import are_outdated, steps_by_journal, steps_of_closed
 from importer.reporting.left_overs import (
     FILE_OF_KIND,
@@ -29,10 +35,6 @@ from importer.reporting.summary import Measured, Summary, summarise
 from importer.reporting.taken_up import (
     TakenUp,
     closed_in_words,
-    is_told_as_carried_over,
-    jobs_begun_anew,
-    jobs_behind,
-    read_anew,
     still_to_do,
     taken_up,
 )
@@ -173,8 +175,8 @@ def _steps(
     is_gone = any(not (folder / name).exists() for name in old["files"])
     is_gone = is_gone or any(each.kind in FILE_OF_KIND for each in forgotten_outcomes(journal))
     is_gone = is_gone and old["next_steps"] and old["end"] == RunEnd.FINISHED
-    if is_gone or (job.state is JobState.ENDED and are_outdated(journal, taken)):
-        steps = steps_by_journal(journal, taken)
+    if is_gone or (job.state is JobState.ENDED and are_outdated(journal)):
+        steps = steps_by_journal(journal)
     else:
         steps = [_step(step["text"], step["command"]) for step in old["next_steps"]]
     return still_to_do(steps, taken)

@@ -335,6 +335,40 @@ async def test_a_job_says_what_was_imported_since_and_what_is_still_to_do_of_its
     assert any("rejected.csv" in step["command"] for step in told["next_steps"])
 
 
+async def test_rows_that_were_imported_under_other_names_and_in_parts_are_nothing_to_do(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url)
+    rows = [(conversation(number), "meh", "") for number in (1, 2, 1)]
+    rows += [(conversation(number), "POSITIVE", "") for number in (3, 4)]
+    sandbox.picker = FaultPicker(Faults(not_completed=1.0, completes_after=600.0))
+    settings = make(write_csv(tmp_path / "in.csv", rows), defer_for=0.0)
+    folder = (await run_import(settings, api_key="any")).folder
+    sandbox.picker = FaultPicker(Faults())
+
+    async def steps_after(name: str, kind: str, *places: int) -> list[str]:
+        header, *lines = (folder / f"{kind}.csv").read_text().replace("meh", "CLEAR").splitlines()
+        part = tmp_path / name
+        part.write_text("\n".join([header, *(lines[place] for place in places)]) + "\n")
+        await run_import(make(part), api_key="any")
+        summary = json.loads((folder / "summary.json").read_text())
+        steps = [step["text"] for step in summary["next_steps"]]
+        shown = CliRunner().invoke(cli, ["jobs", "show", str(folder)]).output
+        assert [line[11:] for line in shown.splitlines() if line.startswith("next")] == steps
+        return [step.partition(":")[0].partition(", ")[0] for step in steps]
+
+    assert await steps_after("one.csv", "not_completed", 1) == [
+        "To try the 1 row not completed again later",
+        "To give the ratings of 3 rows a meaning",
+        "To import the 3 rows rejected",
+    ]
+    to_fix = ["To give the ratings of 3 rows a meaning", "To import the 3 rows rejected"]
+    assert await steps_after("two.csv", "not_completed", 0) == to_fix
+    to_fix = ["To give the ratings of 2 rows a meaning", "To import the 2 rows rejected"]
+    assert await steps_after("three.csv", "rejected", 1) == to_fix
+    assert await steps_after("four.csv", "rejected", 0, 2) == []
+
+
 async def test_a_left_over_row_says_so_when_a_later_one_was_sent(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:

@@ -703,7 +703,7 @@ async def test_what_a_later_job_has_set_for_the_undone_one_is_there_again_when_t
     assert service.stored()[ALL[0]] == ("NEGATIVE", None)
 
 
-@pytest.mark.parametrize("way", ["undo", "abandon", "replace", "ended before"])
+@pytest.mark.parametrize("way", ["undo", "abandon", "replace", "ended before", "by hand"])
 async def test_what_a_job_had_taken_over_is_told_as_left_over_again_when_that_is_ended(
     night: Night, service: WatchedSandbox, way: str
 ) -> None:
@@ -713,15 +713,18 @@ async def test_what_a_job_had_taken_over_is_told_as_left_over_again_when_that_is
 
     service.picker = FaultPicker(NONE_COMPLETED)
     right = [(each, "POSITIVE", "") for each in ALL[:3]]
-    monday = await night("monday", right, carry_over=True, defer_for=0.0)
+    by_hand = way == "by hand"  # the job began without --carry-over
+    monday = await night("monday", right, carry_over=not by_hand, defer_for=0.0)
     is_ended = way == "ended before"
     service.picker = FaultPicker(NONE_COMPLETED if is_ended else Faults())
     wrong = [(each, "NEGATIVE", "") for each in ALL[3:5]]
     until = {"defer_for": 0.0} if is_ended else {"limit": 1}
     tuesday = await night("tuesday", wrong, carry_over=True, **until)
     service.picker = FaultPicker(Faults())
+    next_import, retry = "The next import with --carry-over tries", "clarityq-import retry"
     for text in told_of(monday.folder):
-        assert "The next import" not in text
+        assert next_import not in text
+        assert retry not in text
     if way == "replace":
         path = write_csv(monday.folder.parent.parent / "wednesday.csv", [(ALL[5], "CLEAR", "")])
         target = "--product-id", PRODUCT, "--base-url", service.url, "--jobs-dir"
@@ -738,11 +741,11 @@ async def test_what_a_job_had_taken_over_is_told_as_left_over_again_when_that_is
         "the next import with --carry-over tries them" in said
     )
     for text in told_of(monday.folder):
-        assert f"The next import with --carry-over tries the {rows} again that are left over." in (
-            text
-        )
+        assert (f"{next_import} the {rows} again that are left over." in text) is not by_hand
+        assert (retry in text) is by_hand
     assert f"{rows} are left over again." in command("jobs", "show", monday.folder)[1]
     await night("thursday", [(ALL[5], "POSITIVE", "")], carry_over=True)
     assert service.stored() == dict.fromkeys((*ALL[:3], ALL[5]), ("POSITIVE", None))
     for text in told_of(monday.folder):
-        assert "The next import" not in text
+        assert next_import not in text
+        assert retry not in text

@@ -142,7 +142,7 @@ def _what_next(
     taken = list(taken_up(found.folder))
     closed = [job.folder for job in closed_by(others, found.folder) if job.folder]
     of_these = [
-        one._replace(instead="") for folder in closed for one in taken_up(folder)
+        one._replace(instead=()) for folder in closed for one in taken_up(folder)
     ]  # what is to be done there is shown there
     if found.record.state is JobState.UNFINISHED:
         end = runs[-1].run.end if runs else None
@@ -161,7 +161,7 @@ def _what_next(
         if found.product.service != SANDBOX:
             yield "", "(and, where the key is not in the environment, --api-key-file as before)"
     elif found.record.state.is_at_rest:
-        yield from _told(_next_steps(found, taken), [*taken, *of_these])
+        yield from _told(_next_steps(found), [*taken, *of_these])
     for one in taken:
         yield "since", str(one)
 
@@ -183,13 +183,13 @@ def _before_resuming(found: ListedJob, end: RunEnd | None) -> KeptSteps:
     return kept._replace(steps=steps)
 
 
-def _next_steps(found: ListedJob, taken: Sequence[TakenUp]) -> KeptSteps:
+def _next_steps(found: ListedJob) -> KeptSteps:
     """Return what is to be done about a job that has ended, was replaced or given up."""
     with JournalReader(found.folder) as history:
         if found.record.state.is_closed:
             return KeptSteps([str(step) for step in steps_of_closed(found.record, history)])
-        if are_outdated(history, taken):
-            return KeptSteps([str(step) for step in steps_by_journal(history, taken)])
+        if are_outdated(history):
+            return KeptSteps([str(step) for step in steps_by_journal(history)])
     return kept_steps(found.folder)
 
 

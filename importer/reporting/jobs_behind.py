@@ -1,0 +1,94 @@
+"""Of which other jobs summary and report are written once more, as one has taken up what they left.
+
+What they say then: `importer.reporting.taken_up`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from importer.jobs.ends import is_begun_anew
+from importer.jobs.inputs import undone_job
+from importer.jobs.journal_reader import JournalReader
+from importer.jobs.records import InputFile, JobRecord
+from importer.reporting.journal_steps import never_sent
+from importer.reporting.summary import kept_since, kept_steps
+from importer.reporting.taken_up import HAS_CARRIED_OVER, TakenUp, is_left_over_of, taken_up
+
+_MOST_ROWS = 1_000_000
+#: What the step holds about inputs that were not read, as an older copy was there.
+NOT_READ = "this run went on with the copy of"
+
+
+def jobs_behind(
+    jobs: Sequence[JobRecord], inputs: Sequence[str], origins: Collection[int]
+) -> Iterator[JobRecord]:
+    """Yield those of the jobs of which an input is taken up, unless they are large.
+
+    It is known by its path, or by the number of the job that had brought its rows first; of an undo
+    also by whose rows it was to send after all. To write summary and report of a job once more, its
+    journal is read: seconds for millions.
+    """
+    origins = {*origins, *_sent_after_all(jobs, inputs)}
+    for job in jobs:
+        if job.folder is None:
+            continue
+        if job.number in origins or any(is_left_over_of(job.folder, path) for path in inputs):
+            with JournalReader(job.folder) as journal:
+                rows = sum(file.rows for file in journal.inputs())
+            if rows <= _MOST_ROWS:
+                yield job
+
+
+def jobs_begun_anew(
+    jobs: Sequence[JobRecord], folder: Path, inputs: Sequence[InputFile]
+) -> Iterator[JobRecord]:
+    """Yield those of the jobs whose summary has steps that the one in `folder` makes needless.
+
+    It has these `inputs`, and begins anew what they have never sent.
+    """
+    for job in jobs:
+        if job.folder is None or job.folder == folder or job.sent_anything:
+            continue
+        if any(never_sent(job.folder) in step for step in kept_steps(job.folder).steps):
+            with JournalReader(job.folder) as journal:
+                its_inputs = journal.inputs()
+            if is_begun_anew(job.name, its_inputs, folder.name.rpartition("-")[0], inputs):
+                yield job
+
+
+def read_anew(jobs: Sequence[JobRecord], by: str) -> tuple[JobRecord, list[TakenUp]] | None:
+    """Return the job whose inputs the one named `by` has read anew, with what became of it.
+
+    None if no step of the one before it with the same inputs is about that any more.
+    """
+    names = [job.name for job in jobs]
+    alike = (job for job in jobs[: names.index(by)] if _base(job.name) == _base(by))
+    job = next(reversed([*alike]), None)
+    if (
+        job is None
+        or job.folder is None
+        or not any(NOT_READ in step for step in kept_steps(job.folder).steps)
+    ):
+        return None
+    return job, [*taken_up(job.folder), TakenUp(f"{by} has read its inputs anew.", (NOT_READ,))]
+
+
+def _base(name: str) -> str:
+    return name.rpartition("-")[0]
+
+
+def _sent_after_all(jobs: Sequence[JobRecord], inputs: Sequence[str]) -> Iterator[int]:
+    """Yield the numbers of the jobs whose rows an undo with these inputs was to send after all."""
+    undone = undone_job(inputs)
+    for job in jobs:
+        if job.folder is not None and job.name == undone:
+            with JournalReader(job.folder) as journal:
+                yield from (by for _, _, by in journal.after_all())
+
+
+def is_told_as_carried_over(job: JobRecord) -> bool:
+    """Return whether the summary of a job, whose folder is there, says so already."""
+    assert job.folder is not None  # noqa: S101 -- its journal is there
+    return HAS_CARRIED_OVER in kept_since(job.folder)
