@@ -22,7 +22,7 @@ from importer.jobs.inputs import how_changed, undone_job
 from importer.jobs.journal_file import WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.placing import imported_since
-from importer.jobs.records import GIVEN_UP, JobRecord, JobState, Totals
+from importer.jobs.records import GIVEN_UP, WITHDRAWN, JobRecord, JobState, Totals
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.endings import CARRIES_OVER, Step, next_steps
 from importer.reporting.left_overs import (
@@ -66,6 +66,28 @@ def are_outdated(journal: JournalReader) -> bool:
     """
     last = journal.last_run()
     return last is not None and last.end is None
+
+
+def to_be_fixed(journal: JournalReader) -> dict[OutcomeKind, int]:
+    """Return how many rows a job has left over that only its files hold, and no other has imported.
+
+    Rejected and failed ones: without those to which nothing helps, that give way to others of the
+    job, or that the ledger knows (whose attempts ran out). None of a job that was taken back.
+    Raises `JournalError`.
+    """
+    if WITHDRAWN in journal.facts():
+        return {}
+    done = imported_since(journal.folder)
+    outcomes, reasons = _to_do(journal, done)
+    found = {}
+    for kind in (OutcomeKind.REJECTED, OutcomeKind.FAILED):
+        found[kind] = outcomes[kind] - sum(
+            reasons[kind, reason]
+            for reason in (Reason.RETRIES_EXHAUSTED, Reason.CONVERSATION_ERROR)
+        )
+        if journal.newest_by() is None:  # else it is not known that another row is newer
+            found[kind] -= len(journal.overtaken(kind).difference(done))
+    return {kind: number for kind, number in found.items() if number > 0}
 
 
 def _to_do(

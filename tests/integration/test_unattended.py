@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,26 @@ async def test_old_jobs_are_pruned_and_unfinished_ones_stay(
     command(*jobs, "--keep-last", 1)
     assert [folder.exists() for folder in finished] == [False, False, True]
     assert unfinished.exists()
+
+
+async def test_before_a_job_is_removed_it_is_said_how_many_rows_were_not_imported_since(
+    settings_for: Make, tmp_path: Path
+) -> None:
+    rows = [(conversation(number), "meh", "") for number in (1, 2, 3, 1)]
+    rows += [(conversation(3), "POSITIVE", "")]  # to which the row before gives way
+    async with Sandbox(Faults()) as sandbox:
+        make = partial(settings_for, base_url=sandbox.url)
+        first = await run_import(make(write_csv(tmp_path / "in.csv", rows)), api_key="any")
+        prune = ("jobs", "--jobs-dir", tmp_path / "jobs", "prune", "--keep-last", 1)
+        header, _, two, *_ = (first.folder / "rejected.csv").read_text().splitlines()
+        part = tmp_path / "part.csv"
+        part.write_text(f"{header}\n{two}\n".replace("meh", "CLEAR"))
+        await run_import(make(part), api_key="any")
+    lost = "2 rejected rows of it were not imported since"
+    told = command(*prune, "--dry-run")[1]
+    assert f"would remove {first.folder}: {lost}, and their files would go with it\n" in told
+    assert f"removed {first.folder}: {lost}, and their files went with it\n" in command(*prune)[1]
+    assert not first.folder.exists()
 
 
 @pytest.mark.usefixtures("clean")

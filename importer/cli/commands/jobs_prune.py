@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -13,10 +14,13 @@ import click
 from importer.cli.config_file import CONFIG
 from importer.cli.help import command, examples, option
 from importer.cli.options import JOBS_DIR, chosen_folder
-from importer.errors import JobHeldError, SettingsError
+from importer.common.text import listed, was_or_were
+from importer.errors import JobHeldError, JournalError, SettingsError
+from importer.jobs.journal_reader import JournalReader
 from importer.jobs.listing import ListedJob, list_jobs, surveys_to_prune, to_drop_comments, to_prune
 from importer.jobs.product_jobs import ProductJobs, clear_removed, hold_jobs
 from importer.jobs.records import JobRecord
+from importer.reporting.journal_steps import to_be_fixed
 
 _DAY = 86_400
 
@@ -71,44 +75,78 @@ def prune(
     folder = chosen_folder(ctx, jobs_dir)
     oldest = None if keep_days is None else time.time() - _DAY * keep_days
     listing = list_jobs(folder)
-    listed = listing.jobs
-    gone = to_prune(listed, oldest=oldest, keep_last=keep_last) if removes else []
-    for job in gone:
-        if dry_run:
-            click.echo(f"would remove {job.folder}")
-        elif _held(folder, job, _prune):
-            click.echo(f"removed {job.folder}")
-    if oldest is not None:
-        _clear_surveys(surveys_to_prune(listing.surveys, oldest), dry_run=dry_run)
+    gone = to_prune(listing.jobs, oldest=oldest, keep_last=keep_last) if removes else []
+    surveys = [] if oldest is None else surveys_to_prune(listing.surveys, oldest)
+    lines = chain(
+        *(_removed(folder, job, dry_run=dry_run) for job in gone),
+        _cleared(surveys, dry_run=dry_run),
+    )
+    _tell(lines)
     if not dry_run:
         clear_removed(folder)
-    if comments_after is None:
-        return
-    for job in to_drop_comments(listed, time.time() - _DAY * comments_after):
-        if job in gone or not job.folder.exists():
-            continue
-        if dry_run:
-            click.echo(f"would drop the comments of {job.folder}")
-        elif _held(folder, job, _drop_comments):
-            click.echo(f"dropped the comments of {job.folder}")
+    if comments_after is not None:
+        left = to_drop_comments(listing.jobs, time.time() - _DAY * comments_after)
+        stay = (job for job in left if job not in gone and job.folder.exists())
+        _tell(chain(*(_dropped(folder, job, dry_run=dry_run) for job in stay)))
 
 
-def _clear_surveys(folders: Iterable[Path], *, dry_run: bool) -> None:
+def _tell(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line)
+
+
+def _removed(folder: Path, job: ListedJob, *, dry_run: bool) -> Iterator[str]:
+    """Remove a job, and say so with what is lost; or only say it."""
+    lost = ""
+    with suppress(JournalError):  # the others are removed all the same
+        lost = _lost_with(job.folder, dry_run=dry_run)
+    if dry_run:
+        yield f"would remove {job.folder}{lost}"
+    else:
+        yield from _held(folder, job, _prune, f"removed {job.folder}{lost}")
+
+
+def _lost_with(folder: Path, *, dry_run: bool) -> str:
+    """Return how many rows of a job were not imported since; empty if all that can be were."""
+    with JournalReader(folder) as journal:
+        rows = to_be_fixed(journal)
+    if not rows:
+        return ""
+    were = was_or_were(sum(rows.values()))
+    groups = listed([f"{number:,} {kind}" for kind, number in rows.items()])
+    noun = "row" if sum(rows.values()) == 1 else "rows"
+    went = "would go" if dry_run else "went"
+    return f": {groups} {noun} of it {were} not imported since, and their files {went} with it"
+
+
+def _dropped(folder: Path, job: ListedJob, *, dry_run: bool) -> Iterator[str]:
+    if dry_run:
+        yield f"would drop the comments of {job.folder}"
+    else:
+        yield from _held(folder, job, _drop_comments, f"dropped the comments of {job.folder}")
+
+
+def _cleared(folders: Iterable[Path], *, dry_run: bool) -> Iterator[str]:
     for folder in folders:
         if not dry_run:
             with suppress(FileNotFoundError):  # somebody else has removed it
                 shutil.rmtree(folder)
-        click.echo(f"{'would remove' if dry_run else 'removed'} {folder}, which was never begun")
+        yield f"{'would remove' if dry_run else 'removed'} {folder}, which was never begun"
 
 
-def _held(folder: Path, job: ListedJob, change: Callable[[ProductJobs, JobRecord], bool]) -> bool:
-    """Change the job while its product is held; return whether something was changed."""
+def _held(
+    folder: Path, job: ListedJob, change: Callable[[ProductJobs, JobRecord], bool], done: str
+) -> Iterator[str]:
+    """Change the job while its product is held; yield what is `done` if something was changed."""
     try:
         with hold_jobs(folder, job.product) as product:
-            return change(product, next(one for one in product.jobs if one.id == job.record.id))
+            record = next(one for one in product.jobs if one.id == job.record.id)
+            is_changed = change(product, record)
     except JobHeldError as error:
-        click.echo(f"kept {job.folder}: {error}")
-    return False
+        yield f"kept {job.folder}: {error}"
+    else:
+        if is_changed:
+            yield done
 
 
 def _prune(product: ProductJobs, job: JobRecord) -> bool:
