@@ -327,7 +327,7 @@ async def test_comments_are_dropped_on_schedule_and_outcomes_stay(
         report = next(jobs.glob("late-*/report.html")).read_text("utf-8")  # noqa: ASYNC240
         assert "comments of the job were dropped" in report
         assert totals() == before
-        assert command(*prune) == (0, "")
+        assert command(*prune) == (0, "There is nothing to remove.\n")
         # Of what was left over only what needs no comment comes back.
         more = write_csv(tmp_path / "more.csv", [(conversation(1), "CLEAR", "")])
         night = await run_import(late.replace(inputs=more, carry_over=True), api_key="any")

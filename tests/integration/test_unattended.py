@@ -126,7 +126,7 @@ async def test_old_jobs_are_pruned_and_unfinished_ones_stay(
     jobs = ("jobs", "--jobs-dir", tmp_path / "jobs", "prune")
     with pytest.raises(SettingsError, match="--keep-days"):
         command(*jobs)
-    assert "removed" not in command(*jobs, "--keep-days", 1)[1]
+    assert command(*jobs, "--keep-days", 1) == (0, "There is nothing to remove.\n")
     assert "would remove" in command(*jobs, "--keep-last", 1, "--dry-run")[1]
     assert all(folder.exists() for folder in finished)
     assert (

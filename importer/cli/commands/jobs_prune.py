@@ -81,18 +81,24 @@ def prune(
         *(_removed(folder, job, dry_run=dry_run) for job in gone),
         _cleared(surveys, dry_run=dry_run),
     )
-    _tell(lines)
+    is_told = _tell(lines)
     if not dry_run:
         clear_removed(folder)
     if comments_after is not None:
         left = to_drop_comments(listing.jobs, time.time() - _DAY * comments_after)
         stay = (job for job in left if job not in gone and job.folder.exists())
-        _tell(chain(*(_dropped(folder, job, dry_run=dry_run) for job in stay)))
+        is_told |= _tell(chain(*(_dropped(folder, job, dry_run=dry_run) for job in stay)))
+    if not is_told:
+        click.echo("There is nothing to remove.")
 
 
-def _tell(lines: Iterable[str]) -> None:
+def _tell(lines: Iterable[str]) -> bool:
+    """Print the lines; return whether there was one."""
+    is_told = False
     for line in lines:
         click.echo(line)
+        is_told = True
+    return is_told
 
 
 def _removed(folder: Path, job: ListedJob, *, dry_run: bool) -> Iterator[str]:
