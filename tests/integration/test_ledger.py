@@ -276,7 +276,7 @@ async def test_what_was_lost_when_a_job_was_tried_again_is_waited_for(nights: Ni
     assert again.end is RunEnd.SERVICE_DOWN
     nights.picker.loses_answers = False
     newer = [(conversation(1), "NEGATIVE", "newer")]
-    second = nights.settings(newer, late_effect=60.0, max_duration=0.3)
+    second = nights.settings(newer, late_effect=60.0, max_duration=2.0)
     summary = await run_import(second, api_key="any")
     assert (summary.end, summary.outcomes[OutcomeKind.PENDING]) == (RunEnd.TIME_BOX, 1)
 

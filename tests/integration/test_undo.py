@@ -258,7 +258,7 @@ async def test_rows_that_were_carried_over_go_with_the_undo_of_the_job_that_brou
 ) -> None:
     await night("monday", [(each, "POSITIVE", "") for each in ALL[:2]])
     service.picker = FaultPicker(Faults(not_completed=1.0, completes_after=600.0))
-    until = {"max_duration": 0.3} if is_killed else {"defer_for": 0.0}
+    until = {"max_duration": 2.0} if is_killed else {"defer_for": 0.0}
     tuesday = await night("tuesday", [(ALL[0], "NEGATIVE", "")], carry_over=True, **until)
     service.picker = FaultPicker(Faults())
     wednesday = await night("wednesday", [(ALL[1], "NEGATIVE", "")], carry_over=True)
@@ -316,7 +316,7 @@ async def test_of_a_job_that_was_taken_back_no_file_is_to_be_fixed_any_more(nigh
     [
         (Faults(server_error=1.0), {"max_attempts": 2, "outage_for": 5.0}, False),
         (NONE_COMPLETED, {"defer_for": 0.0}, True),
-        (NONE_COMPLETED, {"max_duration": 0.3}, True),
+        (NONE_COMPLETED, {"max_duration": 2.0}, True),
     ],
     ids=["in doubt", "taken over", "replaced"],
 )
@@ -360,7 +360,7 @@ async def test_what_a_wrong_job_had_taken_over_and_outranked_is_sent_after_all(
     night: Night, service: WatchedSandbox, monday: str, wrong: str
 ) -> None:
     ends: dict[str, dict[str, Any]] = {
-        "left over": {"defer_for": 0.0}, "killed": {"max_duration": 0.3}, "pending": {"limit": 1},
+        "left over": {"defer_for": 0.0}, "killed": {"max_duration": 2.0}, "pending": {"limit": 1},
     }  # fmt: skip
     service.picker = FaultPicker(NONE_COMPLETED)
     right = [(each, "POSITIVE", "right") for each in ALL[:2]]
@@ -508,7 +508,7 @@ async def test_an_undo_that_may_not_begin_gives_nothing_up(
 ) -> None:
     service.picker = FaultPicker(NONE_COMPLETED)
     tuesday = await night("tuesday", [(ALL[0], "NEGATIVE", "")], defer_for=0.0)
-    await night("wednesday", [(ALL[1], "POSITIVE", "")], max_duration=0.3)
+    await night("wednesday", [(ALL[1], "POSITIVE", "")], max_duration=2.0)
     assert (await typed("undo", tuesday.folder, "--yes", *QUICK)).returncode == 2
     assert "To try the 1 row not completed again" in command("jobs", "show", tuesday.folder)[1]
 
