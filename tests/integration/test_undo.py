@@ -15,7 +15,7 @@ from aiohttp import web
 from anyio import to_thread
 
 from importer.api import run_import
-from importer.errors import SettingsError, UnfinishedJobError
+from importer.errors import ExitCode, SettingsError, UnfinishedJobError
 from importer.jobs.journal_head import read_head
 from importer.jobs.product_jobs import hold_jobs
 from importer.reporting.summary import Summary, kept_steps
@@ -665,16 +665,27 @@ async def test_what_was_refused_when_it_was_tried_again_waits_no_more(
     assert service.stored()[ALL[0]] == (None, None)
 
 
+async def test_without_a_key_nothing_is_taken_back(night: Night, tmp_path: Path) -> None:
+    await night("monday", [(ALL[0], "POSITIVE", "")])
+    tuesday = await night("tuesday", [(ALL[0], "NEGATIVE", "")])
+    no_key = ("--api-key-file", tmp_path / "nokey", "--late-effect", "0s")
+    done = await typed("undo", tuesday.folder, "--yes", *no_key)
+    assert (done.returncode, "--api-key-file names cannot be read" in done.stderr) == (2, True)
+    assert "taken back" not in command("jobs", "show", tuesday.folder)[1]
+
+
 async def test_what_an_undo_that_never_began_was_to_send_is_nobodys(
-    night: Night, service: WatchedSandbox
+    night: Night, service: WatchedSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await night("sunday", [(ALL[0], "CLEAR", "")])
     service.picker = FaultPicker(NONE_COMPLETED)
     monday = await night("monday", [(ALL[0], "POSITIVE", "")], defer_for=0.0)
     service.picker = FaultPicker(Faults())
     tuesday = await night("tuesday", [(ALL[0], "NEGATIVE", "")])
-    no_key = ("--api-key-file", monday.folder / "nokey", "--late-effect", "0s")
-    assert (await typed("undo", tuesday.folder, "--yes", *no_key)).returncode == 2
+    with monkeypatch.context() as patch:
+        patch.setattr("importer.cli.commands.undo.perform", lambda *_: (ExitCode.USAGE, None))
+        words = ["--api-key-file", tuesday.folder.parent.parent / "key"]
+        assert command("undo", tuesday.folder, "--yes", *words)[0] == ExitCode.USAGE
     await night("wednesday", [(ALL[1], "POSITIVE", "")])
     await typed("undo", monday.folder, "--yes", *QUICK)
     service.picker = FaultPicker(NONE_COMPLETED)

@@ -21,6 +21,7 @@ from importer.cli.options import (
     KeySource,
     Rehearsal,
     Request,
+    find_key,
     given,
     jobs_folder,
     options_from,
@@ -123,6 +124,8 @@ def undo(
     once = command_line([*words, *typed_words, "--yes"])
     with failure_told(values):
         request = Request.of(values)
+        if yes and not request.settings.target.sandbox:
+            find_key(request.key)  # without one nothing is given up, nor taken back
         with _named(once, request.settings):
             found = plan_undo(request.settings, folder, clear_unknown=clear_unknown, write=yes)
     if request.settings.target.service == SANDBOX and not (yes and request.display.quiet):
