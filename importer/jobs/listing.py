@@ -12,6 +12,7 @@ from importer.errors import JournalError
 from importer.jobs.census import Census, take_census
 from importer.jobs.folders import job_folders, unfinished_surveys
 from importer.jobs.identity import ProductKey
+from importer.jobs.inputs import undone_job
 from importer.jobs.journal_head import Head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.ledger import known_jobs
@@ -43,6 +44,9 @@ class ListedJob:
     is_last: bool
     #: The folders of its inputs, while it is unfinished.
     reads_from: Sequence[Path] = ()
+    #: The folder of the job that it takes back, while it has rows left over: that tells whose they
+    #: are.
+    left_over_of: Sequence[Path] = ()
 
     @property
     def end(self) -> RunEnd | None:
@@ -107,7 +111,9 @@ def list_jobs(jobs_dir: Path) -> Listing:
                         run = journal.closed_run()
                     label = journal.label()
                     is_unfinished = record.state is JobState.UNFINISHED
-                    files = journal.inputs() if is_unfinished else ()
+                    folders = [Path(file.path).parent for file in journal.inputs()]
+                    is_undo = undone_job(file.path for file in journal.inputs()) is not None
+                    has_rest = is_undo and next(journal.left_overs(), None) is not None
             except JournalError as error:
                 unreadable[record.name] = str(error)
                 continue
@@ -122,7 +128,8 @@ def list_jobs(jobs_dir: Path) -> Listing:
                     label,
                     running,
                     is_last,
-                    [Path(file.path).parent for file in files],
+                    folders if is_unfinished else (),
+                    folders if has_rest else (),
                 )
             )
     for folder in job_folders(jobs_dir):
@@ -184,10 +191,10 @@ def to_prune(
     """Return the jobs that `jobs prune` removes, the oldest first.
 
     Those stay that were at work at `oldest` (Unix seconds) or later, and of each product the
-    `keep_last` that ended last; so do all that may not be pruned, and those from which an
-    unfinished job reads: an undo.
+    `keep_last` that ended last; so do all that may not be pruned, and those whose undo is not
+    finished, or has rows left over.
     """
-    needed = {folder.name for job in jobs for folder in job.reads_from}
+    needed = {folder.name for job in jobs for folder in (*job.reads_from, *job.left_over_of)}
     ended = sorted(
         (job for job in jobs if job.record.state.is_at_rest), key=lambda job: job.last_seen
     )

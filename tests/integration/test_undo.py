@@ -760,3 +760,15 @@ async def test_what_a_job_had_taken_over_is_told_as_left_over_again_when_that_is
     for text in told_of(monday.folder):
         assert next_import not in text
         assert retry not in text
+
+
+async def test_the_folder_of_a_job_stays_while_its_undo_has_rows_left_over(
+    night: Night, service: WatchedSandbox
+) -> None:
+    service.picker = FaultPicker(NONE_COMPLETED)
+    late = {"carry_over": True, "defer_for": 0.0}
+    monday = await night("monday", [(ALL[0], "POSITIVE", "")], **late)
+    tuesday = await night("tuesday", [(ALL[0], "NEGATIVE", "")], **late)
+    await typed("undo", tuesday.folder, "--yes", "--defer-for", "0s", *QUICK)
+    command("jobs", "prune", "--keep-last", "1", "--jobs-dir", monday.folder.parent)
+    assert (tuesday.folder.exists(), monday.folder.exists()) == (True, False)
