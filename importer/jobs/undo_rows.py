@@ -6,7 +6,7 @@ asks what is left over of one that was.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import JournalFile, attached
 from importer.jobs.journal_lines import KIND_IDS, VERSION
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.keys import own_rank, rank_number
+from importer.jobs.keys import own_rank, rank_number, rank_of
 from importer.jobs.records import WITHDRAWN, GivenUp, JobRecord
 from importer.jobs.undo_void import TakenBack
 from importer.model import OutcomeKind, Reason
@@ -33,6 +33,9 @@ _BROUGHT_BY = """
     )
 """
 BROUGHT_BY = _BROUGHT_BY.format(key="conversation", version=VERSION)
+#: The job that has brought the row counts for nothing.
+IS_VOID = f"({BROUGHT_BY}) IN (SELECT number FROM void)"
+NOT_FORGOTTEN = "seq NOT IN (SELECT seq FROM journal.forgotten)"
 #: The same of the lines of the ledger's doubts, as `other`.
 BROUGHT_IN_LEDGER = _BROUGHT_BY.format(key="other.key", version="other.rank & 0xffffffff")
 
@@ -119,3 +122,22 @@ def journal_of(db: sqlite_file.Connection, job: JobRecord) -> Iterator[list[tupl
             (doubt.key, rank_number(ranks[doubt.seq]) if doubt.seq in ranks else own)
             for doubt in doubts
         ]
+
+
+def brought_by(db: sqlite_file.Connection, key: bytes, rank: int) -> int:
+    """Return the number of the job that has brought the row with this key and rank."""
+    version = rank_of(rank).version
+    found = db.execute(
+        "SELECT job FROM sent_for WHERE key = ? AND undo = ?", (key, version)
+    ).fetchone()
+    return version if found is None else int(found[0])
+
+
+def counting(
+    db: sqlite_file.Connection, doubts: Iterable[tuple[bytes, int]]
+) -> list[dict[str, object]]:
+    """Return those of the rows in doubt (key and rank) that count, with names for SQL."""
+    void = {number for (number,) in db.execute("SELECT number FROM void")}
+    return [
+        {"key": key, "rank": rank} for key, rank in doubts if brought_by(db, key, rank) not in void
+    ]

@@ -19,7 +19,7 @@ from importer.jobs.journal_lines import (
     RANK,
     VERSION,
 )
-from importer.jobs.keys import key_of, own_rank, rank_number, rank_of
+from importer.jobs.keys import own_rank, rank_of
 from importer.jobs.ledger import IF_DAMAGED
 from importer.jobs.product_jobs import ProductJobs
 from importer.jobs.records import LEFT_OVERS_GIVEN_UP, JobRecord
@@ -27,29 +27,32 @@ from importer.jobs.undo_bodies import find_bodies
 from importer.jobs.undo_rows import (
     BROUGHT_BY,
     BROUGHT_IN_LEDGER,
+    IS_VOID,
+    NOT_FORGOTTEN,
     OUTCOMES,
     SENT_AND_SET,
+    brought_by,
+    counting,
     folder_of,
     journal_of,
     sent_for,
     told_of_undos,
 )
 from importer.jobs.undo_void import Void, void_for
+from importer.jobs.undo_waiting import take_left_overs, take_outranked
 from importer.model import OutcomeKind
 
-_IS_VOID = f"({BROUGHT_BY}) IN (SELECT number FROM void)"
-_NOT_FORGOTTEN = "seq NOT IN (SELECT seq FROM journal.forgotten)"
 _TARGETS = f"""
     INSERT INTO target (key, rank, in_doubt)
     SELECT conversation, {RANK}, 0 FROM {OUTCOMES}
-    WHERE {SENT_AND_SET} AND ({BROUGHT_BY} = :job OR {VERSION} = :job) AND {_NOT_FORGOTTEN}
+    WHERE {SENT_AND_SET} AND ({BROUGHT_BY} = :job OR {VERSION} = :job) AND {NOT_FORGOTTEN}
     ON CONFLICT (key) DO UPDATE SET rank = max(rank, excluded.rank), in_doubt = 0
 """
 #: What an undo was to send of the job's rows, the next job would send if it is left over.
 _SENT_BY_UNDO = f"""
     INSERT INTO target (key, rank, in_doubt)
     SELECT conversation, {RANK}, 0 FROM {OUTCOMES}
-    WHERE {IS_SETTLED} AND {BROUGHT_BY} = :job AND {VERSION} <> :job AND {_NOT_FORGOTTEN}
+    WHERE {IS_SETTLED} AND {BROUGHT_BY} = :job AND {VERSION} <> :job AND {NOT_FORGOTTEN}
     AND EXISTS (SELECT 1 FROM sent_for WHERE key = conversation AND undo = {VERSION})
     ON CONFLICT (key) DO UPDATE SET rank = max(rank, excluded.rank)
 """
@@ -59,30 +62,20 @@ _IN_DOUBT = """
 """
 _LEFT_OVER = f"""
     SELECT count(*) FROM {OUTCOMES}
-    WHERE {IS_LEFT_OVER} AND {BROUGHT_BY} = :job AND {_NOT_FORGOTTEN}
+    WHERE {IS_LEFT_OVER} AND {BROUGHT_BY} = :job AND {NOT_FORGOTTEN}
     AND conversation NOT IN (SELECT key FROM target)
     AND NOT EXISTS (SELECT 1 FROM journal.job WHERE name = '{LEFT_OVERS_GIVEN_UP}')
 """
-#: Where the job has not come to its own row, the other is left over as before.
-_OUTRANKED = f"""
-    INSERT INTO target (key, rank, in_doubt, waits, known, rating, comment)
-    SELECT key, :own, 0, job, 1, rating, comment FROM outranked
-    WHERE key IN (SELECT key FROM target) OR key IN (
-        SELECT conversation FROM {OUTCOMES} WHERE {IS_SETTLED} AND {BROUGHT_BY} = :job
-    )
-    ON CONFLICT (key) DO UPDATE SET
-        waits = excluded.waits, known = 1, rating = excluded.rating, comment = excluded.comment
-"""
 _NOT_SENT = f"""
     SELECT count(*) FROM {OUTCOMES}
-    WHERE {IS_SETTLED} AND NOT {IS_LEFT_OVER} AND {BROUGHT_BY} = :job AND {_NOT_FORGOTTEN}
+    WHERE {IS_SETTLED} AND NOT {IS_LEFT_OVER} AND {BROUGHT_BY} = :job AND {NOT_FORGOTTEN}
     AND conversation NOT IN (SELECT key FROM target)
 """
 #: Of these an earlier job may have set what is there, which had to leave it because of this one.
 _NOT_SET = f"""
     INSERT INTO target (key, rank, in_doubt, not_set)
     SELECT conversation, {RANK}, 0, iif({IS_LEFT_OVER}, 2, 1) FROM {OUTCOMES}
-    WHERE {IS_SETTLED} AND {BROUGHT_BY} = :job AND {_NOT_FORGOTTEN}
+    WHERE {IS_SETTLED} AND {BROUGHT_BY} = :job AND {NOT_FORGOTTEN}
     ON CONFLICT (key) DO NOTHING
 """
 _NOT_OF_VOID = "DELETE FROM target WHERE not_set AND NOT is_void AND NOT waits"
@@ -100,7 +93,7 @@ _NOT_ITS_OWN = """
 _LATER = f"""
     UPDATE target SET later = row.by FROM (
         SELECT conversation, iif(({BROUGHT_BY}) > :job, {BROUGHT_BY}, :number) AS by
-        FROM {OUTCOMES} WHERE {IS_SETTLED} AND ({BROUGHT_BY}) <> :job AND NOT {_IS_VOID}
+        FROM {OUTCOMES} WHERE {IS_SETTLED} AND ({BROUGHT_BY}) <> :job AND NOT {IS_VOID}
     ) AS row
     WHERE row.conversation = target.key
 """
@@ -118,7 +111,7 @@ _SET_BY_ITS_UNDO = f"""
 _ABOVE = f"""
     UPDATE target SET above = max(above, row.rank)
     FROM (
-        SELECT conversation, {RANK} AS rank FROM {OUTCOMES} WHERE {IS_SETTLED} AND {_IS_VOID}
+        SELECT conversation, {RANK} AS rank FROM {OUTCOMES} WHERE {IS_SETTLED} AND {IS_VOID}
     ) AS row
     WHERE row.conversation = target.key
 """
@@ -146,53 +139,13 @@ _UNSURE = """
     UPDATE target SET before = :rank, body = NULL
     WHERE key = :key AND rank > :rank AND before < :rank
 """
-#: The run in which an outcome was recorded. Of rows of one rank the one of the latest run counts.
-_RUN = "(SELECT max(number) FROM journal.run WHERE first_entry <= entry)"
-_LEFT_OVER_BEFORE = f"""
-    INSERT INTO outranked (key, rank, run, job, rating, comment)
-    SELECT row.conversation, row.rank, row.run, row.by, said.rating, said.comment FROM (
-        SELECT seq, conversation, {RANK} AS rank, {BROUGHT_BY} AS by, {_RUN} AS run
-        FROM {OUTCOMES} WHERE {IS_LEFT_OVER} AND NOT {_IS_VOID} AND {_NOT_FORGOTTEN}
-    ) AS row
-    CROSS JOIN journal.kept AS said USING (seq)
-    CROSS JOIN target ON target.key = row.conversation
-    WHERE row.rank < target.rank AND row.rank >= target.before
-    AND NOT target.later AND NOT target.waits
-    ON CONFLICT (key) DO UPDATE SET rank = excluded.rank, run = excluded.run,
-        job = excluded.job, rating = excluded.rating, comment = excluded.comment
-    WHERE (excluded.rank, excluded.run) > (outranked.rank, outranked.run)
-"""
-#: Of what earlier jobs have left over, no row is sent of which a higher one is settled...
-_DECIDED = f"""
-    DELETE FROM outranked WHERE key IN (
-        SELECT target.key FROM (
-            SELECT conversation, {RANK} AS rank, {_RUN} AS run FROM {OUTCOMES}
-            WHERE {IS_SETTLED} AND NOT {_IS_VOID} AND conversation IN (SELECT key FROM outranked)
-        ) AS row
-        CROSS JOIN outranked AS other ON other.key = row.conversation
-        CROSS JOIN target ON target.key = row.conversation
-        WHERE (row.rank, row.run) > (other.rank, other.run) AND row.rank < target.rank
-        AND NOT target.waits
-    )
-"""
-#: ... or in doubt.
-_DECIDED_IN_DOUBT = """
-    DELETE FROM outranked WHERE key = :key AND rank < :rank
-    AND key IN (SELECT key FROM target WHERE rank > :rank AND NOT waits)
-"""
 #: Somebody has meant something newer than a job that was taken back: what that set stays.
 _NOT_OF_VOID_ALONE = f"""
     UPDATE target SET is_void = 0 FROM (
         SELECT conversation, {RANK} AS rank FROM {OUTCOMES}
-        WHERE {IS_SETTLED} AND NOT {IS_SET} AND NOT {_IS_VOID}
+        WHERE {IS_SETTLED} AND NOT {IS_SET} AND NOT {IS_VOID}
     ) AS row
     WHERE row.conversation = target.key AND target.not_set AND row.rank < target.rank
-"""
-_SENT_AFTER_ALL = """
-    UPDATE target SET
-        waits = row.job, known = 1, body = NULL, rating = row.rating, comment = row.comment
-    FROM outranked AS row
-    WHERE row.key = target.key AND NOT target.later AND NOT target.waits
 """
 #: What a later job that is gone has settled need not rank higher: a row of this job may be in doubt
 #: only. It was settled in a run that is neither that of a job that is there nor of an earlier one,
@@ -243,7 +196,7 @@ class UndoSearch:
         for job in there[::-1]:
             if job.number >= number:
                 self._take_targets(job)
-        self._take_outranked()
+        take_outranked(self._db, self._product, self._job)
         gone = [job.number for job in self._product.jobs if not job.is_here]
         # What a job that is gone has set is known only if nothing has been set since.
         first = max((other for other in gone if other < number), default=0)
@@ -253,7 +206,7 @@ class UndoSearch:
         earlier = [job for job in there if first < job.number < number]
         for job in earlier:
             self._take_earlier(job)
-        self._take_left_overs(earlier)
+        take_left_overs(self._db, self._product, earlier)
         self._db.execute(_NOT_OF_VOID)
         (found,) = self._db.execute("SELECT count(*) FROM target WHERE not_set = 1").fetchone()
         self.not_sent -= found
@@ -276,7 +229,7 @@ class UndoSearch:
             in_doubt = [
                 (key, rank)
                 for key, rank in doubts
-                if names["job"] in (self._brought_by(key, rank), rank_of(rank).version)
+                if names["job"] in (brought_by(self._db, key, rank), rank_of(rank).version)
             ]
             self._db.executemany(_IN_DOUBT, in_doubt)
             if job.number == self._job.number:
@@ -284,43 +237,6 @@ class UndoSearch:
                 (self.not_sent,) = self._db.execute(_NOT_SENT, names).fetchone()
                 (self.carried,) = self._db.execute(_CARRIED, names).fetchone()
                 self._db.execute(_NOT_SET, names)
-
-    def _take_outranked(self) -> None:
-        """Take the rows of earlier jobs that the job had taken over and sent others for.
-
-        Without the job they would have been sent (docs/reference.md, A13).
-        """
-        with closing(JournalFile(folder_of(self._job), read_only=True)) as journal:
-            for row in journal.outranked():
-                key, rank = key_of(row.conversation_id), rank_number(row.rank)
-                line = (key, rank, 0, self._brought_by(key, rank), row.rating, row.comment)
-                self._db.execute("INSERT INTO outranked VALUES (?, ?, ?, ?, ?, ?)", line)
-        self._pass_over_given_up()
-        with journal_of(self._db, self._job):
-            names = {"job": self._job.number, "own": own_rank(self._job.number)}
-            self._db.execute(_OUTRANKED, names)
-
-    def _take_left_overs(self, earlier: Iterable[JobRecord]) -> None:
-        """Take also the rows of earlier jobs that are left over, which it had not taken over.
-
-        No later job sends them, as the row of this one ranks higher.
-        """
-        for job in earlier:
-            with journal_of(self._db, job) as doubts:
-                self._db.execute(_DECIDED, {"own": own_rank(job.number)})
-                self._db.executemany(_DECIDED_IN_DOUBT, self._counting(doubts))
-        self._pass_over_given_up()
-        self._db.execute(_SENT_AFTER_ALL)
-
-    def _pass_over_given_up(self) -> None:
-        given_up, floor = self._product.given_up_rows(), self._product.floor
-        rows = self._db.execute("SELECT key, rank FROM outranked").fetchall()
-        gone = [
-            (key,)
-            for key, rank in rows
-            if given_up.has(rank_of(rank).version, key) or rank_of(rank).first < floor
-        ]
-        self._db.executemany("DELETE FROM outranked WHERE key = ?", gone)
 
     def _take_jobs(self, there: Iterable[JobRecord]) -> None:
         """Take what the journals tell of their jobs, and which of them count for nothing."""
@@ -342,13 +258,6 @@ class UndoSearch:
         for table, found in (("void", self._void.jobs), ("own_undo", self._void.own_undos)):
             self._db.executemany(f"INSERT INTO {table} VALUES (?)", [(one,) for one in found])
 
-    def _brought_by(self, key: bytes, rank: int) -> int:
-        version = rank_of(rank).version
-        found = self._db.execute(
-            "SELECT job FROM sent_for WHERE key = ? AND undo = ?", (key, version)
-        ).fetchone()
-        return version if found is None else int(found[0])
-
     def _take_later(self, job: JobRecord) -> None:
         names = {"job": self._job.number, "number": job.number, "own": own_rank(job.number)}
         with journal_of(self._db, job) as doubts:
@@ -362,7 +271,7 @@ class UndoSearch:
             self._db.execute(_LATER, names)
             if self._void.jobs:
                 self._db.execute(_ABOVE, names)
-            brought = [(key, self._brought_by(key, rank)) for key, rank in doubts]
+            brought = [(key, brought_by(self._db, key, rank)) for key, rank in doubts]
             self._db.executemany(
                 _LATER_IN_DOUBT,
                 [
@@ -377,13 +286,4 @@ class UndoSearch:
             own = {"own": own_rank(job.number)}
             self._db.execute(_BEFORE, own)
             self._db.execute(_NOT_OF_VOID_ALONE, own)
-            self._db.execute(_LEFT_OVER_BEFORE, own)
-            self._db.executemany(_UNSURE, self._counting(doubts))
-
-    def _counting(self, doubts: Iterable[tuple[bytes, int]]) -> list[dict[str, object]]:
-        """Return those of the rows in doubt (key and rank) that count."""
-        return [
-            {"key": key, "rank": rank}
-            for key, rank in doubts
-            if self._brought_by(key, rank) not in self._void.jobs
-        ]
+            self._db.executemany(_UNSURE, counting(self._db, doubts))
