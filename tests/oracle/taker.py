@@ -270,7 +270,12 @@ class Taker(Caretaker):
         self._compare(before, "U12")
 
     def _comments_taken_over_by(self, jobs: list[Begun]) -> set[str]:
-        """Return what rows may say that these jobs have taken over, by their own word."""
+        """Return what rows may say that these jobs have taken over.
+
+        Which those are they tell once the rows have an outcome; before, they may be any.
+        """
+        if any(job.carries and job.fate is Fate.UNFINISHED for job in jobs):
+            return {text for job in self.jobs for text in comments_of(job)}
         lines = [line for job in jobs for line in job.exported if line["file"] == "carried over"]
         held = {line["conversation_id"] for line in lines}
         rows = [row for job in self.jobs for row in job.rows if row.conversation in held]
