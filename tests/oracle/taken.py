@@ -167,8 +167,10 @@ class Takings:
                 else:
                     what = known.own.get(row.position, ("pending", ""))
                 doubt = Sure.NO
-                if what[0] not in SET | {"superseded"}:
-                    sent = [put for put in row.sent if put.number < taken.at]
+                sent = [put for put in row.sent if put.number < taken.at]
+                if what[0] == "superseded" and sent:
+                    doubt = Sure.MAYBE  # a later job has taken its place when it was tried again
+                elif what[0] not in SET | {"superseded"}:
                     if any(put.answered == "200" or not put.definite for put in sent):
                         doubt = Sure.YES
                     elif lost or any(c.first <= p.number < c.last for c in stopped for p in sent):
