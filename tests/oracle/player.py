@@ -215,6 +215,7 @@ class Player(Clerk):
         self.jobs.append(job)
         if unfinished is not None:
             unfinished.fate, unfinished.over_at = Fate.REPLACED, commands[0].first
+            unfinished.fresh = False  # its rejected rows are read to the end
             takes_over = carries and unfinished.carries
             if "--replace" in line or (restarts and unfinished.line == resumes):
                 unfinished.fate = Fate.GIVEN_UP
@@ -277,7 +278,7 @@ class Player(Clerk):
         self._give_up(job)
 
     def _give_up(self, job: Begun) -> None:
-        job.fate = Fate.GIVEN_UP
+        job.fate, job.fresh = Fate.GIVEN_UP, False
         job.over_at = len(self._service.log)
 
 
