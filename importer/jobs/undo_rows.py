@@ -89,18 +89,26 @@ def given_up_rows(jobs: Sequence[JobRecord], given_up: Collection[int]) -> Given
     rows = sent_for(jobs, told)
     had_set: dict[int, set[bytes]] = {}
     for undo in undos.keys() & given_up:
-        keys = [key for by, key in rows if by == undo]
-        had_set[undo] = set()
-        for job in jobs[undos[undo] - 1 :]:  # a later one may have taken its rows over
-            if job.is_here:
-                with JournalReader(folder_of(job)) as journal:
-                    had_set[undo] |= journal.set_among(keys, brought_by=undos[undo])
+        had_set[undo] = set_by(undos[undo], jobs, [key for by, key in rows if by == undo])
     others = {
         (undo, key)
         for (undo, key), job in rows.items()
         if (job in given_up or key in had_set.get(undo, ())) is not (undo in given_up)
     }
     return GivenUp(given_up, others)
+
+
+def set_by(number: int, jobs: Sequence[JobRecord], keys: Sequence[bytes]) -> set[bytes]:
+    """Return of which conversations a row was set that the job of that number has brought.
+
+    Of those with these `keys`. `jobs` are all of the product by number.
+    """
+    found: set[bytes] = set()
+    for job in jobs[number - 1 :]:  # a later one may have taken its rows over
+        if keys and job.is_here:
+            with JournalReader(folder_of(job)) as journal:
+                found |= journal.set_among(keys, brought_by=number)
+    return found
 
 
 def folder_of(job: JobRecord) -> Path:

@@ -36,6 +36,7 @@ from importer.jobs.undo_rows import (
     folder_of,
     journal_of,
     sent_for,
+    set_by,
     told_of_undos,
 )
 from importer.jobs.undo_void import Void, void_for
@@ -82,12 +83,6 @@ _NOT_OF_VOID = "DELETE FROM target WHERE not_set AND NOT is_void AND NOT waits"
 _CARRIED = f"""
     SELECT count(*) FROM {OUTCOMES}
     WHERE {SENT_AND_SET} AND {BROUGHT_BY} < :job AND {VERSION} <> :job
-"""
-#: What an undo has sent of earlier jobs stays where the job that it took back had not set anything.
-_NOT_ITS_OWN = """
-    DELETE FROM target
-    WHERE EXISTS (SELECT 1 FROM sent_for WHERE sent_for.key = target.key AND undo = :job)
-    AND before & 0xffffffff IS NOT (SELECT undoes FROM job WHERE number = :job)
 """
 #: The job that is in the way is the one that has brought the row, if that is a later one.
 _LATER = f"""
@@ -210,7 +205,7 @@ class UndoSearch:
         self._db.execute(_NOT_OF_VOID)
         (found,) = self._db.execute("SELECT count(*) FROM target WHERE not_set = 1").fetchone()
         self.not_sent -= found
-        self._db.execute(_NOT_ITS_OWN, {"job": number})
+        self._leave_what_is_anothers()
         path = self._product.key.ledger(self._product.jobs_dir)
         ledger = sqlite_file.attached(
             self._db, path, "ledger", what=f"the ledger {path}", if_damaged=IF_DAMAGED
@@ -257,6 +252,18 @@ class UndoSearch:
         self._void = void_for(self._job.number, self._product.jobs, told)
         for table, found in (("void", self._void.jobs), ("own_undo", self._void.own_undos)):
             self._db.executemany(f"INSERT INTO {table} VALUES (?)", [(one,) for one in found])
+
+    def _leave_what_is_anothers(self) -> None:
+        """Leave what an undo has sent of earlier jobs, where its own job had not set anything."""
+        number = self._job.number
+        (undone,) = self._db.execute(
+            "SELECT undoes FROM job WHERE number = ?", (number,)
+        ).fetchone()
+        if undone is not None:
+            rows = self._db.execute("SELECT key FROM sent_for WHERE undo = ?", (number,)).fetchall()
+            keys = [key for (key,) in rows]
+            left = set(keys) - set_by(undone, self._product.jobs, keys)
+            self._db.executemany("DELETE FROM target WHERE key = ?", [(key,) for key in left])
 
     def _take_later(self, job: JobRecord) -> None:
         names = {"job": self._job.number, "number": job.number, "own": own_rank(job.number)}
