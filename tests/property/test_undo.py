@@ -144,11 +144,25 @@ class World:
         """Return what the undo of that job sends, by conversation."""
         found = {}
         for number in self.past[at].rows:
-            if self._has_touched(self.past[at], number) and not self._is_later(at, number):
+            if self._is_later(at, number):
+                continue
+            if (waits := self.waits(at, number)) is not None:
+                found[number] = waits
+            elif self._has_touched(self.past[at], number):
                 body = self._known_before(at, number)
                 if body is not None or clear_unknown:
                     found[number] = body or Body(Meaning.CLEAR, None)
         return found
+
+    def waits(self, at: int, number: int) -> Body | None:
+        """Return what is left over right below the job's row: without that, it would be sent."""
+        for job in reversed(self.past[:at]):
+            if not job.here:
+                return None
+            if number in job.rows:
+                body, fate = job.rows[number]
+                return body if fate is Fate.EXHAUSTED else None
+        return None
 
     @staticmethod
     def _has_touched(job: Past, number: int) -> bool:
@@ -217,6 +231,7 @@ def sent_by_undo(world: World, at: int, *, clear_unknown: bool) -> dict[str, tup
         sent[line["conversation_id"]] = (Body(rating, line["comment"]), line["job"])
     cleared = {each for each, (body, _) in sent.items() if body == (Meaning.CLEAR, None)}
     for number, held in job.before.items():
-        if conversation(number) in sent and conversation(number) not in cleared:
+        is_restored = conversation(number) in sent and conversation(number) not in cleared
+        if is_restored and world.waits(at, number) is None:
             assert sent[conversation(number)][0] == held
     return sent
