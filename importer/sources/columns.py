@@ -44,15 +44,12 @@ def find_columns(
             hint = trimmed(header[folded.index(meant)]) if meant is not None else "NAME"
             raise MissingColumnError(
                 f"{input_name}: there is no column {shown(wanted)}; {_list(header)}. "
-                f"If another one holds it: {_option(field, hint)}"
+                f"If another one holds it: {_options({field: hint}, names)}"
             )
     if not found.keys() & {"rating", "comment"}:
         meant_by = {field: _within_struct(field, folded) for field in FIELDS[1:]}
         likely = {field: name for field, name in meant_by.items() if name is not None}
-        options = " ".join(
-            _option(field, name)
-            for field, name in (likely or dict.fromkeys(FIELDS[1:], "NAME")).items()
-        )
+        options = _options(likely or dict.fromkeys(FIELDS[1:], "NAME"), names)
         raise MissingColumnError(
             f"{input_name}: there is no column 'rating' and no column 'comment'; {_list(header)}. "
             f"If others hold them: {options}"
@@ -77,6 +74,16 @@ def _doubled(
         f"{input_name}: column {shown(name)} is there {times} times; {_list(header)}. "
         f"Give each a name of its own there, or name another one: {_option(cell, 'NAME')}"
     )
+
+
+def _options(columns: Mapping[str, str], names: Mapping[str, str]) -> str:
+    """Return the options that say which columns hold these cells.
+
+    With them all `names` that were given otherwise: an argument takes the place of those of a
+    configuration as a whole (docs/reference.md, C2), and a cell without a column is erased.
+    """
+    others = {} if "newest" in columns else names
+    return " ".join(_option(cell, name) for cell, name in {**others, **columns}.items())
 
 
 def _option(cell: str, column: str) -> str:

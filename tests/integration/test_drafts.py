@@ -351,3 +351,15 @@ def test_a_word_is_not_taken_for_one_with_other_digits(tmp_path: Path) -> None:
     told = command("check", path, "--ratings", "05. Mai=POSITIVE")[1]
     assert "did you mean 'POSITIVE'" in told
     assert told.count("did you mean") == 1
+
+
+def test_a_missing_column_is_asked_for_with_those_that_the_configuration_names() -> None:
+    CONFIG.write_text('[column]\nrating = "Vote"\n', "utf-8")
+    path = write_csv(
+        Path("in.csv"), [(conversation(1), "POSITIVE", "")], header=("Dialog", "Vote", "comment")
+    )
+    code, printed = command("check", path)
+    options = ["--column", "rating=Vote", "--column", "conversation_id=NAME"]
+    assert (code, " ".join(options) in printed) == (2, True)
+    given = [one.replace("NAME", "Dialog") for one in options]
+    assert "1 can be sent" in command("check", path, *given)[1]
