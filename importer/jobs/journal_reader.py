@@ -209,15 +209,14 @@ class JournalReader(JournalFile):
 
         Only one that the job of the number `brought_by` has brought, if that is given.
         """
-        own = int(self.facts()["number"])
-        found = self._all(
+        query = (
             "SELECT DISTINCT conversation FROM outcome LEFT JOIN ranked USING (seq) "
-            f"WHERE {IS_SET} "
-            "AND coalesce(rank & 0xffffffff, ?1) = coalesce(?2, rank & 0xffffffff, ?1) "
-            "AND hex(conversation) IN (SELECT value FROM json_each(?3))",
-            own, brought_by, _in_json(keys),
-        )  # fmt: skip
-        return {key for (key,) in found}
+            f"WHERE {IS_SET} AND ({VERSION}) = coalesce(:brought_by, {VERSION}) "
+            "AND hex(conversation) IN (SELECT value FROM json_each(:keys))"
+        )
+        names = {**self._own(), "brought_by": brought_by, "keys": _in_json(keys)}
+        with self._explained():
+            return {key for (key,) in self._db.execute(query, names)}
 
     def ranked_so(self, rank: Rank) -> tuple[int, int, int]:
         """Return how many rows have that rank of their own, how many are done, and the first (seq).

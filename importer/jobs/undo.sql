@@ -6,9 +6,9 @@
 -- held before, as far as that is known (feedback/body.py), and before the rank of the row that says so,
 -- -1 without one. known: rating and comment hold that body. stored: the body that the service held, also
 -- if the job that stored it was taken back since. waits: rating and comment are those of a row that is
--- sent after all, as the job had taken its place, and this is the earlier job that has brought it. not_set: the job has settled its row
--- without setting anything; that is taken back only where what the service holds is of a job that was
--- taken back (is_void), which had to leave it because of this one.
+-- sent after all, as the job had taken its place, and this is the earlier job that has brought it. not_set:
+-- the job has settled its row without setting anything; that is taken back only where what the service
+-- holds is of a job that was taken back (is_void), which had to leave it because of this one.
 CREATE TABLE target (
     key      BLOB PRIMARY KEY,
     rank     INTEGER NOT NULL,

@@ -16,12 +16,13 @@ from typing import NamedTuple
 
 from importer.common.files import atomic_write, clear_unfinished
 from importer.errors import SettingsError
-from importer.jobs.inputs import UNDO_NAME, undone_job
+from importer.jobs.inputs import UNDO_NAME
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import Product, hold_product
 from importer.jobs.records import JobRecord, JobState
 from importer.jobs.undo import Group, Undo, Undone, undoing
+from importer.jobs.undo_rows import told_of_undos
 from importer.reporting.taken_up import taken_up
 from importer.settings import ImportSettings
 from importer.workflows.left_behind import close_summary, leave_files
@@ -136,14 +137,6 @@ def _give_up(product: Product, job: JobRecord) -> bool:
         return any(version == job.number for version, _ in journal.left_overs())
 
 
-def _undone_by(job: JobRecord) -> str | None:
-    """Return the name of the job that this one takes back; None if it is no undo, or not there."""
-    if job.folder is None:
-        return None
-    with JournalReader(job.folder) as journal:
-        return undone_job(file.path for file in journal.inputs())
-
-
 def _job_of(product: Product, folder: Path) -> JobRecord:
     number = read_head(folder).number
     job = next((one for one in product.jobs if one.number == number), None)
@@ -175,8 +168,13 @@ def _table(product: Product, undo: Undo, *, clear_unknown: bool, is_unfinished: 
 
 def _taken_back(product: Product) -> dict[str, str]:
     """Return the jobs that were taken back, with the undo that did it."""
-    pairs = ((_undone_by(job), job.name) for job in product.jobs)
-    return {undone: name for undone, name in pairs if undone is not None}
+    told = told_of_undos(product.jobs)
+    pairs = ((one.undoes, undo) for undo, one in sorted(told.items()))
+    return {
+        product.name_of(undone): product.name_of(undo)
+        for undone, undo in pairs
+        if undone is not None
+    }
 
 
 def _write(path: Path, rows: Iterable[Undone]) -> None:
