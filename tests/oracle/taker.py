@@ -115,6 +115,7 @@ class Taker(Caretaker):
         if unfinished is target:
             self._give_up(target)
         undo = self._begin(step, [*line, "--yes"], [])
+        target.fresh = False  # where it was unfinished, its rejected rows are read to the end
         looked = self._looked[-1]
         self._looked.clear()
         self._target = None
