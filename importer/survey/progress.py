@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sized
+from typing import NamedTuple, TypeVar
 
 from importer.common.text import counted
 
 #: Seconds between two calls of the callback.
 _INTERVAL = 0.1
+
+_Batch = TypeVar("_Batch", bound=Sized)
 
 
 class SurveyProgress(NamedTuple):
@@ -28,6 +30,18 @@ class SurveyStoppedError(Exception):
     def __init__(self, progress: SurveyProgress) -> None:
         super().__init__(f"stopped after {counted(progress.rows, 'row')} of the survey")
         self.progress = progress
+
+
+def until_stopped(batches: Iterable[_Batch], stopped: Callable[[], bool]) -> Iterator[_Batch]:
+    """Yield the batches of rows of inputs that are read again, once the survey knows them.
+
+    `stopped` is asked before each of them. Raises `SurveyStoppedError`.
+    """
+    teller, rows = Teller(stopped, lambda _: None), 0
+    for batch in batches:
+        teller.tell(1, rows)
+        yield batch
+        rows += len(batch)
 
 
 class Teller:

@@ -40,7 +40,7 @@ from importer.survey.findings import Findings
 from importer.survey.history import MOST_JOBS, Figures
 from importer.survey.ledger_diff import Others, needs_bodies, plan_job
 from importer.survey.plan import Plan
-from importer.survey.progress import SurveyProgress
+from importer.survey.progress import SurveyProgress, until_stopped
 from importer.survey.standing import Rules, why_not_sent
 from importer.survey.survey import Survey
 from importer.survey.survey_pass import survey_inputs
@@ -143,10 +143,10 @@ def begin_job(
         kept = None
         if settings.ledger.carry_over:
             inputs = surveyed(sources, settings, survey.inputs, survey.findings)
-            kept = _to_be_sent(inputs, plan)
+            kept = _to_be_sent(inputs, plan, watch)
         if settings.ledger.keep_bodies:
             inputs = surveyed(sources, settings, survey.inputs, survey.findings)
-            write_bodies(product.claim_folder(), _to_be_sent(inputs, plan))
+            write_bodies(product.claim_folder(), _to_be_sent(inputs, plan, watch))
         new = NewJob(
             inputs=survey.inputs,
             rows=survey.last_seq,
@@ -160,7 +160,7 @@ def begin_job(
         )
         ends = [ended for ended in found.ends if ended.folder is not None]
         # Before they end, so that a kill in between cannot leave them without.
-        left = [leave_files(product, ended) for ended in ends]
+        left = [leave_files(product, ended, stopped=watch.stopped) for ended in ends]
         job = product.begin(new)
         for ended, behind in zip(ends, left, strict=True):
             product.remarks += close_summary(ended, behind)
@@ -187,9 +187,9 @@ def _too_old(product: Product) -> dict[str, str]:
     return {TOO_OLD: str(product.too_old)} if product.too_old else {}
 
 
-def _to_be_sent(inputs: Sequence[Input], plan: Plan) -> Iterator[Feedback]:
-    """Yield the rows of the inputs that are to be sent."""
-    for batch in read_rows(inputs, RowSet(), plan.not_sent):
+def _to_be_sent(inputs: Sequence[Input], plan: Plan, watch: Watch) -> Iterator[Feedback]:
+    """Yield the rows of the inputs that are to be sent. Raises `SurveyStoppedError`."""
+    for batch in until_stopped(read_rows(inputs, RowSet(), plan.not_sent), watch.stopped):
         yield from (item for item in batch if isinstance(item, Feedback))
 
 

@@ -6,7 +6,7 @@ all rows (docs/reference.md, F1).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -34,22 +34,30 @@ from importer.sources.base import RowSource
 from importer.sources.copies.carriers import open_copy
 from importer.sources.registry import open_source
 from importer.survey.findings import Findings
+from importer.survey.progress import SurveyStoppedError, until_stopped
 from importer.workflows.open_inputs import carried_source, settings_to_read, surveyed
 from importer.workflows.rewrite_summary import LeftBehind, rewrite_summary
 
 
 def leave_files(
-    product: ProductJobs, job: JobRecord, *, for_good: bool = False
+    product: ProductJobs,
+    job: JobRecord,
+    *,
+    for_good: bool = False,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> LeftBehind | None:
     """Write the left-over files of a job that is about to be replaced or given up.
 
     `job` is as it stands then; a person ends it `for_good`. Returns None if it has never run.
-    Whatever goes wrong is a remark: what ends the job goes on.
+    Whatever goes wrong is a remark: what ends the job goes on, unless it is `stopped` while the
+    inputs are read; then `SurveyStoppedError` is raised.
     """
     assert job.folder is not None  # noqa: S101 -- its journal is there
     try:
         with closing(Journal(job.folder)) as journal:
-            return _left_by(product, job, journal, for_good=for_good)
+            return _left_by(product, job, journal, stopped, for_good=for_good)
+    except SurveyStoppedError:
+        raise
     except Exception as error:  # noqa: BLE001 -- see above
         text = (
             str(error) if isinstance(error, ImporterError) else f"{type(error).__name__}: {error}"
@@ -74,13 +82,18 @@ def close_summary(
 
 
 def _left_by(
-    product: ProductJobs, job: JobRecord, journal: Journal, *, for_good: bool
+    product: ProductJobs,
+    job: JobRecord,
+    journal: Journal,
+    stopped: Callable[[], bool],
+    *,
+    for_good: bool,
 ) -> LeftBehind | None:
     if journal.last_run() is None:
         return None
     before, problem, unread = journal.totals(), "", 0
     if job.sent_anything and unread_rejected(journal, before):  # else it is begun anew as a whole
-        problem = _read_on(product, journal)
+        problem = _read_on(product, journal, stopped)
         unread = unread_rejected(journal, journal.totals())
     folder, totals = journal.folder, journal.totals()
     pending = totals.outcomes[OutcomeKind.PENDING]
@@ -122,10 +135,11 @@ def _left_by(
     return LeftBehind(files, remarks, pending - begun)
 
 
-def _read_on(product: ProductJobs, journal: Journal) -> str:
+def _read_on(product: ProductJobs, journal: Journal, stopped: Callable[[], bool]) -> str:
     """Record the rejected rows to which no run of a job has come, as far as they can be read.
 
-    Returns why they cannot all be read; empty if they can.
+    Returns why they cannot all be read; empty if they can. Raises `SurveyStoppedError`; what was
+    recorded by then stays.
     """
     files, findings = journal.inputs(), Findings.of_json(journal.survey())
     last = journal.last_run()
@@ -136,7 +150,7 @@ def _read_on(product: ProductJobs, journal: Journal) -> str:
             sources = _opened(stack, product, journal)[-len(files) :]
             settings = settings_to_read(sources[0].path, journal.latest_settings())
             inputs = surveyed(sources, settings, files, findings)
-            for batch in read_rows(inputs, journal.with_outcome()):
+            for batch in until_stopped(read_rows(inputs, journal.with_outcome()), stopped):
                 ended = (item for item in batch if isinstance(item, Outcome))
                 rejected = [one for one in ended if one.kind is OutcomeKind.REJECTED]
                 if rejected:

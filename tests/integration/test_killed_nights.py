@@ -23,12 +23,16 @@ from importer.api import run_import
 from importer.engine.control import Control
 from importer.engine.progress import Observer
 from importer.errors import ExitCode, StoppedError
+from importer.jobs.identity import ProductKey
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import key_of
+from importer.jobs.product_jobs import hold_jobs
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.left_overs import LEFT_OVER_NAMES, OVERTAKEN_JOB, REPORT_NAME, SUMMARY_NAME
 from importer.reporting.summary import Summary
 from importer.settings import ImportSettings
+from importer.survey.progress import SurveyStoppedError
+from importer.workflows.left_behind import leave_files
 from tests.integration.test_afterwards import Page, command
 from tests.integration.test_undo import typed
 from tests.support.data import PRODUCT, conversation, write_csv
@@ -283,6 +287,19 @@ async def test_rejected_rows_to_which_a_job_has_not_come_are_told_when_another_c
     step = f"To import the 3 rows rejected of {monday.name} that joined no other job: fix {path}"
     for text in (steps_of(monday), command("jobs", "show", monday)[1]):
         assert (step in text) is (way != "undo")
+
+
+async def test_reading_a_killed_night_to_its_end_is_stopped_at_once_and_done_by_the_next_command(
+    killed: Night,
+) -> None:
+    monday = await killed([*FINE, *LAST], limit=5)
+    with JournalReader(monday) as journal:
+        key = ProductKey.of(journal.facts())
+    with hold_jobs(monday.parent, key) as product, pytest.raises(SurveyStoppedError):
+        leave_files(product, product.jobs[0], stopped=lambda: True)
+    assert not [*monday.glob("*.csv")]
+    command("jobs", "abandon", monday)
+    assert {*left(monday, "rejected.csv")} == {row[0] for row in LAST}
 
 
 @pytest.mark.parametrize("is_killed", [False, True])

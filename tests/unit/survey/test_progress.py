@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from importer.survey import progress
-from importer.survey.progress import SurveyProgress, SurveyStoppedError, Teller
+from importer.survey.progress import SurveyProgress, SurveyStoppedError, Teller, until_stopped
 
 
 class Clock:
@@ -42,3 +42,10 @@ def test_a_survey_that_is_to_stop_says_how_far_it_has_come(monkeypatch: pytest.M
         teller.tell(0.25, 7)
     assert caught.value.progress == SurveyProgress(0.25, 7, 6.0)
     assert told == []
+
+
+def test_rows_that_are_read_again_are_so_batch_by_batch_until_it_is_stopped() -> None:
+    read: list[str] = []
+    with pytest.raises(SurveyStoppedError, match="stopped after 5 rows of the survey"):
+        read.extend(until_stopped(["abc", "de", "f"], lambda: len(read) == 2))
+    assert read == ["abc", "de"]
