@@ -17,7 +17,7 @@ from importer.common.uuids import canonical_uuid
 from importer.jobs import sqlite_file
 from importer.jobs.doubts import unpack_seqs
 from importer.jobs.identity import ProductKey
-from importer.jobs.journal_file import AFTER_ALL, JournalFile
+from importer.jobs.journal_file import AFTER_ALL, NO_COMMENTS, JournalFile
 from importer.jobs.keys import conversation_of, key_of, split_keys
 
 #: What stands in a text in the place of an id.
@@ -32,8 +32,6 @@ _BURY = (
 )
 #: The fact of a journal that holds what stands for the conversations that were forgotten.
 _FORGOTTEN = "forgotten"
-#: The fact of a journal that says up to which entry it holds no comments.
-NO_COMMENTS = "without_comments"
 #: Where ids may stand in texts: of each table its key and the column.
 _TEXTS = (
     ("job", "name", "value"), ("run", "number", "message"), ("run", "number", "settings"),
@@ -177,11 +175,6 @@ class JournalEraser(JournalFile):
                 "SELECT ?, coalesce(max(entries), 0) FROM run",
                 (NO_COMMENTS,),
             )
-
-    def has_comments(self) -> bool:
-        """Return whether something was recorded since `erase_comments`, or it never was done."""
-        (entries,) = self._all("SELECT coalesce(max(entries), 0) FROM run")[0]
-        return self.facts().get(NO_COMMENTS) != str(entries)
 
     def _in_windows(self) -> Iterator[tuple[int, bytes]]:
         for packed, joined in self._all("SELECT seqs, conversations FROM doubt_window"):

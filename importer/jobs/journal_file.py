@@ -44,6 +44,8 @@ FILE_NAME = "journal.sqlite"
 FORMAT = "6"
 #: The table of rows that undos send for earlier jobs: only a job that was taken back has it.
 AFTER_ALL = "after_all"
+#: The fact that tells up to which entry it holds no comments.
+NO_COMMENTS = "without_comments"
 #: With the name of a file, the fact that tells what was written into it.
 WRITTEN = "written "
 
@@ -101,6 +103,11 @@ class JournalFile:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def has_comments(self) -> bool:
+        """Return whether something was recorded since the comments were dropped, or never were."""
+        ((entries,),) = self._all("SELECT coalesce(max(entries), 0) FROM run")
+        return self.facts().get(NO_COMMENTS) != str(entries)
 
     # What the job began with.
 

@@ -15,9 +15,8 @@ from typing import NamedTuple
 from importer.errors import JournalError
 from importer.jobs import sqlite_file
 from importer.jobs.folders import job_folders
-from importer.jobs.forget import NO_COMMENTS
 from importer.jobs.identity import ProductKey
-from importer.jobs.journal_file import JournalFile, attached, newest_by
+from importer.jobs.journal_file import NO_COMMENTS, JournalFile, attached, newest_by
 from importer.jobs.journal_lines import ids_of
 from importer.jobs.keys import rank_of
 from importer.jobs.overtaken import Awaited, candidates, doubtful, overtaken_candidates

@@ -17,9 +17,8 @@ from importer.jobs.commands import (
     to_see_which,
 )
 from importer.jobs.ends import own_pending
-from importer.jobs.forget import NO_COMMENTS
 from importer.jobs.inputs import how_changed, undone_job
-from importer.jobs.journal_file import WRITTEN, JournalFile
+from importer.jobs.journal_file import NO_COMMENTS, WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.placing import imported_since
 from importer.jobs.records import GIVEN_UP, WITHDRAWN, JobRecord, JobState, Totals
@@ -41,8 +40,11 @@ def steps_by_journal(
 
     For a job that has ended, of which only the journal tells how it stands. Rows of which all but
     the count is forgotten are left out, and those (seq) that others have `done`; also all that can
-    be tried again, if that `is_taken_over`. Raises `JournalError`.
+    be tried again, if that `is_taken_over`. Nothing is once the comments were dropped. Raises
+    `JournalError`.
     """
+    if not journal.has_comments():
+        return []
     folder, settings = journal.folder, journal.latest_settings()
     outcomes, reasons = _to_do(journal, done)
     again = _again(journal)

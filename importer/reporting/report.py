@@ -16,8 +16,9 @@ from importer.common.durations import format_duration
 from importer.common.files import atomic_write
 from importer.errors import ExitCode, JournalError
 from importer.jobs.commands import command_line, path_argument
-from importer.jobs.forget import NO_COMMENTS, Tombs
+from importer.jobs.forget import Tombs
 from importer.jobs.inputs import undone_job
+from importer.jobs.journal_file import NO_COMMENTS
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.jobs.records import CARRIED_OVER, CHANGES
 from importer.model import Moment, OutcomeKind, RunEnd

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from aiohttp import web
 
 from importer.api import run_import
 from importer.errors import ExitCode, JobHeldError, SettingsError
@@ -340,6 +341,31 @@ async def test_comments_are_dropped_on_schedule_and_outcomes_stay(
     ids = outcomes_frame(last.folder)["conversation_id"]
     assert conversation(0) in set(ids), "it is not forgotten"
     assert not ids.str.startswith("forgotten-").any()
+
+
+class Refusing(WatchedSandbox):
+    """Refuses what is said of one conversation."""
+
+    async def _put(self, request: web.Request) -> web.StreamResponse:
+        if request.match_info["conversation_id"] == WHO:
+            return web.json_response({"detail": "It is bad."}, status=400)
+        return await super()._put(request)
+
+
+async def test_a_job_without_its_comments_names_no_steps_also_once_another_has_taken_over_the_rest(
+    settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "late.csv", [(WHO, "CLEAR", SECRET), (OTHER, "CLEAR", "")])
+    async with Refusing(Faults(not_completed=1.0, completes_after=60)) as service:
+        settings = settings_for(path, base_url=service.url, defer_for=0.0, carry_over=True)
+        late = (await run_import(settings, api_key="any")).folder
+        assert "retry" in (late / "summary.json").read_text("utf-8")
+        assert command("jobs", "prune", "--comments-after", "0", "--jobs-dir", late.parent)[0] == 0
+        more = write_csv(tmp_path / "more.csv", [(conversation(1), "CLEAR", "")])
+        night = await run_import(settings.replace(inputs=more), api_key="any")
+    assert night.carried_over == 1
+    assert json.loads((late / "summary.json").read_text("utf-8"))["next_steps"] == []
+    assert "next " not in command("jobs", "show", late)[1]
 
 
 async def test_dropped_comments_are_gone_also_where_a_later_job_has_settled_what_was_left_over(

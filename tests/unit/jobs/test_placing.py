@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from importer.jobs.entry import Entry
-from importer.jobs.forget import NO_COMMENTS
+from importer.jobs.journal_file import NO_COMMENTS
 from importer.jobs.keys import key_of
 from importer.jobs.overtaken import awaited_of
 from importer.jobs.placing import PlacedRow, Placing
