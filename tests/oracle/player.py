@@ -204,7 +204,7 @@ class Player(Clerk):
     ) -> None:
         """Enter the job whose folder is new; the last of the commands is entered when noted."""
         unfinished, new = self._unfinished(), self._folders() - before
-        folder = max(new, key=lambda name: (self.desk.jobs_folder / name).stat().st_ctime_ns)
+        folder = self._latest(new)
         restarts, carries = RESTART in line, "--carry-over" in line
         skips = "--skip-unchanged" in line and not {RESTART, REFRESH} & set(line)
         resumes = tuple(part for part in line if part != RESTART)
@@ -221,6 +221,13 @@ class Player(Clerk):
                 unfinished.fate = Fate.GIVEN_UP
             elif not takes_over and unfinished.sent_anything:
                 self.complaints.append(f"A2: {unfinished.folder} was unfinished: {commands[0]}")
+
+    def _latest(self, folders: set[str]) -> str:
+        """Return the folder that was made last: one begun anew may change its forerunner's."""
+        last = max(folders, key=lambda name: (self.desk.jobs_folder / name).stat().st_ctime_ns)
+        command = last.rpartition("-")[0]
+        same = [name for name in folders if name.rpartition("-")[0] == command]
+        return max(same, key=lambda name: int(name.rpartition("-")[2]))
 
     def _in_order(self, step: Step, line: list[str], job: Begun | None) -> tuple[Ended, Command]:
         """Do a command; where an unfinished job is in the way, do about it what the step says."""
