@@ -25,6 +25,8 @@ _HEAD = """\
 # Look through them; what is to be decided stands as a comment. A clarityq-import.toml is read from
 # the working directory by itself, a file of another name with --config.
 """
+#: Why the encoding of a file is left to a person.
+NO_LIKELY_ENCODING = "it is neither UTF-8 nor cp1252, perhaps cp850 (DOS) or mac_roman"
 _UNKNOWN_WORDS = (
     "    # To be decided: POSITIVE, NEGATIVE, CLEAR (no rating), or SKIP, which leaves out the",
     "    # comments of these rows as well.",
@@ -87,8 +89,10 @@ def _print(draft: Draft, console: Console) -> None:
         console.print(f"Drafted: {field} is in column {shown(name)}.")
     for field, names in draft.candidates.items():
         console.print(f"To be decided: which column holds {field}: {', '.join(map(shown, names))}")
-    if draft.encoding is not None:
+    if draft.encoding:
         console.print(f"Drafted: the encoding is {draft.encoding}, since it is not UTF-8.")
+    elif draft.encoding is not None:
+        console.print(f"To be decided: the encoding: {NO_LIKELY_ENCODING}.")
     if draft.preset is not None:
         console.print(f"Drafted: the ratings are {draft.preset}.")
     if draft.nulls:
@@ -118,11 +122,13 @@ def write_config(
     for word, one in words.items():
         if one.meaning is None and word not in draft.nulls:
             unknown[known.entry_for(word)] += one.rows
-    undecided = len(unknown) + len(draft.candidates)
+    undecided = len(unknown) + len(draft.candidates) + (draft.encoding == "")
     lines = [_HEAD.format(inputs=", ".join(map(str, inputs)))]
     if "product_id" not in values:
         undecided += 1
         lines.append('# product_id = "…"  # UUID of the product: copy it from the dashboard')
+    if draft.encoding == "":
+        lines.append(f'# encoding = "?"  # {NO_LIKELY_ENCODING}')
     lines += [
         f"{name} = {_value(value)}"
         for name, value in values.items()

@@ -160,11 +160,15 @@ def _print_fixes(found: Findings, settings: ImportSettings, console: Console) ->
     if not found.problems:
         return
     console.print("To fix:")
-    format_of = {one.file: one.format for one in found.inputs}
+    input_of = {one.file: one for one in found.inputs}
     for reason, problem in sorted(found.problems.items(), key=lambda item: -item[1].rows):
-        formats = [format_of[example.file] for example in problem.examples]
+        inputs = {example.file: input_of[example.file] for example in problem.examples}
         is_rating = reason is Reason.UNKNOWN_RATING
-        step = _fix_ratings(found, settings) if is_rating else how_to_fix(reason, formats)
+        step = (
+            _fix_ratings(found, settings)
+            if is_rating
+            else how_to_fix(reason, inputs.values(), among=len(found.inputs))
+        )
         if reason is Reason.NOTHING_TO_SEND and (named := [*_proposals(found.inputs[0])]):
             step = f"{'; '.join(named)}; else {step}"
         console.print(f"- {words(reason)}: {step}", soft_wrap=True)

@@ -24,6 +24,7 @@ class RecordSource(ABC):
     """A `RowSource` whose subclass only yields its records, and says how far it has come."""
 
     format: InputFormat
+    other_encoding = None
 
     def __init__(
         self, path: Path, name: str, header: Sequence[str], settings: ImportSettings

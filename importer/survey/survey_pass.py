@@ -226,6 +226,7 @@ class _Pass:
         if self._jobs.name_jobs:
             note_left_overs(understanding, source, self._settings)
         understanding.remarks += source.remarks()
+        understanding.other_encoding = source.other_encoding
         self.found.inputs.append(understanding)
         self.inputs.append(
             InputFile(

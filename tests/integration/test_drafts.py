@@ -58,6 +58,32 @@ def test_a_draft_is_what_the_input_needs_and_is_read_by_itself() -> None:
     assert command("run", path, "--sandbox", "--product-id", PRODUCT)[0] == 0
 
 
+def test_an_encoding_is_drafted_only_where_all_of_the_file_can_be_read_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = legacy(Path("dos.csv"), *"5421")
+    path.write_text(path.read_text("cp1252").replace("Größe", "Grüße"), "cp850")
+    _, printed = command("check", path, "--write-config", CONFIG)
+    assert "To be decided: the encoding: it is neither UTF-8 nor cp1252" in printed
+    assert "decide on 2 things in it" in printed
+    assert "--encoding cp1252" not in printed
+    assert "encoding" not in drafted()
+    text = CONFIG.read_text("utf-8")
+    CONFIG.write_text(text.replace('# encoding = "?"', 'encoding = "cp850"'), "utf-8")
+    assert command("check", path)[0] == 0
+
+    CONFIG.unlink()
+    monkeypatch.setattr("importer.cli.commands.init._is_terminal", lambda: True)
+    code, printed = command("init", path, answers="\n".join([PRODUCT, "cp850", *[""] * 9]))
+    assert (code, drafted()["encoding"]) == (0, "cp850")
+    assert "to be decided" not in printed
+
+    CONFIG.unlink()
+    path.write_bytes(path.read_bytes() + f"9;{conversation(9)};5;Größe\n".encode())
+    assert "encoding" not in command("check", path, "--write-config", CONFIG)[1].split("\n\n")[0]
+    assert "encoding" not in drafted()
+
+
 def test_words_without_a_meaning_are_left_to_a_person() -> None:
     path = legacy(Path("legacy.csv"), *"54213", 'so "so"\\')
     code, _ = command("check", path, "--write-config", CONFIG)

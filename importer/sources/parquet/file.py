@@ -49,6 +49,7 @@ class ParquetSource:
     """One Parquet file; a `RowSource`."""
 
     format = InputFormat.PARQUET
+    other_encoding = None
 
     def __init__(
         self,

@@ -66,6 +66,22 @@ def test_names_of_columns_in_another_encoding_can_be_read_and_pasted() -> None:
     assert "ignored: 'Gr\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}e'" in check("a.csv")
 
 
+def test_an_encoding_is_proposed_only_where_no_other_line_is_spoilt_by_it() -> None:
+    utf8 = [f"{conversation(n)},POSITIVE,Gr\u00fc\u00dfe".encode() for n in range(9)]
+    cp1252 = [f"{conversation(n)},POSITIVE,Gr\u00fc\u00dfe".encode("cp1252") for n in range(9)]
+    for name, lines in [("utf8", utf8), ("cp1252", cp1252), ("both", [*cp1252, *utf8])]:
+        Path(f"{name}.csv").write_bytes(b"\n".join([H.encode(), *lines, b""]))
+    named = "- bad bytes: name the file's encoding, such as --encoding cp1252"
+    assert f"{named}, or fix these lines\n" in check("cp1252.csv")
+    told = check("both.csv")
+    assert "- bad bytes: fix these lines: no other encoding is right for the whole file\n" in told
+    assert "--encoding cp1252" not in told
+    both = check("cp1252.csv", "utf8.csv")
+    assert f"{named} in an import of its own, or fix these lines\n" in both
+    Path("both.csv").write_bytes(b"conversation_id,rating,Gr\xfc\xdfe\n" + b"\n".join(utf8))
+    assert "for the whole file: fix it" in check("both.csv", "--column", "comment=Gr\u00fc\u00dfe")
+
+
 def test_columns_that_may_hold_a_field_for_which_there_is_none_are_proposed() -> None:
     sample = str(Path(__file__).parents[3] / "samples" / "feedback.parquet")
     liked = "if 'liked' holds the rating: --column rating=liked"
