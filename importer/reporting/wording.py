@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 
 from importer.common.durations import format_duration
 from importer.common.text import counted, is_or_are, was_or_were
 from importer.model import Call, OutcomeKind, Reason, RunEnd, Warn, WorkerFigures
 from importer.pacing import Limit
+from importer.sources.columns import column_options
 from importer.survey.findings import Understanding
 
 #: What each outcome means, for somebody who has not read the reference.
@@ -71,7 +72,7 @@ _HOW_TO_FIX = {
     Reason.MALFORMED: "fix these lines: fields or quotes are missing, or there are too many",
     Reason.BAD_BYTES: "fix these lines: no other encoding is right for the whole file",
     Reason.BAD_CONVERSATION_ID: "fix these ids, remove lines without feedback, or name the "
-    "column that holds the UUIDs: --column conversation_id=NAME",
+    "column that holds the UUIDs: {columns}",
     Reason.COMMENT_TOO_LONG: "shorten these comments, or let them be cut: --long-comments truncate",
     Reason.NOTHING_TO_SEND: "fill in a rating or a comment, or leave these rows rejected",
     Reason.BAD_NEWEST_BY: "write these values as numbers, or as times such as "
@@ -92,11 +93,17 @@ _HOW_TO_FIX_BY_FORMAT = {
 }
 
 
-def how_to_fix(reason: Reason, inputs: Collection[Understanding], among: int) -> str:
-    """Return what to do about rows that would be rejected in these inputs, `among` so many."""
+def how_to_fix(
+    reason: Reason, inputs: Collection[Understanding], among: int, names: Mapping[str, str]
+) -> str:
+    """Return what to do about rows that would be rejected in these inputs, `among` so many.
+
+    `names` are the columns that were given for the fields.
+    """
     is_all = len(inputs) == among
     steps = dict.fromkeys(_step(reason, one, is_all=is_all) for one in inputs)
-    return "; ".join(steps) or _HOW_TO_FIX[reason]
+    columns = column_options({"conversation_id": "NAME"}, names)
+    return ("; ".join(steps) or _HOW_TO_FIX[reason]).format(columns=columns)
 
 
 def _step(reason: Reason, one: Understanding, *, is_all: bool) -> str:

@@ -110,7 +110,7 @@ class RecordSource(ABC):
 
     def remarks(self) -> Sequence[str]:
         """Return what the latest reading noticed; see `RowSource`."""
-        return self._make.noticed.remarks(self._rows)
+        return self._make.noticed.remarks(self._rows, self._make.nulls)
 
     def close(self) -> None:  # noqa: B027 -- most have nothing to close
         """Nothing stays open between two readings."""

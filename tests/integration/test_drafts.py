@@ -226,7 +226,7 @@ def test_advice_and_draft_are_of_one_mind_on_ratings(
     header = "conversation_id,rating,comment"
     rows = [f"{conversation(n)},{word},fine" for n, word in enumerate(words)]
     path.write_text("\n".join([header, *rows, header, "Total,99,", "end,10,", ""]), "utf-8")
-    assert f"add --ratings {preset}" in command("check", path, "--null", "odd")[1]
+    assert f" --ratings {preset}" in command("check", path, "--null", "odd")[1]
     command("check", path, "--write-config", CONFIG, "--null", "NULL")
     assert drafted()["ratings"] == [preset]
     assert drafted()["null"] == (["NULL", "-"] if "-" in words else ["NULL"])
@@ -389,3 +389,35 @@ def test_a_missing_column_is_asked_for_with_those_that_the_configuration_names()
     assert (code, " ".join(options) in printed) == (2, True)
     given = [one.replace("NAME", "Dialog") for one in options]
     assert "1 can be sent" in command("check", path, *given)[1]
+
+
+def test_what_is_proposed_holds_what_the_configuration_says_as_it_takes_its_place() -> None:
+    CONFIG.write_text(
+        'null = ["n/a"]\nratings = ["toll=POSITIVE"]\n[column]\nrating = "Vote"\n', "utf-8"
+    )
+    header = ("conversation_id", "Vote", "comment")
+    cells = [("5", "N/A"), ("1", "fine"), ("n/a", "fine"), ("toll", "-"), ("4", "NULL")]
+    path = write_csv(
+        Path("in.csv"), [(conversation(n), *row) for n, row in enumerate(cells)], header=header
+    )
+    _, told = command("check", path)
+    nulls = "--null n/a --null N/A --null - --null NULL"
+    assert f"To leave them out: {nulls}\n" in told
+    ratings = "--ratings stars --ratings toll=POSITIVE"
+    assert f"give {ratings}\n" in told
+    given = [*nulls.split(), *ratings.split()]
+    assert command("check", path, *given)[0] == 0
+
+    rows = [("no id", "toll", "fine"), (conversation(1), "N/A", "fine")]
+    _, told = command("check", write_csv(Path("ids.csv"), rows, header=header))
+    assert "UUIDs: --column rating=Vote --column conversation_id=NAME\n" in told
+    assert "give --null n/a --null N/A\n" in told
+    twice = write_csv(Path("twice.csv"), [(*rows[1], "")], header=(*header, "comment"))
+    assert "--column rating=Vote --column comment=NAME" in command("check", twice)[1]
+    CONFIG.write_text('[column]\ncomment = "Text"\n', "utf-8")
+    likely = write_csv(
+        Path("likely.csv"),
+        [(conversation(1), "up", "a")],
+        header=("conversation_id", "Vote", "Text"),
+    )
+    assert "--column comment=Text --column rating=Vote\n" in command("check", likely)[1]

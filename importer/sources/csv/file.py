@@ -190,7 +190,7 @@ class CsvSource:
     def remarks(self) -> Sequence[str]:
         """Return what the latest reading noticed; see `RowSource`."""
         noticed = self._make.noticed
-        remarks = noticed.remarks(self._rows)
+        remarks = noticed.remarks(self._rows, self._make.nulls)
         if self._may_be_cut(noticed.unended):
             remarks.append(
                 "the last line has no line end: if the file was cut off there, the last row is not "

@@ -95,10 +95,12 @@ def test_columns_that_may_hold_a_field_for_which_there_is_none_are_proposed() ->
     lines = [f"{conversation(n)},up,down,fine" for n in range(9)]
     Path("a.csv").write_text("\n".join(["conversation_id,thumb,vote,note", *lines]), "utf-8")
     told = check("a.csv", "--column", "comment=note")
-    assert "if 'thumb' or 'vote' holds the rating: --column rating=NAME" in told
+    assert (
+        "if 'thumb' or 'vote' holds the rating: --column comment=note --column rating=NAME" in told
+    )
     Path("b.csv").write_text("\n".join(["conversation_id,x,vote,note", *lines]), "utf-8")
     told = check("a.csv", "b.csv", "--column", "comment=note")
-    assert told.count("if 'vote' holds the rating: --column rating=vote") == 1
+    assert told.count("if 'vote' holds the rating: --column comment=note --column rating=vote") == 1
     assert "thumb' or" not in told, "the other file has no such column"
 
 
