@@ -11,7 +11,7 @@ from rich.console import Console
 from importer.cli.config_file import DEFAULT_FILE
 from importer.cli.ratings_draft import toml_text, write_new
 from importer.common.text import counted, shell_word, shown
-from importer.feedback.ratings import RatingTable
+from importer.feedback.ratings import PRESETS, RatingTable
 from importer.settings import ImportSettings
 from importer.settings.places import Place
 from importer.survey.findings import Word
@@ -52,6 +52,8 @@ def draft_config(
     if draft.preset is not None:
         drafted["ratings"] = [*_list(values.get("ratings")), draft.preset]
     values = {**values, **drafted}
+    if "ratings" in values:
+        values["ratings"] = [_seen_from(path, str(part)) for part in _list(values["ratings"])]
     _print(draft, console)
     if isinstance(columns := values.get("column"), Mapping):
         clear = {one: name for one, name in columns.items() if one not in draft.candidates}
@@ -61,10 +63,20 @@ def draft_config(
     def finish(words: Mapping[str, Word]) -> Sequence[str]:
         if table is None or not words:
             return _finish(path, settings, values, draft, words, console)
-        named = {**values, "ratings": [*_list(values.get("ratings")), str(table)]}
+        part = _seen_from(path, str(table))
+        named = {**values, "ratings": [*_list(values.get("ratings")), part]}
         return _finish(path, settings, named, draft, {}, console)
 
     return settings.replace(**drafted), finish
+
+
+def _seen_from(path: Path, part: str) -> str:
+    """Return a part of a rating table as it is to stand in the configuration at `path`.
+
+    A path in it is relative to the working directory, and one that is named may be used from any.
+    """
+    is_word = part in PRESETS or "=" in part
+    return part if is_word or path == DEFAULT_FILE else str(Path(part).absolute())
 
 
 def _finish(

@@ -183,6 +183,9 @@ def _read_toml(path: Path) -> dict[str, Meaning]:
         )
     try:
         return parse_words(tomllib.loads(path.read_text("utf-8-sig")))
+    except FileNotFoundError as error:
+        where = "" if path.is_absolute() else f", seen from {Path.cwd()}"
+        raise SettingsError(f"rating table {path}: {error.strerror}{where}") from None
     except OSError as error:
         raise SettingsError(f"rating table {path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:

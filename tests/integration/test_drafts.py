@@ -112,6 +112,20 @@ def test_a_configuration_that_is_drafted_with_a_table_of_ratings_names_it() -> N
     assert command("check", legacy(Path("next.csv"), "3", "5/5", "4 stars"))[0] == 0
 
 
+def test_a_configuration_of_another_name_is_drafted_so_that_it_works_from_any_folder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = legacy(Path("legacy.csv"), *"5421", "toll")
+    Path("words.toml").write_text('toll = "POSITIVE"\n', "utf-8")
+    drafts = ["--write-config", "mine.toml", "--write-ratings", "ratings.toml"]
+    assert command("check", path, "--ratings", "words.toml", *drafts)[0] == 0
+    Path("below").mkdir()
+    monkeypatch.chdir("below")
+    assert command("check", f"../{path}", "--config", "../mine.toml")[0] == 0
+    _, printed = command("check", f"../{path}", "--ratings", "words.toml")
+    assert f"No such file or directory, seen from {Path.cwd()}" in printed
+
+
 def test_a_draft_changes_no_file_that_exists() -> None:
     path = legacy(Path("legacy.csv"), "5")
     Path("mine.toml").write_text('encoding = "cp1252"\n', "utf-8")
