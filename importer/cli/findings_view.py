@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from rich.console import Console
@@ -20,6 +20,7 @@ from importer.settings import ImportSettings, LongComments
 from importer.settings.groups import Reading, RowMapping
 from importer.sources.columns import column_options
 from importer.survey.findings import Findings, Understanding
+from importer.workflows.likely_columns import reads_like_date
 
 #: Requests per second for which the duration is told when no --rate is given.
 _RATES = (100.0, 1000.0)
@@ -195,16 +196,27 @@ def _fix_ratings(found: Findings, settings: ImportSettings) -> str:
         verb = "give" if given.nulls else verb
         options.append(null_options(nulls, given.nulls))
     unknown = [word for word in unknown if not is_null_marker(word)]
+    dates = [word for word in unknown if reads_like_date(word)]
+    unknown = [word for word in unknown if word not in dates]
     steps = [f"{verb} {' '.join(options)}"] if options else []
     if unknown:
-        more = " and others" if len(unknown) > _MOST_UNKNOWN_SHOWN else ""
-        words_shown = ", ".join(shown(trimmed(word)) for word in unknown[:_MOST_UNKNOWN_SHOWN])
         steps.append(
-            f"give {words_shown}{more} a meaning (POSITIVE, NEGATIVE, CLEAR for no rating, or "
+            f"give {_some_of(unknown)} a meaning (POSITIVE, NEGATIVE, CLEAR for no rating, or "
             "SKIP, which leaves out the comments of these rows as well). This drafts a table of "
             f"all words: {_draft_command(settings)}"
         )
+    if dates:
+        steps.append(
+            f"see what {_some_of(dates)} stood for: a spreadsheet makes such a date of 5/5, so "
+            "export the column again as text"
+        )
     return ", and ".join(steps)
+
+
+def _some_of(words: Sequence[str]) -> str:
+    """Return the first of the words, as they are shown, and whether there are more."""
+    more = " and others" if len(words) > _MOST_UNKNOWN_SHOWN else ""
+    return ", ".join(shown(trimmed(word)) for word in words[:_MOST_UNKNOWN_SHOWN]) + more
 
 
 def _draft_command(settings: ImportSettings) -> str:

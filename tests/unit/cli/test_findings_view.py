@@ -82,6 +82,16 @@ def test_an_encoding_is_proposed_only_where_no_other_line_is_spoilt_by_it() -> N
     assert "for the whole file: fix it" in check("both.csv", "--column", "comment=Gr\u00fc\u00dfe")
 
 
+def test_ratings_that_a_spreadsheet_has_made_dates_of_are_not_asked_for() -> None:
+    dates = ["05-May", "05. Mai", "4-avr.", "May-05", "05.05.2026", "2026-05-05 00:00:00"]
+    words = ["may be", "5 sterne", "3", "05-Marvellous-1", "mayor"]
+    for number, word in enumerate([*dates, *words]):
+        Path("a.csv").write_text(f"{H}\n{conversation(number)},{word},fine\n", "utf-8")
+        told = check("a.csv")
+        assert (f"see what '{word}' stood for: a spreadsheet" in told) is (word in dates)
+        assert (f"give '{word}' a meaning" in told) is (word in words)
+
+
 def test_columns_that_may_hold_a_field_for_which_there_is_none_are_proposed() -> None:
     sample = str(Path(__file__).parents[3] / "samples" / "feedback.parquet")
     liked = "if 'liked' holds the rating: --column rating=liked"
