@@ -169,7 +169,7 @@ def _print_fixes(found: Findings, settings: ImportSettings, console: Console) ->
         step = (
             _fix_ratings(found, settings)
             if is_rating
-            else how_to_fix(reason, inputs.values(), len(found.inputs), settings.mapping.columns)
+            else how_to_fix(reason, inputs.values(), found, settings.mapping.columns)
         )
         if reason is Reason.NOTHING_TO_SEND and (named := [*_proposals(found.inputs[0], settings)]):
             step = f"{'; '.join(named)}; else {step}"
@@ -199,16 +199,16 @@ def _fix_ratings(found: Findings, settings: ImportSettings) -> str:
     dates = [word for word in unknown if reads_like_date(word)]
     unknown = [word for word in unknown if word not in dates]
     steps = [f"{verb} {' '.join(options)}"] if options else []
+    if dates:
+        steps.append(
+            f"see what {_some_of(dates)} stood for: a spreadsheet makes such a date of 5/5, so "
+            "export the column again as text"
+        )
     if unknown:
         steps.append(
             f"give {_some_of(unknown)} a meaning (POSITIVE, NEGATIVE, CLEAR for no rating, or "
             "SKIP, which leaves out the comments of these rows as well). This drafts a table of "
             f"all words: {_draft_command(settings)}"
-        )
-    if dates:
-        steps.append(
-            f"see what {_some_of(dates)} stood for: a spreadsheet makes such a date of 5/5, so "
-            "export the column again as text"
         )
     return ", and ".join(steps)
 

@@ -10,7 +10,7 @@ from importer.common.text import counted, is_or_are, was_or_were
 from importer.model import Call, OutcomeKind, Reason, RunEnd, Warn, WorkerFigures
 from importer.pacing import Limit
 from importer.sources.columns import column_options
-from importer.survey.findings import Understanding
+from importer.survey.findings import Findings, Understanding
 
 #: What each outcome means, for somebody who has not read the reference.
 MEANINGS = {
@@ -71,8 +71,7 @@ TO_RESUME = {
 _HOW_TO_FIX = {
     Reason.MALFORMED: "fix these lines: fields or quotes are missing, or there are too many",
     Reason.BAD_BYTES: "fix these lines: no other encoding is right for the whole file",
-    Reason.BAD_CONVERSATION_ID: "fix these ids, remove lines without feedback, or name the "
-    "column that holds the UUIDs: {columns}",
+    Reason.BAD_CONVERSATION_ID: "fix these ids, or remove lines without feedback",
     Reason.COMMENT_TOO_LONG: "shorten these comments, or let them be cut: --long-comments truncate",
     Reason.NOTHING_TO_SEND: "fill in a rating or a comment, or leave these rows rejected",
     Reason.BAD_NEWEST_BY: "write these values as numbers, or as times such as "
@@ -94,19 +93,24 @@ _HOW_TO_FIX_BY_FORMAT = {
 
 
 def how_to_fix(
-    reason: Reason, inputs: Collection[Understanding], among: int, names: Mapping[str, str]
+    reason: Reason, inputs: Collection[Understanding], found: Findings, names: Mapping[str, str]
 ) -> str:
-    """Return what to do about rows that would be rejected in these inputs, `among` so many.
+    """Return what to do about rows that would be rejected in these inputs of all that was `found`.
 
     `names` are the columns that were given for the fields.
     """
-    is_all = len(inputs) == among
-    steps = dict.fromkeys(_step(reason, one, is_all=is_all) for one in inputs)
-    columns = column_options({"conversation_id": "NAME"}, names)
-    return ("; ".join(steps) or _HOW_TO_FIX[reason]).format(columns=columns)
+    is_all = len(inputs) == len(found.inputs)
+    steps = "; ".join(dict.fromkeys(_step(reason, one, is_all=is_all) for one in inputs))
+    is_most = 2 * found.problems[reason].rows > found.rows
+    if reason is Reason.BAD_CONVERSATION_ID and is_most and not found.has_left_overs:
+        columns = column_options({"conversation_id": "NAME"}, names)
+        steps += f", or name the column that holds the UUIDs: {columns}"
+    return steps
 
 
 def _step(reason: Reason, one: Understanding, *, is_all: bool) -> str:
+    if reason is Reason.BAD_BYTES and "job" in one.columns:
+        return "fix these lines"
     if reason is Reason.BAD_BYTES and one.other_encoding is not None:
         other = one.other_encoding
         such = f", such as --encoding {other}" if other else " (--encoding)"

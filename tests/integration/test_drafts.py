@@ -423,10 +423,12 @@ def test_what_is_proposed_holds_what_the_configuration_says_as_it_takes_its_plac
     assert command("check", path, *given)[0] == 0
 
     rows = [("no id", "toll", "fine"), (conversation(1), "N/A", "fine")]
+    assert "UUIDs" not in command("check", write_csv(Path("ids.csv"), rows, header=header))[1]
+    rows = [*[rows[0]] * 2, rows[1]]
     _, told = command("check", write_csv(Path("ids.csv"), rows, header=header))
     assert "UUIDs: --column rating=Vote --column conversation_id=NAME\n" in told
     assert "give --null n/a --null N/A\n" in told
-    twice = write_csv(Path("twice.csv"), [(*rows[1], "")], header=(*header, "comment"))
+    twice = write_csv(Path("twice.csv"), [(*rows[-1], "")], header=(*header, "comment"))
     assert "--column rating=Vote --column comment=NAME" in command("check", twice)[1]
     CONFIG.write_text('[column]\ncomment = "Text"\n', "utf-8")
     likely = write_csv(

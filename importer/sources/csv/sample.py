@@ -64,7 +64,7 @@ class Sample:
         hint = header_hint(self._tables(), columns, self._skip)
         if kept_byte(self._table.partition("\n")[0]) is None:
             return hint
-        not_valid = f". It is not valid {encoding.removesuffix('-sig')}"
+        not_valid = f". The header is not valid {encoding.removesuffix('-sig')}"
         if (meant := other()) is None:
             return f"{not_valid}, and no other encoding is right for the whole file: fix it{hint}"
         such = f", such as --encoding {meant}" if meant else " with --encoding"

@@ -60,7 +60,7 @@ def test_names_of_columns_in_another_encoding_can_be_read_and_pasted() -> None:
     both = "such as --encoding cp1252. The header seems to be in line 2: --skip-lines 1"
     assert check("b.csv").endswith(both)
     named = check("a.csv", "--column", "conversation_id=Gespr\u00e4chs-ID")
-    assert "its header cannot be read. It is not valid utf-8" in named
+    assert "its header cannot be read. The header is not valid utf-8" in named
     lines = f"conversation_id,Gr\u00fc\u00dfe,rating\n{conversation(1)},ja,POSITIVE\n"
     Path("a.csv").write_bytes(lines.encode("cp1252"))
     assert "ignored: 'Gr\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}e'" in check("a.csv")
