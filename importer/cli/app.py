@@ -149,9 +149,13 @@ def _fail(error: ImporterError) -> int:
 
 def _logs_json() -> bool:
     """Return whether the log is to be JSON, also where the options could not be read."""
-    words = " ".join(sys.argv[1:]).replace("=", " ").split()
+    words = [part for word in sys.argv[1:] for part in word.split("=", 1)]
     asked = [after for word, after in pairwise(words) if word == "--log-format"]
-    return (asked or [os.environ.get("CLARITYQ_LOG_FORMAT", "")])[-1] == "json"
+    if not asked:
+        from importer.cli.config_file import log_format_said  # noqa: PLC0415 -- seldom needed
+
+        asked = [os.environ.get("CLARITYQ_LOG_FORMAT") or log_format_said(words)]
+    return asked[-1] == "json"
 
 
 def _fail_unexpectedly(error: Exception) -> int:

@@ -11,7 +11,7 @@ from rich.console import Console
 from importer.cli.config_file import DEFAULT_FILE
 from importer.cli.ratings_draft import toml_text, write_new
 from importer.common.text import counted, shell_word, shown
-from importer.feedback.ratings import RatingTable
+from importer.feedback.ratings import PRESETS, RatingTable
 from importer.settings import ImportSettings
 from importer.settings.places import Place
 from importer.survey.findings import Word
@@ -25,6 +25,8 @@ _HEAD = """\
 # Look through them; what is to be decided stands as a comment. A clarityq-import.toml is read from
 # the working directory by itself, a file of another name with --config.
 """
+#: Why the encoding of a file is left to a person.
+NO_LIKELY_ENCODING = "it is neither UTF-8 nor cp1252, perhaps cp850 (DOS) or mac_roman"
 _UNKNOWN_WORDS = (
     "    # To be decided: POSITIVE, NEGATIVE, CLEAR (no rating), or SKIP, which leaves out the",
     "    # comments of these rows as well.",
@@ -50,6 +52,8 @@ def draft_config(
     if draft.preset is not None:
         drafted["ratings"] = [*_list(values.get("ratings")), draft.preset]
     values = {**values, **drafted}
+    if "ratings" in values:
+        values["ratings"] = [_seen_from(path, str(part)) for part in _list(values["ratings"])]
     _print(draft, console)
     if isinstance(columns := values.get("column"), Mapping):
         clear = {one: name for one, name in columns.items() if one not in draft.candidates}
@@ -59,10 +63,20 @@ def draft_config(
     def finish(words: Mapping[str, Word]) -> Sequence[str]:
         if table is None or not words:
             return _finish(path, settings, values, draft, words, console)
-        named = {**values, "ratings": [*_list(values.get("ratings")), str(table)]}
+        part = _seen_from(path, str(table))
+        named = {**values, "ratings": [*_list(values.get("ratings")), part]}
         return _finish(path, settings, named, draft, {}, console)
 
     return settings.replace(**drafted), finish
+
+
+def _seen_from(path: Path, part: str) -> str:
+    """Return a part of a rating table as it is to stand in the configuration at `path`.
+
+    A path in it is relative to the working directory, and one that is named may be used from any.
+    """
+    is_word = part in PRESETS or "=" in part
+    return part if is_word or path == DEFAULT_FILE else str(Path(part).absolute())
 
 
 def _finish(
@@ -87,8 +101,10 @@ def _print(draft: Draft, console: Console) -> None:
         console.print(f"Drafted: {field} is in column {shown(name)}.")
     for field, names in draft.candidates.items():
         console.print(f"To be decided: which column holds {field}: {', '.join(map(shown, names))}")
-    if draft.encoding is not None:
+    if draft.encoding:
         console.print(f"Drafted: the encoding is {draft.encoding}, since it is not UTF-8.")
+    elif draft.encoding is not None:
+        console.print(f"To be decided: the encoding: {NO_LIKELY_ENCODING}.")
     if draft.preset is not None:
         console.print(f"Drafted: the ratings are {draft.preset}.")
     if draft.nulls:
@@ -118,11 +134,13 @@ def write_config(
     for word, one in words.items():
         if one.meaning is None and word not in draft.nulls:
             unknown[known.entry_for(word)] += one.rows
-    undecided = len(unknown) + len(draft.candidates)
+    undecided = len(unknown) + len(draft.candidates) + (draft.encoding == "")
     lines = [_HEAD.format(inputs=", ".join(map(str, inputs)))]
     if "product_id" not in values:
         undecided += 1
         lines.append('# product_id = "…"  # UUID of the product: copy it from the dashboard')
+    if draft.encoding == "":
+        lines.append(f'# encoding = "?"  # {NO_LIKELY_ENCODING}')
     lines += [
         f"{name} = {_value(value)}"
         for name, value in values.items()

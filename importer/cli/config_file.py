@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,10 @@ DEFAULT_FILE = Path("clarityq-import.toml")
 #: Where a command's context holds the configuration files that were read, and what they say.
 _FILES = "importer.configuration_files"
 _DEFAULTS = "importer.defaults"
+#: Where it holds what has set the options that are no arguments: a file or a variable, by name.
+_ORIGINS = "importer.origins"
+#: How an error names an option.
+_FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 
 _DECLARED = options_of(RUN_GROUPS)
 
@@ -55,6 +60,7 @@ def _load_defaults(ctx: click.Context, _: click.Parameter, path: Path | None) ->
     own = {parameter.name or "" for parameter in ctx.command.params}
     values: dict[str, Any] = {}
     table: dict[str, Any] = {}
+    origins = ctx.meta.setdefault(_ORIGINS, {})
     try:
         if path is not None or DEFAULT_FILE.exists():
             file = path or DEFAULT_FILE
@@ -64,7 +70,10 @@ def _load_defaults(ctx: click.Context, _: click.Parameter, path: Path | None) ->
             ctx.meta[_FILES] = [file]
             table = read_toml(file, "--config " if path is not None else "")
             values |= _from_table(file, table, known, own, found=path is None)
-        values |= _from_environment(known, own)
+            origins |= dict.fromkeys(values, str(file))
+        of_environment = _from_environment(known, own)
+        values |= of_environment
+        origins |= {name: PREFIX + name.upper() for name in of_environment}
     except SettingsError:
         ctx.default_map = _readable(table, known, found=path is None)
         raise
@@ -89,6 +98,22 @@ def files_read(ctx: click.Context) -> list[Path]:
     return list(ctx.meta.get(_FILES, ()))
 
 
+def origins_of(ctx: click.Context) -> dict[str, str]:
+    """Return what has set the options of a command that are no arguments: a file or a variable."""
+    arguments = {
+        name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    found: dict[str, str] = ctx.meta.get(_ORIGINS, {})
+    return {name: origin for name, origin in found.items() if name not in arguments}
+
+
+def with_origins(text: str, origins: Mapping[str, str]) -> str:
+    """Return what an error says, and what has set the options that it names (see `origins_of`)."""
+    named = {flag: flag[2:].replace("-", "_") for flag in _FLAG.findall(text)}
+    told = [f"{flag} is set in {origins[name]}" for flag, name in named.items() if name in origins]
+    return f"{text} ({', '.join(told)})" if told else text
+
+
 def config_arguments(ctx: click.Context) -> list[str]:
     """Return the arguments with which a command was given its configuration file, if it was."""
     if ctx.get_parameter_source("config") is not ParameterSource.COMMANDLINE:
@@ -104,6 +129,24 @@ def read_toml(path: Path, given_by: str = "") -> dict[str, Any]:
         raise SettingsError(f"{given_by}{path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from None
+
+
+def log_format_said(words: Sequence[str]) -> str:
+    """Return the form of the log that the files of a command say, whatever else is wrong in them.
+
+    `words` are its arguments: a configuration, or the file of a batch, may be among them.
+    """
+    batch = words[words.index("batch") + 1 :] if "batch" in words else []
+    config = [after for word, after in pairwise(words) if word == "--config"]
+    config = config or [os.environ.get("CLARITYQ_CONFIG") or str(DEFAULT_FILE)]
+    for file in [*(word for word in batch if not word.startswith("-")), *config]:
+        with suppress(SettingsError):
+            table = read_toml(Path(file))
+            display = table.get("display")
+            for found in (table, display if isinstance(display, dict) else {}):
+                if said := found.get("log_format", found.get("log-format")):
+                    return str(said)
+    return ""
 
 
 def _from_table(

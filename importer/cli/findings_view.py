@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from rich.console import Console
@@ -11,14 +11,16 @@ from rich.table import Table
 from importer.common.durations import format_duration
 from importer.common.text import counted, did_you_mean, shell_word, shown, trimmed
 from importer.feedback.normalise import COMMENT_LIMIT
-from importer.feedback.null_markers import is_null_marker
+from importer.feedback.null_markers import is_null_marker, null_options
 from importer.feedback.ratings import known_by, preset_for
 from importer.jobs.commands import command_line, options_told, path_argument
 from importer.model import Reason
 from importer.reporting.wording import how_to_fix, words
 from importer.settings import ImportSettings, LongComments
 from importer.settings.groups import Reading, RowMapping
+from importer.sources.columns import column_options
 from importer.survey.findings import Findings, Understanding
+from importer.workflows.likely_columns import reads_like_date
 
 #: Requests per second for which the duration is told when no --rate is given.
 _RATES = (100.0, 1000.0)
@@ -29,7 +31,7 @@ _MOST_UNKNOWN_SHOWN = 3
 def print_findings(found: Findings, settings: ImportSettings, console: Console) -> None:
     """Print how the inputs were understood, what would be rejected, and how to fix it."""
     for one in found.inputs:
-        _print_understanding(one, console)
+        _print_understanding(one, settings, console)
     console.print(_verdict(found))
     console.print(
         f"{counted(found.rows, 'row')} read: {found.valid:,} can be sent, "
@@ -41,7 +43,7 @@ def print_findings(found: Findings, settings: ImportSettings, console: Console) 
     _print_fixes(found, settings, console)
 
 
-def _print_understanding(one: Understanding, console: Console) -> None:
+def _print_understanding(one: Understanding, settings: ImportSettings, console: Console) -> None:
     """Print which column holds what, and how the file was read."""
     holds = ", ".join(f"{field} in {shown(name)}" for field, name in one.columns.items())
     console.print(f"{one.file}: {one.format}{_text_format(one)}; {holds}", soft_wrap=True)
@@ -50,16 +52,16 @@ def _print_understanding(one: Understanding, console: Console) -> None:
         console.print(f"  ignored: {names}", soft_wrap=True)
     for remark in one.remarks:
         console.print(f"  {remark}", soft_wrap=True)
-    for proposal in _proposals(one):
+    for proposal in _proposals(one, settings):
         console.print(f"  {proposal}", soft_wrap=True)
 
 
-def _proposals(one: Understanding) -> Iterator[str]:
+def _proposals(one: Understanding, settings: ImportSettings) -> Iterator[str]:
     """Yield how to name the columns that may hold a field for which there is none."""
     for field, names in one.likely.items():
         column = names[0] if len(names) == 1 else "NAME"
-        option = f"--column {shell_word(f'{field}={column}')}"
-        yield f"if {' or '.join(map(shown, names))} holds the {field}: {option}"
+        options = column_options({field: column}, settings.mapping.columns)
+        yield f"if {' or '.join(map(shown, names))} holds the {field}: {options}"
 
 
 def _text_format(one: Understanding) -> str:
@@ -160,38 +162,61 @@ def _print_fixes(found: Findings, settings: ImportSettings, console: Console) ->
     if not found.problems:
         return
     console.print("To fix:")
-    format_of = {one.file: one.format for one in found.inputs}
+    input_of = {one.file: one for one in found.inputs}
     for reason, problem in sorted(found.problems.items(), key=lambda item: -item[1].rows):
-        formats = [format_of[example.file] for example in problem.examples]
+        inputs = {example.file: input_of[example.file] for example in problem.examples}
         is_rating = reason is Reason.UNKNOWN_RATING
-        step = _fix_ratings(found, settings) if is_rating else how_to_fix(reason, formats)
-        if reason is Reason.NOTHING_TO_SEND and (named := [*_proposals(found.inputs[0])]):
+        step = (
+            _fix_ratings(found, settings)
+            if is_rating
+            else how_to_fix(reason, inputs.values(), found, settings.mapping.columns)
+        )
+        if reason is Reason.NOTHING_TO_SEND and (named := [*_proposals(found.inputs[0], settings)]):
             step = f"{'; '.join(named)}; else {step}"
         console.print(f"- {words(reason)}: {step}", soft_wrap=True)
     console.print()
 
 
 def _fix_ratings(found: Findings, settings: ImportSettings) -> str:
-    """Return how to make unknown words known. SKIP is not proposed: it drops comments as well."""
+    """Return how to make unknown words known. SKIP is not proposed: it drops comments as well.
+
+    What is in force is told with it: an argument takes the place of a whole configuration.
+    """
     unknown = [word for word, one in found.words.items() if one.meaning is None]
-    options = []
+    given = settings.mapping
+    options, verb = [], "add"
     if (preset := preset_for(unknown)) is not None:
-        options.append(f"--ratings {preset}")
+        parts = [preset, *given.ratings.given]  # the later ones win
+        verb = "add" if len(parts) == 1 else "give"
+        options += [f"--ratings {shell_word(part)}" for part in dict.fromkeys(parts)]
         known = known_by(preset, unknown)
         unknown = [word for word in unknown if word not in known]
     nulls = dict.fromkeys(trimmed(word) for word in unknown if is_null_marker(word))
-    options += [f"--null {shell_word(word)}" for word in nulls]
+    if nulls:
+        verb = "give" if given.nulls else verb
+        options.append(null_options(nulls, given.nulls))
     unknown = [word for word in unknown if not is_null_marker(word)]
-    steps = [f"add {' '.join(options)}"] if options else []
-    if unknown:
-        more = " and others" if len(unknown) > _MOST_UNKNOWN_SHOWN else ""
-        words_shown = ", ".join(shown(trimmed(word)) for word in unknown[:_MOST_UNKNOWN_SHOWN])
+    dates = [word for word in unknown if reads_like_date(word)]
+    unknown = [word for word in unknown if word not in dates]
+    steps = [f"{verb} {' '.join(options)}"] if options else []
+    if dates:
         steps.append(
-            f"give {words_shown}{more} a meaning (POSITIVE, NEGATIVE, CLEAR for no rating, or "
+            f"see what {_some_of(dates)} stood for: a spreadsheet makes such a date of 5/5, so "
+            "export the column again as text"
+        )
+    if unknown:
+        steps.append(
+            f"give {_some_of(unknown)} a meaning (POSITIVE, NEGATIVE, CLEAR for no rating, or "
             "SKIP, which leaves out the comments of these rows as well). This drafts a table of "
             f"all words: {_draft_command(settings)}"
         )
     return ", and ".join(steps)
+
+
+def _some_of(words: Sequence[str]) -> str:
+    """Return the first of the words, as they are shown, and whether there are more."""
+    more = " and others" if len(words) > _MOST_UNKNOWN_SHOWN else ""
+    return ", ".join(shown(trimmed(word)) for word in words[:_MOST_UNKNOWN_SHOWN]) + more
 
 
 def _draft_command(settings: ImportSettings) -> str:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from importer.errors import InputError, SettingsError
 from importer.settings.option import Group, Option
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -80,7 +81,20 @@ def sections(ctx: click.Context) -> dict[str, list[click.Option]]:
 
 
 class Command(_Sections, click.Command):
-    """A command with sections in its help."""
+    """A command with sections in its help.
+
+    An error of it that names options also names what has set those that are no arguments.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 -- as click has it
+        """See `click.Command`."""
+        try:
+            return super().invoke(ctx)
+        except (InputError, SettingsError) as error:
+            from importer.cli.config_file import origins_of, with_origins  # noqa: PLC0415 -- above
+
+            error.args = (with_origins(str(error), origins_of(ctx)),)
+            raise
 
 
 class CommandGroup(_Sections, click.Group):

@@ -14,6 +14,8 @@ _UNSEEN = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 _AROUND = re.compile(rf"^[\s{_UNSEEN}]+|[\s{_UNSEEN}]+$")
 #: Lone surrogates: no text that could be decoded holds one.
 _UNDECODED = re.compile("[\ud800-\udfff]")
+#: Options or a command at the end of a text.
+_OPTIONS_AT_END = re.compile(r": (--[a-z]|clarityq-import )[^:]*$")
 _NOTHING = re.compile(rf"[\s{_UNSEEN}]*")
 
 
@@ -89,8 +91,12 @@ def shown(value: str, limit: int = 40) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return `text` with a full stop, unless it ends with a mark of its own."""
-    return text if text.endswith((".", "?", "!")) else f"{text}."
+    """Return `text` with a full stop, unless it ends with a mark of its own or with options.
+
+    Whoever pastes these would paste the stop with them.
+    """
+    is_ended = text.endswith((".", "?", "!")) or _OPTIONS_AT_END.search(text) is not None
+    return text if is_ended else f"{text}."
 
 
 def counted(number: int, noun: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from importer.common.text import trimmed
+from collections.abc import Collection, Iterable
+
+from importer.common.text import shell_word, trimmed
 
 _MARKERS = frozenset(
     [
@@ -19,3 +21,11 @@ LONGEST_MARKER = max(map(len, _MARKERS))
 def is_null_marker(cell: str) -> bool:
     """Return whether `cell` looks as if a program had written it for no value at all."""
     return trimmed(cell).casefold() in _MARKERS
+
+
+def null_options(words: Iterable[str], given: Collection[str]) -> str:
+    """Return the options with which these words count as empty, and those that are `given` still.
+
+    An argument takes the place of those of a configuration as a whole (docs/reference.md, C2).
+    """
+    return " ".join(f"--null {shell_word(word)}" for word in dict.fromkeys([*given, *words]))

@@ -61,6 +61,7 @@ class RatingTable:
         merged = {**_BASE, **(words or {})}
         self._meanings = {_key(word): meaning for word, meaning in merged.items()}
         self._in_stars = in_stars or _is_five_stars(self._meanings)
+        self._given: tuple[str, ...] = ()
 
     @property
     def words(self) -> Mapping[str, Meaning]:
@@ -98,6 +99,7 @@ class RatingTable:
 
         A later part wins over an earlier one. Raises `SettingsError` with the part at fault.
         """
+        parts = tuple(parts)
         words: dict[str, Meaning] = {}
         in_stars = False
         for part in parts:
@@ -109,12 +111,19 @@ class RatingTable:
                 words[word] = _parse_meaning(word, meaning)
             else:
                 words.update(_read_toml(Path(part)))
-        return cls(words, in_stars=in_stars)
+        table = cls(words, in_stars=in_stars)
+        table._given = parts
+        return table
 
     def written(self) -> dict[str, Meaning] | list[str]:
         """Return the table as JSON can hold it: its words, or its parts where these tell more."""
         words = dict(self._meanings)
         return words if RatingTable(words) == self else self.parts()
+
+    @property
+    def given(self) -> Sequence[str]:
+        """The parts that it was made of, as they were given, or others that it can be made of."""
+        return self._given or self.parts()
 
     def parts(self) -> list[str]:
         """Return parts that `parse` makes this table of again; a whole preset by its name."""
@@ -174,6 +183,9 @@ def _read_toml(path: Path) -> dict[str, Meaning]:
         )
     try:
         return parse_words(tomllib.loads(path.read_text("utf-8-sig")))
+    except FileNotFoundError as error:
+        where = "" if path.is_absolute() else f", seen from {Path.cwd()}"
+        raise SettingsError(f"rating table {path}: {error.strerror}{where}") from None
     except OSError as error:
         raise SettingsError(f"rating table {path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:

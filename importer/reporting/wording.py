@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 
 from importer.common.durations import format_duration
 from importer.common.text import counted, is_or_are, was_or_were
 from importer.model import Call, OutcomeKind, Reason, RunEnd, Warn, WorkerFigures
 from importer.pacing import Limit
+from importer.sources.columns import column_options
+from importer.survey.findings import Findings, Understanding
 
 #: What each outcome means, for somebody who has not read the reference.
 MEANINGS = {
@@ -68,9 +70,8 @@ TO_RESUME = {
 #: What to do about rows that would be rejected; the ratings have a step of their own.
 _HOW_TO_FIX = {
     Reason.MALFORMED: "fix these lines: fields or quotes are missing, or there are too many",
-    Reason.BAD_BYTES: "name the file's encoding, such as --encoding cp1252, or fix these lines",
-    Reason.BAD_CONVERSATION_ID: "fix these ids, remove lines without feedback, or name the "
-    "column that holds the UUIDs: --column conversation_id=NAME",
+    Reason.BAD_BYTES: "fix these lines: no other encoding is right for the whole file",
+    Reason.BAD_CONVERSATION_ID: "fix these ids, or remove lines without feedback",
     Reason.COMMENT_TOO_LONG: "shorten these comments, or let them be cut: --long-comments truncate",
     Reason.NOTHING_TO_SEND: "fill in a rating or a comment, or leave these rows rejected",
     Reason.BAD_NEWEST_BY: "write these values as numbers, or as times such as "
@@ -91,11 +92,32 @@ _HOW_TO_FIX_BY_FORMAT = {
 }
 
 
-def how_to_fix(reason: Reason, formats: Iterable[str]) -> str:
-    """Return what to do about rows that would be rejected in files of these formats."""
-    usual = _HOW_TO_FIX[reason]
-    steps = (_HOW_TO_FIX_BY_FORMAT.get(one, {}).get(reason, usual) for one in formats)
-    return "; ".join(dict.fromkeys(steps)) or usual
+def how_to_fix(
+    reason: Reason, inputs: Collection[Understanding], found: Findings, names: Mapping[str, str]
+) -> str:
+    """Return what to do about rows that would be rejected in these inputs of all that was `found`.
+
+    `names` are the columns that were given for the fields.
+    """
+    is_all = len(inputs) == len(found.inputs)
+    steps = "; ".join(dict.fromkeys(_step(reason, one, is_all=is_all) for one in inputs))
+    is_most = 2 * found.problems[reason].rows > found.rows
+    if reason is Reason.BAD_CONVERSATION_ID and is_most and not found.has_left_overs:
+        columns = column_options({"conversation_id": "NAME"}, names)
+        steps += f", or name the column that holds the UUIDs: {columns}"
+    return steps
+
+
+def _step(reason: Reason, one: Understanding, *, is_all: bool) -> str:
+    if reason is Reason.BAD_BYTES and "job" in one.columns:
+        return "fix these lines"
+    if reason is Reason.BAD_BYTES and one.other_encoding is not None:
+        other = one.other_encoding
+        such = f", such as --encoding {other}" if other else " (--encoding)"
+        # The option is for all inputs of a command.
+        alone = "" if is_all else " in an import of its own"
+        return f"name the file's encoding{such}{alone}, or fix these lines"
+    return _HOW_TO_FIX_BY_FORMAT.get(one.format, {}).get(reason, _HOW_TO_FIX[reason])
 
 
 #: What a person should know of rows that were imported all the same.

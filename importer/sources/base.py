@@ -155,6 +155,14 @@ class RowSource(Protocol):
     delimiter: str
     encoding: str
 
+    @property
+    def other_encoding(self) -> str | None:
+        """In which encoding the whole file may be, once bytes were met that are not in this one.
+
+        It is empty if none is likely, and None if there is none that is right for all lines.
+        """
+        ...
+
     def batches(self, first_seq: int, size: int) -> Iterator[Sequence[Row]]:
         """Yield all rows in order, at most `size` at a time; the first one gets `first_seq`.
 

@@ -22,6 +22,7 @@ class CarriedRows:
     header: Sequence[str] = (*FIELDS, *OWN_COLUMNS[1:])
     delimiter = ","
     encoding = "utf-8"
+    other_encoding = None
     format = InputFormat.CSV
 
     def __init__(self, path: Path, read: Callable[[], Iterable[Row]]) -> None:

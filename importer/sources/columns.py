@@ -35,7 +35,7 @@ def find_columns(
     for field, wanted in wanted_columns.items():
         times = occurrences[folded_name(wanted)]
         if times > 1:
-            raise _doubled(input_name, header, field, wanted, times)
+            raise _doubled(input_name, header, {field: wanted}, names, times)
         if times == 1:
             found[field] = folded.index(folded_name(wanted))
         elif field in names or field in ("conversation_id", "newest"):
@@ -44,12 +44,12 @@ def find_columns(
             hint = trimmed(header[folded.index(meant)]) if meant is not None else "NAME"
             raise MissingColumnError(
                 f"{input_name}: there is no column {shown(wanted)}; {_list(header)}. "
-                f"If another one holds it: {_options({field: hint}, names)}"
+                f"If another one holds it: {column_options({field: hint}, names)}"
             )
     if not found.keys() & {"rating", "comment"}:
         meant_by = {field: _within_struct(field, folded) for field in FIELDS[1:]}
         likely = {field: name for field, name in meant_by.items() if name is not None}
-        options = _options(likely or dict.fromkeys(FIELDS[1:], "NAME"), names)
+        options = column_options(likely or dict.fromkeys(FIELDS[1:], "NAME"), names)
         raise MissingColumnError(
             f"{input_name}: there is no column 'rating' and no column 'comment'; {_list(header)}. "
             f"If others hold them: {options}"
@@ -64,19 +64,21 @@ def check_own_names(input_name: str, header: Sequence[str]) -> None:
     occurrences = Counter(map(folded_name, header))
     for field in FIELDS:
         if (times := occurrences[field]) > 1:
-            raise _doubled(input_name, header, field, field, times)
+            raise _doubled(input_name, header, {field: field}, {}, times)
 
 
 def _doubled(
-    input_name: str, header: Sequence[str], cell: str, name: str, times: int
-) -> InputError:
+    input_name: str, header: Sequence[str], one: Mapping[str, str], names: Mapping[str, str],
+    times: int,
+) -> InputError:  # fmt: skip
+    ((cell, name),) = one.items()
     return InputError(
-        f"{input_name}: column {shown(name)} is there {times} times; {_list(header)}. "
-        f"Give each a name of its own there, or name another one: {_option(cell, 'NAME')}"
+        f"{input_name}: column {shown(name)} is there {times} times; {_list(header)}. Give each a "
+        f"name of its own there, or name another one: {column_options({cell: 'NAME'}, names)}"
     )
 
 
-def _options(columns: Mapping[str, str], names: Mapping[str, str]) -> str:
+def column_options(columns: Mapping[str, str], names: Mapping[str, str]) -> str:
     """Return the options that say which columns hold these cells.
 
     With them all `names` that were given otherwise: an argument takes the place of those of a

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection
 
-from importer.common.text import counted, shell_word, shown, trimmed
+from importer.common.text import counted, shown, trimmed
 from importer.common.uuids import LAST_HYPHEN, UUID_LENGTH, canonical_uuid
-from importer.feedback.null_markers import LONGEST_MARKER, is_null_marker
+from importer.feedback.null_markers import LONGEST_MARKER, is_null_marker, null_options
 
 _MOST_MARKERS = 10
 #: A cell with white space around a marker may be longer than the marker.
@@ -63,8 +64,11 @@ class Noticed:
             self.garbled += 1
             self.garbled_example = self.garbled_example or comment
 
-    def remarks(self, rows: int) -> list[str]:
-        """Return what was noticed as sentences; `rows` are the rows of the file."""
+    def remarks(self, rows: int, nulls: Collection[str] = ()) -> list[str]:
+        """Return what was noticed as sentences.
+
+        `rows` are the rows of the file, `nulls` the words that count as empty there.
+        """
         found = []
         if not rows:
             found.append("no rows: there is nothing to import from it")
@@ -89,7 +93,7 @@ class Noticed:
                 "around it, which is read without"
             )
         if self.null_comments:
-            found.append(self._null_remark())
+            found.append(self._null_remark(nulls))
         if self.garbled:
             looks = "looks" if self.garbled == 1 else "look"
             found.append(
@@ -98,13 +102,10 @@ class Noticed:
             )
         return found
 
-    def _null_remark(self) -> str:
+    def _null_remark(self, nulls: Collection[str]) -> str:
         most = self.null_comments.most_common(_MOST_MARKERS)
         cells = ", ".join(f"{number:,} × {shown(cell)}" for cell, number in most)
-        options = " ".join(
-            f"--null {shell_word(word)}"
-            for word in dict.fromkeys(trimmed(cell) for cell, _ in most)
-        )
+        options = null_options([trimmed(cell) for cell, _ in most], nulls)
         return (
             f"comments that look like no value at all are sent as they are: {cells}. "
             f"To leave them out: {options}"

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,8 +15,9 @@ from importer.common.text import trimmed
 from importer.errors import InputError
 from importer.settings import InputFormat
 from importer.settings.groups import Reading
+from importer.sources.csv.encodings import other_encoding
 from importer.sources.csv.records import RecordReader
-from importer.sources.csv.sample import LIKELY_CODEC, Sample
+from importer.sources.csv.sample import Sample
 from importer.sources.kept_bytes import KEEP_BYTES
 from importer.sources.location import (
     FAILURES,
@@ -38,7 +39,8 @@ class Preview(NamedTuple):
     header: Sequence[str]
     #: As text; a row may have more or fewer cells than the header.
     rows: Sequence[Sequence[str]]
-    #: How the file is probably encoded; None if that is as the settings say.
+    #: How the file is probably encoded; None if that is as the settings say, empty if it is not
+    #: known.
     encoding: str | None
     #: How many lines seem to be above the header; None if that is as the settings say.
     skip_lines: int | None = None
@@ -65,7 +67,8 @@ def preview(path: Path, reading: Reading, columns: Mapping[str, str]) -> Preview
     try:
         with raw, stream:
             start = stream.read(_PIECE)
-            encoding = _encoding_of(start, iter(partial(stream.read, _PIECE), b""), reading)
+            others = iter(partial(stream.read, _PIECE), b"")
+            encoding = _encoding_of(start, others, reading)
     except FAILURES as error:
         raise unreadable(str(path), error) from None
     codec = encoding or reading.encoding
@@ -86,20 +89,18 @@ def preview(path: Path, reading: Reading, columns: Mapping[str, str]) -> Preview
 
 
 def _encoding_of(start: bytes, others: Iterable[bytes], reading: Reading) -> str | None:
-    """Return the encoding that a file seems to be in, if that is another one than was said."""
+    """Return the encoding that a file seems to be in, if that is another one than was said.
+
+    It is empty if none is likely.
+    """
     if codecs.lookup(reading.encoding).name != "utf-8":
         return None
     if marked := marked_encodings(start):
         return marked[0]
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        decoder.decode(start)
-        for piece in others:
-            decoder.decode(piece)
-        decoder.decode(b"", True)
-    except UnicodeDecodeError:
-        return LIKELY_CODEC
-    return None
+    if start.startswith(codecs.BOM_UTF8):
+        return None
+    found = other_encoding(chain([start], others), reading.encoding)
+    return None if found == "utf-8" else found
 
 
 def _parquet(path: Path) -> Preview:

@@ -24,6 +24,7 @@ class RecordSource(ABC):
     """A `RowSource` whose subclass only yields its records, and says how far it has come."""
 
     format: InputFormat
+    other_encoding = None
 
     def __init__(
         self, path: Path, name: str, header: Sequence[str], settings: ImportSettings
@@ -109,7 +110,7 @@ class RecordSource(ABC):
 
     def remarks(self) -> Sequence[str]:
         """Return what the latest reading noticed; see `RowSource`."""
-        return self._make.noticed.remarks(self._rows)
+        return self._make.noticed.remarks(self._rows, self._make.nulls)
 
     def close(self) -> None:  # noqa: B027 -- most have nothing to close
         """Nothing stays open between two readings."""

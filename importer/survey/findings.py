@@ -59,6 +59,9 @@ class Understanding:
     rows: int = 0
     #: The columns that may hold a field for which there is none, by field; of the first input.
     likely: dict[str, list[str]] = field(default_factory=dict)
+    #: Where bytes are not in the encoding, one in which the whole file may be: empty if none is
+    #: likely, None if none is right for all lines.
+    other_encoding: str | None = None
 
 
 @dataclass(slots=True)

@@ -32,6 +32,7 @@ from importer.sources.base import (
     new_digest,
     recorded_name,
 )
+from importer.sources.columns import column_options
 from importer.sources.own_columns import find_job_column
 from importer.survey.findings import MOST_EXAMPLES, Example, Findings, Repeated, Understanding
 from importer.survey.progress import SurveyProgress, Teller
@@ -135,7 +136,8 @@ def _check_ratings(
         names = ", ".join(map(shown, first.ignored[:30])) or "none"
         raise MissingColumnError(
             f"--ratings is given, and {source.name} has no column 'rating'; the columns that are "
-            f"not used are {names}. If one of them holds it: --column rating=NAME"
+            f"not used are {names}. If one of them holds it: "
+            f"{column_options({'rating': 'NAME'}, settings.mapping.columns)}"
         )
 
 
@@ -226,6 +228,7 @@ class _Pass:
         if self._jobs.name_jobs:
             note_left_overs(understanding, source, self._settings)
         understanding.remarks += source.remarks()
+        understanding.other_encoding = source.other_encoding
         self.found.inputs.append(understanding)
         self.inputs.append(
             InputFile(

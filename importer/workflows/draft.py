@@ -54,7 +54,7 @@ class Draft:
     #: The columns that may be meant, of the fields for which none is clear. Those that were given
     #: a column that there is not are among them.
     candidates: dict[str, Sequence[str]] = field(default_factory=dict)
-    #: None if it is as the settings say.
+    #: None if it is as the settings say, empty if it is not known.
     encoding: str | None = None
     #: None if that is as the settings say.
     skip_lines: int | None = None
@@ -66,7 +66,7 @@ class Draft:
     def values(self, settings: ImportSettings) -> dict[str, object]:
         """Return the options that the draft adds to `settings`, by flat name."""
         values: dict[str, object] = {}
-        if self.encoding is not None:
+        if self.encoding:
             values["encoding"] = self.encoding
         if self.skip_lines is not None:
             values["skip_lines"] = self.skip_lines

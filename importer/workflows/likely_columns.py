@@ -24,6 +24,12 @@ _DATE = re.compile(
     r"([T ,].*)?",
     re.ASCII,
 )
+#: A day and a month, as a spreadsheet shows what it takes for a date of this year: `05-May`.
+_DAY = re.compile(
+    r"(?P<day>[0-3]?\d[-./]? ?)?(jan|feb|fév|mar|mär|apr|avr|abr|ma[iy]|jui?n|jui?l|aug|ago|aoû|sep"
+    r"|okt|oct|nov|de[cz]|déc|dic|ene)[^\W\d]{0,7}\.?(?(day)|[- ][0-3]?\d)",
+    re.IGNORECASE,
+)
 #: Words of a rating that any other column of yes or no holds as well.
 _FLAGS = {"true", "false", "yes", "no", "0", "1"}
 _API_WORDS = RatingTable()
@@ -33,6 +39,12 @@ def may_hold_rating(cells: Sequence[str]) -> bool:
     """Return whether a column may hold ratings: no ids, no dates, no numbers of orders."""
     cells = _filled(cells)
     return not (_are_ids(cells) or _are_dates(cells) or _all_differ(cells))
+
+
+def reads_like_date(word: str) -> bool:
+    """Return whether a word is a date, as a spreadsheet writes what it has taken for one."""
+    word = trimmed(word)
+    return _DATE.fullmatch(word) is not None or _DAY.fullmatch(word) is not None
 
 
 def reads_like_rating(cells: Sequence[str]) -> bool:

@@ -194,6 +194,16 @@ def test_a_run_that_cannot_start_says_so_in_json_too(wrong: list[str]) -> None:
     assert done.returncode == 2
 
 
+def test_the_form_of_the_log_is_known_from_files_that_cannot_be_used() -> None:
+    configuration = f'product_id = "{PRODUCT}"\nsandbox = true\nlog_format = "json"\n'
+    Path("mine.toml").write_text(f'{configuration}rate = "fast"\n', "utf-8")
+    Path("batch.toml").write_text('[display]\nlog_format = "json"\n', "utf-8")
+    for words in [("run", "none.csv", "--config", "mine.toml"), ("batch", "batch.toml")]:
+        done = run(*words)
+        (event,) = [json.loads(line) for line in done.stderr.splitlines()]
+        assert (event["event"], event["exit_code"], done.returncode) == ("error", 2, 2)
+
+
 def test_quiet_says_nothing_when_all_is_well(clean: Path, messy: Path) -> None:
     quiet = ("--product-id", PRODUCT, "--sandbox", "--quiet")
     done = run("run", str(clean), *quiet)

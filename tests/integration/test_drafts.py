@@ -58,6 +58,32 @@ def test_a_draft_is_what_the_input_needs_and_is_read_by_itself() -> None:
     assert command("run", path, "--sandbox", "--product-id", PRODUCT)[0] == 0
 
 
+def test_an_encoding_is_drafted_only_where_all_of_the_file_can_be_read_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = legacy(Path("dos.csv"), *"5421")
+    path.write_text(path.read_text("cp1252").replace("Größe", "Grüße"), "cp850")
+    _, printed = command("check", path, "--write-config", CONFIG)
+    assert "To be decided: the encoding: it is neither UTF-8 nor cp1252" in printed
+    assert "decide on 2 things in it" in printed
+    assert "--encoding cp1252" not in printed
+    assert "encoding" not in drafted()
+    text = CONFIG.read_text("utf-8")
+    CONFIG.write_text(text.replace('# encoding = "?"', 'encoding = "cp850"'), "utf-8")
+    assert command("check", path)[0] == 0
+
+    CONFIG.unlink()
+    monkeypatch.setattr("importer.cli.commands.init._is_terminal", lambda: True)
+    code, printed = command("init", path, answers="\n".join([PRODUCT, "cp850", *[""] * 9]))
+    assert (code, drafted()["encoding"]) == (0, "cp850")
+    assert "to be decided" not in printed
+
+    CONFIG.unlink()
+    path.write_bytes(path.read_bytes() + f"9;{conversation(9)};5;Größe\n".encode())
+    assert "encoding" not in command("check", path, "--write-config", CONFIG)[1].split("\n\n")[0]
+    assert "encoding" not in drafted()
+
+
 def test_words_without_a_meaning_are_left_to_a_person() -> None:
     path = legacy(Path("legacy.csv"), *"54213", 'so "so"\\')
     code, _ = command("check", path, "--write-config", CONFIG)
@@ -84,6 +110,20 @@ def test_a_configuration_that_is_drafted_with_a_table_of_ratings_names_it() -> N
     table = Path("ratings.toml")
     table.write_text(table.read_text("utf-8").replace('# "3" = "?"', '"3" = "SKIP"'), "utf-8")
     assert command("check", legacy(Path("next.csv"), "3", "5/5", "4 stars"))[0] == 0
+
+
+def test_a_configuration_of_another_name_is_drafted_so_that_it_works_from_any_folder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = legacy(Path("legacy.csv"), *"5421", "toll")
+    Path("words.toml").write_text('toll = "POSITIVE"\n', "utf-8")
+    drafts = ["--write-config", "mine.toml", "--write-ratings", "ratings.toml"]
+    assert command("check", path, "--ratings", "words.toml", *drafts)[0] == 0
+    Path("below").mkdir()
+    monkeypatch.chdir("below")
+    assert command("check", f"../{path}", "--config", "../mine.toml")[0] == 0
+    _, printed = command("check", f"../{path}", "--ratings", "words.toml")
+    assert f"No such file or directory, seen from {Path.cwd()}" in printed
 
 
 def test_a_draft_changes_no_file_that_exists() -> None:
@@ -200,7 +240,7 @@ def test_advice_and_draft_are_of_one_mind_on_ratings(
     header = "conversation_id,rating,comment"
     rows = [f"{conversation(n)},{word},fine" for n, word in enumerate(words)]
     path.write_text("\n".join([header, *rows, header, "Total,99,", "end,10,", ""]), "utf-8")
-    assert f"add --ratings {preset}" in command("check", path, "--null", "odd")[1]
+    assert f" --ratings {preset}" in command("check", path, "--null", "odd")[1]
     command("check", path, "--write-config", CONFIG, "--null", "NULL")
     assert drafted()["ratings"] == [preset]
     assert drafted()["null"] == (["NULL", "-"] if "-" in words else ["NULL"])
@@ -363,3 +403,37 @@ def test_a_missing_column_is_asked_for_with_those_that_the_configuration_names()
     assert (code, " ".join(options) in printed) == (2, True)
     given = [one.replace("NAME", "Dialog") for one in options]
     assert "1 can be sent" in command("check", path, *given)[1]
+
+
+def test_what_is_proposed_holds_what_the_configuration_says_as_it_takes_its_place() -> None:
+    CONFIG.write_text(
+        'null = ["n/a"]\nratings = ["toll=POSITIVE"]\n[column]\nrating = "Vote"\n', "utf-8"
+    )
+    header = ("conversation_id", "Vote", "comment")
+    cells = [("5", "N/A"), ("1", "fine"), ("n/a", "fine"), ("toll", "-"), ("4", "NULL")]
+    path = write_csv(
+        Path("in.csv"), [(conversation(n), *row) for n, row in enumerate(cells)], header=header
+    )
+    _, told = command("check", path)
+    nulls = "--null n/a --null N/A --null - --null NULL"
+    assert f"To leave them out: {nulls}\n" in told
+    ratings = "--ratings stars --ratings toll=POSITIVE"
+    assert f"give {ratings}\n" in told
+    given = [*nulls.split(), *ratings.split()]
+    assert command("check", path, *given)[0] == 0
+
+    rows = [("no id", "toll", "fine"), (conversation(1), "N/A", "fine")]
+    assert "UUIDs" not in command("check", write_csv(Path("ids.csv"), rows, header=header))[1]
+    rows = [*[rows[0]] * 2, rows[1]]
+    _, told = command("check", write_csv(Path("ids.csv"), rows, header=header))
+    assert "UUIDs: --column rating=Vote --column conversation_id=NAME\n" in told
+    assert "give --null n/a --null N/A\n" in told
+    twice = write_csv(Path("twice.csv"), [(*rows[-1], "")], header=(*header, "comment"))
+    assert "--column rating=Vote --column comment=NAME" in command("check", twice)[1]
+    CONFIG.write_text('[column]\ncomment = "Text"\n', "utf-8")
+    likely = write_csv(
+        Path("likely.csv"),
+        [(conversation(1), "up", "a")],
+        header=("conversation_id", "Vote", "Text"),
+    )
+    assert "--column comment=Text --column rating=Vote\n" in command("check", likely)[1]

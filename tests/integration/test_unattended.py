@@ -268,7 +268,22 @@ def test_a_batch_names_the_import_wherever_it_prints_something_of_one(
     out, err = told()
     json_lines = [line for line in (out + err).splitlines() if line.startswith("{")]
     assert json_lines
-    assert "Import good:" not in out + err, "each line is an object"
+    assert json_lines == (out + err).splitlines(), "each line is an object"
+    (error,) = [line for line in map(json.loads, json_lines) if line["event"] == "error"]
+    assert error["message"].startswith("import lost: ")
+
+
+def test_an_error_within_a_batch_names_the_file_that_has_set_an_option(
+    tmp_path: Path, clean: Path
+) -> None:
+    file = tmp_path / "batch.toml"
+    entry = f'product_id = "{PRODUCT}"\nsandbox = true\n[[import]]\ninput = "{clean}"\n'
+    file.write_text(f'{entry}encoding = "utf-16"\n', "utf-8")
+    told = command("batch", file)[1]
+    assert f"leave out --encoding, or give the right one (--encoding is set in {file})" in told
+    file.write_text(entry, "utf-8")
+    Path("clarityq-import.toml").write_text('encoding = "utf-16"\n', "utf-8")
+    assert "(--encoding is set in clarityq-import.toml)" in command("batch", file)[1]
 
 
 @pytest.mark.parametrize(

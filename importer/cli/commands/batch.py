@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from glob import glob
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, TextIO
 
 import click
@@ -16,11 +17,19 @@ from rich.table import Column, Table
 
 from importer.cli.cannot_start import ToldCommand, failure_told
 from importer.cli.commands.run import perform
-from importer.cli.config_file import CONFIG, config_arguments, files_read, read_toml
+from importer.cli.config_file import (
+    CONFIG,
+    config_arguments,
+    files_read,
+    origins_of,
+    read_toml,
+    with_origins,
+)
 from importer.cli.console import messages, outcome_counts, output, plain
 from importer.cli.defects import explained
 from importer.cli.help import command, examples
 from importer.cli.hiding import without_keys
+from importer.cli.log_view import log_failure
 from importer.cli.options import (
     RUN_GROUPS,
     Display,
@@ -30,7 +39,7 @@ from importer.cli.options import (
     Request,
     options_from,
 )
-from importer.errors import ExitCode, ImporterError, SettingsError
+from importer.errors import ExitCode, ImporterError, InputError, SettingsError
 from importer.jobs.commands import NOT_OF_LEFT_OVERS, Again
 from importer.reporting.summary import Summary
 from importer.settings.derive import arguments, flat, options_of
@@ -48,6 +57,8 @@ class Entry(NamedTuple):
 
     name: str
     options: Mapping[str, Any]
+    #: What has set them, where that is no argument.
+    origins: Mapping[str, str] = MappingProxyType({})
 
 
 class _Ended(NamedTuple):
@@ -83,14 +94,23 @@ def batch(ctx: click.Context, /, file: Path, **options: Any) -> ExitCode:
         entries = read_batch(file)
     for entry in entries:
         values = {**usual, **entry.options, **typed}
+        origins = {**origins_of(ctx), **dict.fromkeys(entry.options, str(file))}
+        origins = {name: origin for name, origin in origins.items() if name not in typed}
         with _headed(entry.name, values):
-            ended.append(_run(Entry(entry.name, values), resume, [*files_read(ctx), file]))
+            files = [*files_read(ctx), file]
+            ended.append(_run(Entry(entry.name, values, origins), resume, files))
         if ended[-1].exit_code in (ExitCode.SIGINT, ExitCode.SIGTERM, ExitCode.SIGHUP):
             break
     codes = {one.exit_code for one in ended}
-    if not typed.get("quiet") or codes != {ExitCode.OK}:
+    in_json = all(_is_json({**usual, **entry.options}) for entry in entries)
+    if not in_json and (not typed.get("quiet") or codes != {ExitCode.OK}):
         _print(ended)
     return next(code for code in _WORST_FIRST if code in codes)
+
+
+def _is_json(options: Mapping[str, Any]) -> bool:
+    """Return whether the log of an import with these options is JSON."""
+    return options.get("log_format") == LogFormat.JSON
 
 
 class _Headed:
@@ -113,7 +133,7 @@ class _Headed:
 @contextmanager
 def _headed(name: str, values: Mapping[str, Any]) -> Iterator[None]:
     """Name the import above what is printed of it: of both streams, which may go elsewhere."""
-    if values.get("log_format") == LogFormat.JSON:
+    if _is_json(values):
         yield  # each line is an object
         return
     heading = plain(f"Import {name}:\n")
@@ -145,7 +165,12 @@ def _run(entry: Entry, resume: list[str], files: list[Path]) -> _Ended:
 
 def _failed(entry: Entry, error: ImporterError) -> _Ended:
     told = without_keys(str(error))
-    messages().print(f"Error: {told}", soft_wrap=True)
+    if isinstance(error, (InputError, SettingsError)):
+        told = with_origins(told, entry.origins)
+    if _is_json(entry.options):
+        log_failure(f"import {entry.name}: {told}", error.exit_code)
+    else:
+        messages().print(f"Error: {told}", soft_wrap=True)
     return _Ended(entry.name, error.exit_code, None, told)
 
 

@@ -149,7 +149,8 @@ def _review(
         meanings = {word: one.meaning for word, one in found.words.items()}
         undecided = write_draft(write_ratings, rows, meanings)
         todo = f"; decide on {counted(undecided, 'word')} in it" if undecided else ""
-        how = f"give it as --ratings {shell_word(str(write_ratings))}"
+        tables = [*settings.mapping.ratings.given, str(write_ratings)]
+        how = f"give it as {' '.join(f'--ratings {shell_word(part)}' for part in tables)}"
         if finish is not None and found.words:
             how = "the configuration names it"
         console.print(f"{write_ratings} is written{todo}, and {how}")

@@ -53,7 +53,8 @@ def init(inputs: tuple[Path, ...], write_config: Path | None) -> None:
         )
     path = write_config or DEFAULT_FILE
     check_is_new(path)
-    from importer.cli.config_draft import write_config as write  # noqa: PLC0415 -- heavy
+    from importer.cli.config_draft import NO_LIKELY_ENCODING  # noqa: PLC0415 -- heavy
+    from importer.cli.config_draft import write_config as write  # noqa: PLC0415
     from importer.sources.columns import check_own_names  # noqa: PLC0415
     from importer.workflows.check_inputs import check_inputs  # noqa: PLC0415
     from importer.workflows.draft import draft_for  # noqa: PLC0415
@@ -63,7 +64,10 @@ def init(inputs: tuple[Path, ...], write_config: Path | None) -> None:
     check_own_names(str(inputs[0]), draft.header)
     values: dict[str, object] = {"product_id": _product()}
     if draft.encoding is not None:
-        values["encoding"] = _ask("Encoding of the file", draft.encoding, _encoding)
+        if not draft.encoding:
+            click.echo(f"The encoding is not clear: {NO_LIKELY_ENCODING}.", err=True)
+        values["encoding"] = _ask("Encoding of the file", draft.encoding or None, _encoding)
+        draft.encoding = None
     if draft.skip_lines is not None:
         values["skip_lines"] = draft.skip_lines
         click.echo(

@@ -10,19 +10,21 @@ from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, 
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 
 from importer.errors import InputError
 from importer.model import Row
 from importer.settings import ImportSettings, InputFormat
 from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart
 from importer.sources.columns import find_columns
+from importer.sources.csv.encodings import LIKELY_CODEC, is_beyond_ascii_utf8, other_encoding
 from importer.sources.csv.records import RecordReader
-from importer.sources.csv.sample import LIKELY_CODEC, Sample, is_beyond_ascii_utf8
+from importer.sources.csv.sample import Sample
 from importer.sources.csv.shape import Shape
 from importer.sources.kept_bytes import KEEP_BYTES, kept_byte
 from importer.sources.location import DAMAGED, FAILURES, check_is_text, open_binary, unreadable
 from importer.sources.noticed import Noticed
+from importer.sources.own_columns import find_own_columns
 from importer.sources.row_maker import Record, RowMaker, originals_among
 
 _SAMPLE = 64 * 1024
@@ -65,10 +67,12 @@ class CsvSource:
         self._codec = encoding
         self._size = max(1, path.stat().st_size)
         self._read = self._rows = 0
+        self.other_encoding: str | None = None
         start = self._start()
+        self._has_mark = start.startswith(codecs.BOM_UTF8)
         if codecs.lookup(encoding).name == "utf-8":
             self._codec = _UTF8  # which reads files with and without a byte order mark
-        elif start.startswith(codecs.BOM_UTF8) and _has_one_byte_letters(encoding):
+        elif self._has_mark and _has_one_byte_letters(encoding):
             self.encoding = self._codec = _UTF8  # the mark is certain, and the option is not
         elif _OURS in start.partition(b"\n")[0] and self._may_be_utf8():
             self.encoding = self._codec = _UTF8  # as a spreadsheet saves what was to be fixed
@@ -82,18 +86,34 @@ class CsvSource:
             if self._may_be_utf8():
                 told = self._told_utf8()
                 raise InputError(f"{error}. {told[:1].upper()}{told[1:]}") from None
-            if not (hint := sample.hint(columns, self._codec)):
+            if not (hint := sample.hint(columns, self._codec, self._find_other_encoding)):
                 raise
             raise InputError(f"{error}{hint}") from None
         self._shape = Shape(self.header, places, self.delimiter)
-        self._make = RowMaker(self.header, places, self._codec, nulls, self._remedy(start))
+        self._make = RowMaker(self.header, places, self._codec, nulls, self._remedy)
 
-    def _remedy(self, start: bytes) -> str:
-        """Return what to do about bytes that are not in the encoding."""
-        if self._codec == _UTF8 and start.startswith(codecs.BOM_UTF8):
+    def _remedy(self) -> str:
+        """Return what to do about bytes that are not in the encoding; some were found."""
+        if self._codec == _UTF8 and self._has_mark:
             return "the file begins with the mark of UTF-8, so --encoding would change nothing"
-        such = ", such as cp1252" if self._codec == _UTF8 else ""
-        return f"if the whole file is in another encoding, give --encoding{such}"
+        if find_own_columns(self.header) is not None:
+            return "fix this line"
+        self.other_encoding = self._find_other_encoding()
+        if self.other_encoding is None:
+            return "fix this line: others hold letters in valid UTF-8, which --encoding would spoil"
+        such = f", such as {self.other_encoding}" if self.other_encoding else ""
+        return f"if all of the input is in another encoding, give --encoding{such}"
+
+    def _find_other_encoding(self) -> str | None:
+        """Return in which encoding the whole file may be; see `other_encoding`."""
+        if self._codec == _UTF8 and self._has_mark:
+            return None
+        if not _has_one_byte_letters(self._codec.removesuffix("-sig")):
+            return ""
+        stream, raw = open_binary(self.path, self.name)
+        # Of a damaged file the rows before the damage are read, and their bytes tell.
+        with raw, stream:
+            return other_encoding(_until_damaged(stream), self._codec.removesuffix("-sig"))
 
     def _read_header(
         self, columns: Mapping[str, str], newest_by: str | None
@@ -170,7 +190,7 @@ class CsvSource:
     def remarks(self) -> Sequence[str]:
         """Return what the latest reading noticed; see `RowSource`."""
         noticed = self._make.noticed
-        remarks = noticed.remarks(self._rows)
+        remarks = noticed.remarks(self._rows, self._make.nulls)
         if self._may_be_cut(noticed.unended):
             remarks.append(
                 "the last line has no line end: if the file was cut off there, the last row is not "
@@ -178,6 +198,12 @@ class CsvSource:
             )
         if self._rows and self._may_be_utf8():
             remarks.append(self._told_utf8())
+        elif noticed.garbled and self._codec != _UTF8 and self._find_other_encoding() is None:
+            remarks.append(
+                "some lines are valid UTF-8 with letters beyond ASCII, and others are not, so no "
+                f"encoding is right for all: read it as UTF-8, not {self.encoding}, and fix the "
+                "lines that are then rejected"
+            )
         return remarks
 
     def _told_utf8(self) -> str:
@@ -252,6 +278,11 @@ class CsvSource:
                 ) from None
             except OSError as error:
                 raise unreadable(self.name, error) from None
+
+
+def _until_damaged(stream: BinaryIO) -> Iterator[bytes]:
+    with contextlib.suppress(*FAILURES):
+        yield from iter(partial(stream.read, _SAMPLE), b"")
 
 
 def _has_one_byte_letters(encoding: str) -> bool:

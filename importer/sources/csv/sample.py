@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from importer.common.text import folded_name, is_blank
@@ -16,8 +15,6 @@ from importer.sources.header_line import Line, better_skip, header_hint
 from importer.sources.kept_bytes import kept_byte
 
 _DELIMITERS = ",;\t|"
-#: What a file of one byte for a letter most likely is, if it is not UTF-8.
-LIKELY_CODEC = "cp1252"
 #: The line with which Excel is told the delimiter.
 _SEP_LINE = re.compile(r"\ufeff*\"?sep=(?P<delimiter>[^\r\n])\"?[,;\t ]*(\r\n?|\n)", re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
@@ -56,18 +53,22 @@ class Sample:
             trust_quotes,
         )
 
-    def hint(self, columns: Mapping[str, str], encoding: str) -> str:
+    def hint(
+        self, columns: Mapping[str, str], encoding: str, other: Callable[[], str | None]
+    ) -> str:
         """Return what may be done about a header that cannot be used; or nothing.
 
-        It may be in another encoding than the one it is read in, and stand in another line.
+        It may be in another encoding than the one it is read in, which `other` returns as
+        `other_encoding` does, and stand in another line.
         """
         hint = header_hint(self._tables(), columns, self._skip)
         if kept_byte(self._table.partition("\n")[0]) is None:
             return hint
-        return (
-            f". It is not valid {encoding.removesuffix('-sig')}: give its encoding, such as "
-            f"--encoding {LIKELY_CODEC}{hint}"
-        )
+        not_valid = f". The header is not valid {encoding.removesuffix('-sig')}"
+        if (meant := other()) is None:
+            return f"{not_valid}, and no other encoding is right for the whole file: fix it{hint}"
+        such = f", such as --encoding {meant}" if meant else " with --encoding"
+        return f"{not_valid}: give its encoding{such}{hint}"
 
     def better_skip(self, columns: Mapping[str, str]) -> int | None:
         """Return how many lines seem to be above the header; see `header_line`."""
@@ -87,20 +88,6 @@ class Sample:
                 line = lines[number - 1]
                 if not is_blank(line) and not _SEP_LINE.match(line):
                     yield number, record.fields
-
-
-def is_beyond_ascii_utf8(pieces: Iterable[bytes]) -> bool:
-    """Return whether `pieces` of a file are all valid UTF-8, and not all ASCII."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    is_ascii = True
-    try:
-        for piece in pieces:
-            is_ascii = is_ascii and piece.isascii()
-            decoder.decode(piece)
-        decoder.decode(b"", True)
-    except UnicodeDecodeError:
-        return False
-    return not is_ascii
 
 
 def _detect_delimiter(sample: str, columns: Mapping[str, str]) -> str:

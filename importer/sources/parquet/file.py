@@ -10,13 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from importer.common.text import folded_name, shell_word
+from importer.common.text import folded_name
 from importer.errors import InputError
 from importer.model import Reason, Row
 from importer.settings import FIELDS, ImportSettings, InputFormat
 from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart, left_over_encoding
 from importer.sources.cell_text import as_text
-from importer.sources.columns import CELLS, find_columns
+from importer.sources.columns import CELLS, column_options, find_columns
 from importer.sources.location import other_kind
 from importer.sources.noticed import Noticed
 from importer.sources.parquet.cells import (
@@ -49,6 +49,7 @@ class ParquetSource:
     """One Parquet file; a `RowSource`."""
 
     format = InputFormat.PARQUET
+    other_encoding = None
 
     def __init__(
         self,
@@ -141,7 +142,7 @@ class ParquetSource:
 
     def remarks(self) -> Sequence[str]:
         """Return what the latest reading noticed; see `RowSource`."""
-        return self._noticed.remarks(self._total)
+        return self._noticed.remarks(self._total, self._nulls)
 
     def close(self) -> None:
         """Nothing stays open between two readings."""
@@ -219,7 +220,7 @@ class ParquetSource:
             if within and wanted not in map(folded_name, self.header):
                 raise InputError(
                     f"{self.name}: column {wanted!r} is a struct of {', '.join(within)}. Name the "
-                    f"one that holds the {field}: --column {shell_word(f'{field}={within[0]}')}"
+                    f"one that holds the {field}: {column_options({field: within[0]}, columns)}"
                 )
 
     def _cell(self, field: str, name: str, kind: pa.DataType) -> Cell:

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from importer.cli.app import cli
 from importer.cli.options import RUN_GROUPS
-from importer.errors import SettingsError
+from importer.errors import InputError, SettingsError
 from tests.support.data import PRODUCT, conversation, write_csv
 
 
@@ -20,7 +20,7 @@ def _input() -> None:
 
 def check(*arguments: str, environment: dict[str, str] | None = None) -> str:
     done = CliRunner().invoke(cli, ["check", "in.csv", *arguments], env=environment)
-    if isinstance(done.exception, SettingsError):
+    if isinstance(done.exception, (InputError, SettingsError)):
         raise done.exception
     return done.output
 
@@ -62,6 +62,22 @@ def test_a_byte_order_mark_in_a_file_does_not_matter() -> None:
     told = check("--ratings", "ratings.toml")
     assert "At 7 requests/s" in told
     assert "1 can be sent" in told
+
+
+def test_an_error_names_what_has_set_the_options_that_it_names() -> None:
+    configure('encoding = "utf-16"', 'ratings = ["stars"]')
+    told = (
+        r"is not utf-16: leave out --encoding, or give the right one \(--encoding is set in {}\)$"
+    )
+    with pytest.raises(InputError, match=told.format("clarityq-import.toml")):
+        check()
+    with pytest.raises(InputError, match=told.format("CLARITYQ_ENCODING")):
+        check(environment={"CLARITYQ_ENCODING": "utf-16"})
+    with pytest.raises(InputError, match=r"or give the right one$"):
+        check("--encoding", "utf-16")
+    Path("in.csv").write_text("conversation_id,comment\n", "utf-8")
+    with pytest.raises(InputError, match=r"\(--ratings is set in clarityq-import.toml\)$"):
+        check("--encoding", "utf-8")
 
 
 def test_lists_in_the_environment_are_separated_by_commas() -> None:

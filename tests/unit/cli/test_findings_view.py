@@ -60,10 +60,36 @@ def test_names_of_columns_in_another_encoding_can_be_read_and_pasted() -> None:
     both = "such as --encoding cp1252. The header seems to be in line 2: --skip-lines 1"
     assert check("b.csv").endswith(both)
     named = check("a.csv", "--column", "conversation_id=Gespr\u00e4chs-ID")
-    assert "its header cannot be read. It is not valid utf-8" in named
+    assert "its header cannot be read. The header is not valid utf-8" in named
     lines = f"conversation_id,Gr\u00fc\u00dfe,rating\n{conversation(1)},ja,POSITIVE\n"
     Path("a.csv").write_bytes(lines.encode("cp1252"))
     assert "ignored: 'Gr\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}e'" in check("a.csv")
+
+
+def test_an_encoding_is_proposed_only_where_no_other_line_is_spoilt_by_it() -> None:
+    utf8 = [f"{conversation(n)},POSITIVE,Gr\u00fc\u00dfe".encode() for n in range(9)]
+    cp1252 = [f"{conversation(n)},POSITIVE,Gr\u00fc\u00dfe".encode("cp1252") for n in range(9)]
+    for name, lines in [("utf8", utf8), ("cp1252", cp1252), ("both", [*cp1252, *utf8])]:
+        Path(f"{name}.csv").write_bytes(b"\n".join([H.encode(), *lines, b""]))
+    named = "- bad bytes: name the file's encoding, such as --encoding cp1252"
+    assert f"{named}, or fix these lines\n" in check("cp1252.csv")
+    told = check("both.csv")
+    assert "- bad bytes: fix these lines: no other encoding is right for the whole file\n" in told
+    assert "--encoding cp1252" not in told
+    both = check("cp1252.csv", "utf8.csv")
+    assert f"{named} in an import of its own, or fix these lines\n" in both
+    Path("both.csv").write_bytes(b"conversation_id,rating,Gr\xfc\xdfe\n" + b"\n".join(utf8))
+    assert "for the whole file: fix it" in check("both.csv", "--column", "comment=Gr\u00fc\u00dfe")
+
+
+def test_ratings_that_a_spreadsheet_has_made_dates_of_are_not_asked_for() -> None:
+    dates = ["05-May", "05. Mai", "4-avr.", "May-05", "05.05.2026", "2026-05-05 00:00:00"]
+    words = ["may be", "5 sterne", "3", "05-Marvellous-1", "mayor"]
+    for number, word in enumerate([*dates, *words]):
+        Path("a.csv").write_text(f"{H}\n{conversation(number)},{word},fine\n", "utf-8")
+        told = check("a.csv")
+        assert (f"see what '{word}' stood for: a spreadsheet" in told) is (word in dates)
+        assert (f"give '{word}' a meaning" in told) is (word in words)
 
 
 def test_columns_that_may_hold_a_field_for_which_there_is_none_are_proposed() -> None:
@@ -79,10 +105,12 @@ def test_columns_that_may_hold_a_field_for_which_there_is_none_are_proposed() ->
     lines = [f"{conversation(n)},up,down,fine" for n in range(9)]
     Path("a.csv").write_text("\n".join(["conversation_id,thumb,vote,note", *lines]), "utf-8")
     told = check("a.csv", "--column", "comment=note")
-    assert "if 'thumb' or 'vote' holds the rating: --column rating=NAME" in told
+    assert (
+        "if 'thumb' or 'vote' holds the rating: --column comment=note --column rating=NAME" in told
+    )
     Path("b.csv").write_text("\n".join(["conversation_id,x,vote,note", *lines]), "utf-8")
     told = check("a.csv", "b.csv", "--column", "comment=note")
-    assert told.count("if 'vote' holds the rating: --column rating=vote") == 1
+    assert told.count("if 'vote' holds the rating: --column comment=note --column rating=vote") == 1
     assert "thumb' or" not in told, "the other file has no such column"
 
 

@@ -39,7 +39,9 @@ def test_counts_have_their_noun() -> None:
     assert [counted(n, "row") for n in (0, 1, 12_000)] == ["0 rows", "1 row", "12,000 rows"]
 
 
-@pytest.mark.parametrize("text", ["It is gone", "It is gone.", "is it this?"])
+@pytest.mark.parametrize(
+    "text", ["It is gone", "It is gone.", "is it this?", "Leave it out: --null -"]
+)
 def test_a_sentence_ends_with_one_mark(text: str) -> None:
     assert sentence(text) == {"It is gone": "It is gone."}.get(text, text)
 

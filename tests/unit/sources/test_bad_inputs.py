@@ -5,10 +5,9 @@ import gzip
 import io
 import lzma
 import os
-import re
 import unicodedata
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -225,6 +224,11 @@ def test_utf8_that_is_read_in_another_encoding_is_told(
         source = open_source(path, settings_for(path, encoding="cp1252"))
         assert len(list(source.batches(1, 100))) == 1
         assert any("valid UTF-8" in remark for remark in source.remarks()) is is_told
+    rows = f"conversation_id,comment\n{conversation(1)},Grüße\n".encode()
+    path.write_bytes(rows + f"{conversation(2)},Größe\n".encode("cp1252"))
+    source = open_source(path, settings_for(path, encoding="cp1252"))
+    assert len(list(source.batches(1, 100))) == 1
+    assert "no encoding is right for all" in source.remarks()[-1]
 
 
 def test_a_left_over_file_that_a_spreadsheet_has_saved_as_utf8_is_read_as_that(
@@ -277,20 +281,66 @@ def test_a_wrong_encoding_is_told_with_the_right_one(
         open_source(path, settings_for(path, encoding=given))
 
 
+LETTERS = "Grüße größer".encode()
+
+
+@pytest.mark.parametrize("rows", [3, 20_000])
+@pytest.mark.parametrize(
+    ("comments", "encoding", "other"),
+    [
+        ([b"caf\xe9", b"fine"], "utf-8", "cp1252"),
+        ([b"caf\x82", b"fine \x81"], "utf-8", ""),
+        ([LETTERS, b"caf\xe9"], "utf-8", None),
+        ([b"caf\xe9", LETTERS], "utf-8", None),
+        ([LETTERS[:-1] + b"\xc3", LETTERS], "utf-8", None),
+        (["“so”".encode(), b"fine"], "cp1252", "utf-8"),
+        (["“so”".encode(), b"caf\xe9"], "cp1252", None),
+        ([b"caf\x81", b"fine"], "cp1252", ""),
+    ],
+)
+def test_no_encoding_is_proposed_for_a_whole_file_of_which_some_lines_are_utf8(
+    tmp_path: Path,
+    settings_for: Callable[..., ImportSettings],
+    comments: Sequence[bytes],
+    encoding: str,
+    other: str | None,
+    rows: int,
+) -> None:
+    path = tmp_path / "in.csv"
+    lines = [conversation(n).encode() + b"," + comments[n % 2] for n in range(rows)]
+    path.write_bytes(b"\n".join([b"conversation_id,comment", *lines, b""]))
+    source = open_source(path, settings_for(path, encoding=encoding))
+    bad = [row for batch in source.batches(1, 500) for row in batch if row.problem]
+    assert {row.problem for row in bad} == {Reason.BAD_BYTES}
+    assert source.other_encoding == other
+    such = f", such as {other}" if other else ""
+    told = "fix this line" if other is None else f"give --encoding{such}"
+    assert all(told in row.detail for row in bad)
+
+
+def test_no_encoding_is_proposed_for_a_left_over_file(
+    tmp_path: Path, settings_for: Callable[..., ImportSettings]
+) -> None:
+    path = tmp_path / "rejected.csv"
+    own = "job,row,reason,http_status,attempts,detail"
+    header = f"conversation_id,comment,{own}\n".encode()
+    path.write_bytes(header + conversation(1).encode() + b",caf\xe9,a-1,1,,,,\n")
+    source = open_source(path, settings_for(path))
+    ((row,),) = source.batches(1, 10)
+    assert (source.other_encoding, "--encoding" in row.detail) == (None, False)
+
+
 def test_an_encoding_is_proposed_only_where_it_would_change_something(
     tmp_path: Path, settings_for: Callable[..., ImportSettings]
 ) -> None:
     path = tmp_path / "in.csv"
-    for start, given, told in [
-        ("", "utf-8", "give --encoding, such as cp1252"),
-        ("", "cp1252", "give --encoding$"),
-        ("\ufeff", "cp1252", "begins with the mark of UTF-8"),
-    ]:
-        text = f"{start}conversation_id,comment\n{conversation(1)},".encode()
-        path.write_bytes(text + b"\x81\n")
-        ((row,),) = open_source(path, settings_for(path, encoding=given)).batches(1, 100)
-        assert row.problem is Reason.BAD_BYTES
-        assert re.search(told, row.detail)
+    text = f"\ufeffconversation_id,comment\n{conversation(1)},".encode()
+    path.write_bytes(text + b"\x81\n")
+    source = open_source(path, settings_for(path, encoding="cp1252"))
+    ((row,),) = source.batches(1, 100)
+    assert row.problem is Reason.BAD_BYTES
+    assert "begins with the mark of UTF-8" in row.detail
+    assert source.other_encoding is None
 
 
 @pytest.mark.parametrize("codec", ["idna", "punycode", "rot13", "hex", "undefined"])
