@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from importer.common.text import counted, listed
 from importer.jobs.commands import (
@@ -21,14 +21,14 @@ from importer.jobs.forget import NO_COMMENTS
 from importer.jobs.inputs import how_changed, undone_job
 from importer.jobs.journal_file import WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.overtaken import Awaited
 from importer.jobs.placing import imported_since
 from importer.jobs.records import GIVEN_UP, WITHDRAWN, JobRecord, JobState, Totals
 from importer.model import OutcomeKind, Reason, RunEnd
-from importer.reporting.endings import CARRIES_OVER, Step, next_steps
+from importer.reporting.endings import CARRIES_OVER, Step, next_steps, rows_to_fix
 from importer.reporting.left_overs import (
     FILE_OF_KIND,
     LEFT_OVER_NAMES,
-    forgotten_outcomes,
 )
 from importer.reporting.wording import status_in_words, unread_in_words, words
 from importer.survey.findings import Findings
@@ -44,12 +44,11 @@ def steps_by_journal(
     be tried again, if that `is_taken_over`. Raises `JournalError`.
     """
     folder, settings = journal.folder, journal.latest_settings()
-    outcomes, reasons = _to_do(journal, done)
+    outcomes, reasons, overtaken = _to_do(journal, done)
     again = _again(journal)
     files = [path for name in LEFT_OVER_NAMES if (path := folder / name).exists()]
     steps = next_steps(
-        RunEnd.FINISHED, outcomes, reasons, folder, files, again,
-        {kind: len(journal.overtaken(kind).difference(done)) for kind in FILE_OF_KIND},
+        RunEnd.FINISHED, outcomes, reasons, folder, files, again, overtaken,
         carries_over=is_taken_over or settings["carry_over"],
         refused_with=refused_with(journal, reasons),
         newest_by=journal.newest_by(),
@@ -77,33 +76,39 @@ def to_be_fixed(journal: JournalReader) -> dict[OutcomeKind, int]:
     """
     if WITHDRAWN in journal.facts():
         return {}
-    done = imported_since(journal.folder)
-    outcomes, reasons = _to_do(journal, done)
-    found = {}
-    for kind in (OutcomeKind.REJECTED, OutcomeKind.FAILED):
-        found[kind] = outcomes[kind] - sum(
-            reasons[kind, reason]
-            for reason in (Reason.RETRIES_EXHAUSTED, Reason.CONVERSATION_ERROR)
-        )
-        if journal.newest_by() is None:  # else it is not known that another row is newer
-            found[kind] -= len(journal.overtaken(kind).difference(done))
-    return {kind: number for kind, number in found.items() if number > 0}
+    rest = _to_do(journal, imported_since(journal.folder))
+    # By a column it is not known whether the other row is newer.
+    overtaken = rest.overtaken if journal.newest_by() is None else {}
+    kinds = (OutcomeKind.REJECTED, OutcomeKind.FAILED)
+    found = {kind: rows_to_fix(kind, rest.reasons, overtaken).total() for kind in kinds}
+    return {kind: number for kind, number in found.items() if number}
 
 
-def _to_do(
-    journal: JournalFile, done: Collection[int]
-) -> tuple[Counter[OutcomeKind], Counter[tuple[OutcomeKind, Reason]]]:
-    """Return how many rows ended how, and why, without those that were forgotten, or are `done`."""
+class _Rest(NamedTuple):
+    """The rows of a job about which something may be to do."""
+
+    outcomes: Counter[OutcomeKind]
+    reasons: Counter[tuple[OutcomeKind, Reason]]
+    #: Of the rows that are left over, those that give way to others of the job.
+    overtaken: Counter[tuple[OutcomeKind, Reason]]
+
+
+def _to_do(journal: JournalFile, done: Collection[int], awaited: Awaited = Awaited.ALL) -> _Rest:
+    """Return how many rows ended how, and why, without those that were forgotten, or are `done`.
+
+    `awaited` are the rows without an outcome that are to be sent.
+    """
     totals = journal.totals()
-    outcomes, reasons = Counter(totals.outcomes), Counter(totals.reasons)
-    others = {*done} - journal.forgotten_rows()
-    left_over = chain.from_iterable(map(journal.outcomes, FILE_OF_KIND)) if others else ()
-    gone = (row for row in left_over if row.seq in others)
-    for outcome in chain(forgotten_outcomes(journal), gone):
-        outcomes[outcome.kind] -= 1
-        if outcome.reason is not None:
-            reasons[outcome.kind, outcome.reason] -= 1
-    return outcomes, reasons
+    found = _Rest(Counter(totals.outcomes), Counter(totals.reasons), Counter())
+    gone = {*done, *journal.forgotten_rows()}
+    for kind in FILE_OF_KIND:
+        overtaken = journal.overtaken(kind, awaited) if totals.outcomes[kind] else set[int]()
+        for row in journal.outcomes(kind) if gone or overtaken else ():
+            found.outcomes[kind] -= row.seq in gone
+            if row.reason is not None:
+                found.reasons[kind, row.reason] -= row.seq in gone
+                found.overtaken[kind, row.reason] += row.seq in overtaken and row.seq not in gone
+    return found
 
 
 def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
@@ -127,7 +132,7 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
         return []
     made = journal.written_files()
     again = _again(journal)
-    outcomes, reasons = _to_do(journal, imported_since(folder))
+    outcomes, reasons, _ = _to_do(journal, imported_since(folder))
     rows = joined_no_other(JobState.REPLACED, outcomes, reasons)
     final = reasons[OutcomeKind.FAILED, Reason.CONVERSATION_ERROR]
     to_fix = {kind: rows[kind] - (final if kind is OutcomeKind.FAILED else 0) for kind in rows}
