@@ -22,7 +22,7 @@ from importer.jobs.inputs import how_changed, undone_job
 from importer.jobs.journal_file import WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.overtaken import Awaited
-from importer.jobs.placing import imported_since
+from importer.jobs.read_again import read_again
 from importer.jobs.records import GIVEN_UP, WITHDRAWN, JobRecord, JobState, Totals
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.endings import CARRIES_OVER, Step, next_steps, rows_to_fix
@@ -44,7 +44,10 @@ def steps_by_journal(
     be tried again, if that `is_taken_over`. Raises `JournalError`.
     """
     folder, settings = journal.folder, journal.latest_settings()
-    outcomes, reasons, overtaken = _to_do(journal, done)
+    rest = _to_do(journal, done)
+    if done and journal.newest_by() is None:
+        _leave_out_needless(rest)
+    outcomes, reasons, overtaken = rest
     again = _again(journal)
     files = [path for name in LEFT_OVER_NAMES if (path := folder / name).exists()]
     steps = next_steps(
@@ -76,7 +79,7 @@ def to_be_fixed(journal: JournalReader) -> dict[OutcomeKind, int]:
     """
     if WITHDRAWN in journal.facts():
         return {}
-    rest = _to_do(journal, imported_since(journal.folder))
+    rest = _to_do(journal, read_again(journal.folder).rows)
     # By a column it is not known whether the other row is newer.
     overtaken = rest.overtaken if journal.newest_by() is None else {}
     kinds = (OutcomeKind.REJECTED, OutcomeKind.FAILED)
@@ -111,6 +114,15 @@ def _to_do(journal: JournalFile, done: Collection[int], awaited: Awaited = Await
     return found
 
 
+def _leave_out_needless(rest: _Rest) -> None:
+    """Leave out rows that give way where all others of their file are done: nobody has to know."""
+    for kind in FILE_OF_KIND:
+        if not rows_to_fix(kind, rest.reasons, rest.overtaken):
+            give_way = {key: rows for key, rows in rest.overtaken.items() if key[0] is kind}
+            rest.reasons.subtract(give_way)
+            rest.overtaken.subtract(give_way)
+
+
 def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
     """Return how those rows of a job are imported that was replaced or given up, and no other has.
 
@@ -132,7 +144,7 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
         return []
     made = journal.written_files()
     again = _again(journal)
-    outcomes, reasons, _ = _to_do(journal, imported_since(folder))
+    outcomes, reasons, _ = _to_do(journal, read_again(folder).rows)
     rows = joined_no_other(JobState.REPLACED, outcomes, reasons)
     final = reasons[OutcomeKind.FAILED, Reason.CONVERSATION_ERROR]
     to_fix = {kind: rows[kind] - (final if kind is OutcomeKind.FAILED else 0) for kind in rows}

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from importer.common.files import atomic_write
 from importer.common.text import folded_name, listed, trimmed
 from importer.errors import InputError, JournalError
-from importer.jobs.folders import NamedRow
+from importer.jobs.folders import OVERTAKEN_JOB, NamedRow
 from importer.jobs.forget import Tombs
 from importer.jobs.journal import Journal
 from importer.jobs.journal_file import JournalFile
@@ -46,9 +46,6 @@ LEFT_OVER_NAMES = tuple(FILE_OF_KIND.values())
 KIND_OF_FILE = {name: kind for kind, name in FILE_OF_KIND.items()}
 _OVERTAKEN = "row of this conversation was sent or is to be, and this one gives way to it"
 _NOT_COMPARED = "; which of them is newer was not looked at"
-#: Stands for the job of such a row: it is the name of none, so that the row ranks below all others
-#: when it is imported after all (docs/reference.md, A18).
-OVERTAKEN_JOB = "overtaken-00000000-1"
 
 
 class _Layout(NamedTuple):

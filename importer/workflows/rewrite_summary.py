@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from importer.reporting.jobs_behind import (
     jobs_begun_anew,
     jobs_behind,
     read_anew,
+    with_rows_of,
 )
 from importer.reporting.journal_steps import are_outdated, steps_by_journal, steps_of_closed
 from importer.reporting.left_overs import (
@@ -98,18 +99,17 @@ def rewrite_summary(
                 (folder / name).unlink()
 
 
-def tell_taken_up(
-    jobs: Sequence[JobRecord], by: Summary, origins: Collection[int], carried: Collection[int]
-) -> None:
+def tell_taken_up(jobs: Sequence[JobRecord], by: Summary) -> None:
     """Let summary and report of other `jobs` of a product say what one has taken up of them.
 
-    That is the one that `by` is the summary of. `origins` are the numbers of the jobs that had
-    first brought the rows of its left-over files, and `carried` of those that it has taken over.
+    That is the one that `by` is the summary of.
     """
-    behind = [*jobs_behind(jobs, by.inputs, origins)]
-    behind += [one for one in jobs_behind(jobs, (), carried) if not is_told_as_carried_over(one)]
     with JournalReader(by.folder) as journal:
-        inputs = journal.inputs()
+        inputs, origins = journal.inputs(), journal.origins()
+        carried = journal.origins(of_carried=True)
+    others = [job for job in jobs if job.name != by.folder.name]
+    behind = [*jobs_behind(others, by.inputs, with_rows_of(others, origins))]
+    behind += [one for one in jobs_behind(jobs, (), carried) if not is_told_as_carried_over(one)]
     behind += jobs_begun_anew(jobs, by.folder, inputs)
     for job in behind:
         assert job.folder is not None  # noqa: S101 -- see `jobs_behind`

@@ -23,10 +23,11 @@ from importer.api import run_import
 from importer.engine.control import Control
 from importer.engine.progress import Observer
 from importer.errors import ExitCode, StoppedError
+from importer.jobs.folders import OVERTAKEN_JOB
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import key_of
 from importer.model import OutcomeKind, RunEnd
-from importer.reporting.left_overs import LEFT_OVER_NAMES, OVERTAKEN_JOB, REPORT_NAME, SUMMARY_NAME
+from importer.reporting.left_overs import LEFT_OVER_NAMES, REPORT_NAME, SUMMARY_NAME
 from importer.reporting.summary import Summary
 from importer.settings import ImportSettings
 from tests.integration.test_afterwards import Page, command
