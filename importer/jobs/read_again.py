@@ -17,9 +17,9 @@ from importer.jobs import sqlite_file
 from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal_file import JournalFile, attached
-from importer.jobs.journal_head import read_head
+from importer.jobs.journal_head import Head, read_head
 from importer.jobs.journal_lines import ids_of
-from importer.jobs.records import WITHDRAWN, job_number
+from importer.jobs.records import WITHDRAWN, JobState, job_number
 from importer.model import NOT_IMPORTED
 
 _IS_LEFT_OVER = f"kind IN ({ids_of(NOT_IMPORTED)})"
@@ -77,7 +77,7 @@ def read_again(folder: Path) -> ReadAgain:
     be read.
     """
     with closing(sqlite_file.in_memory()) as db:
-        others = _that_read_left_overs(folder)
+        others, replaced = _that_read_left_overs(folder)
         if not others:
             return ReadAgain()
         db.execute(
@@ -90,41 +90,52 @@ def read_again(folder: Path) -> ReadAgain:
         rows: set[int] = set()
         by: dict[Path, Again] = {}
         for other in others:
-            with suppress(JournalError), attached(db, other):
-                _look_at(db, other, rows, by)
+            with suppress(JournalError), attached(db, other.folder):
+                _look_at(db, other, rows, by, is_replaced=other.id in replaced)
         return ReadAgain(rows, by)
 
 
-def _that_read_left_overs(folder: Path) -> list[Path]:
-    """Return the folders of later jobs that have read rows of jobs which this one has rows of."""
+def _that_read_left_overs(folder: Path) -> tuple[list[Head], set[str]]:
+    """Return the later jobs that have read rows of jobs which this one has rows of.
+
+    Also the ids of the jobs that were replaced.
+    """
     with closing(JournalFile(folder, read_only=True)) as own:
         facts = own.facts()
         number = job_number(facts["number"])
         origins = {number, *own.origins(), *own.origins(of_carried=True)}
-    found = []
+    found: list[Head] = []
+    replaced: set[str] = set()
     for other in job_folders(folder.parent):
         with suppress(JournalError), closing(JournalFile(other, read_only=True)) as journal:
-            its_facts = journal.facts()
-            is_alike = ProductKey.of(its_facts) == ProductKey.of(facts)
-            if is_alike and job_number(its_facts["number"]) > number:
-                found += [other] if origins & journal.origins() else []
-    return found
+            head = read_head(other)
+            if head.product == ProductKey.of(facts) and head.number > number:
+                replaced |= {job for job, end in head.ends.items() if end is JobState.REPLACED}
+                found += [head] if origins & journal.origins() else []
+    return found, replaced
 
 
 def _look_at(
-    db: sqlite_file.Connection, other: Path, rows: set[int], by: dict[Path, Again]
+    db: sqlite_file.Connection,
+    other: Head,
+    rows: set[int],
+    by: dict[Path, Again],
+    *,
+    is_replaced: bool,
 ) -> None:
-    """Add what the job in `other`, whose journal is attached, has read of the rows in `mine`."""
-    head = read_head(other)
-    has_begun = head.finished or head.sent_anything
+    """Add what another job, whose journal is attached, has read of the rows in `mine`.
+
+    What is pending of one that was replaced has joined the one that did.
+    """
+    has_begun = other.finished or other.sent_anything
     read: dict[int, bool] = {}
     settled = set()
     for seq, there, is_left_over in db.execute(_READ):
         read[there] = is_left_over == 0
-        if is_left_over == 0 or (is_left_over and has_begun):
+        if is_left_over == 0 or (has_begun and (is_left_over or is_replaced)):
             settled.add(seq)
     if settled:
-        by[other] = Again(len(read), sum(read.values()), min(read))
+        by[other.folder] = Again(len(read), sum(read.values()), min(read))
     if WITHDRAWN not in _facts(db):
         rows |= settled
         rows.update(seq for (seq,) in db.execute(_BEFORE))

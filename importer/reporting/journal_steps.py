@@ -21,7 +21,7 @@ from importer.jobs.forget import NO_COMMENTS
 from importer.jobs.inputs import how_changed, undone_job
 from importer.jobs.journal_file import WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.overtaken import Awaited
+from importer.jobs.overtaken import Awaited, awaited_of
 from importer.jobs.read_again import read_again
 from importer.jobs.records import GIVEN_UP, WITHDRAWN, JobRecord, JobState, Totals
 from importer.model import OutcomeKind, Reason, RunEnd
@@ -79,12 +79,7 @@ def to_be_fixed(journal: JournalReader) -> dict[OutcomeKind, int]:
     """
     if WITHDRAWN in journal.facts():
         return {}
-    rest = _to_do(journal, read_again(journal.folder).rows)
-    # By a column it is not known whether the other row is newer.
-    overtaken = rest.overtaken if journal.newest_by() is None else {}
-    kinds = (OutcomeKind.REJECTED, OutcomeKind.FAILED)
-    found = {kind: rows_to_fix(kind, rest.reasons, overtaken).total() for kind in kinds}
-    return {kind: number for kind, number in found.items() if number}
+    return _to_fix(journal, _to_do(journal, read_again(journal.folder).rows))
 
 
 class _Rest(NamedTuple):
@@ -112,6 +107,15 @@ def _to_do(journal: JournalFile, done: Collection[int], awaited: Awaited = Await
                 found.reasons[kind, row.reason] -= row.seq in gone
                 found.overtaken[kind, row.reason] += row.seq in overtaken and row.seq not in gone
     return found
+
+
+def _to_fix(journal: JournalFile, rest: _Rest) -> dict[OutcomeKind, int]:
+    """Return of how many of the rows it is worth the while to fix them, by kind, if there are."""
+    # By a column it is not known whether the other row is newer.
+    overtaken = rest.overtaken if journal.newest_by() is None else {}
+    kinds = (OutcomeKind.REJECTED, OutcomeKind.FAILED)
+    found = {kind: rows_to_fix(kind, rest.reasons, overtaken).total() for kind in kinds}
+    return {kind: number for kind, number in found.items() if number}
 
 
 def _leave_out_needless(rest: _Rest) -> None:
@@ -144,15 +148,14 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
         return []
     made = journal.written_files()
     again = _again(journal)
-    outcomes, reasons, _ = _to_do(journal, read_again(folder).rows)
-    rows = joined_no_other(JobState.REPLACED, outcomes, reasons)
-    final = reasons[OutcomeKind.FAILED, Reason.CONVERSATION_ERROR]
-    to_fix = {kind: rows[kind] - (final if kind is OutcomeKind.FAILED else 0) for kind in rows}
+    rest = _to_do(journal, read_again(folder).rows, awaited_of(job))
+    rows = joined_no_other(JobState.REPLACED, rest.outcomes, rest.reasons)
+    to_fix = _to_fix(journal, rest)
     steps = [
         Step(f"To import the {counted(number, 'row')} {words(kind)} of {folder.name} that joined "
              f"no other job: fix {path}, then", again.of_file(path))
         for kind, number in to_fix.items()
-        if number and FILE_OF_KIND[kind] in made and (path := folder / FILE_OF_KIND[kind]).exists()
+        if FILE_OF_KIND[kind] in made and (path := folder / FILE_OF_KIND[kind]).exists()
     ]  # fmt: skip
     if lost := {kind: number for kind, number in rows.items() if FILE_OF_KIND[kind] not in made}:
         groups = listed([f"{number:,} {words(kind)}" for kind, number in lost.items()])
