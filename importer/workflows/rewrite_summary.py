@@ -66,10 +66,10 @@ def rewrite_summary(
     """Write summary and report of a job, whose folder is there, from what its journal says by now.
 
     What is to be done next stays if it `has_steps`, is neither about rows that were forgotten nor
-    about a file that others have `taken` up; of a job that was replaced or given up stays what no
-    other has taken over. Of one that has just ended so, what it `left`
-    behind is told, also if its latest run has written no summary. Where this is not possible the
-    files are removed; with `taken` they stay, as nothing in them is wrong.
+    about a file that others have `taken` up, which is found out if it is not given; of a job that
+    was replaced or given up stays what no other has taken over. Of one that has just ended so, what
+    it `left` behind is told, also if its latest run has written no summary. Where this is not
+    possible the files are removed; with `taken` they stay, as nothing in them is wrong.
     """
     assert job.folder is not None  # noqa: S101 -- its folder is there
     folder, path = job.folder, job.folder / SUMMARY_NAME
@@ -81,12 +81,15 @@ def rewrite_summary(
                 old = _as_ended(journal, path, left)
             totals = journal.totals()
             closed = closed_in_words(job, totals.outcomes[OutcomeKind.PENDING])
-            since = " ".join([closed, *map(str, taken)]).strip() if taken else closed
+            by_now = taken or ()
+            if taken is None and left is None:  # of one that has just ended nobody has
+                by_now = [*taken_up(folder)]
+            since = " ".join([closed, *map(forgotten.scrubbed, map(str, by_now))]).strip()
             summary = summarise(
                 folder, journal, totals, RunEnd(old["end"]), old["message"],
                 [folder / name for name in old["files"] if (folder / name).exists()],
                 datetime.fromisoformat(old["ended_at"]).timestamp(),
-                _steps(job, journal, old, taken or ()) if has_steps else [],
+                _steps(job, journal, old, by_now) if has_steps else [],
                 _measured(old), old["not_begun"], since or old.get("since", ""),
                 old.get("working_folder", ""),
                 _known_digests(journal, totals, old) if forgotten is _NOTHING else None,
