@@ -12,7 +12,8 @@ The rules are in docs/design/across-jobs.md. Where to look:
   that another has ended.
 - `ledger`, `take_in`: the index, and how a journal gets into it; `ledger_lines` are its lines.
 - `forget`: takes conversations out of journals and ledger.
-- `overtaken`, `placing`: which rows of left-over files give way to others of their job.
+- `overtaken`, `placing`: which rows of left-over files give way to others of their job;
+  `read_again`: what others have read of these files.
 - `undo`: what it takes to take a job back; `undo_search` finds it out, `undo_void` what does not
   count, in the rows of `undo_rows`, and `undo_bodies` what is sent; `bodies` keeps it.
 - `copies`: where those of inputs are that are no local files; `inputs`: whether these are the same.

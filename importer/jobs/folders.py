@@ -23,6 +23,11 @@ _ROW = re.compile(_JOB + r"((?P<mark>[@#])(?P<seq>.*))?", re.DOTALL)
 _PLACE = re.compile(r"\d{1,18}", re.ASCII)
 
 
+#: Stands for the job of a row that gives way to others: it is the name of none, so that the row
+#: ranks below all others when it is imported after all (docs/reference.md, A18).
+OVERTAKEN_JOB = "overtaken-00000000-1"
+
+
 class NamedRow(NamedTuple):
     """What the cell `job` of a left-over file says: the job that first brought the row.
 

@@ -31,13 +31,20 @@ CREATE TABLE not_sent (
     rows   BLOB NOT NULL
 );
 
--- The rows whose rank is not that of the job. A rank is one number: first * 2^32 + version. place is the
--- number that a row of a left-over file had in the job that first brought it, NULL if that is not known.
+-- The rows whose rank is not that of the job. A rank is one number: first * 2^32 + version.
 CREATE TABLE ranked (
-    seq   INTEGER PRIMARY KEY,
-    rank  INTEGER NOT NULL,
-    place INTEGER
+    seq  INTEGER PRIMARY KEY,
+    rank INTEGER NOT NULL
 );
+
+-- The rows of left-over files, sent or not, that say where they stood: the number of the job that first
+-- brought the row, and the row's number there. Both are 0 for one that says that it gives way.
+CREATE TABLE placed (
+    seq   INTEGER PRIMARY KEY,
+    job   INTEGER NOT NULL,
+    place INTEGER NOT NULL
+);
+CREATE INDEX place ON placed (job, place);
 
 -- The rows that were carried over from earlier jobs; they come before those of the inputs.
 -- conversation is always the 16 bytes of its id, reversed, so that keys spread over all parts.

@@ -10,7 +10,7 @@ from importer.jobs.journal import Journal
 from importer.jobs.journal_file import FILE_NAME, FORMAT, explained
 from importer.jobs.journal_lines import KINDS
 from importer.jobs.keys import key_of, rank_number
-from importer.jobs.records import CarriedRow, InputFile, JobState, NewJob, RankedRow
+from importer.jobs.records import CarriedRow, InputFile, JobState, NewJob, Placed, RankedRow
 
 _CARRIED = ("seq", "conversation", "rating", "comment", "ask_status")
 _KEPT = ("seq", "conversation", "rating", "comment")
@@ -52,13 +52,14 @@ def create_journal(
             sqlite_file.insert("not_sent", ("reason", "rows")),
             [(reason, rows.pack()) for reason, rows in new.not_sent.items() if rows.count],
         )
-        carried: list[tuple[int, int, None]] = []
+        carried: list[tuple[int, int]] = []
         db.executemany(sqlite_file.insert("carried", _CARRIED), _carried(new.carried, carried))
         db.executemany(sqlite_file.insert("ranked", RankedRow._fields), carried)
         db.executemany(
             sqlite_file.insert("ranked", RankedRow._fields),
-            ((seq, rank_number(rank), place) for seq, rank, place in new.ranked),
+            ((seq, rank_number(rank)) for seq, rank in new.ranked),
         )
+        db.executemany(sqlite_file.insert("placed", Placed._fields), new.placed)
         db.executemany(
             sqlite_file.insert("kept", _KEPT),
             ((f.seq, key_of(f.conversation_id), f.rating, f.comment) for f in new.kept or ()),
@@ -68,9 +69,9 @@ def create_journal(
 
 
 def _carried(
-    rows: Iterable[CarriedRow], ranks: list[tuple[int, int, None]]
+    rows: Iterable[CarriedRow], ranks: list[tuple[int, int]]
 ) -> Iterator[tuple[object, ...]]:
     """Yield the lines of the carried-over rows, and put their ranks into `ranks`."""
     for row in rows:
-        ranks.append((row.seq, rank_number(row.rank), None))
+        ranks.append((row.seq, rank_number(row.rank)))
         yield row.seq, key_of(row.conversation_id), row.rating, row.comment, row.ask_status

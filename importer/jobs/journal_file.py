@@ -189,6 +189,18 @@ class JournalFile:
         """Return the rows whose rank is not that of the job, by seq, with their rank."""
         return {seq: rank_of(rank) for seq, rank in self._all("SELECT seq, rank FROM ranked")}
 
+    def origins(self, *, of_carried: bool = False) -> set[int]:
+        """Return the numbers of the jobs that first brought rows which are not this one's own.
+
+        Of those that it has read (in left-over files, or as an undo), or that were carried over.
+        """
+        which = "IN" if of_carried else "NOT IN"
+        found = self._all(
+            f"SELECT DISTINCT rank >> 32 FROM ranked WHERE seq {which} (SELECT seq FROM carried)"
+            f"{'' if of_carried else ' UNION SELECT job FROM placed'}"
+        )
+        return {number for (number,) in found if number}
+
     def carried_count(self) -> int:
         """Return how many rows the job has taken over."""
         return int(self._all("SELECT count(*) FROM carried")[0][0])

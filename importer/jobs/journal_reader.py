@@ -32,7 +32,7 @@ from importer.jobs.journal_lines import (
     run_of,
     time_of,
 )
-from importer.jobs.keys import key_of, own_rank, rank_number, rank_of
+from importer.jobs.keys import key_of, own_rank, rank_of
 from importer.jobs.records import LastRun
 from importer.model import (
     NOT_IMPORTED,
@@ -217,18 +217,6 @@ class JournalReader(JournalFile):
         names = {**self._own(), "brought_by": brought_by, "keys": _in_json(keys)}
         with self._explained():
             return {key for (key,) in self._db.execute(query, names)}
-
-    def ranked_so(self, rank: Rank) -> tuple[int, int, int]:
-        """Return how many rows have that rank of their own, how many are done, and the first (seq).
-
-        Done: they have an outcome about which nobody has to do anything.
-        """
-        (found,) = self._all(
-            f"SELECT count(*), total(kind NOT IN ({ids_of(NOT_IMPORTED)})), coalesce(min(seq), 0) "
-            "FROM ranked LEFT JOIN outcome USING (seq) WHERE rank = ?",
-            rank_number(rank),
-        )
-        return int(found[0]), int(found[1]), int(found[2])
 
     def left_overs(self, *, waiting: bool = False) -> Iterator[tuple[int, bytes]]:
         """Yield the rows that are left over: the job that has brought this version, and the key.

@@ -1,7 +1,8 @@
 """Rows of a job that give way to another row of it with their conversation.
 
 That is one after them which was sent or is to be; where a column tells which rows are newer, one
-`everywhere`: the last row need not be the newest (docs/reference.md, F3).
+`everywhere`: the last row need not be the newest (docs/reference.md, F3). Rows of left-over files
+that say so do as well.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _OVERTAKEN = """
       CROSS JOIN candidate AS earlier ON earlier.conversation = later.conversation
       AND earlier.seq < later.seq + :everywhere AND earlier.seq <> later.seq
 """
+_TOLD = "SELECT seq FROM outcome JOIN placed USING (seq) WHERE kind = ? AND job = 0"
 
 
 class Awaited(Enum):
@@ -72,8 +74,9 @@ def overtaken(
             "WHERE kind = ? AND conversation IS NOT NULL",
             (KIND_IDS[kind],),
         )
-        found = overtaken_candidates(db, awaited, everywhere=everywhere)
-        return {seq for _, seq in found}
+        found = {seq for _, seq in overtaken_candidates(db, awaited, everywhere=everywhere)}
+    told = db.execute(_TOLD, (KIND_IDS[kind],))
+    return found.union(seq for (seq,) in told)
 
 
 def overtaken_candidates(

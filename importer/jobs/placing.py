@@ -8,36 +8,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing, suppress
-from pathlib import Path
+from contextlib import closing
 from typing import NamedTuple
 
-from importer.errors import JournalError
 from importer.jobs import sqlite_file
-from importer.jobs.folders import job_folders
-from importer.jobs.identity import ProductKey
-from importer.jobs.journal_file import NO_COMMENTS, JournalFile, attached, newest_by
-from importer.jobs.journal_lines import ids_of
+from importer.jobs.journal_file import NO_COMMENTS, attached, newest_by
 from importer.jobs.keys import rank_of
 from importer.jobs.overtaken import Awaited, candidates, doubtful, overtaken_candidates
-from importer.jobs.records import WITHDRAWN, JobRecord, Line, job_number
-from importer.model import NOT_IMPORTED, Rank
+from importer.jobs.records import WITHDRAWN, JobRecord, Line
+from importer.model import Rank
 
 _BROUGHT_AGAIN = """
     SELECT later.conversation, rank, place
-    FROM ranked CROSS JOIN {table} AS later USING (seq)
+    FROM ranked CROSS JOIN {table} AS later USING (seq) LEFT JOIN placed USING (seq)
     WHERE rank >> 32 = :number AND {condition}
     AND later.conversation IN (SELECT conversation FROM candidate)
 """
-_IS_PLACED = """
-    SELECT EXISTS (SELECT 1 FROM ranked WHERE place IS NOT NULL AND rank >> 32 = ?)
-"""
-#: Rows of that job about which nobody has to do anything any more.
-_IMPORTED = f"""
-    SELECT conversation, place FROM ranked JOIN outcome USING (seq)
-    WHERE place IS NOT NULL AND rank >> 32 = ? AND kind NOT IN ({ids_of(NOT_IMPORTED)})
-"""
-_NOT_IMPORTED = f"SELECT seq, conversation FROM outcome WHERE kind IN ({ids_of(NOT_IMPORTED)})"
+_IS_PLACED = "SELECT EXISTS (SELECT 1 FROM placed WHERE job = ?)"
 
 
 class PlacedRow(NamedTuple):
@@ -132,30 +119,3 @@ class Placing(NamedTuple):
         for (key, _), place in found.items():
             places[key].append(place)
         return places
-
-
-def imported_since(folder: Path) -> set[int]:
-    """Return the left-over rows (seq) of a job that others, in folders beside it, have imported.
-
-    They are known by their places, whatever the files are called that held them. So are those that
-    come before such a row of their conversation: they would give way to it. What a job has imported
-    that was taken back is not. Raises `JournalError` if the job's own journal cannot be read.
-    """
-    with closing(JournalFile(folder, read_only=True)) as own:
-        facts = own.facts()
-    product, number = ProductKey.of(facts), job_number(facts["number"])
-    places: set[int] = set()
-    latest: dict[bytes, int] = {}
-    with closing(sqlite_file.in_memory()) as db:
-        for other in job_folders(folder.parent):
-            with suppress(JournalError), attached(db, other):
-                facts = dict(db.execute("SELECT name, value FROM job"))
-                if WITHDRAWN not in facts and ProductKey.of(facts) == product:
-                    for key, place in db.execute(_IMPORTED, (number,)):
-                        places.add(place)
-                        latest[key] = max(place, latest.get(key, 0))
-        if not places:
-            return set()
-        with attached(db, folder):
-            rows = db.execute(_NOT_IMPORTED)
-            return {seq for seq, key in rows if seq in places or seq <= latest.get(key, 0)}

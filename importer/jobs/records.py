@@ -91,8 +91,15 @@ class RankedRow(NamedTuple):
 
     seq: int
     rank: Rank
-    #: Its number in the job that first brought it; None if that is not known.
-    place: int | None = None
+
+
+class Placed(NamedTuple):
+    """Where a row of a left-over file stood before it came there; see journal.sql."""
+
+    seq: int
+    #: The number of the job that first brought it, and its number there.
+    job: int
+    place: int
 
 
 class GivenUp(NamedTuple):
@@ -193,6 +200,8 @@ class NewJob:
     not_sent: Mapping[Reason, RowSet] = field(default_factory=dict)
     #: The rows of the inputs whose rank is not that of the job.
     ranked: Iterable[RankedRow] = ()
+    #: The rows of left-over files that say where they stood.
+    placed: Iterable[Placed] = ()
     #: The rows that it takes over: numbered from 1, before those of the inputs.
     carried: Sequence[CarriedRow] = ()
     #: With `--carry-over`, the rows of the inputs that are to be sent.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -163,7 +164,7 @@ def next_steps(
     folder: Path,
     files: Sequence[Path],
     again: Again,
-    overtaken: Mapping[OutcomeKind, int] = MappingProxyType({}),
+    overtaken: _RowsByReason = MappingProxyType({}),
     *,
     carries_over: bool = False,
     refused_with: str = "",
@@ -200,8 +201,7 @@ def next_steps(
     )
     steps = [*_to_retry(reasons, waiting, folder, again, refused_with, carries_over=carries_over)]
     for kind, path in kinds.items():
-        give_way = overtaken.get(kind, 0)
-        steps += _of_kind(kind, outcomes[kind], reasons, path, again, give_way, newest_by)
+        steps += _of_kind(kind, reasons, path, again, overtaken, newest_by)
     return steps
 
 
@@ -250,20 +250,19 @@ def _to_retry(
 
 def _of_kind(
     kind: OutcomeKind,
-    rows: int,
     reasons: _RowsByReason,
     path: Path,
     again: Again,
-    give_way: int,
+    overtaken: _RowsByReason,
     newest_by: str | None,
 ) -> Iterator[Step]:
     """Yield what is to be done about the rows of one left-over file."""
-    overtaken = reasons.get((kind, Reason.LATER_JOB_MISSING), 0)
+    below_floor = reasons.get((kind, Reason.LATER_JOB_MISSING), 0)
     final = reasons.get((kind, Reason.CONVERSATION_ERROR), 0)
-    exhausted = reasons.get((kind, Reason.RETRIES_EXHAUSTED), 0)
-    if overtaken:
+    if below_floor:
+        rows = counted(below_floor, "row")
         yield Step(
-            f"To send all the same the {counted(overtaken, 'row')} of {_conversations(overtaken)} "
+            f"To send all the same the {rows} of {_conversations(below_floor)} "
             "that a missing job may have set:",
             f"{again.of_file(path)} --as-new",
         )
@@ -277,9 +276,9 @@ def _of_kind(
             f"tries {it} again, and ends with 1 again: leave {it} out of the export ({path} names "
             f"{it})."
         )
-    unknown = reasons.get((kind, Reason.UNKNOWN_RATING), 0)
-    to_fix = rows - exhausted - final - give_way
-    if unknown and to_fix > 0:
+    to_fix = rows_to_fix(kind, reasons, overtaken)
+    give_way = sum(number for (one, _), number in overtaken.items() if one is kind)
+    if unknown := to_fix[Reason.UNKNOWN_RATING]:
         # Of that file: the inputs would be imported anew, over what has come since.
         yield Step(
             f"To give the ratings of {counted(unknown, 'row')} a meaning, this says how:",
@@ -299,11 +298,25 @@ def _of_kind(
             f"{counted(give_way, 'row')} of {path} need not be fixed: another row of the same "
             "conversation was sent or is to be, and comes after."
         )
-    if to_fix > 0:
-        what = f"To import the {counted(to_fix, 'row')} {kind}"
+    if number := to_fix.total():
+        what = f"To import the {counted(number, 'row')} {kind}"
         if reasons.get((kind, Reason.REFUSED)):  # `retry` tries them again as they are
             what += " with other content"
         yield Step(f"{what}: fix {path}, then", again.of_file(path))
+
+
+def rows_to_fix(
+    kind: OutcomeKind, reasons: _RowsByReason, overtaken: _RowsByReason
+) -> Counter[Reason]:
+    """Return of how many rows of a kind, by reason, it is worth the while to fix them.
+
+    Without those whose attempts ran out, that nothing helps, or that are `overtaken`.
+    """
+    found = Counter[Reason]()
+    for (one, reason), number in reasons.items():
+        if one is kind and reason not in (Reason.RETRIES_EXHAUSTED, Reason.CONVERSATION_ERROR):
+            found[reason] = number - overtaken.get((one, reason), 0)
+    return +found
 
 
 def _conversations(number: int) -> str:

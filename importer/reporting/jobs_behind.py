@@ -6,8 +6,10 @@ What they say then: `importer.reporting.taken_up`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from importer.errors import JournalError
 from importer.jobs.ends import is_begun_anew
 from importer.jobs.inputs import undone_job
 from importer.jobs.journal_reader import JournalReader
@@ -39,6 +41,19 @@ def jobs_behind(
                 rows = sum(file.rows for file in journal.inputs())
             if rows <= _MOST_ROWS:
                 yield job
+
+
+def with_rows_of(jobs: Sequence[JobRecord], origins: Collection[int]) -> set[int]:
+    """Return the numbers of those of the jobs that have rows of `origins`, as these first had them.
+
+    They are these themselves, and those that have read what these left over.
+    """
+    found = {*origins}
+    for job in jobs if origins else ():
+        if job.folder is not None:
+            with suppress(JournalError), JournalReader(job.folder) as journal:
+                found |= {job.number} if journal.origins() & found else set()
+    return found
 
 
 def jobs_begun_anew(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from importer.common.text import counted, listed
 from importer.jobs.commands import (
@@ -20,14 +20,14 @@ from importer.jobs.ends import own_pending
 from importer.jobs.inputs import how_changed, undone_job
 from importer.jobs.journal_file import NO_COMMENTS, WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.placing import imported_since
+from importer.jobs.overtaken import Awaited, awaited_of
+from importer.jobs.read_again import read_again
 from importer.jobs.records import GIVEN_UP, WITHDRAWN, JobRecord, JobState, Totals
 from importer.model import OutcomeKind, Reason, RunEnd
-from importer.reporting.endings import CARRIES_OVER, Step, next_steps
+from importer.reporting.endings import CARRIES_OVER, Step, next_steps, rows_to_fix
 from importer.reporting.left_overs import (
     FILE_OF_KIND,
     LEFT_OVER_NAMES,
-    forgotten_outcomes,
 )
 from importer.reporting.wording import status_in_words, unread_in_words, words
 from importer.survey.findings import Findings
@@ -46,12 +46,14 @@ def steps_by_journal(
     if not journal.has_comments():
         return []
     folder, settings = journal.folder, journal.latest_settings()
-    outcomes, reasons = _to_do(journal, done)
+    rest = _to_do(journal, done)
+    if done and journal.newest_by() is None:
+        _leave_out_needless(rest)
+    outcomes, reasons, overtaken = rest
     again = _again(journal)
     files = [path for name in LEFT_OVER_NAMES if (path := folder / name).exists()]
     steps = next_steps(
-        RunEnd.FINISHED, outcomes, reasons, folder, files, again,
-        {kind: len(journal.overtaken(kind).difference(done)) for kind in FILE_OF_KIND},
+        RunEnd.FINISHED, outcomes, reasons, folder, files, again, overtaken,
         carries_over=is_taken_over or settings["carry_over"],
         refused_with=refused_with(journal, reasons),
         newest_by=journal.newest_by(),
@@ -79,33 +81,52 @@ def to_be_fixed(journal: JournalReader) -> dict[OutcomeKind, int]:
     """
     if WITHDRAWN in journal.facts():
         return {}
-    done = imported_since(journal.folder)
-    outcomes, reasons = _to_do(journal, done)
-    found = {}
-    for kind in (OutcomeKind.REJECTED, OutcomeKind.FAILED):
-        found[kind] = outcomes[kind] - sum(
-            reasons[kind, reason]
-            for reason in (Reason.RETRIES_EXHAUSTED, Reason.CONVERSATION_ERROR)
-        )
-        if journal.newest_by() is None:  # else it is not known that another row is newer
-            found[kind] -= len(journal.overtaken(kind).difference(done))
-    return {kind: number for kind, number in found.items() if number > 0}
+    return _to_fix(journal, _to_do(journal, read_again(journal.folder).rows))
 
 
-def _to_do(
-    journal: JournalFile, done: Collection[int]
-) -> tuple[Counter[OutcomeKind], Counter[tuple[OutcomeKind, Reason]]]:
-    """Return how many rows ended how, and why, without those that were forgotten, or are `done`."""
+class _Rest(NamedTuple):
+    """The rows of a job about which something may be to do."""
+
+    outcomes: Counter[OutcomeKind]
+    reasons: Counter[tuple[OutcomeKind, Reason]]
+    #: Of the rows that are left over, those that give way to others of the job.
+    overtaken: Counter[tuple[OutcomeKind, Reason]]
+
+
+def _to_do(journal: JournalFile, done: Collection[int], awaited: Awaited = Awaited.ALL) -> _Rest:
+    """Return how many rows ended how, and why, without those that were forgotten, or are `done`.
+
+    `awaited` are the rows without an outcome that are to be sent.
+    """
     totals = journal.totals()
-    outcomes, reasons = Counter(totals.outcomes), Counter(totals.reasons)
-    others = {*done} - journal.forgotten_rows()
-    left_over = chain.from_iterable(map(journal.outcomes, FILE_OF_KIND)) if others else ()
-    gone = (row for row in left_over if row.seq in others)
-    for outcome in chain(forgotten_outcomes(journal), gone):
-        outcomes[outcome.kind] -= 1
-        if outcome.reason is not None:
-            reasons[outcome.kind, outcome.reason] -= 1
-    return outcomes, reasons
+    found = _Rest(Counter(totals.outcomes), Counter(totals.reasons), Counter())
+    gone = {*done, *journal.forgotten_rows()}
+    for kind in FILE_OF_KIND:
+        overtaken = journal.overtaken(kind, awaited) if totals.outcomes[kind] else set[int]()
+        for row in journal.outcomes(kind) if gone or overtaken else ():
+            found.outcomes[kind] -= row.seq in gone
+            if row.reason is not None:
+                found.reasons[kind, row.reason] -= row.seq in gone
+                found.overtaken[kind, row.reason] += row.seq in overtaken and row.seq not in gone
+    return found
+
+
+def _to_fix(journal: JournalFile, rest: _Rest) -> dict[OutcomeKind, int]:
+    """Return of how many of the rows it is worth the while to fix them, by kind, if there are."""
+    # By a column it is not known whether the other row is newer.
+    overtaken = rest.overtaken if journal.newest_by() is None else {}
+    kinds = (OutcomeKind.REJECTED, OutcomeKind.FAILED)
+    found = {kind: rows_to_fix(kind, rest.reasons, overtaken).total() for kind in kinds}
+    return {kind: number for kind, number in found.items() if number}
+
+
+def _leave_out_needless(rest: _Rest) -> None:
+    """Leave out rows that give way where all others of their file are done: nobody has to know."""
+    for kind in FILE_OF_KIND:
+        if not rows_to_fix(kind, rest.reasons, rest.overtaken):
+            give_way = {key: rows for key, rows in rest.overtaken.items() if key[0] is kind}
+            rest.reasons.subtract(give_way)
+            rest.overtaken.subtract(give_way)
 
 
 def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
@@ -129,15 +150,14 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
         return []
     made = journal.written_files()
     again = _again(journal)
-    outcomes, reasons = _to_do(journal, imported_since(folder))
-    rows = joined_no_other(JobState.REPLACED, outcomes, reasons)
-    final = reasons[OutcomeKind.FAILED, Reason.CONVERSATION_ERROR]
-    to_fix = {kind: rows[kind] - (final if kind is OutcomeKind.FAILED else 0) for kind in rows}
+    rest = _to_do(journal, read_again(folder).rows, awaited_of(job))
+    rows = joined_no_other(JobState.REPLACED, rest.outcomes, rest.reasons)
+    to_fix = _to_fix(journal, rest)
     steps = [
         Step(f"To import the {counted(number, 'row')} {words(kind)} of {folder.name} that joined "
              f"no other job: fix {path}, then", again.of_file(path))
         for kind, number in to_fix.items()
-        if number and FILE_OF_KIND[kind] in made and (path := folder / FILE_OF_KIND[kind]).exists()
+        if FILE_OF_KIND[kind] in made and (path := folder / FILE_OF_KIND[kind]).exists()
     ]  # fmt: skip
     if lost := {kind: number for kind, number in rows.items() if FILE_OF_KIND[kind] not in made}:
         groups = listed([f"{number:,} {words(kind)}" for kind, number in lost.items()])

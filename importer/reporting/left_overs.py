@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import tee
 from pathlib import Path
@@ -11,13 +12,13 @@ from typing import NamedTuple
 from importer.common.files import atomic_write
 from importer.common.text import folded_name, listed, trimmed
 from importer.errors import InputError, JournalError
-from importer.jobs.folders import NamedRow
+from importer.jobs.folders import OVERTAKEN_JOB, NamedRow
 from importer.jobs.forget import Tombs
 from importer.jobs.journal import Journal
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.overtaken import Awaited, awaited_of
 from importer.jobs.records import CARRIED_OVER, JobRecord
-from importer.model import Outcome, OutcomeKind
+from importer.model import Outcome, OutcomeKind, Reason
 from importer.reporting.edited_files import digest_of, set_aside
 from importer.sources.base import Original, RowSource
 from importer.sources.kept_bytes import KEEP_BYTES
@@ -45,9 +46,6 @@ LEFT_OVER_NAMES = tuple(FILE_OF_KIND.values())
 KIND_OF_FILE = {name: kind for kind, name in FILE_OF_KIND.items()}
 _OVERTAKEN = "row of this conversation was sent or is to be, and this one gives way to it"
 _NOT_COMPARED = "; which of them is newer was not looked at"
-#: Stands for the job of such a row: it is the name of none, so that the row ranks below all others
-#: when it is imported after all (docs/reference.md, A18).
-OVERTAKEN_JOB = "overtaken-00000000-1"
 
 
 class _Layout(NamedTuple):
@@ -67,12 +65,12 @@ class _Layout(NamedTuple):
 class LeftOverFiles(NamedTuple):
     """The files that hold rows, and what became of those that somebody had edited, in words.
 
-    `overtaken` counts the rows of each kind that give way to others which were sent.
+    `overtaken` counts the rows, by kind and reason, that give way to others which were sent.
     """
 
     paths: list[Path]
     remarks: list[str]
-    overtaken: dict[OutcomeKind, int]
+    overtaken: Counter[tuple[OutcomeKind, Reason]]
 
 
 def write_left_over_files(
@@ -94,18 +92,18 @@ def write_left_over_files(
         _check_unchanged(folder, journal, sources)
     awaited = Awaited.ALL if ended is None else awaited_of(ended)
     is_final = ended is not None or not outcomes[OutcomeKind.PENDING]
-    files = LeftOverFiles([], [], {})
+    files = LeftOverFiles([], [], Counter())
     fresh: list[Path] = []
     for kind, name in FILE_OF_KIND.items():
         path, written = folder / name, journal.written(name)
         try:
             edited = set_aside(path, written)
-            rows = give_way = 0
+            rows, give_way = 0, Counter[tuple[OutcomeKind, Reason]]()
             if outcomes[kind]:
                 rows, give_way = _write(path, journal, kind, sources, awaited, is_final=is_final)
             if rows:
                 files.paths.append(path)
-                files.overtaken[kind] = give_way
+                files.overtaken.update(give_way)
                 digest = digest_of(path)
                 if edited is not None and digest == written:
                     edited.replace(path)
@@ -168,12 +166,12 @@ def _write(
     awaited: Awaited,
     *,
     is_final: bool,
-) -> tuple[int, int]:
-    """Write the file of a kind; return how many rows it holds, and how many of them give way.
+) -> tuple[int, Counter[tuple[OutcomeKind, Reason]]]:
+    """Write the file of a kind; return how many rows it holds, and how many give way, by reason.
 
     Until it `is_final` which rows come after them, that is found out when they are imported.
     """
-    rows = give_way = 0
+    rows, give_way = 0, Counter[tuple[OutcomeKind, Reason]]()
     overtaken = journal.overtaken(kind, awaited)
     layout = _lay_out(sources, as_new=journal.is_as_new())
     why = f"a later {_OVERTAKEN}"
@@ -209,7 +207,8 @@ def _write(
             ]  # fmt: skip
             writer.writerow([*cells, *own[-len(layout.own) :]])
             rows += 1
-            give_way += gives_way
+            if gives_way and outcome.reason is not None:
+                give_way[kind, outcome.reason] += 1
     return rows, give_way
 
 

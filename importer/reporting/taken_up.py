@@ -17,7 +17,7 @@ from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.listing import jobs_of
-from importer.jobs.placing import imported_since
+from importer.jobs.read_again import Again, read_again
 from importer.jobs.records import (
     LEFT_OVERS_GIVEN_UP,
     WITHDRAWN,
@@ -26,7 +26,6 @@ from importer.jobs.records import (
     JobState,
     job_number,
 )
-from importer.model import Rank
 from importer.reporting.endings import CARRIES_OVER, Step
 from importer.reporting.journal_steps import never_sent, steps_by_journal, steps_of_closed
 from importer.reporting.left_overs import KIND_OF_FILE, LEFT_OVER_NAMES
@@ -73,9 +72,9 @@ class TakenUp(NamedTuple):
 def taken_up(folder: Path) -> Iterator[TakenUp]:
     """Yield what became of a job since: what others, in folders beside it, have taken up of it.
 
-    A left-over file is known again by the ranks of its rows, wherever it was put. One of which no
-    row is done is left out: what is to be done with it is as before. Raises `JournalError` if the
-    job's own journal cannot be read.
+    A left-over file is known again by the places of its rows, wherever it was put. One of which no
+    row has an outcome is left out: what is to be done with it is as before. Raises `JournalError`
+    if the job's own journal cannot be read.
     """
     with JournalReader(folder) as own:
         facts, inputs = own.facts(), own.inputs()
@@ -86,6 +85,7 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
     imported: list[TakenUp] = []
     anew, head = "", read_head(folder)
     is_taken_back = WITHDRAWN in facts
+    again = read_again(folder)
     for other in job_folders(folder.parent):
         with suppress(JournalError), JournalReader(other) as journal:
             facts = journal.facts()
@@ -99,18 +99,18 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
             its_own = [file for file in journal.inputs() if is_left_over_of(folder, file.path)]
             for file in its_own:
                 done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
-                if done:
+                if done or other in again.by:
                     is_taken_back &= Path(file.path).name != UNDO_NAME  # which tells it
                     one = _read_in_place(
                         folder, file, other.name, done, by_is_taken_back=WITHDRAWN in facts
                     )
                     imported.append(one)
-            rank = Rank(number, later)
-            if not its_own and undone_job(file.path for file in journal.inputs()) is None:
-                imported += _read_elsewhere(journal, rank, other.name)
-            if rank.version > number and any(r.rank.first <= number for r in journal.carried()):
-                takers[rank.version] = other.name
-    done_since = imported_since(folder) if head.finished and (imported or takers) else set[int]()
+            is_undo = undone_job(file.path for file in journal.inputs()) is not None
+            if other in again.by and not its_own and not is_undo:
+                imported.append(_read_elsewhere(journal, again.by[other]))
+            if later > number and any(r.rank.first <= number for r in journal.carried()):
+                takers[later] = other.name
+    done_since = again.rows if head.finished else frozenset[int]()
     yield from _for_the_rest(folder, imported, done_since) if done_since else imported
     if anew and not head.sent_anything:
         yield TakenUp(f"{anew} began anew what it had not sent.", (never_sent(folder),))
@@ -159,12 +159,11 @@ def _read_in_place(
     return TakenUp(_imported(name, by, done, max(file.rows, left_over)), obsolete)
 
 
-def _read_elsewhere(journal: JournalReader, rank: Rank, by: str) -> Iterator[TakenUp]:
-    """Tell of the rows of that rank, if there are some: they come from a left-over file."""
-    rows, done, first = journal.ranked_so(rank)
-    if done:
-        file = next(one for one in reversed(journal.inputs()) if one.first_seq <= first)
-        yield TakenUp(_imported(Path(file.path).name, by, done, rows))
+def _read_elsewhere(journal: JournalReader, again: Again) -> TakenUp:
+    """Tell of the rows that a job has read which come from a left-over file."""
+    file = next(one for one in reversed(journal.inputs()) if one.first_seq <= again.first)
+    name = Path(file.path).name
+    return TakenUp(_imported(name, journal.folder.name, again.done, again.rows))
 
 
 def _imported(name: str, by: str, done: int, rows: int) -> str:

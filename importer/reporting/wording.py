@@ -126,6 +126,10 @@ WARNINGS = {
     Warn.COMMENT_TRUNCATED: "sent with the comment cut to 2,000 characters",
 }
 
+#: Names that say less than what they stand for: of a row that was fixed, the newer one may be in
+#: the very job that it comes from.
+_IN_WORDS = {str(Reason.LATER_JOB): "newer row of another job"}
+
 _CUT_OFF = "cut off: killed, or the disk was full"
 
 #: How a run ended, in words, for who knows no signals.
@@ -207,7 +211,7 @@ def workers_in_words(workers: Sequence[WorkerFigures]) -> str:
 
 def words(name: str) -> str:
     """Return the name of a kind, a reason or an end as it reads in a sentence."""
-    return str(name).replace("_", " ")
+    return _IN_WORDS.get(name) or str(name).replace("_", " ")
 
 
 def too_old_in_words(rows: int) -> str:

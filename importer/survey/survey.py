@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -10,7 +10,7 @@ from typing import Self
 from importer.common.row_set import RowSet
 from importer.jobs.keys import rank_number
 from importer.jobs.keys import rank_of as rank_of_number
-from importer.jobs.records import InputFile, RankedRow
+from importer.jobs.records import InputFile, Placed, RankedRow
 from importer.model import Rank
 from importer.survey.findings import Findings
 from importer.survey.superseded import NEW, Contest, Winner
@@ -37,8 +37,8 @@ class Survey:
     #: Whether the bodies of the winners are known.
     has_bodies: bool
     contest: Contest
-    #: The places that rows of left-over files had in their job, where their ranks do not tell it.
-    places: Mapping[int, int]
+    #: Where the rows of left-over files stood, also of those that are not valid.
+    placed: Iterable[Placed]
 
     @property
     def last_seq(self) -> int:
@@ -55,9 +55,7 @@ class Survey:
             for _, winners in self.winners():
                 for winner in winners:
                     if winner.rank != NEW and winner.seq > self.carried:
-                        place = rank_of_number(winner.rank).version - _THIS_JOB
-                        place = place or self.places.get(winner.seq, 0)
-                        yield RankedRow(winner.seq, rank_of(winner.rank, number), place or None)
+                        yield RankedRow(winner.seq, rank_of(winner.rank, number))
 
     def close(self) -> None:
         """Give back the disk space."""
@@ -82,6 +80,12 @@ def left_over_rank(origin: int | None, place: int = 0) -> int:
     others (docs/reference.md, A18).
     """
     return rank_number(Rank(origin or 0, _THIS_JOB + min(place, _THIS_JOB - 1)))
+
+
+def place_of(packed: int) -> tuple[int, int]:
+    """Return from which job, and which place there, a row with such a rank comes; 0: not known."""
+    first, version = rank_of_number(packed)
+    return first, max(0, version - _THIS_JOB)
 
 
 def rank_of(packed: int, number: int) -> Rank:

@@ -107,7 +107,7 @@ def survey_inputs(
         raise
     return Survey(
         survey.inputs, survey.found, survey.superseded, survey.found.rows, len(carried), is_ranked,
-        coder is not None, contest, {} if unplaced is None else unplaced.places,
+        coder is not None, contest, [] if unplaced is None else unplaced.placed(),
     )  # fmt: skip
 
 
@@ -271,6 +271,8 @@ class _Pass:
         for word, times in survey.words.items():
             found.note_word(word, self._asked.ratings.meaning(word), times)
         self._contest.add_part(survey, self._share)
+        if self._unplaced is not None and self._jobs.name_jobs:
+            self._unplaced.note_part(survey)
         for place in survey.others:
             # Where a line starts is looked for only if it is shown.
             self._take(part.row(place), first_seq, name, partial(part.line, place))
@@ -285,6 +287,8 @@ class _Pass:
         self, row: Row, first_seq: int, name: str, line: Callable[[], int | None] | None
     ) -> None:
         result = self._normalise(row)
+        if self._unplaced is not None and row.job:
+            self._unplaced.note(row.job, row.seq, is_valid=isinstance(result, Feedback))
         if result.conversation_id is not None:
             self._note_word(row.rating)
         if isinstance(result, Feedback):

@@ -7,17 +7,23 @@ imported before.
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Protocol
 
-from importer.jobs.folders import NamedRow
+from importer.jobs.folders import OVERTAKEN_JOB, NamedRow
 from importer.jobs.placing import PlacedRow
+from importer.jobs.records import Placed
+from importer.sources.base import PartSurvey
 from importer.survey.superseded import NEW, Candidate
-from importer.survey.survey import left_over_rank
+from importer.survey.survey import left_over_rank, place_of
 
 #: Rows that are looked up at once: each time, the journal of a job is read through.
 _MANY = 50_000
+#: No job has a row of a higher number.
+_LAST = 2**31 - 1
 
 
 class Origins(Protocol):
@@ -50,8 +56,8 @@ class Unplaced:
         self._jobs: dict[str, tuple[int | None, bool]] = {}
         self._rows: defaultdict[str, list[tuple[PlacedRow, Candidate]]] = defaultdict(list)
         self._waiting = 0
-        #: The rows (seq) with their places in their job, where their ranks do not tell.
-        self.places: dict[int, int] = {}
+        #: Of each job (number) the rows that say where they stood there: seq and place in turn.
+        self._placed: defaultdict[int, array[int]] = defaultdict(partial(array, "I"))
 
     def rank_of(self, job: str, *, other: int = NEW) -> int | None:
         """Return the rank of a row with this cell `job`, None if it has to be looked up.
@@ -67,6 +73,34 @@ class Unplaced:
         if self._by_newest or is_placed or not named.is_known:
             return None
         return left_over_rank(number, named.seq)
+
+    def note(self, job: str, seq: int, *, is_valid: bool) -> None:
+        """Note where the row `seq` stood, whatever becomes of it, if its cell `job` says so.
+
+        Of one that is not valid also that it gives way: it does so however it is fixed.
+        """
+        named = NamedRow.parse(job)
+        if named == NamedRow(OVERTAKEN_JOB) and not is_valid:
+            self._placed[0].extend((seq, 0))
+        elif named is not None and named.seq is not None:
+            self._note(seq, self._job(named.job)[0], named.seq)
+
+    def note_part(self, part: PartSurvey) -> None:
+        """Note where the sure rows of a part stood."""
+        assert part.ranks is not None  # noqa: S101 -- they are asked for where jobs may be named
+        for seq, rank in zip(array("Q", part.seqs), array("Q", part.ranks), strict=True):
+            if rank != NEW:
+                self._note(seq, *place_of(rank))
+
+    def placed(self) -> Iterator[Placed]:
+        """Yield the rows that say where they stood."""
+        for job, rows in self._placed.items():
+            for seq, place in zip(rows[::2], rows[1::2], strict=True):
+                yield Placed(seq, job, place)
+
+    def _note(self, seq: int, job: int | None, place: int) -> None:
+        if job and 0 < place <= _LAST:
+            self._placed[job].extend((seq, place))
 
     def add(self, job: str, row: Candidate) -> Iterator[Candidate]:
         """Take a row of which `rank_of` its cell `job` is None; yield those that are ranked now."""
@@ -84,9 +118,7 @@ class Unplaced:
             beaten = self._origins.give_way(name, [placed for placed, _ in rows])
             for placed, row in rows:
                 origin = None if placed in beaten else number
-                place = placed.place
-                if self._by_newest:
-                    self.places[row.seq], place = place, 0
+                place = 0 if self._by_newest else placed.place
                 yield row._replace(rank=left_over_rank(origin, place))
         self._rows.clear()
         self._waiting = 0

@@ -154,6 +154,7 @@ def begin_job(
             survey=json.dumps(survey.findings.as_json()),
             not_sent=plan.not_sent,
             ranked=survey.ranked(product.next_number),
+            placed=survey.placed,
             carried=found.carried,
             kept=kept,
             replaces=found.replaces,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from importer.jobs.commands import Again, to_see_which
 from importer.jobs.inputs import undone_job
 from importer.jobs.job import Job
 from importer.jobs.records import JobRecord, Totals
-from importer.model import OutcomeKind, RunEnd
+from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.endings import Step, look_first, next_steps, or_give_up
 from importer.reporting.jobs_behind import NOT_READ
 from importer.reporting.journal_steps import refused_with
@@ -58,7 +59,7 @@ def conclude(
         end, message = RunEnd.FINISHED, ""
     files: list[Path] = []
     problems: list[str] = []
-    overtaken: dict[OutcomeKind, int] = {}
+    overtaken = Counter[tuple[OutcomeKind, Reason]]()
     more: list[Step] = []
     try:
         files, problems, overtaken = write_left_over_files(

@@ -270,9 +270,7 @@ class _Importing:
         for problem in problems:
             for observer in self._observers:
                 observer.noticed(problem)
-        origins = {r.first for r in begun.ranks.values() if r.version == job.number}
-        carried = {row.rank.first for row in job.journal.carried()}
-        await anyio.to_thread.run_sync(tell_taken_up, product.jobs, summary, origins, carried)
+        await anyio.to_thread.run_sync(tell_taken_up, product.jobs, summary)
         for source in self._sources:
             source.close()
         left = summary.rows - sum(summary.outcomes[kind] for kind in _NOT_LEFT_OVER)

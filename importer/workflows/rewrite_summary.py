@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from importer.reporting.jobs_behind import (
     jobs_begun_anew,
     jobs_behind,
     read_anew,
+    with_rows_of,
 )
 from importer.reporting.journal_steps import are_outdated, steps_by_journal, steps_of_closed
 from importer.reporting.left_overs import (
@@ -65,10 +66,10 @@ def rewrite_summary(
     """Write summary and report of a job, whose folder is there, from what its journal says by now.
 
     What is to be done next stays if it `has_steps`, is neither about rows that were forgotten nor
-    about a file that others have `taken` up; of a job that was replaced or given up stays what no
-    other has taken over. Of one that has just ended so, what it `left`
-    behind is told, also if its latest run has written no summary. Where this is not possible the
-    files are removed; with `taken` they stay, as nothing in them is wrong.
+    about a file that others have `taken` up, which is found out if it is not given; of a job that
+    was replaced or given up stays what no other has taken over. Of one that has just ended so, what
+    it `left` behind is told, also if its latest run has written no summary. Where this is not
+    possible the files are removed; with `taken` they stay, as nothing in them is wrong.
     """
     assert job.folder is not None  # noqa: S101 -- its folder is there
     folder, path = job.folder, job.folder / SUMMARY_NAME
@@ -80,12 +81,15 @@ def rewrite_summary(
                 old = _as_ended(journal, path, left)
             totals = journal.totals()
             closed = closed_in_words(job, totals.outcomes[OutcomeKind.PENDING])
-            since = " ".join([closed, *map(str, taken)]).strip() if taken else closed
+            by_now = taken or ()
+            if taken is None and left is None:  # of one that has just ended nobody has
+                by_now = [*taken_up(folder)]
+            since = " ".join([closed, *map(forgotten.scrubbed, map(str, by_now))]).strip()
             summary = summarise(
                 folder, journal, totals, RunEnd(old["end"]), old["message"],
                 [folder / name for name in old["files"] if (folder / name).exists()],
                 datetime.fromisoformat(old["ended_at"]).timestamp(),
-                _steps(job, journal, old, taken or ()) if has_steps else [],
+                _steps(job, journal, old, by_now) if has_steps else [],
                 _measured(old), old["not_begun"], since or old.get("since", ""),
                 old.get("working_folder", ""),
                 _known_digests(journal, totals, old) if forgotten is _NOTHING else None,
@@ -98,18 +102,17 @@ def rewrite_summary(
                 (folder / name).unlink()
 
 
-def tell_taken_up(
-    jobs: Sequence[JobRecord], by: Summary, origins: Collection[int], carried: Collection[int]
-) -> None:
+def tell_taken_up(jobs: Sequence[JobRecord], by: Summary) -> None:
     """Let summary and report of other `jobs` of a product say what one has taken up of them.
 
-    That is the one that `by` is the summary of. `origins` are the numbers of the jobs that had
-    first brought the rows of its left-over files, and `carried` of those that it has taken over.
+    That is the one that `by` is the summary of.
     """
-    behind = [*jobs_behind(jobs, by.inputs, origins)]
-    behind += [one for one in jobs_behind(jobs, (), carried) if not is_told_as_carried_over(one)]
     with JournalReader(by.folder) as journal:
-        inputs = journal.inputs()
+        inputs, origins = journal.inputs(), journal.origins()
+        carried = journal.origins(of_carried=True)
+    others = [job for job in jobs if job.name != by.folder.name]
+    behind = [*jobs_behind(others, by.inputs, with_rows_of(others, origins))]
+    behind += [one for one in jobs_behind(jobs, (), carried) if not is_told_as_carried_over(one)]
     behind += jobs_begun_anew(jobs, by.folder, inputs)
     for job in behind:
         assert job.folder is not None  # noqa: S101 -- see `jobs_behind`

@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -265,6 +266,25 @@ async def test_what_is_to_be_done_is_told_without_the_rows_that_were_forgotten(
     assert not rejected.exists()
     assert "rejected:" not in command("jobs", "show", done.folder)[1]
     assert "rejected.csv" not in (done.folder / "report.html").read_text("utf-8")
+
+
+async def test_it_brings_back_no_step_for_what_another_job_has_read_since(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    rows = [(conversation(number), "meh", "") for number in (7, 8, 9)]
+    make = partial(settings_for, base_url=sandbox.url)
+    first = await run_import(make(write_csv(tmp_path / "in.csv", rows)), api_key="any")
+    part = tmp_path / f"{WHO}.csv"
+    header, *lines = (first.folder / "rejected.csv").read_text("utf-8").splitlines()
+    part.write_text("\n".join([header, lines[1].replace("meh", "CLEAR"), ""]), "utf-8")
+    await run_import(make(part), api_key="any")
+    command("forget", WHO, "--jobs-dir", tmp_path / "jobs")
+    told = json.loads((first.folder / "summary.json").read_text("utf-8"))
+    assert "(forgotten).csv was imported by" in told["since"]
+    assert [step["text"].partition(":")[0] for step in told["next_steps"]] == [
+        "To give the ratings of 1 row a meaning, this says how",
+        "To import the 1 row rejected",
+    ]
 
 
 async def test_a_left_over_file_that_somebody_has_spoilt_goes_only_if_it_holds_the_conversation(

@@ -3,6 +3,7 @@
 import csv
 import json
 import random
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,14 +17,14 @@ from click.testing import CliRunner
 from importer import run_import_blocking
 from importer.api import run_import
 from importer.cli.app import cli
+from importer.cli.summary_view import print_summary
 from importer.errors import ExitCode, InputError
 from importer.feedback.ratings import RatingTable
-from importer.jobs.folders import NamedRow
+from importer.jobs.folders import OVERTAKEN_JOB, NamedRow
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.rate_budget import RateBudget
 from importer.model import OutcomeKind, Reason, RunEnd, Warn
 from importer.pacing.shared_rate import Lease
-from importer.reporting.left_overs import OVERTAKEN_JOB
 from importer.sandbox.faults import FaultPicker, Faults
 from importer.sandbox.server import Sandbox
 from importer.settings import FailureLimit, ImportSettings, LongComments
@@ -298,7 +299,7 @@ async def test_left_over_rows_can_be_fixed_and_imported_as_they_are(
     )
 
 
-async def test_a_left_over_file_is_taken_up_by_what_imports_some_of_it_into_the_same_product(
+async def test_a_left_over_file_is_taken_up_by_what_reads_it_into_the_same_product(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:
     rows = [(conversation(1), "meh", ""), (conversation(2), "POSITIVE", "")]
@@ -306,12 +307,13 @@ async def test_a_left_over_file_is_taken_up_by_what_imports_some_of_it_into_the_
     first = await run_import(make(write_csv(tmp_path / "in.csv", rows)), api_key="any")
     left_over, told = first.folder / "rejected.csv", first.folder / "summary.json"
     before = told.read_text()
-    await run_import(make(left_over), api_key="any")
-    assert told.read_text() == before, "nothing was fixed"
-    left_over.write_text(left_over.read_text().replace("meh", "NEGATIVE"))
     elsewhere = {"product_id": "00000000-0000-4000-8000-00000000000e"}
     await run_import(make(left_over, **elsewhere), api_key="any")
     assert told.read_text() == before
+    again = await run_import(make(left_over), api_key="any")
+    assert json.loads(told.read_text())["next_steps"] == []
+    assert again.next_steps, "what was not fixed is named by the job that has it now"
+    left_over.write_text(left_over.read_text().replace("meh", "NEGATIVE"))
     told.unlink()
     await run_import(make(left_over, restart=True), api_key="any")
     assert (first.folder / "report.html").exists(), "what was kept elsewhere is not missed"
@@ -367,6 +369,66 @@ async def test_rows_that_were_imported_under_other_names_and_in_parts_are_nothin
     to_fix = ["To give the ratings of 2 rows a meaning", "To import the 2 rows rejected"]
     assert await steps_after("three.csv", "rejected", 1) == to_fix
     assert await steps_after("four.csv", "rejected", 0, 2) == []
+
+
+async def test_rows_of_a_copy_that_gave_way_or_were_left_over_again_are_the_later_jobs_business(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make, jobs = partial(settings_for, base_url=sandbox.url), tmp_path / "jobs"
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "POSITIVE", "later")])
+    header, later = path.read_text().splitlines()
+    broken = [f"{conversation(number)},NEGATIVE,a, b" for number in (1, 2)]
+    unknown = [f"{conversation(number)},meh," for number in (3, 4, 1)]
+    path.write_text("\n".join([header, *broken, *unknown, later, ""]))
+    first = await run_import(make(path), api_key="any")
+    steps = [step.purpose.partition(":")[0].partition(",")[0] for step in first.next_steps]
+    assert steps[0] == "To give the ratings of 2 rows a meaning", "not of the one that gives way"
+    assert steps[-1] == "To import the 4 rows rejected"
+
+    def fixed(folder: Path, name: str, *fixes: tuple[str, str]) -> Path:
+        text = (folder / "rejected.csv").read_text()
+        for old, new in fixes:
+            text = text.replace(old, new)
+        (tmp_path / name).write_text(text)
+        return tmp_path / name
+
+    def to_do(folder: Path) -> list[str]:
+        summary = json.loads((folder / "summary.json").read_text())
+        told = [step["text"] for step in summary["next_steps"]]
+        shown = CliRunner().invoke(cli, ["jobs", "show", str(folder)]).output
+        assert [line[11:] for line in shown.splitlines() if line.startswith("next")] == told
+        return [
+            step.partition(":")[0].partition(",")[0].replace(f" of {folder}/", " of ")
+            for step in told
+        ]
+
+    def lost(folder: Path) -> str:
+        prune = ["jobs", "--jobs-dir", str(jobs), "prune", "--keep-last", "1", "--dry-run"]
+        lines = CliRunner().invoke(cli, prune).output.splitlines()
+        return next(line for line in lines if str(folder) in line).partition(": ")[2]
+
+    three = f"{conversation(3)},meh"
+    fixes = [(f'"{line}",,', line.replace("a, b", '"a, b"')) for line in broken]
+    path = fixed(first.folder, "copy.csv", *fixes, (three, three.replace("meh", "NEGATIVE")))
+    second = await run_import(make(path), api_key="any")
+    assert second.outcomes[OutcomeKind.SUCCEEDED] == 2
+    assert second.outcomes[OutcomeKind.REJECTED] == 2
+    print_summary(second)
+    assert re.search(r"superseded +1 +1 newer row of another job\n", capsys.readouterr().out)
+    assert (to_do(first.folder), lost(first.folder)) == ([], "")
+    assert to_do(second.folder) == [
+        "To give the ratings of 1 row a meaning",
+        "1 row of rejected.csv need not be fixed",
+        "To import the 1 row rejected",
+    ]
+    third = await run_import(
+        make(fixed(second.folder, "again.csv", ("meh", "CLEAR"))), api_key="any"
+    )
+    assert (to_do(first.folder), to_do(second.folder), to_do(third.folder)) == ([], [], [])
+    assert (lost(first.folder), lost(second.folder)) == ("", "")
+    assert stored(sandbox)[conversation(1)] == ("POSITIVE", "later")
+    since = f"again.csv was imported by {third.folder.name} since: 1 of 1 row."
+    assert since in json.loads((second.folder / "summary.json").read_text())["since"]
 
 
 async def test_a_left_over_row_says_so_when_a_later_one_was_sent(

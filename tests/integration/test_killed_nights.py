@@ -23,12 +23,13 @@ from importer.api import run_import
 from importer.engine.control import Control
 from importer.engine.progress import Observer
 from importer.errors import ExitCode, StoppedError
+from importer.jobs.folders import OVERTAKEN_JOB
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import key_of
 from importer.jobs.product_jobs import hold_jobs
 from importer.model import OutcomeKind, RunEnd
-from importer.reporting.left_overs import LEFT_OVER_NAMES, OVERTAKEN_JOB, REPORT_NAME, SUMMARY_NAME
+from importer.reporting.left_overs import LEFT_OVER_NAMES, REPORT_NAME, SUMMARY_NAME
 from importer.reporting.summary import Summary
 from importer.settings import ImportSettings
 from importer.survey.progress import SurveyStoppedError
@@ -359,9 +360,11 @@ async def test_a_row_gives_way_only_to_one_that_may_still_be_sent(
     await night("tuesday", [])
     cell = OVERTAKEN_JOB if is_killed else f"{replaced.name}@1"  # as its run has written it
     assert left(replaced, "rejected.csv") == {MEH[0]: cell}
+    assert "rejected of" not in steps_of(replaced), "to fix it would change nothing"
     given_up = await monday()
     command("jobs", "abandon", given_up)
     assert left(given_up, "rejected.csv") == {MEH[0]: f"{given_up.name}#1"}
+    assert "rejected of" in steps_of(given_up)
 
 
 async def test_the_next_night_tells_once_of_one_that_was_killed_while_it_read_its_export(

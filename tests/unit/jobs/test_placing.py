@@ -14,7 +14,7 @@ from importer.jobs.journal_file import NO_COMMENTS
 from importer.jobs.keys import key_of
 from importer.jobs.overtaken import awaited_of
 from importer.jobs.placing import PlacedRow, Placing
-from importer.jobs.records import CarriedRow, RankedRow
+from importer.jobs.records import CarriedRow, Placed, RankedRow
 from importer.model import Feedback, Outcome, OutcomeKind, Rank, Reason
 from tests.support.data import conversation
 from tests.support.jobs import SUCCEEDED, WAITING, Desk, answer, finish
@@ -68,8 +68,9 @@ def test_it_gives_way_to_one_that_is_still_to_be_sent(desk: Desk) -> None:
 
 def import_again(desk: Desk) -> None:
     """Import rows in the job 2: from the place 4, one whose place is not known, one of no job."""
-    ranked = [RankedRow(1, Rank(1, 2), 4), RankedRow(2, Rank(1, 2)), RankedRow(3, Rank(0, 2), 9)]
-    night(desk, (1, 1, WAITING), (2, 2, SUCCEEDED), (3, 3, SUCCEEDED), ranked=ranked)
+    ranked = [RankedRow(1, Rank(1, 2)), RankedRow(2, Rank(1, 2)), RankedRow(3, Rank(0, 2))]
+    rows = (1, 1, WAITING), (2, 2, SUCCEEDED), (3, 3, SUCCEEDED)
+    night(desk, *rows, ranked=ranked, placed=[Placed(1, 1, 4), Placed(3, 9, 9)])
 
 
 def test_it_gives_way_to_one_from_a_place_after_it_that_a_later_job_has_imported(
@@ -79,7 +80,7 @@ def test_it_gives_way_to_one_from_a_place_after_it_that_a_later_job_has_imported
     import_again(desk)
     # Another has taken over what was left of that: where it stood is still known.
     night(desk, (1, 1, SUCCEEDED), ranked=[RankedRow(1, Rank(1, 2))])
-    night(desk, (1, 4, SUCCEEDED), ranked=[RankedRow(1, Rank(1, 4), 9)])
+    night(desk, (1, 4, SUCCEEDED), ranked=[RankedRow(1, Rank(1, 4))], placed=[(1, 1, 9)])
     before, again, after = PlacedRow(A, 3, is_known=True), PlacedRow(A, 4), PlacedRow(A, 5)
     unknown, of_another, before_others = PlacedRow(B, 3), PlacedRow(C, 3), PlacedRow(D, 8)
     rows = before, again, after, unknown, of_another, before_others
@@ -132,9 +133,9 @@ def test_rows_are_compared_by_their_places_once_another_job_has_imported_some(de
     night(desk, (1, 1, WAITING))
     night(desk, (1, 1, WAITING), ranked=[RankedRow(1, Rank(1, 2))])
     assert not is_placed(1)
-    night(desk, (1, 1, SUCCEEDED), ranked=[RankedRow(1, Rank(2, 3), 4)])
+    night(desk, (1, 1, SUCCEEDED), ranked=[RankedRow(1, Rank(2, 3))], placed=[(1, 2, 4)])
     assert not is_placed(1)
     assert is_placed(2)
-    night(desk, (1, 1, SUCCEEDED), ranked=[RankedRow(1, Rank(1, 4), 4)])
+    night(desk, (1, 1, SUCCEEDED), ranked=[RankedRow(1, Rank(1, 4))], placed=[(1, 1, 4)])
     desk.prune(2)
     assert is_placed(1)

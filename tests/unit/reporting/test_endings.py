@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -20,14 +21,20 @@ def outcomes(**rows: int) -> dict[OutcomeKind, int]:
     return {**dict.fromkeys(OutcomeKind, 0), **{OutcomeKind(kind): n for kind, n in rows.items()}}
 
 
-def told(reasons: Reasons, *, end: RunEnd = RunEnd.FINISHED, carries_over: bool = False) -> str:
+def told(
+    reasons: Reasons,
+    overtaken: Reasons = MappingProxyType({}),
+    *,
+    end: RunEnd = RunEnd.FINISHED,
+    carries_over: bool = False,
+) -> str:
     """Return the steps after a run with these rows, in which the folder and the run are short."""
     rows = outcomes()
     for (kind, _), number in reasons.items():
         rows[kind] += number
     files = [FOLDER / f"{kind}.csv" for kind in OutcomeKind if rows[kind]]
     steps = next_steps(
-        end, rows, reasons, FOLDER, files, AGAIN, carries_over=carries_over,
+        end, rows, reasons, FOLDER, files, AGAIN, overtaken, carries_over=carries_over,
         refused_with="404: who?",
     )  # fmt: skip
     assert all(str(step).endswith(step.command) for step in steps)
@@ -195,3 +202,15 @@ def test_a_job_that_may_never_be_done_says_how_it_is_given_up(
         : len(why)
     ]
     assert why in "".join(map(str, steps))
+
+
+def test_a_rating_needs_no_meaning_where_its_row_gives_way_anyway() -> None:
+    rejected = OutcomeKind.REJECTED
+    rows = {(rejected, Reason.UNKNOWN_RATING): 3, (rejected, Reason.MALFORMED): 1}
+    steps = told(rows, {(rejected, Reason.UNKNOWN_RATING): 2})
+    assert "give the ratings of 1 row a meaning" in steps
+    assert "2 rows of JOB/rejected.csv need not be fixed" in steps
+    assert "import the 2 rows rejected" in steps
+    steps = told(rows, {(rejected, Reason.UNKNOWN_RATING): 3})
+    assert "a meaning" not in steps
+    assert "import the 1 row rejected" in steps

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from importer.feedback.newest import OLDEST
+from importer.jobs.folders import OVERTAKEN_JOB
 from importer.jobs.placing import PlacedRow
 from importer.model import Rank
 from importer.survey import unplaced
@@ -82,4 +83,12 @@ def test_where_a_column_tells_what_is_newer_places_do_not_decide_among_rows_of_o
     assert [*rows.add(f"{JOB}#17", row(1)), *rows.ranked()] == [
         row(1)._replace(rank=left_over_rank(3))
     ]
-    assert rows.places == {1: 17}
+
+
+def test_where_a_row_stood_is_noted_whatever_becomes_of_it() -> None:
+    rows = Unplaced(Asked(), by_newest=False)
+    for seq, cell in enumerate([f"{JOB}#17", f"{JOB}@18", JOB, "in-0000000a-4#19", f"{JOB}#0"], 1):
+        rows.note(cell, seq, is_valid=seq != 2)
+    rows.note(OVERTAKEN_JOB, 6, is_valid=True)
+    rows.note(OVERTAKEN_JOB, 7, is_valid=False)
+    assert [*rows.placed()] == [(1, 3, 17), (2, 3, 18), (7, 0, 0)]

@@ -1,0 +1,145 @@
+"""What others have read of the rows that a job has left over, whatever the files are called.
+
+Rows are known by their places: the job that first brought them, and their numbers there. Those that
+have none, since a job had taken them over, are known by that job and their conversation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+from importer.errors import JournalError
+from importer.jobs import sqlite_file
+from importer.jobs.folders import job_folders
+from importer.jobs.identity import ProductKey
+from importer.jobs.journal_file import JournalFile, attached
+from importer.jobs.journal_head import Head, read_head
+from importer.jobs.journal_lines import ids_of
+from importer.jobs.records import WITHDRAWN, JobState, job_number
+from importer.model import NOT_IMPORTED
+
+_IS_LEFT_OVER = f"kind IN ({ids_of(NOT_IMPORTED)})"
+_MINE = f"""
+    INSERT INTO mine
+    SELECT seq, conversation, :own, seq FROM outcome WHERE {_IS_LEFT_OVER}
+    UNION ALL
+    SELECT seq, conversation, job, place FROM outcome JOIN placed USING (seq)
+    WHERE {_IS_LEFT_OVER} AND job > 0
+    UNION ALL
+    SELECT seq, conversation, rank >> 32, NULL FROM outcome JOIN ranked USING (seq)
+    WHERE {_IS_LEFT_OVER} AND rank >> 32 > 0 AND seq NOT IN (SELECT seq FROM placed)
+"""
+_READ = f"""
+    SELECT mine.seq, placed.seq, {_IS_LEFT_OVER}
+    FROM placed CROSS JOIN mine USING (job, place) LEFT JOIN outcome ON outcome.seq = placed.seq
+    UNION
+    SELECT mine.seq, ranked.seq, {_IS_LEFT_OVER}
+    FROM ranked CROSS JOIN outcome USING (seq) CROSS JOIN mine USING (conversation)
+    WHERE place IS NULL AND job = rank >> 32
+    AND ranked.seq NOT IN (SELECT seq FROM placed UNION SELECT seq FROM carried)
+"""
+_BEFORE = f"""
+    SELECT mine.seq FROM placed CROSS JOIN outcome USING (seq)
+    CROSS JOIN mine ON mine.conversation = outcome.conversation AND mine.job = placed.job
+    WHERE mine.place <= placed.place AND NOT {_IS_LEFT_OVER}
+"""
+
+
+class Again(NamedTuple):
+    """What another job has read of the rows that a job has left over."""
+
+    #: How many it has read, and how many of them nobody has to do anything about.
+    rows: int
+    done: int
+    #: The number of the first of them there.
+    first: int
+
+
+class ReadAgain(NamedTuple):
+    """What others have read of the rows that a job has left over."""
+
+    #: Those (seq) of which nothing is to be done any more in the job's own name.
+    rows: Collection[int] = frozenset()
+    #: By the folders of the others.
+    by: Mapping[Path, Again] = MappingProxyType({})
+
+
+def read_again(folder: Path) -> ReadAgain:
+    """Return what later jobs, in folders beside it, have read of what a job has left over.
+
+    What such a job has left over again is its own affair once it has begun to send. Rows that come
+    before one of their conversation which it has imported would give way to that. What a job has
+    read that was taken back stays to be done. Raises `JournalError` if the job's own journal cannot
+    be read.
+    """
+    with closing(sqlite_file.in_memory()) as db:
+        others, replaced = _that_read_left_overs(folder)
+        if not others:
+            return ReadAgain()
+        db.execute(
+            "CREATE TEMP TABLE mine (seq INTEGER, conversation BLOB, job INTEGER, place INTEGER)"
+        )
+        db.execute("CREATE INDEX temp.by_place ON mine (job, place)")
+        db.execute("CREATE INDEX temp.by_conversation ON mine (conversation)")
+        with attached(db, folder):
+            db.execute(_MINE, {"own": job_number(_facts(db)["number"])})
+        rows: set[int] = set()
+        by: dict[Path, Again] = {}
+        for other in others:
+            with suppress(JournalError), attached(db, other.folder):
+                _look_at(db, other, rows, by, is_replaced=other.id in replaced)
+        return ReadAgain(rows, by)
+
+
+def _that_read_left_overs(folder: Path) -> tuple[list[Head], set[str]]:
+    """Return the later jobs that have read rows of jobs which this one has rows of.
+
+    Also the ids of the jobs that were replaced.
+    """
+    with closing(JournalFile(folder, read_only=True)) as own:
+        facts = own.facts()
+        number = job_number(facts["number"])
+        origins = {number, *own.origins(), *own.origins(of_carried=True)}
+    found: list[Head] = []
+    replaced: set[str] = set()
+    for other in job_folders(folder.parent):
+        with suppress(JournalError), closing(JournalFile(other, read_only=True)) as journal:
+            head = read_head(other)
+            if head.product == ProductKey.of(facts) and head.number > number:
+                replaced |= {job for job, end in head.ends.items() if end is JobState.REPLACED}
+                found += [head] if origins & journal.origins() else []
+    return found, replaced
+
+
+def _look_at(
+    db: sqlite_file.Connection,
+    other: Head,
+    rows: set[int],
+    by: dict[Path, Again],
+    *,
+    is_replaced: bool,
+) -> None:
+    """Add what another job, whose journal is attached, has read of the rows in `mine`.
+
+    What is pending of one that was replaced has joined the one that did.
+    """
+    has_begun = other.finished or other.sent_anything
+    read: dict[int, bool] = {}
+    settled = set()
+    for seq, there, is_left_over in db.execute(_READ):
+        read[there] = is_left_over == 0
+        if is_left_over == 0 or (has_begun and (is_left_over or is_replaced)):
+            settled.add(seq)
+    if settled:
+        by[other.folder] = Again(len(read), sum(read.values()), min(read))
+    if WITHDRAWN not in _facts(db):
+        rows |= settled
+        rows.update(seq for (seq,) in db.execute(_BEFORE))
+
+
+def _facts(db: sqlite_file.Connection) -> dict[str, str]:
+    return dict(db.execute("SELECT name, value FROM job"))
