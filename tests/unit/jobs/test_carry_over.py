@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from importer.jobs.carry_over import (
 from importer.jobs.keys import key_of
 from importer.jobs.ledger import LeftOver
 from importer.jobs.records import CarriedRow, JobState
-from importer.model import Feedback, Meaning, Rank, Reason
+from importer.model import Feedback, Meaning, Rank, Reason, RunEnd
 from tests.support.data import conversation
 from tests.support.jobs import KEEPING, REFUSED, SUCCEEDED, WAITING, Desk, answer, finish, mark
 
@@ -56,13 +57,13 @@ def test_a_job_tries_again_what_it_had_taken_over_unless_it_is_closed_or_given_u
 
 @pytest.mark.parametrize("end", ["killed", "given up", "replaced", "replaced unsent"])
 def test_of_a_job_that_was_closed_only_its_own_rows_are_left_over(desk: Desk, end: str) -> None:
-    kept = [Feedback(seq, conversation(seq), Meaning.CLEAR, "x") for seq in (2, 3, 4)]
-    begun = {"carried": [row(1, Rank(1, 1))], "kept": kept}
-    begun["not_sent"] = {Reason.LATER_JOB: RowSet([4])}
+    kept = [Feedback(seq, conversation(seq), Meaning.CLEAR, "x") for seq in (2, 3, 4, 5)]
+    not_sent = {Reason.LATER_JOB: RowSet([4]), Reason.LATER_ROW: RowSet([5])}
+    begun: dict[str, Any] = {"carried": [row(1, Rank(1, 1))], "kept": kept, "not_sent": not_sent}
     desk.night([WAITING])
-    with desk.run("b", rows=4, begun=begun, carry_over=True) as job:
+    with desk.run("b", rows=5, begun=begun, carry_over=True) as job:
         if end == "replaced unsent":
-            finish(job)
+            finish(job, RunEnd.DATA_LIMIT)
         else:
             mark(job, 1, 2)
             answer(job, {1: WAITING, 2: WAITING})
@@ -73,9 +74,9 @@ def test_of_a_job_that_was_closed_only_its_own_rows_are_left_over(desk: Desk, en
         if end == "given up":
             product.abandon(product.jobs[1], 1.0)
     with desk.jobs() as product:
-        job = product.jobs[1]
-        found = left_over_of(job)
-        assert taken_over_by(job) == {key(1): Rank(1, 1)}
+        ended = product.jobs[1]
+        found = left_over_of(ended)
+        assert taken_over_by(ended) == {key(1): Rank(1, 1)}
     own, carried = {key(2): Rank(2, 2)}, {key(1): Rank(1, 1)}
     pending = {key(3): Rank(2, 2)}
     assert found == {
