@@ -297,8 +297,11 @@ def test_what_a_job_had_to_leave_because_of_this_one_is_taken_back_with_it(
         assert (undo.unknown().number, undo.not_sent, undo.left_over) == (5 - len(known), 0, 1)
 
 
-def test_what_the_job_had_taken_over_is_sent_where_it_has_come_to_its_own_row(desk: Desk) -> None:
-    night(desk, {11: WAITING, 12: WAITING, 13: WAITING})
+@pytest.mark.parametrize("pruned", [False, True])
+def test_what_the_job_had_taken_over_is_sent_where_it_has_come_to_its_own_row(
+    desk: Desk, pruned: bool
+) -> None:
+    first = night(desk, {11: WAITING, 12: WAITING, 13: WAITING})
     carried = [
         CarriedRow(seq, conversation(10 + seq), Rank(1, 1), *KEPT, ask_status=False)
         for seq in (1, 2, 3)
@@ -307,10 +310,16 @@ def test_what_the_job_had_taken_over_is_sent_where_it_has_come_to_its_own_row(de
     with desk.run(rows=20, restart=True, begun=begun, carry_over=True) as job:
         let(job, {11: WRONG, 12: REFUSED, 14: WRONG})
         wrong = job.folder.name
+    with jobs_of(desk) as product:
+        product.abandon(product.jobs[1], 1.0)
+    if pruned:
+        prune(desk, first)
     with undo_of(desk, 2) as undo:
         assert sent(undo) == {11: (KEPT, wrong), 12: (KEPT, wrong)}
         assert set(undo.after_all()) == {(key_of(conversation(row)), 1) for row in (11, 12)}
         assert (undo.waiting().number, undo.unknown().number) == (2, 1)
+    if pruned:
+        return
     with jobs_of(desk) as product:
         product.abandon(product.jobs[0], 1.0)
     with undo_of(desk, 2) as undo:
