@@ -10,7 +10,8 @@ import pytest
 from importer.jobs.keys import key_of
 from importer.jobs.records import CarriedRow
 from importer.model import Rank
-from importer.workflows.left_over_again import in_words, waiting_again
+from importer.workflows import left_over_again
+from importer.workflows.left_over_again import in_words, tell_waiting_again, waiting_again
 from tests.support.data import conversation
 from tests.support.jobs import SUCCEEDED, WAITING, Desk, answer, mark
 
@@ -50,10 +51,32 @@ def test_what_the_job_has_not_sent_waits_again_unless_another_sends_it_or_it_was
     assert waiting(desk, 2) == [], "the third job sends them"
     with desk.jobs() as product:
         product.abandon(product.jobs[2], 1.0)
+    desk.night([SUCCEEDED])
     assert waiting(desk, 2) == [3]
     with desk.jobs() as product:
         product.abandon(product.jobs[0], 1.0)
     assert waiting(desk, 2) == []
+
+
+def test_it_is_told_by_the_latest_that_has_left_each_row_over(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.night([SUCCEEDED, SUCCEEDED])
+    desk.night([WAITING, WAITING, WAITING])
+    desk.night([SUCCEEDED, WAITING])
+    take_over(desk, {1: WAITING})
+    desk.prune(1)
+    told: list[int] = []
+    monkeypatch.setattr(
+        left_over_again, "rewrite_summary", lambda job, **_: told.append(job.number)
+    )
+    with desk.jobs() as product:
+        job = product.jobs[3]
+        for rows, by in (((1, 2, 3), [2, 3]), ((2,), [3])):
+            told.clear()
+            keys = [key_of(conversation(row)) for row in rows]
+            assert tell_waiting_again(product, job, keys) == in_words(job.name, len(rows))
+            assert told == by
 
 
 def test_it_is_told_in_words() -> None:
