@@ -87,14 +87,16 @@ def test_a_job_is_meant_by_a_path_its_name_or_the_beginning_of_one(desk: Desk) -
     assert find_job(here, first) == here / first
     assert find_job(here, second[:-2]) == here / second, "of its folders it is the latest"
     assert find_job(here, "an") == here / other
-    survey = folder(here, f"{JOB}-1")
+    survey, _ = folder(here, f"{JOB}-1"), folder(here, f"x{JOB}-1")
     for text in ("in-", str(survey)):
         with pytest.raises(SettingsError, match="is not begun yet"):
             find_job(here, text)
     with pytest.raises(SettingsError, match=rf"did you mean.*{other}"):
-        find_job(here, other[:-1] + "x")
+        find_job(here, "other")
     with pytest.raises(SettingsError, match=f"it could be {second[:-2]}, {other[:-2]}$"):
         find_job(here, "a")
+    tenth = folder(here, f"{first}0", FILE_NAME)
+    assert [find_job(here, text).name for text in (first, first[:-2])] == [first, tenth.name]
 
 
 def test_products_are_told_apart_by_what_differs() -> None:

@@ -56,6 +56,8 @@ def test_what_the_job_has_not_sent_waits_again_unless_another_sends_it_or_it_was
     with desk.jobs() as product:
         product.abandon(product.jobs[0], 1.0)
     assert waiting(desk, 2) == []
+    desk.prune(3)
+    assert waiting(desk, 3) == [], "of a job that is gone nobody knows it"
 
 
 def test_it_is_told_by_the_latest_that_has_left_each_row_over(
@@ -72,7 +74,7 @@ def test_it_is_told_by_the_latest_that_has_left_each_row_over(
     )
     with desk.jobs() as product:
         job = product.jobs[3]
-        for rows, by in (((1, 2, 3), [2, 3]), ((2,), [3])):
+        for rows, by in (((1, 2, 3, 4), [2, 3]), ((2,), [3])):
             told.clear()
             keys = [key_of(conversation(row)) for row in rows]
             assert tell_waiting_again(product, job, keys) == in_words(job.name, len(rows))
