@@ -78,7 +78,7 @@ def left_over_of(job: JobRecord) -> dict[bytes, Rank]:
     assert job.folder is not None  # noqa: S101 -- its folder is there
     with JournalReader(job.folder) as journal:
         rows = journal.left_over_ranks()
-    if job.state is JobState.REPLACED and job.sent_anything and job.keeps_bodies:
+    if job.state is JobState.REPLACED and job.sent_anything:
         rows |= {one.key: one.row.rank for one in pending_rows(job.folder, job.number)}
     if not job.state.is_closed:
         return rows

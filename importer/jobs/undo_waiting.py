@@ -22,7 +22,6 @@ from importer.jobs.undo_rows import (
     NOT_FORGOTTEN,
     OUTCOMES,
     brought_by,
-    counting,
     folder_of,
     journal_of,
 )
@@ -53,7 +52,8 @@ _LEFT_OVER_BEFORE = f"""
         job = excluded.job, rating = excluded.rating, comment = excluded.comment
     WHERE (excluded.rank, excluded.run) > (outranked.rank, outranked.run)
 """
-#: Of what earlier jobs have left over, no row is sent of which a higher one is settled...
+#: Of what earlier jobs have left over, no row is sent of which a higher one is settled. Of none is
+#: a higher one in doubt: `before` is at least the rank of that.
 _DECIDED = f"""
     DELETE FROM outranked WHERE key IN (
         SELECT target.key FROM (
@@ -65,11 +65,6 @@ _DECIDED = f"""
         WHERE (row.rank, row.run) > (other.rank, other.run) AND row.rank < target.rank
         AND NOT target.waits
     )
-"""
-#: ... or in doubt.
-_DECIDED_IN_DOUBT = """
-    DELETE FROM outranked WHERE key = :key AND rank < :rank
-    AND key IN (SELECT key FROM target WHERE rank > :rank AND NOT waits)
 """
 _SENT_AFTER_ALL = """
     UPDATE target SET
@@ -103,9 +98,8 @@ def take_left_overs(
         with journal_of(db, job):
             db.execute(_LEFT_OVER_BEFORE, {"own": own_rank(job.number)})
     for job in earlier:
-        with journal_of(db, job) as doubts:
+        with journal_of(db, job):
             db.execute(_DECIDED, {"own": own_rank(job.number)})
-            db.executemany(_DECIDED_IN_DOUBT, counting(db, doubts))
     _pass_over_given_up(db, product)
     db.execute(_SENT_AFTER_ALL)
 

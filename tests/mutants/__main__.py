@@ -20,6 +20,7 @@ import pickle
 import signal
 import sys
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from typing import Any
 import pytest
 from _pytest.tmpdir import tmppath_result_key
 from coverage import Coverage
+from coverage.exceptions import CoverageWarning
 from hypothesis import Phase, settings
 
 from tests.mutants.making import Mutant, mutants
@@ -109,7 +111,8 @@ class Hunt:
                     continue
                 reached.lasted[nodeid] = time.monotonic() - begun
             measured.stop()
-            data = measured.get_data()
+            with warnings.catch_warnings(action="ignore", category=CoverageWarning):
+                data = measured.get_data()  # it warns where no module was reached
             for name in data.measured_files():
                 reached.lines[name] = data.contexts_by_lineno(name)
             with os.fdopen(writing, "wb") as pipe:
@@ -139,7 +142,8 @@ class Hunt:
     def _hunt(self, module: str) -> None:
         ends: Counter[str] = Counter()
         path = Path(module).resolve()
-        lines = self._reached.lines.get(str(path), {})
+        if not (lines := self._reached.lines.get(str(path), {})):
+            _tell(f"{module}: no test reaches it")
         begun = time.monotonic()
         with Path(self._options.log).open("a") as log:
             for number, mutant in enumerate(mutants(path.read_text())):
@@ -159,7 +163,7 @@ class Hunt:
                     "tests": len(tests), "what": mutant.what}  # fmt: skip
                 log.write(json.dumps(told, ensure_ascii=False) + "\n")
                 log.flush()
-                if end != "killed":
+                if end != "killed" and lines:
                     _tell(f"{module}:{mutant.line}: {end} ({len(tests)}): {mutant.what}")
         counts = ", ".join(f"{count} {end}" for end, count in ends.items())
         took = time.monotonic() - begun

@@ -1,11 +1,13 @@
 """What taking a job back means for each of its conversations (docs/reference.md, U1 to U3, U9)."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
 
+from importer.common.row_set import RowSet
 from importer.errors import JournalError
 from importer.jobs.bodies import Body, keep_bodies
 from importer.jobs.entry import Entry
@@ -14,7 +16,7 @@ from importer.jobs.inputs import UNDO_NAME
 from importer.jobs.job import Job
 from importer.jobs.keys import key_of
 from importer.jobs.product_jobs import hold_jobs
-from importer.jobs.records import InputFile, NewJob, RankedRow
+from importer.jobs.records import CarriedRow, InputFile, NewJob, RankedRow
 from importer.jobs.undo import Undo, undoing
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Rank, Reason
 from importer.settings import Retry
@@ -293,3 +295,103 @@ def test_what_a_job_had_to_leave_because_of_this_one_is_taken_back_with_it(
         known = {} if pruned else dict.fromkeys((1, 2, 3, 4), (POSITIVE, third))
         assert sent(undo) == known
         assert (undo.unknown().number, undo.not_sent, undo.left_over) == (5 - len(known), 0, 1)
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_what_the_job_had_taken_over_is_sent_where_it_has_come_to_its_own_row(
+    desk: Desk, pruned: bool
+) -> None:
+    first = night(desk, {11: WAITING, 12: WAITING, 13: WAITING})
+    carried = [
+        CarriedRow(seq, conversation(10 + seq), Rank(1, 1), *KEPT, ask_status=False)
+        for seq in (1, 2, 3)
+    ]
+    begun = {"carried": carried, "kept": [], "not_sent": {Reason.LATER_ROW: RowSet([1, 2, 3])}}
+    with desk.run(rows=20, restart=True, begun=begun, carry_over=True) as job:
+        let(job, {11: WRONG, 12: REFUSED, 14: WRONG})
+        wrong = job.folder.name
+    with jobs_of(desk) as product:
+        product.abandon(product.jobs[1], 1.0)
+    if pruned:
+        prune(desk, first)
+    with undo_of(desk, 2) as undo:
+        assert sent(undo) == {11: (KEPT, wrong), 12: (KEPT, wrong)}
+        assert set(undo.after_all()) == {(key_of(conversation(row)), 1) for row in (11, 12)}
+        assert (undo.waiting().number, undo.unknown().number) == (2, 1)
+    if pruned:
+        return
+    with jobs_of(desk) as product:
+        product.abandon(product.jobs[0], 1.0)
+    with undo_of(desk, 2) as undo:
+        assert (undo.waiting().number, undo.unknown().number) == (0, 2)
+
+
+def test_what_waits_below_a_row_in_doubt_or_was_given_up_is_not_sent(desk: Desk) -> None:
+    night(desk, {1: WAITING, 2: WAITING})
+    with desk.run(rows=20, restart=True) as job:
+        mark(job, 2)
+    night(desk, {3: WAITING})
+    wrong = night(desk, dict.fromkeys((1, 2, 3), WRONG))
+    with undo_of(desk, 4) as undo:
+        assert sent(undo) == {1: (KEPT, wrong), 3: (KEPT, wrong)}
+        assert undo.unknown().number == 1
+    with jobs_of(desk) as product:
+        product.abandon(product.jobs[0], 1.0)
+    with undo_of(desk, 4) as undo:
+        assert sent(undo) == {3: (KEPT, wrong)}
+
+
+def test_what_waits_below_the_floor_is_not_sent(desk: Desk) -> None:
+    night(desk, {1: POSITIVE})
+    missing = night(desk, {2: POSITIVE})
+    night(desk, {3: WAITING, 4: WAITING}, ranked=[(3, Rank(1, 3)), (4, Rank(2, 3))])
+    wrong = night(desk, {3: WRONG, 4: WRONG})
+    shutil.rmtree(desk.jobs_dir / missing)
+    product_key(desk.settings()).ledger(desk.jobs_dir).unlink()
+    with undo_of(desk, 4) as undo:
+        assert sent(undo) == {4: (KEPT, wrong)}
+
+
+def test_what_an_undo_was_to_send_for_a_job_goes_with_that_and_not_with_the_undo(
+    desk: Desk,
+) -> None:
+    night(desk, dict.fromkeys((1, 2, 3), POSITIVE))
+    night(desk, dict.fromkeys((1, 2, 3), WAITING))
+    wrong = night(desk, {1: NEGATIVE, 2: REFUSED, 3: NEGATIVE})
+    desk.take_back(3, {1: SUCCEEDED, 2: SUCCEEDED, 3: WAITING}, after_all={1: 2, 2: 2, 3: 2})
+    with undo_of(desk, 2) as undo:
+        assert sent(undo) == dict.fromkeys((1, 2, 3), (POSITIVE, wrong))
+    with undo_of(desk, 4) as undo:
+        assert sent(undo) == {1: (NEGATIVE, wrong)}, "what the wrong one had set is there again"
+
+
+def test_what_a_later_job_may_have_set_stays_until_that_is_taken_back(desk: Desk) -> None:
+    night(desk, dict.fromkeys((1, 2, 3), POSITIVE))
+    second = night(desk, {1: NEGATIVE, 2: NEGATIVE, 3: WAITING})
+    with desk.run(rows=20, restart=True, begun={"ranked": [(3, Rank(2, 2))]}) as job:
+        mark(job, 2, 3, 4)
+        let(job, {1: NEGATIVE})
+        third = job.folder.name
+    with undo_of(desk, 2) as undo:
+        assert (undo.later().number, sent(undo)) == (2, {3: (POSITIVE, second)})
+    with jobs_of(desk) as product:
+        product.abandon(product.jobs[2], 1.0)
+        product.note_withdrawn(product.jobs[2], ())
+    with undo_of(desk, 2) as undo:
+        assert (undo.later().number, undo.is_withdrawn) == (0, False)
+        assert sent(undo) == {
+            1: (POSITIVE, third), 2: (POSITIVE, second), 3: (POSITIVE, second),
+        }, "and ranks above what the later one has set"  # fmt: skip
+    with undo_of(desk, 3) as undo:
+        assert undo.is_withdrawn
+
+
+def test_what_a_job_had_to_leave_because_of_another_one_as_well_stays(desk: Desk) -> None:
+    night(desk, {1: POSITIVE, 2: POSITIVE})
+    night(desk, {1: NEGATIVE, 2: NEGATIVE})
+    night(desk, {1: REFUSED})
+    last = night(desk, {1: UNCHANGED, 2: UNCHANGED})
+    with jobs_of(desk) as product:
+        product.note_withdrawn(product.jobs[1], ())
+    with undo_of(desk, 4) as undo:
+        assert sent(undo) == {2: (POSITIVE, last)}
