@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from importer.common.files import sync_folder
 from importer.errors import JournalError, SettingsError
+from importer.jobs.carry_over import still_to_send
 from importer.jobs.census import take_census
 from importer.jobs.doubts import Doubt
 from importer.jobs.folders import job_folders
@@ -237,8 +238,9 @@ class ProductJobs:
     def abandon(self, job: JobRecord, now: float) -> int:
         """Give the job up for good, or if it has ended what it has left over (A17).
 
-        Return how many rows of its own were left over; 0 for a job that was not finished. Raises
-        `SettingsError` if there is nothing to give up.
+        Return how many rows of its own were left over, or to be sent by an unfinished job that has
+        taken them over; 0 for a job that was not finished. Raises `SettingsError` if there is
+        nothing to give up.
         """
         if job.folder is None:
             raise SettingsError(f"the job {job.name} is gone: nothing is left to give up")
@@ -249,6 +251,7 @@ class ProductJobs:
                     version == job.number and then.has(version, key)
                     for version, key in journal.left_overs()
                 )
+            left_over += still_to_send(job, self.jobs, self.given_up)
             if not left_over or job.number in self.given_up:
                 raise SettingsError(
                     f"the job {job.name} has ended already: nothing is left to give up"

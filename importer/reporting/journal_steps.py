@@ -109,10 +109,10 @@ def _to_do(
 def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
     """Return how those rows of a job are imported that was replaced or given up, and no other has.
 
-    Of one that was given up these are the ones that were rejected or refused: the others a person
-    has given up. Rows of conversations in ERROR are left out: nothing helps them. One that had sent
-    nothing is begun anew by its command, unless a person has given it up. A file that is not there
-    any more is nothing to do. Raises `JournalError`.
+    Of one that was given up these are the ones that were rejected or refused; and those that it has
+    not come to, unless a person has given it up by itself: its command begins it anew. So does that
+    of one that had sent nothing. Rows of conversations in ERROR are left out: nothing helps them. A
+    file that is not there any more is nothing to do. Raises `JournalError`.
     """
     folder = journal.folder
     is_given_up = job.state is JobState.GIVEN_UP
@@ -121,10 +121,11 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
         return []
     if not (job.sent_anything or GIVEN_UP in facts):
         return _steps_of_unsent(journal)
+    unsent = _steps_of_unsent(journal) if is_given_up and GIVEN_UP not in facts else []
     # Without a file, nothing was left over, and to count would mean to read the whole journal.
     has_left = any(name.startswith(WRITTEN) for name in facts)
     if not has_left or not (is_given_up or job.keeps_bodies):
-        return []
+        return unsent
     made = journal.written_files()
     again = _again(journal)
     outcomes, reasons = _to_do(journal, imported_since(folder))
@@ -148,7 +149,7 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
         )
     if job.sent_anything and (unread := unread_rejected(journal, journal.totals())):
         steps.append(Step(f"{unread_in_words(folder.name, unread)}."))
-    return steps
+    return [*unsent, *steps]
 
 
 def never_sent(folder: Path) -> str:
@@ -157,7 +158,7 @@ def never_sent(folder: Path) -> str:
 
 
 def _steps_of_unsent(journal: JournalFile) -> list[Step]:
-    """Return how the own rows of a job are imported that has sent nothing: it is begun anew."""
+    """Return how the own rows of a job are imported that it has not come to: it is begun anew."""
     folder, inputs, number = journal.folder, journal.inputs(), own_pending(journal)
     if not number or undone_job(file.path for file in inputs) is not None:
         return []

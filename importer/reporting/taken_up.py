@@ -10,7 +10,7 @@ from typing import NamedTuple
 from importer.common.text import counted, is_or_are
 from importer.errors import JournalError
 from importer.jobs.carry_over import left_over_again, left_over_of, still_sends
-from importer.jobs.ends import is_begun_anew
+from importer.jobs.ends import is_begun_anew, own_pending
 from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
 from importer.jobs.inputs import UNDO_NAME, undone_job
@@ -40,14 +40,19 @@ HAS_CARRIED_OVER = "has taken over what could be tried again (--carry-over)"
 def closed_in_words(job: JobRecord, pending: int) -> str:
     """Return that a job was closed with so many rows without an outcome; empty if it was not.
 
-    What becomes of them: docs/reference.md, A4 and A17.
+    What becomes of them: docs/reference.md, A4 and A17. Raises `JournalError`.
     """
     rows = f"{counted(pending, 'row')} without an outcome {is_or_are(pending)} not sent"
     carried = ", but for those that it had carried over, which " if job.holds_carried else ""
     match job.state:
+        case JobState.GIVEN_UP if job.holds_carried and job.folder is not None:
+            with JournalReader(job.folder) as journal:
+                own = own_pending(journal)
+            rows = f"{counted(own, 'row')} of its own without an outcome {is_or_are(own)} not sent"
+            left = "are left over as before, but for those of jobs that were given up or taken back"
+            return f"The job was given up: {rows}. Those that it had carried over {left}."
         case JobState.GIVEN_UP:
-            carried += "are left over as before" if carried else ""
-            return f"The job was given up: {rows}{carried}."
+            return f"The job was given up: {rows}."
         case JobState.REPLACED if job.sent_anything:
             return f"The job was replaced: {counted(pending, 'row')} of it joined the one that did."
         case JobState.REPLACED:
@@ -85,7 +90,7 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
     takers: dict[int, str] = {}
     imported: list[TakenUp] = []
     anew, head = "", read_head(folder)
-    is_taken_back = WITHDRAWN in facts
+    is_taken_back, is_given_up = WITHDRAWN in facts, False
     for other in job_folders(folder.parent):
         with suppress(JournalError), JournalReader(other) as journal:
             facts = journal.facts()
@@ -96,6 +101,7 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
                 folder.name, inputs, other.name.rpartition("-")[0], journal.inputs()
             ):
                 anew = other.name
+            is_given_up |= read_head(other).ends.get(head.id) is JobState.GIVEN_UP
             its_own = [file for file in journal.inputs() if is_left_over_of(folder, file.path)]
             for file in its_own:
                 done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
@@ -112,7 +118,7 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
                 takers[rank.version] = other.name
     done_since = imported_since(folder) if head.finished and (imported or takers) else set[int]()
     yield from _for_the_rest(folder, imported, done_since) if done_since else imported
-    if anew and not head.sent_anything:
+    if anew and (is_given_up or not head.sent_anything):
         yield TakenUp(f"{anew} began anew what it had not sent.", (never_sent(folder),))
     if is_taken_back:
         yield TakenUp("It was taken back.", _steps_about(folder))
@@ -122,7 +128,8 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
 
 def _steps_about(folder: Path) -> Sequence[str]:
     """Return what steps about rows of a job hold; those of one that was wrong are not fixed."""
-    return *_TRIES_AGAIN, *(f"{folder.name}/{name}" for name in LEFT_OVER_NAMES)
+    files = (f"{folder.name}/{name}" for name in LEFT_OVER_NAMES)
+    return *_TRIES_AGAIN, *files, never_sent(folder)
 
 
 def _all_about(folder: Path) -> Sequence[str]:

@@ -35,6 +35,7 @@ WHY = {
     Reason.LATER_ROW: "a later row of this conversation took its place",
     Reason.LATER_JOB: "another row of this conversation was sent, or may have been",
     Reason.SET_BY_JOB: "another job has set this very row",
+    Reason.JOB_GIVEN_UP: "the job that brought it was taken back or given up",
     Reason.LATER_JOB_MISSING: "a later job is missing, and may have set this conversation "
     "(--restart sends it anew)",
     Reason.LATER_JOB_IN_DOUBT: "a later job may have set this conversation, and has not ended",

@@ -20,6 +20,7 @@ from importer.feedback.body import BodyCoder
 from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.jobs.bodies import write_bodies
+from importer.jobs.carry_over import carried_given_up
 from importer.jobs.job import Job
 from importer.jobs.product import Product
 from importer.jobs.records import (
@@ -211,9 +212,12 @@ def rows_not_sent(
     """Return the rows that are not sent, by why.
 
     It was decided when the job began, but for the rows that are tried again: those other jobs may
-    have overtaken since. `now` is in Unix seconds. Raises `JournalError`.
+    have overtaken since; and for those that it had taken over and that were given up since. `now`
+    is in Unix seconds. Raises `JournalError`.
     """
     found = job.journal.not_sent()
+    if (given_up := carried_given_up(job.journal, product.given_up_rows())).count:
+        found[Reason.JOB_GIVEN_UP] = given_up
     rows = job.journal.tried_again()
     if not rows:
         return found

@@ -342,6 +342,107 @@ async def test_nothing_of_a_job_that_is_taken_back_comes_again_through_another(
     assert service.stored()[ALL[2]] == ("POSITIVE", None)
 
 
+@pytest.fixture
+def cut_short(
+    night: Night, service: WatchedSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Night:
+    """Return what imports rows with --carry-over, and is ended in some way after so many PUTs."""
+    monkeypatch.setenv("CLARITYQ_API_KEY", "any")
+
+    async def run(way: str, after: int, name: str, rows: list[tuple[str, str, str]]) -> Path:
+        options = {"carry_over": True, "concurrency": 1, "outage_for": 0.2, "retry_first": 0.01}
+        until = len(service.puts) + after
+
+        def end(number: int) -> None:
+            if number > until and way == "key refused":
+                service._key = "another"
+            elif number > until:
+                service.picker = FaultPicker(Faults(server_error=1.0))
+
+        if way == "killed":
+            words = ("--carry-over", "--concurrency", "1", "--rate", "20", "--jobs-dir", jobs)
+            target = ("--product-id", PRODUCT, "--base-url", service.url)
+            path = write_csv(tmp_path / f"{name}.csv", rows)
+            command = (sys.executable, "-m", "importer", "run", path, *target, *words, *QUICK)
+            process = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: ASYNC220
+            service.on_put = lambda number: process.kill() if number > until else None
+            await to_thread.run_sync(process.wait)
+        else:
+            service.on_put = end
+            end(until + (after == 0))
+            await night(name, rows, **options)
+        service.on_put = lambda _: None
+        service._key = None
+        service.picker = FaultPicker(Faults())
+        return max(jobs.glob(f"{name}-*"))
+
+    jobs = tmp_path / "jobs"
+    return run
+
+
+def to_type(told: str) -> list[list[str]]:
+    """Return the commands in a text, as they are pasted one after the other."""
+    lines = re.findall(r"^  (clarityq-import .*)", told, re.MULTILINE)
+    return [shlex.split(line)[1:] for line in lines]
+
+
+@pytest.mark.parametrize("stored", [0, 2])
+@pytest.mark.parametrize("ways", ["key refused", "outage", "killed"])
+async def test_what_an_unfinished_job_has_taken_over_of_a_wrong_one_is_not_sent_any_more(
+    night: Night, cut_short: Night, service: WatchedSandbox, ways: str, stored: int
+) -> None:
+    await night("monday", [(each, "POSITIVE", "") for each in ALL[:4]], carry_over=True)
+    tuesday = await cut_short(ways, stored, "tuesday", [(c, "NEGATIVE", "") for c in ALL[:4]])
+    right = [(each, "POSITIVE", "") for each in ALL[4:]]
+    wednesday = await cut_short(ways, 0, "wednesday", right)
+    before = len(service.puts)
+    shown = await typed("undo", tuesday)
+    pending = re.search(
+        rf"Pending in {wednesday.name}, which has taken them over: (\d) rows\.", shown.stdout
+    )
+    assert pending, shown.stdout
+    assert int(pending[1]) == 4 - stored or ways == "killed"
+    for words in to_type(shown.stdout):
+        done = await typed(*words)
+        assert "Traceback" not in done.stderr
+    assert done.returncode == 0, done.stderr
+    assert len(service.puts) == before or to_type(shown.stdout)[1:]
+    for words in to_type(command("jobs", "show", wednesday)[1].replace("resume     ", "  ")):
+        assert (await typed(*words)).returncode == 0
+    again = max(wednesday.parent.glob("wednesday-*"))
+    await night("thursday", [], carry_over=True)
+    assert "NEGATIVE" not in {put.body[0] for put in service.puts[before:]}
+    assert service.stored() == dict.fromkeys(ALL, ("POSITIVE", None))
+    assert "the job that brought it" in command("explain", again, ALL[3])[1]
+
+
+@pytest.mark.parametrize("way", ["undo", "abandon", "replace"])
+async def test_an_unfinished_job_sends_its_own_rows_once_those_that_it_took_over_are_void(
+    night: Night, cut_short: Night, service: WatchedSandbox, way: str
+) -> None:
+    await night("monday", [(each, "POSITIVE", "") for each in ALL[:3]])
+    how = ("outage", 1) if way == "replace" else ("key refused", 0)
+    tuesday = await cut_short(*how, "tuesday", [(each, "NEGATIVE", "") for each in ALL[:3]])
+    right = [(each, "POSITIVE", "") for each in ALL[3:5]]
+    wednesday = await cut_short(how[0], 0, "wednesday", right)
+    before = len(service.puts)
+    words = ["jobs", "abandon", tuesday] if way == "abandon" else ["undo", tuesday, "--yes"]
+    done = await typed(*words, *["--replace"] * (way == "replace"))
+    assert done.returncode == 0, done.stderr
+    (next_command,) = re.findall(r"clarityq-import (run .*)", command("jobs", "show", wednesday)[1])
+    if way == "replace":
+        told = f"the unfinished job {wednesday.name} is given up: its own 2 rows are not sent"
+        assert told in done.stderr
+        assert "To import the 2 rows" in command("jobs", "show", wednesday)[1]
+        page = " ".join(Page(wednesday / "report.html").text.split())
+        assert "2 rows of its own without an outcome are not sent." in page
+        assert "To import the 2 rows" in page
+    assert (await typed(*shlex.split(next_command))).returncode == 0
+    assert "NEGATIVE" not in {put.body[0] for put in service.puts[before:]}
+    assert service.stored() == dict.fromkeys(ALL[:5], ("POSITIVE", None))
+    assert "To import the 2 rows" not in command("jobs", "show", wednesday)[1]
+
+
 async def test_what_a_job_had_taken_over_is_left_over_still_when_it_is_given_up(
     night: Night, service: WatchedSandbox
 ) -> None:

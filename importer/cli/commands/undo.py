@@ -53,7 +53,7 @@ from importer.settings.groups import (
     Timeouts,
 )
 from importer.workflows.left_over_again import in_words
-from importer.workflows.undo_job import UndoTable, plan_undo
+from importer.workflows.undo_job import InTheWay, UndoTable, plan_undo
 
 _REHEARSAL = "REHEARSAL: nothing of the job {} was sent to ClarityQ, and nothing of its undo is."
 #: So many later jobs are named.
@@ -131,6 +131,8 @@ def undo(
     if request.settings.target.service == SANDBOX and not (yes and request.display.quiet):
         output().print(_REHEARSAL.format(folder.name), soft_wrap=True)
     if isinstance(found, UndoTable):
+        if yes and not found.may_begin:
+            raise UnfinishedJobError(_to_end_first(folder.name, found, once))
         if not yes or not found.to_send or not request.display.quiet:
             _print(folder, found, once, done=yes)
         if not found.to_send:
@@ -199,7 +201,57 @@ def _print(folder: Path, found: UndoTable, command_to_type: str, *, done: bool) 
         return
     console.print(_NOT_SEEN, soft_wrap=True)
     if not done:
-        console.print(f"Nothing was sent. To do it:\n  {command_to_type}", soft_wrap=True)
+        console.print(f"Nothing was sent. {_how_to_do(found, command_to_type)}", soft_wrap=True)
+
+
+def _how_to_do(found: UndoTable, once: str) -> str:
+    """Return how the undo is done by the command `once`, and what is to be done before."""
+    way = found.in_the_way
+    if way is None or way.may_stay:
+        return f"To do it:\n  {once}"
+    first = ""
+    if way.taken_over:
+        first = f"first, this, which gives up what {way.name} has taken over, and ends with 2:"
+    commands = [*([once] if first else []), way.resume, once]
+    lines = "".join(f"\n  {command}" for command in commands)
+    return (
+        f"The job {way.name} of this product is not finished, and only one may be at a time. With "
+        f"--replace it is given up for good{_own_lost(way)}. Else, to do it, {first or 'in order:'}"
+        f"{lines}"
+    )
+
+
+def _to_end_first(job: str, found: UndoTable, once: str) -> str:
+    """Return that another job is in the way of the undo, which `once` does, and what to do."""
+    way = found.in_the_way
+    assert way is not None  # noqa: S101 -- the undo may not begin
+    told = _pending_elsewhere(way, done=True)
+    return (
+        f"{told and f'{told} '}The job {way.name} of this product is not finished, and only one "
+        f"may be at a time. Resume it first:\n  {way.resume}\nthen give this command again:\n"
+        f"  {once}\nor give it up for good{_own_lost(way)}, and take {job} back:\n"
+        f"  {once} --replace"
+    )
+
+
+def _own_lost(way: InTheWay) -> str:
+    if not way.own:
+        return ""
+    rows = counted(way.own, "row")
+    return (
+        f" (its own {rows} {is_or_are(way.own)} not sent then, unless its command is given again)"
+    )
+
+
+def _pending_elsewhere(way: InTheWay, *, done: bool) -> str:
+    """Return what becomes of rows that another job has taken over, as a sentence; or nothing."""
+    if not way.taken_over:
+        return ""
+    are = "They are given up now" if done else "With the undo they are given up"
+    return (
+        f"Pending in {way.name}, which has taken them over: {counted(way.taken_over, 'row')}. "
+        f"{are}: {way.name} does not send them."
+    )
 
 
 def _remarks(job: str, found: UndoTable, *, done: bool) -> Iterator[str]:
@@ -240,6 +292,8 @@ def _remarks(job: str, found: UndoTable, *, done: bool) -> Iterator[str]:
 
 def _given_up(job: str, found: UndoTable, *, done: bool) -> Iterator[str]:
     """Yield what is given up, and what waits again because of that, in sentences."""
+    if found.in_the_way and (told := _pending_elsewhere(found.in_the_way, done=done)):
+        yield told
     if found.gives_up and done:
         yield "The job was not finished: its pending rows are given up now."
     elif found.gives_up:
@@ -273,7 +327,8 @@ def _stay(found: UndoTable) -> str:
 
 def _print_nothing_to_send(found: UndoTable, command_to_type: str) -> None:
     console = output()
-    gives_up = found.gives_up or found.left_over
+    taken_over = found.in_the_way.taken_over if found.in_the_way else 0
+    gives_up = found.gives_up or found.left_over or taken_over
     nothing = f"There is nothing {'else ' if gives_up else ''}to take back"
     console.print(f"{nothing} without --clear-unknown." if found.kept else f"{nothing}.")
     if command_to_type and (gives_up or found.counts):
