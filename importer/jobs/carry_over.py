@@ -75,17 +75,16 @@ def carried_given_up(journal: JournalFile, given_up: GivenUp) -> RowSet:
 def still_to_send(job: JobRecord, jobs: Sequence[JobRecord], given_up: Collection[int]) -> int:
     """Return how many rows that `job` has brought an unfinished one was still to send.
 
-    `jobs` are all of the product, and of those of the numbers `given_up` nothing is tried again.
-    Raises `JournalError`.
+    `jobs` are all of the product, and of those of the numbers `given_up` nothing is tried again: of
+    the `job` itself they are counted also then. Raises `JournalError`.
     """
-    if job.number in given_up:
-        return 0
-    rows, gone = 0, given_up_rows(jobs, {*given_up, job.number})
+    rows, others = 0, {*given_up} - {job.number}
+    with_it, without = (given_up_rows(jobs, gone) for gone in ({*others, job.number}, others))
     for one in jobs[job.number :]:
         if one.state is JobState.UNFINISHED and one.holds_carried and one.folder is not None:
             with closing(JournalFile(one.folder, read_only=True)) as journal:
-                before = carried_given_up(journal, given_up_rows(jobs, given_up))
-                rows += carried_given_up(journal, gone).count - before.count
+                rows += carried_given_up(journal, with_it).count
+                rows -= carried_given_up(journal, without).count
     return rows
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from importer.common.files import sync_folder
@@ -274,16 +275,22 @@ class ProductJobs:
         with suppress(JournalError):  # as above
             self._ledger.note_given_up([job.number])
 
-    def note_withdrawn(self, job: JobRecord, after_all: Iterable[tuple[bytes, int]]) -> None:
+    def note_withdrawn(
+        self,
+        job: JobRecord,
+        after_all: Iterable[tuple[bytes, int]],
+        leaves: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         """Note that the job is taken back: from now on it counts for nothing (U1).
 
         `after_all` are the rows of earlier jobs that are sent now: key, and who brought it (U2).
+        What its undo `leaves` is told by the facts of its journal.
         """
         assert job.folder is not None  # noqa: S101 -- as above
         told = told_of_undos(self.jobs)
         undos = (undo for undo, one in told.items() if one.undoes == job.number)
         with closing(Journal(job.folder)) as journal:
-            journal.note_withdrawn(len(self.jobs), max(undos, default=0), after_all)
+            journal.note_withdrawn(len(self.jobs), max(undos, default=0), after_all, leaves)
 
     @staticmethod
     def is_at_rest(job: JobRecord) -> bool:

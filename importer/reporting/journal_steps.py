@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from importer.common.text import counted, listed
 from importer.jobs.commands import (
     NOT_OF_LEFT_OVERS,
     Again,
+    command_line,
     options_told,
     own_command,
     path_argument,
@@ -22,7 +23,7 @@ from importer.jobs.inputs import how_changed, undone_job
 from importer.jobs.journal_file import WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.placing import imported_since
-from importer.jobs.records import GIVEN_UP, WITHDRAWN, JobRecord, JobState, Totals
+from importer.jobs.records import GIVEN_UP, NOT_TAKEN_BACK, WITHDRAWN, JobRecord, JobState, Totals
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.endings import CARRIES_OVER, Step, next_steps
 from importer.reporting.left_overs import (
@@ -30,8 +31,11 @@ from importer.reporting.left_overs import (
     LEFT_OVER_NAMES,
     forgotten_outcomes,
 )
-from importer.reporting.wording import status_in_words, unread_in_words, words
+from importer.reporting.wording import status_in_words, stays_in_words, unread_in_words, words
 from importer.survey.findings import Findings
+
+#: The option of an undo that clears what it would leave.
+CLEARS = "--clear-unknown"
 
 
 def steps_by_journal(
@@ -56,7 +60,22 @@ def steps_by_journal(
     )  # fmt: skip
     if is_taken_over:
         steps = [step for step in steps if not step.purpose.startswith(CARRIES_OVER)]
-    return steps
+    return [*steps, *steps_to_clear(journal, [*own_command(journal), *journal.key_source()])]
+
+
+def steps_to_clear(journal: JournalFile, command: Sequence[str]) -> list[Step]:
+    """Return what is to be done about conversations that an undo had to leave as they are.
+
+    `command` are the words of an undo's own command, or of `retry`. Raises `JournalError`.
+    """
+    left = int(journal.facts().get(NOT_TAKEN_BACK, 0))
+    undone = undone_job(file.path for file in journal.inputs())
+    if not left or undone is None:  # those of a job that is taken back are told by its undo
+        return []
+    words = own_command(journal) if command[0] != "undo" else command
+    words = [word for word in words if word not in {"--yes", CLEARS}]
+    why = f"{stays_in_words(undone, left)}. To clear that:"
+    return [Step(why, command_line([*words[:2], CLEARS, *words[2:]]))]
 
 
 def are_outdated(journal: JournalReader) -> bool:

@@ -213,6 +213,23 @@ def gave_way_in_words(rows: int) -> str:
     )
 
 
+def waits_again_in_words(job: str, rows: int) -> str:
+    """Return that so many rows are left over again, as a sentence without its end."""
+    them = "it" if rows == 1 else "them"
+    return (
+        f"{counted(rows, 'row')} of earlier jobs that {job} had taken over "
+        f"{is_or_are(rows)} left over again: the next import with --carry-over tries {them}"
+    )
+
+
+def stays_in_words(job: str, conversations: int) -> str:
+    """Return that the feedback of a job that was taken back stays in so many, as such a one."""
+    return (
+        f"What {job} has stored stays in {counted(conversations, 'conversation')}, as it is not "
+        "known what was there before"
+    )
+
+
 def unread_in_words(job: str, rows: int) -> str:
     """Return that so many rejected rows of a job that another command has ended were not read."""
     return (

@@ -23,7 +23,7 @@ from importer.jobs.inputs import UNDO_NAME
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import Product, hold_product
-from importer.jobs.records import JobRecord, JobState
+from importer.jobs.records import NOT_TAKEN_BACK, WAIT_AGAIN, JobRecord, JobState
 from importer.jobs.undo import Group, Undo, Undone, undoing
 from importer.jobs.undo_rows import told_of_undos
 from importer.reporting.taken_up import taken_up
@@ -41,6 +41,8 @@ class InTheWay(NamedTuple):
     resume: str
     #: Rows of the job that is taken back that it was still to send: they are given up.
     taken_over: int
+    #: They are so already.
+    is_given_up: bool
     #: Rows of its own that it has not done.
     own: int
     #: It does not have to end first: it is given up, or the undo has nothing to send.
@@ -56,7 +58,8 @@ class InTheWay(NamedTuple):
         with JournalReader(other.folder) as journal:
             own = own_pending(journal)
         taken_over = still_to_send(job, product.jobs, product.given_up)
-        return cls(other.name, how_to_resume(other.folder), taken_over, own)
+        given_up = job.number in product.given_up
+        return cls(other.name, how_to_resume(other.folder), taken_over, given_up, own)
 
 
 class UndoTable(NamedTuple):
@@ -162,7 +165,8 @@ def plan_undo(
                 _write(folder / UNDO_NAME, undo.rows(clear_unknown=clear_unknown))
             # First: killed in between, no later job takes over what is wrong.
             is_news = _give_up(product, job)
-            product.note_withdrawn(job, after_all)
+            leaves = {NOT_TAKEN_BACK: table.kept, WAIT_AGAIN: table.waits_again}
+            product.note_withdrawn(job, after_all, leaves)
         remarks: list[str] = []
         if is_unfinished:
             remarks = close_summary(job, left, [*taken_up(folder)])

@@ -1,5 +1,6 @@
 """Taking a job back: what was there before is there again, and nothing newer is lost."""
 
+import json
 import os
 import re
 import shlex
@@ -416,6 +417,58 @@ async def test_what_an_unfinished_job_has_taken_over_of_a_wrong_one_is_not_sent_
     assert "the job that brought it" in command("explain", again, ALL[3])[1]
 
 
+def told_of(folder: Path) -> list[str]:
+    """Return all that is told of a job: by `jobs show`, in its report and in its summary."""
+    page = " ".join(Page(folder / "report.html").text.split())
+    kept = json.loads((folder / "summary.json").read_text("utf-8"))
+    steps = "\n".join(step["text"] for step in kept["next_steps"])
+    return [command("jobs", "show", folder)[1], page, f"{kept['verdict']}\n{steps}"]
+
+
+async def test_what_an_undo_has_to_leave_is_counted_and_told_the_same_everywhere(
+    night: Night, service: WatchedSandbox
+) -> None:
+    held = [(ALL[0], "POSITIVE", ""), (ALL[1], "POSITIVE", ""), (ALL[2], "NEGATIVE", "said")]
+    await night("monday", held)
+    late = FaultPicker(NONE_COMPLETED)
+    service.on_put = lambda number: setattr(service, "picker", late) if number > 5 else None
+    wrong = [held[0], *((each, "NEGATIVE", "") for each in ALL[1:4])]
+    tuesday = await night(
+        "tuesday", wrong, skip_unchanged=True, carry_over=True, defer_for=0.0, concurrency=1
+    )
+    undo = ("undo", tuesday.folder, "--yes", "--defer-for", "0s", *QUICK)
+    late_again = await typed(*undo)
+    assert late_again.returncode == 5
+    service.on_put = lambda _: None
+    service.picker = FaultPicker(Faults())
+    (first,) = tuesday.folder.parent.glob("undo-*")
+    stays = f"What {tuesday.folder.name} has stored stays in 1 conversation"
+    clear = f"To clear that: clarityq-import undo {tuesday.folder} --clear-unknown"
+    for text in (late_again.stdout, *told_of(first)):
+        assert stays in text
+        assert clear in " ".join(text.split())
+        assert "clarityq-import retry" in text
+    wednesday = await night("wednesday", [], carry_over=True)
+    assert f"carried over from {first.name}" in command("explain", wednesday.folder, ALL[1])[1]
+    assert all("has taken over" not in text for text in told_of(tuesday.folder))
+    assert (await typed(*undo)).returncode == 0  # it goes on with the same undo
+    done = await typed(*undo, "--clear-unknown")
+    assert (done.returncode, "nothing is left to do" in done.stdout) == (0, True), done.stdout
+    second = max(tuesday.folder.parent.glob("undo-*"))
+    for text in told_of(tuesday.folder):
+        assert f"by {second.name} since: 1 of 2 conversations." in text
+        assert "the others stay" not in text
+    assert all(clear not in " ".join(text.split()) for text in told_of(first))
+
+
+async def test_what_an_undo_with_nothing_to_send_leaves_is_told_of_its_job(night: Night) -> None:
+    tuesday = await night("tuesday", [(ALL[0], "NEGATIVE", "")])
+    assert (await typed("undo", tuesday.folder, "--yes", *QUICK)).returncode == 0
+    for text in told_of(tuesday.folder):
+        assert f"What {tuesday.folder.name} has stored stays in 1 conversation" in text
+        assert f"clarityq-import undo {tuesday.folder} --clear-unknown" in text
+
+
 @pytest.mark.parametrize("way", ["undo", "abandon", "replace"])
 async def test_an_unfinished_job_sends_its_own_rows_once_those_that_it_took_over_are_void(
     night: Night, cut_short: Night, service: WatchedSandbox, way: str
@@ -607,10 +660,17 @@ async def test_what_an_undo_has_sent_of_a_right_job_stays(
 async def test_an_undo_that_may_not_begin_gives_nothing_up(
     night: Night, service: WatchedSandbox
 ) -> None:
-    service.picker = FaultPicker(NONE_COMPLETED)
-    tuesday = await night("tuesday", [(ALL[0], "NEGATIVE", "")], defer_for=0.0)
+    await night("monday", [(ALL[2], "POSITIVE", "")])
+    late = FaultPicker(NONE_COMPLETED)
+    service.on_put = lambda number: setattr(service, "picker", late) if number > 2 else None
+    wrong = [(each, "NEGATIVE", "") for each in (ALL[2], ALL[0])]
+    tuesday = await night("tuesday", wrong, defer_for=0.0, concurrency=1)
     await night("wednesday", [(ALL[1], "POSITIVE", "")], max_duration=2.0)
-    assert (await typed("undo", tuesday.folder, "--yes", *QUICK)).returncode == 2
+    asked = await typed("undo", tuesday.folder, *QUICK)
+    resume, undo = to_type(asked.stdout)
+    assert (resume[0], undo[0]) == ("run", "undo")
+    refused = await typed("undo", tuesday.folder, "--yes", *QUICK)
+    assert (refused.returncode, to_type(refused.stderr)[:2]) == (2, [resume, undo])
     assert "To try the 1 row not completed again" in command("jobs", "show", tuesday.folder)[1]
 
 
@@ -819,10 +879,6 @@ async def test_what_a_later_job_has_set_for_the_undone_one_is_there_again_when_t
 async def test_what_a_job_had_taken_over_is_told_as_left_over_again_when_that_is_ended(
     night: Night, service: WatchedSandbox, way: str
 ) -> None:
-    def told_of(folder: Path) -> list[str]:
-        page = " ".join(Page(folder / "report.html").text.split())
-        return [command("jobs", "show", folder)[1], "\n".join(kept_steps(folder).steps), page]
-
     service.picker = FaultPicker(NONE_COMPLETED)
     right = [(each, "POSITIVE", "") for each in ALL[:3]]
     by_hand = way == "by hand"  # the job began without --carry-over
@@ -847,6 +903,7 @@ async def test_what_a_job_had_taken_over_is_told_as_left_over_again_when_that_is
         if way != "undo":
             words = ["jobs", "abandon", tuesday.folder]
         said = (await typed(*words)).stdout
+        assert "nothing is left to do" not in said
     rows = "3 rows" if is_ended else "2 rows"
     assert (
         f"{rows} of earlier jobs that {tuesday.folder.name} had taken over are left over again: "

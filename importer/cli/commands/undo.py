@@ -39,6 +39,7 @@ from importer.jobs.commands import (
 )
 from importer.jobs.find_job import find_job
 from importer.jobs.inputs import UNDO_NAME
+from importer.reporting.wording import waits_again_in_words
 from importer.settings import SANDBOX, ImportSettings
 from importer.settings.derive import options_of
 from importer.settings.groups import (
@@ -52,7 +53,6 @@ from importer.settings.groups import (
     Target,
     Timeouts,
 )
-from importer.workflows.left_over_again import in_words
 from importer.workflows.undo_job import InTheWay, UndoTable, plan_undo
 
 _REHEARSAL = "REHEARSAL: nothing of the job {} was sent to ClarityQ, and nothing of its undo is."
@@ -150,15 +150,6 @@ def undo(
     )
     with _named(once, request.settings):
         code, _ = perform(request, again, files_read(ctx))
-    if isinstance(found, UndoTable) and found.kept and not request.display.quiet:
-        clear = command_line(["undo", path_argument(folder), "--clear-unknown", *typed_words])
-        output().print(
-            f"What {folder.name} has stored stays in {counted(found.kept, 'conversation')}, as it "
-            f"is not known what was there before. To clear that:\n  {clear}",
-            soft_wrap=True,
-        )
-    if isinstance(found, UndoTable) and found.waits_again and not request.display.quiet:
-        output().print(f"{in_words(folder.name, found.waits_again)}.", soft_wrap=True)
     return code
 
 
@@ -210,7 +201,7 @@ def _how_to_do(found: UndoTable, once: str) -> str:
     if way is None or way.may_stay:
         return f"To do it:\n  {once}"
     first = ""
-    if way.taken_over:
+    if way.taken_over and not way.is_given_up:
         first = f"first, this, which gives up what {way.name} has taken over, and ends with 2:"
     commands = [*([once] if first else []), way.resume, once]
     lines = "".join(f"\n  {command}" for command in commands)
@@ -247,7 +238,7 @@ def _pending_elsewhere(way: InTheWay, *, done: bool) -> str:
     """Return what becomes of rows that another job has taken over, as a sentence; or nothing."""
     if not way.taken_over:
         return ""
-    are = "They are given up now" if done else "With the undo they are given up"
+    are = "They are given up" if done or way.is_given_up else "With the undo they are given up"
     return (
         f"Pending in {way.name}, which has taken them over: {counted(way.taken_over, 'row')}. "
         f"{are}: {way.name} does not send them."
@@ -300,7 +291,7 @@ def _given_up(job: str, found: UndoTable, *, done: bool) -> Iterator[str]:
         yield "The job is not finished: with the undo its pending rows are given up."
     yield from map(sentence, found.remarks)
     if found.waits_again and not (done and found.to_send):  # then it is told after that
-        yield f"{'' if done else 'With the undo, '}{in_words(job, found.waits_again)}."
+        yield f"{'' if done else 'With the undo, '}{waits_again_in_words(job, found.waits_again)}."
     if found.left_over:
         now = "All that is left over is given up now"
         then = "With the undo all that is left over is given up"
@@ -327,7 +318,8 @@ def _stay(found: UndoTable) -> str:
 
 def _print_nothing_to_send(found: UndoTable, command_to_type: str) -> None:
     console = output()
-    taken_over = found.in_the_way.taken_over if found.in_the_way else 0
+    way = found.in_the_way
+    taken_over = 0 if way is None or way.is_given_up else way.taken_over
     gives_up = found.gives_up or found.left_over or taken_over
     nothing = f"There is nothing {'else ' if gives_up else ''}to take back"
     console.print(f"{nothing} without --clear-unknown." if found.kept else f"{nothing}.")
