@@ -59,6 +59,7 @@ class Reason(StrEnum):
     LATER_ROW = "later_row"
     LATER_JOB = "later_job"
     SET_BY_JOB = "set_by_job"
+    JOB_GIVEN_UP = "job_given_up"
     SAME_AS_STORED = "same_as_stored"
     REFUSED = "refused"
     RETRIES_EXHAUSTED = "retries_exhausted"

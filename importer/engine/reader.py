@@ -25,6 +25,7 @@ _KINDS = {
     Reason.LATER_ROW: OutcomeKind.SUPERSEDED,
     Reason.LATER_JOB: OutcomeKind.SUPERSEDED,
     Reason.SET_BY_JOB: OutcomeKind.SUPERSEDED,
+    Reason.JOB_GIVEN_UP: OutcomeKind.SUPERSEDED,
     Reason.SAME_AS_STORED: OutcomeKind.UNCHANGED,
     Reason.LATER_JOB_MISSING: OutcomeKind.NOT_COMPLETED,
 }

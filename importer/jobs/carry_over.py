@@ -11,11 +11,12 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
+from importer.common.row_set import RowSet
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import key_of
 from importer.jobs.ledger import LeftOver
-from importer.jobs.records import CarriedRow, JobRecord, JobState
+from importer.jobs.records import CarriedRow, GivenUp, JobRecord, JobState
 from importer.jobs.undo_rows import given_up_rows
 from importer.model import Rank
 
@@ -52,6 +53,39 @@ def outranked_rows(folder: Path) -> Iterator[LeftOver]:
     with closing(JournalFile(folder, read_only=True)) as journal:
         for row in journal.outranked():
             yield LeftOver(key_of(row.conversation_id), row)
+
+
+def carried_given_up(journal: JournalFile, given_up: GivenUp) -> RowSet:
+    """Return the rows that a job has taken over and was still to send, and that are `given_up`.
+
+    Raises `JournalError`.
+    """
+    if not given_up.jobs:
+        return RowSet()
+    done, not_sent = journal.with_outcome(), [*journal.not_sent().values()]
+    return RowSet(
+        row.seq
+        for row in journal.carried()
+        if given_up.has(row.rank.version, key_of(row.conversation_id))
+        and row.seq not in done
+        and not any(row.seq in rows for rows in not_sent)
+    )
+
+
+def still_to_send(job: JobRecord, jobs: Sequence[JobRecord], given_up: Collection[int]) -> int:
+    """Return how many rows that `job` has brought an unfinished one was still to send.
+
+    `jobs` are all of the product, and of those of the numbers `given_up` nothing is tried again: of
+    the `job` itself they are counted also then. Raises `JournalError`.
+    """
+    rows, others = 0, {*given_up} - {job.number}
+    with_it, without = (given_up_rows(jobs, gone) for gone in ({*others, job.number}, others))
+    for one in jobs[job.number :]:
+        if one.state is JobState.UNFINISHED and one.holds_carried and one.folder is not None:
+            with closing(JournalFile(one.folder, read_only=True)) as journal:
+                rows += carried_given_up(journal, with_it).count
+                rows -= carried_given_up(journal, without).count
+    return rows
 
 
 def highest_rows(rows: Iterator[LeftOver]) -> Iterator[CarriedRow]:

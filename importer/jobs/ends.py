@@ -62,7 +62,7 @@ def end_in_words(job: JobRecord, name: str, inputs: Sequence[InputFile]) -> str:
     unfinished = f"the unfinished job {job.name}"
     is_given_up = job.state is JobState.GIVEN_UP
     if job.sent_anything and is_given_up:
-        return f"{unfinished} is given up: its pending rows are not sent"
+        return f"{unfinished} is given up: {_own_rows_in_words(job, name, inputs)}"
     if job.sent_anything:
         return f"{unfinished} is replaced: the rows that it has not done join this one"
     became = "given up"
@@ -74,13 +74,16 @@ def end_in_words(job: JobRecord, name: str, inputs: Sequence[InputFile]) -> str:
 
 
 def _own_rows_in_words(job: JobRecord, name: str, inputs: Sequence[InputFile]) -> str:
-    """Return what becomes of the rows that a job which had sent nothing has not taken over."""
-    if job.folder is None:
-        return ""
-    with JournalReader(job.folder) as journal:
-        number, its_inputs = own_pending(journal), journal.inputs()
+    """Return what becomes of the rows without an outcome that a job has not taken over.
+
+    Empty if it had sent nothing and has none.
+    """
+    number, its_inputs = 0, list[InputFile]()
+    if job.folder is not None:
+        with JournalReader(job.folder) as journal:
+            number, its_inputs = own_pending(journal), journal.inputs()
     if not number:
-        return ""
+        return "none of its own rows is pending" if job.sent_anything else ""
     rows = counted(number, "row")
     if is_begun_anew(job.name, its_inputs, name, inputs):
         return f"of its own {rows} those are sent that this one brings again"

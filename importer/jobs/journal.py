@@ -149,15 +149,22 @@ class Journal(JournalFile):
             self._put(LEFT_OVERS_GIVEN_UP, str(now))
 
     def note_withdrawn(
-        self, latest: int, last_undo: int, after_all: Iterable[tuple[bytes, int]]
+        self,
+        latest: int,
+        last_undo: int,
+        after_all: Iterable[tuple[bytes, int]],
+        leaves: Mapping[str, int],
     ) -> None:
         """Note, durably, that the job is taken back; `latest` is the number of the latest job.
 
         If it was taken back before, that stays. `last_undo` is the number of the undo that did it,
         or 0: what was noted since then no undo has sent. `after_all` are the rows of earlier jobs
-        that are sent now: the key, and the number of the job that brought it.
+        that are sent now: the key, and the number of the job that brought it. What the undo
+        `leaves` is noted as facts.
         """
         with self._synced():
+            for name, number in leaves.items():
+                self._put(name, str(number))
             line = (WITHDRAWN, str(latest))
             self._db.execute("INSERT OR IGNORE INTO job (name, value) VALUES (?, ?)", line)
             self._db.execute(_AFTER_ALL)

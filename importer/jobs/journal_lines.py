@@ -43,6 +43,11 @@ IS_SET = (
     f"(kind IN ({ids_of([OutcomeKind.SUCCEEDED, OutcomeKind.UNCHANGED])}) "
     f"OR coalesce(reason = '{Reason.STORED_DIFFERS}', FALSE))"
 )
+#: By the job itself: a row that was unchanged is set as well.
+IS_SENT_AND_SET = (
+    f"(kind = {KIND_IDS[OutcomeKind.SUCCEEDED]} "
+    f"OR coalesce(reason = '{Reason.STORED_DIFFERS}', FALSE))"
+)
 IS_LEFT_OVER = (
     f"(kind = {KIND_IDS[OutcomeKind.NOT_COMPLETED]} "
     f"OR coalesce(reason = '{Reason.RETRIES_EXHAUSTED}', FALSE))"

@@ -19,6 +19,7 @@ from importer.jobs.journal_file import JournalFile, explaining
 from importer.jobs.journal_lines import (
     COLUMNS,
     IS_LEFT_OVER,
+    IS_SENT_AND_SET,
     IS_SET,
     IS_SETTLED,
     KIND_IDS,
@@ -204,14 +205,28 @@ class JournalReader(JournalFile):
         )  # fmt: skip
         return int(found[0])
 
-    def set_among(self, keys: Iterable[bytes], *, brought_by: int | None = None) -> set[bytes]:
+    def sent_and_set(self, *, brought_by: int) -> int:
+        """Return how many rows were sent and are set that the job of that number has brought."""
+        query = (
+            "SELECT count(*) FROM outcome LEFT JOIN ranked USING (seq) "
+            f"WHERE {IS_SENT_AND_SET} AND {VERSION} = :brought_by"
+        )
+        with self._explained():
+            names = {**self._own(), "brought_by": brought_by}
+            return int(self._db.execute(query, names).fetchone()[0])
+
+    def set_among(
+        self, keys: Iterable[bytes], *, brought_by: int | None = None, sent: bool = False
+    ) -> set[bytes]:
         """Return those of the conversations of which the job has set a row.
 
-        Only one that the job of the number `brought_by` has brought, if that is given.
+        Only one that the job of the number `brought_by` has brought, if that is given, and one that
+        was `sent`, and not unchanged.
         """
+        is_set = IS_SENT_AND_SET if sent else IS_SET
         query = (
             "SELECT DISTINCT conversation FROM outcome LEFT JOIN ranked USING (seq) "
-            f"WHERE {IS_SET} AND ({VERSION}) = coalesce(:brought_by, {VERSION}) "
+            f"WHERE {is_set} AND ({VERSION}) = coalesce(:brought_by, {VERSION}) "
             "AND hex(conversation) IN (SELECT value FROM json_each(:keys))"
         )
         names = {**self._own(), "brought_by": brought_by, "keys": _in_json(keys)}

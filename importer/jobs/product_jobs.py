@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from importer.common.files import sync_folder
 from importer.errors import JournalError, SettingsError
+from importer.jobs.carry_over import still_to_send
 from importer.jobs.census import take_census
 from importer.jobs.doubts import Doubt
 from importer.jobs.folders import job_folders
@@ -237,8 +239,9 @@ class ProductJobs:
     def abandon(self, job: JobRecord, now: float) -> int:
         """Give the job up for good, or if it has ended what it has left over (A17).
 
-        Return how many rows of its own were left over; 0 for a job that was not finished. Raises
-        `SettingsError` if there is nothing to give up.
+        Return how many rows of its own were left over, or to be sent by an unfinished job that has
+        taken them over; 0 for a job that was not finished. Raises `SettingsError` if there is
+        nothing to give up.
         """
         if job.folder is None:
             raise SettingsError(f"the job {job.name} is gone: nothing is left to give up")
@@ -249,6 +252,7 @@ class ProductJobs:
                     version == job.number and then.has(version, key)
                     for version, key in journal.left_overs()
                 )
+            left_over += still_to_send(job, self.jobs, self.given_up)
             if not left_over or job.number in self.given_up:
                 raise SettingsError(
                     f"the job {job.name} has ended already: nothing is left to give up"
@@ -271,16 +275,22 @@ class ProductJobs:
         with suppress(JournalError):  # as above
             self._ledger.note_given_up([job.number])
 
-    def note_withdrawn(self, job: JobRecord, after_all: Iterable[tuple[bytes, int]]) -> None:
+    def note_withdrawn(
+        self,
+        job: JobRecord,
+        after_all: Iterable[tuple[bytes, int]],
+        leaves: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         """Note that the job is taken back: from now on it counts for nothing (U1).
 
         `after_all` are the rows of earlier jobs that are sent now: key, and who brought it (U2).
+        What its undo `leaves` is told by the facts of its journal.
         """
         assert job.folder is not None  # noqa: S101 -- as above
         told = told_of_undos(self.jobs)
         undos = (undo for undo, one in told.items() if one.undoes == job.number)
         with closing(Journal(job.folder)) as journal:
-            journal.note_withdrawn(len(self.jobs), max(undos, default=0), after_all)
+            journal.note_withdrawn(len(self.jobs), max(undos, default=0), after_all, leaves)
 
     @staticmethod
     def is_at_rest(job: JobRecord) -> bool:

@@ -32,6 +32,10 @@ GIVEN_UP = "given_up"
 LEFT_OVERS_GIVEN_UP = "left_overs_given_up"
 #: The fact of a journal that the job was taken back, with the number of the latest job then.
 WITHDRAWN = "withdrawn"
+#: The facts of the journal of a job that was taken back, and of its undo: in how many conversations
+#: its feedback stays, as it is not known what they held before; and how many rows of earlier jobs
+#: wait again that it had taken over.
+NOT_TAKEN_BACK, WAIT_AGAIN = "not_taken_back", "wait_again"
 #: The fact of a journal that says what the job was to take away from what was stored before it.
 CHANGES = "changes"
 #: The fact of a journal that says how many left-overs the job did not take over for their age.

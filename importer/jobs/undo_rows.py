@@ -13,17 +13,12 @@ from pathlib import Path
 from importer.jobs import sqlite_file
 from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import JournalFile, attached
-from importer.jobs.journal_lines import KIND_IDS, VERSION
+from importer.jobs.journal_lines import VERSION
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import own_rank, rank_number, rank_of
 from importer.jobs.records import WITHDRAWN, GivenUp, JobRecord
 from importer.jobs.undo_void import TakenBack
-from importer.model import OutcomeKind, Reason
 
-SENT_AND_SET = (
-    f"(kind = {KIND_IDS[OutcomeKind.SUCCEEDED]} "
-    f"OR coalesce(reason = '{Reason.STORED_DIFFERS}', FALSE))"
-)
 OUTCOMES = "journal.outcome LEFT JOIN journal.ranked USING (seq)"
 #: The job that has brought a row may be another than the one that has it in its journal: that has
 #: taken it over, or is an undo and has sent what the job that it takes back had outranked.

@@ -13,6 +13,7 @@ from importer.jobs import sqlite_file
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_lines import (
     IS_LEFT_OVER,
+    IS_SENT_AND_SET,
     IS_SET,
     IS_SETTLED,
     KIND_IDS,
@@ -30,7 +31,6 @@ from importer.jobs.undo_rows import (
     IS_VOID,
     NOT_FORGOTTEN,
     OUTCOMES,
-    SENT_AND_SET,
     brought_by,
     counting,
     folder_of,
@@ -46,7 +46,7 @@ from importer.model import OutcomeKind
 _TARGETS = f"""
     INSERT INTO target (key, rank, in_doubt)
     SELECT conversation, {RANK}, 0 FROM {OUTCOMES}
-    WHERE {SENT_AND_SET} AND ({BROUGHT_BY} = :job OR {VERSION} = :job) AND {NOT_FORGOTTEN}
+    WHERE {IS_SENT_AND_SET} AND ({BROUGHT_BY} = :job OR {VERSION} = :job) AND {NOT_FORGOTTEN}
     ON CONFLICT (key) DO UPDATE SET rank = max(rank, excluded.rank), in_doubt = 0
 """
 #: What an undo was to send of the job's rows, the next job would send if it is left over.
@@ -82,7 +82,7 @@ _NOT_SET = f"""
 _NOT_OF_VOID = "DELETE FROM target WHERE not_set AND NOT is_void AND NOT waits"
 _CARRIED = f"""
     SELECT count(*) FROM {OUTCOMES}
-    WHERE {SENT_AND_SET} AND {BROUGHT_BY} < :job AND {VERSION} <> :job
+    WHERE {IS_SENT_AND_SET} AND {BROUGHT_BY} < :job AND {VERSION} <> :job
 """
 #: The job that is in the way is the one that has brought the row, if that is a later one.
 _LATER = f"""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
 from pathlib import Path
 
 from importer.common.uuids import canonical_uuid
-from importer.errors import InputError
+from importer.errors import InputError, JournalError
 from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.jobs.census import take_census
 from importer.jobs.copies import file_of
 from importer.jobs.forget import Tombs, tomb_of
 from importer.jobs.identity import ProductKey
+from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import FILE_NAME, JournalFile, explained
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import conversation_of, key_of
@@ -38,7 +39,7 @@ _NORMALISE = Normaliser(RatingTable())
 class RowStory:
     """One row: where it stands, what it holds (None if the input cannot tell), what happened.
 
-    `carried_from` is the job that had brought it first, empty if the row stands in an input.
+    `carried_from` is the job that had brought it, empty if the row stands in an input.
     """
 
     seq: int
@@ -93,7 +94,7 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
                 begun.add(doubt.seq)
                 in_doubt |= {doubt.seq} if doubt.in_doubt else set()
         carried = {
-            row.seq: row.rank.first
+            row.seq: row.rank.version
             for row in history.carried()
             if row.conversation_id == conversation_id
         }
@@ -106,6 +107,10 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
         pending = (rows.keys() | begun) - outcomes.keys() - forgotten
         job = _record_of(folder, facts) if pending else None
         names = _names_beside(folder, facts) if carried else {}
+        brought = {
+            seq: _brought_by(folder, names, version, conversation_id)
+            for seq, version in carried.items()
+        }
         unknown = JobState.UNFINISHED if pending else JobState.ENDED
         state = unknown if job is None else job.state
         if state.is_closed and Tombs(history).are_in(conversation_id):
@@ -124,7 +129,7 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
                     history.attempts(seq),
                     history.deferral(seq),
                     seq in in_doubt,
-                    names.get(carried[seq]) or "an earlier job" if seq in carried else "",
+                    brought.get(seq, ""),
                 )
             )
         return Story(
@@ -174,6 +179,21 @@ def _names_in(jobs_dir: Path, product: ProductKey, changed: int) -> dict[int, st
     """Return the names of the product's jobs in a folder that `changed` then, by number."""
     heads, _ = read_heads(jobs_dir)
     return {head.number: head.folder.name for head in heads if head.product == product}
+
+
+def _brought_by(folder: Path, names: Mapping[int, str], number: int, conversation_id: str) -> str:
+    """Return the name of the job that has brought the row with that number in its rank.
+
+    An undo may have sent it for a job whose row the one that it takes back had outranked.
+    """
+    with suppress(JournalError), JournalReader(folder.parent / names.get(number, "")) as journal:
+        undone = undone_job(file.path for file in journal.inputs())
+        if undone is not None:
+            with JournalReader(folder.parent / undone) as wrong:
+                for since, key, by in wrong.after_all():
+                    if since < number and key == key_of(conversation_id):
+                        return names.get(by, "an earlier job")
+    return names.get(number, "an earlier job")
 
 
 def _record_of(folder: Path, facts: Mapping[str, str]) -> JobRecord | None:

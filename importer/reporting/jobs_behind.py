@@ -14,7 +14,7 @@ from importer.jobs.ends import is_begun_anew
 from importer.jobs.inputs import undone_job
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import InputFile, JobRecord
-from importer.reporting.journal_steps import never_sent
+from importer.reporting.journal_steps import CLEARS, never_sent
 from importer.reporting.summary import kept_since, kept_steps
 from importer.reporting.taken_up import HAS_CARRIED_OVER, TakenUp, is_left_over_of, taken_up
 
@@ -64,9 +64,10 @@ def jobs_begun_anew(
     It has these `inputs`, and begins anew what they have never sent.
     """
     for job in jobs:
-        if job.folder is None or job.folder == folder or job.sent_anything:
+        if job.folder is None or job.folder == folder:
             continue
-        if any(never_sent(job.folder) in step for step in kept_steps(job.folder).steps):
+        needless = never_sent(job.folder), CLEARS
+        if any(part in step for step in kept_steps(job.folder).steps for part in needless):
             with JournalReader(job.folder) as journal:
                 its_inputs = journal.inputs()
             if is_begun_anew(job.name, its_inputs, folder.name.rpartition("-")[0], inputs):

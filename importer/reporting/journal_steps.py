@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from importer.common.text import counted, listed
 from importer.jobs.commands import (
     NOT_OF_LEFT_OVERS,
     Again,
+    command_line,
     options_told,
     own_command,
     path_argument,
@@ -22,15 +23,18 @@ from importer.jobs.journal_file import NO_COMMENTS, WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.overtaken import Awaited, awaited_of
 from importer.jobs.read_again import read_again
-from importer.jobs.records import GIVEN_UP, WITHDRAWN, JobRecord, JobState, Totals
+from importer.jobs.records import GIVEN_UP, NOT_TAKEN_BACK, WITHDRAWN, JobRecord, JobState, Totals
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.endings import CARRIES_OVER, Step, next_steps, rows_to_fix
 from importer.reporting.left_overs import (
     FILE_OF_KIND,
     LEFT_OVER_NAMES,
 )
-from importer.reporting.wording import status_in_words, unread_in_words, words
+from importer.reporting.wording import status_in_words, stays_in_words, unread_in_words, words
 from importer.survey.findings import Findings
+
+#: The option of an undo that clears what it would leave.
+CLEARS = "--clear-unknown"
 
 
 def steps_by_journal(
@@ -60,7 +64,22 @@ def steps_by_journal(
     )  # fmt: skip
     if is_taken_over:
         steps = [step for step in steps if not step.purpose.startswith(CARRIES_OVER)]
-    return steps
+    return [*steps, *steps_to_clear(journal, [*own_command(journal), *journal.key_source()])]
+
+
+def steps_to_clear(journal: JournalFile, command: Sequence[str]) -> list[Step]:
+    """Return what is to be done about conversations that an undo had to leave as they are.
+
+    `command` are the words of an undo's own command, or of `retry`. Raises `JournalError`.
+    """
+    left = int(journal.facts().get(NOT_TAKEN_BACK, 0))
+    undone = undone_job(file.path for file in journal.inputs())
+    if not left or undone is None:  # those of a job that is taken back are told by its undo
+        return []
+    words = own_command(journal) if command[0] != "undo" else command
+    words = [word for word in words if word not in {"--yes", CLEARS}]
+    why = f"{stays_in_words(undone, left)}. To clear that:"
+    return [Step(why, command_line([*words[:2], CLEARS, *words[2:]]))]
 
 
 def are_outdated(journal: JournalReader) -> bool:
@@ -132,10 +151,10 @@ def _leave_out_needless(rest: _Rest) -> None:
 def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
     """Return how those rows of a job are imported that was replaced or given up, and no other has.
 
-    Of one that was given up these are the ones that were rejected or refused: the others a person
-    has given up. Rows of conversations in ERROR are left out: nothing helps them. One that had sent
-    nothing is begun anew by its command, unless a person has given it up. A file that is not there
-    any more is nothing to do. Raises `JournalError`.
+    Of one that was given up these are the ones that were rejected or refused; and those that it has
+    not come to, unless a person has given it up by itself: its command begins it anew. So does that
+    of one that had sent nothing. Rows of conversations in ERROR are left out: nothing helps them. A
+    file that is not there any more is nothing to do. Raises `JournalError`.
     """
     folder = journal.folder
     is_given_up = job.state is JobState.GIVEN_UP
@@ -144,10 +163,11 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
         return []
     if not (job.sent_anything or GIVEN_UP in facts):
         return _steps_of_unsent(journal)
+    unsent = _steps_of_unsent(journal) if is_given_up and GIVEN_UP not in facts else []
     # Without a file, nothing was left over, and to count would mean to read the whole journal.
     has_left = any(name.startswith(WRITTEN) for name in facts)
     if not has_left or not (is_given_up or job.keeps_bodies):
-        return []
+        return unsent
     made = journal.written_files()
     again = _again(journal)
     rest = _to_do(journal, read_again(folder).rows, awaited_of(job))
@@ -170,7 +190,7 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
         )
     if job.sent_anything and (unread := unread_rejected(journal, journal.totals())):
         steps.append(Step(f"{unread_in_words(folder.name, unread)}."))
-    return steps
+    return [*unsent, *steps]
 
 
 def never_sent(folder: Path) -> str:
@@ -179,7 +199,7 @@ def never_sent(folder: Path) -> str:
 
 
 def _steps_of_unsent(journal: JournalFile) -> list[Step]:
-    """Return how the own rows of a job are imported that has sent nothing: it is begun anew."""
+    """Return how the own rows of a job are imported that it has not come to: it is begun anew."""
     folder, inputs, number = journal.folder, journal.inputs(), own_pending(journal)
     if not number or undone_job(file.path for file in inputs) is not None:
         return []

@@ -15,8 +15,9 @@ from importer.common.histogram import percentile
 from importer.common.text import counted, escaped
 from importer.errors import ExitCode, JournalError
 from importer.jobs.commands import of_moved_folder
+from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import JournalFile
-from importer.jobs.records import TOO_OLD, Totals
+from importer.jobs.records import NOT_TAKEN_BACK, TOO_OLD, WAIT_AGAIN, Totals
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, WorkerFigures, exit_code
 from importer.pacing import Limit
 from importer.reporting.digests import Digests
@@ -27,6 +28,8 @@ from importer.reporting.wording import (
     MEANINGS,
     gave_way_in_words,
     limit_in_words,
+    stays_in_words,
+    waits_again_in_words,
     words,
     workers_in_words,
 )
@@ -96,6 +99,8 @@ class Summary:
     remarks: Sequence[str] = ()
     #: What a person does now, in this order; empty if there is nothing to do.
     next_steps: Sequence[Step] = ()
+    #: What an undo leaves to others, in words; empty if that is nothing.
+    leaves: str = ""
     #: What has become of the job since that run, in words; empty if nothing has.
     since: str = ""
     #: The folder from which the commands of the steps are to be given.
@@ -115,9 +120,10 @@ class Summary:
     def how_it_ended(self) -> str:
         """Return the same without the word of a rehearsal."""
         text = verdict(
-            self.end, self.outcomes, self.reasons, self.message, has_steps=bool(self.next_steps)
-        )
-        return f"{text} {self.since}" if self.since else text
+            self.end, self.outcomes, self.reasons, self.message,
+            has_steps=bool(self.next_steps or self.leaves),
+        )  # fmt: skip
+        return " ".join(filter(None, [text, self.leaves, self.since]))
 
     @property
     def exit_code(self) -> ExitCode:
@@ -281,6 +287,7 @@ def summarise(
         digests=digests or Digests.of(journal),
         remarks=_remarks(findings, totals),
         next_steps=next_steps,
+        leaves=_leaves(facts, [file.path for file in journal.inputs()]),
         since=since,
         working_folder=working_folder or _here(),
     )
@@ -292,6 +299,18 @@ def _remarks(findings: Findings, totals: Totals) -> list[str]:
     if gave_way and findings.has_left_overs:
         remarks.append(gave_way_in_words(gave_way))
     return remarks
+
+
+def _leaves(facts: Mapping[str, str], inputs: Sequence[str]) -> str:
+    undone = undone_job(inputs)
+    if undone is None:  # of a job that is taken back its undo tells it
+        return ""
+    found = []
+    if stays := int(facts.get(NOT_TAKEN_BACK, 0)):
+        found.append(f"{stays_in_words(undone, stays)}.")
+    if again := int(facts.get(WAIT_AGAIN, 0)):
+        found.append(f"{waits_again_in_words(undone, again)}.")
+    return " ".join(found)
 
 
 def _here() -> str:

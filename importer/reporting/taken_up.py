@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from importer.common.text import counted, is_or_are
 from importer.errors import JournalError
 from importer.jobs.carry_over import left_over_again, left_over_of, still_sends
-from importer.jobs.ends import is_begun_anew
+from importer.jobs.commands import command_line, path_argument
+from importer.jobs.ends import is_begun_anew, own_pending
 from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
 from importer.jobs.inputs import UNDO_NAME, undone_job
-from importer.jobs.journal_head import read_head
+from importer.jobs.journal_head import Head, read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.listing import jobs_of
-from importer.jobs.read_again import Again, read_again
+from importer.jobs.read_again import Again, ReadAgain, read_again
 from importer.jobs.records import (
     LEFT_OVERS_GIVEN_UP,
+    NOT_TAKEN_BACK,
     WITHDRAWN,
     InputFile,
     JobRecord,
@@ -27,9 +30,15 @@ from importer.jobs.records import (
     job_number,
 )
 from importer.reporting.endings import CARRIES_OVER, Step
-from importer.reporting.journal_steps import never_sent, steps_by_journal, steps_of_closed
+from importer.reporting.journal_steps import (
+    CLEARS,
+    never_sent,
+    steps_by_journal,
+    steps_of_closed,
+)
 from importer.reporting.left_overs import KIND_OF_FILE, LEFT_OVER_NAMES
-from importer.reporting.wording import TO_RESUME
+from importer.reporting.taken_back import DoneUndo, taken_back_in_words
+from importer.reporting.wording import TO_RESUME, stays_in_words
 
 #: What the steps begin with, or hold, that try again what is left over.
 _TRIES_AGAIN = (CARRIES_OVER, "clarityq-import retry ")
@@ -39,14 +48,19 @@ HAS_CARRIED_OVER = "has taken over what could be tried again (--carry-over)"
 def closed_in_words(job: JobRecord, pending: int) -> str:
     """Return that a job was closed with so many rows without an outcome; empty if it was not.
 
-    What becomes of them: docs/reference.md, A4 and A17.
+    What becomes of them: docs/reference.md, A4 and A17. Raises `JournalError`.
     """
     rows = f"{counted(pending, 'row')} without an outcome {is_or_are(pending)} not sent"
     carried = ", but for those that it had carried over, which " if job.holds_carried else ""
     match job.state:
+        case JobState.GIVEN_UP if job.holds_carried and job.folder is not None:
+            with JournalReader(job.folder) as journal:
+                own = own_pending(journal)
+            rows = f"{counted(own, 'row')} of its own without an outcome {is_or_are(own)} not sent"
+            left = "are left over as before, but for those of jobs that were given up or taken back"
+            return f"The job was given up: {rows}. Those that it had carried over {left}."
         case JobState.GIVEN_UP:
-            carried += "are left over as before" if carried else ""
-            return f"The job was given up: {rows}{carried}."
+            return f"The job was given up: {rows}."
         case JobState.REPLACED if job.sent_anything:
             return f"The job was replaced: {counted(pending, 'row')} of it joined the one that did."
         case JobState.REPLACED:
@@ -79,50 +93,97 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
     with JournalReader(folder) as own:
         facts, inputs = own.facts(), own.inputs()
     product, number = ProductKey.of(facts), job_number(facts["number"])
-    if LEFT_OVERS_GIVEN_UP in facts and _has_left_overs(folder):
+    is_given_up, head = LEFT_OVERS_GIVEN_UP in facts, read_head(folder)
+    if is_given_up and _has_left_overs(folder):
         yield TakenUp("What it left over was given up.", _TRIES_AGAIN)
-    takers: dict[int, str] = {}
-    imported: list[TakenUp] = []
-    anew, head = "", read_head(folder)
-    is_taken_back = WITHDRAWN in facts
-    again = read_again(folder)
+    since = _Since(again := read_again(folder))
     for other in job_folders(folder.parent):
-        with suppress(JournalError), JournalReader(other) as journal:
-            facts = journal.facts()
-            if other == folder or ProductKey.of(facts) != product:
-                continue
-            later = job_number(facts["number"])
-            if later > number and is_begun_anew(
-                folder.name, inputs, other.name.rpartition("-")[0], journal.inputs()
-            ):
-                anew = other.name
-            its_own = [file for file in journal.inputs() if is_left_over_of(folder, file.path)]
-            for file in its_own:
-                done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
-                if done or other in again.by:
-                    is_taken_back &= Path(file.path).name != UNDO_NAME  # which tells it
-                    one = _read_in_place(
-                        folder, file, other.name, done, by_is_taken_back=WITHDRAWN in facts
-                    )
-                    imported.append(one)
-            is_undo = undone_job(file.path for file in journal.inputs()) is not None
-            if other in again.by and not its_own and not is_undo:
-                imported.append(_read_elsewhere(journal, again.by[other]))
-            if later > number and any(r.rank.first <= number for r in journal.carried()):
-                takers[later] = other.name
+        if other != folder:
+            with suppress(JournalError), JournalReader(other) as journal:
+                if ProductKey.of(journal.facts()) == product:
+                    since.take(head, inputs, other, journal)
+    imported = since.imported
+    if since.undos:
+        about = _steps_about(folder)
+        told = taken_back_in_words(folder, number, since.later, since.undos)
+        imported = [*imported, *(TakenUp(text, about) for text in told)]
     done_since = again.rows if head.finished else frozenset[int]()
     yield from _for_the_rest(folder, imported, done_since) if done_since else imported
-    if anew and not head.sent_anything:
-        yield TakenUp(f"{anew} began anew what it had not sent.", (never_sent(folder),))
-    if is_taken_back:
-        yield TakenUp("It was taken back.", _steps_about(folder))
-    if takers:
-        yield from _taken_over(folder, number, takers, product, done_since)
+    if since.anew and head.finished and undone_job(file.path for file in inputs) is not None:
+        yield TakenUp(f"{since.anew} has taken back more.", (CLEARS,))
+    elif since.anew and (since.is_given_up or not head.sent_anything):
+        yield TakenUp(f"{since.anew} began anew what it had not sent.", (never_sent(folder),))
+    if WITHDRAWN in facts and not since.is_undone:
+        yield _taken_back_unsent(folder, int(facts.get(NOT_TAKEN_BACK, 0)))
+    if since.takers and not is_given_up:  # they had other rows, or do not send them any more
+        yield from _taken_over(folder, number, since.takers, product, done_since)
+
+
+@dataclass(slots=True)
+class _Since:
+    """What other jobs of the product have done about a job."""
+
+    again: ReadAgain
+    #: Those that have taken over rows of it, or of earlier ones: their names, by number.
+    takers: dict[int, str] = field(default_factory=dict)
+    imported: list[TakenUp] = field(default_factory=list)
+    #: The folders of the later ones.
+    later: list[Path] = field(default_factory=list)
+    undos: list[DoneUndo] = field(default_factory=list)
+    #: The one that is of the same command, or has the same inputs.
+    anew: str = ""
+    #: Another has given it up.
+    is_given_up: bool = False
+    #: An undo of it has done something.
+    is_undone: bool = False
+
+    def take(
+        self, head: Head, inputs: Sequence[InputFile], other: Path, journal: JournalReader
+    ) -> None:
+        """Take what the job in the folder `other` has done about the one of `head`."""
+        folder, number = head.folder, job_number(journal.facts()["number"])
+        if number > head.number:
+            self.later.append(other)
+            name = other.name.rpartition("-")[0]
+            if is_begun_anew(folder.name, inputs, name, journal.inputs()):
+                self.anew = other.name
+        self.is_given_up |= read_head(other).ends.get(head.id) is JobState.GIVEN_UP
+        its_own = [file for file in journal.inputs() if is_left_over_of(folder, file.path)]
+        for file in its_own:
+            done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
+            if done and Path(file.path).name == UNDO_NAME:
+                self._take_undo(number, other, done, journal)
+            elif done or other in self.again.by:
+                self.imported.append(_read_in_place(folder, file, other.name, done))
+        is_undo = undone_job(file.path for file in journal.inputs()) is not None
+        if other in self.again.by and not its_own and not is_undo:
+            self.imported.append(_read_elsewhere(journal, self.again.by[other]))
+        if number > head.number and any(r.rank.first <= head.number for r in journal.carried()):
+            self.takers[number] = other.name
+
+    def _take_undo(self, number: int, other: Path, done: int, journal: JournalReader) -> None:
+        self.is_undone = True
+        if WITHDRAWN in journal.facts():
+            text = f"It was taken back by {other.name}, which was taken back itself."
+            self.imported.append(TakenUp(text))
+        else:
+            self.undos.append(DoneUndo(number, other, done))
+
+
+def _taken_back_unsent(folder: Path, left: int) -> TakenUp:
+    """Tell that a job was taken back with nothing to send, and leaves so many as they are."""
+    about = _steps_about(folder)
+    if not left:
+        return TakenUp("It was taken back.", about)
+    told = f"{stays_in_words(folder.name, left)}."
+    command = command_line(["undo", path_argument(folder), CLEARS])
+    return TakenUp(f"It was taken back. {told}", about, [Step("To clear that:", command)])
 
 
 def _steps_about(folder: Path) -> Sequence[str]:
     """Return what steps about rows of a job hold; those of one that was wrong are not fixed."""
-    return *_TRIES_AGAIN, *(f"{folder.name}/{name}" for name in LEFT_OVER_NAMES)
+    files = (f"{folder.name}/{name}" for name in LEFT_OVER_NAMES)
+    return *_TRIES_AGAIN, *files, never_sent(folder)
 
 
 def _all_about(folder: Path) -> Sequence[str]:
@@ -140,21 +201,11 @@ def _for_the_rest(
         yield one if one.obsolete else TakenUp(one.text, _all_about(folder), steps)
 
 
-def _read_in_place(
-    folder: Path, file: InputFile, by: str, done: int, *, by_is_taken_back: bool
-) -> TakenUp:
+def _read_in_place(folder: Path, file: InputFile, by: str, done: int) -> TakenUp:
     """Tell of a file of the job's folder that the job `by` reads, and has `done` rows of."""
     name = Path(file.path).name
-    if name == UNDO_NAME and by_is_taken_back:
-        return TakenUp(f"It was taken back by {by}, which was taken back itself.")
     with JournalReader(folder) as own:
-        totals = own.totals()
-    if name == UNDO_NAME:
-        had_set = max(file.rows, totals.set)
-        many = f"{done:,} of {counted(had_set, 'conversation')}"
-        others = "; the others stay as they are" if file.rows < had_set else ""
-        return TakenUp(f"It was taken back by {by} since: {many}{others}.", _steps_about(folder))
-    left_over = totals.outcomes[KIND_OF_FILE[name]]
+        left_over = own.totals().outcomes[KIND_OF_FILE[name]]
     obsolete = (f"{folder.name}/{name}",) if file.rows >= left_over else ()
     return TakenUp(_imported(name, by, done, max(file.rows, left_over)), obsolete)
 

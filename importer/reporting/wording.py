@@ -37,6 +37,7 @@ WHY = {
     Reason.LATER_ROW: "a later row of this conversation took its place",
     Reason.LATER_JOB: "another row of this conversation was sent, or may have been",
     Reason.SET_BY_JOB: "another job has set this very row",
+    Reason.JOB_GIVEN_UP: "the job that brought it was taken back or given up",
     Reason.LATER_JOB_MISSING: "a later job is missing, and may have set this conversation "
     "(--restart sends it anew)",
     Reason.LATER_JOB_IN_DOUBT: "a later job may have set this conversation, and has not ended",
@@ -235,6 +236,23 @@ def gave_way_in_words(rows: int) -> str:
     return (
         f"{counted(rows, 'row')} gave way: another row of {them} conversation was sent, or may "
         f"have been (--as-new sends {it} all the same)"
+    )
+
+
+def waits_again_in_words(job: str, rows: int) -> str:
+    """Return that so many rows are left over again, as a sentence without its end."""
+    them = "it" if rows == 1 else "them"
+    return (
+        f"{counted(rows, 'row')} of earlier jobs that {job} had taken over "
+        f"{is_or_are(rows)} left over again: the next import with --carry-over tries {them}"
+    )
+
+
+def stays_in_words(job: str, conversations: int) -> str:
+    """Return that the feedback of a job that was taken back stays in so many, as such a one."""
+    return (
+        f"What {job} has stored stays in {counted(conversations, 'conversation')}, as it is not "
+        "known what was there before"
     )
 
 

@@ -20,12 +20,17 @@ from importer.feedback.body import BodyCoder
 from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.jobs.bodies import write_bodies
+from importer.jobs.carry_over import carried_given_up
+from importer.jobs.inputs import undone_job
 from importer.jobs.job import Job
+from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import Product
 from importer.jobs.records import (
     CHANGES,
     FIGURES,
+    NOT_TAKEN_BACK,
     TOO_OLD,
+    WAIT_AGAIN,
     CarriedRow,
     JobRecord,
     JobState,
@@ -150,7 +155,7 @@ def begin_job(
         new = NewJob(
             inputs=survey.inputs,
             rows=survey.last_seq,
-            facts=_compared_later(survey.findings, plan) | _changes(plan) | _too_old(product),
+            facts=_facts(product, survey, plan),
             survey=json.dumps(survey.findings.as_json()),
             not_sent=plan.not_sent,
             ranked=survey.ranked(product.next_number),
@@ -172,6 +177,17 @@ def begin_job(
 
 def _figures_before(earlier: Earlier) -> list[Figures]:
     return [Figures.unpack(text) for text in earlier.figures(MOST_JOBS)]
+
+
+def _facts(product: Product, survey: Survey, plan: Plan) -> dict[str, str]:
+    facts = _compared_later(survey.findings, plan) | _changes(plan) | _too_old(product)
+    undone = undone_job(file.path for file in survey.inputs)
+    folder = next((job.folder for job in product.jobs if job.name == undone), None)
+    if folder is not None:  # what the undo leaves is known of the job that it takes back
+        with JournalReader(folder) as journal:
+            known = journal.facts()
+        facts |= {name: known[name] for name in (NOT_TAKEN_BACK, WAIT_AGAIN) if name in known}
+    return facts
 
 
 def _compared_later(findings: Findings, plan: Plan) -> dict[str, str]:
@@ -212,9 +228,12 @@ def rows_not_sent(
     """Return the rows that are not sent, by why.
 
     It was decided when the job began, but for the rows that are tried again: those other jobs may
-    have overtaken since. `now` is in Unix seconds. Raises `JournalError`.
+    have overtaken since; and for those that it had taken over and that were given up since. `now`
+    is in Unix seconds. Raises `JournalError`.
     """
     found = job.journal.not_sent()
+    if (given_up := carried_given_up(job.journal, product.given_up_rows())).count:
+        found[Reason.JOB_GIVEN_UP] = given_up
     rows = job.journal.tried_again()
     if not rows:
         return found

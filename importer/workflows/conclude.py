@@ -21,7 +21,7 @@ from importer.jobs.records import JobRecord, Totals
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.endings import Step, look_first, next_steps, or_give_up
 from importer.reporting.jobs_behind import NOT_READ
-from importer.reporting.journal_steps import refused_with
+from importer.reporting.journal_steps import refused_with, steps_to_clear
 from importer.reporting.left_overs import write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Measured, Summary, summarise
@@ -92,6 +92,8 @@ def conclude(
     steps = [*steps_of_all_closed(closed), *still_to_do(steps, taken)]
     if undone_job(map(str, settings.reading.inputs)) is None:  # which has the target of its job
         steps = [*look_first(end, totals.outcomes, totals.reasons), *steps]
+    if end is RunEnd.FINISHED:
+        more += steps_to_clear(job.journal, again.resume)
     # `retry` is not meant for what is there now.
     more += _to_read_anew(not_read, again) if end is RunEnd.FINISHED and not settings.retry else []
     target = settings.target

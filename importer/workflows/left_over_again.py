@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from importer.common.text import counted, is_or_are
 from importer.jobs.carry_over import left_over_again, left_over_of, still_sends, taken_over_by
 from importer.jobs.product_jobs import ProductJobs
 from importer.jobs.records import JobRecord
 from importer.reporting.jobs_behind import jobs_behind
 from importer.reporting.taken_up import taken_up
+from importer.reporting.wording import waits_again_in_words
 from importer.workflows.rewrite_summary import rewrite_summary
 
 
@@ -44,16 +44,7 @@ def tell_waiting_again(product: ProductJobs, job: JobRecord, rows: Collection[by
     for one in jobs_behind(product.jobs, (), numbers):
         assert one.folder is not None  # noqa: S101 -- it is behind
         rewrite_summary(one, taken=[*taken_up(one.folder)])
-    return in_words(job.name, len(rows))
-
-
-def in_words(job: str, rows: int) -> str:
-    """Return that so many rows are left over again, as a sentence without its end."""
-    them = "it" if rows == 1 else "them"
-    return (
-        f"{counted(rows, 'row')} of earlier jobs that {job} had taken over "
-        f"{is_or_are(rows)} left over again: the next import with --carry-over tries {them}"
-    )
+    return waits_again_in_words(job.name, len(rows))
 
 
 def _left_over_by(

@@ -16,11 +16,14 @@ from typing import NamedTuple
 
 from importer.common.files import atomic_write, clear_unfinished
 from importer.errors import SettingsError
+from importer.jobs.carry_over import still_to_send
+from importer.jobs.commands import how_to_resume
+from importer.jobs.ends import own_pending
 from importer.jobs.inputs import UNDO_NAME
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import Product, hold_product
-from importer.jobs.records import JobRecord, JobState
+from importer.jobs.records import NOT_TAKEN_BACK, WAIT_AGAIN, JobRecord, JobState
 from importer.jobs.undo import Group, Undo, Undone, undoing
 from importer.jobs.undo_rows import told_of_undos
 from importer.reporting.taken_up import taken_up
@@ -28,6 +31,35 @@ from importer.settings import ImportSettings
 from importer.workflows.left_behind import close_summary, leave_files
 from importer.workflows.left_over_again import tell_waiting_again, waiting_again
 from importer.workflows.rewrite_summary import rewrite_summary
+
+
+class InTheWay(NamedTuple):
+    """An unfinished job of the product, other than the one that is taken back."""
+
+    name: str
+    #: The command that resumes it.
+    resume: str
+    #: Rows of the job that is taken back that it was still to send: they are given up.
+    taken_over: int
+    #: They are so already.
+    is_given_up: bool
+    #: Rows of its own that it has not done.
+    own: int
+    #: It does not have to end first: it is given up, or the undo has nothing to send.
+    may_stay: bool = False
+
+    @classmethod
+    def of(cls, product: Product, job: JobRecord) -> InTheWay | None:
+        """Return the one that is in the way of the undo of `job`. Raises `JournalError`."""
+        others = (one for one in product.jobs if one.is_in_the_way and one.number != job.number)
+        other = next(others, None)
+        if other is None or other.folder is None:
+            return None
+        with JournalReader(other.folder) as journal:
+            own = own_pending(journal)
+        taken_over = still_to_send(job, product.jobs, product.given_up)
+        given_up = job.number in product.given_up
+        return cls(other.name, how_to_resume(other.folder), taken_over, given_up, own)
 
 
 class UndoTable(NamedTuple):
@@ -67,6 +99,8 @@ class UndoTable(NamedTuple):
     gives_up: bool
     #: Rows of earlier jobs that it had taken over, and that are left over again then.
     waits_again: int = 0
+    #: The unfinished job that is in the way of the undo, if that has something to send.
+    in_the_way: InTheWay | None = None
     #: What a person should know of the files that it leaves behind then.
     remarks: Sequence[str] = ()
 
@@ -74,6 +108,11 @@ class UndoTable(NamedTuple):
     def kept(self) -> int:
         """Return how many conversations keep what the job has stored, as nothing else is known."""
         return 0 if self.clears_unknown else self.unknown.number
+
+    @property
+    def may_begin(self) -> bool:
+        """Return whether no other job is in the way of the undo."""
+        return self.in_the_way is None or self.in_the_way.may_stay
 
     @property
     def to_send(self) -> int:
@@ -88,17 +127,18 @@ def plan_undo(
 
     With `write` its undo's input is written, and what the job has pending or left over is given up.
 
+
     `settings` are those of the undo. Returns the name of the undo that was begun and has rows left,
     if there is one: its input stays as it is. Raises `SettingsError` if the job cannot be taken
-    back, `UnfinishedJobError` if another job is in the way, and `JobHeldError`.
+    back, `UnfinishedJobError` if another job is in the way of an undo that was begun, and
+    `JobHeldError`.
     """
     with hold_product(settings) as product:
         if (begun := product.goes_on_with()) is not None:
             return begun.name
         job = _job_of(product, folder)
         is_unfinished = job.state is JobState.UNFINISHED
-        if write and not job.is_in_the_way:
-            product.check_sequence()  # what may not begin gives nothing up, and writes nothing
+        other = InTheWay.of(product, job)
         left = None
         if write and is_unfinished:
             given_up = replace(job, state=JobState.GIVEN_UP)
@@ -109,14 +149,24 @@ def plan_undo(
             table = _table(product, undo, clear_unknown=clear_unknown, is_unfinished=is_unfinished)
             after_all = [*undo.after_all()]
             waiting = waiting_again(product, job, {key for key, _ in after_all})
-            table = table._replace(waits_again=len(waiting))
+            may_stay = not table.to_send or settings.job.replace
+            table = table._replace(
+                waits_again=len(waiting), in_the_way=other and other._replace(may_stay=may_stay)
+            )
             if not write:
+                return table
+            if not table.may_begin:
+                # What the job in the way has taken over is given up: it is to be resumed first.
+                if other is not None and other.taken_over:
+                    _give_up(product, job)
+                    rewrite_summary(job, taken=[*taken_up(folder)])
                 return table
             if table.to_send:
                 _write(folder / UNDO_NAME, undo.rows(clear_unknown=clear_unknown))
             # First: killed in between, no later job takes over what is wrong.
             is_news = _give_up(product, job)
-            product.note_withdrawn(job, after_all)
+            leaves = {NOT_TAKEN_BACK: table.kept, WAIT_AGAIN: table.waits_again}
+            product.note_withdrawn(job, after_all, leaves)
         remarks: list[str] = []
         if is_unfinished:
             remarks = close_summary(job, left, [*taken_up(folder)])

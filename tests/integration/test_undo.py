@@ -1,5 +1,6 @@
 """Taking a job back: what was there before is there again, and nothing newer is lost."""
 
+import json
 import os
 import re
 import shlex
@@ -342,6 +343,159 @@ async def test_nothing_of_a_job_that_is_taken_back_comes_again_through_another(
     assert service.stored()[ALL[2]] == ("POSITIVE", None)
 
 
+@pytest.fixture
+def cut_short(
+    night: Night, service: WatchedSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Night:
+    """Return what imports rows with --carry-over, and is ended in some way after so many PUTs."""
+    monkeypatch.setenv("CLARITYQ_API_KEY", "any")
+
+    async def run(way: str, after: int, name: str, rows: list[tuple[str, str, str]]) -> Path:
+        options = {"carry_over": True, "concurrency": 1, "outage_for": 0.2, "retry_first": 0.01}
+        until = len(service.puts) + after
+
+        def end(number: int) -> None:
+            if number > until and way == "key refused":
+                service._key = "another"
+            elif number > until:
+                service.picker = FaultPicker(Faults(server_error=1.0))
+
+        if way == "killed":
+            words = ("--carry-over", "--concurrency", "1", "--rate", "20", "--jobs-dir", jobs)
+            target = ("--product-id", PRODUCT, "--base-url", service.url)
+            path = write_csv(tmp_path / f"{name}.csv", rows)
+            command = (sys.executable, "-m", "importer", "run", path, *target, *words, *QUICK)
+            process = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: ASYNC220
+            service.on_put = lambda number: process.kill() if number > until else None
+            await to_thread.run_sync(process.wait)
+        else:
+            service.on_put = end
+            end(until + (after == 0))
+            await night(name, rows, **options)
+        service.on_put = lambda _: None
+        service._key = None
+        service.picker = FaultPicker(Faults())
+        return max(jobs.glob(f"{name}-*"))
+
+    jobs = tmp_path / "jobs"
+    return run
+
+
+def to_type(told: str) -> list[list[str]]:
+    """Return the commands in a text, as they are pasted one after the other."""
+    lines = re.findall(r"^  (clarityq-import .*)", told, re.MULTILINE)
+    return [shlex.split(line)[1:] for line in lines]
+
+
+@pytest.mark.parametrize("stored", [0, 2])
+@pytest.mark.parametrize("ways", ["key refused", "outage", "killed"])
+async def test_what_an_unfinished_job_has_taken_over_of_a_wrong_one_is_not_sent_any_more(
+    night: Night, cut_short: Night, service: WatchedSandbox, ways: str, stored: int
+) -> None:
+    await night("monday", [(each, "POSITIVE", "") for each in ALL[:4]], carry_over=True)
+    tuesday = await cut_short(ways, stored, "tuesday", [(c, "NEGATIVE", "") for c in ALL[:4]])
+    right = [(each, "POSITIVE", "") for each in ALL[4:]]
+    wednesday = await cut_short(ways, 0, "wednesday", right)
+    before = len(service.puts)
+    shown = await typed("undo", tuesday)
+    pending = re.search(
+        rf"Pending in {wednesday.name}, which has taken them over: (\d) rows\.", shown.stdout
+    )
+    assert pending, shown.stdout
+    assert int(pending[1]) == 4 - stored or ways == "killed"
+    for words in to_type(shown.stdout):
+        done = await typed(*words)
+        assert "Traceback" not in done.stderr
+    assert done.returncode == 0, done.stderr
+    assert len(service.puts) == before or to_type(shown.stdout)[1:]
+    for words in to_type(command("jobs", "show", wednesday)[1].replace("resume     ", "  ")):
+        assert (await typed(*words)).returncode == 0
+    again = max(wednesday.parent.glob("wednesday-*"))
+    await night("thursday", [], carry_over=True)
+    assert "NEGATIVE" not in {put.body[0] for put in service.puts[before:]}
+    assert service.stored() == dict.fromkeys(ALL, ("POSITIVE", None))
+    assert "the job that brought it" in command("explain", again, ALL[3])[1]
+
+
+def told_of(folder: Path) -> list[str]:
+    """Return all that is told of a job: by `jobs show`, in its report and in its summary."""
+    page = " ".join(Page(folder / "report.html").text.split())
+    kept = json.loads((folder / "summary.json").read_text("utf-8"))
+    steps = "\n".join(step["text"] for step in kept["next_steps"])
+    return [command("jobs", "show", folder)[1], page, f"{kept['verdict']}\n{steps}"]
+
+
+async def test_what_an_undo_has_to_leave_is_counted_and_told_the_same_everywhere(
+    night: Night, service: WatchedSandbox
+) -> None:
+    held = [(ALL[0], "POSITIVE", ""), (ALL[1], "POSITIVE", ""), (ALL[2], "NEGATIVE", "said")]
+    await night("monday", held)
+    late = FaultPicker(NONE_COMPLETED)
+    service.on_put = lambda number: setattr(service, "picker", late) if number > 5 else None
+    wrong = [held[0], *((each, "NEGATIVE", "") for each in ALL[1:4])]
+    tuesday = await night(
+        "tuesday", wrong, skip_unchanged=True, carry_over=True, defer_for=0.0, concurrency=1
+    )
+    undo = ("undo", tuesday.folder, "--yes", "--defer-for", "0s", *QUICK)
+    late_again = await typed(*undo)
+    assert late_again.returncode == 5
+    service.on_put = lambda _: None
+    service.picker = FaultPicker(Faults())
+    (first,) = tuesday.folder.parent.glob("undo-*")
+    stays = f"What {tuesday.folder.name} has stored stays in 1 conversation"
+    clear = f"To clear that: clarityq-import undo {tuesday.folder} --clear-unknown"
+    for text in (late_again.stdout, *told_of(first)):
+        assert stays in text
+        assert clear in " ".join(text.split())
+        assert "clarityq-import retry" in text
+    wednesday = await night("wednesday", [], carry_over=True)
+    assert f"carried over from {first.name}" in command("explain", wednesday.folder, ALL[1])[1]
+    assert all("has taken over" not in text for text in told_of(tuesday.folder))
+    assert (await typed(*undo)).returncode == 0  # it goes on with the same undo
+    done = await typed(*undo, "--clear-unknown")
+    assert (done.returncode, "nothing is left to do" in done.stdout) == (0, True), done.stdout
+    second = max(tuesday.folder.parent.glob("undo-*"))
+    for text in told_of(tuesday.folder):
+        assert f"by {second.name} since: 1 of 2 conversations." in text
+        assert "the others stay" not in text
+    assert all(clear not in " ".join(text.split()) for text in told_of(first))
+
+
+async def test_what_an_undo_with_nothing_to_send_leaves_is_told_of_its_job(night: Night) -> None:
+    tuesday = await night("tuesday", [(ALL[0], "NEGATIVE", "")])
+    assert (await typed("undo", tuesday.folder, "--yes", *QUICK)).returncode == 0
+    for text in told_of(tuesday.folder):
+        assert f"What {tuesday.folder.name} has stored stays in 1 conversation" in text
+        assert f"clarityq-import undo {tuesday.folder} --clear-unknown" in text
+
+
+@pytest.mark.parametrize("way", ["undo", "abandon", "replace"])
+async def test_an_unfinished_job_sends_its_own_rows_once_those_that_it_took_over_are_void(
+    night: Night, cut_short: Night, service: WatchedSandbox, way: str
+) -> None:
+    await night("monday", [(each, "POSITIVE", "") for each in ALL[:3]])
+    how = ("outage", 1) if way == "replace" else ("key refused", 0)
+    tuesday = await cut_short(*how, "tuesday", [(each, "NEGATIVE", "") for each in ALL[:3]])
+    right = [(each, "POSITIVE", "") for each in ALL[3:5]]
+    wednesday = await cut_short(how[0], 0, "wednesday", right)
+    before = len(service.puts)
+    words = ["jobs", "abandon", tuesday] if way == "abandon" else ["undo", tuesday, "--yes"]
+    done = await typed(*words, *["--replace"] * (way == "replace"))
+    assert done.returncode == 0, done.stderr
+    (next_command,) = re.findall(r"clarityq-import (run .*)", command("jobs", "show", wednesday)[1])
+    if way == "replace":
+        told = f"the unfinished job {wednesday.name} is given up: its own 2 rows are not sent"
+        assert told in done.stderr
+        assert "To import the 2 rows" in command("jobs", "show", wednesday)[1]
+        page = " ".join(Page(wednesday / "report.html").text.split())
+        assert "2 rows of its own without an outcome are not sent." in page
+        assert "To import the 2 rows" in page
+    assert (await typed(*shlex.split(next_command))).returncode == 0
+    assert "NEGATIVE" not in {put.body[0] for put in service.puts[before:]}
+    assert service.stored() == dict.fromkeys(ALL[:5], ("POSITIVE", None))
+    assert "To import the 2 rows" not in command("jobs", "show", wednesday)[1]
+
+
 async def test_what_a_job_had_taken_over_is_left_over_still_when_it_is_given_up(
     night: Night, service: WatchedSandbox
 ) -> None:
@@ -506,10 +660,17 @@ async def test_what_an_undo_has_sent_of_a_right_job_stays(
 async def test_an_undo_that_may_not_begin_gives_nothing_up(
     night: Night, service: WatchedSandbox
 ) -> None:
-    service.picker = FaultPicker(NONE_COMPLETED)
-    tuesday = await night("tuesday", [(ALL[0], "NEGATIVE", "")], defer_for=0.0)
+    await night("monday", [(ALL[2], "POSITIVE", "")])
+    late = FaultPicker(NONE_COMPLETED)
+    service.on_put = lambda number: setattr(service, "picker", late) if number > 2 else None
+    wrong = [(each, "NEGATIVE", "") for each in (ALL[2], ALL[0])]
+    tuesday = await night("tuesday", wrong, defer_for=0.0, concurrency=1)
     await night("wednesday", [(ALL[1], "POSITIVE", "")], max_duration=2.0)
-    assert (await typed("undo", tuesday.folder, "--yes", *QUICK)).returncode == 2
+    asked = await typed("undo", tuesday.folder, *QUICK)
+    resume, undo = to_type(asked.stdout)
+    assert (resume[0], undo[0]) == ("run", "undo")
+    refused = await typed("undo", tuesday.folder, "--yes", *QUICK)
+    assert (refused.returncode, to_type(refused.stderr)[:2]) == (2, [resume, undo])
     assert "To try the 1 row not completed again" in command("jobs", "show", tuesday.folder)[1]
 
 
@@ -718,10 +879,6 @@ async def test_what_a_later_job_has_set_for_the_undone_one_is_there_again_when_t
 async def test_what_a_job_had_taken_over_is_told_as_left_over_again_when_that_is_ended(
     night: Night, service: WatchedSandbox, way: str
 ) -> None:
-    def told_of(folder: Path) -> list[str]:
-        page = " ".join(Page(folder / "report.html").text.split())
-        return [command("jobs", "show", folder)[1], "\n".join(kept_steps(folder).steps), page]
-
     service.picker = FaultPicker(NONE_COMPLETED)
     right = [(each, "POSITIVE", "") for each in ALL[:3]]
     by_hand = way == "by hand"  # the job began without --carry-over
@@ -746,6 +903,7 @@ async def test_what_a_job_had_taken_over_is_told_as_left_over_again_when_that_is
         if way != "undo":
             words = ["jobs", "abandon", tuesday.folder]
         said = (await typed(*words)).stdout
+        assert "nothing is left to do" not in said
     rows = "3 rows" if is_ended else "2 rows"
     assert (
         f"{rows} of earlier jobs that {tuesday.folder.name} had taken over are left over again: "

@@ -44,6 +44,7 @@ class Judge:
         for put, row, job, command in self._sent:
             found += self._gives_way(put, row, job, command)
             found += self._waits(put, row, job, command)
+            found += self._given_up(put, row, command)
         found += self._repeats()
         for job in self._jobs:
             found += self._unchanged(job)
@@ -119,6 +120,14 @@ class Judge:
                 same = above.conversation == put.conversation
                 if same and above.rank > row.rank and above.outcome in SETTLED:
                     yield f"A6.1: {row.rank} was sent, {above.rank} is {above.outcome}: {put}"
+
+    def _given_up(self, put: Request, row: Brought, command: Command) -> Iterator[str]:
+        """A17: what was given up is sent by no job, also by one that had taken it over before."""
+        brought_by = next((job for job in self._jobs if job.number == row.rank[1]), None)
+        if brought_by is not None and brought_by.has_given_up_by(command.first):
+            is_undo = brought_by.undoes is not None  # which may have sent rows of others (U2)
+            if not is_undo:
+                yield f"A17: {row.rank} was sent after it was given up: {put}"
 
     def _waits(self, put: Request, row: Brought, job: Begun, command: Command) -> Iterator[str]:
         """A6 6: another job's request for the conversation may still take effect."""
@@ -250,7 +259,9 @@ def _enter_outcomes(job: Begun, *, given_up: bool) -> None:
     rows = {row.position: row for row in job.rows}
     carried = {row.conversation: row for row in job.carried}
     for row in job.brought():
-        row.given_up = given_up
+        # What another job had taken over of it is given up, too, when it is taken back.
+        is_own = row.rank[1] == job.number
+        row.given_up = given_up or (is_own and job.rest_given_up_at >= 0)
     for line in job.exported:
         if line["file"] == "carried over":
             row_ = carried.get(line["conversation_id"])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tests.oracle.caretaker import Caretaker
-from tests.oracle.drive import Desk
+from tests.oracle.drive import Desk, Ended
 from tests.oracle.forgotten import (
     Forgotten,
     comments_of,
@@ -21,7 +21,7 @@ from tests.oracle.known import Known, Taken
 from tests.oracle.model import Brought
 from tests.oracle.nights import History, Step
 from tests.oracle.player import MOST, flags
-from tests.oracle.record import Begun, Fate
+from tests.oracle.record import Begun, Command, Fate
 from tests.oracle.taken import Takings
 
 _LINE = re.compile(r"^(restored|cleared|left|sent): (.*?)\s{2,}(\d+)\b", re.MULTILINE)
@@ -128,6 +128,15 @@ class Taker(Caretaker):
         elif target.fate is Fate.UNFINISHED or self._unfinished() is not None:
             return
         self._takings.append(looked)
+
+    def _clear(
+        self, step: Step, line: list[str], ended: Ended, command: Command, *, new: bool
+    ) -> list[str] | None:
+        """Note what the refused undo of a job has given up: what another one has taken over."""
+        target = self._target
+        if target is not None and "They are given up" in ended.text and target.rest_given_up_at < 0:
+            target.rest_given_up_at = len(self._service.log)
+        return super()._clear(step, line, ended, command, new=new)
 
     def _note_rest(self, target: Begun, *, begun: bool) -> None:
         """Note whether what a job has left over was given up."""

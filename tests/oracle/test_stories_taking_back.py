@@ -98,6 +98,32 @@ def test_what_a_later_job_has_brought_or_tried_to_bring_is_left(
     assert service.quiescent()[TWO] == ("NEGATIVE", "tuesday 2")
 
 
+@promise("U1", "A2", "A17")
+def test_an_undo_voids_what_an_unfinished_job_has_taken_over_and_follows_it(
+    desk: Desk, service: Service
+) -> None:
+    carry = ("--carry-over",)
+    two_nights(desk)
+    desk.write("wrong.csv", rows([1, 2, 3], "wrong", "NEGATIVE"))
+    desk.write("right.csv", rows([4, 5], "right"))
+    assert desk.run("wrong.csv", options=(*carry, "--limit=1")).code == 6
+    wrong = desk.job("wrong.csv")
+    service.rules.append(lambda _: status(401))
+    assert desk.run("right.csv", options=carry).code == 3
+    service.rules.pop()
+    before = len(service.puts)
+    words = ("--clear-unknown", "--yes")
+    refused = undo(desk, wrong, *words)
+    assert refused.code == 2, refused.text
+    assert len(service.puts) == before
+    resume, again = refused.steps[:2]
+    assert desk.do(*resume[1:]).code == 0
+    assert {put.conversation for put in service.puts[before:]} == {conversation(4), conversation(5)}
+    assert desk.do(*again[1:]).code == 0
+    assert all("wrong" not in str(body[1]) for body in service.quiescent().values())
+    assert service.quiescent()[TWO] == ("NEGATIVE", "tuesday 2")
+
+
 @promise("U1", "U4", "A6")
 def test_what_is_in_doubt_is_taken_back_after_nothing_can_take_effect(
     desk: Desk, service: Service

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Column, Table
 
 from importer.cli.cannot_start import ToldCommand, failure_told
 from importer.cli.commands.retry import runs_of
@@ -26,7 +25,7 @@ from importer.cli.options import (
     jobs_folder,
     options_from,
 )
-from importer.common.text import counted, few_listed, is_or_are, sentence
+from importer.cli.undo_view import print_table, to_end_first
 from importer.errors import ExitCode, UnfinishedJobError
 from importer.jobs.commands import (
     ONCE,
@@ -52,16 +51,9 @@ from importer.settings.groups import (
     Target,
     Timeouts,
 )
-from importer.workflows.left_over_again import in_words
 from importer.workflows.undo_job import UndoTable, plan_undo
 
 _REHEARSAL = "REHEARSAL: nothing of the job {} was sent to ClarityQ, and nothing of its undo is."
-#: So many later jobs are named.
-_MOST_NAMED = 3
-_NOT_SEEN = (
-    "Feedback that was given in the app since cannot be seen, and is replaced or cleared as well. "
-    "The next full export sends all of it again, unless it is corrected."
-)
 
 
 @command(
@@ -131,8 +123,10 @@ def undo(
     if request.settings.target.service == SANDBOX and not (yes and request.display.quiet):
         output().print(_REHEARSAL.format(folder.name), soft_wrap=True)
     if isinstance(found, UndoTable):
+        if yes and not found.may_begin:
+            raise UnfinishedJobError(to_end_first(folder.name, found, once))
         if not yes or not found.to_send or not request.display.quiet:
-            _print(folder, found, once, done=yes)
+            print_table(folder, found, once, done=yes)
         if not found.to_send:
             return ExitCode.OK
     elif yes:
@@ -148,15 +142,6 @@ def undo(
     )
     with _named(once, request.settings):
         code, _ = perform(request, again, files_read(ctx))
-    if isinstance(found, UndoTable) and found.kept and not request.display.quiet:
-        clear = command_line(["undo", path_argument(folder), "--clear-unknown", *typed_words])
-        output().print(
-            f"What {folder.name} has stored stays in {counted(found.kept, 'conversation')}, as it "
-            f"is not known what was there before. To clear that:\n  {clear}",
-            soft_wrap=True,
-        )
-    if isinstance(found, UndoTable) and found.waits_again and not request.display.quiet:
-        output().print(f"{in_words(folder.name, found.waits_again)}.", soft_wrap=True)
     return code
 
 
@@ -168,114 +153,3 @@ def _named(once: str, settings: ImportSettings) -> Iterator[None]:
     except UnfinishedJobError as error:
         told = str(error).replace(replacing_command(settings), f"{once} --replace")
         raise UnfinishedJobError(told) from None
-
-
-def _print(folder: Path, found: UndoTable, command_to_type: str, *, done: bool) -> None:
-    """Print what the undo does. What is to be given up is given up already if it is `done`."""
-    cleared, left = found.unknown.number - found.kept, found.kept
-    examples_of = ", ".join(found.unknown.examples)
-    table = Table(
-        f"undo of {folder.name}", Column("conversations", justify="right"), "such as",
-        box=None, pad_edge=False,
-    )  # fmt: skip
-    for what, number, some in (
-        ("restored: what they held before is known", found.restored.number,
-         ", ".join(found.restored.examples)),
-        ("sent: rows of earlier jobs whose place it had taken", found.waiting.number,
-         ", ".join(found.waiting.examples)),
-        ("cleared: what they held before is not known", cleared, examples_of),
-        ("left: what they held before is not known", left, examples_of),
-        ("left: a later job has set them, or tried to", found.later.number,
-         ", ".join(found.later.examples)),
-        ("left: taken back before", found.back.number, ", ".join(found.back.examples)),
-    ):  # fmt: skip
-        table.add_row(what, f"{number:,}", some if number else "")
-    console = output()
-    console.print(table)
-    for remark in _remarks(folder.name, found, done=done):
-        console.print(remark, soft_wrap=True)
-    if not found.to_send:
-        _print_nothing_to_send(found, "" if done else command_to_type)
-        return
-    console.print(_NOT_SEEN, soft_wrap=True)
-    if not done:
-        console.print(f"Nothing was sent. To do it:\n  {command_to_type}", soft_wrap=True)
-
-
-def _remarks(job: str, found: UndoTable, *, done: bool) -> Iterator[str]:
-    """Yield what a person should know beside the table, in sentences."""
-    if found.later_jobs:
-        yield (
-            f"That has come from {few_listed(found.later_jobs, _MOST_NAMED)}. If it is wrong as "
-            "well, take it back first, the latest job first, and then this one again."
-        )
-    if found.stay.number and found.gone:
-        yield _stay(found)
-    if found.earlier:
-        yield f"It was taken back before, by {', '.join(found.earlier)}."
-    if found.in_doubt:
-        yield (
-            f"Of {counted(found.in_doubt, 'conversation')} of these it is not known whether the "
-            "job has set it."
-        )
-    if found.carried:
-        yield (
-            f"Carried over from earlier jobs, and not taken back: {counted(found.carried, 'row')}. "
-            "A row goes with the undo of the job that brought it."
-        )
-    yield from _given_up(job, found, done=done)
-    if found.not_sent:
-        yield f"Not sent by the job, or refused: {counted(found.not_sent, 'row')}."
-    if found.counts:
-        yield (
-            "With the undo the job counts for nothing: it is in the way of no other undo, and none "
-            "brings back what it has stored."
-        )
-    if found.kept:
-        yield (
-            f"{counted(found.kept, 'conversation')} would keep what the job has stored: what was "
-            "there before is not known. To clear their feedback instead: --clear-unknown"
-        )
-
-
-def _given_up(job: str, found: UndoTable, *, done: bool) -> Iterator[str]:
-    """Yield what is given up, and what waits again because of that, in sentences."""
-    if found.gives_up and done:
-        yield "The job was not finished: its pending rows are given up now."
-    elif found.gives_up:
-        yield "The job is not finished: with the undo its pending rows are given up."
-    yield from map(sentence, found.remarks)
-    if found.waits_again and not (done and found.to_send):  # then it is told after that
-        yield f"{'' if done else 'With the undo, '}{in_words(job, found.waits_again)}."
-    if found.left_over:
-        now = "All that is left over is given up now"
-        then = "With the undo all that is left over is given up"
-        yield (
-            f"Left over from the job, and never stored: {counted(found.left_over, 'row')}. "
-            f"{now if done else then}: --carry-over and retry do not send it."
-        )
-
-
-def _stay(found: UndoTable) -> str:
-    """Return why no undo can bring some conversations back, and what to do about them."""
-    number = found.stay.number
-    folders = "folder of a later job is" if len(found.gone) == 1 else "folders of later jobs are"
-    undos = ""
-    if found.later_undos:
-        undos = f", nor what {few_listed(found.later_undos, _MOST_NAMED)} took back"
-    return (
-        f"Of these {counted(number, 'conversation')} {is_or_are(number)} left since the {folders} "
-        f"gone: {few_listed(found.gone, _MOST_NAMED)}. Nobody knows any more what was set "
-        f"there{undos}, so no undo changes that: import what "
-        f"{'it is' if number == 1 else 'they are'} to hold."
-    )
-
-
-def _print_nothing_to_send(found: UndoTable, command_to_type: str) -> None:
-    console = output()
-    gives_up = found.gives_up or found.left_over
-    nothing = f"There is nothing {'else ' if gives_up else ''}to take back"
-    console.print(f"{nothing} without --clear-unknown." if found.kept else f"{nothing}.")
-    if command_to_type and (gives_up or found.counts):
-        what = "give that up" if gives_up else "let it count for nothing"
-        console.print(f"To {what}:\n  {command_to_type}", soft_wrap=True)

@@ -218,7 +218,7 @@ def test_another_job_does_not_begin_beside_an_unfinished_one(desk: Desk) -> None
 @pytest.mark.parametrize(
     ("options", "state", "told"),
     [
-        ({"replace": True}, JobState.GIVEN_UP, "is given up: its pending rows are not sent"),
+        ({"replace": True}, JobState.GIVEN_UP, "is given up: its own 2 rows are not sent, unless"),
         ({"carry_over": True}, JobState.REPLACED, "the rows that it has not done join this one"),
     ],
 )

@@ -10,8 +10,9 @@ import pytest
 from importer.jobs.keys import key_of
 from importer.jobs.records import CarriedRow
 from importer.model import Rank
+from importer.reporting.wording import waits_again_in_words
 from importer.workflows import left_over_again
-from importer.workflows.left_over_again import in_words, tell_waiting_again, waiting_again
+from importer.workflows.left_over_again import tell_waiting_again, waiting_again
 from tests.support.data import conversation
 from tests.support.jobs import SUCCEEDED, WAITING, Desk, answer, mark
 
@@ -77,15 +78,17 @@ def test_it_is_told_by_the_latest_that_has_left_each_row_over(
         for rows, by in (((1, 2, 3, 4), [2, 3]), ((2,), [3])):
             told.clear()
             keys = [key_of(conversation(row)) for row in rows]
-            assert tell_waiting_again(product, job, keys) == in_words(job.name, len(rows))
+            assert tell_waiting_again(product, job, keys) == waits_again_in_words(
+                job.name, len(rows)
+            )
             assert told == by
 
 
 def test_it_is_told_in_words() -> None:
-    assert in_words("b-1", 1) == (
+    assert waits_again_in_words("b-1", 1) == (
         "1 row of earlier jobs that b-1 had taken over is left over again: the next import with "
         "--carry-over tries it"
     )
-    assert in_words("b-1", 2).endswith(
+    assert waits_again_in_words("b-1", 2).endswith(
         "are left over again: the next import with --carry-over tries them"
     )
