@@ -122,7 +122,8 @@ def left_over_of(job: JobRecord) -> dict[bytes, Rank]:
 def taken_over_by(job: JobRecord) -> dict[bytes, Rank]:
     """Return which rows a job, whose folder is there, had taken over: their ranks, by key."""
     assert job.folder is not None  # noqa: S101 -- its folder is there
-    return {one.key: one.row.rank for one in carried_rows(job.folder)}
+    with JournalReader(job.folder) as journal:
+        return journal.carried_ranks()
 
 
 def left_over_again(

@@ -257,6 +257,12 @@ class JournalReader(JournalFile):
         found = self._db.execute(query, self._own())
         return {key: rank_of(rank) for key, rank in found}
 
+    @explaining
+    def carried_ranks(self) -> dict[bytes, Rank]:
+        """Return the ranks of the rows, by key, that the job has taken over."""
+        found = self._db.execute("SELECT conversation, rank FROM carried JOIN ranked USING (seq)")
+        return {key: rank_of(rank) for key, rank in found}
+
     def settled_among(self, keys: Iterable[bytes]) -> Iterator[tuple[bytes, Rank, bool]]:
         """Yield the settled rows of these conversations: key, rank, and whether it is left over."""
         query = (

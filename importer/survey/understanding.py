@@ -60,7 +60,7 @@ def _tell_left_overs(one: Understanding, settings: ImportSettings) -> None:
     one.remarks.append(
         "rows left over from earlier jobs: they are sent as new ones (--as-new)"
         if settings.job.as_new
-        else "rows left over from earlier jobs: they give way to rows that later jobs brought "
+        else "rows left over from earlier jobs: they give way to newer rows of other jobs "
         "(--as-new sends them all the same)"
     )
 

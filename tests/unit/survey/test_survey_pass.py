@@ -153,6 +153,32 @@ def test_left_over_rows_rank_as_the_job_that_brought_them_unless_they_are_to_be_
         assert found.has_bodies
 
 
+@pytest.mark.usefixtures("_each_way")
+def test_where_left_over_rows_stood_is_known_of_all_that_were_read(
+    tmp_path: Path, settings_for: Make
+) -> None:
+    places = range(2000, 5000)
+    left = write_csv(
+        tmp_path / "left.csv",
+        [
+            (
+                conversation(n),
+                "meh" if n % 7 == 0 else "POSITIVE",
+                "",
+                f"in-0000000a-3#{n}",
+                *[""] * 5,
+            )
+            for n in places
+        ],
+        ("conversation_id", "rating", "comment", *LEFT_OVER),
+    )
+    settings = settings_for(left)
+    with survey_inputs(
+        open_inputs(settings), settings, tmp_path, origins=KnownJobs({"in-0000000a-3": 3}.get)
+    ) as found:
+        assert sorted(found.placed) == [(seq, 3, place) for seq, place in enumerate(places, 1)]
+
+
 def test_a_rating_table_needs_a_column_to_look_up(tmp_path: Path, settings_for: Make) -> None:
     names = [f"column {number:02}" for number in range(31)]
     path = write_csv(tmp_path / "a.csv", [], ("conversation_id", "comment", *names))

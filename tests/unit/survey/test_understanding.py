@@ -63,7 +63,7 @@ def test_left_over_rows_are_told_with_what_becomes_of_them(
     found = read(path, settings_for(path))
     assert (found.columns["job"], found.ignored) == ("job", [*LEFT_OVER[1:]])
     assert [each.partition(": ")[2] for each in found.remarks] == [
-        "they give way to rows that later jobs brought (--as-new sends them all the same)"
+        "they give way to newer rows of other jobs (--as-new sends them all the same)"
     ]
     found = read(path, settings_for(path, as_new=True))
     assert [each.partition(": ")[2] for each in found.remarks] == [
