@@ -41,7 +41,7 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 FILE_NAME = "journal.sqlite"
-FORMAT = "6"
+FORMAT = "7"
 #: The table of rows that undos send for earlier jobs: only a job that was taken back has it.
 AFTER_ALL = "after_all"
 #: The fact that tells up to which entry it holds no comments.
