@@ -53,7 +53,7 @@ def test_those_are_behind_whose_rows_or_files_another_has_taken_up_unless_they_a
 def test_a_job_that_had_sent_nothing_is_begun_anew_by_its_own_command(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gone = desk.night([SUCCEEDED])
+    gone, before = desk.night([SUCCEEDED]), desk.night([SUCCEEDED])
     never = []
     for name in ("a", "b"):
         with desk.run(name, restart=True) as job:
@@ -61,32 +61,34 @@ def test_a_job_that_had_sent_nothing_is_begun_anew_by_its_own_command(
             never.append(job.folder)
     sent = desk.night([SUCCEEDED])
     desk.prune(1)
-    folders = [*never, *(desk.jobs_dir / name for name in (gone, sent))]
+    folders = [*never, *(desk.jobs_dir / name for name in (gone, before, sent))]
     step = {one.name: ["another step", f"see {never_sent(one)}"] for one in folders}
     with desk.jobs() as product:
-        for told, found in ((step, [2]), ({}, [])):
+        others = {name: ["another step"] for name in step}
+        for told, found in ((step, [3]), (others, [])):
             steps(monkeypatch, told)
             anew = module.jobs_begun_anew(product.jobs, desk.jobs_dir / sent, [])
             assert [job.number for job in anew] == found
         steps(monkeypatch, step)
-        assert not [*module.jobs_begun_anew(product.jobs[:2], never[0], [])]
+        assert not [*module.jobs_begun_anew(product.jobs[:3], never[0], [])]
 
 
 def test_the_job_before_it_of_the_same_inputs_is_told_that_they_were_read_anew(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, _, third = desk.night([SUCCEEDED]), desk.night([SUCCEEDED], "b"), desk.night([SUCCEEDED])
+    first, second = desk.night([SUCCEEDED]), desk.night([SUCCEEDED])
+    desk.night([SUCCEEDED], "b")
     fourth = desk.night([SUCCEEDED])
-    steps(monkeypatch, {name: ["another", f"x: {module.NOT_READ} y"] for name in (first, third)})
+    steps(monkeypatch, {name: ["another", f"x: {module.NOT_READ} y"] for name in (first, second)})
     monkeypatch.setattr(module, "taken_up", lambda _: [])
     with desk.jobs() as product:
         found = module.read_anew(product.jobs, fourth)
         assert found is not None
         job, (told,) = found
-        assert (job.name, told.text) == (third, f"{fourth} has read its inputs anew.")
+        assert (job.name, told.text) == (second, f"{fourth} has read its inputs anew.")
         assert module.read_anew(product.jobs, first) is None, "there is none before it"
-        steps(monkeypatch, {third: ["another"]})
+        steps(monkeypatch, {second: ["another"]})
         assert module.read_anew(product.jobs, fourth) is None
-    desk.prune(3)
+    desk.prune(2)
     with desk.jobs() as product:
         assert module.read_anew(product.jobs, fourth) is None
