@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Self
 
-from importer.jobs.keys import rank_number, rank_of, signed, unsigned
+from importer.jobs.keys import rank_of, unsigned
 from importer.jobs.records import Line
 
 
@@ -24,13 +24,6 @@ class Lines(NamedTuple):
     def of_rows(cls, rows: Iterable[tuple[bytes, int, int | None, float, int]]) -> Self:
         """Return the lines that stand in these rows of the ledger."""
         return cls(*zip(*rows, strict=True))
-
-    @classmethod
-    def of(cls, lines: Iterable[Line]) -> Self:
-        """Return these lines, which come by key."""
-        return cls.of_rows(
-            (key, rank_number(rank), signed(body), at, run) for key, rank, body, at, run in lines
-        )
 
     def line(self, place: int) -> Line:
         """Return one of them."""

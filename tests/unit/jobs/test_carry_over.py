@@ -12,6 +12,7 @@ from importer.jobs.carry_over import (
     highest_rows,
     left_over_again,
     left_over_of,
+    outranked_rows,
     still_sends,
     taken_over_by,
 )
@@ -53,6 +54,16 @@ def test_a_job_tries_again_what_it_had_taken_over_unless_it_is_closed_or_given_u
     desk.night([WAITING])
     with desk.jobs() as product:
         assert still_sends(replace(product.jobs[0], state=state), given_up) is sends
+
+
+def test_of_what_a_job_has_taken_over_that_is_told_for_which_it_sends_rows_of_its_own(
+    desk: Desk,
+) -> None:
+    carried = [row(seq, Rank(1, 1), seq) for seq in (1, 2)]
+    begun = {"carried": carried, "kept": [], "not_sent": {Reason.LATER_ROW: RowSet([2])}}
+    desk.night([WAITING, WAITING])
+    with desk.run("b", begun=begun, carry_over=True) as job:
+        assert list(outranked_rows(job.folder)) == [LeftOver(key(2), carried[1])]
 
 
 @pytest.mark.parametrize("end", ["killed", "given up", "replaced", "replaced unsent"])

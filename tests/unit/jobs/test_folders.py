@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,9 @@ def test_a_job_gets_the_next_folder_that_was_never_used(tmp_path: Path) -> None:
         return claim_folder(tmp_path, JOB, restart=restart, taken=taken).name
 
     assert claim(f"{JOB}-1", f"{JOB}-2") == f"{JOB}-3"
+    os.utime(tmp_path / f"{JOB}-3", (1, 1))
     assert claim() == f"{JOB}-3", "a survey that was stopped goes on there"
+    assert (tmp_path / f"{JOB}-3").stat().st_mtime > 1, "so that nobody takes it for an old one"
     assert (tmp_path / f"{JOB}-3").stat().st_mode & 0o777 == 0o700
     assert claim(f"{JOB}-3") == f"{JOB}-4"
     (tmp_path / f"{JOB}-4" / FILE_NAME).touch()
@@ -76,7 +79,7 @@ def test_a_job_gets_the_next_folder_that_was_never_used(tmp_path: Path) -> None:
     (tmp_path / f"{JOB}-5" / "summary.json").touch()
     with pytest.raises(SettingsError, match="has lost its"):
         claim()
-    assert claim(restart=True) == f"{JOB}-6"
+    assert claim(f"{JOB}-6", restart=True) == f"{JOB}-7"
 
 
 def test_a_job_is_meant_by_a_path_its_name_or_the_beginning_of_one(desk: Desk) -> None:

@@ -279,3 +279,14 @@ def test_moments_and_deferrals_come_back_unless_no_clock_has_shown_their_time(de
             job.journal.write(Entry(moments=[moment._replace(at=at)]))
             with JournalReader(job.folder) as reader, pytest.raises(JournalError, match="the time"):
                 reader.moments()
+
+
+def test_an_entry_counts_its_rows_and_keeps_only_those_that_it_is_told_to() -> None:
+    ends = [Outcome(seq, OutcomeKind.SUCCEEDED, conversation(seq)) for seq in (1, 2, 3, 4)]
+    entry = Entry(ends[2:])
+    for end in ends[:2]:
+        entry.stored.add(end, conversation(end.seq), 10 * end.seq)
+    assert (entry.rows, entry.seqs()) == (4, [1, 2, 3, 4])
+    entry.keep({2, 3, 9})
+    assert (entry.rows, entry.seqs()) == (2, [2, 3])
+    assert (entry.stored.conversations, entry.stored.bodies) == ([conversation(2)], [20])

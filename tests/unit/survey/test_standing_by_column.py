@@ -14,6 +14,7 @@ from importer.survey.spill import KEY
 from importer.survey.standing import Rules, why_not_sent
 from importer.survey.standing_by_column import set_apart
 from importer.survey.superseded import NEW
+from tests.support.product import lines_of
 
 OWN, FLOOR, NOW = Rank(9, 9), Rank(4, 4), 100.0
 BODIES = [0, 1, 2**63 + 5]
@@ -48,7 +49,7 @@ def test_what_is_set_apart_agrees_with_the_rules_for_single_rows(
             key: [Unsure(key, Rank(5, 5), 5, 1, True, open=True, unfinished=False)]
             for key in dice.sample(keys, dice.choice([0, 2]))
         }
-        table = Lines.of(lines[key] for key in sorted(lines))
+        table = lines_of(lines[key] for key in sorted(lines))
         found = set_apart(winners_of(keys, ranks, wanted), table, unsure, rules, bodies=bodies)
 
         new, unchanged, others = 0, [], []
