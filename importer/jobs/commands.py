@@ -29,13 +29,18 @@ from importer.settings.groups import (
 )
 from importer.settings.places import Place
 
-#: Options that are meant for one time only: no command that is printed repeats them.
-ONCE = ("restart", "replace", "accept_change")
+#: Options that no command that is printed repeats: those that are meant for one time only, and
+#: `--quiet`, as whoever pastes it is to see what comes of it.
+ONCE = ("restart", "replace", "accept_change", "quiet")
 #: Options that concern the inputs and not the left-over files made of them.
 NOT_OF_LEFT_OVERS = (
     *ONCE, "as_new", "limit", "format", "skip_lines", "sheet", "sql", "in_order", "inputs",
     "max_rejected", "max_changes", "outcomes",
 )  # fmt: skip
+
+#: With these values, those of them that a configuration sets do not concern a left-over file. The
+#: others do no harm there, or no argument takes them back.
+_INSTEAD = {"skip_lines": 0, "format": "csv", "max_rejected": "100%", "max_changes": "100%"}
 
 #: What an undo has from the job that it takes back.
 SAME_IN_UNDO = (Target, Pacing, Retries, Deferral, Timeouts)
@@ -242,6 +247,12 @@ def _undo_command(
     # The folder of the job tells where the jobs are.
     without = {*without, "jobs_dir", *inherited, *record.keys() - OPTIONS_OF_UNDO}
     return ["undo", str(undone), *options_told(record, without), "--yes"]
+
+
+def not_for_left_overs(configured: Collection[str]) -> list[str]:
+    """Return the options that undo, for a left-over file, what is `configured` for the inputs."""
+    undone = {name: value for name, value in _INSTEAD.items() if name in configured}
+    return arguments(undone, SETTINGS_GROUPS.values())
 
 
 def label_of_undo(folder: Path) -> str:

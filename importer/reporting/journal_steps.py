@@ -11,6 +11,7 @@ from importer.common.text import counted, listed
 from importer.jobs.commands import (
     NOT_OF_LEFT_OVERS,
     Again,
+    not_for_left_overs,
     options_told,
     own_command,
     path_argument,
@@ -208,9 +209,18 @@ def joined_no_other(
 
 def _again(journal: JournalFile) -> Again:
     key = journal.key_source()
-    told = options_told(journal.latest_settings(), without=NOT_OF_LEFT_OVERS)
+    record = journal.latest_settings()
+    told = options_told(record, without=NOT_OF_LEFT_OVERS)
+    # Nobody knows any more what of it a configuration file says, which is read again.
+    maybe = {name for name, value in record.items() if value}
+    if Findings.of_json(journal.survey()).has_left_overs:  # they were read without such lines
+        maybe.add("skip_lines")
     # The command of the import would begin a new job if nothing is left to try (J4).
-    return Again(["retry", path_argument(journal.folder), *key], [*told, *key], key)
+    return Again(
+        ["retry", path_argument(journal.folder), *key],
+        [*told, *not_for_left_overs(maybe), *key],
+        key,
+    )
 
 
 def refused_with(journal: JournalFile, reasons: Mapping[tuple[OutcomeKind, Reason], int]) -> str:

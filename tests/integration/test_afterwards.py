@@ -273,6 +273,42 @@ def test_what_comes_next_can_be_given_also_where_the_job_was_not_imported_from(
     assert len([*jobs.glob("rejected-*-1")]) == 1
 
 
+@pytest.mark.parametrize(
+    "configured",
+    ["skip_lines = 2", 'format = "parquet"', "max_rejected = 1", 'sql = "SELECT 1"'],
+)
+def test_each_generation_of_left_over_files_is_imported_by_the_command_that_is_printed(
+    tmp_path: Path, configured: str
+) -> None:
+    """What is configured for the inputs does not concern them."""
+    rows = [(conversation(number), "meh", "") for number in range(3)]
+    path = write_csv(tmp_path / "in.csv", [*rows, (conversation(9), "CLEAR", "")])
+    Path("clarityq-import.toml").write_text(f"{configured}\n", "utf-8")
+    words = ["--product-id", PRODUCT, "--sandbox", "--quiet"]
+    words += {"sk": ["--skip-lines", "0"], "fo": ["--format", "csv"], "ma": ["--max-rejected", "9"],
+              "sq": []}[configured[:2]]  # fmt: skip
+    told = command("run", path, *words)[1]
+    for _ in range(3):
+        (step,) = re.findall(r"fix .*/rejected.csv, then clarityq-import (run .*)", told)
+        assert "--quiet" not in step
+        code, told = command(*shlex.split(step))
+        assert (code, "3 unknown rating" in told) == (ExitCode.ROWS_NOT_IMPORTED, True), told
+
+
+def test_what_is_configured_for_the_inputs_does_not_concern_left_over_files_after_a_retry(
+    tmp_path: Path,
+) -> None:
+    rows = [(conversation(1), "meh", ""), (conversation(2), "CLEAR", "")]
+    path = write_csv(tmp_path / "in.csv", rows)
+    path.write_text(f"A title\n{path.read_text('utf-8')}", "utf-8")
+    Path("clarityq-import.toml").write_text("skip_lines = 1\n", "utf-8")
+    words = ("--product-id", PRODUCT, "--sandbox", "--defer-for", "0s")
+    command("run", path, *words, "--fault", "not-completed=100%:1h")
+    told = command("retry", "in-")[1]
+    (step,) = re.findall(r"fix .*/rejected.csv, then clarityq-import (run .*)", told)
+    assert "1 unknown rating" in command(*shlex.split(step))[1]
+
+
 async def test_a_summary_that_lacks_what_was_added_since_is_rewritten_too(
     settings_for: Make, tmp_path: Path
 ) -> None:

@@ -10,10 +10,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from importer.cli.config_file import CONFIG, files_read
+from importer.cli.config_file import CONFIG, files_read, with_inputs
 from importer.cli.console import messages, output, tell
 from importer.cli.help import command, examples, json_flag
-from importer.cli.options import INPUTS, RUN_GROUPS, Request, given, options_from
+from importer.cli.options import INPUTS, RUN_GROUPS, Request, options_from
 from importer.common.text import counted, is_or_are
 from importer.errors import ExitCode
 from importer.model import Reason
@@ -67,7 +67,7 @@ def plan(
     `run --dry-run`; all options of `run` are taken. Exit code 0: every row can be sent. 1: some
     rows would be rejected. 2: the run would not begin. 7: a limit on the data would stop it.
     """
-    settings = Request.of({**given(options), "inputs": inputs}).settings
+    settings = Request.of(with_inputs(ctx, options, inputs)).settings
     for file in files_read(ctx):
         messages().print(f"configuration: {file}", soft_wrap=True)
     return preview(settings, as_json=as_json)

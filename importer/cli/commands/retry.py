@@ -9,7 +9,7 @@ import click
 
 from importer.cli.cannot_start import ToldCommand, failure_told
 from importer.cli.commands.run import perform, typed
-from importer.cli.config_file import CONFIG, files_read
+from importer.cli.config_file import CONFIG, configured, files_read
 from importer.cli.help import command, examples, option
 from importer.cli.options import (
     Display,
@@ -21,7 +21,14 @@ from importer.cli.options import (
     options_from,
 )
 from importer.errors import ExitCode, JournalError, SettingsError
-from importer.jobs.commands import NOT_OF_LEFT_OVERS, ONCE, Again, options_told, path_argument
+from importer.jobs.commands import (
+    NOT_OF_LEFT_OVERS,
+    ONCE,
+    Again,
+    not_for_left_overs,
+    options_told,
+    path_argument,
+)
 from importer.jobs.find_job import find_job
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.model import OutcomeKind, Reason
@@ -105,7 +112,11 @@ def retry(
     # Another abbreviation of its name may come to mean another job.
     again = Again(
         ["retry", path_argument(folder), *words, *typed(ctx, without=ONCE)],
-        [*options_told(runs[-1].settings, without=NOT_OF_LEFT_OVERS), *keys],
+        [
+            *options_told(runs[-1].settings, without=NOT_OF_LEFT_OVERS),
+            *not_for_left_overs(configured(ctx)),
+            *keys,
+        ],
         keys,
     )
     code, _ = perform(request, again, files_read(ctx))

@@ -24,7 +24,7 @@ from importer.clarityq.api_key import ApiKey
 from importer.clarityq.key_sources import is_open_to_others
 from importer.cli.cannot_start import ToldCommand, failure_told
 from importer.cli.commands.plan import preview
-from importer.cli.config_file import CONFIG, config_arguments, files_read
+from importer.cli.config_file import CONFIG, config_arguments, configured, files_read, with_inputs
 from importer.cli.console import messages, output
 from importer.cli.defects import explained, folder_at_work
 from importer.cli.help import command, examples
@@ -36,7 +36,6 @@ from importer.cli.options import (
     LogFormat,
     Request,
     find_key,
-    given,
     options_from,
 )
 from importer.cli.summary_view import print_summary
@@ -52,7 +51,13 @@ from importer.errors import (
     StoppedError,
     one_error,
 )
-from importer.jobs.commands import NOT_OF_LEFT_OVERS, ONCE, Again, path_argument
+from importer.jobs.commands import (
+    NOT_OF_LEFT_OVERS,
+    ONCE,
+    Again,
+    not_for_left_overs,
+    path_argument,
+)
 from importer.jobs.inputs import check_is_no_input
 from importer.model import RunEnd
 from importer.reporting.outcomes_table import check_outcomes_path, write_outcomes
@@ -89,26 +94,16 @@ def run(ctx: click.Context, /, inputs: tuple[Place, ...], **options: Any) -> Exi
     An INPUT is a file, a folder, an address, or - for standard input. The same command on the same
     inputs resumes an unfinished job.
     """
-    values = {**given(options), "inputs": inputs}
+    values = with_inputs(ctx, options, inputs)
     with failure_told(values):
         request = Request.of(values)
     again = Again(
         ["run", *map(path_argument, inputs), *typed(ctx, without=ONCE)],
-        [*typed(ctx, without=NOT_OF_LEFT_OVERS), *_for_left_overs(ctx)],
+        [*typed(ctx, without=NOT_OF_LEFT_OVERS), *not_for_left_overs(configured(ctx))],
         typed(ctx, groups=(KeySource,)),
     )
     code, _ = perform(request, again, files_read(ctx))
     return code
-
-
-def _for_left_overs(ctx: click.Context) -> list[str]:
-    """Return the options that undo, for a left-over file, what is configured for the inputs."""
-    words = []
-    for name, word in (("skip_lines", "0"), ("format", "csv")):
-        is_typed = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if ctx.params.get(name) and not is_typed:
-            words += [f"--{name.replace('_', '-')}", word]
-    return words
 
 
 def typed(
