@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -42,6 +43,11 @@ NOT_OF_LEFT_OVERS = (
 #: others do no harm there, or no argument takes them back.
 _INSTEAD = {"skip_lines": 0, "format": "csv", "max_rejected": "100%", "max_changes": "100%"}
 
+#: An option that says where the key is, or may.
+_TELL_KEY = ("--api-key-file ", "--api-key-command ", "--config ", "--sandbox")
+#: What is said beside commands that do not say where the key is.
+KEY_AS_BEFORE = "(and, where the key is not in the environment, --api-key-file as before)"
+
 #: What an undo has from the job that it takes back.
 SAME_IN_UNDO = (Target, Pacing, Retries, Deferral, Timeouts)
 #: The options that the command `undo` has.
@@ -61,6 +67,8 @@ class Again(NamedTuple):
     options: Sequence[str]
     #: The options for `retry`, which has the others from the job.
     of_retry: Sequence[str] = ()
+    #: The options that say where the key is; empty if none does.
+    key_source: Sequence[str] = ()
 
     @classmethod
     def of(cls, settings: ImportSettings) -> Self:
@@ -71,12 +79,6 @@ class Again(NamedTuple):
             ["run", *inputs, *options_told(record, without=("inputs", *ONCE))],
             options_told(record, without=NOT_OF_LEFT_OVERS),
         )
-
-    @property
-    def key_source(self) -> list[str]:
-        """The options that were given to say where the key is."""
-        pairs = zip(self.of_retry, self.of_retry[1:], strict=False)
-        return [word for pair in pairs if pair[0].startswith("--api-key-") for word in pair]
 
     def same(self) -> str:
         """Return the command that resumes the job, or begins it again."""
@@ -177,11 +179,13 @@ def to_see_which(folder: Path) -> str:
     return command_line(["outcomes", path_argument(folder), "-o", "outcomes.csv"])
 
 
-def in_the_way(job: JobRecord, settings: ImportSettings) -> UnfinishedJobError:
+def in_the_way(
+    job: JobRecord, settings: ImportSettings, key_source: Sequence[str] = ()
+) -> UnfinishedJobError:
     """Return what is raised where `job` is unfinished, and these settings would begin another.
 
-    It holds two commands (docs/reference.md, A2). Raises `JournalError` if its journal cannot be
-    read.
+    It holds two commands (docs/reference.md, A2), with the options that say where the key is, if
+    some were given: `key_source`. Raises `JournalError` if its journal cannot be read.
     """
     assert job.folder is not None  # noqa: S101 -- its journal is there
     why_not = ""
@@ -190,20 +194,38 @@ def in_the_way(job: JobRecord, settings: ImportSettings) -> UnfinishedJobError:
             "Its rows cannot be carried over: it began without --carry-over, and what they would "
             "send is not kept. "
         )
-    instead = f"or give it up for good, and begin this one:\n  {replacing_command(settings)}"
+    resume = how_to_resume(job.folder, key_source)
+    replacing = replacing_command(settings, key_source)
+    instead = f"or give it up for good, and begin this one:\n  {replacing}"
     if settings.retry is not None:
         abandon = command_line(["jobs", "abandon", path_argument(job.folder)])
         instead = f"or give it up for good, then retry:\n  {abandon}"
     return UnfinishedJobError(
         f"the job {job.name} of this product is not finished, and only one may be at a time. "
-        f"{why_not}Resume it first:\n  {how_to_resume(job.folder)}\n{instead}"
+        f"{why_not}Resume it first:\n  {resume}\n{instead}{beside(resume, instead)}"
     )
 
 
-def how_to_resume(folder: Path) -> str:
-    """Return the command that resumes the job in `folder`. Raises `JournalError`."""
+def beside(*texts: str) -> str:
+    """Return what is said beside texts with commands, on a line of its own; empty if nothing is."""
+    return f"\n{KEY_AS_BEFORE}" if any(map(lacks_key, texts)) else ""
+
+
+def lacks_key(text: str) -> bool:
+    """Return whether a text holds a command that sends, and does not say where the key is."""
+    sends = re.search(r"clarityq-import (run|retry|undo|batch) ", text)
+    return bool(sends) and not any(f" {option}" in text for option in _TELL_KEY)
+
+
+def how_to_resume(folder: Path, key_source: Sequence[str] = ()) -> str:
+    """Return the command that resumes the job in `folder`. Raises `JournalError`.
+
+    `key_source` are the options that say where the key is, if its own run has not said that.
+    """
     with JournalReader(folder) as journal:
-        return command_line(own_command(journal))
+        own = own_command(journal)
+        in_sandbox = "--sandbox" in own
+        return command_line([*own, *(() if in_sandbox else journal.key_source() or key_source)])
 
 
 def own_command(journal: JournalFile) -> list[str]:
@@ -227,9 +249,10 @@ def resuming(record: Mapping[str, object], end: RunEnd | None = None) -> list[st
     return _command(record, without)
 
 
-def replacing_command(settings: ImportSettings) -> str:
-    """Return the command of these settings, with `--replace`."""
-    return command_line([*_command(settings.as_record(), without=("replace",)), "--replace"])
+def replacing_command(settings: ImportSettings, key_source: Sequence[str] = ()) -> str:
+    """Return the command of these settings, with where the key is, and with `--replace`."""
+    words = _command(settings.as_record(), without=("replace",))
+    return command_line([*words, *key_source, "--replace"])
 
 
 def _undo_command(

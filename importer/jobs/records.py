@@ -36,8 +36,10 @@ WITHDRAWN = "withdrawn"
 CHANGES = "changes"
 #: The fact of a journal that says how many left-overs the job did not take over for their age.
 TOO_OLD = "too_old"
-#: The fact of a journal that says from where its latest run had the key, as arguments.
+#: The facts of a journal that say from where its latest run had the key, as arguments, and in which
+#: working folder they were given.
 KEY_SOURCE = "key_source"
+KEY_GIVEN_IN = "key_given_in"
 
 
 class InputFile(NamedTuple):

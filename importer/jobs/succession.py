@@ -18,7 +18,7 @@ from pathlib import Path
 from importer.common.durations import format_duration
 from importer.common.files import clear_unfinished
 from importer.common.text import counted, few_listed, is_or_are
-from importer.errors import SettingsError
+from importer.errors import SettingsError, UnfinishedJobError
 from importer.feedback.body import BodyCoder
 from importer.jobs.carry_over import carried_rows, highest_rows, outranked_rows, pending_rows
 from importer.jobs.commands import in_the_way
@@ -30,6 +30,7 @@ from importer.jobs.identity import job_name, product_key
 from importer.jobs.job import Job
 from importer.jobs.journal import Journal
 from importer.jobs.journal_create import create_journal
+from importer.jobs.journal_file import key_facts
 from importer.jobs.ledger import LeftOver
 from importer.jobs.overtaken import awaited_of
 from importer.jobs.placing import PlacedRow, Placing
@@ -48,9 +49,11 @@ class Succession(ProductJobs):
     Its methods raise `JournalError` when a journal or the ledger cannot be used.
     """
 
-    def __init__(self, settings: ImportSettings) -> None:
+    def __init__(self, settings: ImportSettings, key_source: Sequence[str] = ()) -> None:
         super().__init__(settings.job.jobs_dir, product_key(settings))
         self._settings = settings
+        #: The options that say where the key is.
+        self._key_source = list(key_source)
         self._name = job_name(settings)
         self._claimed: Path | None = None
         #: How many rows `left_overs` has left out for their age (`--carry-over-for`).
@@ -68,7 +71,7 @@ class Succession(ProductJobs):
         job = self._unfinished_other_than(None)
         if job is None or self._may_replace(job):
             return job
-        raise in_the_way(job, self._settings)
+        raise self._in_the_way(job)
 
     def ends(self, replaced: JobRecord | None) -> list[JobRecord]:
         """Return the unfinished jobs as they are once a new one begins, which replaces one."""
@@ -93,6 +96,9 @@ class Succession(ProductJobs):
     def _unfinished_other_than(self, job: JobRecord | None) -> JobRecord | None:
         others = (other for other in self.jobs if job is None or other.number != job.number)
         return next((other for other in others if other.is_in_the_way), None)
+
+    def _in_the_way(self, job: JobRecord) -> UnfinishedJobError:
+        return in_the_way(job, self._settings, self._key_source)
 
     def claim_folder(self) -> Path:
         """Return the folder of the job that is to begin; it is there, and has no journal yet.
@@ -154,7 +160,7 @@ class Succession(ProductJobs):
         """
         job = self._unfinished_other_than(new.replaces)
         if job is not None:
-            raise in_the_way(job, self._settings)
+            raise self._in_the_way(job)
         ends = self.ends(new.replaces)
         told = [end_in_words(job, self._name, new.inputs) for job in ends]
         record = self._created(new, {job.id: job.state for job in ends})
@@ -169,6 +175,7 @@ class Succession(ProductJobs):
         new.facts = {
             **new.facts, "product_id": self.key.product_id, "base_url": self.key.service,
             "settings": json.dumps(self._settings.as_record()),
+            **key_facts(self._key_source),
         }  # fmt: skip
         folder = self.claim_folder()
         job_id = secrets.token_hex(16)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -107,13 +107,16 @@ def _to_do(
     return outcomes, reasons
 
 
-def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
+def steps_of_closed(
+    job: JobRecord, journal: JournalFile, key_source: Sequence[str] = ()
+) -> list[Step]:
     """Return how those rows of a job are imported that was replaced or given up, and no other has.
 
     Of one that was given up these are the ones that were rejected or refused: the others a person
     has given up. Rows of conversations in ERROR are left out: nothing helps them. One that had sent
     nothing is begun anew by its command, unless a person has given it up. A file that is not there
-    any more is nothing to do. Raises `JournalError`.
+    any more is nothing to do. `key_source` are the options that say where the key is, if its own
+    run has not said that. Raises `JournalError`.
     """
     folder = journal.folder
     is_given_up = job.state is JobState.GIVEN_UP
@@ -121,13 +124,13 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
     if NO_COMMENTS in facts:
         return []
     if not (job.sent_anything or GIVEN_UP in facts):
-        return _steps_of_unsent(journal)
+        return _steps_of_unsent(journal, key_source)
     # Without a file, nothing was left over, and to count would mean to read the whole journal.
     has_left = any(name.startswith(WRITTEN) for name in facts)
     if not has_left or not (is_given_up or job.keeps_bodies):
         return []
     made = journal.written_files()
-    again = _again(journal)
+    again = _again(journal, key_source)
     outcomes, reasons = _to_do(journal, imported_since(folder))
     rows = joined_no_other(JobState.REPLACED, outcomes, reasons)
     final = reasons[OutcomeKind.FAILED, Reason.CONVERSATION_ERROR]
@@ -157,12 +160,12 @@ def never_sent(folder: Path) -> str:
     return f"of {folder.name} that no job has sent"
 
 
-def _steps_of_unsent(journal: JournalFile) -> list[Step]:
+def _steps_of_unsent(journal: JournalFile, key_source: Sequence[str]) -> list[Step]:
     """Return how the own rows of a job are imported that has sent nothing: it is begun anew."""
     folder, inputs, number = journal.folder, journal.inputs(), own_pending(journal)
     if not number or undone_job(file.path for file in inputs) is not None:
         return []
-    again = Again([*own_command(journal), *journal.key_source()], [])
+    again = Again([*own_command(journal), *(journal.key_source() or key_source)], [])
     rows = f"the {counted(number, 'row')} {never_sent(folder)}"
     changed = how_changed(folder, [file for file in inputs if Path(file.path).is_absolute()])
     but = f" ({changed})" if changed else ""
@@ -207,8 +210,8 @@ def joined_no_other(
     return {kind: number for kind, number in rows.items() if number}
 
 
-def _again(journal: JournalFile) -> Again:
-    key = journal.key_source()
+def _again(journal: JournalFile, key_source: Sequence[str] = ()) -> Again:
+    key = journal.key_source() or key_source
     record = journal.latest_settings()
     told = options_told(record, without=NOT_OF_LEFT_OVERS)
     # Nobody knows any more what of it a configuration file says, which is read again.

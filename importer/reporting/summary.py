@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from importer.common.files import atomic_write
+from importer.common.files import working_folder as current_folder
 from importer.common.histogram import percentile
 from importer.common.text import counted, escaped
 from importer.errors import ExitCode, JournalError
@@ -282,7 +283,7 @@ def summarise(
         remarks=_remarks(findings, totals),
         next_steps=next_steps,
         since=since,
-        working_folder=working_folder or _here(),
+        working_folder=working_folder or current_folder(),
     )
 
 
@@ -292,13 +293,6 @@ def _remarks(findings: Findings, totals: Totals) -> list[str]:
     if gave_way and findings.has_left_overs:
         remarks.append(gave_way_in_words(gave_way))
     return remarks
-
-
-def _here() -> str:
-    try:
-        return str(Path.cwd())
-    except OSError:  # it is gone
-        return ""
 
 
 def _html(text: str) -> str:
@@ -336,4 +330,4 @@ def kept_steps(folder: Path) -> KeptSteps:
         ]
     except (OSError, ValueError, LookupError, TypeError):
         return KeptSteps()
-    return KeptSteps(steps, "" if given_in == _here() else given_in)
+    return KeptSteps(steps, "" if given_in == current_folder() else given_in)

@@ -226,14 +226,17 @@ def still_to_do(steps: Sequence[Step], taken: Sequence[TakenUp]) -> list[Step]:
     return found
 
 
-def steps_of_all_closed(jobs: Iterable[JobRecord]) -> list[Step]:
-    """Return what is to be done about jobs that were closed; of one that cannot be read nothing."""
+def steps_of_all_closed(jobs: Iterable[JobRecord], key_source: Sequence[str]) -> list[Step]:
+    """Return what is to be done about jobs that were closed; of one that cannot be read nothing.
+
+    `key_source` are the options that say where the key is, of a job that has not said that.
+    """
     steps: list[Step] = []
     for job in jobs:
         with suppress(JournalError):
             assert job.folder is not None  # noqa: S101 -- its journal is there
             with JournalReader(job.folder) as journal:
-                found = steps_of_closed(job, journal)
+                found = steps_of_closed(job, journal, key_source)
             steps += still_to_do(found, [*taken_up(job.folder)]) if found else []
     return steps
 

@@ -223,14 +223,15 @@ async def test_a_job_into_another_product_is_told_everywhere_with_what_goes_befo
     steps = [str(step) for step in summary.next_steps]
     give_up = f"clarityq-import jobs abandon {summary.folder}"
     assert "see first that --product-id" in steps[0]
-    assert steps[1].endswith(f"until it is given up: {give_up}")
+    assert steps[1].startswith("To send them when the cause is gone: clarityq-import run ")
+    assert steps[2].endswith(f"until it is given up: {give_up}")
     shown = command("jobs", "show", summary.folder)[1]
     page = " ".join(Page(summary.folder / REPORT_NAME).text.split())
-    for step in steps[:2]:
+    for step in (steps[0], steps[2]):
         assert f"next       {step}\n" in shown
         assert step.removesuffix(give_up) in page
-    assert steps[2] not in shown
-    assert shown.index(steps[1]) < shown.index("\nresume "), "the command that goes on is the last"
+    assert steps[1] not in shown
+    assert shown.index(steps[0]) < shown.index("\nresume ") < shown.index(steps[2])
 
 
 async def test_a_job_whose_input_changed_is_shown_with_what_its_command_then_does(

@@ -494,6 +494,38 @@ async def test_the_steps_of_a_replaced_night_name_where_the_key_is_but_never_a_k
     assert "echo any" not in steps_of(tuesday), "it holds the key itself"
 
 
+async def test_each_command_that_is_printed_about_another_night_can_be_pasted(
+    tmp_path: Path, service: Picky, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that was killed before its run began, and was in no way to say where the key is."""
+    monkeypatch.delenv("CLARITYQ_API_KEY", raising=False)
+    monkeypatch.chdir(tmp_path)
+    where = ("--api-key-file", key(tmp_path / "any").name)
+    words = ("--product-id", PRODUCT, "--base-url", service.url, "--late-effect", "0s", *where)
+
+    async def night(name: str, rows: Rows, *options: object) -> subprocess.CompletedProcess[str]:
+        path = write_csv(Path(f"{name}.csv"), rows)
+        return await typed("run", path.name, *words, *options)
+
+    await night("monday", FINE, "--limit", "3")
+    refused = (await night("tuesday", OWN)).stderr
+    resume, replace = re.findall(r"^  clarityq-import (.*)$", refused, re.MULTILINE)
+    for printed in (resume, replace):
+        assert (await typed(*shlex.split(printed))).returncode in (0, 2), refused
+    assert {row[0] for row in (*FINE, *OWN)} == {*service.stored()}
+
+    await night("wednesday", [MEH, BROKEN], "--max-rejected", "0")
+    (wednesday,) = (tmp_path / "clarityq-jobs").glob("wednesday-*")
+    killed_before_its_first_request(wednesday)
+    told = (await night("thursday", FINE[:1])).stdout
+    (thursday,) = (tmp_path / "clarityq-jobs").glob("thursday-*")
+    shown = [command("jobs", "show", job)[1] for job in (wednesday, thursday)]
+    for text in (told, steps_of(thursday), *shown):
+        for before in ("To see what the 2 rows", "To import the 2 rows"):
+            assert command_in(text, before)[-2:] == ["--api-key-file", "key"]
+    assert (await typed(*command_in(told, "To import the 2 rows"))).returncode == 7, "as before"
+
+
 async def test_a_file_of_a_replaced_job_that_was_imported_is_a_step_of_none_any_more(
     night: Night, killed: Night, service: Picky
 ) -> None:
@@ -546,7 +578,7 @@ def killed_before_its_first_request(folder: Path) -> None:
         journal.executescript(
             "DELETE FROM run; DELETE FROM outcome; DELETE FROM doubt; DELETE FROM doubt_window;"
         )
-        journal.execute("DELETE FROM job WHERE name LIKE 'written %' OR name = 'key_source'")
+        journal.execute("DELETE FROM job WHERE name LIKE 'written %'")
     for name in (*LEFT_OVER_NAMES, SUMMARY_NAME, REPORT_NAME):
         (folder / name).unlink(missing_ok=True)
 

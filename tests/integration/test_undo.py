@@ -592,12 +592,12 @@ async def test_a_stopped_undo_is_resumed_by_its_own_command_wherever_that_is_tol
     (undo,) = tuesday.folder.parent.glob("undo-*")
     (resume,) = re.findall(r"resume +(.*)", command("jobs", "show", undo)[1])
     assert resume.startswith(f"clarityq-import undo {tuesday.folder} ")
-    assert {*shlex.split(resume)[1:]} == {*words, "--label", "mine"}
+    assert {*shlex.split(resume)[1:]} == {*words, *key, "--label", "mine"}
     with pytest.raises(UnfinishedJobError) as refused:
         await night("wednesday", [])
     assert resume in str(refused.value)
     monkeypatch.chdir("/")
-    done = await typed(*shlex.split(resume)[1:], *key)
+    done = await typed(*shlex.split(resume)[1:])
     assert done.returncode == 0, done.stderr
     assert service.stored()[ALL[1]] == ("NEGATIVE", "said\non Monday ")
 

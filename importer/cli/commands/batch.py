@@ -28,6 +28,7 @@ from importer.cli.options import (
     LogFormat,
     PathName,
     Request,
+    key_arguments,
     options_from,
 )
 from importer.errors import ExitCode, ImporterError, SettingsError
@@ -138,7 +139,7 @@ def _run(entry: Entry, resume: list[str], files: list[Path], usual: Collection[s
         options = {k: v for k, v in entry.options.items() if k not in NOT_OF_LEFT_OVERS}
         of_retry = arguments(entry.options, (KeySource,))
         of_files = [*arguments(options, RUN_GROUPS), *not_for_left_overs(usual)]
-        again = Again(resume, of_files, of_retry)
+        again = Again(resume, of_files, of_retry, key_arguments(request.key))
         code, summary = perform(request, again, files)
     except ImporterError as error:
         return _failed(entry, error)

@@ -18,6 +18,7 @@ from importer.cli.options import (
     Request,
     given,
     jobs_folder,
+    key_arguments,
     options_from,
 )
 from importer.errors import ExitCode, JournalError, SettingsError
@@ -25,6 +26,8 @@ from importer.jobs.commands import (
     NOT_OF_LEFT_OVERS,
     ONCE,
     Again,
+    beside,
+    how_to_resume,
     not_for_left_overs,
     options_told,
     path_argument,
@@ -118,6 +121,7 @@ def retry(
             *keys,
         ],
         keys,
+        key_arguments(request.key),
     )
     code, _ = perform(request, again, files_read(ctx))
     return code
@@ -128,8 +132,12 @@ def runs_of(folder: Path) -> list[PastRun]:
     try:
         with JournalReader(folder) as history:
             runs = history.runs()
+        begins = "" if runs else how_to_resume(folder)
     except JournalError as error:
         raise SettingsError(str(error)) from None
-    if not runs:
-        raise SettingsError(f"the job {folder.name} has never run: give its command again")
+    if begins:
+        raise SettingsError(
+            f"the job {folder.name} has never run, and has sent nothing. To begin it anew:\n  "
+            f"{begins}{beside(begins)}"
+        )
     return runs

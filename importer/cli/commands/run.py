@@ -36,6 +36,7 @@ from importer.cli.options import (
     LogFormat,
     Request,
     find_key,
+    key_arguments,
     options_from,
 )
 from importer.cli.summary_view import print_summary
@@ -101,6 +102,7 @@ def run(ctx: click.Context, /, inputs: tuple[Place, ...], **options: Any) -> Exi
         ["run", *map(path_argument, inputs), *typed(ctx, without=ONCE)],
         [*typed(ctx, without=NOT_OF_LEFT_OVERS), *not_for_left_overs(configured(ctx))],
         typed(ctx, groups=(KeySource,)),
+        key_arguments(request.key),
     )
     code, _ = perform(request, again, files_read(ctx))
     return code
@@ -139,7 +141,7 @@ def perform(
         stack.enter_context(logging_to_stderr(as_json=as_json, quiet=display.quiet))
         log_configuration(files)
         if rehearsal.dry_run:
-            return preview(settings, as_json=as_json), None
+            return preview(request, as_json=as_json), None
         with failure_told(values_of(settings.groups())):
             key = _prepared(request)
         live: LiveObserver | None = None

@@ -24,6 +24,7 @@ from importer.cli.options import (
     find_key,
     given,
     jobs_folder,
+    key_arguments,
     options_from,
 )
 from importer.common.text import counted, few_listed, is_or_are, sentence
@@ -39,7 +40,7 @@ from importer.jobs.commands import (
 )
 from importer.jobs.find_job import find_job
 from importer.jobs.inputs import UNDO_NAME
-from importer.settings import SANDBOX, ImportSettings
+from importer.settings import SANDBOX
 from importer.settings.derive import options_of
 from importer.settings.groups import (
     AbortRules,
@@ -126,8 +127,11 @@ def undo(
         request = Request.of(values)
         if yes and not request.settings.target.sandbox:
             find_key(request.key)  # without one nothing is given up, nor taken back
-        with _named(once, request.settings):
-            found = plan_undo(request.settings, folder, clear_unknown=clear_unknown, write=yes)
+        with _named(once, request):
+            found = plan_undo(
+                request.settings, folder, key_arguments(request.key),
+                clear_unknown=clear_unknown, write=yes,
+            )  # fmt: skip
     if request.settings.target.service == SANDBOX and not (yes and request.display.quiet):
         output().print(_REHEARSAL.format(folder.name), soft_wrap=True)
     if isinstance(found, UndoTable):
@@ -145,8 +149,9 @@ def undo(
         [*words, *typed_words, "--yes"],
         typed(ctx, groups=SAME_IN_UNDO),
         typed(ctx, groups=(KeySource,)),
+        key_arguments(request.key),
     )
-    with _named(once, request.settings):
+    with _named(once, request):
         code, _ = perform(request, again, files_read(ctx))
     if isinstance(found, UndoTable) and found.kept and not request.display.quiet:
         clear = command_line(["undo", path_argument(folder), "--clear-unknown", *typed_words])
@@ -161,12 +166,13 @@ def undo(
 
 
 @contextmanager
-def _named(once: str, settings: ImportSettings) -> Iterator[None]:
+def _named(once: str, request: Request) -> Iterator[None]:
     """Let a job in the way be told with `once`, the command of the undo, in place of its job's."""
     try:
         yield
     except UnfinishedJobError as error:
-        told = str(error).replace(replacing_command(settings), f"{once} --replace")
+        of_job = replacing_command(request.settings, key_arguments(request.key))
+        told = str(error).replace(of_job, f"{once} --replace")
         raise UnfinishedJobError(told) from None
 
 
