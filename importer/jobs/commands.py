@@ -233,10 +233,13 @@ def own_command(journal: JournalFile) -> list[str]:
     last, folder = journal.last_run(), journal.folder
     # It may have been killed before its first run.
     settings = journal.latest_settings() if last else json.loads(journal.facts()["settings"])
-    # Not as it was called: that may have been from another folder.
+    return resuming(settings | jobs_dir_of(folder), last.end if last else None)
+
+
+def jobs_dir_of(folder: Path) -> dict[str, str]:
+    """Return the option that says where the job in `folder` is, as it can be given anywhere."""
     there, usual = folder.parent.absolute(), JobRules().jobs_dir
-    settings["jobs_dir"] = str(usual if there == usual.absolute() else there)
-    return resuming(settings, last.end if last else None)
+    return {"jobs_dir": str(usual if there == usual.absolute() else there)}
 
 
 def resuming(record: Mapping[str, object], end: RunEnd | None = None) -> list[str]:

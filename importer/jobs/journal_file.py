@@ -119,16 +119,8 @@ class JournalFile:
 
     @explaining
     def key_source(self) -> list[str]:
-        """Return from where the latest run had the key, as arguments; empty if no option said.
-
-        They mean the same file in the working folder of now.
-        """
-        facts = self.facts()
-        words: list[str] = json.loads(facts.get(KEY_SOURCE, "[]"))
-        given_in = facts.get(KEY_GIVEN_IN, "")
-        if "--api-key-file" in words and given_in != working_folder():
-            words[-1] = str(given_in / Path(words[-1]))
-        return words
+        """Return from where the latest run had the key, as arguments; empty if no option said."""
+        return key_words(self.facts())
 
     def facts(self) -> dict[str, str]:
         """Return what describes the job."""
@@ -358,6 +350,15 @@ class JournalFile:
 def key_facts(words: Sequence[str]) -> dict[str, str]:
     """Return how it stands in a journal from where a run has the key, as arguments."""
     return {KEY_SOURCE: json.dumps(list(words)), KEY_GIVEN_IN: working_folder()}
+
+
+def key_words(facts: Mapping[str, str]) -> list[str]:
+    """Return the same as arguments that can be given in the working folder of now."""
+    words: list[str] = json.loads(facts.get(KEY_SOURCE, "[]"))
+    given_in = facts.get(KEY_GIVEN_IN, "")
+    if "--api-key-file" in words and given_in != working_folder():
+        words[-1] = str(given_in / Path(words[-1]))
+    return words
 
 
 def newest_by(facts: Mapping[str, str]) -> str | None:

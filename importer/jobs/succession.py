@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -23,7 +24,7 @@ from importer.feedback.body import BodyCoder
 from importer.jobs.carry_over import carried_rows, highest_rows, outranked_rows, pending_rows
 from importer.jobs.commands import in_the_way
 from importer.jobs.copies import copies_folder
-from importer.jobs.ends import end_in_words, stopped_surveys
+from importer.jobs.ends import end_in_words
 from importer.jobs.folders import claim_folder
 from importer.jobs.forget import tomb_of
 from importer.jobs.identity import job_name, product_key
@@ -35,7 +36,8 @@ from importer.jobs.ledger import LeftOver
 from importer.jobs.overtaken import awaited_of
 from importer.jobs.placing import PlacedRow, Placing
 from importer.jobs.product_jobs import ProductJobs
-from importer.jobs.records import CarriedRow, JobRecord, JobState, NewJob
+from importer.jobs.records import BEGUN_AT, CarriedRow, JobRecord, JobState, NewJob
+from importer.jobs.surveys import drop_note, note_survey, stopped_surveys
 from importer.settings import ImportSettings
 
 _KEY = attrgetter("key")
@@ -112,6 +114,8 @@ class Succession(ProductJobs):
             folder = claim_folder(self.jobs_dir, self._name, restart=restart, taken=taken)
         except OSError as error:
             raise SettingsError(f"--jobs-dir {self.jobs_dir}: {error.strerror}") from None
+        if folder != self._claimed:
+            note_survey(folder, self._settings, self._key_source)
         self._claimed = folder
         return folder
 
@@ -128,9 +132,12 @@ class Succession(ProductJobs):
     def leave_nothing(self) -> None:
         """Remove the folder that was claimed, if there is nothing in it."""
         if self._claimed is not None:
-            for folder in (copies_folder(self._claimed), self._claimed):
-                with suppress(OSError):
-                    folder.rmdir()
+            with suppress(OSError):
+                copies_folder(self._claimed).rmdir()
+            if not copies_folder(self._claimed).exists():
+                drop_note(self._claimed)
+            with suppress(OSError):
+                self._claimed.rmdir()
 
     def give_way(self, name: str, rows: Sequence[PlacedRow]) -> set[PlacedRow]:
         """Return those of the rows, which that job has written, that give way to others of it."""
@@ -166,7 +173,7 @@ class Succession(ProductJobs):
         record = self._created(new, {job.id: job.state for job in ends})
         self.remarks += told
         since = max((job.began_at for job in self.jobs), default=0.0)
-        self.remarks += stopped_surveys(self.jobs_dir, since)
+        self.remarks += stopped_surveys(self.jobs_dir, since, self.key)
         self._replace(*ends, record, synced=True)
         assert record.folder is not None  # noqa: S101 -- it was just made
         return self._job(record, Journal(record.folder))
@@ -175,13 +182,14 @@ class Succession(ProductJobs):
         new.facts = {
             **new.facts, "product_id": self.key.product_id, "base_url": self.key.service,
             "settings": json.dumps(self._settings.as_record()),
-            **key_facts(self._key_source),
+            BEGUN_AT: str(time.time()), **key_facts(self._key_source),
         }  # fmt: skip
         folder = self.claim_folder()
         job_id = secrets.token_hex(16)
         create_journal(
             folder, new, number=self.next_number, job_id=job_id, floor=self.floor, ends=ends
         ).close()
+        drop_note(folder)
         return JobRecord(
             self.next_number, job_id, folder.name, folder, JobState.UNFINISHED,
             keeps_bodies=new.kept is not None, holds_carried=bool(new.carried),

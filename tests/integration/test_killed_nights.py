@@ -22,7 +22,7 @@ from anyio import to_thread
 from importer.api import run_import
 from importer.engine.control import Control
 from importer.engine.progress import Observer
-from importer.errors import ExitCode, StoppedError
+from importer.errors import ExitCode, SettingsError, StoppedError
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import key_of
 from importer.model import OutcomeKind, RunEnd
@@ -370,8 +370,14 @@ async def test_the_next_night_tells_of_one_that_was_stopped_while_it_read_its_ex
             await night("tuesday", FINE[:1], control=control)
         (lost,) = summary.folder.parent.glob("tuesday-*")
         listed = command("jobs", "--jobs-dir", lost.parent)[1]
-        assert f"{lost.name} survey not finished" in " ".join(listed.split())
-        assert f"{lost} was stopped before its inputs" in (await night(later, FINE[:1]))[1]
+        assert re.search(rf"{lost.name} +\d\S+ \S+ +survey not finished\s*\Z", listed), "the last"
+        told = (await night(later, FINE[:1]))[1]
+        assert f"{lost} was stopped before its inputs" in told
+        begins = command_in(told, "the newest of their conversations then:")
+        with pytest.raises(SettingsError, match="is not begun yet") as shown:
+            command("jobs", "show", lost)
+        assert command_in(str(shown.value), "begins it:") == begins
+    assert (await typed(*begins, "--api-key-file", key(lost), "--dry-run")).returncode == 0
     assert (await night("tuesday", FINE[:1]))[0].folder == lost
 
 
@@ -662,6 +668,19 @@ async def test_a_job_that_was_never_started_is_shown_with_its_command(
     assert "No such file or directory" in command("jobs", "show", monday)[1]
     command("jobs", "abandon", monday)
     assert "next" not in command("jobs", "show", monday)[1], "a person has given it up"
+
+
+async def test_a_job_that_was_never_started_is_listed_where_it_began(night: Night) -> None:
+    names = ("monday", "tuesday", "wednesday")
+    folders = []
+    for name in names:
+        folders.append((await night(name, [MEH, *OWN], max_rejected="0"))[0].folder)
+        if name == "tuesday":
+            killed_before_its_first_request(folders[-1])
+    listed = command("jobs", "--jobs-dir", folders[0].parent)[1]
+    lines = [line.split() for line in listed.splitlines()[1:]]
+    assert [line[0] for line in lines] == [folder.name for folder in folders]
+    assert re.fullmatch(r"\d+-\d+-\d+", lines[1][1])
 
 
 async def test_rows_are_told_that_a_limit_has_stopped_and_a_person_has_given_up(
