@@ -116,8 +116,9 @@ class Summary:
     def how_it_ended(self) -> str:
         """Return the same without the word of a rehearsal."""
         text = verdict(
-            self.end, self.outcomes, self.reasons, self.message, has_steps=bool(self.next_steps)
-        )
+            self.end, self.outcomes, self.reasons, self.message,
+            has_steps=bool(self.next_steps), has_since=bool(self.since),
+        )  # fmt: skip
         return f"{text} {self.since}" if self.since else text
 
     @property

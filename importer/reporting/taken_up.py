@@ -49,12 +49,24 @@ def closed_in_words(job: JobRecord, pending: int) -> str:
             carried += "are left over as before" if carried else ""
             return f"The job was given up: {rows}{carried}."
         case JobState.REPLACED if job.sent_anything:
-            return f"The job was replaced: {counted(pending, 'row')} of it joined the one that did."
+            by, one = _replaced_by(job)
+            return f"The job was replaced{by}: {counted(pending, 'row')} of it joined {one}."
         case JobState.REPLACED:
-            carried += "joined the one that did" if carried else ""
-            return f"The job was replaced before it had sent anything: {rows}{carried}."
+            by, one = _replaced_by(job)
+            carried += f"joined {one}" if carried else ""
+            when = f"before it had sent anything{by and ','}{by}"
+            return f"The job was replaced {when}: {rows}{carried}."
         case _:
             return ""
+
+
+def _replaced_by(job: JobRecord) -> tuple[str, str]:
+    """Return by which job one was replaced, if its folder is there, and how that is called then."""
+    for other in job_folders(job.folder.parent) if job.folder is not None else ():
+        with suppress(JournalError):
+            if read_head(other).ends.get(job.id) is JobState.REPLACED:
+                return f" by {other.name}", "that one"
+    return "", "the one that did"
 
 
 class TakenUp(NamedTuple):

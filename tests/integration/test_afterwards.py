@@ -332,11 +332,11 @@ async def test_what_is_told_of_a_job_that_another_has_replaced_is_not_how_to_res
     more = settings.replace(inputs=[write_csv(tmp_path / "b.csv", [(conversation(9), "meh", "")])])
     second = await run_import(more.replace(max_rejected="0"))
     written = json.loads((first.folder / SUMMARY_NAME).read_text("utf-8"))
-    told = "The job was replaced: 2 rows of it joined the one that did."
+    told = f"The job was replaced by {second.folder.name}: 2 rows of it joined that one."
     assert told in written["verdict"]
     await run_import(settings.replace(inputs=[write_csv(tmp_path / "c.csv", [])]))
     refused = json.loads((second.folder / SUMMARY_NAME).read_text("utf-8"))["verdict"]
-    assert "replaced before it had sent anything" in refused
+    assert "replaced before it had sent anything, by c-" in refused
     assert "but for those that it had carried over" in refused
     page = Page(first.folder / REPORT_NAME)
     assert told in page.text

@@ -683,6 +683,28 @@ async def test_a_job_that_was_never_started_is_listed_where_it_began(night: Nigh
     assert re.fullmatch(r"\d+-\d+-\d+", lines[1][1])
 
 
+@pytest.mark.parametrize("takes_over", [True, False])
+async def test_the_story_of_a_row_that_was_never_sent_is_told_as_far_as_its_input_is_there(
+    night: Night, tmp_path: Path, takes_over: bool
+) -> None:
+    await night("monday", FINE, limit=20 if takes_over else None)
+    tuesday = (await night("tuesday", [MEH, *OWN], max_rejected="0"))[0].folder
+    killed_before_its_first_request(tuesday)
+    told = command("explain", tuesday, OWN[0][0])[1]
+    assert "of " + str(tmp_path / "tuesday.csv") in told
+    assert "pending: the job has sent nothing yet (jobs show" in told
+    await night("wednesday", FINE[:1])
+    for words in ([tuesday], ["--jobs-dir", tuesday.parent]):
+        told = command("explain", *words, OWN[0][0])[1]
+        assert "never sent: the job was" in told
+        assert "(jobs show says how they are imported after all" in told
+    with pytest.raises(SettingsError, match=r"there is no row of conversation \S+ in job"):
+        command("explain", tuesday, conversation(99))
+    (tmp_path / "tuesday.csv").unlink()
+    with pytest.raises(SettingsError, match=r"there is no row of conversation \S+ known in job"):
+        command("explain", tuesday, OWN[0][0])
+
+
 async def test_rows_are_told_that_a_limit_has_stopped_and_a_person_has_given_up(
     night: Night,
 ) -> None:
