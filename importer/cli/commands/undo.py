@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from importer.cli.cannot_start import ToldCommand, failure_told
 from importer.cli.commands.retry import runs_of
 from importer.cli.commands.run import perform, typed
-from importer.cli.config_file import CONFIG, files_read
+from importer.cli.config_file import CONFIG, configured, files_read
 from importer.cli.console import messages, output
 from importer.cli.help import command, examples, option
 from importer.cli.options import (
@@ -35,6 +35,8 @@ from importer.jobs.commands import (
     Again,
     command_line,
     label_of_undo,
+    not_for_left_overs,
+    options_told,
     path_argument,
     replacing_command,
 )
@@ -147,7 +149,7 @@ def undo(
         return ExitCode.OK
     again = Again(
         [*words, *typed_words, "--yes"],
-        typed(ctx, groups=SAME_IN_UNDO),
+        _of_left_overs(ctx, request),
         typed(ctx, groups=(KeySource,)),
         key_arguments(request.key),
     )
@@ -163,6 +165,14 @@ def undo(
     if isinstance(found, UndoTable) and found.waits_again and not request.display.quiet:
         output().print(f"{in_words(folder.name, found.waits_again)}.", soft_wrap=True)
     return code
+
+
+def _of_left_overs(ctx: click.Context, request: Request) -> list[str]:
+    """Return the options with which `run` imports a file that the undo leaves over."""
+    record = request.settings.as_record()
+    others = record.keys() - options_of(SAME_IN_UNDO) - {"jobs_dir"}
+    told = options_told(record, without=others)
+    return [*told, *not_for_left_overs(configured(ctx)), *key_arguments(request.key)]
 
 
 @contextmanager
