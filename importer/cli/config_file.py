@@ -16,12 +16,13 @@ from click.core import ParameterSource
 
 from importer.cli import help as command_help
 from importer.cli.hiding import NOT_SHOWN
-from importer.cli.options import RUN_GROUPS, SQL_URL
+from importer.cli.options import RUN_GROUPS, SQL_URL, given
 from importer.common.text import did_you_mean, shell_word
 from importer.errors import SettingsError
 from importer.settings.derive import flat, options_of
 from importer.settings.kinds import words_of
 from importer.settings.option import PREFIX
+from importer.settings.places import Place
 
 DEFAULT_FILE = Path("clarityq-import.toml")
 #: Where a command's context holds the configuration files that were read, and what they say.
@@ -119,6 +120,25 @@ def config_arguments(ctx: click.Context) -> list[str]:
     if ctx.get_parameter_source("config") is not ParameterSource.COMMANDLINE:
         return []
     return [word for file in files_read(ctx) for word in ("--config", str(file))]
+
+
+def with_inputs(
+    ctx: click.Context, options: Mapping[str, Any], inputs: Sequence[Place]
+) -> dict[str, Any]:
+    """Return the options of a command that have a value, with the `inputs` that it was given.
+
+    A query that a configuration sets is none of files that are named, such as left-over ones.
+    """
+    values = {**given(options), "inputs": inputs}
+    is_typed = ctx.get_parameter_source("sql") is ParameterSource.COMMANDLINE
+    if not is_typed and any(isinstance(place, Path) for place in inputs):
+        values.pop("sql", None)
+    return values
+
+
+def configured(ctx: click.Context) -> dict[str, Any]:
+    """Return the options that files and variables set, by flat name, also those typed besides."""
+    return {name: value for name, value in (ctx.default_map or {}).items() if value}
 
 
 def read_toml(path: Path, given_by: str = "") -> dict[str, Any]:

@@ -11,6 +11,7 @@ from importer.common.text import escaped
 from importer.jobs.identity import told_apart
 from importer.jobs.listing import ListedJob, Listing
 from importer.jobs.records import JobState
+from importer.jobs.surveys import Survey
 from importer.model import RunEnd, exit_code
 from importer.reporting.wording import words
 from importer.settings import SANDBOX
@@ -27,27 +28,38 @@ _STANDS = {
 
 
 def table_of(listing: Listing) -> Table:
-    """Return the jobs as a table, a line each, and the surveys that were not finished."""
+    """Return the jobs as a table, a line each, also those whose survey was not finished."""
     table = Table("job", "last run (UTC)", "state", "exit", "rows", "outcomes", box=None)
     table.columns[0].no_wrap, table.columns[0].overflow = True, "ignore"  # it is copied from here
-    products = told_apart(job.product for job in listing.jobs)
+    known = [one.product for one in listing.surveys if one.product is not None]
+    products = told_apart([*(job.product for job in listing.jobs), *known])
     if has_several := any(products.values()):
         table.add_column("product", no_wrap=True)
     if any(job.label is not None for job in listing.jobs):
         table.add_column("label")
-    for path in listing.surveys:
-        table.add_row(path.name, "", _SURVEY, "", "", "")
-    for job in listing.jobs:
-        product = [products[job.product]] if has_several else []
-        label = [] if job.label is None else [escaped(job.label)]
-        table.add_row(*_cells(job), *product, *label)
+    for one in _by_time(listing):
+        product = [products[one.product]] if has_several and one.product is not None else []
+        if isinstance(one, Survey):
+            table.add_row(one.folder.name, time_of(one.began_at), _SURVEY, "", "", "", *product)
+            continue
+        label = [] if one.label is None else [escaped(one.label)]
+        table.add_row(*_cells(one), *product, *label)
     return table
+
+
+def _by_time(listing: Listing) -> list[ListedJob | Survey]:
+    """Return the jobs, also those without a journal, the latest run last."""
+    both: list[ListedJob | Survey] = [*listing.jobs, *listing.surveys]
+    return sorted(
+        both, key=lambda one: one.began_at if isinstance(one, Survey) else one.latest_start
+    )
 
 
 def _cells(job: ListedJob) -> list[str]:
     run, totals = job.run, job.totals
     if run is None:
-        return [job.folder.name, "", state_of(job), "", f"{totals.rows:,}", ""]
+        began = time_of(job.began_at)
+        return [job.folder.name, began, state_of(job), "", f"{totals.rows:,}", ""]
     code = "" if job.end is None else str(int(exit_code(job.end, totals.outcomes)))
     counts = outcome_counts(totals.outcomes)
     return [
@@ -82,16 +94,26 @@ def _how_it_stands(job: ListedJob) -> str:
 
 def as_json(listing: Listing) -> list[dict[str, object]]:
     """Return the jobs as the objects of `--json`."""
-    objects: list[dict[str, object]] = [
-        {"job": path.name, "folder": str(path), "state": "survey_not_finished"}
-        for path in listing.surveys
+    objects = [
+        _survey_as_json(one) if isinstance(one, Survey) else _as_json(one)
+        for one in _by_time(listing)
     ]
-    objects += map(_as_json, listing.jobs)
     objects += [
         {"job": name, "state": "unreadable", "problem": problem}
         for name, problem in listing.unreadable.items()
     ]
     return objects
+
+
+def _survey_as_json(survey: Survey) -> dict[str, object]:
+    product = survey.product
+    return {
+        "job": survey.folder.name,
+        "folder": str(survey.folder),
+        "state": "survey_not_finished",
+        "product_id": None if product is None else product.product_id,
+        "base_url": None if product is None else product.service,
+    }
 
 
 def _as_json(job: ListedJob) -> dict[str, object]:

@@ -22,7 +22,7 @@ from importer.cli import help as command_help
 from importer.errors import SettingsError
 from importer.sandbox.faults import Faults
 from importer.settings import SETTINGS_GROUPS, ImportSettings, Retry
-from importer.settings.derive import build, options_of
+from importer.settings.derive import arguments, build, options_of, values_of
 from importer.settings.groups import JobRules
 from importer.settings.kinds import CA_FILE, FLAG, PATH, Kind
 from importer.settings.option import REQUIRED, Group, Option, option
@@ -266,6 +266,11 @@ def chosen_folder(ctx: click.Context, jobs_dir: Path | None) -> Path:
     here = ctx.get_parameter_source("jobs_dir") is ParameterSource.COMMANDLINE
     folder: Path = jobs_folder(jobs_dir) if here else ctx.obj
     return folder
+
+
+def key_arguments(source: KeySource) -> list[str]:
+    """Return the options that say the same, wherever that was said; empty if nothing was."""
+    return arguments(given(values_of([source])), (KeySource,))
 
 
 def find_key(source: KeySource) -> ApiKey:

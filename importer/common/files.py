@@ -18,6 +18,14 @@ def private_opener(path: str, flags: int) -> int:
     return os.open(path, flags, _PRIVATE)
 
 
+def working_folder() -> str:
+    """Return the working folder; empty if it is gone."""
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return ""
+
+
 @contextmanager
 def atomic_write(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """Yield the path of a new, empty, private file, which becomes `path` when the block is left.

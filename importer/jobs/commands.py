@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -29,13 +30,23 @@ from importer.settings.groups import (
 )
 from importer.settings.places import Place
 
-#: Options that are meant for one time only: no command that is printed repeats them.
-ONCE = ("restart", "replace", "accept_change")
+#: Options that no command that is printed repeats: those that are meant for one time only, and
+#: `--quiet`, as whoever pastes it is to see what comes of it.
+ONCE = ("restart", "replace", "accept_change", "quiet")
 #: Options that concern the inputs and not the left-over files made of them.
 NOT_OF_LEFT_OVERS = (
     *ONCE, "as_new", "limit", "format", "skip_lines", "sheet", "sql", "in_order", "inputs",
     "max_rejected", "max_changes", "outcomes",
 )  # fmt: skip
+
+#: With these values, those of them that a configuration sets do not concern a left-over file. The
+#: others do no harm there, or no argument takes them back.
+_INSTEAD = {"skip_lines": 0, "format": "csv", "max_rejected": "100%", "max_changes": "100%"}
+
+#: An option that says where the key is, or may.
+_TELL_KEY = ("--api-key-file ", "--api-key-command ", "--config ", "--sandbox")
+#: What is said beside commands that do not say where the key is.
+KEY_AS_BEFORE = "(and, where the key is not in the environment, --api-key-file as before)"
 
 #: What an undo has from the job that it takes back.
 SAME_IN_UNDO = (Target, Pacing, Retries, Deferral, Timeouts)
@@ -56,6 +67,8 @@ class Again(NamedTuple):
     options: Sequence[str]
     #: The options for `retry`, which has the others from the job.
     of_retry: Sequence[str] = ()
+    #: The options that say where the key is; empty if none does.
+    key_source: Sequence[str] = ()
 
     @classmethod
     def of(cls, settings: ImportSettings) -> Self:
@@ -66,12 +79,6 @@ class Again(NamedTuple):
             ["run", *inputs, *options_told(record, without=("inputs", *ONCE))],
             options_told(record, without=NOT_OF_LEFT_OVERS),
         )
-
-    @property
-    def key_source(self) -> list[str]:
-        """The options that were given to say where the key is."""
-        pairs = zip(self.of_retry, self.of_retry[1:], strict=False)
-        return [word for pair in pairs if pair[0].startswith("--api-key-") for word in pair]
 
     def same(self) -> str:
         """Return the command that resumes the job, or begins it again."""
@@ -172,11 +179,13 @@ def to_see_which(folder: Path) -> str:
     return command_line(["outcomes", path_argument(folder), "-o", "outcomes.csv"])
 
 
-def in_the_way(job: JobRecord, settings: ImportSettings) -> UnfinishedJobError:
+def in_the_way(
+    job: JobRecord, settings: ImportSettings, key_source: Sequence[str] = ()
+) -> UnfinishedJobError:
     """Return what is raised where `job` is unfinished, and these settings would begin another.
 
-    It holds two commands (docs/reference.md, A2). Raises `JournalError` if its journal cannot be
-    read.
+    It holds two commands (docs/reference.md, A2), with the options that say where the key is, if
+    some were given: `key_source`. Raises `JournalError` if its journal cannot be read.
     """
     assert job.folder is not None  # noqa: S101 -- its journal is there
     why_not = ""
@@ -185,20 +194,38 @@ def in_the_way(job: JobRecord, settings: ImportSettings) -> UnfinishedJobError:
             "Its rows cannot be carried over: it began without --carry-over, and what they would "
             "send is not kept. "
         )
-    instead = f"or give it up for good, and begin this one:\n  {replacing_command(settings)}"
+    resume = how_to_resume(job.folder, key_source)
+    replacing = replacing_command(settings, key_source)
+    instead = f"or give it up for good, and begin this one:\n  {replacing}"
     if settings.retry is not None:
         abandon = command_line(["jobs", "abandon", path_argument(job.folder)])
         instead = f"or give it up for good, then retry:\n  {abandon}"
     return UnfinishedJobError(
         f"the job {job.name} of this product is not finished, and only one may be at a time. "
-        f"{why_not}Resume it first:\n  {how_to_resume(job.folder)}\n{instead}"
+        f"{why_not}Resume it first:\n  {resume}\n{instead}{beside(resume, instead)}"
     )
 
 
-def how_to_resume(folder: Path) -> str:
-    """Return the command that resumes the job in `folder`. Raises `JournalError`."""
+def beside(*texts: str) -> str:
+    """Return what is said beside texts with commands, on a line of its own; empty if nothing is."""
+    return f"\n{KEY_AS_BEFORE}" if any(map(lacks_key, texts)) else ""
+
+
+def lacks_key(text: str) -> bool:
+    """Return whether a text holds a command that sends, and does not say where the key is."""
+    sends = re.search(r"clarityq-import (run|retry|undo|batch) ", text)
+    return bool(sends) and not any(f" {option}" in text for option in _TELL_KEY)
+
+
+def how_to_resume(folder: Path, key_source: Sequence[str] = ()) -> str:
+    """Return the command that resumes the job in `folder`. Raises `JournalError`.
+
+    `key_source` are the options that say where the key is, if its own run has not said that.
+    """
     with JournalReader(folder) as journal:
-        return command_line(own_command(journal))
+        own = own_command(journal)
+        in_sandbox = "--sandbox" in own
+        return command_line([*own, *(() if in_sandbox else journal.key_source() or key_source)])
 
 
 def own_command(journal: JournalFile) -> list[str]:
@@ -206,10 +233,13 @@ def own_command(journal: JournalFile) -> list[str]:
     last, folder = journal.last_run(), journal.folder
     # It may have been killed before its first run.
     settings = journal.latest_settings() if last else json.loads(journal.facts()["settings"])
-    # Not as it was called: that may have been from another folder.
+    return resuming(settings | jobs_dir_of(folder), last.end if last else None)
+
+
+def jobs_dir_of(folder: Path) -> dict[str, str]:
+    """Return the option that says where the job in `folder` is, as it can be given anywhere."""
     there, usual = folder.parent.absolute(), JobRules().jobs_dir
-    settings["jobs_dir"] = str(usual if there == usual.absolute() else there)
-    return resuming(settings, last.end if last else None)
+    return {"jobs_dir": str(usual if there == usual.absolute() else there)}
 
 
 def resuming(record: Mapping[str, object], end: RunEnd | None = None) -> list[str]:
@@ -222,9 +252,10 @@ def resuming(record: Mapping[str, object], end: RunEnd | None = None) -> list[st
     return _command(record, without)
 
 
-def replacing_command(settings: ImportSettings) -> str:
-    """Return the command of these settings, with `--replace`."""
-    return command_line([*_command(settings.as_record(), without=("replace",)), "--replace"])
+def replacing_command(settings: ImportSettings, key_source: Sequence[str] = ()) -> str:
+    """Return the command of these settings, with where the key is, and with `--replace`."""
+    words = _command(settings.as_record(), without=("replace",))
+    return command_line([*words, *key_source, "--replace"])
 
 
 def _undo_command(
@@ -242,6 +273,12 @@ def _undo_command(
     # The folder of the job tells where the jobs are.
     without = {*without, "jobs_dir", *inherited, *record.keys() - OPTIONS_OF_UNDO}
     return ["undo", str(undone), *options_told(record, without), "--yes"]
+
+
+def not_for_left_overs(configured: Collection[str]) -> list[str]:
+    """Return the options that undo, for a left-over file, what is `configured` for the inputs."""
+    undone = {name: value for name, value in _INSTEAD.items() if name in configured}
+    return arguments(undone, SETTINGS_GROUPS.values())
 
 
 def label_of_undo(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""What has come of jobs that another one has ended, or that were never begun."""
+"""What has come of jobs that another one has ended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 
 from importer.common.text import counted, is_or_are
 from importer.errors import JournalError
-from importer.jobs.folders import unfinished_surveys
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
@@ -107,18 +106,3 @@ def is_begun_anew(
     digests = [file.digest for file in inputs]
     is_same = all(digests) and digests == [file.digest for file in its_inputs]
     return is_same or name.rpartition("-")[0] == by
-
-
-def stopped_surveys(jobs_dir: Path, since: float) -> Iterator[str]:
-    """Yield what a person should know of jobs that were stopped before they had a journal.
-
-    Only of those since then (Unix seconds): earlier ones were told before. They may be of other
-    products: nobody knows yet.
-    """
-    for folder in unfinished_surveys(jobs_dir):
-        with suppress(OSError):
-            if folder.stat().st_mtime > since:
-                yield (
-                    f"{folder} was stopped before its inputs were read to the end: nothing of it "
-                    "was sent, and no other job takes it over. Its own command begins it"
-                )

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from importer.common.text import did_you_mean
 from importer.errors import JournalError, SettingsError
-from importer.jobs.folders import job_folders, unfinished_surveys
+from importer.jobs.commands import beside
+from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey, told_apart
 from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.journal_head import read_head
+from importer.jobs.surveys import surveys_in
 from importer.settings import SANDBOX
 
 
@@ -32,12 +34,14 @@ def find_job(jobs_dir: Path, text: str) -> Path:
         raise SettingsError(f"{text!r} is ambiguous: it could be {could_be}")
     if named:
         return named[-1]
-    surveys = unfinished_surveys(jobs_dir)
-    if any(folder.name.startswith(text) or str(folder) == text for folder in surveys):
-        raise SettingsError(
-            f"{text} is not begun yet: its inputs were not read to their end. The command that it "
-            "belongs to begins it; jobs prune --keep-days removes what is left of it"
-        )
+    for survey in (*surveys_in(jobs_dir), *surveys_in(Path(text).parent)):
+        if survey.folder.name.startswith(text) or str(survey.folder) == text:
+            begins = f"\n  {survey.command}{beside(survey.command)}" if survey.command else ""
+            raise SettingsError(
+                f"{text} is not begun yet: its inputs were not read to their end, and nothing of "
+                "it was sent. jobs prune --keep-days removes what is left of it. Its own command "
+                f"begins it{begins and ':'}{begins}"
+            )
     hint = did_you_mean(text, (folder.name for folder in folders), cutoff=0.3)
     raise SettingsError(
         f"there is no job {text!r} in {jobs_dir}{hint} (clarityq-import jobs lists them)"

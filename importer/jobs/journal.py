@@ -13,7 +13,7 @@ from importer.common.row_set import RowSet
 from importer.jobs import sqlite_file
 from importer.jobs.doubts import Doubt, open_outcomes, pack_seqs, window_doubts
 from importer.jobs.entry import Entry
-from importer.jobs.journal_file import AFTER_ALL, WRITTEN, JournalFile
+from importer.jobs.journal_file import AFTER_ALL, WRITTEN, JournalFile, key_facts
 from importer.jobs.journal_lines import (
     IS_LEFT_OVER,
     VERSION,
@@ -29,7 +29,6 @@ from importer.jobs.journal_lines import (
 from importer.jobs.keys import key_of, keys_of, own_rank, split_keys
 from importer.jobs.records import (
     GIVEN_UP,
-    KEY_SOURCE,
     LEFT_OVERS_GIVEN_UP,
     NOTHING_GIVEN_UP,
     WITHDRAWN,
@@ -183,7 +182,8 @@ class Journal(JournalFile):
     def note_key_source(self, words: Sequence[str]) -> None:
         """Note from where the run has the key, as arguments; they do not hold the key itself."""
         with self._explained():
-            self._put(KEY_SOURCE, json.dumps(words))
+            for name, value in key_facts(words).items():
+                self._put(name, value)
 
     def know_floor(self, floor: int) -> None:
         """Take back what a floor that was raised since the job began makes unsure.

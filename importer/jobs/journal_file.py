@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from importer.common.files import working_folder
 from importer.common.row_set import RowSet
 from importer.errors import JournalError
 from importer.jobs import sqlite_file
@@ -28,6 +29,7 @@ from importer.jobs.keys import conversation_of, rank_of
 from importer.jobs.overtaken import Awaited, overtaken
 from importer.jobs.records import (
     CARRIED_OVER,
+    KEY_GIVEN_IN,
     KEY_SOURCE,
     CarriedRow,
     InputFile,
@@ -125,8 +127,7 @@ class JournalFile:
     @explaining
     def key_source(self) -> list[str]:
         """Return from where the latest run had the key, as arguments; empty if no option said."""
-        words: list[str] = json.loads(self.facts().get(KEY_SOURCE, "[]"))
-        return words
+        return key_words(self.facts())
 
     def facts(self) -> dict[str, str]:
         """Return what describes the job."""
@@ -363,6 +364,20 @@ class JournalFile:
 
     def _explained(self) -> AbstractContextManager[None]:
         return explained(self.path)
+
+
+def key_facts(words: Sequence[str]) -> dict[str, str]:
+    """Return how it stands in a journal from where a run has the key, as arguments."""
+    return {KEY_SOURCE: json.dumps(list(words)), KEY_GIVEN_IN: working_folder()}
+
+
+def key_words(facts: Mapping[str, str]) -> list[str]:
+    """Return the same as arguments that can be given in the working folder of now."""
+    words: list[str] = json.loads(facts.get(KEY_SOURCE, "[]"))
+    given_in = facts.get(KEY_GIVEN_IN, "")
+    if "--api-key-file" in words and given_in != working_folder():
+        words[-1] = str(given_in / Path(words[-1]))
+    return words
 
 
 def newest_by(facts: Mapping[str, str]) -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from importer.errors import JournalError
 from importer.jobs.census import Census, take_census
-from importer.jobs.folders import job_folders, unfinished_surveys
+from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
 from importer.jobs.inputs import undone_job
 from importer.jobs.journal_head import Head
@@ -18,7 +18,8 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.ledger import known_jobs
 from importer.jobs.lock import is_held
 from importer.jobs.product_jobs import read_heads
-from importer.jobs.records import JobRecord, JobState, LastRun, Totals
+from importer.jobs.records import BEGUN_AT, JobRecord, JobState, LastRun, Totals
+from importer.jobs.surveys import Survey, surveys_in
 from importer.model import RunEnd
 
 #: In seconds.
@@ -42,6 +43,8 @@ class ListedJob:
     running: bool
     #: It is the last job of its product.
     is_last: bool
+    #: When it began, in Unix seconds.
+    began_at: float
     #: The folders of its inputs, while it is unfinished.
     reads_from: Sequence[Path] = ()
     #: The folder of the job that it takes back, while it has rows left over: that tells whose they
@@ -59,10 +62,15 @@ class ListedJob:
         return RunEnd.FINISHED if end is None and is_ended else end
 
     @property
+    def latest_start(self) -> float:
+        """When its latest run started or, if it has never run, it began, in Unix seconds."""
+        return self.began_at if self.run is None else self.run.started_at
+
+    @property
     def last_seen(self) -> float:
         """When its latest run ended or, if that is not known, started, in Unix seconds."""
         if self.run is None:
-            return 0.0
+            return self.began_at
         return self.run.started_at if self.run.ended_at is None else self.run.ended_at
 
     @property
@@ -77,8 +85,8 @@ class Listing:
 
     #: The oldest run first.
     jobs: Sequence[ListedJob] = ()
-    #: The folders of jobs whose survey was not finished.
-    surveys: Sequence[Path] = ()
+    #: The jobs whose survey was not finished.
+    surveys: Sequence[Survey] = ()
     #: Of each folder that cannot be used its name, and why.
     unreadable: dict[str, str] = field(default_factory=dict)
 
@@ -110,6 +118,8 @@ def list_jobs(jobs_dir: Path) -> Listing:
                     if record.state.is_closed and not running:
                         run = journal.closed_run()
                     label = journal.label()
+                    begun = journal.facts().get(BEGUN_AT)
+                    began_at = journal.path.stat().st_mtime if begun is None else float(begun)
                     is_unfinished = record.state is JobState.UNFINISHED
                     folders = [Path(file.path).parent for file in journal.inputs()]
                     is_undo = undone_job(file.path for file in journal.inputs()) is not None
@@ -128,6 +138,7 @@ def list_jobs(jobs_dir: Path) -> Listing:
                     label,
                     running,
                     is_last,
+                    began_at,
                     folders if is_unfinished else (),
                     folders if has_rest else (),
                 )
@@ -135,8 +146,8 @@ def list_jobs(jobs_dir: Path) -> Listing:
     for folder in job_folders(jobs_dir):
         if folder not in readable:
             unreadable[folder.name] = _why(folder)
-    jobs.sort(key=lambda job: (job.run.started_at if job.run is not None else 0.0, job.folder))
-    return Listing(jobs, unfinished_surveys(jobs_dir), unreadable)
+    jobs.sort(key=lambda job: (job.latest_start, job.folder))
+    return Listing(jobs, surveys_in(jobs_dir), unreadable)
 
 
 def jobs_of(jobs_dir: Path, key: ProductKey) -> tuple[Census, set[int]]:

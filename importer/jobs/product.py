@@ -5,14 +5,14 @@ Which job that is stands in docs/reference.md: J2 to J8, A2 to A4, A15.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from importer.common.file_system import journal_mode
 from importer.common.text import listed
 from importer.errors import InputChangedError, SettingsError
-from importer.jobs.commands import how_to_resume, in_the_way, to_see_which
+from importer.jobs.commands import how_to_resume, to_see_which
 from importer.jobs.identity import product_key
 from importer.jobs.inputs import CurrentInputs, undone_job
 from importer.jobs.job import Job
@@ -133,7 +133,7 @@ class Product(Succession):
             if now.changed_from(job.folder, journal.inputs()):
                 return False
         if other is not None:
-            raise in_the_way(other, self._settings)
+            raise self._in_the_way(other)
         if job.number < self.floor:
             raise self._below_floor(job)
         return True
@@ -156,11 +156,11 @@ class Product(Succession):
         if job.number < self.floor:
             raise self._below_floor(job)
         if (other := self._unfinished_other_than(job)) is not None:
-            raise in_the_way(other, self._settings)
+            raise self._in_the_way(other)
         if job.state is JobState.UNFINISHED and not job.sent_anything:
             raise SettingsError(
                 f"the job {job.name} has sent nothing yet, so no row of it can be tried again: run "
-                f"its own command\n  {how_to_resume(job.folder)}"
+                f"its own command\n  {how_to_resume(job.folder, self._key_source)}"
             )
         journal = self._journal(job)
         with _closed_after_error(journal):
@@ -212,9 +212,10 @@ def _left_over_in(folder: Path) -> str:
 
 
 @contextmanager
-def hold_product(settings: ImportSettings) -> Iterator[Product]:
+def hold_product(settings: ImportSettings, key_source: Sequence[str] = ()) -> Iterator[Product]:
     """Hold the product that the settings mean, from before the survey to the end of the run.
 
+    `key_source` are the options that say where the key is: commands that are printed have them.
     Raises `JobHeldError` if another run holds it, and `SettingsError` if the jobs folder, the
     ledger, or two of the journals cannot be used.
     """
@@ -225,7 +226,7 @@ def hold_product(settings: ImportSettings) -> Iterator[Product]:
         raise SettingsError(f"--jobs-dir {jobs_dir}: {error.strerror}") from None
     journal_mode(jobs_dir)  # before it is locked, where locks may not work
     key = product_key(settings)
-    with holding(jobs_dir, key, lambda: Product(settings)) as product:
+    with holding(jobs_dir, key, lambda: Product(settings, key_source)) as product:
         clear_removed(jobs_dir)
         yield product
 

@@ -40,8 +40,12 @@ NOT_TAKEN_BACK, WAIT_AGAIN = "not_taken_back", "wait_again"
 CHANGES = "changes"
 #: The fact of a journal that says how many left-overs the job did not take over for their age.
 TOO_OLD = "too_old"
-#: The fact of a journal that says from where its latest run had the key, as arguments.
+#: The fact of a journal that says when the job began, in Unix seconds.
+BEGUN_AT = "begun_at"
+#: The facts of a journal that say from where its latest run had the key, as arguments, and in which
+#: working folder they were given.
 KEY_SOURCE = "key_source"
+KEY_GIVEN_IN = "key_given_in"
 
 
 class InputFile(NamedTuple):

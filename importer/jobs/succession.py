@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -18,23 +19,25 @@ from pathlib import Path
 from importer.common.durations import format_duration
 from importer.common.files import clear_unfinished
 from importer.common.text import counted, few_listed, is_or_are
-from importer.errors import SettingsError
+from importer.errors import SettingsError, UnfinishedJobError
 from importer.feedback.body import BodyCoder
 from importer.jobs.carry_over import carried_rows, highest_rows, outranked_rows, pending_rows
 from importer.jobs.commands import in_the_way
 from importer.jobs.copies import copies_folder
-from importer.jobs.ends import end_in_words, stopped_surveys
+from importer.jobs.ends import end_in_words
 from importer.jobs.folders import claim_folder
 from importer.jobs.forget import tomb_of
 from importer.jobs.identity import job_name, product_key
 from importer.jobs.job import Job
 from importer.jobs.journal import Journal
 from importer.jobs.journal_create import create_journal
+from importer.jobs.journal_file import key_facts
 from importer.jobs.ledger import LeftOver
 from importer.jobs.overtaken import awaited_of
 from importer.jobs.placing import PlacedRow, Placing
 from importer.jobs.product_jobs import ProductJobs
-from importer.jobs.records import CarriedRow, JobRecord, JobState, NewJob
+from importer.jobs.records import BEGUN_AT, CarriedRow, JobRecord, JobState, NewJob
+from importer.jobs.surveys import drop_note, note_survey, stopped_surveys
 from importer.settings import ImportSettings
 
 _KEY = attrgetter("key")
@@ -48,9 +51,11 @@ class Succession(ProductJobs):
     Its methods raise `JournalError` when a journal or the ledger cannot be used.
     """
 
-    def __init__(self, settings: ImportSettings) -> None:
+    def __init__(self, settings: ImportSettings, key_source: Sequence[str] = ()) -> None:
         super().__init__(settings.job.jobs_dir, product_key(settings))
         self._settings = settings
+        #: The options that say where the key is.
+        self._key_source = list(key_source)
         self._name = job_name(settings)
         self._claimed: Path | None = None
         #: How many rows `left_overs` has left out for their age (`--carry-over-for`).
@@ -68,7 +73,7 @@ class Succession(ProductJobs):
         job = self._unfinished_other_than(None)
         if job is None or self._may_replace(job):
             return job
-        raise in_the_way(job, self._settings)
+        raise self._in_the_way(job)
 
     def ends(self, replaced: JobRecord | None) -> list[JobRecord]:
         """Return the unfinished jobs as they are once a new one begins, which replaces one."""
@@ -94,6 +99,9 @@ class Succession(ProductJobs):
         others = (other for other in self.jobs if job is None or other.number != job.number)
         return next((other for other in others if other.is_in_the_way), None)
 
+    def _in_the_way(self, job: JobRecord) -> UnfinishedJobError:
+        return in_the_way(job, self._settings, self._key_source)
+
     def claim_folder(self) -> Path:
         """Return the folder of the job that is to begin; it is there, and has no journal yet.
 
@@ -106,6 +114,8 @@ class Succession(ProductJobs):
             folder = claim_folder(self.jobs_dir, self._name, restart=restart, taken=taken)
         except OSError as error:
             raise SettingsError(f"--jobs-dir {self.jobs_dir}: {error.strerror}") from None
+        if folder != self._claimed:
+            note_survey(folder, self._settings, self._key_source)
         self._claimed = folder
         return folder
 
@@ -122,9 +132,12 @@ class Succession(ProductJobs):
     def leave_nothing(self) -> None:
         """Remove the folder that was claimed, if there is nothing in it."""
         if self._claimed is not None:
-            for folder in (copies_folder(self._claimed), self._claimed):
-                with suppress(OSError):
-                    folder.rmdir()
+            with suppress(OSError):
+                copies_folder(self._claimed).rmdir()
+            if not copies_folder(self._claimed).exists():
+                drop_note(self._claimed)
+            with suppress(OSError):
+                self._claimed.rmdir()
 
     def give_way(self, name: str, rows: Sequence[PlacedRow]) -> set[PlacedRow]:
         """Return those of the rows, which that job has written, that give way to others of it."""
@@ -154,13 +167,13 @@ class Succession(ProductJobs):
         """
         job = self._unfinished_other_than(new.replaces)
         if job is not None:
-            raise in_the_way(job, self._settings)
+            raise self._in_the_way(job)
         ends = self.ends(new.replaces)
         told = [end_in_words(job, self._name, new.inputs) for job in ends]
         record = self._created(new, {job.id: job.state for job in ends})
         self.remarks += told
         since = max((job.began_at for job in self.jobs), default=0.0)
-        self.remarks += stopped_surveys(self.jobs_dir, since)
+        self.remarks += stopped_surveys(self.jobs_dir, since, self.key)
         self._replace(*ends, record, synced=True)
         assert record.folder is not None  # noqa: S101 -- it was just made
         return self._job(record, Journal(record.folder))
@@ -169,12 +182,14 @@ class Succession(ProductJobs):
         new.facts = {
             **new.facts, "product_id": self.key.product_id, "base_url": self.key.service,
             "settings": json.dumps(self._settings.as_record()),
+            BEGUN_AT: str(time.time()), **key_facts(self._key_source),
         }  # fmt: skip
         folder = self.claim_folder()
         job_id = secrets.token_hex(16)
         create_journal(
             folder, new, number=self.next_number, job_id=job_id, floor=self.floor, ends=ends
         ).close()
+        drop_note(folder)
         return JobRecord(
             self.next_number, job_id, folder.name, folder, JobState.UNFINISHED,
             keeps_bodies=new.kept is not None, holds_carried=bool(new.carried),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import conversation_of, key_of
 from importer.jobs.ledger import known_jobs
 from importer.jobs.product_jobs import read_heads
-from importer.jobs.records import InputFile, JobRecord, JobState
+from importer.jobs.records import BEGUN_AT, InputFile, JobRecord, JobState
 from importer.model import Attempt, Deferral, Outcome, OutcomeKind, Reason, Row, RunEnd
 from importer.reporting.wording import WHY
 from importer.settings import ImportSettings
@@ -69,7 +70,7 @@ class Story:
     state: JobState
     has_sent: bool
     end: RunEnd | None
-    #: When its first run started, in Unix seconds; 0 without one.
+    #: When its first run started or, without one, it began, in Unix seconds; 0 if not known.
     began_at: float
     remark: str
     product: ProductKey
@@ -100,8 +101,9 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
         }
         rows: dict[int, Row] = {}
         remarks: list[str] = []
-        if runs and (outcomes or _has_pending(history)):
-            settings = ImportSettings.of(**{**runs[-1].settings, "ca_file": None})
+        if outcomes or _has_pending(history):
+            record = runs[-1].settings if runs else json.loads(facts["settings"])
+            settings = ImportSettings.of(**{**record, "ca_file": None})
             rows = {row.seq: row for row in _rows_of(conversation_id, history, settings, remarks)}
         forgotten |= rows.keys() & history.forgotten_rows()
         pending = (rows.keys() | begun) - outcomes.keys() - forgotten
@@ -135,7 +137,7 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
         return Story(
             conversation_id, stories, len(forgotten), state,
             job is None or job.sent_anything, runs[-1].run.end if runs else None,
-            runs[0].run.started_at if runs else 0.0, "; ".join(remarks),
+            runs[0].run.started_at if runs else float(facts.get(BEGUN_AT, 0)), "; ".join(remarks),
             ProductKey.of(facts),
         )  # fmt: skip
 

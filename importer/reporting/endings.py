@@ -43,10 +43,12 @@ def verdict(
     message: str,
     *,
     has_steps: bool = False,
+    has_since: bool = False,
 ) -> str:
-    """Return how a run ended, as a sentence; `message` is why it ended early.
+    """Return how a run ended, in a sentence or two; `message` is why it ended early.
 
-    Where it `has_steps`, something is to be done, if only about rows of another job.
+    Where it `has_steps`, something is to be done, if only about rows of another job; where it
+    `has_since`, it is told after this what has become of the job since.
     """
     match end:
         case RunEnd.FINISHED:
@@ -60,7 +62,10 @@ def verdict(
         case RunEnd.KILLED:
             return f"Cut off: {_done_so_far(outcomes)}."
         case _:
-            return f"Aborted: {sentence(message)}"
+            is_kept = end is not RunEnd.INPUT_FAILED and outcomes[OutcomeKind.PENDING]
+            kept = ", and nothing is lost: the others wait until the job is resumed"
+            told = f"{_done_so_far(outcomes)}{kept if is_kept and not has_since else ''}"
+            return f"Aborted: {sentence(message)} {told}."
 
 
 def look_first(

@@ -12,6 +12,7 @@ from importer.jobs.commands import (
     NOT_OF_LEFT_OVERS,
     Again,
     command_line,
+    not_for_left_overs,
     options_told,
     own_command,
     path_argument,
@@ -148,13 +149,16 @@ def _leave_out_needless(rest: _Rest) -> None:
             rest.overtaken.subtract(give_way)
 
 
-def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
+def steps_of_closed(
+    job: JobRecord, journal: JournalFile, key_source: Sequence[str] = ()
+) -> list[Step]:
     """Return how those rows of a job are imported that was replaced or given up, and no other has.
 
     Of one that was given up these are the ones that were rejected or refused; and those that it has
     not come to, unless a person has given it up by itself: its command begins it anew. So does that
     of one that had sent nothing. Rows of conversations in ERROR are left out: nothing helps them. A
-    file that is not there any more is nothing to do. Raises `JournalError`.
+    file that is not there any more is nothing to do. `key_source` are the options that say where
+    the key is, if its own run has not said that. Raises `JournalError`.
     """
     folder = journal.folder
     is_given_up = job.state is JobState.GIVEN_UP
@@ -162,14 +166,15 @@ def steps_of_closed(job: JobRecord, journal: JournalFile) -> list[Step]:
     if NO_COMMENTS in facts:
         return []
     if not (job.sent_anything or GIVEN_UP in facts):
-        return _steps_of_unsent(journal)
-    unsent = _steps_of_unsent(journal) if is_given_up and GIVEN_UP not in facts else []
+        return _steps_of_unsent(journal, key_source)
+    is_by_another = is_given_up and GIVEN_UP not in facts
+    unsent = _steps_of_unsent(journal, key_source) if is_by_another else []
     # Without a file, nothing was left over, and to count would mean to read the whole journal.
     has_left = any(name.startswith(WRITTEN) for name in facts)
     if not has_left or not (is_given_up or job.keeps_bodies):
         return unsent
     made = journal.written_files()
-    again = _again(journal)
+    again = _again(journal, key_source)
     rest = _to_do(journal, read_again(folder).rows, awaited_of(job))
     rows = joined_no_other(JobState.REPLACED, rest.outcomes, rest.reasons)
     to_fix = _to_fix(journal, rest)
@@ -198,12 +203,12 @@ def never_sent(folder: Path) -> str:
     return f"of {folder.name} that no job has sent"
 
 
-def _steps_of_unsent(journal: JournalFile) -> list[Step]:
+def _steps_of_unsent(journal: JournalFile, key_source: Sequence[str]) -> list[Step]:
     """Return how the own rows of a job are imported that it has not come to: it is begun anew."""
     folder, inputs, number = journal.folder, journal.inputs(), own_pending(journal)
     if not number or undone_job(file.path for file in inputs) is not None:
         return []
-    again = Again([*own_command(journal), *journal.key_source()], [])
+    again = Again([*own_command(journal), *(journal.key_source() or key_source)], [])
     rows = f"the {counted(number, 'row')} {never_sent(folder)}"
     changed = how_changed(folder, [file for file in inputs if Path(file.path).is_absolute()])
     but = f" ({changed})" if changed else ""
@@ -248,11 +253,20 @@ def joined_no_other(
     return {kind: number for kind, number in rows.items() if number}
 
 
-def _again(journal: JournalFile) -> Again:
-    key = journal.key_source()
-    told = options_told(journal.latest_settings(), without=NOT_OF_LEFT_OVERS)
+def _again(journal: JournalFile, key_source: Sequence[str] = ()) -> Again:
+    key = journal.key_source() or key_source
+    record = journal.latest_settings()
+    told = options_told(record, without=NOT_OF_LEFT_OVERS)
+    # Nobody knows any more what of it a configuration file says, which is read again.
+    maybe = {name for name, value in record.items() if value}
+    if Findings.of_json(journal.survey()).has_left_overs:  # they were read without such lines
+        maybe.add("skip_lines")
     # The command of the import would begin a new job if nothing is left to try (J4).
-    return Again(["retry", path_argument(journal.folder), *key], [*told, *key], key)
+    return Again(
+        ["retry", path_argument(journal.folder), *key],
+        [*told, *not_for_left_overs(maybe), *key],
+        key,
+    )
 
 
 def refused_with(journal: JournalFile, reasons: Mapping[tuple[OutcomeKind, Reason], int]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from importer.common.files import atomic_write
+from importer.common.files import working_folder as current_folder
 from importer.common.histogram import percentile
 from importer.common.text import counted, escaped
 from importer.errors import ExitCode, JournalError
@@ -121,7 +122,7 @@ class Summary:
         """Return the same without the word of a rehearsal."""
         text = verdict(
             self.end, self.outcomes, self.reasons, self.message,
-            has_steps=bool(self.next_steps or self.leaves),
+            has_steps=bool(self.next_steps or self.leaves), has_since=bool(self.since),
         )  # fmt: skip
         return " ".join(filter(None, [text, self.leaves, self.since]))
 
@@ -289,7 +290,7 @@ def summarise(
         next_steps=next_steps,
         leaves=_leaves(facts, [file.path for file in journal.inputs()]),
         since=since,
-        working_folder=working_folder or _here(),
+        working_folder=working_folder or current_folder(),
     )
 
 
@@ -311,13 +312,6 @@ def _leaves(facts: Mapping[str, str], inputs: Sequence[str]) -> str:
     if again := int(facts.get(WAIT_AGAIN, 0)):
         found.append(f"{waits_again_in_words(undone, again)}.")
     return " ".join(found)
-
-
-def _here() -> str:
-    try:
-        return str(Path.cwd())
-    except OSError:  # it is gone
-        return ""
 
 
 def _html(text: str) -> str:
@@ -355,4 +349,4 @@ def kept_steps(folder: Path) -> KeptSteps:
         ]
     except (OSError, ValueError, LookupError, TypeError):
         return KeptSteps()
-    return KeptSteps(steps, "" if given_in == _here() else given_in)
+    return KeptSteps(steps, "" if given_in == current_folder() else given_in)

@@ -62,12 +62,24 @@ def closed_in_words(job: JobRecord, pending: int) -> str:
         case JobState.GIVEN_UP:
             return f"The job was given up: {rows}."
         case JobState.REPLACED if job.sent_anything:
-            return f"The job was replaced: {counted(pending, 'row')} of it joined the one that did."
+            by, one = _replaced_by(job)
+            return f"The job was replaced{by}: {counted(pending, 'row')} of it joined {one}."
         case JobState.REPLACED:
-            carried += "joined the one that did" if carried else ""
-            return f"The job was replaced before it had sent anything: {rows}{carried}."
+            by, one = _replaced_by(job)
+            carried += f"joined {one}" if carried else ""
+            when = f"before it had sent anything{by and ','}{by}"
+            return f"The job was replaced {when}: {rows}{carried}."
         case _:
             return ""
+
+
+def _replaced_by(job: JobRecord) -> tuple[str, str]:
+    """Return by which job one was replaced, if its folder is there, and how that is called then."""
+    for other in job_folders(job.folder.parent) if job.folder is not None else ():
+        with suppress(JournalError):
+            if read_head(other).ends.get(job.id) is JobState.REPLACED:
+                return f" by {other.name}", "that one"
+    return "", "the one that did"
 
 
 class TakenUp(NamedTuple):
@@ -276,14 +288,17 @@ def still_to_do(steps: Sequence[Step], taken: Sequence[TakenUp]) -> list[Step]:
     return found
 
 
-def steps_of_all_closed(jobs: Iterable[JobRecord]) -> list[Step]:
-    """Return what is to be done about jobs that were closed; of one that cannot be read nothing."""
+def steps_of_all_closed(jobs: Iterable[JobRecord], key_source: Sequence[str]) -> list[Step]:
+    """Return what is to be done about jobs that were closed; of one that cannot be read nothing.
+
+    `key_source` are the options that say where the key is, of a job that has not said that.
+    """
     steps: list[Step] = []
     for job in jobs:
         with suppress(JournalError):
             assert job.folder is not None  # noqa: S101 -- its journal is there
             with JournalReader(job.folder) as journal:
-                found = steps_of_closed(job, journal)
+                found = steps_of_closed(job, journal, key_source)
             steps += still_to_do(found, [*taken_up(job.folder)]) if found else []
     return steps
 

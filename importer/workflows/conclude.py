@@ -86,10 +86,8 @@ def conclude(
     )  # fmt: skip
     # A job that runs for the first time has left nothing over before.
     taken = list(taken_up(job.folder)) if files and job.journal.run_count() > 1 else []
-    # The command that goes on is the last one.
-    give_up = or_give_up(end, stands.outcomes, stands.reasons, pending - begun, job.folder)
-    steps = [*give_up, *steps]
-    steps = [*steps_of_all_closed(closed), *still_to_do(steps, taken)]
+    steps += or_give_up(end, stands.outcomes, stands.reasons, pending - begun, job.folder)
+    steps = [*steps_of_all_closed(closed, again.key_source), *still_to_do(steps, taken)]
     if undone_job(map(str, settings.reading.inputs)) is None:  # which has the target of its job
         steps = [*look_first(end, totals.outcomes, totals.reasons), *steps]
     if end is RunEnd.FINISHED:

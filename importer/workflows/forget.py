@@ -17,6 +17,12 @@ from typing import Any
 
 from importer.common.files import atomic_write, clear_unfinished
 from importer.errors import SettingsError
+from importer.jobs.commands import (
+    beside,
+    command_line,
+    how_to_resume,
+    path_argument,
+)
 from importer.jobs.copies import copies_folder
 from importer.jobs.folders import unfinished_surveys
 from importer.jobs.forget import Forgotten, JournalEraser
@@ -128,11 +134,12 @@ def drop_comments(product: ProductJobs, job: JobRecord) -> bool:
 
 def _check_finished(product: ProductJobs) -> None:
     for job in product.jobs:
-        if job.is_in_the_way:
+        if job.is_in_the_way and job.folder is not None:
+            resume = how_to_resume(job.folder)
             raise SettingsError(
                 f"the job {job.name} is not finished, and may still send what is to be forgotten. "
-                "Nothing was forgotten: resume the job first, or give it up with "
-                f"clarityq-import jobs abandon {job.name}"
+                f"Nothing was forgotten: resume the job first\n  {resume}{beside(resume)}\n"
+                f"or give it up\n  {command_line(['jobs', 'abandon', path_argument(job.folder)])}"
             )
 
 

@@ -80,7 +80,9 @@ async def run_import_job(
     an `ImporterError` when the run could not start, or the journal could not be written. `again`
     are the commands that the summary names; without it, those that mean the same as `settings`.
     """
-    control, clock = control or Control(), clock or Clock()
+    control, clock, again = control or Control(), clock or Clock(), again or Again.of(settings)
+    if any(key.redact(word) != word for word in again.key_source):  # they are kept in the journal
+        again = again._replace(key_source=())
     with one_error(), ExitStack() as stack:
         async with anyio.create_task_group() as timing:
             timing.start_soon(_end_in_time, settings.job.max_duration, control)
@@ -91,10 +93,10 @@ async def run_import_job(
                 # What is wrong with local files is said before the product is held.
                 sources = await anyio.to_thread.run_sync(_open_local, stack, settings)
                 crew = await running.enter_async_context(crew_at_hand(settings))
-                product = await _hold(stack, settings, control)
+                product = await _hold(stack, settings, control, again.key_source)
                 importing = _Importing(
                     settings, key, crew, sources, control, all_observers,
-                    again or Again.of(settings), clock,
+                    again, clock,
                 )  # fmt: skip
                 summary = await importing.work_on(product)
             timing.cancel_scope.cancel()
@@ -116,12 +118,15 @@ def _open_local(stack: ExitStack, settings: ImportSettings) -> Sequence[RowSourc
     return sources
 
 
-async def _hold(stack: ExitStack, settings: ImportSettings, control: Control) -> Product:
+async def _hold(
+    stack: ExitStack, settings: ImportSettings, control: Control, key_source: Sequence[str]
+) -> Product:
     """Hold the product; wait for another run to let go of it for as long as the user has said."""
     until = anyio.current_time() + settings.job.wait_for_lock
     while True:
         try:
-            return await anyio.to_thread.run_sync(stack.enter_context, hold_product(settings))
+            held = hold_product(settings, key_source)
+            return await anyio.to_thread.run_sync(stack.enter_context, held)
         except JobHeldError:
             if anyio.current_time() >= until:
                 raise
@@ -284,9 +289,7 @@ class _Importing:
         """
         now = self._clock.wall()
         job.begin_run(now, self._settings.as_record())
-        source = self._again.key_source
-        holds_key = any(self._key.redact(word) != word for word in source)
-        job.journal.note_key_source([] if holds_key else source)
+        job.journal.note_key_source(self._again.key_source)
         return _Begun(
             ResumeState.load(job.journal),
             inputs_of(job, product, self._settings, self._sources),

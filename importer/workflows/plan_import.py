@@ -98,9 +98,11 @@ def plan_import(
     settings: ImportSettings,
     progress: _Tell = lambda _: None,
     told: Callable[[str], None] = lambda _: None,
+    key_source: Sequence[str] = (),
 ) -> Preview | Resumed:
     """Return what a run with these settings would do.
 
+    `key_source` are the options that say where a run has the key, for commands that are told.
     `told` is told of copies: what is no local file is copied for as long as this takes. Raises an
     `ImporterError` where the run would not begin: `InputError`, `UnfinishedJobError`,
     `JobHeldError` and others.
@@ -113,7 +115,7 @@ def plan_import(
             return _preview(settings, sources, _NoJobs(settings), scratch, progress)
         # What is wrong with local files is said before the product is held.
         sources = [] if settings.reading.is_copied else _opened(stack, settings, scratch, watch)
-        product, copies = _held(stack, settings), None
+        product, copies = _held(stack, settings, key_source), None
         if settings.reading.is_copied:
             copies = copies_to_go_on_with(product, settings)
             sources = _opened(stack, settings, copies or scratch, watch)
@@ -174,12 +176,12 @@ class _NoJobs:
         return []
 
 
-def _held(stack: ExitStack, settings: ImportSettings) -> Product:
+def _held(stack: ExitStack, settings: ImportSettings, key_source: Sequence[str]) -> Product:
     """Hold the product, and wait for another run to let go of it as long as the user has said."""
     until = time.monotonic() + settings.job.wait_for_lock
     while True:
         try:
-            return stack.enter_context(hold_product(settings))
+            return stack.enter_context(hold_product(settings, key_source))
         except JobHeldError:
             if time.monotonic() >= until:
                 raise

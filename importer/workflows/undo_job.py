@@ -121,19 +121,23 @@ class UndoTable(NamedTuple):
 
 
 def plan_undo(
-    settings: ImportSettings, folder: Path, *, clear_unknown: bool, write: bool
+    settings: ImportSettings,
+    folder: Path,
+    key_source: Sequence[str] = (),
+    *,
+    clear_unknown: bool,
+    write: bool,
 ) -> UndoTable | str:
     """Find out what it takes to take the job in `folder` back.
 
     With `write` its undo's input is written, and what the job has pending or left over is given up.
 
-
-    `settings` are those of the undo. Returns the name of the undo that was begun and has rows left,
-    if there is one: its input stays as it is. Raises `SettingsError` if the job cannot be taken
-    back, `UnfinishedJobError` if another job is in the way of an undo that was begun, and
-    `JobHeldError`.
+    `settings` are those of the undo, and `key_source` the options that say where the key is.
+    Returns the name of the undo that was begun and has rows left, if there is one: its input stays
+    as it is. Raises `SettingsError` if the job cannot be taken back, `UnfinishedJobError` if
+    another job is in the way of an undo that was begun, and `JobHeldError`.
     """
-    with hold_product(settings) as product:
+    with hold_product(settings, key_source) as product:
         if (begun := product.goes_on_with()) is not None:
             return begun.name
         job = _job_of(product, folder)

@@ -223,14 +223,15 @@ async def test_a_job_into_another_product_is_told_everywhere_with_what_goes_befo
     steps = [str(step) for step in summary.next_steps]
     give_up = f"clarityq-import jobs abandon {summary.folder}"
     assert "see first that --product-id" in steps[0]
-    assert steps[1].endswith(f"until it is given up: {give_up}")
+    assert steps[1].startswith("To send them when the cause is gone: clarityq-import run ")
+    assert steps[2].endswith(f"until it is given up: {give_up}")
     shown = command("jobs", "show", summary.folder)[1]
     page = " ".join(Page(summary.folder / REPORT_NAME).text.split())
-    for step in steps[:2]:
+    for step in (steps[0], steps[2]):
         assert f"next       {step}\n" in shown
         assert step.removesuffix(give_up) in page
-    assert steps[2] not in shown
-    assert shown.index(steps[1]) < shown.index("\nresume "), "the command that goes on is the last"
+    assert steps[1] not in shown
+    assert shown.index(steps[0]) < shown.index("\nresume ") < shown.index(steps[2])
 
 
 async def test_a_job_whose_input_changed_is_shown_with_what_its_command_then_does(
@@ -273,6 +274,42 @@ def test_what_comes_next_can_be_given_also_where_the_job_was_not_imported_from(
     assert len([*jobs.glob("rejected-*-1")]) == 1
 
 
+@pytest.mark.parametrize(
+    "configured",
+    ["skip_lines = 2", 'format = "parquet"', "max_rejected = 1", 'sql = "SELECT 1"'],
+)
+def test_each_generation_of_left_over_files_is_imported_by_the_command_that_is_printed(
+    tmp_path: Path, configured: str
+) -> None:
+    """What is configured for the inputs does not concern them."""
+    rows = [(conversation(number), "meh", "") for number in range(3)]
+    path = write_csv(tmp_path / "in.csv", [*rows, (conversation(9), "CLEAR", "")])
+    Path("clarityq-import.toml").write_text(f"{configured}\n", "utf-8")
+    words = ["--product-id", PRODUCT, "--sandbox", "--quiet"]
+    words += {"sk": ["--skip-lines", "0"], "fo": ["--format", "csv"], "ma": ["--max-rejected", "9"],
+              "sq": []}[configured[:2]]  # fmt: skip
+    told = command("run", path, *words)[1]
+    for _ in range(3):
+        (step,) = re.findall(r"fix .*/rejected.csv, then clarityq-import (run .*)", told)
+        assert "--quiet" not in step
+        code, told = command(*shlex.split(step))
+        assert (code, "3 unknown rating" in told) == (ExitCode.ROWS_NOT_IMPORTED, True), told
+
+
+def test_what_is_configured_for_the_inputs_does_not_concern_left_over_files_after_a_retry(
+    tmp_path: Path,
+) -> None:
+    rows = [(conversation(1), "meh", ""), (conversation(2), "CLEAR", "")]
+    path = write_csv(tmp_path / "in.csv", rows)
+    path.write_text(f"A title\n{path.read_text('utf-8')}", "utf-8")
+    Path("clarityq-import.toml").write_text("skip_lines = 1\n", "utf-8")
+    words = ("--product-id", PRODUCT, "--sandbox", "--defer-for", "0s")
+    command("run", path, *words, "--fault", "not-completed=100%:1h")
+    told = command("retry", "in-")[1]
+    (step,) = re.findall(r"fix .*/rejected.csv, then clarityq-import (run .*)", told)
+    assert "1 unknown rating" in command(*shlex.split(step))[1]
+
+
 async def test_a_summary_that_lacks_what_was_added_since_is_rewritten_too(
     settings_for: Make, tmp_path: Path
 ) -> None:
@@ -295,11 +332,11 @@ async def test_what_is_told_of_a_job_that_another_has_replaced_is_not_how_to_res
     more = settings.replace(inputs=[write_csv(tmp_path / "b.csv", [(conversation(9), "meh", "")])])
     second = await run_import(more.replace(max_rejected="0"))
     written = json.loads((first.folder / SUMMARY_NAME).read_text("utf-8"))
-    told = "The job was replaced: 2 rows of it joined the one that did."
+    told = f"The job was replaced by {second.folder.name}: 2 rows of it joined that one."
     assert told in written["verdict"]
     await run_import(settings.replace(inputs=[write_csv(tmp_path / "c.csv", [])]))
     refused = json.loads((second.folder / SUMMARY_NAME).read_text("utf-8"))["verdict"]
-    assert "replaced before it had sent anything" in refused
+    assert "replaced before it had sent anything, by c-" in refused
     assert "but for those that it had carried over" in refused
     page = Page(first.folder / REPORT_NAME)
     assert told in page.text

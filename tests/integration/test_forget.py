@@ -198,7 +198,7 @@ async def test_it_is_refused_while_a_job_is_at_work_or_not_finished(
         forget(jobs, [WHO])
     summary = await run_import(settings, api_key="any")
     assert summary.exit_code is ExitCode.TIME_BOX
-    with pytest.raises(SettingsError, match="jobs abandon more-"):
+    with pytest.raises(SettingsError, match=rf"clarityq-import jobs abandon {jobs}/more-"):
         forget(jobs, [WHO])
     assert traces(jobs, WHO)
 

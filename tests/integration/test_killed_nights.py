@@ -22,7 +22,7 @@ from anyio import to_thread
 from importer.api import run_import
 from importer.engine.control import Control
 from importer.engine.progress import Observer
-from importer.errors import ExitCode, StoppedError
+from importer.errors import ExitCode, SettingsError, StoppedError
 from importer.jobs.folders import OVERTAKEN_JOB
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal_reader import JournalReader
@@ -390,8 +390,14 @@ async def test_the_next_night_tells_of_one_that_was_stopped_while_it_read_its_ex
             await night("tuesday", FINE[:1], control=control)
         (lost,) = summary.folder.parent.glob("tuesday-*")
         listed = command("jobs", "--jobs-dir", lost.parent)[1]
-        assert f"{lost.name} survey not finished" in " ".join(listed.split())
-        assert f"{lost} was stopped before its inputs" in (await night(later, FINE[:1]))[1]
+        assert re.search(rf"{lost.name} +\d\S+ \S+ +survey not finished\s*\Z", listed), "the last"
+        told = (await night(later, FINE[:1]))[1]
+        assert f"{lost} was stopped before its inputs" in told
+        begins = command_in(told, "the newest of their conversations then:")
+        with pytest.raises(SettingsError, match="is not begun yet") as shown:
+            command("jobs", "show", lost)
+        assert command_in(str(shown.value), "begins it:") == begins
+    assert (await typed(*begins, "--api-key-file", key(lost), "--dry-run")).returncode == 0
     assert (await night("tuesday", FINE[:1]))[0].folder == lost
 
 
@@ -514,6 +520,38 @@ async def test_the_steps_of_a_replaced_night_name_where_the_key_is_but_never_a_k
     assert "echo any" not in steps_of(tuesday), "it holds the key itself"
 
 
+async def test_each_command_that_is_printed_about_another_night_can_be_pasted(
+    tmp_path: Path, service: Picky, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that was killed before its run began, and was in no way to say where the key is."""
+    monkeypatch.delenv("CLARITYQ_API_KEY", raising=False)
+    monkeypatch.chdir(tmp_path)
+    where = ("--api-key-file", key(tmp_path / "any").name)
+    words = ("--product-id", PRODUCT, "--base-url", service.url, "--late-effect", "0s", *where)
+
+    async def night(name: str, rows: Rows, *options: object) -> subprocess.CompletedProcess[str]:
+        path = write_csv(Path(f"{name}.csv"), rows)
+        return await typed("run", path.name, *words, *options)
+
+    await night("monday", FINE, "--limit", "3")
+    refused = (await night("tuesday", OWN)).stderr
+    resume, replace = re.findall(r"^  clarityq-import (.*)$", refused, re.MULTILINE)
+    for printed in (resume, replace):
+        assert (await typed(*shlex.split(printed))).returncode in (0, 2), refused
+    assert {row[0] for row in (*FINE, *OWN)} == {*service.stored()}
+
+    await night("wednesday", [MEH, BROKEN], "--max-rejected", "0")
+    (wednesday,) = (tmp_path / "clarityq-jobs").glob("wednesday-*")
+    killed_before_its_first_request(wednesday)
+    told = (await night("thursday", FINE[:1])).stdout
+    (thursday,) = (tmp_path / "clarityq-jobs").glob("thursday-*")
+    shown = [command("jobs", "show", job)[1] for job in (wednesday, thursday)]
+    for text in (told, steps_of(thursday), *shown):
+        for before in ("To see what the 2 rows", "To import the 2 rows"):
+            assert command_in(text, before)[-2:] == ["--api-key-file", "key"]
+    assert (await typed(*command_in(told, "To import the 2 rows"))).returncode == 7, "as before"
+
+
 async def test_a_file_of_a_replaced_job_that_was_imported_is_a_step_of_none_any_more(
     night: Night, killed: Night, service: Picky
 ) -> None:
@@ -566,7 +604,7 @@ def killed_before_its_first_request(folder: Path) -> None:
         journal.executescript(
             "DELETE FROM run; DELETE FROM outcome; DELETE FROM doubt; DELETE FROM doubt_window;"
         )
-        journal.execute("DELETE FROM job WHERE name LIKE 'written %' OR name = 'key_source'")
+        journal.execute("DELETE FROM job WHERE name LIKE 'written %'")
     for name in (*LEFT_OVER_NAMES, SUMMARY_NAME, REPORT_NAME):
         (folder / name).unlink(missing_ok=True)
 
@@ -650,6 +688,41 @@ async def test_a_job_that_was_never_started_is_shown_with_its_command(
     assert "No such file or directory" in command("jobs", "show", monday)[1]
     command("jobs", "abandon", monday)
     assert "next" not in command("jobs", "show", monday)[1], "a person has given it up"
+
+
+async def test_a_job_that_was_never_started_is_listed_where_it_began(night: Night) -> None:
+    names = ("monday", "tuesday", "wednesday")
+    folders = []
+    for name in names:
+        folders.append((await night(name, [MEH, *OWN], max_rejected="0"))[0].folder)
+        if name == "tuesday":
+            killed_before_its_first_request(folders[-1])
+    listed = command("jobs", "--jobs-dir", folders[0].parent)[1]
+    lines = [line.split() for line in listed.splitlines()[1:]]
+    assert [line[0] for line in lines] == [folder.name for folder in folders]
+    assert re.fullmatch(r"\d+-\d+-\d+", lines[1][1])
+
+
+@pytest.mark.parametrize("takes_over", [True, False])
+async def test_the_story_of_a_row_that_was_never_sent_is_told_as_far_as_its_input_is_there(
+    night: Night, tmp_path: Path, takes_over: bool
+) -> None:
+    await night("monday", FINE, limit=20 if takes_over else None)
+    tuesday = (await night("tuesday", [MEH, *OWN], max_rejected="0"))[0].folder
+    killed_before_its_first_request(tuesday)
+    told = command("explain", tuesday, OWN[0][0])[1]
+    assert "of " + str(tmp_path / "tuesday.csv") in told
+    assert "pending: the job has sent nothing yet (jobs show" in told
+    await night("wednesday", FINE[:1])
+    for words in ([tuesday], ["--jobs-dir", tuesday.parent]):
+        told = command("explain", *words, OWN[0][0])[1]
+        assert "never sent: the job was" in told
+        assert "(jobs show says how they are imported after all" in told
+    with pytest.raises(SettingsError, match=r"there is no row of conversation \S+ in job"):
+        command("explain", tuesday, conversation(99))
+    (tmp_path / "tuesday.csv").unlink()
+    with pytest.raises(SettingsError, match=r"there is no row of conversation \S+ known in job"):
+        command("explain", tuesday, OWN[0][0])
 
 
 async def test_rows_are_told_that_a_limit_has_stopped_and_a_person_has_given_up(

@@ -753,12 +753,12 @@ async def test_a_stopped_undo_is_resumed_by_its_own_command_wherever_that_is_tol
     (undo,) = tuesday.folder.parent.glob("undo-*")
     (resume,) = re.findall(r"resume +(.*)", command("jobs", "show", undo)[1])
     assert resume.startswith(f"clarityq-import undo {tuesday.folder} ")
-    assert {*shlex.split(resume)[1:]} == {*words, "--label", "mine"}
+    assert {*shlex.split(resume)[1:]} == {*words, *key, "--label", "mine"}
     with pytest.raises(UnfinishedJobError) as refused:
         await night("wednesday", [])
     assert resume in str(refused.value)
     monkeypatch.chdir("/")
-    done = await typed(*shlex.split(resume)[1:], *key)
+    done = await typed(*shlex.split(resume)[1:])
     assert done.returncode == 0, done.stderr
     assert service.stored()[ALL[1]] == ("NEGATIVE", "said\non Monday ")
 
@@ -930,3 +930,22 @@ async def test_the_folder_of_a_job_stays_while_its_undo_has_rows_left_over(
     await typed("undo", tuesday.folder, "--yes", "--defer-for", "0s", *QUICK)
     command("jobs", "prune", "--keep-last", "1", "--jobs-dir", monday.folder.parent)
     assert (tuesday.folder.exists(), monday.folder.exists()) == (True, False)
+
+
+async def test_what_the_service_refuses_of_an_undo_is_imported_by_the_command_that_is_printed(
+    night: Night, service: WatchedSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuesday = await two_nights(night)
+    stands = service.stored()
+
+    async def refuse(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"detail": "no"}, status=400)
+
+    monkeypatch.setattr(service, "_answer_put", refuse)
+    key = ("--api-key-file", tmp_path / "key")
+    told = (await typed("undo", tuesday.folder, "--yes", *key, "--canary", "0")).stdout
+    (step,) = re.findall(r"fix \S+/failed.csv, then clarityq-import (run .*)", told)
+    done = await typed(*shlex.split(step))
+    assert done.returncode == 1, done.stderr
+    assert str(tuesday.folder.parent) in step
+    assert service.stored() == stands

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from glob import glob
 from pathlib import Path
@@ -20,6 +20,7 @@ from importer.cli.commands.run import perform
 from importer.cli.config_file import (
     CONFIG,
     config_arguments,
+    configured,
     files_read,
     origins_of,
     read_toml,
@@ -37,10 +38,11 @@ from importer.cli.options import (
     LogFormat,
     PathName,
     Request,
+    key_arguments,
     options_from,
 )
 from importer.errors import ExitCode, ImporterError, InputError, SettingsError
-from importer.jobs.commands import NOT_OF_LEFT_OVERS, Again
+from importer.jobs.commands import NOT_OF_LEFT_OVERS, ONCE, Again, not_for_left_overs
 from importer.reporting.summary import Summary
 from importer.settings.derive import arguments, flat, options_of
 
@@ -88,7 +90,8 @@ def batch(ctx: click.Context, /, file: Path, **options: Any) -> ExitCode:
         for name, value in options.items()
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
     }
-    resume = ["batch", str(file), *arguments(typed, RUN_GROUPS), *config_arguments(ctx)]
+    repeated = {name: value for name, value in typed.items() if name not in ONCE}
+    resume = ["batch", str(file), *arguments(repeated, RUN_GROUPS), *config_arguments(ctx)]
     ended: list[_Ended] = []
     with failure_told({**usual, "inputs": [file]}):
         entries = read_batch(file)
@@ -98,7 +101,8 @@ def batch(ctx: click.Context, /, file: Path, **options: Any) -> ExitCode:
         origins = {name: origin for name, origin in origins.items() if name not in typed}
         with _headed(entry.name, values):
             files = [*files_read(ctx), file]
-            ended.append(_run(Entry(entry.name, values, origins), resume, files))
+            one = Entry(entry.name, values, origins)
+            ended.append(_run(one, resume, files, configured(ctx)))
         if ended[-1].exit_code in (ExitCode.SIGINT, ExitCode.SIGTERM, ExitCode.SIGHUP):
             break
     codes = {one.exit_code for one in ended}
@@ -148,13 +152,15 @@ def _headed(name: str, values: Mapping[str, Any]) -> Iterator[None]:
         yield
 
 
-def _run(entry: Entry, resume: list[str], files: list[Path]) -> _Ended:
+def _run(entry: Entry, resume: list[str], files: list[Path], usual: Collection[str]) -> _Ended:
+    """Run one of the imports; `usual` are the options that a configuration sets."""
     try:
         with failure_told(entry.options):
             request = Request.of(entry.options)
         options = {k: v for k, v in entry.options.items() if k not in NOT_OF_LEFT_OVERS}
         of_retry = arguments(entry.options, (KeySource,))
-        again = Again(resume, arguments(options, RUN_GROUPS), of_retry)
+        of_files = [*arguments(options, RUN_GROUPS), *not_for_left_overs(usual)]
+        again = Again(resume, of_files, of_retry, key_arguments(request.key))
         code, summary = perform(request, again, files)
     except ImporterError as error:
         return _failed(entry, error)

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from importer.cli.config_file import CONFIG, files_read
+from importer.cli.config_file import CONFIG, files_read, with_inputs
 from importer.cli.console import messages, output, tell
 from importer.cli.help import command, examples, json_flag, option
 from importer.cli.options import (
     INPUTS,
     PathName,
-    given,
     options_from,
     settings_of,
     written,
@@ -74,7 +73,7 @@ def check(
     than --max-rejected allows.
     """
     check_is_new(write_ratings, write_config)
-    settings = settings_of({**given(options), "inputs": inputs, "product_id": NO_PRODUCT})
+    settings = settings_of({**with_inputs(ctx, options, inputs), "product_id": NO_PRODUCT})
     for file in files_read(ctx):
         messages().print(f"configuration: {file}", soft_wrap=True)
     if write_config is None:

@@ -19,13 +19,14 @@ from importer.cli.console import messages, output
 from importer.cli.help import command, examples
 from importer.cli.options import JOBS_DIR, jobs_folder
 from importer.common.durations import format_duration
-from importer.common.text import counted, listed, sentence, shown
+from importer.common.text import counted, few_listed, listed, sentence, shown
 from importer.common.uuids import canonical_uuid
 from importer.errors import ExitCode, JournalError, SettingsError
 from importer.jobs.find_job import find_job
 from importer.jobs.folders import job_folders
 from importer.jobs.identity import told_apart
 from importer.jobs.records import CARRIED_OVER, JobState
+from importer.jobs.surveys import surveys_in
 from importer.model import Attempt, Call, Deferral, Outcome
 from importer.reporting.wording import CALLS, words
 from importer.settings import SANDBOX
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 _COMMENT_SHOWN = 60
 _MOST_NAMES = 2
+#: So many jobs are named of which nothing was read.
+_MOST_NAMED = 3
 #: Seconds between two times that are of the same moment, by different clocks.
 _SAME_MOMENT = 0.5
 _CLOSED = {
@@ -69,7 +72,14 @@ def explain(jobs_dir: Path | None, names: tuple[str, ...]) -> ExitCode:
     stories = list(_stories(folders, conversation, alone=job is not None))
     if not _tell(stories) and not _tell_rejected(folders, conversation):
         where = f"job {folders[0].name}" if job is not None else f"the jobs in {here}"
-        raise SettingsError(f"there is no row of conversation {conversation} in {where}")
+        known = " known" if any(story.remark for _, story in stories) else ""
+        also = ""
+        if job is None and (surveys := surveys_in(here)):
+            unread = few_listed([one.folder.name for one in surveys], _MOST_NAMED)
+            also = f". What inputs hold that were not read to their end is not known: {unread}"
+        raise SettingsError(
+            f"there is no row of conversation {conversation}{known} in {where}{also}"
+        )
     return ExitCode.OK
 
 
@@ -202,8 +212,15 @@ def _outcome(outcome: Outcome) -> str:
 def _pending(story: RowStory, whole: Story) -> str:
     """Return why a row has no outcome, and whether it will have one."""
     closed = _CLOSED.get(whole.state)
-    if whole.state is JobState.REPLACED and not whole.has_sent and story.file != CARRIED_OVER:
-        closed = "the job was replaced before it sent anything, and its own rows joined no other"
+    if not whole.has_sent and story.file != CARRIED_OVER:
+        if closed is None and whole.end is None:
+            return "pending: the job has sent nothing yet (jobs show names the command to begin it)"
+        if whole.state is JobState.REPLACED:
+            closed = (
+                "the job was replaced before it sent anything, and its own rows joined no other"
+            )
+        if closed is not None:
+            closed += " (jobs show says how they are imported after all, if they were not)"
     if closed is not None:
         if story.is_in_doubt:
             if {attempt.call for attempt in story.attempts} == {Call.STATUS}:

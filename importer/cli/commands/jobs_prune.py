@@ -76,7 +76,9 @@ def prune(
     oldest = None if keep_days is None else time.time() - _DAY * keep_days
     listing = list_jobs(folder)
     gone = to_prune(listing.jobs, oldest=oldest, keep_last=keep_last) if removes else []
-    surveys = [] if oldest is None else surveys_to_prune(listing.surveys, oldest)
+    surveys = (
+        [] if oldest is None else surveys_to_prune([one.folder for one in listing.surveys], oldest)
+    )
     lines = chain(
         *(_removed(folder, job, dry_run=dry_run) for job in gone),
         _cleared(surveys, dry_run=dry_run),

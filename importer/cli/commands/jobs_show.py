@@ -17,7 +17,7 @@ from importer.cli.jobs_view import state_of, time_of
 from importer.cli.options import JOBS_DIR, chosen_folder
 from importer.common.text import counted, sentence
 from importer.errors import JournalError, SettingsError
-from importer.jobs.commands import how_to_resume
+from importer.jobs.commands import KEY_AS_BEFORE, how_to_resume, lacks_key
 from importer.jobs.doubts import Doubt
 from importer.jobs.ends import closed_by, successors_of
 from importer.jobs.find_job import find_job
@@ -144,26 +144,36 @@ def _what_next(
     of_these = [
         one._replace(instead=()) for folder in closed for one in taken_up(folder)
     ]  # what is to be done there is shown there
+    lines: list[tuple[str, str]] = []
     if found.record.state is JobState.UNFINISHED:
-        end = runs[-1].run.end if runs else None
-        yield from _told(_before_resuming(found, end), [*taken, *of_these])
-        if end is RunEnd.DATA_LIMIT:  # the same command would be stopped again
-            return
-        command, has_sent = how_to_resume(found.folder), found.record.sent_anything
-        yield ("resume", command) if has_sent else ("next", f"To begin it anew: {command}")
-        with JournalReader(found.folder) as history:
-            changed = how_changed(found.folder, history.inputs())
-        if changed:
-            then = "until its content is back, this says what else can be done"
-            if found.record.keeps_bodies:
-                then = "what is pending then joins a new job"
-            yield "", f"({changed}: {then})" if has_sent else f"({changed})"
-        if found.product.service != SANDBOX:
-            yield "", "(and, where the key is not in the environment, --api-key-file as before)"
+        lines += _until_done(found, runs[-1].run.end if runs else None, [*taken, *of_these])
     elif found.record.state.is_at_rest:
-        yield from _told(_next_steps(found), [*taken, *of_these])
+        lines += _told(_next_steps(found), [*taken, *of_these])
+    yield from lines
+    if found.product.service != SANDBOX and any(lacks_key(text) for _, text in lines):
+        yield "", KEY_AS_BEFORE
     for one in taken:
         yield "since", str(one)
+
+
+def _until_done(
+    found: ListedJob, end: RunEnd | None, taken: Sequence[TakenUp]
+) -> Iterator[tuple[str, str]]:
+    """Yield what a person does about a job that is not finished, and whose latest run ended so."""
+    before, after = _around_resuming(found, end)
+    yield from _told(before, taken)
+    if end is RunEnd.DATA_LIMIT:  # the same command would be stopped again
+        return
+    command, has_sent = how_to_resume(found.folder), found.record.sent_anything
+    yield ("resume", command) if has_sent else ("next", f"To begin it anew: {command}")
+    with JournalReader(found.folder) as history:
+        changed = how_changed(found.folder, history.inputs())
+    if changed:
+        then = "until its content is back, this says what else can be done"
+        if found.record.keeps_bodies:
+            then = "what is pending then joins a new job"
+        yield "", f"({changed}: {then})" if has_sent else f"({changed})"
+    yield from _told(after, taken)
 
 
 def _told(kept: KeptSteps, taken: Sequence[TakenUp]) -> Iterator[tuple[str, str]]:
@@ -174,13 +184,17 @@ def _told(kept: KeptSteps, taken: Sequence[TakenUp]) -> Iterator[tuple[str, str]
         yield "", f"(to be given in {kept.given_in})"
 
 
-def _before_resuming(found: ListedJob, end: RunEnd | None) -> KeptSteps:
-    """Return what the latest run of a job has said, but for the command that resumes."""
+def _around_resuming(found: ListedJob, end: RunEnd | None) -> tuple[KeptSteps, KeptSteps]:
+    """Return what the latest run of a job has said before the command that resumes, and after."""
     if end is None:  # it was killed
-        return KeptSteps()
+        return KeptSteps(), KeptSteps()
     kept, resumes = kept_steps(found.folder), TO_RESUME.get(end)
-    steps = [step for step in kept.steps if resumes is None or not step.startswith(resumes)]
-    return kept._replace(steps=steps)
+    steps = kept.steps
+    resuming = (
+        at for at, step in enumerate(steps) if resumes is not None and step.startswith(resumes)
+    )
+    at = next(resuming, len(steps))
+    return kept._replace(steps=steps[:at]), kept._replace(steps=steps[at + 1 :])
 
 
 def _next_steps(found: ListedJob) -> KeptSteps:

@@ -10,10 +10,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from importer.cli.config_file import CONFIG, files_read
+from importer.cli.config_file import CONFIG, files_read, with_inputs
 from importer.cli.console import messages, output, tell
 from importer.cli.help import command, examples, json_flag
-from importer.cli.options import INPUTS, RUN_GROUPS, Request, given, options_from
+from importer.cli.options import INPUTS, RUN_GROUPS, Request, key_arguments, options_from
 from importer.common.text import counted, is_or_are
 from importer.errors import ExitCode
 from importer.model import Reason
@@ -67,19 +67,20 @@ def plan(
     `run --dry-run`; all options of `run` are taken. Exit code 0: every row can be sent. 1: some
     rows would be rejected. 2: the run would not begin. 7: a limit on the data would stop it.
     """
-    settings = Request.of({**given(options), "inputs": inputs}).settings
+    request = Request.of(with_inputs(ctx, options, inputs))
     for file in files_read(ctx):
         messages().print(f"configuration: {file}", soft_wrap=True)
-    return preview(settings, as_json=as_json)
+    return preview(request, as_json=as_json)
 
 
-def preview(settings: ImportSettings, *, as_json: bool) -> ExitCode:
-    """Print what a run with these settings would do, and return the exit code of `plan`."""
+def preview(request: Request, *, as_json: bool) -> ExitCode:
+    """Print what a run that is asked for so would do, and return the exit code of `plan`."""
     from importer.cli.survey_view import print_json, watched_survey  # noqa: PLC0415 -- as below
     from importer.workflows.plan_import import Resumed, plan_import  # noqa: PLC0415 -- for --help
 
+    settings = request.settings
     with watched_survey() as progress:
-        found = plan_import(settings, progress, tell)
+        found = plan_import(settings, progress, tell, key_arguments(request.key))
     if isinstance(found, Resumed):
         if as_json:
             print_json(found.exit_code, resumes=asdict(found))

@@ -9,7 +9,7 @@ import click
 
 from importer.cli.cannot_start import ToldCommand, failure_told
 from importer.cli.commands.run import perform, typed
-from importer.cli.config_file import CONFIG, files_read
+from importer.cli.config_file import CONFIG, configured, files_read
 from importer.cli.help import command, examples, option
 from importer.cli.options import (
     Display,
@@ -18,10 +18,20 @@ from importer.cli.options import (
     Request,
     given,
     jobs_folder,
+    key_arguments,
     options_from,
 )
 from importer.errors import ExitCode, JournalError, SettingsError
-from importer.jobs.commands import NOT_OF_LEFT_OVERS, ONCE, Again, options_told, path_argument
+from importer.jobs.commands import (
+    NOT_OF_LEFT_OVERS,
+    ONCE,
+    Again,
+    beside,
+    how_to_resume,
+    not_for_left_overs,
+    options_told,
+    path_argument,
+)
 from importer.jobs.find_job import find_job
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.model import OutcomeKind, Reason
@@ -105,8 +115,13 @@ def retry(
     # Another abbreviation of its name may come to mean another job.
     again = Again(
         ["retry", path_argument(folder), *words, *typed(ctx, without=ONCE)],
-        [*options_told(runs[-1].settings, without=NOT_OF_LEFT_OVERS), *keys],
+        [
+            *options_told(runs[-1].settings, without=NOT_OF_LEFT_OVERS),
+            *not_for_left_overs(configured(ctx)),
+            *keys,
+        ],
         keys,
+        key_arguments(request.key),
     )
     code, _ = perform(request, again, files_read(ctx))
     return code
@@ -117,8 +132,12 @@ def runs_of(folder: Path) -> list[PastRun]:
     try:
         with JournalReader(folder) as history:
             runs = history.runs()
+        begins = "" if runs else how_to_resume(folder)
     except JournalError as error:
         raise SettingsError(str(error)) from None
-    if not runs:
-        raise SettingsError(f"the job {folder.name} has never run: give its command again")
+    if begins:
+        raise SettingsError(
+            f"the job {folder.name} has never run, and has sent nothing. To begin it anew:\n  "
+            f"{begins}{beside(begins)}"
+        )
     return runs

@@ -24,7 +24,7 @@ from importer.clarityq.api_key import ApiKey
 from importer.clarityq.key_sources import is_open_to_others
 from importer.cli.cannot_start import ToldCommand, failure_told
 from importer.cli.commands.plan import preview
-from importer.cli.config_file import CONFIG, config_arguments, files_read
+from importer.cli.config_file import CONFIG, config_arguments, configured, files_read, with_inputs
 from importer.cli.console import messages, output
 from importer.cli.defects import explained, folder_at_work
 from importer.cli.help import command, examples
@@ -36,7 +36,7 @@ from importer.cli.options import (
     LogFormat,
     Request,
     find_key,
-    given,
+    key_arguments,
     options_from,
 )
 from importer.cli.summary_view import print_summary
@@ -52,7 +52,13 @@ from importer.errors import (
     StoppedError,
     one_error,
 )
-from importer.jobs.commands import NOT_OF_LEFT_OVERS, ONCE, Again, path_argument
+from importer.jobs.commands import (
+    NOT_OF_LEFT_OVERS,
+    ONCE,
+    Again,
+    not_for_left_overs,
+    path_argument,
+)
 from importer.jobs.inputs import check_is_no_input
 from importer.model import RunEnd
 from importer.reporting.outcomes_table import check_outcomes_path, write_outcomes
@@ -89,26 +95,17 @@ def run(ctx: click.Context, /, inputs: tuple[Place, ...], **options: Any) -> Exi
     An INPUT is a file, a folder, an address, or - for standard input. The same command on the same
     inputs resumes an unfinished job.
     """
-    values = {**given(options), "inputs": inputs}
+    values = with_inputs(ctx, options, inputs)
     with failure_told(values):
         request = Request.of(values)
     again = Again(
         ["run", *map(path_argument, inputs), *typed(ctx, without=ONCE)],
-        [*typed(ctx, without=NOT_OF_LEFT_OVERS), *_for_left_overs(ctx)],
+        [*typed(ctx, without=NOT_OF_LEFT_OVERS), *not_for_left_overs(configured(ctx))],
         typed(ctx, groups=(KeySource,)),
+        key_arguments(request.key),
     )
     code, _ = perform(request, again, files_read(ctx))
     return code
-
-
-def _for_left_overs(ctx: click.Context) -> list[str]:
-    """Return the options that undo, for a left-over file, what is configured for the inputs."""
-    words = []
-    for name, word in (("skip_lines", "0"), ("format", "csv")):
-        is_typed = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if ctx.params.get(name) and not is_typed:
-            words += [f"--{name.replace('_', '-')}", word]
-    return words
 
 
 def typed(
@@ -144,7 +141,7 @@ def perform(
         stack.enter_context(logging_to_stderr(as_json=as_json, quiet=display.quiet))
         log_configuration(files)
         if rehearsal.dry_run:
-            return preview(settings, as_json=as_json), None
+            return preview(request, as_json=as_json), None
         with failure_told(values_of(settings.groups())):
             key = _prepared(request)
         live: LiveObserver | None = None

@@ -12,7 +12,7 @@ import click
 from importer.cli.cannot_start import ToldCommand, failure_told
 from importer.cli.commands.retry import runs_of
 from importer.cli.commands.run import perform, typed
-from importer.cli.config_file import CONFIG, files_read
+from importer.cli.config_file import CONFIG, configured, files_read
 from importer.cli.console import messages, output
 from importer.cli.help import command, examples, option
 from importer.cli.options import (
@@ -23,6 +23,7 @@ from importer.cli.options import (
     find_key,
     given,
     jobs_folder,
+    key_arguments,
     options_from,
 )
 from importer.cli.undo_view import print_table, to_end_first
@@ -33,12 +34,14 @@ from importer.jobs.commands import (
     Again,
     command_line,
     label_of_undo,
+    not_for_left_overs,
+    options_told,
     path_argument,
     replacing_command,
 )
 from importer.jobs.find_job import find_job
 from importer.jobs.inputs import UNDO_NAME
-from importer.settings import SANDBOX, ImportSettings
+from importer.settings import SANDBOX
 from importer.settings.derive import options_of
 from importer.settings.groups import (
     AbortRules,
@@ -118,8 +121,11 @@ def undo(
         request = Request.of(values)
         if yes and not request.settings.target.sandbox:
             find_key(request.key)  # without one nothing is given up, nor taken back
-        with _named(once, request.settings):
-            found = plan_undo(request.settings, folder, clear_unknown=clear_unknown, write=yes)
+        with _named(once, request):
+            found = plan_undo(
+                request.settings, folder, key_arguments(request.key),
+                clear_unknown=clear_unknown, write=yes,
+            )  # fmt: skip
     if request.settings.target.service == SANDBOX and not (yes and request.display.quiet):
         output().print(_REHEARSAL.format(folder.name), soft_wrap=True)
     if isinstance(found, UndoTable):
@@ -137,19 +143,29 @@ def undo(
         return ExitCode.OK
     again = Again(
         [*words, *typed_words, "--yes"],
-        typed(ctx, groups=SAME_IN_UNDO),
+        _of_left_overs(ctx, request),
         typed(ctx, groups=(KeySource,)),
+        key_arguments(request.key),
     )
-    with _named(once, request.settings):
+    with _named(once, request):
         code, _ = perform(request, again, files_read(ctx))
     return code
 
 
+def _of_left_overs(ctx: click.Context, request: Request) -> list[str]:
+    """Return the options with which `run` imports a file that the undo leaves over."""
+    record = request.settings.as_record()
+    others = record.keys() - options_of(SAME_IN_UNDO) - {"jobs_dir"}
+    told = options_told(record, without=others)
+    return [*told, *not_for_left_overs(configured(ctx)), *key_arguments(request.key)]
+
+
 @contextmanager
-def _named(once: str, settings: ImportSettings) -> Iterator[None]:
+def _named(once: str, request: Request) -> Iterator[None]:
     """Let a job in the way be told with `once`, the command of the undo, in place of its job's."""
     try:
         yield
     except UnfinishedJobError as error:
-        told = str(error).replace(replacing_command(settings), f"{once} --replace")
+        of_job = replacing_command(request.settings, key_arguments(request.key))
+        told = str(error).replace(of_job, f"{once} --replace")
         raise UnfinishedJobError(told) from None

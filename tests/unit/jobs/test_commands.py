@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import trustme
 
 from importer.cli.commands.undo import undo
 from importer.jobs.commands import (
+    KEY_AS_BEFORE,
     OPTIONS_OF_UNDO,
     Again,
     command_line,
@@ -128,11 +130,31 @@ def test_what_follows_a_run_is_said_as_its_command_can_be_typed() -> None:
     assert batch.accepting() == f"write accept-change = true for this import, then {batch.same()}"
 
 
-def test_only_where_the_key_is_goes_with_a_job_to_its_retry() -> None:
-    where = ["--api-key-file", "key.txt"]
-    for words in (where, [*where, "--rate", "5"], ["--rate", "5", *where]):
-        assert Again(["run", "in.csv"], [], words).key_source == where
-    assert Again(["run", "in.csv"], []).key_source == []
+@pytest.mark.parametrize("its_own", [(), ("--api-key-command", "pass show key")])
+@pytest.mark.parametrize("given", [(), ("--api-key-file", "key.txt")])
+def test_what_is_to_be_typed_about_a_job_in_the_way_says_where_the_key_is(
+    desk: Desk, its_own: Sequence[str], given: Sequence[str]
+) -> None:
+    with desk.run() as job:
+        job.journal.note_key_source(its_own)
+        finish(job, RunEnd.SIGINT)
+    with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as product:
+        said = str(in_the_way(product.jobs[0], desk.settings("b"), given))
+    resume, replace = (line for line in said.splitlines() if line.startswith("  clarityq-import "))
+    for command, source in ((resume, its_own or given), (replace, given)):
+        assert [word for word in source if word not in shlex.split(command)] == []
+    assert said.endswith(KEY_AS_BEFORE) is (not given)
+
+
+def test_the_file_of_the_key_is_named_wherever_what_is_to_be_typed_is_asked_for(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(desk.folder)
+    with desk.run() as job:
+        job.journal.note_key_source(["--api-key-file", "key.txt"])
+        assert job.journal.key_source() == ["--api-key-file", "key.txt"]
+        monkeypatch.chdir("/")
+        assert job.journal.key_source() == ["--api-key-file", str(desk.folder / "key.txt")]
 
 
 def test_a_file_whose_name_begins_as_an_option_does_is_named_from_its_folder() -> None:

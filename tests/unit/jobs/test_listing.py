@@ -67,9 +67,10 @@ def test_jobs_are_listed_by_when_they_began_last_and_one_that_is_gone_hides_none
         never_ran = job.folder
     assert not (desk.jobs_dir / gone).exists()
     listed = list_jobs(desk.jobs_dir).jobs
-    assert names(listed) == [never_ran.name, third, second]
-    assert [job.last_seen for job in listed] == [0.0, 2.0, 2.0]
-    assert [list(job.reads_from) for job in listed] == [[desk.folder], [], []]
+    assert names(listed) == [third, second, never_ran.name]
+    assert [job.last_seen for job in listed[:2]] == [2.0, 2.0]
+    assert listed[2].last_seen == listed[2].began_at > 30.0
+    assert [list(job.reads_from) for job in listed] == [[], [], [desk.folder]]
 
 
 def test_only_the_job_of_the_latest_run_is_at_work_and_only_while_it_is(desk: Desk) -> None:
@@ -104,7 +105,7 @@ def test_what_is_no_whole_job_hides_no_others(desk: Desk) -> None:
     shutil.copytree(desk.jobs_dir / name, desk.jobs_dir / f"{name}9")
     listing = list_jobs(desk.jobs_dir)
     assert names(listing.jobs) == [name]
-    assert list(listing.surveys) == [survey]
+    assert [one.folder for one in listing.surveys] == [survey]
     assert set(listing.unreadable) == {"c-0123abcd-1", f"{name}9"}
     assert "copy of" in listing.unreadable[f"{name}9"]
     assert "is not a database" in listing.unreadable["c-0123abcd-1"]
@@ -172,7 +173,7 @@ def test_what_is_left_of_a_survey_stays_for_a_day(desk: Desk) -> None:
         (folder / "input.csv").touch()
     now = time.time()
     assert surveys_to_prune([folder], now) == []
-    for path in (folder / "input.csv", folder):
+    for path in (*folder.iterdir(), folder):
         os.utime(path, (now - 90_000, now - 90_000))
     assert surveys_to_prune([folder], now) == [folder]
     assert surveys_to_prune([folder], now - 100_000) == []

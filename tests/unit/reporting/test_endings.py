@@ -72,6 +72,18 @@ def test_a_verdict_does_not_say_that_nothing_is_left_to_do_where_a_step_follows(
     assert "left to do" not in verdict(RunEnd.FINISHED, done, {}, "", has_steps=True)
 
 
+@pytest.mark.parametrize("end", [RunEnd.KEY_REFUSED, RunEnd.SERVICE_DOWN, RunEnd.CANARY])
+def test_a_verdict_on_a_run_that_was_aborted_says_how_far_it_has_come_and_what_of_the_rest(
+    end: RunEnd,
+) -> None:
+    rows = outcomes(succeeded=238, pending=262)
+    told = verdict(end, rows, {}, "it was refused")
+    assert told.startswith("Aborted: it was refused. 238 of 500 rows are done, and nothing is lost")
+    since = verdict(end, rows, {}, "it was refused", has_since=True)
+    assert since == "Aborted: it was refused. 238 of 500 rows are done."
+    assert "nothing is lost" not in verdict(RunEnd.INPUT_FAILED, rows, {}, "it has changed")
+
+
 def test_a_verdict_on_a_run_that_was_stopped_says_how_far_it_has_come() -> None:
     stopped = verdict(RunEnd.SIGTERM, outcomes(succeeded=3, rejected=1, pending=6), {}, "")
     assert stopped == "Stopped: 4 of 10 rows are done, and every response so far is recorded."
