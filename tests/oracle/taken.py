@@ -205,8 +205,8 @@ class Takings:
             if mine.row.sent_for is not None and mine.outcome in SETTLED:
                 takes = Sure.YES  # the next job would send it
             is_left = "left later"
-            if takes is Sure.NO and self._holds_void(taken, mine, stood):
-                takes, is_left = Sure.YES, "nothing"
+            if takes is Sure.NO:
+                takes, is_left = self._holds_void(taken, mine, stood), "nothing"
             takes = min(takes, goes[id(mine)], key=lambda sure: sure.value)
             if mine.forgotten or takes is Sure.NO:
                 continue
@@ -250,15 +250,21 @@ class Takings:
         return max(found, default=Sure.NO, key=lambda sure: sure.value)
 
     @staticmethod
-    def _holds_void(taken: Taken, mine: _Stood, stood: list[_Stood]) -> bool:
-        """U1: what the target has settled and not set may hold what a job taken back has set."""
+    def _holds_void(taken: Taken, mine: _Stood, stood: list[_Stood]) -> Sure:
+        """U1: what the target has settled and not set may hold what a job taken back has set.
+
+        What one that is gone has set since need not be known.
+        """
         below = [
             s for s in stood
             if s.number < taken.target.number and s.row.rank < mine.row.rank
-            and s.outcome in SET - {"unchanged"} and s.known.here
+            and s.outcome in SET - {"unchanged"}
         ]  # fmt: skip
-        best = max(below, default=None, key=lambda s: s.row.rank)
-        return mine.outcome in SETTLED and best is not None and best.by in taken.no_more()
+        here = [s for s in below if s.known.here]
+        best = max(here, default=None, key=lambda s: s.row.rank)
+        if mine.outcome not in SETTLED or best is None or best.by not in taken.no_more():
+            return Sure.NO
+        return Sure.MAYBE if any(s.row.rank > best.row.rank for s in below) else Sure.YES
 
     def _after_all(self, taken: Taken, stood: list[_Stood]) -> tuple[_Stood | None, Sure]:
         """U2: the row of an earlier job that would have been sent without the target."""
