@@ -103,6 +103,13 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
     if the job's own journal cannot be read.
     """
     with JournalReader(folder) as own:
+        has_steps = own.has_comments()  # else it names none (docs/reference.md, U12)
+    for one in _taken_up(folder):
+        yield one if has_steps else one._replace(instead=())
+
+
+def _taken_up(folder: Path) -> Iterator[TakenUp]:
+    with JournalReader(folder) as own:
         facts, inputs = own.facts(), own.inputs()
     product, number = ProductKey.of(facts), job_number(facts["number"])
     is_given_up, head = LEFT_OVERS_GIVEN_UP in facts, read_head(folder)

@@ -467,6 +467,9 @@ async def test_what_an_undo_with_nothing_to_send_leaves_is_told_of_its_job(night
     for text in told_of(tuesday.folder):
         assert f"What {tuesday.folder.name} has stored stays in 1 conversation" in text
         assert f"clarityq-import undo {tuesday.folder} --clear-unknown" in text
+    command("jobs", "prune", "--comments-after", "0", "--jobs-dir", tuesday.folder.parent)
+    assert (await typed("undo", tuesday.folder, "--yes", *QUICK)).returncode == 0
+    assert not [text for text in told_of(tuesday.folder) if "--clear-unknown" in text]
 
 
 @pytest.mark.parametrize("way", ["undo", "abandon", "replace"])
