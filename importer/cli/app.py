@@ -98,6 +98,7 @@ def main() -> None:
     # uvloop would start four threads, with a stack each, to look up a single name.
     os.environ.setdefault("UV_THREADPOOL_SIZE", "1")
     code = _run_command()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is left but to leave
     streams.finish()
     sys.exit(code)
 
@@ -118,6 +119,7 @@ def _run_command() -> int:
         error.show()
         return ExitCode.USAGE
     except (KeyboardInterrupt, click.Abort):
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # another one needs no traceback
         click.echo("\nStopped.", err=True)
         return ExitCode.SIGINT
     except ImporterError as error:

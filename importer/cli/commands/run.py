@@ -8,9 +8,8 @@ import json
 import mmap
 import os
 import resource
-import signal
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,8 +38,8 @@ from importer.cli.options import (
     key_arguments,
     options_from,
 )
+from importer.cli.signals import EndingSignals
 from importer.cli.summary_view import print_summary
-from importer.common.durations import format_duration
 from importer.common.event_loop import has_uvloop
 from importer.common.memory import use_few_arenas
 from importer.engine.control import Control
@@ -50,7 +49,6 @@ from importer.errors import (
     JournalError,
     SettingsError,
     StoppedError,
-    one_error,
 )
 from importer.jobs.commands import (
     NOT_OF_LEFT_OVERS,
@@ -60,7 +58,6 @@ from importer.jobs.commands import (
     path_argument,
 )
 from importer.jobs.inputs import check_is_no_input
-from importer.model import RunEnd
 from importer.reporting.outcomes_table import check_outcomes_path, write_outcomes
 from importer.reporting.summary import Summary
 from importer.sandbox.faults import Faults
@@ -151,10 +148,11 @@ def perform(
             stack.enter_context(run_not_logged())
             live = stack.enter_context(LiveObserver())
         try:
-            summary = anyio.run(
-                _run, settings, key, rehearsal.fault, again, live,
-                backend_options={"use_uvloop": has_uvloop()},
-            )  # fmt: skip
+            with EndingSignals() as signals:
+                summary = anyio.run(
+                    _run, settings, key, rehearsal.fault, again, live, signals,
+                    backend_options={"use_uvloop": has_uvloop()},
+                )  # fmt: skip
         except StoppedError as error:
             raise StoppedError(
                 error.exit_code, f"{error}\nTo begin again: {again.same()}"
@@ -210,28 +208,23 @@ async def _run(
     faults: Faults,
     again: Again,
     live: LiveObserver | None,
+    signals: EndingSignals,
 ) -> Summary:
+    control = Control()
+    signals.stop(control, log_notice if live is None else live.noticed)
     from importer.api import run_import  # noqa: PLC0415 -- heavy, and --help does without
 
     await _start_resolver()
     # What is loaded by now stays: the collector need not look at it again and again.
     gc.freeze()
-    control = Control()
-    observers = [] if live is None else [live]
-    notice = log_notice if live is None else live.noticed
-    with one_error():
-        async with anyio.create_task_group() as tasks:
-            await tasks.start(_watch_signals, control, notice)
-            summary = await run_import(
-                settings,
-                api_key=key,
-                faults=faults,
-                control=control,
-                observers=observers,
-                again=again,
-            )
-            tasks.cancel_scope.cancel()
-    return summary
+    return await run_import(
+        settings,
+        api_key=key,
+        faults=faults,
+        control=control,
+        observers=[] if live is None else [live],
+        again=again,
+    )
 
 
 async def _start_resolver() -> None:
@@ -245,31 +238,6 @@ async def _start_resolver() -> None:
     except OSError:
         raise MemoryError from None
     await asyncio.get_running_loop().getaddrinfo("127.0.0.1", None)
-
-
-async def _watch_signals(
-    control: Control,
-    notice: Callable[[str], None],
-    *,
-    task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
-) -> None:
-    """The first signal stops the run cleanly, the second at once."""
-    ends = {signal.SIGINT: RunEnd.SIGINT, signal.SIGTERM: RunEnd.SIGTERM}
-    # Under nohup it is ignored, and is to stay so.
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        ends[signal.SIGHUP] = RunEnd.SIGHUP
-    with anyio.open_signal_receiver(*ends) as signals:
-        task_status.started()
-        async for number in signals:
-            if control.stopped():
-                control.cancel(ends[number])
-            else:
-                in_flight = ""
-                if control.grace:
-                    longest = format_duration(control.grace)
-                    in_flight = f": requests in flight may take up to {longest}"
-                notice(f"stopping{in_flight}; press Ctrl-C again to quit now")
-                control.stop(ends[number])
 
 
 def _is_terminal() -> bool:

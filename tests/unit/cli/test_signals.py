@@ -1,0 +1,55 @@
+"""Signals that end a run, also before and after its event loop is at work."""
+
+from __future__ import annotations
+
+import signal
+
+import anyio
+import pytest
+
+from importer.cli.signals import EndingSignals
+from importer.engine.control import Control
+from importer.model import RunEnd
+
+
+@pytest.mark.parametrize(
+    ("number", "end"),
+    [
+        (signal.SIGINT, RunEnd.SIGINT),
+        (signal.SIGTERM, RunEnd.SIGTERM),
+        (signal.SIGHUP, RunEnd.SIGHUP),
+    ],
+)
+def test_the_first_signal_stops_the_run_and_the_second_at_once_whenever_they_come(
+    number: signal.Signals, end: RunEnd
+) -> None:
+    async def run(signals: EndingSignals) -> None:
+        signal.raise_signal(number)
+        assert not control.stopped(), "it is noted, and nothing is raised where the loop is at work"
+        signals.stop(control, told.append)
+        assert control.end is end
+        assert not control.scope.cancel_called
+        signal.raise_signal(signal.SIGINT)
+        with anyio.fail_after(5), control.scope:
+            await anyio.sleep_forever()
+
+    control, told = Control(), list[str]()
+    control.allow_grace(2.0)
+    before = signal.getsignal(number)
+    with EndingSignals() as signals:
+        anyio.run(run, signals)
+        signal.raise_signal(number)
+    assert control.end is end
+    assert told == [
+        "stopping: requests in flight may take up to 2.0 s; press Ctrl-C again to quit now"
+    ]
+    assert signal.getsignal(number) == before
+
+
+def test_a_hangup_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with EndingSignals():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
