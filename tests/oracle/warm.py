@@ -134,6 +134,8 @@ def _serve(orders: socket.socket) -> None:
     # As `run` does itself: the collector passes over all that is loaded, also at the end.
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    # What a signal interrupted while it is being forked would lack what is to be done then.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     while True:
         order, descriptors, _, _ = socket.recv_fds(orders, 1 << 20, 3)
         if not order:
@@ -178,6 +180,7 @@ def _be_command(
     streams: Sequence[int], words: list[str], folder: str, environment: dict[str, str]
 ) -> None:
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, stream in enumerate(streams, 1):
         os.dup2(stream, number)
         os.close(stream)
