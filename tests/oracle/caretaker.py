@@ -65,7 +65,7 @@ class Caretaker(Player):
         # A14: the ledger is made again from the journals, and those of pruned jobs are gone.
         for job in self.jobs:
             if not job.here and job.lost_at < 0:
-                job.lost_at = len(self._service.log)
+                job.lost_at, job.lost_after = len(self._service.log), len(self.jobs)
         self.operator.diary.append(str(step))
 
     def _lose_job(self, step: Step) -> None:

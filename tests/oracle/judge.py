@@ -109,7 +109,7 @@ class Judge:
 
     def _gives_way(self, put: Request, row: Brought, job: Begun, command: Command) -> Iterator[str]:
         """A6 1 and 2: what ranks below a settled row, or below a job that is missing."""
-        floor = self._floor(command.first)
+        floor = self._floor(command.first, job)
         if row.rank[0] < floor:
             yield f"A6.2: {row.rank} below the floor {floor} was sent: {put}"
         for other in self._jobs:
@@ -177,7 +177,7 @@ class Judge:
             for after, feedback in self._effects[row.conversation]:
                 if job.began_at < after <= until and feedback != row.feedback:
                     yield f"A11: {row.rank} {row.feedback} unchanged, then took effect {feedback}"
-            floor = self._floor(job.began_at)
+            floor = self._floor(job.began_at, job)
             setters = [
                 known.rank[0]
                 for earlier in self._jobs
@@ -188,9 +188,18 @@ class Judge:
             if floor and max(setters, default=floor + 1) <= floor:
                 yield f"A15: {row.conversation} {row.rank} is unchanged by what is below the floor"
 
-    def _floor(self, count: int) -> int:
-        """Return the number of the latest job that was missing when so many requests had come."""
-        return max((job.number for job in self._jobs if -1 < job.lost_at <= count), default=0)
+    def _floor(self, count: int, job: Begun) -> int:
+        """Return the number of the latest job that was missing when so many requests had come.
+
+        That is when a command of `job` began; where it was its first, jobs may have sent nothing.
+        """
+        missing = (
+            other.number
+            for other in self._jobs
+            if -1 < other.lost_at < count
+            or (other.lost_at == count and other.lost_after < job.number)
+        )
+        return max(missing, default=0)
 
     def _sent_again(self, job: Begun) -> Iterator[str]:
         """A11: what was set for certain, and highest, is not sent again."""
@@ -220,7 +229,7 @@ class Judge:
             return
         start = job.began_at
         earlier = [other for other in self._jobs if other.number < job.number]
-        floor = self._floor(start)
+        floor = self._floor(start, job)
         for other in earlier:
             for conversation in other.left_by(start) - job.listed:
                 rows = [r for r in other.brought() if r.conversation == conversation]

@@ -81,6 +81,9 @@ class Begun:
     lost_at: int = -1
     """How many requests had come when neither its folder nor the ledger was left; -1 before."""
 
+    lost_after: int = 0
+    """How many jobs had begun then: some send nothing."""
+
     here: bool = True
     exported: list[dict[str, str]] = field(default_factory=list)
     fresh: bool = False
