@@ -244,9 +244,15 @@ class Takings:
 
     @staticmethod
     def _had_set(job: Begun | None, stood: list[_Stood]) -> Sure:
-        """Tell whether a job that was taken back had set the conversation of these rows."""
+        """Tell whether a job that was taken back had set the conversation of these rows.
+
+        It is not said whether a row that is in doubt counts.
+        """
         of_job = [s for s in stood if job is not None and s.is_of(job)]
-        found = (Sure.YES if s.outcome in SET else s.doubt for s in of_job)
+        found = (
+            Sure.YES if s.outcome in SET else Sure.NO if s.doubt is Sure.NO else Sure.MAYBE
+            for s in of_job
+        )  # fmt: skip
         return max(found, default=Sure.NO, key=lambda sure: sure.value)
 
     @staticmethod
