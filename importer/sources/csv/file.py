@@ -80,6 +80,7 @@ class CsvSource:
         sample = Sample(start.decode(self._codec, KEEP_BYTES), skip_lines)
         self._dialect = sample.dialect(columns, delimiter, trust_quotes=trust_quotes)
         self.delimiter = self._dialect.delimiter
+        sample.check_is_header(self.name, columns)
         try:
             self.header, places = self._read_header(columns, newest_by)
         except InputError as error:

@@ -11,7 +11,7 @@ from itertools import islice
 from importer.common.text import folded_name, is_blank
 from importer.sources.csv.records import RecordReader
 from importer.sources.csv.shape import Dialect
-from importer.sources.header_line import Line, better_skip, header_hint
+from importer.sources.header_line import Line, better_skip, check_is_header, header_hint
 from importer.sources.kept_bytes import kept_byte
 
 _DELIMITERS = ",;\t|"
@@ -52,6 +52,10 @@ class Sample:
             skip,
             trust_quotes,
         )
+
+    def check_is_header(self, input_name: str, columns: Mapping[str, str]) -> None:
+        """Raise `InputError` if there is a row in place of the header; see `header_line`."""
+        check_is_header(input_name, self._tables(), columns, self._skip)
 
     def hint(
         self, columns: Mapping[str, str], encoding: str, other: Callable[[], str | None]
