@@ -25,7 +25,7 @@ _DELIMITER = r"[,;|\t]"
 _WHOLE_ROW = re.compile(
     rf"(?:^|{_DELIMITER})\s*\"?[0-9a-f]{{8}}(?:-?[0-9a-f]{{4}}){{3}}-?[0-9a-f]{{12}}\"?\s*"
     rf"(?:$|{_DELIMITER})",
-    re.IGNORECASE,
+    re.IGNORECASE | re.MULTILINE,
 )
 _NO_LETTERS = re.compile(r"[\W_]+")
 

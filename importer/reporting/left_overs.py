@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import tee
@@ -20,9 +21,16 @@ from importer.jobs.overtaken import Awaited, awaited_of
 from importer.jobs.records import CARRIED_OVER, JobRecord
 from importer.model import Outcome, OutcomeKind, Reason
 from importer.reporting.edited_files import digest_of, set_aside
+from importer.settings import InputFormat
 from importer.sources.base import Original, RowSource
 from importer.sources.kept_bytes import KEEP_BYTES
-from importer.sources.own_columns import OwnColumns, find_job_column, find_own_columns, own_names
+from importer.sources.own_columns import (
+    OwnColumns,
+    find_job_column,
+    find_own_columns,
+    own_names,
+    places_among,
+)
 from importer.survey.survey_pass import current_inputs
 
 #: What a job's folder holds besides the journal and the left-over files.
@@ -188,8 +196,11 @@ def _write(
         writer.writerow([*layout.columns, *layout.own])
         for position, original, outcome in _left_over_rows(journal, kind, sources):
             cells = [""] * len(layout.columns)
-            # A malformed line could not be split: it stands whole in the first column.
-            for place, cell in zip(layout.places[position] or [0], original.cells, strict=False):
+            places, given = layout.places[position], original.cells
+            if outcome.reason is Reason.MALFORMED:
+                names = _names_above(sources[position], layout, position, first.delimiter)
+                places, given = [0], [f"{names}{given[0]}"]
+            for place, cell in zip(places, given, strict=False):
                 cells[place] = _encodable(cell, encoding)
             is_known = is_final and outcome.conversation_id is not None
             named = NamedRow(path.parent.name, outcome.seq, is_known)
@@ -210,6 +221,23 @@ def _write(
             if gives_way and outcome.reason is not None:
                 give_way[kind, outcome.reason] += 1
     return rows, give_way
+
+
+def _names_above(source: RowSource, layout: _Layout, position: int, delimiter: str) -> str:
+    """Return what stands above a line that could not be split, which is whole in the first column.
+
+    It is a line with the names of the input's columns, if that has not those of the file; only so
+    can the line be read when it is corrected there (`csv.shape`).
+    """
+    places = layout.places[position]
+    is_as_file = places == [*range(len(layout.columns))] and source.delimiter == delimiter
+    if source.format is not InputFormat.CSV or is_as_file:
+        return ""
+    names = io.StringIO(newline="")
+    csv.writer(names, delimiter=source.delimiter, lineterminator="\n").writerow(
+        layout.columns[place] for place in places
+    )
+    return names.getvalue()
 
 
 def _origin(
@@ -252,18 +280,13 @@ def _lay_out(sources: Sequence[RowSource], *, as_new: bool) -> _Layout:
         jobs.append(None if is_new else find_job_column(source.header))
         if own is not None:
             header = header[: own.start]
-        taken: set[int] = set()
+        folded = [*map(folded_name, header)]  # what is one column to the readers is one here
         mine = []
-        for name in header:
-            # What is one column to the readers is one here.
-            folded = folded_name(name)
-            place = next((i for i, c in enumerate(known) if c == folded and i not in taken), None)
+        for name, one, place in zip(header, folded, places_among(folded, known), strict=True):
             if place is None:
-                place = len(columns)
                 columns.append(name)
-                known.append(folded)
-            taken.add(place)
-            mine.append(place)
+                known.append(one)
+            mine.append(len(columns) - 1 if place is None else place)
         places.append(mine)
     return _Layout(columns, own_names(columns, with_file=len(sources) > 1), places, ours, jobs)
 

@@ -110,8 +110,6 @@ def how_to_fix(
 
 
 def _step(reason: Reason, one: Understanding, *, is_all: bool) -> str:
-    if reason is Reason.BAD_BYTES and "job" in one.columns:
-        return "fix these lines"
     if reason is Reason.BAD_BYTES and one.other_encoding is not None:
         other = one.other_encoding
         such = f", such as --encoding {other}" if other else " (--encoding)"

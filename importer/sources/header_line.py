@@ -5,11 +5,53 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, pairwise
 
-from importer.common.text import folded_name, is_blank
+from importer.common.text import counted, folded_name, is_blank, shell_word, shown
 from importer.common.uuids import canonical_uuid
+from importer.errors import InputError
 
 #: Where a row of a file begins (its line, from 1) that holds something, and its cells.
 Line = tuple[int, Sequence[str]]
+
+
+def check_is_header(
+    input_name: str, tables: Sequence[Sequence[Line]], columns: Mapping[str, str], skip: int
+) -> None:
+    """Raise `InputError` if the line that is taken for the header is a row: it holds an id.
+
+    A header may hold one as well, as the name of another column than that of the id. `input_name`
+    is what messages call the input; the other arguments are those of `better_skip`.
+    """
+    taken = [line for line in (_taken(table, skip) for table in tables) if line is not None]
+    who = columns.get("conversation_id", "conversation_id")
+    if canonical_uuid(who) is None and any(_names(cells, who) for _, cells in taken):
+        return
+    with_ids = [line for line in taken if _holds_id(line[1])]
+    if not with_ids:
+        return
+    number, row = max(with_ids, key=lambda line: len(line[1]))
+    found = next(cell for cell in row if canonical_uuid(cell) is not None)
+    message = (
+        f"{input_name} has no header line: line {number:,} is a row, with the id {shown(found)}"
+    )
+    hint = header_hint(tables, columns, skip)
+    raise InputError(f"{message}{hint or _how_to_add(row, columns)}")
+
+
+def _how_to_add(row: Sequence[str], columns: Mapping[str, str]) -> str:
+    """Return the end of the message on a file that begins with this row."""
+    named = [
+        f"--column {shell_word(f'{field}={name}')}"
+        for field, name in columns.items()
+        if _names(row, name)
+    ]
+    without = f" (and leave out {' '.join(named)}, which means a row)" if named else ""
+    return (
+        f". Add a line above it that names its {counted(len(row), 'column')}: conversation_id for "
+        "the id, rating, comment or both for what is to be sent, and any other names for the rest"
+        f"{without}. A part of a file that was split, such as rejected.csv, needs the header of "
+        "the first part. If it is the header all the same, name its column of the id: --column "
+        "conversation_id=NAME"
+    )
 
 
 def header_hint(tables: Sequence[Sequence[Line]], columns: Mapping[str, str], skip: int) -> str:
@@ -35,20 +77,40 @@ def better_skip(
         folded_name(columns.get(field, field)) for field in ("conversation_id", "rating", "comment")
     )
     taken = next((number for number, _ in chain.from_iterable(tables) if number > skip), None)
-    headers = set()
-    for number, cells in chain.from_iterable(tables):
-        names = {*map(folded_name, cells)}
-        if who in names and not names.isdisjoint(others):
-            headers.add(number)
+    headers: dict[int, bool] = {}
+    for table in tables:
+        for number, cells in table:
+            names = [*map(folded_name, cells)]
+            if who in names and not {*names}.isdisjoint(others):
+                headers[number] = _is_below_row(table, number, names.index(who), skip)
     if taken in headers:
         return None  # what is wrong with it is wrong with a line that repeats it, too
     if any(_is_above_row(table, taken) for table in tables):
         return None  # rows would be lost above another one
     if headers:
-        return min(headers) - 1
+        first = min(headers)
+        return None if headers[first] else first - 1
     # Cut at another delimiter, a text in quotes is lines, and one of them may be an id.
     found = (_above_ids(table, taken) for table in tables)
     return min((above for above in found if above is not None), default=None)
+
+
+def _taken(table: Sequence[Line], skip: int) -> Line | None:
+    """Return the line that is taken for the header; None if there is none."""
+    return next((line for line in table if line[0] > skip), None)
+
+
+def _names(cells: Iterable[str], name: str) -> bool:
+    return folded_name(name) in map(folded_name, cells)
+
+
+def _is_below_row(table: Sequence[Line], header: int, id_at: int, skip: int) -> bool:
+    """Return whether rows stand above a header: lines with an id in its column of the id."""
+    return any(
+        skip < number < header and canonical_uuid(cell) is not None
+        for number, cells in table
+        for cell in cells[id_at : id_at + 1]
+    )
 
 
 def _is_above_row(table: Sequence[Line], taken: int | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from importer.common.text import folded_name
@@ -43,6 +43,18 @@ def find_job_column(header: Sequence[str]) -> int | None:
     """Return the place of the column that may name jobs, also where others of ours are gone."""
     places = [place for place, name in enumerate(header) if _is_ours(name, "job")]
     return places[-1] if places else None
+
+
+def places_among(names: Iterable[str], known: Sequence[str]) -> list[int | None]:
+    """Return the place of each of the `names` among the `known` ones, each of which is taken once.
+
+    All are folded; None stands for a name that is not there.
+    """
+    places: list[int | None] = []
+    for name in names:
+        free = (i for i, one in enumerate(known) if one == name and i not in places)
+        places.append(next(free, None))
+    return places
 
 
 def _free(name: str, used: Collection[str]) -> str:

@@ -80,6 +80,7 @@ def preview(path: Path, reading: Reading, columns: Mapping[str, str]) -> Preview
     sample = Sample(text, reading.skip_lines)
     if (skip := sample.better_skip(columns)) is not None:
         sample = Sample(text, skip)
+    sample.check_is_header(str(path), columns)
     dialect = sample.dialect(columns, reading.delimiter, trust_quotes=reading.trust_quotes)
     records = RecordReader(io.StringIO(text, newline=dialect.newline), dialect)
     header, *rows = [

@@ -12,6 +12,7 @@ from importer.model import Reason, Row
 from importer.sources.base import Original
 from importer.sources.kept_bytes import kept_byte
 from importer.sources.noticed import Noticed
+from importer.sources.own_columns import find_own_columns
 
 #: The first half of a character beyond 16 bits, as JSON can name it; it stands for no byte.
 _HALF = re.compile("[\ud800-\udbff]")
@@ -33,7 +34,8 @@ class RowMaker:
 
     `places` are the columns of the fields; `encoding` is the file's, and `remedy` returns what to
     do about bytes that are not in it, for messages: it is asked once, when there are some. A rating
-    or a comment that is one of the `nulls` is empty. `noticed` takes in what is odd.
+    or a comment that is one of the `nulls` is empty. `noticed` takes in what is odd. In what the
+    importer itself has added to a left-over file, and does not read, any bytes may be.
     """
 
     def __init__(
@@ -50,6 +52,9 @@ class RowMaker:
         self.noticed = Noticed()
         self._encoding = encoding.removesuffix("-sig")
         self._remedy = cache(remedy)
+        own = find_own_columns(header)
+        unread = () if own is None else range(own.start, len(header))
+        self._unread = {*unread} - {*places.values()}
 
     def rows(
         self, records: Iterable[Record], first_seq: int, noticed: Noticed | None = None
@@ -67,8 +72,8 @@ class RowMaker:
         for seq, (line, fields, problem) in enumerate(records, first_seq):
             if problem is not None:
                 yield _bad(seq, line, Reason.MALFORMED, problem)
-            elif (byte := kept_byte("".join(fields))) is not None:
-                yield _bad(seq, line, Reason.BAD_BYTES, self._undecodable(fields, byte))
+            elif kept_byte("".join(fields)) is not None and (told := self._undecodable(fields)):
+                yield _bad(seq, line, Reason.BAD_BYTES, told)
             else:
                 conversation = fields[id_at]
                 rating = "" if rating_at is None else fields[rating_at]
@@ -85,15 +90,17 @@ class RowMaker:
                     )
                 yield row
 
-    def _undecodable(self, fields: list[str], byte: int) -> str:
-        name, cell = next(
-            (n, v) for n, v in zip(self.header, fields, strict=True) if kept_byte(v) is not None
-        )
-        column = f"column {shown(name.strip())}"
-        if (half := _HALF.search(cell)) is not None:
-            return f"{column} holds half a character (\\u{ord(half[0]):x})"
-        remedy = f"; {told}" if (told := self._remedy()) else ""
-        return f"byte 0x{byte:02X} in {column} is not valid {self._encoding}{remedy}"
+    def _undecodable(self, fields: list[str]) -> str:
+        """Return what is wrong with the first cell that cannot be read; empty if all can be."""
+        for place, cell in enumerate(fields):
+            if (byte := kept_byte(cell)) is None or place in self._unread:
+                continue
+            column = f"column {shown(self.header[place].strip())}"
+            if (half := _HALF.search(cell)) is not None:
+                return f"{column} holds half a character (\\u{ord(half[0]):x})"
+            remedy = f"; {told}" if (told := self._remedy()) else ""
+            return f"byte 0x{byte:02X} in {column} is not valid {self._encoding}{remedy}"
+        return ""
 
 
 def originals_among(records: Iterable[Record], numbers: Iterable[int]) -> Iterator[Original]:

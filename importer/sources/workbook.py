@@ -19,7 +19,7 @@ from importer.errors import InputError
 from importer.settings import ImportSettings, InputFormat
 from importer.settings.groups import Reading
 from importer.sources.cell_text import as_text
-from importer.sources.header_line import Line, better_skip, header_hint
+from importer.sources.header_line import Line, better_skip, check_is_header, header_hint
 from importer.sources.location import known_kind
 from importer.sources.record_source import RecordSource
 from importer.sources.row_maker import Record
@@ -33,6 +33,7 @@ _SURPLUS = "there is something to the right of the last column"
 def open_file(path: Path, name: str, settings: ImportSettings) -> WorkbookSource:
     """Open a workbook; see `registry`."""
     sheet, skip = _sheet(path, name, settings.reading.sheet), settings.reading.skip_lines
+    check_is_header(name, [_top(sheet)], settings.mapping.columns, skip)
     try:
         return WorkbookSource(path, name, _header(sheet, name, skip), settings, sheet.name)
     except InputError as error:
@@ -52,8 +53,14 @@ def first_rows(
 
 
 def find_skip(path: Path, name: str, reading: Reading, columns: Mapping[str, str]) -> int | None:
-    """Return how many rows seem to be above the header; see `header_line.better_skip`."""
-    return better_skip([_top(_sheet(path, name, reading.sheet))], columns, reading.skip_lines)
+    """Return how many rows seem to be above the header; see `header_line.better_skip`.
+
+    Raises `InputError` if there is none.
+    """
+    tables = [_top(_sheet(path, name, reading.sheet))]
+    found = better_skip(tables, columns, reading.skip_lines)
+    check_is_header(name, tables, columns, reading.skip_lines if found is None else found)
+    return found
 
 
 def _top(sheet: CalamineSheet) -> Sequence[Line]:

@@ -225,6 +225,25 @@ def test_a_header_below_other_lines_is_drafted_with_its_columns(
     assert "The header seems to be in line 4" in printed
 
 
+def test_no_row_is_drafted_or_taken_as_the_header_of_a_file_without_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("importer.cli.commands.init._is_terminal", lambda: True)
+    path = Path("in.tsv")
+    rows = [f"{conversation(n)}\tPOSITIVE\tfine" for n in range(3)]
+    path.write_text("\n".join([*rows, ""]), "utf-8")
+    named = ["--column", f"conversation_id={conversation(0)}", "--column", "rating=POSITIVE"]
+    sent = ["--product-id", PRODUCT, "--sandbox"]
+    for words in (["check"], ["check", *named], ["check", "--write-config", CONFIG], ["init"],
+                  ["plan", *sent], ["run", *named, *sent]):  # fmt: skip
+        code, printed = command(words[0], path, *words[1:])
+        assert (code, CONFIG.exists()) == (2, False), words
+        assert "in.tsv has no header line: line 1 is a row" in printed
+        assert "needs the header of the first part" in printed
+    path.write_text("\n".join(["conversation_id\trating\tcomment", *rows, ""]), "utf-8")
+    assert "3 rows read: 3 can be sent" in command("check", path)[1]
+
+
 @pytest.mark.parametrize(
     ("words", "preset", "left"),
     [

@@ -299,6 +299,43 @@ async def test_left_over_rows_can_be_fixed_and_imported_as_they_are(
     )
 
 
+@pytest.mark.parametrize("delimiter", [",", ";"])
+async def test_a_line_of_an_input_with_other_columns_is_read_when_it_is_corrected_in_its_cell(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, delimiter: str
+) -> None:
+    paths = [tmp_path / name for name in ("a.csv", "b.csv", "c.csv")]
+    for n, (path, header) in enumerate(zip(paths, [
+        ["day", "conversation_id", "rating", "comment"],
+        ["reply", "comment", "conversation_id", "rating", "day"],
+        ["day", "conversation_id", "rating", "comment"],
+    ], strict=True)):  # fmt: skip
+        cut = delimiter if "reply" in header else ","
+        cells = {"conversation_id": conversation(n), "rating": "POSITIVE", "comment": f"{n} STRAY",
+                 "reply": "thanks", "day": "Friday"}  # fmt: skip
+        lines = [cut.join(header), cut.join(cells[name] for name in header)]
+        path.write_text("\n".join(lines).replace("STRAY", f"so{cut} so") + "\n", "utf-8")
+    summary = await run_import(settings_for(*paths, base_url=sandbox.url), api_key="any")
+    assert summary.outcomes[OutcomeKind.REJECTED] == len(paths)
+    with (left_over := summary.folder / "rejected.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert rows[0][:6] == ["day", "conversation_id", "rating", "comment", "reply", "file"]
+    assert all(
+        row[0].endswith(path.read_text("utf-8").splitlines()[1])
+        for row, path in zip(rows[1:], paths, strict=True)
+    ), "whole, in the first column"
+    assert not any(cell for row in rows[1:] for cell in row[1:5])
+
+    again = await run_import(settings_for(left_over, base_url=sandbox.url), api_key="any")
+    assert again.outcomes[OutcomeKind.REJECTED] == len(paths), "as it was, none can be read"
+    left_over = again.folder / "rejected.csv"
+    fixed = left_over.read_text("utf-8").replace(", so", " so").replace("; so", " so")
+    left_over.write_text(fixed, "utf-8")
+    await run_import(settings_for(left_over, base_url=sandbox.url), api_key="any")
+    assert stored(sandbox) == {
+        conversation(n): ("POSITIVE", f"{n} so so") for n in range(len(paths))
+    }
+
+
 async def test_a_left_over_file_is_taken_up_by_what_reads_it_into_the_same_product(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:

@@ -24,7 +24,6 @@ from importer.sources.csv.shape import Shape
 from importer.sources.kept_bytes import KEEP_BYTES, kept_byte
 from importer.sources.location import DAMAGED, FAILURES, check_is_text, open_binary, unreadable
 from importer.sources.noticed import Noticed
-from importer.sources.own_columns import find_own_columns
 from importer.sources.row_maker import Record, RowMaker, originals_among
 
 _SAMPLE = 64 * 1024
@@ -80,6 +79,7 @@ class CsvSource:
         sample = Sample(start.decode(self._codec, KEEP_BYTES), skip_lines)
         self._dialect = sample.dialect(columns, delimiter, trust_quotes=trust_quotes)
         self.delimiter = self._dialect.delimiter
+        sample.check_is_header(self.name, columns)
         try:
             self.header, places = self._read_header(columns, newest_by)
         except InputError as error:
@@ -96,8 +96,6 @@ class CsvSource:
         """Return what to do about bytes that are not in the encoding; some were found."""
         if self._codec == _UTF8 and self._has_mark:
             return "the file begins with the mark of UTF-8, so --encoding would change nothing"
-        if find_own_columns(self.header) is not None:
-            return "fix this line"
         self.other_encoding = self._find_other_encoding()
         if self.other_encoding is None:
             return "fix this line: others hold letters in valid UTF-8, which --encoding would spoil"

@@ -10,11 +10,10 @@ from itertools import islice
 
 from importer.common.text import folded_name, is_blank
 from importer.sources.csv.records import RecordReader
-from importer.sources.csv.shape import Dialect
-from importer.sources.header_line import Line, better_skip, header_hint
+from importer.sources.csv.shape import DELIMITERS, Dialect
+from importer.sources.header_line import Line, better_skip, check_is_header, header_hint
 from importer.sources.kept_bytes import kept_byte
 
-_DELIMITERS = ",;\t|"
 #: The line with which Excel is told the delimiter.
 _SEP_LINE = re.compile(r"\ufeff*\"?sep=(?P<delimiter>[^\r\n])\"?[,;\t ]*(\r\n?|\n)", re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
@@ -53,6 +52,10 @@ class Sample:
             trust_quotes,
         )
 
+    def check_is_header(self, input_name: str, columns: Mapping[str, str]) -> None:
+        """Raise `InputError` if there is a row in place of the header; see `header_line`."""
+        check_is_header(input_name, self._tables(), columns, self._skip)
+
     def hint(
         self, columns: Mapping[str, str], encoding: str, other: Callable[[], str | None]
     ) -> str:
@@ -76,7 +79,7 @@ class Sample:
 
     def _tables(self) -> Sequence[Sequence[Line]]:
         """Return the records of the first lines that hold something, cut at each delimiter."""
-        return [[*self._records(Dialect(cut, self._has_line_feeds))] for cut in _DELIMITERS]
+        return [[*self._records(Dialect(cut, self._has_line_feeds))] for cut in DELIMITERS]
 
     def _records(self, dialect: Dialect) -> Iterator[Line]:
         lines = [*islice(io.StringIO(self._text, newline=dialect.newline), _MOST_LINES)]
@@ -94,9 +97,9 @@ def _detect_delimiter(sample: str, columns: Mapping[str, str]) -> str:
     """Return the delimiter with which the header shows the id's column, or else most columns."""
     wanted = folded_name(columns.get("conversation_id", "conversation_id"))
     best = (False, 0, 0)
-    chosen = _DELIMITERS[0]
+    chosen = DELIMITERS[0]
     lines = io.StringIO(sample.lstrip("\ufeff\r\n"), newline="")
-    for rank, delimiter in enumerate(_DELIMITERS):
+    for rank, delimiter in enumerate(DELIMITERS):
         lines.seek(0)
         try:
             header = next(csv.reader(lines, delimiter=delimiter), [])

@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 from importer.common.text import folded_name
 from importer.common.uuids import UUID_LENGTH, canonical_uuid
-from importer.sources.own_columns import find_own_columns
+from importer.sources.own_columns import find_own_columns, places_among
 
+#: Those that are known without being named.
+DELIMITERS = ",;\t|"
 #: What a line must hold to have a UUID in it, whatever its spelling.
 MAY_HOLD_ID = re.compile("[0-9a-fA-F]{8}")
 
@@ -82,25 +84,32 @@ class Shape:
     def unfolded(self, fields: list[str]) -> list[str]:
         """Return the cells of a line that was whole in the first one and was corrected there.
 
-        So stand lines in left-over files that could not be split. All others are as they are.
+        So stand lines in left-over files that could not be split, below the names of their columns
+        if these are not those of the file. All others are as they are.
         """
         if self._own is None or not self.may_hold_row(fields[0]):
             return fields
-        given, own = fields[: self._own.start], fields[self._own.start :]
-        if any(given[1:]):
+        known, own = self._names[: self._own.start], fields[self._own.start :]
+        if any(fields[1 : len(known)]):
             return fields
-        try:
-            lines = io.StringIO(fields[0], newline="")
-            rows = [*csv.reader(lines, delimiter=self._delimiter, strict=True)]
-        except csv.Error:
-            return fields
-        if len(rows) != 1 or len(rows[0]) != len(given):
-            return fields
-        return fields if canonical_uuid(rows[0][self.id_at]) is None else [*rows[0], *own]
+        for delimiter in dict.fromkeys([self._delimiter, *DELIMITERS]):
+            rows = _split(fields[0], delimiter)
+            if len(rows) == 1 and delimiter == self._delimiter:
+                names = known
+            elif len(rows) == 2:
+                names = [*map(folded_name, rows[0])]
+            else:
+                continue
+            cells = dict(zip(places_among(names, known), rows[-1], strict=False))
+            if len(rows[-1]) != len(names) or len(cells) < len(names) or None in cells:
+                continue
+            if canonical_uuid(cells.get(self.id_at, "")) is not None:
+                return [*(cells.get(place, "") for place in range(len(known))), *own]
+        return fields
 
     def may_hold_row(self, cell: str) -> bool:
         """Return whether the first cell of a left-over file might be a whole line."""
-        return self._own is not None and self._delimiter in cell
+        return self._own is not None and (self._delimiter in cell or "\n" in cell)
 
     def goes_on(self, line: str) -> bool:
         """Return whether a row that begins on `line` surely does not end there.
@@ -125,3 +134,11 @@ class Shape:
         if len(fields) < self.width and any(cell[:1].isspace() for cell in fields):
             return False
         return canonical_uuid(fields[self.id_at]) is not None
+
+
+def _split(text: str, delimiter: str) -> list[list[str]]:
+    """Return the rows of CSV in a cell; none if it cannot be read."""
+    try:
+        return [*csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)]
+    except csv.Error:
+        return []

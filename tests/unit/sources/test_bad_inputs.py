@@ -19,6 +19,7 @@ from importer.model import Reason
 from importer.settings import ImportSettings
 from importer.sources.registry import open_source
 from tests.support.data import conversation
+from tests.support.parts import all_rows
 
 TEXT = b"conversation_id,rating\n" + f"{conversation(1)},POSITIVE\n".encode() * 2000
 
@@ -318,16 +319,43 @@ def test_no_encoding_is_proposed_for_a_whole_file_of_which_some_lines_are_utf8(
     assert all(told in row.detail for row in bad)
 
 
-def test_no_encoding_is_proposed_for_a_left_over_file(
+OWN = "job,row,reason,http_status,attempts,detail"
+
+
+def test_the_encoding_of_a_left_over_file_that_was_saved_anew_is_proposed(
     tmp_path: Path, settings_for: Callable[..., ImportSettings]
 ) -> None:
+    header = f"conversation_id,comment,{OWN}\n"
+    saved = f"{header}{conversation(1)},café,a-1,1,,,,so…\n".encode("cp1252")
+    damaged = f"{header}{conversation(2)},fine,a-1,1,,,,so…\n".encode()
+    for content, other in ((saved, "cp1252"), (damaged + saved, None)):
+        path = tmp_path / "rejected.csv"
+        path.write_bytes(content)
+        source = open_source(path, settings_for(path))
+        bad = [row for batch in source.batches(1, 10) for row in batch if row.problem]
+        assert (len(bad), bad[0].problem) == (1, Reason.BAD_BYTES) if other else bad
+        assert source.other_encoding == other
+        assert ("such as cp1252" in bad[0].detail) == (other is not None)
+        assert "column 'comment'" in bad[0].detail
+
+
+@pytest.mark.parametrize("rows", [4, 20_000])
+def test_bytes_that_the_importer_wrote_itself_reject_no_row(
+    tmp_path: Path, settings_for: Callable[..., ImportSettings], rows: int
+) -> None:
     path = tmp_path / "rejected.csv"
-    own = "job,row,reason,http_status,attempts,detail"
-    header = f"conversation_id,comment,{own}\n".encode()
-    path.write_bytes(header + conversation(1).encode() + b",caf\xe9,a-1,1,,,,\n")
-    source = open_source(path, settings_for(path))
-    ((row,),) = source.batches(1, 10)
-    assert (source.other_encoding, "--encoding" in row.detail) == (None, False)
+    own = ["a-00000000-1#1", "1", "bad_bytes", "", "0", "so and so"]
+    lines = [[conversation(n), "fine", *own] for n in range(rows)]
+    lines[0][3:] = ["…"] * 5
+    lines[1][2] = "…"
+    lines[2][1] = lines[2][7] = "“so”"
+    text = "\n".join(map(",".join, [["conversation_id", "comment", *OWN.split(",")], *lines, ""]))
+    path.write_bytes(text.encode("cp1252"))
+    found = all_rows(open_source(path, settings_for(path)).parts(1, 500))
+    assert len(found) == rows
+    bad = {row.seq: row.detail.partition(" is not")[0] for row in found if row.problem is not None}
+    assert bad == {2: "byte 0x85 in column 'job'", 3: "byte 0x93 in column 'comment'"}
+    assert {(row.comment, row.job) for row in found if not row.problem} == {("fine", own[0])}
 
 
 def test_an_encoding_is_proposed_only_where_it_would_change_something(

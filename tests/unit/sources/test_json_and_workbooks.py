@@ -215,6 +215,18 @@ def test_errors_in_the_cells_of_a_workbook_are_told(tmp_path: Path) -> None:
     assert source.remarks()[0].startswith("1 cell of the workbook with an error such as #NAME?")
 
 
+def test_a_row_of_a_workbook_is_not_taken_for_its_header(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "in.xlsx", feedback=[[None], [7, ID, "fine"], [8, ID, "good"]])
+    with pytest.raises(InputError, match="has no header line: line 2 is a row, with the id"):
+        opened(path, column={"conversation_id": ID, "comment": "fine"})
+    with pytest.raises(InputError, match="has no header line: line 2 is a row, with the id"):
+        draft_for(ImportSettings.of(inputs=[path], product_id=PRODUCT))
+    header: list[object] = ["Who", ID, "comment"]
+    path = workbook(tmp_path / "named.xlsx", feedback=[header, [ID, "x", "fine"]])
+    (row,) = rows_of(opened(path, column={"conversation_id": "Who"}))
+    assert (row.conversation_id, row.comment) == (ID, "fine")
+
+
 def test_rows_above_the_header_of_a_workbook_are_found_and_skipped(tmp_path: Path) -> None:
     header: list[object] = ["conversation_id", "comment"]
     path = workbook(

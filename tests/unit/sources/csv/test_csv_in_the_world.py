@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from importer.errors import InputError
+from importer.errors import InputError, MissingColumnError
 from importer.model import Reason, Row
 from importer.sources.csv.file import CsvSource
 from tests.support.data import conversation
@@ -184,6 +184,54 @@ def test_no_rows_are_skipped_for_a_header_that_stands_below_them(path: Path, hea
     assert "--skip-lines" not in str(told.value)
     with pytest.raises(InputError, match=r"--skip-lines 2$"):
         read(path, f"Export\nproduct,{A}\n{H}\n{B},UP,ok\n")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        f"{A},UP,fine",
+        f"UP;{{{A.upper()}}};good, quick",
+        f'"1\n2"\t{A.replace("-", "")}',
+        f"{A}|UP|so; so; it; is",
+        f'"{A}","UP","so"'.replace("UP", "Größe"),
+    ],
+)
+@pytest.mark.parametrize("named", [{}, {"conversation_id": A, "rating": "UP"}, {"comment": "x"}])
+def test_a_row_is_not_taken_for_the_header_of_a_file_without_one(
+    path: Path, row: str, named: dict[str, str]
+) -> None:
+    for above, skip in (("", 0), ("sep=,\n", 0), ("Export\n\n", 2)):
+        content = f"{above}{row}\n{row}\n".encode("cp1252")
+        with pytest.raises(InputError, match=r"has no header line: line \d is a row") as told:
+            read(path, content, columns=named, skip_lines=skip)
+        assert not isinstance(told.value, MissingColumnError), "nothing is left open that is asked"
+    with pytest.raises(InputError, match=r"leave out --column conversation_id=\S+, which"):
+        read(path, f"{A},UP,fine\n", columns={"conversation_id": A})
+
+
+def test_a_header_with_an_id_among_its_names_is_one_if_it_names_the_column_of_the_id(
+    path: Path,
+) -> None:
+    rows = f"{B},UP,fine,x\n"
+    assert cells(read(path, f"{H},{A}\n{rows}")) == [(B, "UP", "fine")]
+    named = {"conversation_id": "Who", "comment": A}
+    assert cells(read(path, f"Who,rating,Why,{A}\n{rows}", columns=named)) == [(B, "UP", "x")]
+    with pytest.raises(InputError, match="--column conversation_id=NAME"):
+        read(path, f"Who,rating,comment,{A}\n{rows}")
+    with pytest.raises(InputError, match="there is no column 'rating' and no column 'comment'"):
+        read(path, f"conversation_id,{A}\n{rows}")
+
+
+def test_a_title_with_an_id_is_passed_over_and_a_row_above_the_header_is_not(path: Path) -> None:
+    with pytest.raises(InputError, match=r"seems to be in line 2: --skip-lines 1$"):
+        read(path, f"Product,{A}\n{H}\n{B},UP,ok\n")
+    for above in (f"{A},UP,ok\n", f"Export\n{A},UP,ok\n"):
+        with pytest.raises(InputError) as told:
+            read(path, f"{above}{H}\n{B},UP,ok\n")
+        assert "--skip-lines 1" not in str(told.value)
+        assert "--skip-lines 2" not in str(told.value)
+    with pytest.raises(InputError, match=r"seems to be in line 1: --skip-lines 0$"):
+        read(path, f"{H}\n{B},UP,ok\n{A},UP,ok\n", skip_lines=1)
 
 
 def test_a_header_that_is_repeated_is_no_row(path: Path) -> None:
