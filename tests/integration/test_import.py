@@ -414,7 +414,7 @@ async def test_rows_of_a_copy_that_gave_way_or_were_left_over_again_are_the_late
     assert second.outcomes[OutcomeKind.SUCCEEDED] == 2
     assert second.outcomes[OutcomeKind.REJECTED] == 2
     print_summary(second)
-    assert re.search(r"superseded +1 +1 newer row of another job\n", capsys.readouterr().out)
+    assert re.search(r"superseded +1 +1 gave way to another job\n", capsys.readouterr().out)
     assert (to_do(first.folder), lost(first.folder)) == ([], "")
     assert to_do(second.folder) == [
         "To give the ratings of 1 row a meaning",
