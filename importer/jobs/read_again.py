@@ -52,11 +52,12 @@ _BEFORE = f"""
 class Again(NamedTuple):
     """What another job has read of the rows that a job has left over."""
 
-    #: How many it has read, and how many of them nobody has to do anything about.
-    rows: int
+    #: The numbers of those that it has read, there.
+    rows: Collection[int]
+    #: Of how many of the left-over rows it has a row about which nobody has to do anything.
     done: int
-    #: The number of the first of them there.
-    first: int
+    #: It was taken back since.
+    is_withdrawn: bool = False
 
 
 class ReadAgain(NamedTuple):
@@ -64,6 +65,8 @@ class ReadAgain(NamedTuple):
 
     #: Those (seq) of which nothing is to be done any more in the job's own name.
     rows: Collection[int] = frozenset()
+    #: Of these, those of which nothing is to be done in any other's either.
+    done: Collection[int] = frozenset()
     #: By the folders of the others.
     by: Mapping[Path, Again] = MappingProxyType({})
 
@@ -87,12 +90,12 @@ def read_again(folder: Path) -> ReadAgain:
         db.execute("CREATE INDEX temp.by_conversation ON mine (conversation)")
         with attached(db, folder):
             db.execute(_MINE, {"own": job_number(_facts(db)["number"])})
-        rows: set[int] = set()
+        rows, done = set[int](), set[int]()
         by: dict[Path, Again] = {}
         for other in others:
             with suppress(JournalError), attached(db, other.folder):
-                _look_at(db, other, rows, by, is_replaced=other.id in replaced)
-        return ReadAgain(rows, by)
+                _look_at(db, other, rows, done, by, is_replaced=other.id in replaced)
+        return ReadAgain(rows, done, by)
 
 
 def _that_read_left_overs(folder: Path) -> tuple[list[Head], set[str]]:
@@ -119,6 +122,7 @@ def _look_at(
     db: sqlite_file.Connection,
     other: Head,
     rows: set[int],
+    done: set[int],
     by: dict[Path, Again],
     *,
     is_replaced: bool,
@@ -128,17 +132,20 @@ def _look_at(
     What is pending of one that was replaced has joined the one that did.
     """
     has_begun = other.finished or other.sent_anything
-    read: dict[int, bool] = {}
-    settled = set()
+    read, settled, its_done = set[int](), set[int](), set[int]()
     for seq, there, is_left_over in db.execute(_READ):
-        read[there] = is_left_over == 0
-        if is_left_over == 0 or (has_begun and (is_left_over or is_replaced)):
+        read.add(there)
+        if is_left_over == 0:
+            its_done.add(seq)
+        elif has_begun and (is_left_over or is_replaced):
             settled.add(seq)
-    if settled:
-        by[other.folder] = Again(len(read), sum(read.values()), min(read))
-    if WITHDRAWN not in _facts(db):
-        rows |= settled
-        rows.update(seq for (seq,) in db.execute(_BEFORE))
+    is_withdrawn = WITHDRAWN in _facts(db)
+    if settled or its_done:
+        by[other.folder] = Again(read, len(its_done), is_withdrawn)
+    if not is_withdrawn:
+        its_done.update(seq for (seq,) in db.execute(_BEFORE))
+        done |= its_done
+        rows |= settled | its_done
 
 
 def _facts(db: sqlite_file.Connection) -> dict[str, str]:

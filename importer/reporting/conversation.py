@@ -20,12 +20,13 @@ from importer.jobs.forget import Tombs, tomb_of
 from importer.jobs.identity import ProductKey
 from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import FILE_NAME, JournalFile, explained
+from importer.jobs.journal_lines import SETTLED
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import conversation_of, key_of
 from importer.jobs.ledger import known_jobs
 from importer.jobs.product_jobs import read_heads
-from importer.jobs.records import BEGUN_AT, InputFile, JobRecord, JobState
-from importer.model import Attempt, Deferral, Outcome, OutcomeKind, Reason, Row, RunEnd
+from importer.jobs.records import BEGUN_AT, InputFile, JobRecord, JobState, job_number
+from importer.model import Attempt, Deferral, Outcome, OutcomeKind, Rank, Reason, Row, RunEnd
 from importer.reporting.wording import WHY
 from importer.settings import ImportSettings
 from importer.sources.base import BATCH_ROWS, DIGEST_BYTES, Part, RowPart
@@ -53,6 +54,8 @@ class RowStory:
     #: A request was made for it whose end is not known, and it has no outcome.
     is_in_doubt: bool
     carried_from: str
+    #: The job of the row that it gave way to, if that is in another job and known.
+    gave_way_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
     """
     with explained(folder / FILE_NAME), JournalReader(folder) as history:
         facts, runs = history.facts(), history.runs()
-        tomb = _tomb(history, conversation_id)
+        tomb, number = _tomb(history, conversation_id), job_number(facts["number"])
         outcomes = {outcome.seq: outcome for outcome in history.outcomes_of(conversation_id)}
         forgotten = {outcome.seq for outcome in history.outcomes_of(tomb)}
         begun, in_doubt = set(), set()
@@ -108,7 +111,9 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
         forgotten |= rows.keys() & history.forgotten_rows()
         pending = (rows.keys() | begun) - outcomes.keys() - forgotten
         job = _record_of(folder, facts) if pending else None
-        names = _names_beside(folder, facts) if carried else {}
+        gave_way = {s for s, one in outcomes.items() if one.reason is Reason.LATER_JOB}
+        names = _names_beside(folder, facts) if carried or gave_way else {}
+        ranks = history.ranked() if gave_way else {}
         brought = {
             seq: _brought_by(folder, names, version, conversation_id)
             for seq, version in carried.items()
@@ -132,6 +137,9 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
                     history.deferral(seq),
                     seq in in_doubt,
                     brought.get(seq, ""),
+                    _job_ahead(folder, names, number, ranks.get(seq), conversation_id)
+                    if seq in gave_way
+                    else "",
                 )
             )
         return Story(
@@ -196,6 +204,25 @@ def _brought_by(folder: Path, names: Mapping[int, str], number: int, conversatio
                     if since < number and key == key_of(conversation_id):
                         return names.get(by, "an earlier job")
     return names.get(number, "an earlier job")
+
+
+def _job_ahead(
+    folder: Path, names: Mapping[int, str], own: int, rank: Rank | None, conversation_id: str
+) -> str:
+    """Return the job of the row of the conversation that ranks highest; empty if it is not known.
+
+    It ranks above the row with this `rank` of the job of the number `own`: without one, as a new
+    row. Jobs that came later count only where no earlier one is above: then it was tried again.
+    """
+    above = []
+    for number, name in names.items():
+        if number != own:
+            with suppress(JournalError), JournalReader(folder.parent / name) as journal:
+                rows = [one for one in journal.outcomes_of(conversation_id) if one.kind in SETTLED]
+                ranks = journal.ranked() if rows else {}
+                found = (ranks.get(one.seq, Rank(number, number)) for one in rows)
+                above += [(number < own, one) for one in found if one > (rank or Rank(own, own))]
+    return names.get(max(above)[1].version, "") if above else ""
 
 
 def _record_of(folder: Path, facts: Mapping[str, str]) -> JobRecord | None:

@@ -6,6 +6,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import tee
 from pathlib import Path
 from typing import NamedTuple
@@ -149,21 +150,20 @@ def forgotten_outcomes(journal: JournalFile) -> Iterator[Outcome]:
         yield from journal.outcomes(first=seq, last=seq)
 
 
-def rejected_line(folder: Path, conversation_id: str) -> tuple[Path, int] | None:
-    """Return the first line of the job's rejected rows that holds this id, wherever in the line.
+def rejected_lines(folder: Path, conversation_id: str) -> tuple[Path, list[int]]:
+    """Return the file of the job's rejected rows, and its lines that hold this id, wherever.
 
-    It may be a line that could not be split into fields, so that no conversation is known of it.
+    A line may be one that could not be split into fields, so that no conversation is known of it.
     """
     path = folder / FILE_OF_KIND[OutcomeKind.REJECTED]
     spellings = (conversation_id.encode(), conversation_id.replace("-", "").encode())
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                if any(spelling in line.lower() for spelling in spellings):
-                    return path, number
-    except OSError:
-        pass
-    return None
+    found = []
+    with suppress(OSError), path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            folded = line.lower()
+            if any(spelling in folded for spelling in spellings):
+                found.append(number)
+    return path, found
 
 
 def _write(

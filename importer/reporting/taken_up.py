@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_head import Head, read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.listing import jobs_of
-from importer.jobs.read_again import Again, ReadAgain, read_again
+from importer.jobs.read_again import ReadAgain, read_again
 from importer.jobs.records import (
     LEFT_OVERS_GIVEN_UP,
     NOT_TAKEN_BACK,
@@ -30,6 +31,7 @@ from importer.jobs.records import (
     job_number,
 )
 from importer.reporting.endings import CARRIES_OVER, Step
+from importer.reporting.imported_since import imported_in_words, inputs_with, still_in_words
 from importer.reporting.journal_steps import (
     CLEARS,
     never_sent,
@@ -121,7 +123,9 @@ def _taken_up(folder: Path) -> Iterator[TakenUp]:
             with suppress(JournalError), JournalReader(other) as journal:
                 if ProductKey.of(journal.facts()) == product:
                     since.take(head, inputs, other, journal)
-    imported = since.imported
+    imported = [one for _, one in sorted(since.imported, key=itemgetter(0))]
+    if imported and since.is_counted and not since.undos:
+        imported.append(TakenUp(still_in_words(folder, again)))
     if since.undos:
         about = _steps_about(folder)
         told = taken_back_in_words(folder, number, since.later, since.undos)
@@ -145,7 +149,10 @@ class _Since:
     again: ReadAgain
     #: Those that have taken over rows of it, or of earlier ones: their names, by number.
     takers: dict[int, str] = field(default_factory=dict)
-    imported: list[TakenUp] = field(default_factory=list)
+    #: What they have imported of its files, with their numbers.
+    imported: list[tuple[int, TakenUp]] = field(default_factory=list)
+    #: All rows that they have imported of its files are known again.
+    is_counted: bool = True
     #: The folders of the later ones.
     later: list[Path] = field(default_factory=list)
     undos: list[DoneUndo] = field(default_factory=list)
@@ -173,18 +180,30 @@ class _Since:
             if done and Path(file.path).name == UNDO_NAME:
                 self._take_undo(number, other, done, journal)
             elif done or other in self.again.by:
-                self.imported.append(_read_in_place(folder, file, other.name, done))
+                self._take_file(number, file, folder, other)
         is_undo = undone_job(file.path for file in journal.inputs()) is not None
         if other in self.again.by and not its_own and not is_undo:
-            self.imported.append(_read_elsewhere(journal, self.again.by[other]))
+            again = self.again.by[other]
+            told = imported_in_words(folder, inputs_with(journal, again.rows), other.name, again)
+            self.imported.append((number, TakenUp(told)))
         if number > head.number and any(r.rank.first <= head.number for r in journal.carried()):
             self.takers[number] = other.name
+
+    def _take_file(self, number: int, file: InputFile, folder: Path, other: Path) -> None:
+        """Take that another job has read a file of the job in `folder` where it stands."""
+        name, again = Path(file.path).name, self.again.by.get(other)
+        with JournalReader(folder) as own:
+            left_over = own.totals().outcomes[KIND_OF_FILE[name]]
+        self.is_counted &= again is not None
+        told = imported_in_words(folder, [name], other.name, again)
+        obsolete = (f"{folder.name}/{name}",) if file.rows >= left_over else ()
+        self.imported.append((number, TakenUp(told, obsolete)))
 
     def _take_undo(self, number: int, other: Path, done: int, journal: JournalReader) -> None:
         self.is_undone = True
         if WITHDRAWN in journal.facts():
             text = f"It was taken back by {other.name}, which was taken back itself."
-            self.imported.append(TakenUp(text))
+            self.imported.append((number, TakenUp(text)))
         else:
             self.undos.append(DoneUndo(number, other, done))
 
@@ -218,26 +237,6 @@ def _for_the_rest(
         steps = steps_by_journal(own, done)
     for one in imported:
         yield one if one.obsolete else TakenUp(one.text, _all_about(folder), steps)
-
-
-def _read_in_place(folder: Path, file: InputFile, by: str, done: int) -> TakenUp:
-    """Tell of a file of the job's folder that the job `by` reads, and has `done` rows of."""
-    name = Path(file.path).name
-    with JournalReader(folder) as own:
-        left_over = own.totals().outcomes[KIND_OF_FILE[name]]
-    obsolete = (f"{folder.name}/{name}",) if file.rows >= left_over else ()
-    return TakenUp(_imported(name, by, done, max(file.rows, left_over)), obsolete)
-
-
-def _read_elsewhere(journal: JournalReader, again: Again) -> TakenUp:
-    """Tell of the rows that a job has read which come from a left-over file."""
-    file = next(one for one in reversed(journal.inputs()) if one.first_seq <= again.first)
-    name = Path(file.path).name
-    return TakenUp(_imported(name, journal.folder.name, again.done, again.rows))
-
-
-def _imported(name: str, by: str, done: int, rows: int) -> str:
-    return f"{name} was imported by {by} since: {done:,} of {counted(rows, 'row')}."
 
 
 def _taken_over(

@@ -16,7 +16,7 @@ from importer.survey.findings import Findings, Understanding
 MEANINGS = {
     OutcomeKind.SUCCEEDED: "stored by the service",
     OutcomeKind.UNCHANGED: "not sent: the service has it already",
-    OutcomeKind.SUPERSEDED: "a later row of the same conversation took its place",
+    OutcomeKind.SUPERSEDED: "another row took its place, or the job that brought it was given up",
     OutcomeKind.SKIPPED: "left out, as was asked for its rating",
     OutcomeKind.REJECTED: "the row itself is wrong; it was not sent",
     OutcomeKind.FAILED: "refused (also: its conversation is in ERROR), or every attempt failed",
@@ -34,7 +34,7 @@ WHY = {
     Reason.NOTHING_TO_SEND: "it holds neither rating nor comment",
     Reason.BAD_NEWEST_BY: "its value of the --newest-by column cannot be compared",
     Reason.RATING_SKIPPED: "its rating is one to be left out (SKIP)",
-    Reason.LATER_ROW: "a later row of this conversation took its place",
+    Reason.LATER_ROW: "another row of this conversation in this job took its place",
     Reason.LATER_JOB: "another row of this conversation was sent, or may have been",
     Reason.SET_BY_JOB: "another job has set this very row",
     Reason.JOB_GIVEN_UP: "the job that brought it was taken back or given up",
@@ -125,9 +125,9 @@ WARNINGS = {
     Warn.COMMENT_TRUNCATED: "sent with the comment cut to 2,000 characters",
 }
 
-#: Names that say less than what they stand for: of a row that was fixed, the newer one may be in
-#: the very job that it comes from.
-_IN_WORDS = {str(Reason.LATER_JOB): "newer row of another job"}
+#: Names that say less than what they stand for: the row of the other job may be an older one, where
+#: it is not known which job has brought this one.
+_IN_WORDS = {str(Reason.LATER_JOB): "gave way to another job"}
 
 _CUT_OFF = "cut off: killed, or the disk was full"
 

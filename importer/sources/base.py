@@ -107,6 +107,8 @@ class PartSurvey(NamedTuple):
     newest: tuple[bytes, bytes] | None
     #: Their ranks; None if they were not asked for.
     ranks: bytes | None
+    #: Their cells `job`; none if ranks were not asked for.
+    jobs: Mapping[str, int]
     #: The places (from 0) of all other rows: only the normaliser can tell what they become.
     others: Sequence[int]
 

@@ -35,10 +35,11 @@ from importer.sources.base import (
 from importer.sources.columns import column_options
 from importer.sources.own_columns import find_job_column
 from importer.survey.findings import MOST_EXAMPLES, Example, Findings, Repeated, Understanding
+from importer.survey.job_cells import JobCells
 from importer.survey.progress import SurveyProgress, Teller
 from importer.survey.superseded import NEW, Asked, Candidate, Contest
 from importer.survey.survey import Survey
-from importer.survey.understanding import JobCells, note_left_overs, understood
+from importer.survey.understanding import understood
 from importer.survey.unplaced import Origins, Unplaced
 
 #: The share of the work that is reading; the rest is to find the winners.
@@ -84,7 +85,7 @@ def survey_inputs(
     if has_jobs and origins is not None and not settings.job.as_new:
         unplaced = Unplaced(origins, by_newest=newest_by is not None)
     is_ranked = unplaced is not None or bool(carried)
-    jobs = JobCells(unplaced)
+    jobs = JobCells(unplaced, settings)
     asked = Questions(
         settings.mapping.ratings,
         coder,
@@ -225,8 +226,7 @@ class _Pass:
             )
         self._done += size
         understanding.rows = self._seq + 1 - first_seq
-        if self._jobs.name_jobs:
-            note_left_overs(understanding, source, self._settings)
+        self._jobs.tell(understanding, source)
         understanding.remarks += source.remarks()
         understanding.other_encoding = source.other_encoding
         self.found.inputs.append(understanding)
@@ -271,6 +271,8 @@ class _Pass:
         for word, times in survey.words.items():
             found.note_word(word, self._asked.ratings.meaning(word), times)
         self._contest.add_part(survey, self._share)
+        for job, times in survey.jobs.items():
+            self._jobs.count(job, times)
         if self._unplaced is not None and self._jobs.name_jobs:
             self._unplaced.note_part(survey)
         for place in survey.others:
@@ -313,6 +315,7 @@ class _Pass:
         found.note_meaning(feedback.rating)
         found.rating_only += feedback.comment is None
         found.truncated += feedback.truncated
+        self._jobs.count(row.job)
         rank = NEW if rank_of is None else rank_of(row.job)
         candidate = Candidate(
             key_of(feedback.conversation_id),

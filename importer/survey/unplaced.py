@@ -74,6 +74,10 @@ class Unplaced:
             return None
         return left_over_rank(number, named.seq)
 
+    def knows(self, name: str) -> bool:
+        """Return whether the job with this name is of the product, or stands for one."""
+        return name == OVERTAKEN_JOB or self._job(name)[0] is not None
+
     def note(self, job: str, seq: int, *, is_valid: bool) -> None:
         """Note where the row `seq` stood, whatever becomes of it, if its cell `job` says so.
 

@@ -483,8 +483,50 @@ async def test_a_line_that_could_not_be_read_is_found_by_the_id_in_it(
 
     code, text = command("explain", summary.folder, conversation(2))
     assert code == ExitCode.OK
-    assert "line 2 of" in text
+    assert f"1 rejected line of job {summary.folder.name} holds this id: line 2 of" in text
     assert "rejected.csv, which says why" in text
+
+
+async def test_lines_that_could_not_be_read_are_told_beside_rows_that_were(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "POSITIVE", "")])
+    unreadable = f"{conversation(1)},POSITIVE,too,many,fields\n"
+    with path.open("a") as file:
+        file.write(f"{unreadable}{conversation(1)},meh,\n")
+        file.write("".join(f"{conversation(2)},meh,\n" for _ in range(2)))
+    rows = settings_for(path, base_url=sandbox.url)
+    summary = await run_import(rows, api_key="any")
+    _, text = command("explain", conversation(1), "--jobs-dir", tmp_path / "jobs")
+    assert f"2 rows in job {summary.folder.name}" in text
+    assert (
+        f"2 rejected lines of job {summary.folder.name} hold this id: lines 2 and 3 of "
+        f"{summary.folder / 'rejected.csv'}, which say why."
+    ) in text
+    _, text = command("explain", conversation(2), "--jobs-dir", tmp_path / "jobs")
+    assert "rejected lines" not in text, "its rows are told already"
+    with path.open("a") as file:
+        file.write(unreadable * 12)
+    summary = await run_import(settings_for(path, base_url=sandbox.url), api_key="any")
+    _, text = command("explain", summary.folder, conversation(1))
+    assert "14 rejected lines of job" in text
+    assert "and 4 others of" in text
+
+
+async def test_a_fixed_row_that_gave_way_is_told_with_the_job_of_the_other(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    async def job_with(name: str, rating: str) -> Summary:
+        path = write_csv(tmp_path / f"{name}.csv", [(conversation(1), rating, "")])
+        return await run_import(settings_for(path, base_url=sandbox.url), api_key="any")
+
+    (rejected,) = (await job_with("monday", "meh")).files
+    tuesday = await job_with("tuesday", "POSITIVE")
+    rejected.write_text(rejected.read_text("utf-8").replace("meh", "CLEAR"), "utf-8")
+    again = await run_import(settings_for(rejected, base_url=sandbox.url), api_key="any")
+    await job_with("wednesday", "NEGATIVE")
+    _, text = command("explain", again.folder, conversation(1))
+    assert f"{WHY[Reason.LATER_JOB]}: one of job {tuesday.folder.name}\n" in text
 
 
 async def test_without_its_input_a_story_comes_from_the_journal_alone(

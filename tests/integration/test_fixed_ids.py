@@ -220,7 +220,7 @@ async def test_a_file_that_has_kept_of_the_importers_columns_only_the_job_is_tol
     trimmed = make(write_rows(tmp_path / "trimmed.csv", *rows))
     for command in ("check", "plan"):
         told = await told_by(command, trimmed)
-        assert "rows left over from earlier jobs: they give way to rows that" in told
+        assert "rows left over from earlier jobs: they give way to newer rows" in told
         assert "job in 'job' ignored: 'made'" in told
     assert NOT_SENT in told
     assert "they are sent as new ones" in await told_by("plan", trimmed, "--as-new")

@@ -276,9 +276,10 @@ async def test_left_over_rows_can_be_fixed_and_imported_as_they_are(
     assert stored(sandbox)[conversation(1)] == ("NEGATIVE", "café; two\r\nlines")
     assert again.outcomes[OutcomeKind.REJECTED] == 1
     first, name = summary.folder, again.folder.name
-    since = f"rejected.csv was imported by {name} since: 1 of 2 rows."
+    since = f"rejected.csv was imported by {name} since: 1 of 2 left-over rows."
     told = json.loads((first / "summary.json").read_text())
-    assert told["verdict"].endswith(since)
+    left = " 1 of them is still to be dealt with where it was left over again."
+    assert told["verdict"].endswith(since + left)
     assert "rejected.csv" not in str(told["next_steps"])
     assert since in (first / "report.html").read_text()
     assert since in CliRunner().invoke(cli, ["jobs", "show", str(first)]).output
@@ -368,10 +369,49 @@ async def test_a_job_says_what_was_imported_since_and_what_is_still_to_do_of_its
     path.write_text(f"{header}\n{one.replace('meh', 'NEGATIVE')}\n")
     second = await run_import(make(path), api_key="any")
     told = json.loads((first.folder / "summary.json").read_text())
-    rows_of = 2 if name == "rejected.csv" else 1
-    many = f"1 of {'2 rows' if rows_of == 2 else '1 row'}"
-    assert told["since"] == f"{name} was imported by {second.folder.name} since: {many}."
+    assert told["since"] == (
+        f"{name} was imported by {second.folder.name} since: 1 of 2 left-over rows. 1 of them is "
+        "still to be dealt with."
+    )
     assert any("rejected.csv" in step["command"] for step in told["next_steps"])
+
+
+async def test_what_was_imported_since_is_told_in_the_order_of_the_jobs_and_adds_up(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url)
+    rows = [(conversation(number), "meh", "") for number in (1, 2, 3, 4)]
+    rows += [(conversation(5), "meh", ""), (conversation(5), "POSITIVE", "")]
+    first = await run_import(make(write_csv(tmp_path / "in.csv", rows)), api_key="any")
+    (rejected,) = first.files
+    header, *lines = rejected.read_text().replace("meh", "CLEAR").splitlines()
+
+    async def since(**parts: tuple[int, ...]) -> tuple[str, list[str]]:
+        """Import files of these names with these lines; return by what, and what is told since."""
+        paths = [tmp_path / f"{name}.csv" for name in parts]
+        for path, places in zip(paths, parts.values(), strict=True):
+            path.write_text("\n".join([header, *(lines[place] for place in places), ""]))
+        by = (await run_import(make(*paths), api_key="any")).folder.name
+        told = json.loads((first.folder / "summary.json").read_text())["since"]
+        return by, [*told.replace(f"{by} since", "it since").split(". ")]
+
+    z, told = await since(z=(0, 1))
+    assert told == [
+        "z.csv was imported by it since: 2 of 5 left-over rows",
+        "2 of them are still to be dealt with.",
+    ]
+    _, told = await since(b=(1,), a=(2,))
+    assert told == [
+        f"z.csv was imported by {z} since: 2 of 5 left-over rows",
+        "b.csv and a.csv were imported by it since: 2 of 5 left-over rows",
+        "1 of them is still to be dealt with.",
+    ]
+    _, told = await since(c=(3,))
+    assert told[-1] == "None of them is left to be dealt with."
+    rejected.write_text("\n".join([header, *lines, ""]))
+    by = (await run_import(make(rejected, as_new=True), api_key="any")).folder.name
+    told_last = json.loads((first.folder / "summary.json").read_text())["since"]
+    assert told_last.endswith(f"rejected.csv was imported by {by} since, as new rows.")
 
 
 async def test_rows_that_were_imported_under_other_names_and_in_parts_are_nothing_to_do(
@@ -451,7 +491,7 @@ async def test_rows_of_a_copy_that_gave_way_or_were_left_over_again_are_the_late
     assert second.outcomes[OutcomeKind.SUCCEEDED] == 2
     assert second.outcomes[OutcomeKind.REJECTED] == 2
     print_summary(second)
-    assert re.search(r"superseded +1 +1 newer row of another job\n", capsys.readouterr().out)
+    assert re.search(r"superseded +1 +1 gave way to another job\n", capsys.readouterr().out)
     assert (to_do(first.folder), lost(first.folder)) == ([], "")
     assert to_do(second.folder) == [
         "To give the ratings of 1 row a meaning",
@@ -464,7 +504,7 @@ async def test_rows_of_a_copy_that_gave_way_or_were_left_over_again_are_the_late
     assert (to_do(first.folder), to_do(second.folder), to_do(third.folder)) == ([], [], [])
     assert (lost(first.folder), lost(second.folder)) == ("", "")
     assert stored(sandbox)[conversation(1)] == ("POSITIVE", "later")
-    since = f"again.csv was imported by {third.folder.name} since: 1 of 1 row."
+    since = f"again.csv was imported by {third.folder.name} since: 1 of 2 left-over rows."
     assert since in json.loads((second.folder / "summary.json").read_text())["since"]
 
 

@@ -27,7 +27,7 @@ from importer.jobs.folders import job_folders
 from importer.jobs.identity import told_apart
 from importer.jobs.records import CARRIED_OVER, JobState
 from importer.jobs.surveys import surveys_in
-from importer.model import Attempt, Call, Deferral, Outcome
+from importer.model import Attempt, Call, Deferral, Outcome, OutcomeKind
 from importer.reporting.wording import CALLS, words
 from importer.settings import SANDBOX
 
@@ -38,6 +38,8 @@ _COMMENT_SHOWN = 60
 _MOST_NAMES = 2
 #: So many jobs are named of which nothing was read.
 _MOST_NAMED = 3
+#: And so many rejected lines.
+_MOST_LINES = 10
 #: Seconds between two times that are of the same moment, by different clocks.
 _SAME_MOMENT = 0.5
 _CLOSED = {
@@ -70,7 +72,8 @@ def explain(jobs_dir: Path | None, names: tuple[str, ...]) -> ExitCode:
         raise SettingsError(f"{shown(conversation_id)} is not a UUID: copy it from the input")
     folders = job_folders(here) if job is None else [find_job(here, job)]
     stories = list(_stories(folders, conversation, alone=job is not None))
-    if not _tell(stories) and not _tell_rejected(folders, conversation):
+    has_rows = _tell(stories)
+    if not _tell_rejected(folders, conversation, stories) and not has_rows:
         where = f"job {folders[0].name}" if job is not None else f"the jobs in {here}"
         known = " known" if any(story.remark for _, story in stories) else ""
         also = ""
@@ -83,18 +86,39 @@ def explain(jobs_dir: Path | None, names: tuple[str, ...]) -> ExitCode:
     return ExitCode.OK
 
 
-def _tell_rejected(folders: Sequence[Path], conversation: str) -> bool:
-    """Print which rejected lines hold the id, if there are any; return whether there are."""
-    from importer.reporting.left_overs import rejected_line  # noqa: PLC0415 -- seldom needed
+def _tell_rejected(
+    folders: Sequence[Path], conversation: str, stories: Sequence[tuple[Path, Story]]
+) -> bool:
+    """Print which rejected lines hold the id where not all of them are told as rows.
 
-    found = [line for folder in folders if (line := rejected_line(folder, conversation))]
-    for path, number in found:
-        output().print(
-            f"No row of conversation {conversation} could be read in job {path.parent.name}, but a "
-            f"rejected line holds the id: line {number:,} of {path}, which says why.",
-            soft_wrap=True,
-        )
-    return bool(found)
+    Returns whether there are any.
+    """
+    from importer.reporting.left_overs import rejected_lines  # noqa: PLC0415 -- as above
+
+    told = {folder: _rejected_rows(story) for folder, story in stories}
+    found = False
+    for folder in folders:
+        path, lines = rejected_lines(folder, conversation)
+        if len(lines) > told.get(folder, 0):
+            if found or any(story.rows for _, story in stories):
+                output().print()
+            found = True
+            is_one = len(lines) == 1
+            which = few_listed([f"{number:,}" for number in lines], _MOST_LINES)
+            output().print(
+                f"{counted(len(lines), 'rejected line')} of job {folder.name} "
+                f"{'holds' if is_one else 'hold'} this id: {'line' if is_one else 'lines'} {which} "
+                f"of {path}, which {'says' if is_one else 'say'} why.",
+                soft_wrap=True,
+            )
+    return found
+
+
+def _rejected_rows(story: Story) -> int:
+    """Return how many of the rows that are told stand in the file of the rejected ones."""
+    return sum(
+        row.outcome is not None and row.outcome.kind is OutcomeKind.REJECTED for row in story.rows
+    )
 
 
 def _stories(
@@ -182,9 +206,10 @@ def _lines(story: RowStory, whole: Story) -> list[str]:
     if outcome is None:
         return [_title(story), *(line for _, line in lines), f"  {_pending(story, whole)}"]
     at = outcome.settled_at
+    ahead = f": one of job {story.gave_way_to}" if story.gave_way_to else ""
     # What ended a row is told after it; attempts of a later try stand after the outcome of before.
     place = bisect_right(lines, math.inf if at is None else at + _SAME_MOMENT, key=itemgetter(0))
-    lines.insert(place, (0.0, f"  {'' if at is None else _time(at)}  {_outcome(outcome)}"))
+    lines.insert(place, (0.0, f"  {'' if at is None else _time(at)}  {_outcome(outcome)}{ahead}"))
     return [_title(story), *(line for _, line in lines)]
 
 

@@ -112,14 +112,19 @@ class ColumnBlock:
             {MEANINGS[code]: rows for code, rows in enumerate(counts) if rows},
             int(np.count_nonzero(blank)),
             sifted.long_comments,
-            _count(sifted.words, sifted.word_at[places]),
+            {
+                word: times
+                for word, times in _count(sifted.words, sifted.word_at[places]).items()
+                if not is_blank(word)
+            },
             ids.tobytes(),
             (places + self.first_seq).tobytes(),
             None
             if asked.coder is None
             else self._bodies(asked.coder, codes, places[~blank], blank),
             None if newest is None else (newest[0][places].tobytes(), newest[1][places].tobytes()),
-            None if ranks is None else ranks[places].tobytes(),
+            None if ranks is None else ranks[0][places].tobytes(),
+            {} if ranks is None else _count(ranks[1], ranks[2][places]),
             others,
         )
 
@@ -171,17 +176,23 @@ class ColumnBlock:
         bodies[~blank] |= np.maximum(numbers, 1)
         return bodies.tobytes()
 
-    def _read_ranks(self, rank_of: Callable[[str], int | None], sure: Flags) -> Ranks:
-        """Return the ranks of all rows; one whose rank its cell does not tell is no more `sure`."""
+    def _read_ranks(
+        self, rank_of: Callable[[str], int | None], sure: Flags
+    ) -> tuple[Ranks, list[str], Offsets]:
+        """Return the ranks of all rows, the cells that tell them, and which of these each row has.
+
+        A row whose rank its cell does not tell is no more `sure`.
+        """
         encoded = self._columns[_JOB].dictionary_encode()
-        known = [rank_of(job) for job in encoded.dictionary.to_pylist()]
+        told: list[str] = encoded.dictionary.to_pylist()
+        known = [rank_of(job) for job in told]
         indices = np.frombuffer(encoded.indices.buffers()[1], np.int32)[: len(self)]
         if None in known:
             sure &= np.array([rank is not None for rank in known])[indices]
-        return np.array([rank or 0 for rank in known], np.uint64)[indices]
+        return np.array([rank or 0 for rank in known], np.uint64)[indices], told, indices
 
 
 def _count(words: Sequence[str], places: Offsets) -> dict[str, int]:
     times = np.bincount(places, minlength=len(words)).tolist()
     found = zip(words, times, strict=True)
-    return {word: number for word, number in found if number and not is_blank(word)}
+    return {word: number for word, number in found if number}

@@ -43,7 +43,8 @@ def test_what_another_job_has_read_is_its_own_affair_whatever_became_of_it_there
 ) -> None:
     first.night([GAVE_WAY, REJECTED, REFUSED, SUCCEEDED], begun={"placed": OF_FIRST})
     assert read(first).rows == {1, 2, 3}
-    assert told(first) == [Again(rows=3, done=1, first=1)]
+    assert read(first).done == {1}
+    assert told(first) == [Again(rows={1, 2, 3}, done=1)]
     assert read(first, 2).rows == set()
 
 
@@ -54,14 +55,14 @@ def test_what_a_job_has_not_come_to_stays_to_be_done_and_all_where_it_has_sent_n
     with first.run("b", begun={"placed": OF_FIRST}) as job:
         job.journal.write(Entry([rejected]))
         finish(job, RunEnd.DATA_LIMIT)
-    assert read(first) == ReadAgain(set(), {})
+    assert read(first) == ReadAgain(set(), set(), {})
     with first.run("c", begun={"placed": OF_FIRST}) as job:
         mark(job, 2)
         job.journal.write(Entry([rejected]))
         answer(job, {2: SUCCEEDED})
         finish(job, RunEnd.TIME_BOX)
     assert read(first).rows == {1, 2}
-    assert told(first) == [Again(rows=3, done=1, first=1)]
+    assert told(first) == [Again(rows={1, 2, 3}, done=1)]
 
 
 def test_what_joined_another_job_is_done_by_that(first: Desk) -> None:
@@ -79,7 +80,7 @@ def test_what_was_taken_back_is_to_be_done_again(first: Desk) -> None:
     first.night([SUCCEEDED] * 3, begun={"placed": OF_FIRST})
     first.take_back(2, {})
     assert read(first).rows == set()
-    assert told(first) == [Again(rows=3, done=3, first=1)]
+    assert told(first) == [Again({1, 2, 3}, done=3, is_withdrawn=True)]
 
 
 def test_rows_are_known_again_in_files_of_files(first: Desk) -> None:
@@ -87,7 +88,7 @@ def test_rows_are_known_again_in_files_of_files(first: Desk) -> None:
     last = [Placed(2, 1, 2), Placed(4, 2, 4)]
     first.night([SUCCEEDED] * 4, "b", begun={"placed": last})
     assert read(first, 2).rows == {2, 4}
-    assert told(first, 2) == [Again(rows=2, done=2, first=2)]
+    assert told(first, 2) == [Again(rows={2, 4}, done=2)]
     assert read(first).rows == {2, 3}
 
 

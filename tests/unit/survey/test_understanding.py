@@ -15,7 +15,6 @@ from importer.survey.understanding import understood
 from tests.support.data import conversation
 
 Make = Callable[..., ImportSettings]
-LEFT_OVER = ("job", "row", "reason", "http_status", "attempts", "detail")
 ERASES = "every row erases the {0} of its conversation"
 
 
@@ -53,22 +52,6 @@ def test_what_is_missing_will_be_erased(tmp_path: Path, settings_for: Make) -> N
     path.write_text(f"conversation_id,rating\n{conversation(1)},POSITIVE\n", "utf-8")
     found = read(path, settings_for(path))
     assert found.remarks == [f"no column 'comment': {ERASES.format('comment')}"]
-
-
-def test_left_over_rows_are_told_with_what_becomes_of_them(
-    tmp_path: Path, settings_for: Make
-) -> None:
-    path = tmp_path / "in.csv"
-    path.write_text(",".join(("conversation_id", "rating", "comment", *LEFT_OVER)) + "\n", "utf-8")
-    found = read(path, settings_for(path))
-    assert (found.columns["job"], found.ignored) == ("job", [*LEFT_OVER[1:]])
-    assert [each.partition(": ")[2] for each in found.remarks] == [
-        "they give way to newer rows of other jobs (--as-new sends them all the same)"
-    ]
-    found = read(path, settings_for(path, as_new=True))
-    assert [each.partition(": ")[2] for each in found.remarks] == [
-        "they are sent as new ones (--as-new)"
-    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,119 @@
+"""What is told of the rows of a left-over file, by what their cells `job` name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from importer.api import run_import
+from importer.jobs.folders import OVERTAKEN_JOB
+from importer.settings import ImportSettings
+from importer.survey.findings import Understanding
+from importer.survey.survey_pass import survey_inputs
+from importer.workflows.open_inputs import open_inputs
+from tests.support.data import conversation, write_csv
+from tests.support.origins import KnownJobs
+
+Make = Callable[..., ImportSettings]
+HEADER = ("conversation_id", "rating", "comment")
+OWN = ("job", "row", "reason", "http_status", "attempts", "detail")
+OURS, THEIRS = "in-0000000a-3", "in-0000000b-1"
+GIVE_WAY = "rows left over from earlier jobs: they give way to"
+
+
+def left_over(path: Path, *cells: str, own: tuple[str, ...] = OWN) -> Path:
+    rows = [
+        ",".join([conversation(number), "POSITIVE", "", cell, *[""] * (len(own) - 1)])
+        for number, cell in enumerate(cells, 1)
+    ]
+    path.write_text("\n".join([",".join([*HEADER, *own]), *rows, ""]))
+    return path
+
+
+def told(settings: ImportSettings, folder: Path, *, is_check: bool = False) -> list[Understanding]:
+    origins = None if is_check else KnownJobs({OURS: 3}.get)
+    with survey_inputs(open_inputs(settings), settings, folder, origins=origins) as found:
+        return found.findings.inputs
+
+
+def remarks(settings: ImportSettings, folder: Path, *, is_check: bool = False) -> list[str]:
+    (one,) = told(settings, folder, is_check=is_check)
+    assert (one.columns["job"], "job" in one.ignored) == ("job", False)
+    return one.remarks
+
+
+@pytest.fixture(params=["by row", "by column"])
+def _each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    least = 0 if request.param == "by column" else 1 << 60
+    monkeypatch.setattr("importer.sources.csv.file.BY_COLUMN_FROM", least)
+
+
+@pytest.mark.usefixtures("_each_way")
+@pytest.mark.parametrize("own", [OWN, ("job",)])
+def test_rows_that_name_no_job_and_rows_that_name_a_strange_one_are_told_apart(
+    tmp_path: Path, settings_for: Make, own: tuple[str, ...]
+) -> None:
+    cells = [*(f"{OURS}#{n}" for n in range(400)), "", " ", f"{THEIRS}#1", OVERTAKEN_JOB]
+    settings = settings_for(left_over(tmp_path / "in.csv", *cells, own=own))
+    kept, new, strange = remarks(settings, tmp_path)
+    assert kept == (
+        "401 rows left over from earlier jobs give way to newer rows of other jobs (--as-new sends "
+        "them all the same)"
+    )
+    assert new == (
+        "2 rows name no job in 'job': they count as new, and win over what was sent before (to "
+        "keep their places: put back the cell 'job' of each line)"
+    )
+    assert strange == (
+        f"1 row names no job of this product but '{THEIRS}' (which this jobs folder does not "
+        "hold): it gives way to every other row of its conversation; fix this line in the export, "
+        "or in the left-over file of its import into this product (--as-new sends it all the same)"
+    )
+
+
+def test_it_is_not_said_that_rows_give_way_to_newer_ones_where_none_does(
+    tmp_path: Path, settings_for: Make
+) -> None:
+    of_two = left_over(tmp_path / "in.csv", *[f"{THEIRS}#1"] * 2, "#NAME?")
+    (only,) = remarks(settings_for(of_two), tmp_path)
+    assert only.startswith(
+        f"3 rows name no job of this product but '{THEIRS}' (which this jobs folder does not hold) "
+        "and texts that name none: they give way to every other row of their conversations; "
+    )
+    (only,) = remarks(settings_for(left_over(tmp_path / "in.csv", "")), tmp_path)
+    assert only.startswith("1 row names no job in 'job': it counts as new, and wins over")
+    (only,) = remarks(settings_for(of_two, as_new=True), tmp_path)
+    assert only == "rows left over from earlier jobs: they are sent as new ones (--as-new)"
+    (only,) = remarks(settings_for(left_over(tmp_path / "in.csv", OURS)), tmp_path)
+    assert only == f"{GIVE_WAY} newer rows of other jobs (--as-new sends them all the same)"
+    by_column = settings_for(left_over(tmp_path / "in.csv", OURS), newest_by="row")
+    (only,) = remarks(by_column, tmp_path)
+    assert only.startswith(f"{GIVE_WAY} other rows of those jobs, and to rows of later ones (")
+
+
+def test_a_column_that_is_called_job_and_names_none_is_of_no_interest(
+    tmp_path: Path, settings_for: Make
+) -> None:
+    path = left_over(tmp_path / "in.csv", "", "engineer", own=("job",))
+    (one,) = told(settings_for(path), tmp_path)
+    assert (one.remarks, one.ignored) == ([], ["job"])
+
+
+@pytest.mark.anyio
+async def test_a_job_of_a_rehearsal_or_of_another_product_is_told_as_such(
+    tmp_path: Path, settings_for: Make
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(1), "meh", "")])
+    first = await run_import(settings_for(path, sandbox=True))
+    (rejected,) = first.files
+    rejected.write_text(rejected.read_text().replace("meh", "CLEAR"))
+    name = first.folder.name
+    settings = settings_for(rejected, base_url="http://localhost:9")
+    named = f"but '{name}' (a rehearsal): it gives way to every other row"
+    for is_check, whose in ((False, "this product"), (True, "an import into ClarityQ")):
+        (told_of_it,) = remarks(settings, tmp_path, is_check=is_check)
+        assert told_of_it.startswith(f"1 row names no job of {whose} {named}")
+    elsewhere = settings_for(rejected, base_url="http://localhost:9", jobs_dir=tmp_path / "other")
+    assert f"'{name}' (a rehearsal)" in remarks(elsewhere, tmp_path)[0]
