@@ -11,7 +11,7 @@ from typing import NamedTuple
 from importer.common.text import counted, is_or_are
 from importer.errors import JournalError
 from importer.jobs.carry_over import left_over_again, left_over_of, still_sends
-from importer.jobs.commands import command_line, path_argument
+from importer.jobs.commands import command_line
 from importer.jobs.ends import is_begun_anew, own_pending
 from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
@@ -133,7 +133,8 @@ def _taken_up(folder: Path) -> Iterator[TakenUp]:
     elif since.anew and (since.is_given_up or not head.sent_anything):
         yield TakenUp(f"{since.anew} began anew what it had not sent.", (never_sent(folder),))
     if WITHDRAWN in facts and not since.is_undone:
-        yield _taken_back_unsent(folder, int(facts.get(NOT_TAKEN_BACK, 0)))
+        with JournalReader(folder) as own:
+            yield _taken_back_unsent(own, int(facts.get(NOT_TAKEN_BACK, 0)))
     if since.takers and not is_given_up:  # they had other rows, or do not send them any more
         yield from _taken_over(folder, number, since.takers, product, done_since)
 
@@ -189,25 +190,28 @@ class _Since:
             self.undos.append(DoneUndo(number, other, done))
 
 
-def _taken_back_unsent(folder: Path, left: int) -> TakenUp:
+def _taken_back_unsent(journal: JournalReader, left: int) -> TakenUp:
     """Tell that a job was taken back with nothing to send, and leaves so many as they are."""
-    about = _steps_about(folder)
+    folder, about = journal.folder, _steps_about(journal.folder)
     if not left:
         return TakenUp("It was taken back.", about)
     told = f"{stays_in_words(folder.name, left)}."
-    command = command_line(["undo", path_argument(folder), CLEARS])
+    command = command_line(["undo", str(folder.absolute()), CLEARS, *journal.key_source()])
     return TakenUp(f"It was taken back. {told}", about, [Step("To clear that:", command)])
 
 
 def _steps_about(folder: Path) -> Sequence[str]:
     """Return what steps about rows of a job hold; those of one that was wrong are not fixed."""
     files = (f"{folder.name}/{name}" for name in LEFT_OVER_NAMES)
-    return *_TRIES_AGAIN, *files, never_sent(folder)
+    return *_TRIES_AGAIN, *files, CLEARS, never_sent(folder)
 
 
 def _all_about(folder: Path) -> Sequence[str]:
-    """Return what each step holds about the rows of a job that has ended: the others stay."""
-    return *_TRIES_AGAIN, f"{folder.name}/", *TO_RESUME.values()
+    """Return what each step holds about the rows of a job that has ended: the others stay.
+
+    What an undo of it leaves, its steps by its journal tell as well.
+    """
+    return *_TRIES_AGAIN, f"{folder.name}/", CLEARS, *TO_RESUME.values()
 
 
 def _for_the_rest(

@@ -472,6 +472,48 @@ async def test_what_an_undo_with_nothing_to_send_leaves_is_told_of_its_job(night
     assert not [text for text in told_of(tuesday.folder) if "--clear-unknown" in text]
 
 
+async def test_what_the_undo_of_an_undo_leaves_is_not_what_the_first_one_left(night: Night) -> None:
+    tuesday = await night("tuesday", [(each, "NEGATIVE", "wrong") for each in ALL[:3]])
+    await typed("undo", tuesday.folder, "--clear-unknown", "--yes", *QUICK)
+    (undo,) = tuesday.folder.parent.glob("undo-*")
+    assert f"by {undo.name} since: 3 of 3 conversations" in told_of(tuesday.folder)[2]
+    assert (await typed("undo", undo, "--yes", *QUICK)).returncode == 0, "it has nothing to send"
+    for text in told_of(undo):
+        assert f"What {undo.name} has stored stays in 3 conversations" in text
+        assert f"What {tuesday.folder.name} has stored" not in text
+        assert "were left over" not in text
+    for text in told_of(tuesday.folder):
+        assert f"It was taken back by {undo.name}, which was taken back itself." in text
+        assert "3 of 3 conversations" not in text
+
+
+async def test_how_to_clear_what_an_undo_leaves_is_told_once_and_works_in_any_folder(
+    night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    key = ("--api-key-file", "key")
+    target = ("--product-id", PRODUCT, "--base-url", (await night("a", [])).base_url)
+    path = write_csv(tmp_path / "tuesday.csv", [(ALL[0], "NEGATIVE", "")])
+    run = ("run", path, *target, "--jobs-dir", "jobs", *key, "--late-effect", "0s")
+    assert (await typed(*run)).returncode == 0
+    (tuesday,) = (tmp_path / "jobs").glob("tuesday-*")
+    assert (await typed("undo", f"jobs/{tuesday.name}", "--yes", *key)).returncode == 0
+    for _ in range(2):
+        assert (await typed(*run)).returncode == 0
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(elsewhere)
+    for text in told_of(tuesday):
+        assert text.count("To clear that:") == 1
+    shown = command("jobs", "show", f"../jobs/{tuesday.name}")[1]
+    clear = re.findall(r"To clear that: clarityq-import (.*)", shown)
+    assert (len(clear), "to be given in" in shown) == (1, False), shown
+    assert "--api-key-file" in clear[0]
+    done = await typed(*shlex.split(clear[0]), "--yes")
+    assert done.returncode == 0, done.stderr
+    for text in told_of(tuesday):
+        assert "To clear that:" not in text
+
+
 @pytest.mark.parametrize("way", ["undo", "abandon", "replace"])
 async def test_an_unfinished_job_sends_its_own_rows_once_those_that_it_took_over_are_void(
     night: Night, cut_short: Night, service: WatchedSandbox, way: str
