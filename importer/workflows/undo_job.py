@@ -50,17 +50,22 @@ class InTheWay(NamedTuple):
     may_stay: bool = False
 
     @classmethod
-    def of(cls, product: Product, job: JobRecord) -> InTheWay | None:
-        """Return the one that is in the way of the undo of `job`. Raises `JournalError`."""
-        others = (one for one in product.jobs if one.is_in_the_way and one.number != job.number)
-        other = next(others, None)
+    def of(
+        cls, product: Product, job: JobRecord, key_source: Sequence[str] = ()
+    ) -> InTheWay | None:
+        """Return the one that is in the way of the undo of `job`. Raises `JournalError`.
+
+        `key_source` are the options that say where the key is, if its own run has not said that.
+        """
+        other = product.unfinished_other_than(job)
         if other is None or other.folder is None:
             return None
         with JournalReader(other.folder) as journal:
             own = own_pending(journal)
         taken_over = still_to_send(job, product.jobs, product.given_up)
         given_up = job.number in product.given_up
-        return cls(other.name, how_to_resume(other.folder), taken_over, given_up, own)
+        resume = how_to_resume(other.folder, key_source)
+        return cls(other.name, resume, taken_over, given_up, own)
 
 
 class UndoTable(NamedTuple):
@@ -143,7 +148,7 @@ def plan_undo(
             return begun.name
         job = _job_of(product, folder)
         is_unfinished = job.state is JobState.UNFINISHED
-        other = InTheWay.of(product, job)
+        other = InTheWay.of(product, job, key_source)
         left = None
         if write and is_unfinished:
             given_up = replace(job, state=JobState.GIVEN_UP)

@@ -17,6 +17,7 @@ from anyio import to_thread
 
 from importer.api import run_import
 from importer.errors import ExitCode, SettingsError, UnfinishedJobError
+from importer.jobs.commands import KEY_AS_BEFORE
 from importer.jobs.journal_head import read_head
 from importer.jobs.product_jobs import hold_jobs
 from importer.reporting.summary import Summary, kept_steps
@@ -439,9 +440,11 @@ async def test_what_an_undo_has_to_leave_is_counted_and_told_the_same_everywhere
     undo = ("undo", tuesday.folder, "--yes", "--defer-for", "0s", *QUICK)
     late_again = await typed(*undo)
     assert late_again.returncode == 5
+    (first,) = tuesday.folder.parent.glob("undo-*")
+    tried_again = await typed("retry", first, "--defer-for", "0s", *QUICK)
+    assert re.search(r"To clear that: .* --clear-unknown .*--api-key-file key", tried_again.stdout)
     service.on_put = lambda _: None
     service.picker = FaultPicker(Faults())
-    (first,) = tuesday.folder.parent.glob("undo-*")
     stays = f"What {tuesday.folder.name} has stored stays in 1 conversation"
     clear = f"To clear that: clarityq-import undo {tuesday.folder} --clear-unknown"
     for text in (late_again.stdout, *told_of(first)):
@@ -703,7 +706,7 @@ async def test_what_an_undo_has_sent_of_a_right_job_stays(
 
 
 async def test_an_undo_that_may_not_begin_gives_nothing_up(
-    night: Night, service: WatchedSandbox
+    night: Night, service: WatchedSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await night("monday", [(ALL[2], "POSITIVE", "")])
     late = FaultPicker(NONE_COMPLETED)
@@ -714,8 +717,14 @@ async def test_an_undo_that_may_not_begin_gives_nothing_up(
     asked = await typed("undo", tuesday.folder, *QUICK)
     resume, undo = to_type(asked.stdout)
     assert (resume[0], undo[0]) == ("run", "undo")
+    assert "--api-key-file" in resume
     refused = await typed("undo", tuesday.folder, "--yes", *QUICK)
     assert (refused.returncode, to_type(refused.stderr)[:2]) == (2, [resume, undo])
+    assert KEY_AS_BEFORE not in asked.stdout + refused.stderr
+    monkeypatch.setenv("CLARITYQ_API_KEY", "any")
+    for yes in ([], ["--yes"]):
+        told = await typed("undo", tuesday.folder, *QUICK[:4], *yes)
+        assert KEY_AS_BEFORE in told.stdout + told.stderr
     assert "To try the 1 row not completed again" in command("jobs", "show", tuesday.folder)[1]
 
 
