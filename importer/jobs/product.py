@@ -124,7 +124,9 @@ class Product(Succession):
         if other is not None and self._settings.job.replace:
             return False
         with JournalReader(job.folder) as journal:
-            given_up = self.given_up_rows()
+            if next(journal.left_overs(waiting=True), None) is None:
+                return False
+            given_up = self.given_up_rows()  # for which all journals are opened
             if all(given_up.has(*row) for row in journal.left_overs(waiting=True)):
                 return False
             paths = [file.path for file in journal.inputs()]

@@ -235,8 +235,10 @@ def rows_not_sent(
     is in Unix seconds. Raises `JournalError`.
     """
     found = job.journal.not_sent()
-    if (given_up := carried_given_up(job.journal, product.given_up_rows())).count:
-        found[Reason.JOB_GIVEN_UP] = given_up
+    if job.journal.carried_count():  # to know what was given up means to open all journals
+        given_up = carried_given_up(job.journal, product.given_up_rows())
+        if given_up.count:
+            found[Reason.JOB_GIVEN_UP] = given_up
     rows = job.journal.tried_again()
     if not rows:
         return found
