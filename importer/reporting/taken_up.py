@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from importer.common.text import counted, is_or_are
 from importer.errors import JournalError
-from importer.jobs.carry_over import left_over_again, left_over_of, still_sends
+from importer.jobs.carry_over import joined, left_over_again, left_over_of, still_sends
 from importer.jobs.commands import command_line
 from importer.jobs.ends import is_begun_anew, own_pending
 from importer.jobs.folders import job_folders
@@ -62,10 +62,13 @@ def closed_in_words(job: JobRecord, pending: int) -> str:
         case JobState.GIVEN_UP:
             return f"The job was given up: {rows}."
         case JobState.REPLACED if job.sent_anything:
-            by, one = _replaced_by(job)
-            return f"The job was replaced{by}: {counted(pending, 'row')} of it joined {one}."
+            by, one, have = _replaced_by(job, pending)
+            others = ""
+            if rest := pending - have:
+                others = f", and the other {rest:,} without an outcome {is_or_are(rest)} not sent"
+            return f"The job was replaced{by}: {counted(have, 'row')} of it joined {one}{others}."
         case JobState.REPLACED:
-            by, one = _replaced_by(job)
+            by, one, _ = _replaced_by(job, pending)
             carried += f"joined {one}" if carried else ""
             when = f"before it had sent anything{by and ','}{by}"
             return f"The job was replaced {when}: {rows}{carried}."
@@ -73,13 +76,16 @@ def closed_in_words(job: JobRecord, pending: int) -> str:
             return ""
 
 
-def _replaced_by(job: JobRecord) -> tuple[str, str]:
-    """Return by which job one was replaced, if its folder is there, and how that is called then."""
+def _replaced_by(job: JobRecord, pending: int) -> tuple[str, str, int]:
+    """Return by which job one was replaced, if its folder is there, and how that is called then.
+
+    And how many of the `pending` rows joined that: not those that were given up, say.
+    """
     for other in job_folders(job.folder.parent) if job.folder is not None else ():
         with suppress(JournalError):
             if read_head(other).ends.get(job.id) is JobState.REPLACED:
-                return f" by {other.name}", "that one"
-    return "", "the one that did"
+                return f" by {other.name}", "that one", min(pending, len(joined(job, other)))
+    return "", "the one that did", pending
 
 
 class TakenUp(NamedTuple):

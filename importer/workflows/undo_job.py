@@ -62,7 +62,7 @@ class InTheWay(NamedTuple):
             return None
         with JournalReader(other.folder) as journal:
             own = own_pending(journal)
-        taken_over = still_to_send(job, product.jobs, product.given_up)
+        taken_over = len(still_to_send(job, product.jobs, product.given_up))
         given_up = job.number in product.given_up
         resume = how_to_resume(other.folder, key_source)
         return cls(other.name, resume, taken_over, given_up, own)
