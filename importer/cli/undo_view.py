@@ -9,6 +9,7 @@ from rich.table import Column, Table
 
 from importer.cli.console import output
 from importer.common.text import counted, few_listed, is_or_are, sentence
+from importer.jobs.commands import beside, is_not_finished
 from importer.reporting.wording import waits_again_in_words
 from importer.workflows.undo_job import InTheWay, UndoTable
 
@@ -63,9 +64,8 @@ def _how_to_do(found: UndoTable, once: str) -> str:
     commands = [*([once] if first else []), way.resume, once]
     lines = "".join(f"\n  {command}" for command in commands)
     return (
-        f"The job {way.name} of this product is not finished, and only one may be at a time. With "
-        f"--replace it is given up for good{_own_lost(way)}. Else, to do it, {first or 'in order:'}"
-        f"{lines}"
+        f"{_is_not_finished(way)} With --replace it is given up for good{_own_lost(way)}. Else, to "
+        f"do it, {first or 'in order:'}{lines}{beside(*commands)}"
     )
 
 
@@ -75,11 +75,15 @@ def to_end_first(job: str, found: UndoTable, once: str) -> str:
     assert way is not None  # noqa: S101 -- the undo may not begin
     told = _pending_elsewhere(way, done=True)
     return (
-        f"{told and f'{told} '}The job {way.name} of this product is not finished, and only one "
-        f"may be at a time. Resume it first:\n  {way.resume}\nthen give this command again:\n"
-        f"  {once}\nor give it up for good{_own_lost(way)}, and take {job} back:\n"
-        f"  {once} --replace"
+        f"{told and f'{told} '}{_is_not_finished(way)} Resume it first:\n  {way.resume}\nthen give "
+        f"this command again:\n  {once}\nor give it up for good{_own_lost(way)}, and take {job} "
+        f"back:\n  {once} --replace{beside(way.resume, once)}"
     )
+
+
+def _is_not_finished(way: InTheWay) -> str:
+    told = is_not_finished(way.name)
+    return f"{told[0].upper()}{told[1:]}"
 
 
 def _own_lost(way: InTheWay) -> str:

@@ -60,32 +60,62 @@ def carried_given_up(journal: JournalFile, given_up: GivenUp) -> RowSet:
 
     Raises `JournalError`.
     """
+    return RowSet(seq for seq, _ in _carried_given_up(journal, given_up))
+
+
+def _carried_given_up(journal: JournalFile, given_up: GivenUp) -> Iterator[tuple[int, bytes]]:
+    """Yield the same rows with the keys of their conversations."""
     if not given_up.jobs:
-        return RowSet()
+        return
     done, not_sent = journal.with_outcome(), [*journal.not_sent().values()]
-    return RowSet(
-        row.seq
-        for row in journal.carried()
-        if given_up.has(row.rank.version, key_of(row.conversation_id))
-        and row.seq not in done
-        and not any(row.seq in rows for rows in not_sent)
-    )
+    for row in journal.carried():
+        key = key_of(row.conversation_id)
+        if (
+            given_up.has(row.rank.version, key)
+            and row.seq not in done
+            and not any(row.seq in rows for rows in not_sent)
+        ):
+            yield row.seq, key
 
 
-def still_to_send(job: JobRecord, jobs: Sequence[JobRecord], given_up: Collection[int]) -> int:
-    """Return how many rows that `job` has brought an unfinished one was still to send.
+def still_to_send(
+    job: JobRecord, jobs: Sequence[JobRecord], given_up: Collection[int]
+) -> set[bytes]:
+    """Return the rows, by key, that `job` has brought and an unfinished one was still to send.
 
     `jobs` are all of the product, and of those of the numbers `given_up` nothing is tried again: of
-    the `job` itself they are counted also then. Raises `JournalError`.
+    the `job` itself they are among them also then. Raises `JournalError`.
     """
-    rows, others = 0, {*given_up} - {job.number}
+    found, others = set[bytes](), {*given_up} - {job.number}
     with_it, without = (given_up_rows(jobs, gone) for gone in ({*others, job.number}, others))
     for one in jobs[job.number :]:
         if one.state is JobState.UNFINISHED and one.holds_carried and one.folder is not None:
             with closing(JournalFile(one.folder, read_only=True)) as journal:
-                rows += carried_given_up(journal, with_it).count
-                rows -= carried_given_up(journal, without).count
-    return rows
+                given_up_with, anyway = (
+                    {key for _, key in _carried_given_up(journal, gone)}
+                    for gone in (with_it, without)
+                )
+                found |= given_up_with - anyway
+    return found
+
+
+def joined(job: JobRecord, by: Path) -> set[bytes]:
+    """Return which rows without an outcome joined the job in the folder `by`, by key.
+
+    They are of `job`, which that has replaced. Raises `JournalError`.
+    """
+    assert job.folder is not None  # noqa: S101 -- its folder is there
+    with JournalReader(by) as journal:
+        taken = journal.carried_ranks()
+    with JournalReader(job.folder) as journal:
+        had = journal.carried_ranks()
+        rows = {
+            key: rank
+            for key, rank in taken.items()
+            if rank.version == job.number or had.get(key) == rank
+        }
+        done = {key for key, rank, _ in journal.settled_among(rows) if rank == rows[key]}
+    return rows.keys() - done
 
 
 def highest_rows(rows: Iterator[LeftOver]) -> Iterator[CarriedRow]:

@@ -201,9 +201,14 @@ def in_the_way(
         abandon = command_line(["jobs", "abandon", path_argument(job.folder)])
         instead = f"or give it up for good, then retry:\n  {abandon}"
     return UnfinishedJobError(
-        f"the job {job.name} of this product is not finished, and only one may be at a time. "
+        f"{is_not_finished(job.name)} "
         f"{why_not}Resume it first:\n  {resume}\n{instead}{beside(resume, instead)}"
     )
+
+
+def is_not_finished(job: str) -> str:
+    """Return that a job is in the way of another, in a sentence; it begins in lower case."""
+    return f"the job {job} of this product is not finished, and only one may be at a time."
 
 
 def beside(*texts: str) -> str:

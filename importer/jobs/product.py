@@ -120,11 +120,13 @@ class Product(Succession):
         To begin it anew beside an unfinished one would send all its rows over what is newer.
         """
         assert job.folder is not None  # noqa: S101 -- its journal is there
-        other = self._unfinished_other_than(job)
+        other = self.unfinished_other_than(job)
         if other is not None and self._settings.job.replace:
             return False
         with JournalReader(job.folder) as journal:
-            given_up = self.given_up_rows()
+            if next(journal.left_overs(waiting=True), None) is None:
+                return False
+            given_up = self.given_up_rows()  # for which all journals are opened
             if all(given_up.has(*row) for row in journal.left_overs(waiting=True)):
                 return False
             paths = [file.path for file in journal.inputs()]
@@ -155,7 +157,7 @@ class Product(Succession):
             )
         if job.number < self.floor:
             raise self._below_floor(job)
-        if (other := self._unfinished_other_than(job)) is not None:
+        if (other := self.unfinished_other_than(job)) is not None:
             raise self._in_the_way(other)
         if job.state is JobState.UNFINISHED and not job.sent_anything:
             raise SettingsError(

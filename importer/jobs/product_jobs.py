@@ -248,17 +248,18 @@ class ProductJobs:
         if job.state is not JobState.UNFINISHED:
             then = given_up_rows(self.jobs, self.given_up | {job.number})
             with JournalReader(job.folder) as journal:
-                left_over = sum(
-                    version == job.number and then.has(version, key)
+                left_over = {
+                    key
                     for version, key in journal.left_overs()
-                )
-            left_over += still_to_send(job, self.jobs, self.given_up)
+                    if version == job.number and then.has(version, key)
+                }
+            left_over |= still_to_send(job, self.jobs, self.given_up)
             if not left_over or job.number in self.given_up:
                 raise SettingsError(
                     f"the job {job.name} has ended already: nothing is left to give up"
                 )
             self.give_up_left_overs(job, now)
-            return left_over
+            return len(left_over)
         with closing(Journal(job.folder)) as unfinished:
             unfinished.give_up(now)
         # It is done then: a ledger that cannot be written hears of it from the journal later.

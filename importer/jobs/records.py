@@ -32,10 +32,13 @@ GIVEN_UP = "given_up"
 LEFT_OVERS_GIVEN_UP = "left_overs_given_up"
 #: The fact of a journal that the job was taken back, with the number of the latest job then.
 WITHDRAWN = "withdrawn"
-#: The facts of the journal of a job that was taken back, and of its undo: in how many conversations
-#: its feedback stays, as it is not known what they held before; and how many rows of earlier jobs
-#: wait again that it had taken over.
+#: The facts of the journal of a job that was taken back: in how many conversations its feedback
+#: stays, as it is not known what they held before; and how many rows of earlier jobs wait again
+#: that it had taken over.
 NOT_TAKEN_BACK, WAIT_AGAIN = "not_taken_back", "wait_again"
+#: The facts of the journal of an undo that say the same of the job that it takes back: it may be
+#: taken back itself.
+LEAVES_STORED, LETS_WAIT = "leaves_stored", "lets_wait"
 #: The fact of a journal that says what the job was to take away from what was stored before it.
 CHANGES = "changes"
 #: The fact of a journal that says how many left-overs the job did not take over for their age.

@@ -70,7 +70,7 @@ class Succession(ProductJobs):
         replaced (docs/reference.md, A2 to A4). One that has sent nothing yet is in nobody's way,
         unless it has taken over rows of earlier jobs.
         """
-        job = self._unfinished_other_than(None)
+        job = self.unfinished_other_than(None)
         if job is None or self._may_replace(job):
             return job
         raise self._in_the_way(job)
@@ -95,7 +95,8 @@ class Succession(ProductJobs):
         # What is said for this once counts, and not what each night says.
         return self._settings.ledger.carry_over and job.keeps_bodies and not self._gives_up(job)
 
-    def _unfinished_other_than(self, job: JobRecord | None) -> JobRecord | None:
+    def unfinished_other_than(self, job: JobRecord | None) -> JobRecord | None:
+        """Return the unfinished job that is in the way of others; None if that is `job`."""
         others = (other for other in self.jobs if job is None or other.number != job.number)
         return next((other for other in others if other.is_in_the_way), None)
 
@@ -165,7 +166,7 @@ class Succession(ProductJobs):
         The job that it replaces, and those in nobody's way, end in the same moment. Raises
         `SettingsError` if the folder cannot be made.
         """
-        job = self._unfinished_other_than(new.replaces)
+        job = self.unfinished_other_than(new.replaces)
         if job is not None:
             raise self._in_the_way(job)
         ends = self.ends(new.replaces)

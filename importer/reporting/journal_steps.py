@@ -24,7 +24,7 @@ from importer.jobs.journal_file import NO_COMMENTS, WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.overtaken import Awaited, awaited_of
 from importer.jobs.read_again import read_again
-from importer.jobs.records import GIVEN_UP, NOT_TAKEN_BACK, WITHDRAWN, JobRecord, JobState, Totals
+from importer.jobs.records import GIVEN_UP, LEAVES_STORED, WITHDRAWN, JobRecord, JobState, Totals
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.endings import CARRIES_OVER, Step, next_steps, rows_to_fix
 from importer.reporting.left_overs import (
@@ -65,19 +65,20 @@ def steps_by_journal(
     )  # fmt: skip
     if is_taken_over:
         steps = [step for step in steps if not step.purpose.startswith(CARRIES_OVER)]
-    return [*steps, *steps_to_clear(journal, [*own_command(journal), *journal.key_source()])]
+    return [*steps, *steps_to_clear(journal)]
 
 
-def steps_to_clear(journal: JournalFile, command: Sequence[str]) -> list[Step]:
+def steps_to_clear(journal: JournalFile, command: Sequence[str] = ()) -> list[Step]:
     """Return what is to be done about conversations that an undo had to leave as they are.
 
-    `command` are the words of an undo's own command, or of `retry`. Raises `JournalError`.
+    `command` are the words by which its latest run was begun, which may be of `retry`. Raises
+    `JournalError`.
     """
-    left = int(journal.facts().get(NOT_TAKEN_BACK, 0))
+    left = int(journal.facts().get(LEAVES_STORED, 0))
     undone = undone_job(file.path for file in journal.inputs())
     if not left or undone is None:  # those of a job that is taken back are told by its undo
         return []
-    words = own_command(journal) if command[0] != "undo" else command
+    words = command if "undo" in command[:1] else [*own_command(journal), *journal.key_source()]
     words = [word for word in words if word not in {"--yes", CLEARS}]
     why = f"{stays_in_words(undone, left)}. To clear that:"
     return [Step(why, command_line([*words[:2], CLEARS, *words[2:]]))]

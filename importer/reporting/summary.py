@@ -18,7 +18,7 @@ from importer.errors import ExitCode, JournalError
 from importer.jobs.commands import of_moved_folder
 from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import JournalFile
-from importer.jobs.records import NOT_TAKEN_BACK, TOO_OLD, WAIT_AGAIN, Totals
+from importer.jobs.records import LEAVES_STORED, LETS_WAIT, TOO_OLD, Totals
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, WorkerFigures, exit_code
 from importer.pacing import Limit
 from importer.reporting.digests import Digests
@@ -307,9 +307,9 @@ def _leaves(facts: Mapping[str, str], inputs: Sequence[str]) -> str:
     if undone is None:  # of a job that is taken back its undo tells it
         return ""
     found = []
-    if stays := int(facts.get(NOT_TAKEN_BACK, 0)):
+    if stays := int(facts.get(LEAVES_STORED, 0)):
         found.append(f"{stays_in_words(undone, stays)}.")
-    if again := int(facts.get(WAIT_AGAIN, 0)):
+    if again := int(facts.get(LETS_WAIT, 0)):
         found.append(f"{waits_again_in_words(undone, again)}.")
     return " ".join(found)
 

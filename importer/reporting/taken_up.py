@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from importer.common.text import counted, is_or_are
 from importer.errors import JournalError
-from importer.jobs.carry_over import left_over_again, left_over_of, still_sends
-from importer.jobs.commands import command_line, path_argument
+from importer.jobs.carry_over import joined, left_over_again, left_over_of, still_sends
+from importer.jobs.commands import command_line
 from importer.jobs.ends import is_begun_anew, own_pending
 from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
@@ -64,10 +64,13 @@ def closed_in_words(job: JobRecord, pending: int) -> str:
         case JobState.GIVEN_UP:
             return f"The job was given up: {rows}."
         case JobState.REPLACED if job.sent_anything:
-            by, one = _replaced_by(job)
-            return f"The job was replaced{by}: {counted(pending, 'row')} of it joined {one}."
+            by, one, have = _replaced_by(job, pending)
+            others = ""
+            if rest := pending - have:
+                others = f", and the other {rest:,} without an outcome {is_or_are(rest)} not sent"
+            return f"The job was replaced{by}: {counted(have, 'row')} of it joined {one}{others}."
         case JobState.REPLACED:
-            by, one = _replaced_by(job)
+            by, one, _ = _replaced_by(job, pending)
             carried += f"joined {one}" if carried else ""
             when = f"before it had sent anything{by and ','}{by}"
             return f"The job was replaced {when}: {rows}{carried}."
@@ -75,13 +78,16 @@ def closed_in_words(job: JobRecord, pending: int) -> str:
             return ""
 
 
-def _replaced_by(job: JobRecord) -> tuple[str, str]:
-    """Return by which job one was replaced, if its folder is there, and how that is called then."""
+def _replaced_by(job: JobRecord, pending: int) -> tuple[str, str, int]:
+    """Return by which job one was replaced, if its folder is there, and how that is called then.
+
+    And how many of the `pending` rows joined that: not those that were given up, say.
+    """
     for other in job_folders(job.folder.parent) if job.folder is not None else ():
         with suppress(JournalError):
             if read_head(other).ends.get(job.id) is JobState.REPLACED:
-                return f" by {other.name}", "that one"
-    return "", "the one that did"
+                return f" by {other.name}", "that one", min(pending, len(joined(job, other)))
+    return "", "the one that did", pending
 
 
 class TakenUp(NamedTuple):
@@ -137,7 +143,8 @@ def _taken_up(folder: Path) -> Iterator[TakenUp]:
     elif since.anew and (since.is_given_up or not head.sent_anything):
         yield TakenUp(f"{since.anew} began anew what it had not sent.", (never_sent(folder),))
     if WITHDRAWN in facts and not since.is_undone:
-        yield _taken_back_unsent(folder, int(facts.get(NOT_TAKEN_BACK, 0)))
+        with JournalReader(folder) as own:
+            yield _taken_back_unsent(own, int(facts.get(NOT_TAKEN_BACK, 0)))
     if since.takers and not is_given_up:  # they had other rows, or do not send them any more
         yield from _taken_over(folder, number, since.takers, product, done_since)
 
@@ -208,25 +215,28 @@ class _Since:
             self.undos.append(DoneUndo(number, other, done))
 
 
-def _taken_back_unsent(folder: Path, left: int) -> TakenUp:
+def _taken_back_unsent(journal: JournalReader, left: int) -> TakenUp:
     """Tell that a job was taken back with nothing to send, and leaves so many as they are."""
-    about = _steps_about(folder)
+    folder, about = journal.folder, _steps_about(journal.folder)
     if not left:
         return TakenUp("It was taken back.", about)
     told = f"{stays_in_words(folder.name, left)}."
-    command = command_line(["undo", path_argument(folder), CLEARS])
+    command = command_line(["undo", str(folder.absolute()), CLEARS, *journal.key_source()])
     return TakenUp(f"It was taken back. {told}", about, [Step("To clear that:", command)])
 
 
 def _steps_about(folder: Path) -> Sequence[str]:
     """Return what steps about rows of a job hold; those of one that was wrong are not fixed."""
     files = (f"{folder.name}/{name}" for name in LEFT_OVER_NAMES)
-    return *_TRIES_AGAIN, *files, never_sent(folder)
+    return *_TRIES_AGAIN, *files, CLEARS, never_sent(folder)
 
 
 def _all_about(folder: Path) -> Sequence[str]:
-    """Return what each step holds about the rows of a job that has ended: the others stay."""
-    return *_TRIES_AGAIN, f"{folder.name}/", *TO_RESUME.values()
+    """Return what each step holds about the rows of a job that has ended: the others stay.
+
+    What an undo of it leaves, its steps by its journal tell as well.
+    """
+    return *_TRIES_AGAIN, f"{folder.name}/", CLEARS, *TO_RESUME.values()
 
 
 def _for_the_rest(

@@ -28,6 +28,8 @@ from importer.jobs.product import Product
 from importer.jobs.records import (
     CHANGES,
     FIGURES,
+    LEAVES_STORED,
+    LETS_WAIT,
     NOT_TAKEN_BACK,
     TOO_OLD,
     WAIT_AGAIN,
@@ -186,7 +188,8 @@ def _facts(product: Product, survey: Survey, plan: Plan) -> dict[str, str]:
     if folder is not None:  # what the undo leaves is known of the job that it takes back
         with JournalReader(folder) as journal:
             known = journal.facts()
-        facts |= {name: known[name] for name in (NOT_TAKEN_BACK, WAIT_AGAIN) if name in known}
+        names = {NOT_TAKEN_BACK: LEAVES_STORED, WAIT_AGAIN: LETS_WAIT}
+        facts |= {its: known[name] for name, its in names.items() if name in known}
     return facts
 
 
@@ -232,8 +235,10 @@ def rows_not_sent(
     is in Unix seconds. Raises `JournalError`.
     """
     found = job.journal.not_sent()
-    if (given_up := carried_given_up(job.journal, product.given_up_rows())).count:
-        found[Reason.JOB_GIVEN_UP] = given_up
+    if job.journal.carried_count():  # to know what was given up means to open all journals
+        given_up = carried_given_up(job.journal, product.given_up_rows())
+        if given_up.count:
+            found[Reason.JOB_GIVEN_UP] = given_up
     rows = job.journal.tried_again()
     if not rows:
         return found

@@ -19,13 +19,14 @@ from importer.errors import SettingsError
 from importer.jobs.carry_over import still_to_send
 from importer.jobs.commands import how_to_resume
 from importer.jobs.ends import own_pending
-from importer.jobs.inputs import UNDO_NAME
+from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import Product, hold_product
 from importer.jobs.records import NOT_TAKEN_BACK, WAIT_AGAIN, JobRecord, JobState
 from importer.jobs.undo import Group, Undo, Undone, undoing
 from importer.jobs.undo_rows import told_of_undos
+from importer.reporting.jobs_behind import jobs_behind
 from importer.reporting.taken_up import taken_up
 from importer.settings import ImportSettings
 from importer.workflows.left_behind import close_summary, leave_files
@@ -49,17 +50,22 @@ class InTheWay(NamedTuple):
     may_stay: bool = False
 
     @classmethod
-    def of(cls, product: Product, job: JobRecord) -> InTheWay | None:
-        """Return the one that is in the way of the undo of `job`. Raises `JournalError`."""
-        others = (one for one in product.jobs if one.is_in_the_way and one.number != job.number)
-        other = next(others, None)
+    def of(
+        cls, product: Product, job: JobRecord, key_source: Sequence[str] = ()
+    ) -> InTheWay | None:
+        """Return the one that is in the way of the undo of `job`. Raises `JournalError`.
+
+        `key_source` are the options that say where the key is, if its own run has not said that.
+        """
+        other = product.unfinished_other_than(job)
         if other is None or other.folder is None:
             return None
         with JournalReader(other.folder) as journal:
             own = own_pending(journal)
-        taken_over = still_to_send(job, product.jobs, product.given_up)
+        taken_over = len(still_to_send(job, product.jobs, product.given_up))
         given_up = job.number in product.given_up
-        return cls(other.name, how_to_resume(other.folder), taken_over, given_up, own)
+        resume = how_to_resume(other.folder, key_source)
+        return cls(other.name, resume, taken_over, given_up, own)
 
 
 class UndoTable(NamedTuple):
@@ -142,7 +148,7 @@ def plan_undo(
             return begun.name
         job = _job_of(product, folder)
         is_unfinished = job.state is JobState.UNFINISHED
-        other = InTheWay.of(product, job)
+        other = InTheWay.of(product, job, key_source)
         left = None
         if write and is_unfinished:
             given_up = replace(job, state=JobState.GIVEN_UP)
@@ -176,6 +182,7 @@ def plan_undo(
             remarks = close_summary(job, left, [*taken_up(folder)])
         elif is_news or not table.to_send:
             rewrite_summary(job, taken=[*taken_up(folder)])
+        _tell_undone(product, job)
         if waiting:
             tell_waiting_again(product, job, waiting)
         return table._replace(remarks=remarks)
@@ -189,6 +196,16 @@ def _give_up(product: Product, job: JobRecord) -> bool:
     product.give_up_left_overs(job, time.time())
     with JournalReader(job.folder) as journal:
         return any(version == job.number for version, _ in journal.left_overs())
+
+
+def _tell_undone(product: Product, job: JobRecord) -> None:
+    """Let the job that this one has taken back, if it is an undo, say that this counts no more."""
+    assert job.folder is not None  # noqa: S101 -- as above
+    with JournalReader(job.folder) as journal:
+        inputs = [file.path for file in journal.inputs()]
+    for one in jobs_behind(product.jobs, inputs, ()) if undone_job(inputs) else ():
+        assert one.folder is not None  # noqa: S101 -- it is behind
+        rewrite_summary(one, taken=[*taken_up(one.folder)])
 
 
 def _job_of(product: Product, folder: Path) -> JobRecord:

@@ -17,6 +17,7 @@ from anyio import to_thread
 
 from importer.api import run_import
 from importer.errors import ExitCode, SettingsError, UnfinishedJobError
+from importer.jobs.commands import KEY_AS_BEFORE
 from importer.jobs.journal_head import read_head
 from importer.jobs.product_jobs import hold_jobs
 from importer.reporting.summary import Summary, kept_steps
@@ -439,9 +440,11 @@ async def test_what_an_undo_has_to_leave_is_counted_and_told_the_same_everywhere
     undo = ("undo", tuesday.folder, "--yes", "--defer-for", "0s", *QUICK)
     late_again = await typed(*undo)
     assert late_again.returncode == 5
+    (first,) = tuesday.folder.parent.glob("undo-*")
+    tried_again = await typed("retry", first, "--defer-for", "0s", *QUICK)
+    assert re.search(r"To clear that: .* --clear-unknown .*--api-key-file key", tried_again.stdout)
     service.on_put = lambda _: None
     service.picker = FaultPicker(Faults())
-    (first,) = tuesday.folder.parent.glob("undo-*")
     stays = f"What {tuesday.folder.name} has stored stays in 1 conversation"
     clear = f"To clear that: clarityq-import undo {tuesday.folder} --clear-unknown"
     for text in (late_again.stdout, *told_of(first)):
@@ -470,6 +473,48 @@ async def test_what_an_undo_with_nothing_to_send_leaves_is_told_of_its_job(night
     command("jobs", "prune", "--comments-after", "0", "--jobs-dir", tuesday.folder.parent)
     assert (await typed("undo", tuesday.folder, "--yes", *QUICK)).returncode == 0
     assert not [text for text in told_of(tuesday.folder) if "--clear-unknown" in text]
+
+
+async def test_what_the_undo_of_an_undo_leaves_is_not_what_the_first_one_left(night: Night) -> None:
+    tuesday = await night("tuesday", [(each, "NEGATIVE", "wrong") for each in ALL[:3]])
+    await typed("undo", tuesday.folder, "--clear-unknown", "--yes", *QUICK)
+    (undo,) = tuesday.folder.parent.glob("undo-*")
+    assert f"by {undo.name} since: 3 of 3 conversations" in told_of(tuesday.folder)[2]
+    assert (await typed("undo", undo, "--yes", *QUICK)).returncode == 0, "it has nothing to send"
+    for text in told_of(undo):
+        assert f"What {undo.name} has stored stays in 3 conversations" in text
+        assert f"What {tuesday.folder.name} has stored" not in text
+        assert "were left over" not in text
+    for text in told_of(tuesday.folder):
+        assert f"It was taken back by {undo.name}, which was taken back itself." in text
+        assert "3 of 3 conversations" not in text
+
+
+async def test_how_to_clear_what_an_undo_leaves_is_told_once_and_works_in_any_folder(
+    night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    key = ("--api-key-file", "key")
+    target = ("--product-id", PRODUCT, "--base-url", (await night("a", [])).base_url)
+    path = write_csv(tmp_path / "tuesday.csv", [(ALL[0], "NEGATIVE", "")])
+    run = ("run", path, *target, "--jobs-dir", "jobs", *key, "--late-effect", "0s")
+    assert (await typed(*run)).returncode == 0
+    (tuesday,) = (tmp_path / "jobs").glob("tuesday-*")
+    assert (await typed("undo", f"jobs/{tuesday.name}", "--yes", *key)).returncode == 0
+    for _ in range(2):
+        assert (await typed(*run)).returncode == 0
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(elsewhere)
+    for text in told_of(tuesday):
+        assert text.count("To clear that:") == 1
+    shown = command("jobs", "show", f"../jobs/{tuesday.name}")[1]
+    clear = re.findall(r"To clear that: clarityq-import (.*)", shown)
+    assert (len(clear), "to be given in" in shown) == (1, False), shown
+    assert "--api-key-file" in clear[0]
+    done = await typed(*shlex.split(clear[0]), "--yes")
+    assert done.returncode == 0, done.stderr
+    for text in told_of(tuesday):
+        assert "To clear that:" not in text
 
 
 @pytest.mark.parametrize("way", ["undo", "abandon", "replace"])
@@ -661,7 +706,7 @@ async def test_what_an_undo_has_sent_of_a_right_job_stays(
 
 
 async def test_an_undo_that_may_not_begin_gives_nothing_up(
-    night: Night, service: WatchedSandbox
+    night: Night, service: WatchedSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await night("monday", [(ALL[2], "POSITIVE", "")])
     late = FaultPicker(NONE_COMPLETED)
@@ -672,8 +717,14 @@ async def test_an_undo_that_may_not_begin_gives_nothing_up(
     asked = await typed("undo", tuesday.folder, *QUICK)
     resume, undo = to_type(asked.stdout)
     assert (resume[0], undo[0]) == ("run", "undo")
+    assert "--api-key-file" in resume
     refused = await typed("undo", tuesday.folder, "--yes", *QUICK)
     assert (refused.returncode, to_type(refused.stderr)[:2]) == (2, [resume, undo])
+    assert KEY_AS_BEFORE not in asked.stdout + refused.stderr
+    monkeypatch.setenv("CLARITYQ_API_KEY", "any")
+    for yes in ([], ["--yes"]):
+        told = await typed("undo", tuesday.folder, *QUICK[:4], *yes)
+        assert KEY_AS_BEFORE in told.stdout + told.stderr
     assert "To try the 1 row not completed again" in command("jobs", "show", tuesday.folder)[1]
 
 

@@ -10,16 +10,19 @@ import pytest
 from importer.common.row_set import RowSet
 from importer.jobs.carry_over import (
     highest_rows,
+    joined,
     left_over_again,
     left_over_of,
     outranked_rows,
     still_sends,
+    still_to_send,
     taken_over_by,
 )
 from importer.jobs.keys import key_of
 from importer.jobs.ledger import LeftOver
 from importer.jobs.records import CarriedRow, JobState
 from importer.model import Feedback, Meaning, Rank, Reason, RunEnd
+from importer.reporting.taken_up import closed_in_words
 from tests.support.data import conversation
 from tests.support.jobs import KEEPING, REFUSED, SUCCEEDED, WAITING, Desk, answer, finish, mark
 
@@ -93,6 +96,40 @@ def test_of_a_job_that_was_closed_only_its_own_rows_are_left_over(desk: Desk, en
     assert found == {
         "killed": carried | own, "given up": own, "replaced": own | pending, "replaced unsent": {},
     }[end]  # fmt: skip
+
+
+def test_a_row_that_another_job_has_taken_over_is_given_up_once(desk: Desk) -> None:
+    desk.night([WAITING] * 4 + [SUCCEEDED])
+    carried = [row(seq, Rank(1, 1), seq) for seq in (1, 2, 3, 4)]
+    begun: dict[str, Any] = {"carried": carried, "kept": []}
+    with desk.run("b", rows=4, begun=begun, carry_over=True) as job:
+        mark(job, 1, 2)
+        answer(job, {1: SUCCEEDED})
+    with desk.jobs() as product:
+        given_up = product.jobs[0]
+        assert still_to_send(given_up, product.jobs, set()) == {key(2), key(3), key(4)}
+        assert product.abandon(given_up, 1.0) == 4
+        assert still_to_send(given_up, product.jobs, {1}) == {key(2), key(3), key(4)}
+
+
+def test_of_a_job_that_was_replaced_only_what_the_other_has_taken_over_has_joined_that(
+    desk: Desk,
+) -> None:
+    desk.night([WAITING] * 3)
+    carried = [row(seq, Rank(1, 1), seq) for seq in (1, 2, 3)]
+    kept = [Feedback(seq, conversation(seq), Meaning.CLEAR, "x") for seq in (4, 5, 6)]
+    with desk.run("b", rows=6, begun={"carried": carried, "kept": kept}, carry_over=True) as job:
+        mark(job, 1, 4)
+        answer(job, {1: SUCCEEDED, 4: WAITING})
+    taken = [(3, Rank(1, 1)), (4, Rank(2, 2)), (5, Rank(2, 2)), (6, Rank(2, 2)), (7, Rank(0, 1))]
+    begun = {"carried": [row(number, rank, seq) for seq, (number, rank) in enumerate(taken, 1)]}
+    with desk.hold("c", carry_over=True) as product:
+        desk.begin(product, "c", rows=5, kept=[], **begun).close()
+        replaced, by = product.jobs[1:]
+        assert joined(replaced, by.folder) == {key(3), key(5), key(6)}
+        assert closed_in_words(replaced, 5).endswith(
+            "3 rows of it joined that one, and the other 2 without an outcome are not sent."
+        )
 
 
 def test_what_later_jobs_have_neither_done_nor_outranked_is_left_over_again(desk: Desk) -> None:

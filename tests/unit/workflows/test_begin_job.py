@@ -2,9 +2,11 @@
 
 import shutil
 from pathlib import Path
+from unittest.mock import patch
 
 from importer.common.row_set import RowSet
 from importer.jobs.identity import product_key
+from importer.jobs.product_jobs import ProductJobs
 from importer.model import Rank, Reason, RunEnd
 from importer.settings import Retry
 from importer.workflows.begin_job import rows_not_sent
@@ -31,3 +33,16 @@ def test_what_is_found_of_rows_tried_again_joins_what_the_job_began_with(tmp_pat
     assert {reason: sorted(rows) for reason, rows in found.items()} == {
         Reason.LATER_JOB_MISSING: [1, 3]
     }
+
+
+def test_what_was_given_up_is_not_asked_for_by_a_job_that_has_taken_nothing_over(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path)
+    desk.night([SUCCEEDED])
+    unasked = patch.object(ProductJobs, "given_up_rows", side_effect=AssertionError)
+    with unasked, desk.hold() as product:
+        assert product.resumable() is None, "nothing of it waits"
+        job = desk.begin(product)
+        assert rows_not_sent(job, product, desk.settings(), now=0.0) == {}
+        job.close()
