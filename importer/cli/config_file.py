@@ -32,6 +32,8 @@ _DEFAULTS = "importer.defaults"
 _ORIGINS = "importer.origins"
 #: How an error names an option.
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
+#: A command, or options to be added, at the end of a line: what is proposed is not named.
+_PROPOSED = re.compile(r"clarityq-import .*|: --[a-z][^:\n]*$", re.MULTILINE)
 
 _DECLARED = options_of(RUN_GROUPS)
 
@@ -109,10 +111,14 @@ def origins_of(ctx: click.Context) -> dict[str, str]:
 
 
 def with_origins(text: str, origins: Mapping[str, str]) -> str:
-    """Return what an error says, and what has set the options that it names (see `origins_of`)."""
-    named = {flag: flag[2:].replace("-", "_") for flag in _FLAG.findall(text)}
+    """Return what an error says, and what has set the options that it names (see `origins_of`).
+
+    That has a line of its own: whoever pastes a command at the end would paste it too.
+    """
+    flags = _FLAG.findall(_PROPOSED.sub("", text))
+    named = {flag: flag[2:].replace("-", "_") for flag in flags}
     told = [f"{flag} is set in {origins[name]}" for flag, name in named.items() if name in origins]
-    return f"{text} ({', '.join(told)})" if told else text
+    return f"{text}\n({', '.join(told)})" if told else text
 
 
 def config_arguments(ctx: click.Context) -> list[str]:

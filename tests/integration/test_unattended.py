@@ -280,7 +280,7 @@ def test_an_error_within_a_batch_names_the_file_that_has_set_an_option(
     entry = f'product_id = "{PRODUCT}"\nsandbox = true\n[[import]]\ninput = "{clean}"\n'
     file.write_text(f'{entry}encoding = "utf-16"\n', "utf-8")
     told = command("batch", file)[1]
-    assert f"leave out --encoding, or give the right one (--encoding is set in {file})" in told
+    assert f"leave out --encoding, or give the right one\n(--encoding is set in {file})" in told
     file.write_text(entry, "utf-8")
     Path("clarityq-import.toml").write_text('encoding = "utf-16"\n', "utf-8")
     assert "(--encoding is set in clarityq-import.toml)" in command("batch", file)[1]

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from importer.cli.app import cli
+from importer.cli.config_file import with_origins
 from importer.cli.options import RUN_GROUPS
 from importer.errors import InputError, SettingsError
 from tests.support.data import PRODUCT, conversation, write_csv
@@ -67,7 +68,7 @@ def test_a_byte_order_mark_in_a_file_does_not_matter() -> None:
 def test_an_error_names_what_has_set_the_options_that_it_names() -> None:
     configure('encoding = "utf-16"', 'ratings = ["stars"]')
     told = (
-        r"is not utf-16: leave out --encoding, or give the right one \(--encoding is set in {}\)$"
+        r"is not utf-16: leave out --encoding, or give the right one\n\(--encoding is set in {}\)$"
     )
     with pytest.raises(InputError, match=told.format("clarityq-import.toml")):
         check()
@@ -76,8 +77,22 @@ def test_an_error_names_what_has_set_the_options_that_it_names() -> None:
     with pytest.raises(InputError, match=r"or give the right one$"):
         check("--encoding", "utf-16")
     Path("in.csv").write_text("conversation_id,comment\n", "utf-8")
-    with pytest.raises(InputError, match=r"\(--ratings is set in clarityq-import.toml\)$"):
+    with pytest.raises(InputError, match=r"\n\(--ratings is set in clarityq-import.toml\)$"):
         check("--encoding", "utf-8")
+
+
+def test_options_of_commands_and_proposals_are_none_that_an_error_names() -> None:
+    origins = {"rate": "a.toml", "column": "a.toml", "limit": "a.toml"}
+    for text in (
+        "resume it first:\n  clarityq-import run in.csv --rate 3\nor give it up",
+        "there is no column 'stars'. If another one holds it: --column rating=NAME --limit 3",
+        "resume it: clarityq-import run in.csv --rate 3",
+    ):
+        assert with_origins(text, origins) == text
+    told = with_origins("--limit is none: clarityq-import run in.csv --rate 3", origins)
+    assert told == (
+        "--limit is none: clarityq-import run in.csv --rate 3\n(--limit is set in a.toml)"
+    )
 
 
 def test_lists_in_the_environment_are_separated_by_commas() -> None:
