@@ -36,6 +36,9 @@ WITHDRAWN = "withdrawn"
 #: its feedback stays, as it is not known what they held before; and how many rows of earlier jobs
 #: wait again that it had taken over.
 NOT_TAKEN_BACK, WAIT_AGAIN = "not_taken_back", "wait_again"
+#: The fact of the same journals that says which earlier jobs came last to conversations that the
+#: undo clears, oldest first, and to how many: an object of JSON.
+CLEARED_OF = "cleared_of"
 #: The fact of a journal that says what the job was to take away from what was stored before it.
 CHANGES = "changes"
 #: The fact of a journal that says how many left-overs the job did not take over for their age.

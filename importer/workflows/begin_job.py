@@ -27,6 +27,7 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import Product
 from importer.jobs.records import (
     CHANGES,
+    CLEARED_OF,
     FIGURES,
     NOT_TAKEN_BACK,
     TOO_OLD,
@@ -186,7 +187,8 @@ def _facts(product: Product, survey: Survey, plan: Plan) -> dict[str, str]:
     if folder is not None:  # what the undo leaves is known of the job that it takes back
         with JournalReader(folder) as journal:
             known = journal.facts()
-        facts |= {name: known[name] for name in (NOT_TAKEN_BACK, WAIT_AGAIN) if name in known}
+        leaves = (NOT_TAKEN_BACK, WAIT_AGAIN, CLEARED_OF)
+        facts |= {name: known[name] for name in leaves if name in known}
     return facts
 
 
