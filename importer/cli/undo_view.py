@@ -10,6 +10,7 @@ from rich.table import Column, Table
 from importer.cli.console import output
 from importer.common.text import counted, few_listed, is_or_are, sentence
 from importer.jobs.commands import beside, is_not_finished
+from importer.reporting.taken_back import cleared_of_in_words, steps_to_bring_back
 from importer.reporting.wording import waits_again_in_words
 from importer.workflows.undo_job import InTheWay, UndoTable
 
@@ -23,8 +24,7 @@ _NOT_SEEN = (
 
 def print_table(folder: Path, found: UndoTable, command_to_type: str, *, done: bool) -> None:
     """Print what the undo does. What is to be given up is given up already if it is `done`."""
-    cleared, left = found.unknown.number - found.kept, found.kept
-    examples_of = ", ".join(found.unknown.examples)
+    becomes = "cleared" if found.clears_unknown else "left"
     table = Table(
         f"undo of {folder.name}", Column("conversations", justify="right"), "such as",
         box=None, pad_edge=False,
@@ -34,8 +34,10 @@ def print_table(folder: Path, found: UndoTable, command_to_type: str, *, done: b
          ", ".join(found.restored.examples)),
         ("sent: rows of earlier jobs whose place it had taken", found.waiting.number,
          ", ".join(found.waiting.examples)),
-        ("cleared: what they held before is not known", cleared, examples_of),
-        ("left: what they held before is not known", left, examples_of),
+        (f"{becomes}: an earlier job had set them, or tried to", found.set_before.number,
+         ", ".join(found.set_before.examples)),
+        (f"{becomes}: nothing is known of what they held before", found.unknown.number,
+         ", ".join(found.unknown.examples)),
         ("left: a later job has set them, or tried to", found.later.number,
          ", ".join(found.later.examples)),
         ("left: taken back before", found.back.number, ", ".join(found.back.examples)),
@@ -43,7 +45,7 @@ def print_table(folder: Path, found: UndoTable, command_to_type: str, *, done: b
         table.add_row(what, f"{number:,}", some if number else "")
     console = output()
     console.print(table)
-    for remark in _remarks(folder.name, found, done=done):
+    for remark in [*_remarks(folder.name, found, done=done), *_brought_back(folder, found, done)]:
         console.print(remark, soft_wrap=True)
     if not found.to_send:
         _print_nothing_to_send(found, "" if done else command_to_type)
@@ -140,6 +142,15 @@ def _remarks(job: str, found: UndoTable, *, done: bool) -> Iterator[str]:
             f"{counted(found.kept, 'conversation')} would keep what the job has stored: what was "
             "there before is not known. To clear their feedback instead: --clear-unknown"
         )
+
+
+def _brought_back(folder: Path, found: UndoTable, done: bool) -> Iterator[str]:
+    """Yield what of earlier jobs is cleared, and how it comes back; once `done` the run tells."""
+    by = found.set_before_by if found.clears_unknown else {}
+    if by and not done:
+        yield f"{cleared_of_in_words(by, done=False)}."
+        for step in steps_to_bring_back(folder.parent, by):
+            yield f"{step.purpose}\n  {step.command}" if step.command else step.purpose
 
 
 def _given_up(job: str, found: UndoTable, *, done: bool) -> Iterator[str]:

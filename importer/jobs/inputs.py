@@ -55,10 +55,14 @@ class CurrentInputs:
         return found.st_mtime_ns == file.modified or self.has_content(file)
 
 
-def how_changed(folder: Path, files: Sequence[InputFile]) -> str:
-    """Return, in words, which of these inputs of a job are gone or of another size; or nothing."""
+def how_changed(folder: Path, files: Sequence[InputFile], *, may_be: bool = False) -> str:
+    """Return, in words, which of these inputs of a job are gone or of another size; or nothing.
+
+    If it `may_be`, also those that were written since: the job is not resumed, which would look.
+    """
+    now = CurrentInputs() if may_be else CurrentInputs(has_content=lambda _: True)
     try:  # whether the content is another one is for the run to find out
-        changed = CurrentInputs(has_content=lambda _: True).changed_from(folder, files)
+        changed = now.changed_from(folder, files)
     except InputError as error:
         return str(error)
     return f"{listed(changed)} changed since the job began" if changed else ""

@@ -152,7 +152,7 @@ class Journal(JournalFile):
         latest: int,
         last_undo: int,
         after_all: Iterable[tuple[bytes, int]],
-        leaves: Mapping[str, int],
+        leaves: Mapping[str, int | str],
     ) -> None:
         """Note, durably, that the job is taken back; `latest` is the number of the latest job.
 
@@ -162,8 +162,8 @@ class Journal(JournalFile):
         `leaves` is noted as facts.
         """
         with self._synced():
-            for name, number in leaves.items():
-                self._put(name, str(number))
+            for name, value in leaves.items():
+                self._put(name, str(value))
             line = (WITHDRAWN, str(latest))
             self._db.execute("INSERT OR IGNORE INTO job (name, value) VALUES (?, ?)", line)
             self._db.execute(_AFTER_ALL)

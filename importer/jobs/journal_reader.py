@@ -274,6 +274,11 @@ class JournalReader(JournalFile):
             for key, rank, is_left_over in self._db.execute(query, names):
                 yield key, rank_of(rank), bool(is_left_over)
 
+    def ended_among(self, seqs: Iterable[int]) -> set[int]:
+        """Return which of these rows have an outcome."""
+        query = "SELECT seq FROM outcome WHERE seq IN (SELECT value FROM json_each(?))"
+        return {seq for (seq,) in self._all(query, json.dumps([*seqs]))}
+
     def _own(self) -> dict[str, object]:
         """Return the parameter of `RANK` and `VERSION`."""
         return {"own": own_rank(int(self.facts()["number"]))}

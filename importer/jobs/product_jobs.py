@@ -280,7 +280,7 @@ class ProductJobs:
         self,
         job: JobRecord,
         after_all: Iterable[tuple[bytes, int]],
-        leaves: Mapping[str, int] = MappingProxyType({}),
+        leaves: Mapping[str, int | str] = MappingProxyType({}),
     ) -> None:
         """Note that the job is taken back: from now on it counts for nothing (U1).
 

@@ -36,9 +36,12 @@ WITHDRAWN = "withdrawn"
 #: stays, as it is not known what they held before; and how many rows of earlier jobs wait again
 #: that it had taken over.
 NOT_TAKEN_BACK, WAIT_AGAIN = "not_taken_back", "wait_again"
+#: The same of the conversations that its undo clears: which earlier jobs came last to them, oldest
+#: first, and to how many: an object of JSON.
+CLEARED_OF = "cleared_of"
 #: The facts of the journal of an undo that say the same of the job that it takes back: it may be
 #: taken back itself.
-LEAVES_STORED, LETS_WAIT = "leaves_stored", "lets_wait"
+LEAVES_STORED, LETS_WAIT, CLEARS_OF = "leaves_stored", "lets_wait", "clears_of"
 #: The fact of a journal that says what the job was to take away from what was stored before it.
 CHANGES = "changes"
 #: The fact of a journal that says how many left-overs the job did not take over for their age.

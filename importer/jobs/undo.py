@@ -68,9 +68,21 @@ class Undo:
         """Return those that get the row of an earlier job that this one had taken the place of."""
         return self._group("NOT later AND waits")
 
+    def set_before(self) -> Group:
+        """Return those of which it is not, and that an earlier job has set, or has tried to."""
+        return self._group("NOT later AND NOT known AND set_by")
+
     def unknown(self) -> Group:
-        """Return those of which it is not."""
-        return self._group("NOT later AND NOT known")
+        """Return those of which it is not, nor of any earlier job."""
+        return self._group("NOT later AND NOT known AND NOT set_by")
+
+    def set_before_by(self) -> dict[str, int]:
+        """Return the jobs that came last to `set_before`, oldest first, and to how many."""
+        numbers = self._db.execute(
+            "SELECT set_by, count(*) FROM target WHERE NOT later AND NOT known AND set_by "
+            "GROUP BY set_by ORDER BY set_by"
+        )
+        return {self._product.name_of(number): conversations for number, conversations in numbers}
 
     def later(self) -> Group:
         """Return those that a later job has set, or has tried to, and has not been taken back."""

@@ -4,7 +4,8 @@
 -- latest job that has come after it, -1 if that is gone, and of an undo of the job that has set it with
 -- a minus. above: the highest rank of the rows after it that count for nothing. body is what the service
 -- held before, as far as that is known (feedback/body.py), and before the rank of the row that says so,
--- -1 without one. known: rating and comment hold that body. stored: the body that the service held, also
+-- -1 without one. set_by: the earlier job that came last to it, also where it is not known whether it
+-- has set it, or whether it was the last one; 0 without one. known: rating and comment hold that body. stored: the body that the service held, also
 -- if the job that stored it was taken back since. waits: rating and comment are those of a row that is
 -- sent after all, as the job had taken its place, and this is the earlier job that has brought it. not_set:
 -- the job has settled its row without setting anything; that is taken back only where what the service
@@ -17,6 +18,7 @@ CREATE TABLE target (
     above    INTEGER NOT NULL DEFAULT 0,
     before   INTEGER NOT NULL DEFAULT -1,
     body     INTEGER,
+    set_by   INTEGER NOT NULL DEFAULT 0,
     known    INTEGER NOT NULL DEFAULT 0,
     rating   TEXT,
     comment  TEXT,

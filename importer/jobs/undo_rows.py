@@ -141,6 +141,7 @@ def counting(
 ) -> list[dict[str, object]]:
     """Return those of the rows in doubt (key and rank) that count, with names for SQL."""
     void = {number for (number,) in db.execute("SELECT number FROM void")}
+    brought = ((key, rank, brought_by(db, key, rank)) for key, rank in doubts)
     return [
-        {"key": key, "rank": rank} for key, rank in doubts if brought_by(db, key, rank) not in void
+        {"key": key, "rank": rank, "brought_by": by} for key, rank, by in brought if by not in void
     ]

@@ -116,9 +116,10 @@ _BEFORE = f"""
         stored = iif(row.is_unchanged, target.stored, row.body),
         is_void = iif(row.is_unchanged, target.is_void, NOT row.counts),
         before = iif(row.counts, row.rank, target.before),
+        set_by = iif(row.counts, row.by, target.set_by),
         body = iif(row.counts, iif(row.is_unchanged, target.stored, row.body), target.body)
     FROM (
-        SELECT conversation, body, rank, is_unchanged,
+        SELECT conversation, body, rank, by, is_unchanged,
             by NOT IN (SELECT number FROM void) AS counts
         FROM (
             SELECT conversation, body, {RANK} AS rank, {BROUGHT_BY} AS by,
@@ -131,9 +132,11 @@ _BEFORE = f"""
 """
 #: A row in doubt leaves unknown what the service held.
 _UNSURE = """
-    UPDATE target SET before = :rank, body = NULL
+    UPDATE target SET before = :rank, body = NULL, set_by = :brought_by
     WHERE key = :key AND rank > :rank AND before < :rank
 """
+#: What a job that is gone has set is known only if nothing has been set since.
+_GAP = "UPDATE target SET before = -1, body = NULL, stored = NULL, is_void = 0"
 #: Somebody has meant something newer than a job that was taken back: what that set stays.
 _NOT_OF_VOID_ALONE = f"""
     UPDATE target SET is_void = 0 FROM (
@@ -193,11 +196,13 @@ class UndoSearch:
                 self._take_targets(job)
         take_outranked(self._db, self._product, self._job)
         gone = [job.number for job in self._product.jobs if not job.is_here]
-        # What a job that is gone has set is known only if nothing has been set since.
         first = max((other for other in gone if other < number), default=0)
         for job in there:
             if job.number > number:
                 self._take_later(job)
+        for job in [one for one in there if one.number < first]:
+            self._take_earlier(job)
+        self._db.execute(_GAP)
         earlier = [job for job in there if first < job.number < number]
         for job in earlier:
             self._take_earlier(job)

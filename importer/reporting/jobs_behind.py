@@ -16,6 +16,7 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import InputFile, JobRecord
 from importer.reporting.journal_steps import CLEARS, never_sent
 from importer.reporting.summary import kept_since, kept_steps
+from importer.reporting.taken_back import brings_back, brought_back_by
 from importer.reporting.taken_up import HAS_CARRIED_OVER, TakenUp, is_left_over_of, taken_up
 
 _MOST_ROWS = 1_000_000
@@ -61,16 +62,19 @@ def jobs_begun_anew(
 ) -> Iterator[JobRecord]:
     """Yield those of the jobs whose summary has steps that the one in `folder` makes needless.
 
-    It has these `inputs`, and begins anew what they have never sent.
+    It has these `inputs`, and begins anew what they have never sent, or brings back what they have
+    cleared.
     """
     for job in jobs:
         if job.folder is None or job.folder == folder:
             continue
-        needless = never_sent(job.folder), CLEARS
+        needless = never_sent(job.folder), CLEARS, brings_back()
         if any(part in step for step in kept_steps(job.folder).steps for part in needless):
             with JournalReader(job.folder) as journal:
-                its_inputs = journal.inputs()
-            if is_begun_anew(job.name, its_inputs, folder.name.rpartition("-")[0], inputs):
+                its_inputs, facts = journal.inputs(), journal.facts()
+            if is_begun_anew(job.name, its_inputs, folder.name.rpartition("-")[0], inputs) or any(
+                brought_back_by(job.folder, facts, inputs)
+            ):
                 yield job
 
 

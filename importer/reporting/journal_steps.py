@@ -31,6 +31,7 @@ from importer.reporting.left_overs import (
     FILE_OF_KIND,
     LEFT_OVER_NAMES,
 )
+from importer.reporting.taken_back import cleared_of, steps_to_bring_back
 from importer.reporting.wording import status_in_words, stays_in_words, unread_in_words, words
 from importer.survey.findings import Findings
 
@@ -71,13 +72,16 @@ def steps_by_journal(
 def steps_to_clear(journal: JournalFile, command: Sequence[str] = ()) -> list[Step]:
     """Return what is to be done about conversations that an undo had to leave as they are.
 
-    `command` are the words by which its latest run was begun, which may be of `retry`. Raises
-    `JournalError`.
+    Also how that comes back which earlier jobs had set and it has cleared. `command` are the words
+    by which its latest run was begun, which may be of `retry`. Raises `JournalError`.
     """
-    left = int(journal.facts().get(LEAVES_STORED, 0))
+    facts = journal.facts()
+    left = int(facts.get(LEAVES_STORED, 0))
     undone = undone_job(file.path for file in journal.inputs())
-    if not left or undone is None:  # those of a job that is taken back are told by its undo
+    if undone is None:  # those of a job that is taken back are told by its undo
         return []
+    if not left:
+        return steps_to_bring_back(journal.folder.parent, cleared_of(facts))
     words = command if "undo" in command[:1] else [*own_command(journal), *journal.key_source()]
     words = [word for word in words if word not in {"--yes", CLEARS}]
     why = f"{stays_in_words(undone, left)}. To clear that:"

@@ -25,6 +25,7 @@ from importer.reporting.digests import Digests
 from importer.reporting.endings import REHEARSAL, Step, verdict
 from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME, WRITE_AGAIN
 from importer.reporting.outcomes_table import outcomes_frame
+from importer.reporting.taken_back import cleared_of, cleared_of_in_words
 from importer.reporting.wording import (
     MEANINGS,
     gave_way_in_words,
@@ -311,6 +312,8 @@ def _leaves(facts: Mapping[str, str], inputs: Sequence[str]) -> str:
         found.append(f"{stays_in_words(undone, stays)}.")
     if again := int(facts.get(LETS_WAIT, 0)):
         found.append(f"{waits_again_in_words(undone, again)}.")
+    if cleared := cleared_of(facts):
+        found.append(f"{cleared_of_in_words(cleared, done=True)}.")
     return " ".join(found)
 
 

@@ -1,14 +1,28 @@
-"""How much of what a job had set its undos have taken back, in words."""
+"""What undos have taken back of a job, and what of earlier jobs they clear with it, in words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from importer.common.text import counted
+from importer.common.text import counted, listed
+from importer.errors import JournalError
+from importer.jobs.commands import command_line, jobs_dir_of, resuming
+from importer.jobs.folders import job_folders
+from importer.jobs.inputs import how_changed, undone_job
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import own_rank, rank_number
+from importer.jobs.records import CLEARS_OF, InputFile
+from importer.model import OutcomeKind
+from importer.reporting.endings import Step
+from importer.survey.findings import Findings
+
+#: So many earlier jobs are named: the latest.
+_MOST_NAMED = 3
+_BRINGS_BACK = "To bring back what "
 
 
 class DoneUndo(NamedTuple):
@@ -82,3 +96,105 @@ def _set_among(folders: Sequence[Path], keys: set[bytes], number: int) -> set[by
         with JournalReader(folder) as journal:
             found |= journal.set_among(keys, brought_by=number, sent=True)
     return found
+
+
+def cleared_of(facts: Mapping[str, str]) -> dict[str, int]:
+    """Return which earlier jobs came last to conversations that an undo clears, and to how many.
+
+    `facts` are those of its journal; the oldest job is the first.
+    """
+    found: dict[str, int] = json.loads(facts.get(CLEARS_OF, "{}"))
+    return found
+
+
+def cleared_of_in_words(by: Mapping[str, int], *, done: bool) -> str:
+    """Return that an undo clears what these earlier jobs have set, as a sentence without its end.
+
+    It is about to be cleared if it is not `done`.
+    """
+    latest = [f"{job} ({counted(number, 'conversation')})" for job, number in by.items()]
+    others = len(latest) - _MOST_NAMED
+    names = ", ".join(latest[-_MOST_NAMED:])
+    more = f"{counted(others, 'older job')}, {names}" if others > 0 else names
+    where = counted(sum(by.values()), "conversation")
+    return (
+        f"In {where} feedback {'was' if done else 'is'} cleared that earlier jobs had set, or "
+        f"tried to, and that is not kept: {more}"
+    )
+
+
+def brought_back_by(
+    folder: Path, facts: Mapping[str, str], inputs: Sequence[InputFile]
+) -> Iterator[str]:
+    """Yield the earlier jobs of which a later one with these `inputs` brings back what was cleared.
+
+    The undo that has cleared it is in `folder`, with these `facts`. A journal that cannot be read
+    is passed over.
+    """
+    digests = [file.digest for file in inputs]
+    for name in cleared_of(facts) if all(digests) else ():
+        with suppress(JournalError), JournalReader(folder.parent / name) as journal:
+            if [file.digest for file in journal.inputs()] == digests:
+                yield name
+
+
+def brings_back(job: str = "") -> str:
+    """Return what each step begins with about what a job had set, or any, and an undo cleared."""
+    return f"{_BRINGS_BACK}{job}{job and ' '}"
+
+
+def steps_to_bring_back(jobs_dir: Path, by: Mapping[str, int]) -> list[Step]:
+    """Return how what these earlier jobs have set comes back once it was cleared, oldest first.
+
+    Their inputs are imported again. Of each of the others it is said why no command does that.
+    """
+    steps = []
+    for name, number in [*by.items()][-_MOST_NAMED:]:
+        try:
+            with JournalReader(jobs_dir / name) as journal:
+                why_not, command = _why_not_again(journal), _again(journal)
+        except JournalError as error:
+            why_not, command = str(error), ""
+        what = f"{brings_back(name)}had set in {counted(number, 'conversation')}"
+        if why_not:
+            steps.append(Step(f"{what}, no command is known: {why_not}."))
+        else:
+            purpose = (
+                f"{what}, once the undo has cleared it: this imports all of that job again, also "
+                "over what later jobs have set (plan in the place of run shows it first):"
+            )
+            steps.append(Step(purpose, command))
+    return steps
+
+
+def _why_not_again(journal: JournalReader) -> str:
+    """Return why the inputs of a job cannot be imported again as they were; empty if they can."""
+    inputs = journal.inputs()
+    if undone_job(file.path for file in inputs) is not None:
+        return "it is an undo"
+    if elsewhere := [file.path for file in inputs if not Path(file.path).is_absolute()]:
+        return f"what {listed(elsewhere)} holds by now is not known"
+    return how_changed(journal.folder, inputs, may_be=True)
+
+
+def _again(journal: JournalReader) -> str:
+    """Return the command that imports the inputs of a job again, all of them."""
+    folder, last = journal.folder, journal.last_run()
+    record = journal.latest_settings() | jobs_dir_of(folder)
+    record["inputs"] = [file.path for file in journal.inputs()]
+    words = resuming(record, last.end if last else None)
+    words += [] if "--sandbox" in words else journal.key_source()
+    if Findings.of_json(journal.survey()).has_left_overs and "--as-new" not in words:
+        words.append("--as-new")  # they would give way to the undo
+    if _would_be_resumed(folder):
+        words.append("--restart")
+    return command_line(words)
+
+
+def _would_be_resumed(folder: Path) -> bool:
+    """Return whether the command of a job would try rows of its latest one again (J4)."""
+    base = folder.name.rpartition("-")[0]
+    same = [one for one in job_folders(folder.parent) if one.name.rpartition("-")[0] == base]
+    latest = max(same, key=lambda one: int(one.name.rpartition("-")[2]), default=folder)
+    with JournalReader(latest) as journal:
+        return bool(journal.totals().outcomes[OutcomeKind.NOT_COMPLETED])

@@ -39,7 +39,12 @@ from importer.reporting.journal_steps import (
     steps_of_closed,
 )
 from importer.reporting.left_overs import KIND_OF_FILE, LEFT_OVER_NAMES
-from importer.reporting.taken_back import DoneUndo, taken_back_in_words
+from importer.reporting.taken_back import (
+    DoneUndo,
+    brings_back,
+    brought_back_by,
+    taken_back_in_words,
+)
 from importer.reporting.wording import TO_RESUME, stays_in_words
 
 #: What the steps begin with, or hold, that try again what is left over.
@@ -123,7 +128,7 @@ def _taken_up(folder: Path) -> Iterator[TakenUp]:
     is_given_up, head = LEFT_OVERS_GIVEN_UP in facts, read_head(folder)
     if is_given_up and _has_left_overs(folder):
         yield TakenUp("What it left over was given up.", _TRIES_AGAIN)
-    since = _Since(again := read_again(folder))
+    since = _Since(again := read_again(folder), facts)
     for other in job_folders(folder.parent):
         if other != folder:
             with suppress(JournalError), JournalReader(other) as journal:
@@ -132,6 +137,7 @@ def _taken_up(folder: Path) -> Iterator[TakenUp]:
     imported = [one for _, one in sorted(since.imported, key=itemgetter(0))]
     if imported and since.is_counted and not since.undos:
         imported.append(TakenUp(still_in_words(folder, again)))
+    imported += since.brought_back
     if since.undos:
         about = _steps_about(folder)
         told = taken_back_in_words(folder, number, since.later, since.undos)
@@ -154,10 +160,14 @@ class _Since:
     """What other jobs of the product have done about a job."""
 
     again: ReadAgain
+    #: What the journal of that says of it.
+    facts: Mapping[str, str]
     #: Those that have taken over rows of it, or of earlier ones: their names, by number.
     takers: dict[int, str] = field(default_factory=dict)
     #: What they have imported of its files, with their numbers.
     imported: list[tuple[int, TakenUp]] = field(default_factory=list)
+    #: What they have imported again of what the job, an undo, has cleared.
+    brought_back: list[TakenUp] = field(default_factory=list)
     #: All rows that they have imported of its files are known again.
     is_counted: bool = True
     #: The folders of the later ones.
@@ -180,6 +190,9 @@ class _Since:
             name = other.name.rpartition("-")[0]
             if is_begun_anew(folder.name, inputs, name, journal.inputs()):
                 self.anew = other.name
+            for cleared in brought_back_by(folder, self.facts, journal.inputs()):
+                told = f"{other.name} has imported again what {cleared} had brought."
+                self.brought_back.append(TakenUp(told, (brings_back(cleared),)))
         self.is_given_up |= read_head(other).ends.get(head.id) is JobState.GIVEN_UP
         its_own = [file for file in journal.inputs() if is_left_over_of(folder, file.path)]
         for file in its_own:

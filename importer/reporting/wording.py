@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from http import HTTPStatus
 
 from importer.common.durations import format_duration
@@ -221,10 +221,15 @@ def too_old_in_words(rows: int) -> str:
     )
 
 
-def in_doubt_in_words(rows: int, of: str = "") -> str:
-    """Return that so many rows `of` a job are in doubt: a killed run leaves all that were next."""
-    up_to = "" if rows == 1 else "up to "
-    return f"{up_to}{counted(rows, 'row')}{of} may have been sent and stored: no answer is recorded"
+def in_doubt_in_words(rows: int, ended: int, of: str = "") -> Iterator[str]:
+    """Yield that so many rows `of` a job are in doubt: a killed run leaves all that were next.
+
+    Of these `ended` have an outcome since; a request before that may have been stored all the same.
+    """
+    for number, when in ((rows - ended, ""), (ended, " before the outcome that is recorded")):
+        if number:
+            told = f"{'' if number == 1 else 'up to '}{counted(number, 'row')}{of}"
+            yield f"{told} may have been sent and stored{when}: no answer to that is recorded"
 
 
 def gave_way_in_words(rows: int) -> str:

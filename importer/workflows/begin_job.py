@@ -27,6 +27,8 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import Product
 from importer.jobs.records import (
     CHANGES,
+    CLEARED_OF,
+    CLEARS_OF,
     FIGURES,
     LEAVES_STORED,
     LETS_WAIT,
@@ -188,7 +190,9 @@ def _facts(product: Product, survey: Survey, plan: Plan) -> dict[str, str]:
     if folder is not None:  # what the undo leaves is known of the job that it takes back
         with JournalReader(folder) as journal:
             known = journal.facts()
-        names = {NOT_TAKEN_BACK: LEAVES_STORED, WAIT_AGAIN: LETS_WAIT}
+        names = {
+            NOT_TAKEN_BACK: LEAVES_STORED, WAIT_AGAIN: LETS_WAIT, CLEARED_OF: CLEARS_OF,
+        }  # fmt: skip
         facts |= {its: known[name] for name, its in names.items() if name in known}
     return facts
 

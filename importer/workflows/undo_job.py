@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import Product, hold_product
-from importer.jobs.records import NOT_TAKEN_BACK, WAIT_AGAIN, JobRecord, JobState
+from importer.jobs.records import CLEARED_OF, NOT_TAKEN_BACK, WAIT_AGAIN, JobRecord, JobState
 from importer.jobs.undo import Group, Undo, Undone, undoing
 from importer.jobs.undo_rows import told_of_undos
 from importer.reporting.jobs_behind import jobs_behind
@@ -74,8 +74,13 @@ class UndoTable(NamedTuple):
     restored: Group
     #: They get the row of an earlier job that this one had taken the place of.
     waiting: Group
-    #: Of these it is not known what they held before.
+    #: Of these it is not known what they held before, but that an earlier job has set them, or has
+    #: tried to.
+    set_before: Group
+    #: Of these nothing is known.
     unknown: Group
+    #: The jobs that came last to those that were set before, oldest first, and to how many.
+    set_before_by: Mapping[str, int]
     clears_unknown: bool
     #: A later job has set them, or has tried to.
     later: Group
@@ -113,7 +118,7 @@ class UndoTable(NamedTuple):
     @property
     def kept(self) -> int:
         """Return how many conversations keep what the job has stored, as nothing else is known."""
-        return 0 if self.clears_unknown else self.unknown.number
+        return 0 if self.clears_unknown else self._all_unknown
 
     @property
     def may_begin(self) -> bool:
@@ -123,7 +128,11 @@ class UndoTable(NamedTuple):
     @property
     def to_send(self) -> int:
         """Return how many conversations are set again."""
-        return self.restored.number + self.waiting.number + self.unknown.number - self.kept
+        return self.restored.number + self.waiting.number + self._all_unknown - self.kept
+
+    @property
+    def _all_unknown(self) -> int:
+        return self.set_before.number + self.unknown.number
 
 
 def plan_undo(
@@ -175,7 +184,11 @@ def plan_undo(
                 _write(folder / UNDO_NAME, undo.rows(clear_unknown=clear_unknown))
             # First: killed in between, no later job takes over what is wrong.
             is_news = _give_up(product, job)
-            leaves = {NOT_TAKEN_BACK: table.kept, WAIT_AGAIN: table.waits_again}
+            leaves: dict[str, int | str] = {
+                NOT_TAKEN_BACK: table.kept,
+                WAIT_AGAIN: table.waits_again,
+                CLEARED_OF: json.dumps(table.set_before_by if clear_unknown else {}),
+            }
             product.note_withdrawn(job, after_all, leaves)
         remarks: list[str] = []
         if is_unfinished:
@@ -229,9 +242,9 @@ def _table(product: Product, undo: Undo, *, clear_unknown: bool, is_unfinished: 
         for name in earlier
     ]
     return UndoTable(
-        undo.restored(), undo.waiting(), undo.unknown(), clear_unknown, undo.later(),
-        undo.back(), undo.later_jobs(), undo.stay(), undo.later_undos(), undo.gone(),
-        undo.in_doubt(), undo.left_over, undo.not_sent,
+        undo.restored(), undo.waiting(), undo.set_before(), undo.unknown(), undo.set_before_by(),
+        clear_unknown, undo.later(), undo.back(), undo.later_jobs(), undo.stay(),
+        undo.later_undos(), undo.gone(), undo.in_doubt(), undo.left_over, undo.not_sent,
         undo.not_sent + undo.later().number > 0 and not undo.is_withdrawn,
         undo.carried, told, is_unfinished,
     )  # fmt: skip

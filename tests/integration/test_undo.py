@@ -98,7 +98,7 @@ async def test_without_yes_the_table_is_shown_and_nothing_is_sent(
     code, told = command("undo", tuesday.folder)
     assert code == 0
     assert "restored: what they held before is known 3" in " ".join(told.split())
-    assert "left: what they held before is not known 1" in " ".join(told.split())
+    assert "left: nothing is known of what they held before 1" in " ".join(told.split())
     assert "given in the app since cannot be seen" in told
     assert f"clarityq-import undo {tuesday.folder} --yes" in told
     assert len(service.puts) == before
@@ -456,7 +456,7 @@ async def test_what_an_undo_has_to_leave_is_counted_and_told_the_same_everywhere
     assert all("has taken over" not in text for text in told_of(tuesday.folder))
     assert (await typed(*undo)).returncode == 0  # it goes on with the same undo
     done = await typed(*undo, "--clear-unknown")
-    assert (done.returncode, "nothing is left to do" in done.stdout) == (0, True), done.stdout
+    assert (done.returncode, "every row is accounted for" in done.stdout) == (0, True), done.stdout
     second = max(tuesday.folder.parent.glob("undo-*"))
     for text in told_of(tuesday.folder):
         assert f"by {second.name} since: 1 of 2 conversations." in text
@@ -515,6 +515,41 @@ async def test_how_to_clear_what_an_undo_leaves_is_told_once_and_works_in_any_fo
     assert done.returncode == 0, done.stderr
     for text in told_of(tuesday):
         assert "To clear that:" not in text
+
+
+async def test_what_an_undo_clears_of_earlier_jobs_is_counted_apart_and_comes_back_by_what_is_told(
+    night: Night, service: WatchedSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLARITYQ_API_KEY", "any")
+    held = [(each, "POSITIVE", "said") for each in ALL[:3]]
+    monday = (await night("monday", held)).folder
+    sunday = (await night("sunday", [(ALL[3], "NEGATIVE", "said too")])).folder
+    tuesday = (await night("tuesday", [(each, "NEGATIVE", "wrong") for each in ALL[1:]])).folder
+    left = " ".join((await typed("undo", tuesday)).stdout.split())
+    assert "left: an earlier job had set them, or tried to 3" in left
+    assert "left: nothing is known of what they held before 2" in left
+    shown = await typed("undo", tuesday, "--clear-unknown")
+    bring_back = to_type(shown.stdout.partition("To do it")[0])
+    assert [words[1] for words in bring_back] == [f"{monday.parents[1] / name}.csv" for name in (
+        "monday", "sunday",
+    )]  # fmt: skip
+    (monday.parents[1] / "sunday.csv").write_text("conversation_id,rating\n")
+    done = await typed("undo", tuesday, "--clear-unknown", "--yes", *QUICK)
+    (undo,) = tuesday.parent.glob("undo-*")
+    for text in (shown.stdout, done.stdout):
+        assert "cleared: an earlier job had set them, or tried to 3" in " ".join(text.split())
+        assert "cleared: nothing is known of what they held before 2" in " ".join(text.split())
+    for text in (shown.stdout, done.stdout, *told_of(undo)[1:]):
+        assert f"{monday.name} (2 conversations), {sunday.name} (1 conversation)" in text
+    for text in (shown.stdout, done.stdout, *told_of(undo)):
+        assert "nothing is left to do" not in text
+        assert shlex.join(["clarityq-import", *bring_back[0]]) in text
+    for text in (done.stdout, *told_of(undo)):
+        assert "sunday.csv changed since the job began" in " ".join(text.split())
+    assert (await typed(*bring_back[0], "--late-effect", "0s")).returncode == 0
+    assert service.stored()[ALL[2]] == ("POSITIVE", "said")
+    for text in told_of(undo):
+        assert shlex.join(["clarityq-import", *bring_back[0]]) not in text
 
 
 @pytest.mark.parametrize("way", ["undo", "abandon", "replace"])
@@ -662,7 +697,7 @@ async def test_what_an_undo_may_have_sent_of_a_right_job_leaves_unknown_what_was
     assert command("jobs", "abandon", monday.folder)[0] == 0
     wednesday = await night("wednesday", wrong)
     told = (await typed("undo", wednesday.folder)).stdout
-    assert "left: what they held before is not known 1" in " ".join(told.split())
+    assert "left: nothing is known of what they held before 1" in " ".join(told.split())
 
 
 async def test_what_was_taken_back_is_not_what_another_undo_brings_back(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -70,8 +70,8 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
     tell("outcomes", outcome_counts(found.totals.outcomes))
     if too_old:
         tell("too old", too_old_in_words(too_old))
-    if in_doubt := len(_in_doubt(found.record, doubts, others)):
-        tell("in doubt", in_doubt_in_words(in_doubt))
+    for text in _in_doubt_in_words(folder, _in_doubt(found.record, doubts, others)):
+        tell("in doubt", text)
     for name, text in _what_next(found, runs, others):
         tell(name, text)
 
@@ -96,7 +96,7 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
             left = leave_files(product, given_up, for_good=True)
         with JournalReader(folder) as history:
             pending = history.totals().outcomes[OutcomeKind.PENDING]
-            in_doubt = len({doubt.seq for doubt in history.doubts() if doubt.in_doubt})
+            in_doubt = {doubt.seq for doubt in history.doubts() if doubt.in_doubt}
         left_over = product.abandon(record, time.time())
         closed = product.jobs[record.number - 1]
         if left_over:
@@ -111,8 +111,7 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
         )
     else:
         click.echo(closed_in_words(closed, pending).replace("The job", folder.name, 1))
-        if in_doubt:
-            told = in_doubt_in_words(in_doubt, " of it")
+        for told in _in_doubt_in_words(folder, in_doubt, " of it"):
             click.echo(f"{told[0].upper()}{told[1:]}.")
     for remark in remarks:
         click.echo(sentence(remark))
@@ -128,6 +127,12 @@ def _in_doubt(
             known = later.set_among(rows.values())
             rows = {seq: key for seq, key in rows.items() if key not in known}
     return rows
+
+
+def _in_doubt_in_words(folder: Path, rows: Collection[int], of: str = "") -> list[str]:
+    with JournalReader(folder) as journal:
+        ended = len(journal.ended_among(rows)) if rows else 0
+    return [*in_doubt_in_words(len(rows), ended, of)]
 
 
 def _what_next(

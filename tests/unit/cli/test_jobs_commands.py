@@ -120,7 +120,7 @@ def test_giving_up_says_what_is_given_up(desk: Desk) -> None:
     name = stop(desk)
     told = call(desk, jobs, "abandon", name).stdout
     assert f"{name} was given up: 2 rows without an outcome are not sent." in told
-    assert "1 row of it may have been sent and stored: no answer is recorded" in told
+    assert "1 row of it may have been sent and stored: no answer to that is recorded" in told
     assert "given up" in call(desk, jobs).stdout
     assert "resume" not in call(desk, jobs, "show", name).stdout
     with pytest.raises(SettingsError, match="has ended already"):
@@ -130,9 +130,21 @@ def test_giving_up_says_what_is_given_up(desk: Desk) -> None:
 def test_rows_that_a_killed_run_may_have_begun_are_not_told_as_begun(desk: Desk) -> None:
     with desk.run() as job:
         mark(job, 1, 2, 3)
-    told = "p to 3 rows{} may have been sent and stored: no answer is recorded"
+    told = "p to 3 rows{} may have been sent and stored: no answer to that is recorded"
     assert f"u{told.format('')}" in call(desk, jobs, "show", "a").stdout
     assert f"U{told.format(' of it')}" in call(desk, jobs, "abandon", "a").stdout
+
+
+def test_rows_that_a_killed_run_may_have_begun_are_told_as_answered_once_they_are(
+    desk: Desk,
+) -> None:
+    with desk.run() as job:
+        mark(job, 1, 2, 3)
+    with desk.run() as job:
+        answer(job, {1: SUCCEEDED, 2: WAITING, 3: WAITING})
+    told = call(desk, jobs, "show", "a").stdout
+    assert "up to 2 rows may have been sent and stored before the outcome that is recorded" in told
+    assert "stored: no" not in told
 
 
 def test_what_does_not_exist_is_an_error(desk: Desk) -> None:
