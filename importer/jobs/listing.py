@@ -18,8 +18,9 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.ledger import known_jobs
 from importer.jobs.lock import is_held
 from importer.jobs.product_jobs import read_heads
-from importer.jobs.records import BEGUN_AT, JobRecord, JobState, LastRun, Totals
+from importer.jobs.records import BEGUN_AT, GivenUp, JobRecord, JobState, LastRun, Totals
 from importer.jobs.surveys import Survey, surveys_in
+from importer.jobs.undo_rows import given_up_rows
 from importer.model import RunEnd
 
 #: In seconds.
@@ -159,6 +160,15 @@ def jobs_of(jobs_dir: Path, key: ProductKey) -> tuple[Census, set[int]]:
     numbered = {head.number: head for head in reversed(heads)}
     given_up = {number for number, head in numbered.items() if head.left_overs_given_up}
     return take_census([*numbered.values()], *known_jobs(key.ledger(jobs_dir))), given_up
+
+
+def given_up_in(jobs_dir: Path, key: ProductKey) -> GivenUp:
+    """Return which of the rows that jobs of a product have left over are not tried again (A17).
+
+    As a person may ask. Raises `JournalError`.
+    """
+    census, given_up = jobs_of(jobs_dir, key)
+    return given_up_rows(census.jobs, given_up)
 
 
 def _why(folder: Path) -> str:

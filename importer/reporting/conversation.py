@@ -10,12 +10,15 @@ from functools import lru_cache
 from itertools import zip_longest
 from pathlib import Path
 
+from importer.common.row_set import RowSet
 from importer.common.uuids import canonical_uuid
 from importer.errors import InputError, JournalError
 from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
+from importer.jobs.carry_over import carried_given_up, joined
 from importer.jobs.census import take_census
 from importer.jobs.copies import file_of
+from importer.jobs.ends import successors_of
 from importer.jobs.forget import Tombs, tomb_of
 from importer.jobs.identity import ProductKey
 from importer.jobs.inputs import undone_job
@@ -24,8 +27,10 @@ from importer.jobs.journal_lines import SETTLED
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import conversation_of, key_of
 from importer.jobs.ledger import known_jobs
+from importer.jobs.listing import jobs_of
 from importer.jobs.product_jobs import read_heads
 from importer.jobs.records import BEGUN_AT, InputFile, JobRecord, JobState, job_number
+from importer.jobs.undo_rows import given_up_rows
 from importer.model import Attempt, Deferral, Outcome, OutcomeKind, Rank, Reason, Row, RunEnd
 from importer.reporting.wording import WHY
 from importer.settings import ImportSettings
@@ -54,6 +59,8 @@ class RowStory:
     #: A request was made for it whose end is not known, and it has no outcome.
     is_in_doubt: bool
     carried_from: str
+    #: It has no outcome, and was given up before the job could send it.
+    is_given_up: bool = False
     #: The job of the row that it gave way to, if that is in another job and known.
     gave_way_to: str = ""
 
@@ -118,6 +125,9 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
             seq: _brought_by(folder, names, version, conversation_id)
             for seq, version in carried.items()
         }
+        given_up = RowSet()
+        if job is not None and pending & carried.keys():
+            given_up = _given_up_of(job, history)
         unknown = JobState.UNFINISHED if pending else JobState.ENDED
         state = unknown if job is None else job.state
         if state.is_closed and Tombs(history).are_in(conversation_id):
@@ -137,6 +147,7 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
                     history.deferral(seq),
                     seq in in_doubt,
                     brought.get(seq, ""),
+                    seq in given_up,
                     _job_ahead(folder, names, number, ranks.get(seq), conversation_id)
                     if seq in gave_way
                     else "",
@@ -234,6 +245,22 @@ def _record_of(folder: Path, facts: Mapping[str, str]) -> JobRecord | None:
     known, floor = known_jobs(product.ledger(folder.parent))
     jobs = take_census([*own.values()], known, floor).jobs
     return next((job for job in jobs if job.id == facts["id"]), None)
+
+
+def _given_up_of(job: JobRecord, journal: JournalFile) -> RowSet:
+    """Return which rows without an outcome of a job were given up that it had taken over.
+
+    Of one that was replaced they are those that have not joined the other.
+    """
+    product = ProductKey.of(journal.facts())
+    (jobs, _, _), gone = jobs_of(journal.folder.parent, product)
+    found = carried_given_up(journal, given_up_rows(jobs, gone))
+    by = next(successors_of(jobs, job), None) if job.state is JobState.REPLACED else None
+    with_that = joined(job, by) if by is not None else set[bytes]()
+    rows = journal.carried()
+    return RowSet(
+        row.seq for row in rows if row.seq in found and key_of(row.conversation_id) not in with_that
+    )
 
 
 def _rows_of(

@@ -232,6 +232,15 @@ def in_doubt_in_words(rows: int, ended: int, of: str = "") -> Iterator[str]:
             yield f"{told} may have been sent and stored{when}: no answer to that is recorded"
 
 
+def given_up_in_words(rows: int) -> str:
+    """Return that so many rows of a job are pending and given up, as a sentence without its end."""
+    them = "it" if rows == 1 else "them"
+    return (
+        f"{counted(rows, 'row')} that it had taken over {is_or_are(rows)} pending, and "
+        f"{is_or_are(rows)} not sent: the job that brought {them} was taken back or given up"
+    )
+
+
 def gave_way_in_words(rows: int) -> str:
     """Return that so many rows of left-over files were not sent, and how they are."""
     them = "the" if rows == 1 else "their"

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from importer.common.text import counted
 from importer.errors import ExitCode, JobHeldError
 from importer.feedback.body import BodyCoder
+from importer.jobs.carry_over import carried_given_up
 from importer.jobs.ends import end_in_words
 from importer.jobs.identity import job_name, product_key
 from importer.jobs.journal_reader import JournalReader
@@ -50,6 +51,8 @@ class Resumed:
     rows: int
     #: Those that the run would still work on.
     left: int
+    #: Those beside them that it would not send, as the job that brought them was given up (A17).
+    given_up: int
 
     @property
     def exit_code(self) -> ExitCode:
@@ -221,7 +224,10 @@ def _resumed(product: Product, sources: list[RowSource]) -> Resumed | None:
     if job is None or job.folder is None:
         return None
     with JournalReader(job.folder) as journal:
-        totals = journal.totals()
-    is_unfinished = job.state is JobState.UNFINISHED
-    left = OutcomeKind.PENDING if is_unfinished else OutcomeKind.NOT_COMPLETED
-    return Resumed(job.name, totals.rows, totals.outcomes[left])
+        totals, given_up = journal.totals(), product.given_up_rows()
+        if job.state is JobState.UNFINISHED:
+            gone, left = carried_given_up(journal, given_up).count, OutcomeKind.PENDING
+        else:
+            gone = sum(given_up.has(*row) for row in journal.left_overs(waiting=True))
+            left = OutcomeKind.NOT_COMPLETED
+    return Resumed(job.name, totals.rows, totals.outcomes[left] - gone, gone)

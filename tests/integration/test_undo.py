@@ -573,6 +573,13 @@ async def test_an_unfinished_job_sends_its_own_rows_once_those_that_it_took_over
         page = " ".join(Page(wednesday / "report.html").text.split())
         assert "2 rows of its own without an outcome are not sent." in page
         assert "To import the 2 rows" in page
+    else:
+        shown = command("jobs", "show", wednesday)[1]
+        assert "3 rows that it had taken over are pending, and are not sent: the job that" in shown
+        told = command("explain", wednesday, ALL[0])[1]
+        assert "sent again: the job that brought it was taken back or given up" in told
+        told = (await typed("plan", *shlex.split(next_command)[1:])).stdout
+        assert "2 of 5 rows are left to be done. 3 rows are given up." in told
     assert (await typed(*shlex.split(next_command))).returncode == 0
     assert "NEGATIVE" not in {put.body[0] for put in service.puts[before:]}
     assert service.stored() == dict.fromkeys(ALL[:5], ("POSITIVE", None))

@@ -27,8 +27,8 @@ from importer.jobs.folders import job_folders
 from importer.jobs.identity import told_apart
 from importer.jobs.records import CARRIED_OVER, JobState
 from importer.jobs.surveys import surveys_in
-from importer.model import Attempt, Call, Deferral, Outcome, OutcomeKind
-from importer.reporting.wording import CALLS, words
+from importer.model import Attempt, Call, Deferral, Outcome, OutcomeKind, Reason
+from importer.reporting.wording import CALLS, WHY, words
 from importer.settings import SANDBOX
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ def _outcome(outcome: Outcome) -> str:
 
 def _pending(story: RowStory, whole: Story) -> str:
     """Return why a row has no outcome, and whether it will have one."""
-    closed = _CLOSED.get(whole.state)
+    closed = WHY[Reason.JOB_GIVEN_UP] if story.is_given_up else _CLOSED.get(whole.state)
     if not whole.has_sent and story.file != CARRIED_OVER:
         if closed is None and whole.end is None:
             return "pending: the job has sent nothing yet (jobs show names the command to begin it)"

@@ -17,6 +17,7 @@ from importer.cli.jobs_view import state_of, time_of
 from importer.cli.options import JOBS_DIR, chosen_folder
 from importer.common.text import counted, sentence
 from importer.errors import JournalError, SettingsError
+from importer.jobs.carry_over import carried_given_up
 from importer.jobs.commands import KEY_AS_BEFORE, how_to_resume, lacks_key
 from importer.jobs.doubts import Doubt
 from importer.jobs.ends import closed_by, successors_of
@@ -24,7 +25,7 @@ from importer.jobs.find_job import find_job
 from importer.jobs.inputs import how_changed
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader, PastRun
-from importer.jobs.listing import ListedJob, list_jobs
+from importer.jobs.listing import ListedJob, given_up_in, list_jobs
 from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import TOO_OLD, JobRecord, JobState
 from importer.model import OutcomeKind, RunEnd
@@ -32,7 +33,13 @@ from importer.reporting.endings import Step
 from importer.reporting.journal_steps import are_outdated, steps_by_journal, steps_of_closed
 from importer.reporting.summary import KeptSteps, kept_steps
 from importer.reporting.taken_up import TakenUp, closed_in_words, still_to_do, taken_up
-from importer.reporting.wording import ENDS, TO_RESUME, in_doubt_in_words, too_old_in_words
+from importer.reporting.wording import (
+    ENDS,
+    TO_RESUME,
+    given_up_in_words,
+    in_doubt_in_words,
+    too_old_in_words,
+)
 from importer.settings import SANDBOX
 from importer.workflows.left_behind import close_summary, leave_files
 from importer.workflows.left_over_again import tell_waiting_again, waiting_again
@@ -68,6 +75,8 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
             why = "running"
         tell("run", f"{time_of(past.run.started_at)} UTC: {why}")
     tell("outcomes", outcome_counts(found.totals.outcomes))
+    if found.record.state is JobState.UNFINISHED and (given_up := _given_up(found)):
+        tell("given up", given_up_in_words(given_up))
     if too_old:
         tell("too old", too_old_in_words(too_old))
     for text in _in_doubt_in_words(folder, _in_doubt(found.record, doubts, others)):
@@ -115,6 +124,14 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
             click.echo(f"{told[0].upper()}{told[1:]}.")
     for remark in remarks:
         click.echo(sentence(remark))
+
+
+def _given_up(found: ListedJob) -> int:
+    """Return how many of its pending rows a job does not send: they were given up."""
+    if not found.record.holds_carried:
+        return 0
+    with JournalReader(found.folder) as history:
+        return carried_given_up(history, given_up_in(found.folder.parent, found.product)).count
 
 
 def _in_doubt(

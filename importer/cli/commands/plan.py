@@ -85,10 +85,13 @@ def preview(request: Request, *, as_json: bool) -> ExitCode:
         if as_json:
             print_json(found.exit_code, resumes=asdict(found))
         else:
+            rest = ""
+            if found.given_up:
+                rest = f" {counted(found.given_up, 'row')} {is_or_are(found.given_up)} given up."
             output().print(
                 f"This resumes the job {found.job}: {found.left:,} of "
-                f"{counted(found.rows, 'row')} {is_or_are(found.left)} left to be done. Nothing is "
-                "compared anew."
+                f"{counted(found.rows, 'row')} {is_or_are(found.left)} left to be done.{rest} "
+                "Nothing is compared anew."
             )
         return found.exit_code
     if as_json:

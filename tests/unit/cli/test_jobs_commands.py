@@ -13,8 +13,18 @@ from importer.cli.commands.jobs import jobs
 from importer.errors import SettingsError
 from importer.jobs.entry import Entry
 from importer.jobs.inputs import UNDO_NAME
-from importer.jobs.records import InputFile, NewJob, RankedRow
-from importer.model import Attempt, Call, Deferral, Outcome, OutcomeKind, Rank, Reason, RunEnd
+from importer.jobs.records import CarriedRow, InputFile, NewJob, RankedRow
+from importer.model import (
+    Attempt,
+    Call,
+    Deferral,
+    Meaning,
+    Outcome,
+    OutcomeKind,
+    Rank,
+    Reason,
+    RunEnd,
+)
 from tests.support.data import conversation, write_csv
 from tests.support.jobs import (
     DIFFERS,
@@ -125,6 +135,25 @@ def test_giving_up_says_what_is_given_up(desk: Desk) -> None:
     assert "resume" not in call(desk, jobs, "show", name).stdout
     with pytest.raises(SettingsError, match="has ended already"):
         call(desk, jobs, "abandon", name)
+
+
+def test_of_a_job_that_was_replaced_rows_that_were_given_up_are_not_told_as_taken_over(
+    desk: Desk,
+) -> None:
+    brought = desk.night([WAITING, WAITING])
+    carried = [
+        CarriedRow(seq, conversation(seq), Rank(1, 1), Meaning.CLEAR, "x", ask_status=False)
+        for seq in (1, 2)
+    ]
+    with desk.run("b", begun={"carried": carried, "kept": []}, carry_over=True) as job:
+        mark(job, 3)
+    with desk.hold("c", carry_over=True) as product:
+        taken = [carried[0]]
+        desk.begin(product, "c", carried=taken, kept=[]).close()
+    call(desk, jobs, "abandon", brought)
+    told = [call(desk, explain, job.folder.name, conversation(row)).stdout for row in (1, 2)]
+    assert "the one in its place has taken its rows over" in told[0]
+    assert "never sent: the job that brought it was taken back or given up" in told[1]
 
 
 def test_rows_that_a_killed_run_may_have_begun_are_not_told_as_begun(desk: Desk) -> None:
