@@ -39,6 +39,9 @@ NOT_TAKEN_BACK, WAIT_AGAIN = "not_taken_back", "wait_again"
 #: The fact of the same journals that says which earlier jobs came last to conversations that the
 #: undo clears, oldest first, and to how many: an object of JSON.
 CLEARED_OF = "cleared_of"
+#: The facts of the same journals that say how many conversations the undo sets again, and whether
+#: it clears those of which it is not known what they held before.
+UNDO_SENDS, CLEARS_UNKNOWN = "undo_sends", "clears_unknown"
 #: The fact of a journal that says what the job was to take away from what was stored before it.
 CHANGES = "changes"
 #: The fact of a journal that says how many left-overs the job did not take over for their age.
