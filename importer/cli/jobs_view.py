@@ -75,7 +75,8 @@ def _cells(job: ListedJob) -> list[str]:
 def state_of(job: ListedJob) -> str:
     """Return how a job stands, in a word or two."""
     note = " (rehearsal)" if job.product.service == SANDBOX else ""
-    return f"{_how_it_stands(job)}{note}"
+    taken_back = ", taken back" if job.is_taken_back else ""
+    return f"{_how_it_stands(job)}{taken_back}{note}"
 
 
 def _how_it_stands(job: ListedJob) -> str:
@@ -123,6 +124,7 @@ def _as_json(job: ListedJob) -> dict[str, object]:
         "label": job.label,
         "folder": str(job.folder),
         "state": "running" if job.running else job.record.state,
+        "taken_back": job.is_taken_back,
         "number": job.record.number,
         "product_id": job.product.product_id,
         "base_url": job.product.service,

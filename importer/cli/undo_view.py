@@ -22,8 +22,13 @@ _NOT_SEEN = (
 )
 
 
-def print_table(folder: Path, found: UndoTable, command_to_type: str, *, done: bool) -> None:
-    """Print what the undo does. What is to be given up is given up already if it is `done`."""
+def print_table(
+    folder: Path, found: UndoTable, command_to_type: str, clearing: str, *, done: bool
+) -> None:
+    """Print what the undo does. What is to be given up is given up already if it is `done`.
+
+    `clearing` is the same command with which nothing is left for not being known.
+    """
     becomes = "cleared" if found.clears_unknown else "left"
     table = Table(
         f"undo of {folder.name}", Column("conversations", justify="right"), "such as",
@@ -48,7 +53,7 @@ def print_table(folder: Path, found: UndoTable, command_to_type: str, *, done: b
     for remark in [*_remarks(folder.name, found, done=done), *_brought_back(folder, found, done)]:
         console.print(remark, soft_wrap=True)
     if not found.to_send:
-        _print_nothing_to_send(found, "" if done else command_to_type)
+        _print_nothing_to_send(found, "" if done else command_to_type, clearing)
         return
     console.print(_NOT_SEEN, soft_wrap=True)
     if not done:
@@ -188,13 +193,14 @@ def _stay(found: UndoTable) -> str:
     )
 
 
-def _print_nothing_to_send(found: UndoTable, command_to_type: str) -> None:
+def _print_nothing_to_send(found: UndoTable, command_to_type: str, clearing: str) -> None:
     console = output()
     way = found.in_the_way
     taken_over = 0 if way is None or way.is_given_up else way.taken_over
     gives_up = found.gives_up or found.left_over or taken_over
     nothing = f"There is nothing {'else ' if gives_up else ''}to take back"
-    console.print(f"{nothing} without --clear-unknown." if found.kept else f"{nothing}.")
+    with_it = f" without --clear-unknown. To do it with that:\n  {clearing}" if found.kept else "."
+    console.print(f"{nothing}{with_it}", soft_wrap=True)
     if command_to_type and (gives_up or found.counts):
         what = "give that up" if gives_up else "let it count for nothing"
         console.print(f"To {what}:\n  {command_to_type}", soft_wrap=True)

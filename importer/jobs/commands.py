@@ -15,7 +15,7 @@ from importer.errors import JournalError, UnfinishedJobError
 from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import FILE_NAME, JournalFile
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.records import JobRecord
+from importer.jobs.records import CLEARS_UNKNOWN, JobRecord
 from importer.model import RunEnd
 from importer.settings import SETTINGS_GROUPS, ImportSettings
 from importer.settings.derive import arguments, options_of
@@ -48,6 +48,8 @@ _TELL_KEY = ("--api-key-file ", "--api-key-command ", "--config ", "--sandbox")
 #: What is said beside commands that do not say where the key is.
 KEY_AS_BEFORE = "(and, where the key is not in the environment, --api-key-file as before)"
 
+#: The option of an undo that clears what it would leave.
+CLEARS = "--clear-unknown"
 #: What an undo has from the job that it takes back.
 SAME_IN_UNDO = (Target, Pacing, Retries, Deferral, Timeouts)
 #: The options that the command `undo` has.
@@ -268,8 +270,9 @@ def _undo_command(
 ) -> list[str]:
     """Return the command of the undo, with these settings, of the job in the folder `undone`."""
     same: Mapping[str, object] = {}
+    clears: Sequence[str] = ()
     with suppress(JournalError), JournalReader(undone) as journal:
-        same = journal.latest_settings()
+        same, clears = journal.latest_settings(), clearing(journal.facts())
     inherited = {
         name for name in options_of(SAME_IN_UNDO) if name in same and same[name] == record.get(name)
     }
@@ -277,7 +280,12 @@ def _undo_command(
         inherited.add("label")
     # The folder of the job tells where the jobs are.
     without = {*without, "jobs_dir", *inherited, *record.keys() - OPTIONS_OF_UNDO}
-    return ["undo", str(undone), *options_told(record, without), "--yes"]
+    return ["undo", str(undone), *options_told(record, without), *clears, "--yes"]
+
+
+def clearing(facts: Mapping[str, str]) -> list[str]:
+    """Return the option of an undo that clears what is unknown, if these facts say that it does."""
+    return [CLEARS] if facts.get(CLEARS_UNKNOWN) == "1" else []
 
 
 def not_for_left_overs(configured: Collection[str]) -> list[str]:

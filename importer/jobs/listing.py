@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from importer.errors import JournalError
@@ -18,9 +18,18 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.ledger import known_jobs
 from importer.jobs.lock import is_held
 from importer.jobs.product_jobs import read_heads
-from importer.jobs.records import BEGUN_AT, GivenUp, JobRecord, JobState, LastRun, Totals
+from importer.jobs.records import (
+    BEGUN_AT,
+    WITHDRAWN,
+    GivenUp,
+    JobRecord,
+    JobState,
+    LastRun,
+    Totals,
+)
 from importer.jobs.surveys import Survey, surveys_in
 from importer.jobs.undo_rows import given_up_rows
+from importer.jobs.undo_void import TakenBack, taken_back
 from importer.model import RunEnd
 
 #: In seconds.
@@ -51,6 +60,8 @@ class ListedJob:
     #: The folder of the job that it takes back, while it has rows left over: that tells whose they
     #: are.
     left_over_of: Sequence[Path] = ()
+    #: It was taken back, or is being, and that was not taken back itself.
+    is_taken_back: bool = False
 
     @property
     def end(self) -> RunEnd | None:
@@ -97,7 +108,8 @@ def list_jobs(jobs_dir: Path) -> Listing:
     heads, _ = read_heads(jobs_dir)
     readable = {head.folder for head in heads}
     products: dict[ProductKey, dict[int, Head]] = defaultdict(dict)
-    jobs, unreadable = [], {}
+    jobs: list[ListedJob] = []
+    unreadable: dict[str, str] = {}
     for head in heads:
         numbered = products[head.product]
         if (other := numbered.setdefault(head.number, head)) is not head:
@@ -108,6 +120,9 @@ def list_jobs(jobs_dir: Path) -> Listing:
         records = take_census(group, known, floor).jobs
         held = is_held(jobs_dir, key.name)
         newest = max(group, key=lambda head: head.last_run).folder
+        numbers = {record.name: record.number for record in records}
+        told: dict[int, TakenBack] = {}
+        of_product: list[ListedJob] = []
         for record in records:
             if record.folder is None:
                 continue
@@ -119,17 +134,20 @@ def list_jobs(jobs_dir: Path) -> Listing:
                     if record.state.is_closed and not running:
                         run = journal.closed_run()
                     label = journal.label()
-                    begun = journal.facts().get(BEGUN_AT)
+                    facts = journal.facts()
+                    begun = facts.get(BEGUN_AT)
                     began_at = journal.path.stat().st_mtime if begun is None else float(begun)
                     is_unfinished = record.state is JobState.UNFINISHED
                     folders = [Path(file.path).parent for file in journal.inputs()]
-                    is_undo = undone_job(file.path for file in journal.inputs()) is not None
-                    has_rest = is_undo and next(journal.left_overs(), None) is not None
+                    undone = undone_job(file.path for file in journal.inputs())
+                    has_rest = undone is not None and next(journal.left_overs(), None) is not None
             except JournalError as error:
                 unreadable[record.name] = str(error)
                 continue
             is_last = record.number == len(records)
-            jobs.append(
+            withdrawn = int(facts[WITHDRAWN]) if WITHDRAWN in facts else None
+            told[record.number] = TakenBack(numbers.get(undone or ""), withdrawn)
+            of_product.append(
                 ListedJob(
                     record,
                     key,
@@ -144,6 +162,8 @@ def list_jobs(jobs_dir: Path) -> Listing:
                     folders if has_rest else (),
                 )
             )
+        gone = taken_back(told)
+        jobs += [replace(job, is_taken_back=job.record.number in gone) for job in of_product]
     for folder in job_folders(jobs_dir):
         if folder not in readable:
             unreadable[folder.name] = _why(folder)

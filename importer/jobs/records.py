@@ -42,6 +42,9 @@ CLEARED_OF = "cleared_of"
 #: The facts of the journal of an undo that say the same of the job that it takes back: it may be
 #: taken back itself.
 LEAVES_STORED, LETS_WAIT, CLEARS_OF = "leaves_stored", "lets_wait", "clears_of"
+#: The facts of the journal of a job that was taken back that say how many conversations the undo
+#: sets again, and whether it clears those of which it is not known what they held before.
+UNDO_SENDS, CLEARS_UNKNOWN = "undo_sends", "clears_unknown"
 #: The fact of a journal that says what the job was to take away from what was stored before it.
 CHANGES = "changes"
 #: The fact of a journal that says how many left-overs the job did not take over for their age.

@@ -35,15 +35,20 @@ def void_for(number: int, jobs: Sequence[JobRecord], told: Mapping[int, TakenBac
     of that number takes back itself counts. `jobs` are all of the product by number; `told` of
     those that are there. Where a later one is gone, nobody knows what it took back.
     """
-    undos = {one.undoes: undo for undo, one in sorted(told.items()) if one.undoes is not None}
-
-    def is_taken_back(job: int) -> bool:
-        return told[job].withdrawn is not None and not (job in undos and is_taken_back(undos[job]))
-
-    found = set(filter(is_taken_back, told))
+    found = taken_back(told)
     own_undos = {job for job, one in told.items() if one.undoes == number} - found
     if not all(job.is_here for job in jobs[number:]):
         return Void(set(), own_undos)
     undone = {job for job in found if job != number}
     later_undos = {job for job, one in told.items() if job > number and one.undoes in found}
     return Void((undone | later_undos) - {told[number].undoes}, own_undos)
+
+
+def taken_back(told: Mapping[int, TakenBack]) -> set[int]:
+    """Return the jobs that were taken back, and whose undo was not taken back itself."""
+    undos = {one.undoes: undo for undo, one in sorted(told.items()) if one.undoes is not None}
+
+    def is_taken_back(job: int) -> bool:
+        return told[job].withdrawn is not None and not (job in undos and is_taken_back(undos[job]))
+
+    return set(filter(is_taken_back, told))

@@ -10,11 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from importer.errors import JournalError
+from importer.jobs.commands import CLEARS
 from importer.jobs.ends import is_begun_anew
 from importer.jobs.inputs import undone_job
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import InputFile, JobRecord
-from importer.reporting.journal_steps import CLEARS, never_sent
+from importer.reporting.journal_steps import never_sent
 from importer.reporting.summary import kept_since, kept_steps
 from importer.reporting.taken_back import brings_back, brought_back_by
 from importer.reporting.taken_up import HAS_CARRIED_OVER, TakenUp, is_left_over_of, taken_up

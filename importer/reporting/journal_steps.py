@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from importer.common.text import counted, listed
 from importer.jobs.commands import (
+    CLEARS,
     NOT_OF_LEFT_OVERS,
     Again,
     command_line,
@@ -34,9 +35,6 @@ from importer.reporting.left_overs import (
 from importer.reporting.taken_back import cleared_of, steps_to_bring_back
 from importer.reporting.wording import status_in_words, stays_in_words, unread_in_words, words
 from importer.survey.findings import Findings
-
-#: The option of an undo that clears what it would leave.
-CLEARS = "--clear-unknown"
 
 
 def steps_by_journal(

@@ -25,20 +25,26 @@ _MOST_NAMED = 3
 _BRINGS_BACK = "To bring back what "
 
 
+#: What a step begins with that resumes an undo.
+GOES_ON = "To go on with the undo:"
+
+
 class DoneUndo(NamedTuple):
-    """An undo that has taken something back."""
+    """An undo that has taken something back, or is to."""
 
     #: Its number among the jobs of the product.
     number: int
     folder: Path
     #: How many of its rows are done.
     rows: int
+    #: The command that resumes it; empty if it has ended.
+    resume: str = ""
 
 
 def taken_back_in_words(
     folder: Path, number: int, later: Sequence[Path], undos: Sequence[DoneUndo]
-) -> Iterator[str]:
-    """Yield of each of the `undos` how much it has taken back of what a job had set.
+) -> Iterator[tuple[str, list[Step]]]:
+    """Yield of each of the `undos` how much it has taken back of what a job had set, and how on.
 
     The job has that `number` and is in `folder`; the `later` ones may have set rows of it that they
     had taken over. Only what the job has set counts, or may have set: not what it found unchanged,
@@ -53,7 +59,11 @@ def taken_back_in_words(
         is_last = undo is undos[-1]
         others = "; the others stay as they are" if is_last and sum(done) < had_set else ""
         many = f"{rows:,} of {counted(had_set, 'conversation')}"
-        yield f"It was taken back by {undo.folder.name} since: {many}{others}."
+        if undo.resume:
+            is_taken = f"It is being taken back by {undo.folder.name}, which is not finished"
+            yield f"{is_taken}: {many} so far.", [Step(GOES_ON, undo.resume)]
+        else:
+            yield f"It was taken back by {undo.folder.name} since: {many}{others}.", []
 
 
 def _had_set(folders: Sequence[Path], number: int) -> int:

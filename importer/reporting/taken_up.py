@@ -12,7 +12,7 @@ from typing import NamedTuple
 from importer.common.text import counted, is_or_are
 from importer.errors import JournalError
 from importer.jobs.carry_over import joined, left_over_again, left_over_of, still_sends
-from importer.jobs.commands import command_line
+from importer.jobs.commands import CLEARS, clearing, command_line, how_to_resume
 from importer.jobs.ends import is_begun_anew, own_pending
 from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
@@ -24,6 +24,7 @@ from importer.jobs.read_again import ReadAgain, read_again
 from importer.jobs.records import (
     LEFT_OVERS_GIVEN_UP,
     NOT_TAKEN_BACK,
+    UNDO_SENDS,
     WITHDRAWN,
     InputFile,
     JobRecord,
@@ -33,13 +34,13 @@ from importer.jobs.records import (
 from importer.reporting.endings import CARRIES_OVER, Step
 from importer.reporting.imported_since import imported_in_words, inputs_with, still_in_words
 from importer.reporting.journal_steps import (
-    CLEARS,
     never_sent,
     steps_by_journal,
     steps_of_closed,
 )
 from importer.reporting.left_overs import KIND_OF_FILE, LEFT_OVER_NAMES
 from importer.reporting.taken_back import (
+    GOES_ON,
     DoneUndo,
     brings_back,
     brought_back_by,
@@ -135,13 +136,16 @@ def _taken_up(folder: Path) -> Iterator[TakenUp]:
                 if ProductKey.of(journal.facts()) == product:
                     since.take(head, inputs, other, journal)
     imported = [one for _, one in sorted(since.imported, key=itemgetter(0))]
+    if since.undos:
+        since.take_states(jobs_of(folder.parent, product)[0].jobs)
     if imported and since.is_counted and not since.undos:
         imported.append(TakenUp(still_in_words(folder, again)))
     imported += since.brought_back
     if since.undos:
         about = _steps_about(folder)
         told = taken_back_in_words(folder, number, since.later, since.undos)
-        imported = [*imported, *(TakenUp(text, about) for text in told)]
+        imported += [TakenUp(text, about, steps) for text, steps in told]
+        imported[-1] = imported[-1]._replace(obsolete=(*about, GOES_ON))
     done_since = again.rows if head.finished else frozenset[int]()
     yield from _for_the_rest(folder, imported, done_since) if done_since else imported
     if since.anew and head.finished and undone_job(file.path for file in inputs) is not None:
@@ -150,7 +154,7 @@ def _taken_up(folder: Path) -> Iterator[TakenUp]:
         yield TakenUp(f"{since.anew} began anew what it had not sent.", (never_sent(folder),))
     if WITHDRAWN in facts and not since.is_undone:
         with JournalReader(folder) as own:
-            yield _taken_back_unsent(own, int(facts.get(NOT_TAKEN_BACK, 0)))
+            yield _taken_back_unsent(own)
     if since.takers and not is_given_up:  # they had other rows, or do not send them any more
         yield from _taken_over(folder, number, since.takers, product, done_since)
 
@@ -197,7 +201,7 @@ class _Since:
         its_own = [file for file in journal.inputs() if is_left_over_of(folder, file.path)]
         for file in its_own:
             done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
-            if done and Path(file.path).name == UNDO_NAME:
+            if Path(file.path).name == UNDO_NAME:
                 self._take_undo(number, other, done, journal)
             elif done or other in self.again.by:
                 self._take_file(number, file, folder, other)
@@ -220,17 +224,37 @@ class _Since:
         self.imported.append((number, TakenUp(told, obsolete)))
 
     def _take_undo(self, number: int, other: Path, done: int, journal: JournalReader) -> None:
-        self.is_undone = True
-        if WITHDRAWN in journal.facts():
-            text = f"It was taken back by {other.name}, which was taken back itself."
-            self.imported.append((number, TakenUp(text)))
-        else:
+        if WITHDRAWN not in journal.facts():
             self.undos.append(DoneUndo(number, other, done))
+        elif done:
+            self.is_undone = True
+            text = f"It was taken back by {other.name}, which was taken back itself."
+            self.imported.append((number, TakenUp(text, (GOES_ON,))))
+
+    def take_states(self, jobs: Sequence[JobRecord]) -> None:
+        """Take which of the undos are unfinished, and leave out others that have done nothing."""
+        states = {job.number: job.state for job in jobs}
+        self.undos = [
+            undo._replace(resume=how_to_resume(undo.folder))
+            if states[undo.number] is JobState.UNFINISHED
+            else undo
+            for undo in self.undos
+            if undo.rows or states[undo.number] in (JobState.UNFINISHED, JobState.ENDED)
+        ]
+        self.is_undone |= bool(self.undos)
 
 
-def _taken_back_unsent(journal: JournalReader, left: int) -> TakenUp:
-    """Tell that a job was taken back with nothing to send, and leaves so many as they are."""
-    folder, about = journal.folder, _steps_about(journal.folder)
+def _taken_back_unsent(journal: JournalReader) -> TakenUp:
+    """Tell that a job was taken back, and no undo has sent anything: what it leaves as it is.
+
+    Or that its undo was cut off before that.
+    """
+    folder, facts, about = journal.folder, journal.facts(), _steps_about(journal.folder)
+    left = int(facts.get(NOT_TAKEN_BACK, 0))
+    if int(facts.get(UNDO_SENDS, 0)):
+        words = ["undo", str(folder.absolute()), *clearing(facts), "--yes", *journal.key_source()]
+        told = "It is being taken back: its undo has begun, and has sent nothing so far."
+        return TakenUp(told, (*about, GOES_ON), [Step(GOES_ON, command_line(words))])
     if not left:
         return TakenUp("It was taken back.", about)
     told = f"{stays_in_words(folder.name, left)}."

@@ -21,7 +21,7 @@ from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.jobs.bodies import write_bodies
 from importer.jobs.carry_over import carried_given_up
-from importer.jobs.inputs import undone_job
+from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.job import Job
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import Product
@@ -36,12 +36,15 @@ from importer.jobs.records import (
     TOO_OLD,
     WAIT_AGAIN,
     CarriedRow,
+    InputFile,
     JobRecord,
     JobState,
     NewJob,
     Unsure,
 )
 from importer.model import Feedback, Rank, Reason
+from importer.reporting.jobs_behind import jobs_behind
+from importer.reporting.taken_up import taken_up
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
 from importer.survey.data_limits import exceeded_limit
@@ -172,6 +175,7 @@ def begin_job(
         # Before they end, so that a kill in between cannot leave them without.
         left = [leave_files(product, ended, stopped=watch.stopped) for ended in ends]
         job = product.begin(new)
+        _tell_undone(product, survey.inputs)
         for ended, behind in zip(ends, left, strict=True):
             product.remarks += close_summary(ended, behind)
             if ended.state is JobState.GIVEN_UP and (waiting := waiting_again(product, ended)):
@@ -195,6 +199,15 @@ def _facts(product: Product, survey: Survey, plan: Plan) -> dict[str, str]:
         }  # fmt: skip
         facts |= {its: known[name] for name, its in names.items() if name in known}
     return facts
+
+
+def _tell_undone(product: Product, inputs: Sequence[InputFile]) -> None:
+    """Let summary and report of the job that one with these inputs takes back say so at once."""
+    undone = undone_job(file.path for file in inputs)
+    job = next((one for one in product.jobs if one.folder is not None and one.name == undone), None)
+    if job is not None and job.folder is not None:
+        for one in jobs_behind([job], [str(job.folder.absolute() / UNDO_NAME)], ()):
+            close_summary(one, None, [*taken_up(job.folder)])
 
 
 def _compared_later(findings: Findings, plan: Plan) -> dict[str, str]:

@@ -12,6 +12,7 @@ from importer.common.text import counted
 from importer.engine.progress import Progress
 from importer.jobs.inputs import undone_job
 from importer.model import OutcomeKind
+from importer.pacing import Limit
 from importer.reporting.wording import limit_in_words, words
 from importer.settings import ImportSettings
 from importer.survey.progress import SurveyProgress
@@ -178,9 +179,10 @@ def time_left(progress: Progress, speed: float) -> float | None:
     """Return the seconds until all rows are done at `speed` (rows per second); None if unknown.
 
     Rows that wait are not done before the first of them is due. How long conversations take that
-    are not completed is not known: when most of what is left waits for them, neither is the end.
+    are not completed is not known: when most of what is left waits for them, neither is the end;
+    nor is it in an outage.
     """
-    unknown = progress.held_by and not progress.paused_for
+    unknown = (progress.held_by and not progress.paused_for) or progress.limit is Limit.OUTAGE
     if progress.elapsed < 2 or speed <= 0 or progress.share >= 1 or unknown:
         return None
     to_send = progress.outcomes[OutcomeKind.PENDING] - progress.deferred

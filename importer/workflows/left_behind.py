@@ -44,18 +44,21 @@ def leave_files(
     job: JobRecord,
     *,
     for_good: bool = False,
+    is_wrong: bool = False,
     stopped: Callable[[], bool] = lambda: False,
 ) -> LeftBehind | None:
     """Write the left-over files of a job that is about to be replaced or given up.
 
-    `job` is as it stands then; a person ends it `for_good`. Returns None if it has never run.
+    `job` is as it stands then; a person ends it `for_good`. Of one that `is_wrong`,
+    as it is taken back, no row is to be imported. Returns None if it has never run.
     Whatever goes wrong is a remark: what ends the job goes on, unless it is `stopped` while the
     inputs are read; then `SurveyStoppedError` is raised.
     """
     assert job.folder is not None  # noqa: S101 -- its journal is there
     try:
         with closing(Journal(job.folder)) as journal:
-            return _left_by(product, job, journal, stopped, for_good=for_good)
+            left = _left_by(product, job, journal, stopped, for_good=for_good)
+        return left._replace(remarks=[]) if left is not None and is_wrong else left
     except SurveyStoppedError:
         raise
     except Exception as error:  # noqa: BLE001 -- see above

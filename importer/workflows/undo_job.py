@@ -23,7 +23,15 @@ from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import Product, hold_product
-from importer.jobs.records import CLEARED_OF, NOT_TAKEN_BACK, WAIT_AGAIN, JobRecord, JobState
+from importer.jobs.records import (
+    CLEARED_OF,
+    CLEARS_UNKNOWN,
+    NOT_TAKEN_BACK,
+    UNDO_SENDS,
+    WAIT_AGAIN,
+    JobRecord,
+    JobState,
+)
 from importer.jobs.undo import Group, Undo, Undone, undoing
 from importer.jobs.undo_rows import told_of_undos
 from importer.reporting.jobs_behind import jobs_behind
@@ -161,7 +169,7 @@ def plan_undo(
         left = None
         if write and is_unfinished:
             given_up = replace(job, state=JobState.GIVEN_UP)
-            left = leave_files(product, given_up, for_good=True)
+            left = leave_files(product, given_up, for_good=True, is_wrong=True)
             product.abandon(job, time.time())
             job = product.jobs[job.number - 1]
         with undoing(product, job) as undo:
@@ -188,6 +196,8 @@ def plan_undo(
                 NOT_TAKEN_BACK: table.kept,
                 WAIT_AGAIN: table.waits_again,
                 CLEARED_OF: json.dumps(table.set_before_by if clear_unknown else {}),
+                UNDO_SENDS: table.to_send,
+                CLEARS_UNKNOWN: int(clear_unknown),
             }
             product.note_withdrawn(job, after_all, leaves)
         remarks: list[str] = []

@@ -859,6 +859,35 @@ async def test_a_stopped_undo_is_resumed_by_its_own_command_wherever_that_is_tol
     assert service.stored()[ALL[1]] == ("NEGATIVE", "said\non Monday ")
 
 
+async def test_the_job_of_an_unfinished_undo_tells_how_that_goes_on_until_it_has_ended(
+    night: Night, service: WatchedSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLARITYQ_API_KEY", "any")
+    tuesday = (await two_nights(night)).folder
+    words = ("undo", tuesday, "--clear-unknown", "--yes", *QUICK[:-2])
+    process = subprocess.Popen(  # noqa: ASYNC220 -- it is waited for on a thread
+        [sys.executable, "-m", "importer", *map(str, words), "--concurrency", "1", "--rate", "9"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    sent = len(service.puts)
+    service.on_put = lambda number: process.kill() if number == sent + 1 else None
+    await to_thread.run_sync(process.wait)
+    service.on_put = lambda _: None
+    (undo,) = tuesday.parent.glob("undo-*")
+    (resume,) = re.findall(r"resume +(.*)", command("jobs", "show", undo)[1])
+    assert "--clear-unknown --yes" in resume
+    for text in told_of(tuesday):
+        assert f"It is being taken back by {undo.name}, which is not finished:" in text
+        assert f"To go on with the undo: {resume}" in " ".join(text.split())
+    assert (await typed(*shlex.split(resume)[1:])).returncode == 0
+    for text in told_of(tuesday):
+        assert f"It was taken back by {undo.name} since: 4 of 4 conversations." in text
+        assert "not finished" not in text
+        assert "To go on" not in text
+    lines = command("jobs", "--jobs-dir", tuesday.parent)[1].splitlines()
+    assert ["taken back" in line for line in lines if tuesday.name in line][:1] == [True]
+
+
 async def test_a_job_with_a_gap_behind_it_is_not_taken_back(night: Night) -> None:
     tuesday = await two_nights(night)
     wednesday = await night("wednesday", [(ALL[4], "POSITIVE", "")])

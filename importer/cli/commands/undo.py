@@ -29,6 +29,7 @@ from importer.cli.options import (
 from importer.cli.undo_view import print_table, to_end_first
 from importer.errors import ExitCode, UnfinishedJobError
 from importer.jobs.commands import (
+    CLEARS,
     ONCE,
     SAME_IN_UNDO,
     Again,
@@ -114,8 +115,9 @@ def undo(
         "jobs_dir": folder.parent,
         "no_history_check": True,
     }
-    words = ["undo", path_argument(folder), *["--clear-unknown"] * clear_unknown]
+    words = ["undo", path_argument(folder), *[CLEARS] * clear_unknown]
     typed_words = typed(ctx, without=ONCE)
+    clearing = command_line([*words[:2], CLEARS, *typed_words, "--yes"])
     once = command_line([*words, *typed_words, "--yes"])
     with failure_told(values):
         request = Request.of(values)
@@ -132,7 +134,7 @@ def undo(
         if yes and not found.may_begin:
             raise UnfinishedJobError(to_end_first(folder.name, found, once))
         if not yes or not found.to_send or not request.display.quiet:
-            print_table(folder, found, once, done=yes)
+            print_table(folder, found, once, clearing, done=yes)
         if not found.to_send:
             return ExitCode.OK
     elif yes:

@@ -103,7 +103,9 @@ def test_what_an_undo_leaves_is_counted_with_rows_of_which_other_feedback_was_st
     undo = InputFile(str(desk.jobs_dir / name / UNDO_NAME), 1, 1, "", 1, 1)
     new = NewJob([undo], 1, ranked=[RankedRow(1, Rank(1, 2))])
     with desk.hold("b") as product, closing(product.begin(new)) as job:
+        job.journal.begin_run(2, 1.0, {})
         answer(job, {1: SUCCEEDED})
+        finish(job, RunEnd.FINISHED)
     told = call(desk, jobs, "show", name).stdout
     assert "1 of 2 conversations; the others stay as they are" in told
 

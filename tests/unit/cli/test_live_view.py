@@ -8,6 +8,7 @@ import pytest
 from importer.cli.live_view import LiveObserver, Picture
 from importer.engine.progress import Progress
 from importer.model import OutcomeKind
+from importer.pacing import Limit
 from importer.workflows.figures import Speed, time_left
 from importer.workflows.log_observer import describe
 from tests.support.progress import HALF_WAY
@@ -83,6 +84,7 @@ def test_the_time_left_is_that_of_the_rows_to_send_at_the_present_speed() -> Non
     assert time_left(replace(HALF_WAY, deferred=4_900), 480.0) is None, "most of it waits"
     assert time_left(replace(HALF_WAY, paused_for=27.0, held_by="paused"), 480.0) == 37.0
     assert time_left(replace(HALF_WAY, held_by="the service is unavailable"), 480.0) is None
+    assert time_left(replace(HALF_WAY, limit=Limit.OUTAGE), 480.0) is None, "probes come through"
 
 
 def test_the_speed_is_that_of_the_last_seconds_and_no_wait_lowers_it() -> None:

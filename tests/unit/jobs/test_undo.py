@@ -124,11 +124,24 @@ def test_what_was_held_before_is_sent_where_it_is_known(desk: Desk) -> None:
         }
         ids = sorted(map(conversation, known), key=key_of)
         assert undo.restored() == (len(known), ids[:3])
-        assert (undo.waiting().number, undo.unknown().number) == (2, 3)
+        assert (undo.waiting().number, undo.unknown().number) == (2, 2)
+        assert (undo.set_before().number, undo.set_before_by()) == (1, {first: 1})
         assert undo.later() == (0, [])
         assert undo.in_doubt() == 2
         assert undo.left_over == 2  # 10 and 16: of 11 and 12 nobody knows
         assert undo.earlier() == []
+
+
+def test_what_an_earlier_job_has_set_is_told_also_where_a_job_between_is_gone(desk: Desk) -> None:
+    first = night(desk, {1: LOST, 2: POSITIVE, 3: POSITIVE, 4: LOST})
+    between = night(desk, {2: NEGATIVE})
+    second = night(desk, {3: UNCHANGED})
+    night(desk, dict.fromkeys(range(1, 6), WRONG))
+    prune(desk, between)
+    with undo_of(desk, 4) as undo:
+        assert sent(undo) == {}, "the job that is gone may have set something else"
+        assert undo.set_before_by() == {first: 3, second: 1}
+        assert undo.unknown() == (1, [conversation(5)])
 
 
 @pytest.mark.parametrize("pruned", [False, True])
@@ -334,7 +347,7 @@ def test_what_waits_below_a_row_in_doubt_or_was_given_up_is_not_sent(desk: Desk)
     wrong = night(desk, dict.fromkeys((1, 2, 3), WRONG))
     with undo_of(desk, 4) as undo:
         assert sent(undo) == {1: (KEPT, wrong), 3: (KEPT, wrong)}
-        assert undo.unknown().number == 1
+        assert (undo.set_before().number, undo.unknown().number) == (1, 0), "it was tried"
     with jobs_of(desk) as product:
         product.abandon(product.jobs[0], 1.0)
     with undo_of(desk, 4) as undo:
