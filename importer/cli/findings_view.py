@@ -143,11 +143,16 @@ def _print_remarks(found: Findings, settings: ImportSettings, console: Console) 
             f"{one.conversation_id} ({one.rows:,} rows)" for one in found.repeated_examples
         )
         winner = "last" if settings.mapping.newest_by is None else "newest"
+        of_jobs = (
+            " (of rows left over from earlier jobs, first the job decides)"
+            if found.has_left_overs and not settings.job.as_new
+            else ""
+        )
         carried = found.carried_superseded
         of_them = f", {carried:,} of them left over from earlier jobs" if carried else ""
         console.print(
             f"{counted(found.repeated_conversations, 'conversation')} of {found.conversations:,} "
-            f"with more than one row. The {winner} row of each wins: "
+            f"with more than one row. The {winner} row of each wins{of_jobs}: "
             f"{counted(found.superseded + carried, 'other row')} will be superseded{of_them}. "
             f"For example: {examples}."
         )

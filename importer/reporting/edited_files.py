@@ -31,3 +31,8 @@ def with_edited(folder: Path, name: str) -> list[Path]:
     path = folder / name
     return [one for one in (path, *sorted(folder.glob(f"{path.stem}-edited*{path.suffix}")))
             if one.exists()]  # fmt: skip
+
+
+def edited_in(folder: Path) -> list[Path]:
+    """Return all files in `folder` that were edited and set aside."""
+    return sorted(folder.glob("*-edited*.csv"))

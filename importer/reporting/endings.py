@@ -174,13 +174,15 @@ def next_steps(
     carries_over: bool = False,
     refused_with: str = "",
     newest_by: str | None = None,
+    edited: Sequence[Path] = (),
 ) -> list[Step]:
     """Return what a person does after a run, in this order; empty if there is nothing to do.
 
     `files` are the left-over files of the job in `folder`, and `overtaken` counts the rows in them
     that give way to others. If the next import `carries_over` what is left, it need not be done by
     hand. `refused_with` is the status of a row that the service refused, in words. `newest_by` is
-    the column that tells which row is the newest, if one does.
+    the column that tells which row is the newest, if one does. `edited` are files of the job that a
+    person had edited before they were written anew.
     """
     if end is RunEnd.DATA_LIMIT:
         plan = again.plan()
@@ -206,7 +208,8 @@ def next_steps(
     )
     steps = [*_to_retry(reasons, waiting, folder, again, refused_with, carries_over=carries_over)]
     for kind, path in kinds.items():
-        steps += _of_kind(kind, reasons, path, again, overtaken, newest_by)
+        mine = [each for each in edited if each.name.startswith(f"{path.stem}-edited")]
+        steps += _of_kind(kind, reasons, path, again, overtaken, newest_by, mine)
     return steps
 
 
@@ -260,6 +263,7 @@ def _of_kind(
     again: Again,
     overtaken: _RowsByReason,
     newest_by: str | None,
+    edited: Sequence[Path],
 ) -> Iterator[Step]:
     """Yield what is to be done about the rows of one left-over file."""
     below_floor = reasons.get((kind, Reason.LATER_JOB_MISSING), 0)
@@ -302,6 +306,12 @@ def _of_kind(
         yield Step(
             f"{counted(give_way, 'row')} of {path} need not be fixed: another row of the same "
             "conversation was sent or is to be, and comes after."
+        )
+    for aside in edited if to_fix else ():
+        yield Step(
+            f"{aside} holds the lines of {path.name} as they had been edited before. To import "
+            "what is fixed there:",
+            again.of_file(aside),
         )
     if number := to_fix.total():
         what = f"To import the {counted(number, 'row')} {kind}"

@@ -27,6 +27,7 @@ from importer.jobs.overtaken import Awaited, awaited_of
 from importer.jobs.read_again import read_again
 from importer.jobs.records import GIVEN_UP, LEAVES_STORED, WITHDRAWN, JobRecord, JobState, Totals
 from importer.model import OutcomeKind, Reason, RunEnd
+from importer.reporting.edited_files import edited_in
 from importer.reporting.endings import CARRIES_OVER, Step, next_steps, rows_to_fix
 from importer.reporting.left_overs import (
     FILE_OF_KIND,
@@ -61,6 +62,7 @@ def steps_by_journal(
         carries_over=is_taken_over or settings["carry_over"],
         refused_with=refused_with(journal, reasons),
         newest_by=journal.newest_by(),
+        edited=edited_in(folder),
     )  # fmt: skip
     if is_taken_over:
         steps = [step for step in steps if not step.purpose.startswith(CARRIES_OVER)]

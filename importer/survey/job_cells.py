@@ -127,19 +127,19 @@ class JobCells:
 
     def _give_way_to_all(self, rows: int) -> str:
         names = [
-            f"{shown(name, _NAME)} ({self._kinds[name]})" if name else "texts that name none"
+            f"{shown(name, _NAME)} ({self._kinds[name]})" if name else "an unknown one"
             for name, _ in self._strange.most_common()
         ]
         # `check` knows of no product.
-        whose = "this product" if self.unplaced is not None else "an import into ClarityQ"
-        which = f"no job of {whose} but {few_listed(names, _MOST_NAMED)}"
+        whose = "job of this product" if self.unplaced is not None else "import into ClarityQ"
+        which = f"from no {whose}, but from {few_listed(names, _MOST_NAMED)}"
         if rows == 1:
             return (
-                f"1 row names {which}: it gives way to every other row of its conversation; "
+                f"1 row comes {which}: it gives way to every other row of its conversation; "
                 f"{_fix('this line', 'it')}"
             )
         return (
-            f"{counted(rows, 'row')} name {which}: they give way to every other row of their "
+            f"{counted(rows, 'row')} come {which}: they give way to every other row of their "
             f"conversations; {_fix('these lines', 'them')}"
         )
 

@@ -19,6 +19,7 @@ from importer.jobs.inputs import undone_job
 from importer.jobs.job import Job
 from importer.jobs.records import JobRecord, Totals
 from importer.model import OutcomeKind, Reason, RunEnd
+from importer.reporting.edited_files import edited_in
 from importer.reporting.endings import Step, look_first, next_steps, or_give_up
 from importer.reporting.jobs_behind import NOT_READ
 from importer.reporting.journal_steps import refused_with, steps_to_clear
@@ -83,6 +84,7 @@ def conclude(
         carries_over=settings.ledger.carry_over,
         refused_with=refused_with(job.journal, totals.reasons),
         newest_by=settings.mapping.newest_by,
+        edited=edited_in(job.folder) if files else (),
     )  # fmt: skip
     # A job that runs for the first time has left nothing over before.
     taken = list(taken_up(job.folder)) if files and job.journal.run_count() > 1 else []

@@ -390,6 +390,28 @@ async def test_a_left_over_file_that_somebody_has_edited_is_not_overwritten(
     assert (first.folder / "not_completed-edited.csv").read_text("utf-8") == "edited"
 
 
+async def test_a_left_over_file_that_was_edited_before_the_job_went_on_is_named_with_the_other(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    rows = [(conversation(1), "meh", ""), *((conversation(n), "CLEAR", "") for n in (2, 3))]
+    path = write_csv(tmp_path / "in.csv", [*rows, (conversation(4), "meh", "")])
+    settings = settings_for(path, base_url=sandbox.url)
+    first = await run_import(settings.replace(limit=1), api_key="any")
+    rejected = first.folder / "rejected.csv"
+    rejected.write_text(rejected.read_text("utf-8").replace("meh", "CLEAR"), "utf-8")
+    done = await run_import(settings, api_key="any")
+    aside = rejected.with_name("rejected-edited.csv")
+    (step,) = [step for step in done.next_steps if str(aside) in str(step)]
+    assert step.purpose == (
+        f"{aside} holds the lines of rejected.csv as they had been edited before. To import what "
+        "is fixed there:"
+    )
+    assert f" run {aside} " in step.command
+    assert str(step) in command("jobs", "show", done.folder)[1]
+    await run_import(settings_for(aside, base_url=sandbox.url), api_key="any")
+    assert sandbox.feedback[conversation(1)].rating is None
+
+
 async def test_what_was_odd_in_an_input_is_said_after_the_run_as_well(
     settings_for: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

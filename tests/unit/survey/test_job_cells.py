@@ -67,9 +67,10 @@ def test_rows_that_name_no_job_and_rows_that_name_a_strange_one_are_told_apart(
         "keep their places: put back the cell 'job' of each line)"
     )
     assert strange == (
-        f"1 row names no job of this product but '{THEIRS}' (which this jobs folder does not "
-        "hold): it gives way to every other row of its conversation; fix this line in the export, "
-        "or in the left-over file of its import into this product (--as-new sends it all the same)"
+        f"1 row comes from no job of this product, but from '{THEIRS}' (which this jobs "
+        "folder does not hold): it gives way to every other row of its conversation; fix this line "
+        "in the export, or in the left-over file of its import into this product (--as-new "
+        "sends it all the same)"
     )
 
 
@@ -79,8 +80,9 @@ def test_it_is_not_said_that_rows_give_way_to_newer_ones_where_none_does(
     of_two = left_over(tmp_path / "in.csv", *[f"{THEIRS}#1"] * 2, "#NAME?")
     (only,) = remarks(settings_for(of_two), tmp_path)
     assert only.startswith(
-        f"3 rows name no job of this product but '{THEIRS}' (which this jobs folder does not hold) "
-        "and texts that name none: they give way to every other row of their conversations; "
+        f"3 rows come from no job of this product, but from '{THEIRS}' (which this jobs "
+        "folder does not hold) and an unknown one: they give way to every other row of their "
+        "conversations; "
     )
     (only,) = remarks(settings_for(left_over(tmp_path / "in.csv", "")), tmp_path)
     assert only.startswith("1 row names no job in 'job': it counts as new, and wins over")
@@ -111,9 +113,9 @@ async def test_a_job_of_a_rehearsal_or_of_another_product_is_told_as_such(
     rejected.write_text(rejected.read_text().replace("meh", "CLEAR"))
     name = first.folder.name
     settings = settings_for(rejected, base_url="http://localhost:9")
-    named = f"but '{name}' (a rehearsal): it gives way to every other row"
-    for is_check, whose in ((False, "this product"), (True, "an import into ClarityQ")):
+    named = f"but from '{name}' (a rehearsal): it gives way to every other row"
+    for is_check, whose in ((False, "job of this product"), (True, "import into ClarityQ")):
         (told_of_it,) = remarks(settings, tmp_path, is_check=is_check)
-        assert told_of_it.startswith(f"1 row names no job of {whose} {named}")
+        assert told_of_it.startswith(f"1 row comes from no {whose}, {named}")
     elsewhere = settings_for(rejected, base_url="http://localhost:9", jobs_dir=tmp_path / "other")
     assert f"'{name}' (a rehearsal)" in remarks(elsewhere, tmp_path)[0]
