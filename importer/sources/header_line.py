@@ -44,7 +44,7 @@ def _how_to_add(row: Sequence[str], columns: Mapping[str, str]) -> str:
         for field, name in columns.items()
         if _names(row, name)
     ]
-    without = f" (and leave out {' '.join(named)}, which means a row)" if named else ""
+    without = f". Leave out {' '.join(named)}: a row holds that" if named else ""
     return (
         f". Add a line above it that names its {counted(len(row), 'column')}: conversation_id for "
         "the id, rating, comment or both for what is to be sent, and any other names for the rest"

@@ -205,7 +205,7 @@ def test_a_row_is_not_taken_for_the_header_of_a_file_without_one(
         with pytest.raises(InputError, match=r"has no header line: line \d is a row") as told:
             read(path, content, columns=named, skip_lines=skip)
         assert not isinstance(told.value, MissingColumnError), "nothing is left open that is asked"
-    with pytest.raises(InputError, match=r"leave out --column conversation_id=\S+, which"):
+    with pytest.raises(InputError, match=r"Leave out --column conversation_id=\S+: a row"):
         read(path, f"{A},UP,fine\n", columns={"conversation_id": A})
 
 
