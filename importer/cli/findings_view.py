@@ -228,12 +228,15 @@ def _draft_command(settings: ImportSettings) -> str:
     """Return the command that drafts a rating table for the same inputs."""
     known = {option.name for group in (Reading, RowMapping) for option in group.options}
     record = settings.as_record()
-    others = [name for name in record if name not in known or name == "inputs"]
+    others = [name for name in record if name not in known or name in ("inputs", "ratings")]
+    # As they were given: a record holds a table in a file word by word.
+    tables = [part for given in settings.mapping.ratings.given for part in ("--ratings", given)]
     return command_line(
         [
             "check",
             *map(path_argument, settings.reading.inputs),
             *options_told(record, without=others),
+            *tables,
             *("--write-ratings", "ratings.toml"),
         ]
     )

@@ -12,19 +12,20 @@ from importer.model import Meaning
 
 _HEAD = """\
 # What each word of the rating column means: POSITIVE, NEGATIVE, CLEAR (take the rating back) or
-# SKIP (do not send the row). Give it to check and run with --ratings {name}.
+# SKIP (do not send the row). Give it to check and run as {options}.
 """
 
 
 def write_draft(
-    path: Path, words: Mapping[str, int], meanings: Mapping[str, Meaning | None]
+    path: Path, words: Mapping[str, int], meanings: Mapping[str, Meaning | None], options: str
 ) -> int:
     """Write the table of `words` (with their rows) to `path`; return how many are to be decided.
 
-    A word without a meaning stands there as a comment, to be filled in: nothing is guessed. Raises
-    `SettingsError` if the file exists already or cannot be written.
+    `options` are those with which it is read, those of other tables included. A word without a
+    meaning stands there as a comment, to be filled in: nothing is guessed. Raises `SettingsError`
+    if the file exists already or cannot be written.
     """
-    lines = [_HEAD.format(name=path)]
+    lines = [_HEAD.format(options=options)]
     undecided = 0
     seen: set[str] = set()
     for word, rows in sorted(words.items(), key=lambda item: (-item[1], item[0])):

@@ -30,11 +30,14 @@ def check_is_header(
         return
     number, row = max(with_ids, key=lambda line: len(line[1]))
     found = next(cell for cell in row if canonical_uuid(cell) is not None)
-    message = (
+    if hint := header_hint(tables, columns, skip):
+        raise InputError(
+            f"{input_name}: line {number:,} is no header: it holds the id {shown(found)}{hint}"
+        )
+    raise InputError(
         f"{input_name} has no header line: line {number:,} is a row, with the id {shown(found)}"
+        f"{_how_to_add(row, columns)}"
     )
-    hint = header_hint(tables, columns, skip)
-    raise InputError(f"{message}{hint or _how_to_add(row, columns)}")
 
 
 def _how_to_add(row: Sequence[str], columns: Mapping[str, str]) -> str:
@@ -44,7 +47,7 @@ def _how_to_add(row: Sequence[str], columns: Mapping[str, str]) -> str:
         for field, name in columns.items()
         if _names(row, name)
     ]
-    without = f" (and leave out {' '.join(named)}, which means a row)" if named else ""
+    without = f". Leave out {' '.join(named)}: a row holds that" if named else ""
     return (
         f". Add a line above it that names its {counted(len(row), 'column')}: conversation_id for "
         "the id, rating, comment or both for what is to be sent, and any other names for the rest"

@@ -77,7 +77,7 @@ class Noticed:
             found.append(f"passed over {lines} that held the header once more")
         if self.hollow:
             lines = counted(self.hollow, "line")
-            found.append(f"passed over {lines} of nothing but delimiters")
+            found.append(f"passed over {lines} of nothing but delimiters or white space")
         if self.error_cells:
             cells = counted(self.error_cells, "cell")
             found.append(

@@ -146,13 +146,14 @@ def _review(
     if write_ratings is not None:
         rows = {word: one.rows for word, one in found.words.items()}
         meanings = {word: one.meaning for word, one in found.words.items()}
-        undecided = write_draft(write_ratings, rows, meanings)
-        todo = f"; decide on {counted(undecided, 'word')} in it" if undecided else ""
         tables = [*settings.mapping.ratings.given, str(write_ratings)]
-        how = f"give it as {' '.join(f'--ratings {shell_word(part)}' for part in tables)}"
+        table_options = " ".join(f"--ratings {shell_word(part)}" for part in tables)
+        undecided = write_draft(write_ratings, rows, meanings, table_options)
+        todo = f"; decide on {counted(undecided, 'word')} in it" if undecided else ""
+        how = f"give it as {table_options}"
         if finish is not None and found.words:
             how = "the configuration names it"
-        console.print(f"{write_ratings} is written{todo}, and {how}")
+        console.print(f"{write_ratings} is written{todo}, and {how}", soft_wrap=True)
     if finish is not None:
         finish(found.words)
     return code

@@ -66,6 +66,20 @@ def test_names_of_columns_in_another_encoding_can_be_read_and_pasted() -> None:
     assert "ignored: 'Gr\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}e'" in check("a.csv")
 
 
+def test_a_table_of_ratings_is_named_and_not_spelt_out_where_another_one_is_drafted() -> None:
+    write_csv(Path("a.csv"), [(conversation(1), "5", ""), (conversation(2), "odd", "")])
+    words = "".join(f'"word {n}" = "POSITIVE"\n' for n in range(50))
+    Path("words.toml").write_text(words, "utf-8")
+    given = ["--ratings", "stars", "--ratings", "words.toml"]
+    told = check("a.csv", *given)
+    draft = f"check a.csv {' '.join(given)} --write-ratings ratings.toml\n"
+    assert f"all words: clarityq-import {draft}" in told
+    told = check(*draft.split()[1:])
+    options = f"{' '.join(given)} --ratings ratings.toml"
+    assert told.endswith(f"give it as {options}\n")
+    assert f"run as {options}.\n" in Path("ratings.toml").read_text("utf-8")
+
+
 def test_an_encoding_is_proposed_only_where_no_other_line_is_spoilt_by_it() -> None:
     utf8 = [f"{conversation(n)},POSITIVE,Gr\u00fc\u00dfe".encode() for n in range(9)]
     cp1252 = [f"{conversation(n)},POSITIVE,Gr\u00fc\u00dfe".encode("cp1252") for n in range(9)]
