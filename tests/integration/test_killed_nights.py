@@ -614,6 +614,48 @@ def command_in(text: str, before: str) -> list[str]:
     return shlex.split(text.split(before, 1)[1].split("clarityq-import ", 1)[1].splitlines()[0])
 
 
+NEGATIVE = [(row[0], "NEGATIVE", "") for row in FINE]
+
+
+@pytest.mark.parametrize("options", [{}, {"skip_unchanged": True}])
+@pytest.mark.parametrize("is_done", [True, False])
+async def test_the_command_of_a_night_that_was_taken_over_does_not_overwrite_later_ones(
+    night: Night, service: Picky, options: dict[str, Any], is_done: bool
+) -> None:
+    monday = (await night("monday", FINE, limit=10, **options))[0].folder
+    tuesday = (await night("tuesday", NEGATIVE[15:], limit=None if is_done else 1, **options))[0]
+    before = service.stored()
+    with pytest.raises(SettingsError, match="was replaced by") as refused:
+        await night("monday", FINE, **options)
+    said = str(refused.value)
+    assert service.stored() == before
+    assert f"{monday.name} was replaced by {tuesday.folder.name}" in said
+    assert f"would overwrite newer ones: 15 of {tuesday.folder.name}." in said
+    assert [*monday.parent.glob("monday-*")] == [monday], "it leaves nothing behind"
+    plan = command_in(said, "To see what that would change:")
+    with pytest.raises(SettingsError, match="was replaced by"):
+        command(*[word for word in plan if word != "--restart"])
+    last = f"last set, or tried, by {tuesday.folder.name}"
+    assert (last in command(*plan)[1]) is is_done
+    again = command_in(said, "as the newest of their conversations:")
+    assert (await typed(*again, "--api-key-file", key(monday))).returncode == 0
+    assert {rating for rating, _ in service.stored().values()} == {"POSITIVE"}
+
+
+@pytest.mark.parametrize("options", [{}, {"skip_unchanged": True}])
+@pytest.mark.parametrize("is_same", [True, False])
+async def test_it_does_its_work_where_nothing_newer_is_in_the_way_or_its_export_is_another_one(
+    night: Night, service: Picky, options: dict[str, Any], is_same: bool
+) -> None:
+    export, other = (FINE[:20], FINE[20:]) if is_same else (FINE, NEGATIVE)
+    await night("monday", export[:20], limit=10, **options)
+    await night("tuesday", other, **options)
+    summary, _ = await night("monday", export, **options)
+    assert summary.exit_code is ExitCode.OK
+    assert summary.folder.name.endswith("-2")
+    assert {rating for rating, _ in service.stored().values()} == {"POSITIVE"}
+
+
 @pytest.mark.parametrize("takes_over", [True, False])
 async def test_own_rows_of_a_night_killed_before_its_first_request_are_told_as_never_sent(
     night: Night, service: Picky, takes_over: bool
