@@ -383,7 +383,7 @@ async def test_the_next_night_tells_of_one_that_was_stopped_while_it_read_its_ex
     night: Night, end: RunEnd
 ) -> None:
     summary, _ = await night("monday", FINE[:1])
-    for later in ("wednesday", "thursday"):
+    for later in (None, "wednesday", "thursday"):
         control = Control()
         control.stop(end)
         with pytest.raises(StoppedError):
@@ -391,14 +391,27 @@ async def test_the_next_night_tells_of_one_that_was_stopped_while_it_read_its_ex
         (lost,) = summary.folder.parent.glob("tuesday-*")
         listed = command("jobs", "--jobs-dir", lost.parent)[1]
         assert re.search(rf"{lost.name} +\d\S+ \S+ +survey not finished\s*\Z", listed), "the last"
-        told = (await night(later, FINE[:1]))[1]
+        if later is None:
+            begins = command_in(shown_unread(lost), "Its own command begins it:")
+            continue
+        summary, told = await night(later, FINE[:1])
         assert f"{lost} was stopped before its inputs" in told
-        begins = command_in(told, "the newest of their conversations then:")
-        with pytest.raises(SettingsError, match="is not begun yet") as shown:
-            command("jobs", "show", lost)
-        assert command_in(str(shown.value), "begins it:") == begins
+        assert "nothing is left to do" not in summary.verdict
+        for text in (told, shown_unread(lost), steps_of(summary.folder)):
+            assert command_in(text, "would change by now:") == ["plan", *begins[1:]]
+            assert command_in(text, "as the newest of their conversations:") == begins
+    assert "nothing is left to do" in (await night("friday", FINE[:1]))[0].verdict
     assert (await typed(*begins, "--api-key-file", key(lost), "--dry-run")).returncode == 0
     assert (await night("tuesday", FINE[:1]))[0].folder == lost
+    assert not steps_of(summary.folder)
+    assert f"{lost.name} was begun since" in (summary.folder / REPORT_NAME).read_text()
+
+
+def shown_unread(folder: Path) -> str:
+    """Return what `jobs show` says of a job that was stopped while it read its inputs."""
+    with pytest.raises(SettingsError, match="is not begun yet") as shown:
+        command("jobs", "show", folder)
+    return str(shown.value)
 
 
 @pytest.mark.parametrize("change", ["gone", "changed"])
