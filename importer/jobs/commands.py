@@ -265,6 +265,12 @@ def replacing_command(settings: ImportSettings, key_source: Sequence[str] = ()) 
     return command_line([*words, *key_source, "--replace"])
 
 
+def starting_over(settings: ImportSettings, key_source: Sequence[str] = ()) -> Again:
+    """Return the command of these settings, with where the key is, and with `--restart`."""
+    words = _command(settings.as_record(), without=("restart", "quiet"))
+    return Again([*words, *key_source, "--restart"], [])
+
+
 def _undo_command(
     record: Mapping[str, object], undone: Path, without: Collection[str]
 ) -> list[str]:

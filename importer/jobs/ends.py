@@ -103,6 +103,10 @@ def is_begun_anew(
 
     It is of the same command, whatever its inputs hold by now, or has the same inputs.
     """
+    return has_same_content(inputs, its_inputs) or name.rpartition("-")[0] == by
+
+
+def has_same_content(inputs: Sequence[InputFile], others: Sequence[InputFile]) -> bool:
+    """Return whether two jobs have read the same; False if that is not known."""
     digests = [file.digest for file in inputs]
-    is_same = all(digests) and digests == [file.digest for file in its_inputs]
-    return is_same or name.rpartition("-")[0] == by
+    return all(digests) and digests == [file.digest for file in others]

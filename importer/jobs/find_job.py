@@ -8,12 +8,11 @@ from pathlib import Path
 
 from importer.common.text import did_you_mean
 from importer.errors import JournalError, SettingsError
-from importer.jobs.commands import beside
 from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey, told_apart
 from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.journal_head import read_head
-from importer.jobs.surveys import surveys_in
+from importer.jobs.surveys import has_later, surveys_in
 from importer.settings import SANDBOX
 
 
@@ -36,11 +35,10 @@ def find_job(jobs_dir: Path, text: str) -> Path:
         return named[-1]
     for survey in (*surveys_in(jobs_dir), *surveys_in(Path(text).parent)):
         if survey.folder.name.startswith(text) or str(survey.folder) == text:
-            begins = f"\n  {survey.command}{beside(survey.command)}" if survey.command else ""
+            begins = survey.begins_as_newest if has_later(survey) else survey.begins
             raise SettingsError(
                 f"{text} is not begun yet: its inputs were not read to their end, and nothing of "
-                "it was sent. jobs prune --keep-days removes what is left of it. Its own command "
-                f"begins it{begins and ':'}{begins}"
+                f"it was sent. jobs prune --keep-days removes what is left of it. {begins}"
             )
     hint = did_you_mean(text, (folder.name for folder in folders), cutoff=0.3)
     raise SettingsError(

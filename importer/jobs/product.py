@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from importer.common.file_system import journal_mode
 from importer.common.text import listed
 from importer.errors import InputChangedError, SettingsError
-from importer.jobs.commands import how_to_resume, to_see_which
+from importer.jobs.commands import Again, how_to_resume, starting_over, to_see_which
+from importer.jobs.ends import successors_of
 from importer.jobs.identity import product_key
 from importer.jobs.inputs import CurrentInputs, undone_job
 from importer.jobs.job import Job
@@ -20,12 +22,24 @@ from importer.jobs.journal import Journal
 from importer.jobs.journal_head import check_latest
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product_jobs import clear_removed, holding
-from importer.jobs.records import JobRecord, JobState
+from importer.jobs.records import InputFile, JobRecord, JobState
 from importer.jobs.succession import Succession
 from importer.model import NOT_IMPORTED, OutcomeKind
 from importer.settings import ImportSettings
 
 _AS_THEY_ARE = CurrentInputs()
+
+
+class Replaced(NamedTuple):
+    """A job of which nothing is left to do, as its rows have joined a later one."""
+
+    number: int
+    name: str
+    #: The name of the later one.
+    by: str
+    inputs: Sequence[InputFile]
+    #: The command that imports its inputs once more all the same.
+    again: Again
 
 
 class Product(Succession):
@@ -93,6 +107,22 @@ class Product(Succession):
             return next((job for job in self.jobs if job.name == retry.folder), None)
         same = (job for job in reversed(self.jobs) if job.name.rpartition("-")[0] == self._name)
         return next(same, None)
+
+    def replaced_before(self) -> Replaced | None:
+        """Return the latest job of the settings' name if its rows have joined a later one.
+
+        None also if the command starts over. One that had sent nothing is begun anew (A4).
+        """
+        job = None if self._settings.job.restart else self.meant()
+        if job is None or job.folder is None or job.state is not JobState.REPLACED:
+            return None
+        if not job.sent_anything:
+            return None
+        with JournalReader(job.folder) as journal:
+            inputs = journal.inputs()
+        by = next((folder.name for folder in successors_of(self.jobs, job)), "a later job")
+        again = starting_over(self._settings, self._key_source)
+        return Replaced(job.number, job.name, by, inputs, again)
 
     def _is_as_begun(self, job: JobRecord, now: CurrentInputs) -> bool:
         """Return whether the inputs are those of the unfinished job; False: it is replaced."""

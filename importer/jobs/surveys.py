@@ -9,15 +9,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from importer.common.files import atomic_write
-from importer.jobs.commands import command_line, jobs_dir_of, resuming
-from importer.jobs.folders import unfinished_surveys
+from importer.errors import JournalError
+from importer.jobs.commands import Again, beside, jobs_dir_of, resuming
+from importer.jobs.folders import job_folders, unfinished_surveys
 from importer.jobs.identity import ProductKey, product_key
 from importer.jobs.journal_file import key_facts, key_words
+from importer.jobs.journal_head import read_head
+from importer.jobs.journal_reader import JournalReader
 from importer.jobs.lock import is_held
+from importer.jobs.records import BEGUN_AT, JobRecord
 from importer.settings import ImportSettings
 
 #: Says in the folder of such a job what its command is.
 _NOTE_NAME = "begun.json"
+_ARE_NEWEST = "its rows are the newest of their conversations then"
 
 
 class Survey(NamedTuple):
@@ -30,6 +35,25 @@ class Survey(NamedTuple):
     product: ProductKey | None = None
     #: The command that begins it anew; empty if it is not known.
     command: str = ""
+    #: The one that shows what that would change; empty if there is none, as for an undo.
+    plan: str = ""
+
+    @property
+    def begins(self) -> str:
+        """How it is begun, in words, where no job of its product has begun since."""
+        told = f":\n  {self.command}{beside(self.command)}" if self.command else ""
+        return f"Its own command begins it{told}"
+
+    @property
+    def begins_as_newest(self) -> str:
+        """The same where jobs of its product have begun since: its rows count as newer."""
+        if not self.plan:
+            return self.begins if self.command else f"{self.begins}, and {_ARE_NEWEST}"
+        return (
+            f"To see what its rows would change by now:\n  {self.plan}\n"
+            f"To import them, as the newest of their conversations:\n  {self.command}"
+            f"{beside(self.command)}"
+        )
 
 
 def note_survey(folder: Path, settings: ImportSettings, key_source: Sequence[str]) -> None:
@@ -68,10 +92,9 @@ def _survey(folder: Path) -> Survey:
     began_at = folder.stat().st_mtime
     try:
         facts = json.loads((folder / _NOTE_NAME).read_text("utf-8"))
-        words = resuming({**facts["settings"], **jobs_dir_of(folder)})
-        return Survey(
-            folder, began_at, ProductKey.of(facts), command_line([*words, *key_words(facts)])
-        )
+        words = [*resuming({**facts["settings"], **jobs_dir_of(folder)}), *key_words(facts)]
+        again = Again(words, [])
+        return Survey(folder, began_at, ProductKey.of(facts), again.same(), again.plan())
     except (OSError, ValueError, LookupError, TypeError):  # of an interrupted writing, or copied
         return Survey(folder, began_at)
 
@@ -88,6 +111,36 @@ def stopped_surveys(jobs_dir: Path, since: float, product: ProductKey) -> Iterat
             yield (
                 f"{survey.folder} was stopped before its inputs were read to the end: nothing of "
                 "it was sent, how many rows they have is not known, and no other job takes it "
-                "over. Its own command begins it, and its rows are the newest of their "
-                f"conversations then{survey.command and ': '}{survey.command}"
+                f"over. {survey.begins_as_newest}"
             )
+
+
+def unread_before(
+    jobs: Sequence[JobRecord], folder: Path, closed: Sequence[JobRecord]
+) -> list[Survey]:
+    """Return the jobs that were stopped before they had a journal, just before the one in `folder`.
+
+    That is after the job before it among `jobs`, all of its product, without those that it has
+    `closed`, which tell nothing any more. Whose command is not known is left out.
+    """
+    with JournalReader(folder) as journal:
+        facts = journal.facts()
+    number, began_at = int(facts["number"]), float(facts[BEGUN_AT])
+    gone = {job.number for job in closed}
+    before = (job.began_at for job in jobs if job.number < number and job.number not in gone)
+    since, product = max(before, default=0.0), ProductKey.of(facts)
+    return [
+        survey
+        for survey in surveys_in(folder.parent)
+        if survey.command and survey.product == product and since < survey.began_at < began_at
+    ]
+
+
+def has_later(survey: Survey) -> bool:
+    """Return whether a job of its product has begun since."""
+    for folder in job_folders(survey.folder.parent):
+        with suppress(JournalError):
+            head = read_head(folder)
+            if head.product == survey.product and head.began_at > survey.began_at:
+                return True
+    return False

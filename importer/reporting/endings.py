@@ -172,6 +172,7 @@ def next_steps(
     overtaken: _RowsByReason = MappingProxyType({}),
     *,
     carries_over: bool = False,
+    has_sent: bool = False,
     refused_with: str = "",
     newest_by: str | None = None,
     edited: Sequence[Path] = (),
@@ -180,9 +181,10 @@ def next_steps(
 
     `files` are the left-over files of the job in `folder`, and `overtaken` counts the rows in them
     that give way to others. If the next import `carries_over` what is left, it need not be done by
-    hand. `refused_with` is the status of a row that the service refused, in words. `newest_by` is
-    the column that tells which row is the newest, if one does. `edited` are files of the job that a
-    person had edited before they were written anew.
+    hand; of what is pending if the job `has_sent` something. `refused_with` is the status of a row
+    that the service refused, in words. `newest_by` is the column that tells which row is the
+    newest, if one does. `edited` are files of the job that a person had edited before they were
+    written anew.
     """
     if end is RunEnd.DATA_LIMIT:
         plan = again.plan()
@@ -201,7 +203,8 @@ def next_steps(
         purpose = TO_RESUME[end]
         if end is RunEnd.LIMIT and not again.has_limit:
             purpose += ", take the limit out of the configuration or the environment, then"
-        return [Step(f"{purpose}:", command)]
+        before = before_the_next(has_sent=has_sent) if carries_over else ""
+        return [Step(f"{purpose}{before and ','}{before}:", command)]
     kinds = {OutcomeKind(path.stem): path for path in files}
     waiting = outcomes[OutcomeKind.NOT_COMPLETED] - reasons.get(
         (OutcomeKind.NOT_COMPLETED, Reason.LATER_JOB_MISSING), 0
@@ -211,6 +214,16 @@ def next_steps(
         mine = [each for each in edited if each.name.startswith(f"{path.stem}-edited")]
         steps += _of_kind(kind, reasons, path, again, overtaken, newest_by, mine)
     return steps
+
+
+def before_the_next(*, has_sent: bool) -> str:
+    """Return until when the command of a job with `--carry-over` is to be given again.
+
+    The next one takes its rows over; of one that has sent nothing they would count as newer than
+    those of the next (docs/reference.md, A4).
+    """
+    takes = " with --carry-over begins, which takes over what is pending"
+    return f" before the next import{takes if has_sent else ' begins'}"
 
 
 def _to_retry(

@@ -15,7 +15,7 @@ from importer.jobs.ends import is_begun_anew
 from importer.jobs.inputs import undone_job
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import InputFile, JobRecord
-from importer.reporting.journal_steps import never_sent
+from importer.reporting.journal_steps import never_sent, unread
 from importer.reporting.summary import kept_since, kept_steps
 from importer.reporting.taken_back import brings_back, brought_back_by
 from importer.reporting.taken_up import HAS_CARRIED_OVER, TakenUp, is_left_over_of, taken_up
@@ -77,6 +77,15 @@ def jobs_begun_anew(
                 brought_back_by(job.folder, facts, inputs)
             ):
                 yield job
+
+
+def telling_of_unread(jobs: Sequence[JobRecord], folder: Path) -> Iterator[JobRecord]:
+    """Yield those of the jobs with a step about the one in `folder`, which was not begun then."""
+    for job in jobs:
+        if job.folder is None or job.folder == folder:
+            continue
+        if any(unread(folder) in step for step in kept_steps(job.folder).steps):
+            yield job
 
 
 def read_anew(jobs: Sequence[JobRecord], by: str) -> tuple[JobRecord, list[TakenUp]] | None:

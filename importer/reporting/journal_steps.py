@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.overtaken import Awaited, awaited_of
 from importer.jobs.read_again import read_again
 from importer.jobs.records import GIVEN_UP, LEAVES_STORED, WITHDRAWN, JobRecord, JobState, Totals
+from importer.jobs.surveys import Survey
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.edited_files import edited_in
 from importer.reporting.endings import CARRIES_OVER, Step, next_steps, rows_to_fix
@@ -233,6 +234,23 @@ def _steps_of_unsent(journal: JournalFile, key_source: Sequence[str]) -> list[St
         steps.insert(0, Step(told))
     accepting = f"If the data is right as it is, to send {rows} this once:"
     return [*steps, Step(accepting, again.accepting())]
+
+
+def unread(folder: Path) -> str:
+    """Return how the rows of a job are called whose inputs were not read, in each step about it."""
+    return f"of {folder.name}, whose inputs were not read to their end,"
+
+
+def steps_of_unread(surveys: Iterable[Survey]) -> list[Step]:
+    """Return how the rows of jobs are imported that were stopped before they had a journal."""
+    steps = []
+    for survey in surveys:
+        rows = f"the rows {unread(survey.folder)}"
+        if survey.plan:
+            steps.append(Step(f"To see what {rows} would change by now:", survey.plan))
+            rows += " as the newest of their conversations"
+        steps.append(Step(f"To import {rows}:", survey.command))
+    return steps
 
 
 def unread_rejected(journal: JournalFile, totals: Totals) -> int:

@@ -21,10 +21,11 @@ from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.jobs.bodies import write_bodies
 from importer.jobs.carry_over import carried_given_up
+from importer.jobs.ends import has_same_content
 from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.job import Job
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.product import Product
+from importer.jobs.product import Product, Replaced
 from importer.jobs.records import (
     CHANGES,
     CLEARED_OF,
@@ -57,12 +58,13 @@ from importer.survey.standing import Rules, why_not_sent
 from importer.survey.survey import Survey
 from importer.survey.survey_pass import survey_inputs
 from importer.survey.unplaced import Origins
+from importer.workflows.given_again import Since, check_not_overtaken
 from importer.workflows.left_behind import close_summary, leave_files
 from importer.workflows.left_over_again import tell_waiting_again, waiting_again
 from importer.workflows.open_inputs import carried_source, surveyed
 
 
-class Earlier(Others, Origins, Protocol):
+class Earlier(Others, Origins, Since, Protocol):
     """What is asked of the earlier jobs of a product."""
 
     @property
@@ -72,6 +74,10 @@ class Earlier(Others, Origins, Protocol):
 
     def check_sequence(self) -> JobRecord | None:
         """Return the unfinished job that the new one replaces."""
+        ...
+
+    def replaced_before(self) -> Replaced | None:
+        """Return the latest job of this command if its rows have joined a later one."""
         ...
 
     def ends(self, replaced: JobRecord | None) -> list[JobRecord]:
@@ -122,19 +128,21 @@ def prospect(
     """Survey the inputs, and compare them with the `earlier` jobs of the product.
 
     `in_full`, all figures of the plan are found, also those that a run can do without. Raises
-    `InputError`, `JournalError`, `ScratchError`, `SurveyStoppedError` and `UnfinishedJobError`.
+    `InputError`, `JournalError`, `ScratchError`, `SurveyStoppedError` and `UnfinishedJobError`, and
+    `SettingsError` if older rows were to go over newer ones.
     """
-    replaces = earlier.check_sequence()
+    replaces, before = earlier.check_sequence(), earlier.replaced_before()
     carried = [*earlier.left_overs(time.time())] if settings.ledger.carry_over else []
     with survey_inputs(
         sources, settings, scratch,
-        coder=earlier.coder if in_full or needs_bodies(settings) else None,
+        coder=earlier.coder if in_full or before or needs_bodies(settings) else None,
         carried=carried, origins=earlier,
         stopped=watch.stopped, progress=watch.progress,
     ) as survey:  # fmt: skip
-        plan = plan_job(
-            survey, earlier, settings, time.time(), stopped=watch.stopped, in_full=in_full
-        )
+        compared = partial(plan_job, survey, earlier, settings, time.time(), stopped=watch.stopped)
+        if before is not None and has_same_content(before.inputs, survey.inputs):
+            check_not_overtaken(before, survey, compared(in_full=True), carried, earlier)
+        plan = compared(in_full=in_full)
         limit = exceeded_limit(
             settings.abort_rules, survey.findings, plan, partial(_figures_before, earlier)
         )

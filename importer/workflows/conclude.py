@@ -18,11 +18,12 @@ from importer.jobs.commands import Again, to_see_which
 from importer.jobs.inputs import undone_job
 from importer.jobs.job import Job
 from importer.jobs.records import JobRecord, Totals
+from importer.jobs.surveys import Survey
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.edited_files import edited_in
 from importer.reporting.endings import Step, look_first, next_steps, or_give_up
 from importer.reporting.jobs_behind import NOT_READ
-from importer.reporting.journal_steps import refused_with, steps_to_clear
+from importer.reporting.journal_steps import refused_with, steps_of_unread, steps_to_clear
 from importer.reporting.left_overs import write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Measured, Summary, summarise
@@ -42,11 +43,13 @@ def conclude(
     clock: Clock,
     closed: Sequence[JobRecord] = (),
     not_read: Sequence[tuple[SourceAddress, str]] = (),
+    unread: Sequence[Survey] = (),
 ) -> tuple[Summary, list[str]]:
     """Check the accounts, write what a person needs, and close the run in the journal.
 
     `closed` are the jobs of which rows joined no other when this one came in their place, and
-    `not_read` the inputs in whose place it went on with a copy, with the time of that in words.
+    `not_read` the inputs in whose place it went on with a copy, with the time of that in words;
+    `unread` are jobs before it that were stopped before they had a journal.
     Returns the summary, and which files could not be made: that does not change how a run ends.
     """
     stands = job.journal.totals()
@@ -82,6 +85,7 @@ def conclude(
     steps = next_steps(
         end, totals.outcomes, totals.reasons, job.folder, files, again, overtaken,
         carries_over=settings.ledger.carry_over,
+        has_sent=bool(doubts or stands.puts),
         refused_with=refused_with(job.journal, totals.reasons),
         newest_by=settings.mapping.newest_by,
         edited=edited_in(job.folder) if files else (),
@@ -89,7 +93,10 @@ def conclude(
     # A job that runs for the first time has left nothing over before.
     taken = list(taken_up(job.folder)) if files and job.journal.run_count() > 1 else []
     steps += or_give_up(end, stands.outcomes, stands.reasons, pending - begun, job.folder)
-    steps = [*steps_of_all_closed(closed, again.key_source), *still_to_do(steps, taken)]
+    steps = [
+        *steps_of_all_closed(closed, again.key_source), *steps_of_unread(unread),
+        *still_to_do(steps, taken),
+    ]  # fmt: skip
     if undone_job(map(str, settings.reading.inputs)) is None:  # which has the target of its job
         steps = [*look_first(end, totals.outcomes, totals.reasons), *steps]
     if end is RunEnd.FINISHED:

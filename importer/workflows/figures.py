@@ -86,8 +86,10 @@ def start_line(folder: Path, settings: ImportSettings, already_settled: int) -> 
         note = f"; {counted(already_settled, 'row')} already done"
     elif undone_job(map(str, settings.reading.inputs)) is not None:
         note = ", which takes back another"
-    elif folder.name.rpartition("-")[2] != "1" and not settings.ledger.skip_unchanged:
-        note = ", a new one of this command, which starts over"
+    elif folder.name.rpartition("-")[2] != "1":
+        is_compared = settings.ledger.skip_unchanged and not settings.job.restart
+        does_so = "whose rows count as the newest" if is_compared else "which starts over"
+        note = f", a new one of this command, {does_so}"
     return f"{does} into product {settings.target.product_id}, job {folder}{note}"
 
 

@@ -24,7 +24,7 @@ from importer.jobs.identity import job_name, product_key
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.ledger_lines import Lines
 from importer.jobs.placing import PlacedRow
-from importer.jobs.product import Product, hold_product
+from importer.jobs.product import Product, Replaced, hold_product
 from importer.jobs.records import CarriedRow, JobRecord, JobState, Line, Unsure
 from importer.model import OutcomeKind
 from importer.settings import ImportSettings
@@ -167,6 +167,9 @@ class _NoJobs:
         return set()
 
     def check_sequence(self) -> JobRecord | None:
+        return None
+
+    def replaced_before(self) -> Replaced | None:
         return None
 
     def ends(self, replaced: JobRecord | None) -> list[JobRecord]:  # noqa: ARG002

@@ -22,9 +22,15 @@ from importer.reporting.jobs_behind import (
     jobs_begun_anew,
     jobs_behind,
     read_anew,
+    telling_of_unread,
     with_rows_of,
 )
-from importer.reporting.journal_steps import are_outdated, steps_by_journal, steps_of_closed
+from importer.reporting.journal_steps import (
+    are_outdated,
+    steps_by_journal,
+    steps_of_closed,
+    unread,
+)
 from importer.reporting.left_overs import (
     FILE_OF_KIND,
     REPORT_NAME,
@@ -118,6 +124,10 @@ def tell_taken_up(jobs: Sequence[JobRecord], by: Summary) -> None:
         assert job.folder is not None  # noqa: S101 -- see `jobs_behind`
         if taken := list(taken_up(job.folder)):
             rewrite_summary(job, taken=taken)
+    for job in telling_of_unread(jobs, by.folder):
+        assert job.folder is not None  # noqa: S101 -- it tells
+        begun = TakenUp(f"{by.folder.name} was begun since.", (unread(by.folder),))
+        rewrite_summary(job, taken=[*taken_up(job.folder), begun])
     if found := read_anew(jobs, by.folder.name):
         rewrite_summary(found[0], taken=found[1])
 

@@ -383,7 +383,7 @@ async def test_the_next_night_tells_of_one_that_was_stopped_while_it_read_its_ex
     night: Night, end: RunEnd
 ) -> None:
     summary, _ = await night("monday", FINE[:1])
-    for later in ("wednesday", "thursday"):
+    for later in (None, "wednesday", "thursday"):
         control = Control()
         control.stop(end)
         with pytest.raises(StoppedError):
@@ -391,14 +391,27 @@ async def test_the_next_night_tells_of_one_that_was_stopped_while_it_read_its_ex
         (lost,) = summary.folder.parent.glob("tuesday-*")
         listed = command("jobs", "--jobs-dir", lost.parent)[1]
         assert re.search(rf"{lost.name} +\d\S+ \S+ +survey not finished\s*\Z", listed), "the last"
-        told = (await night(later, FINE[:1]))[1]
+        if later is None:
+            begins = command_in(shown_unread(lost), "Its own command begins it:")
+            continue
+        summary, told = await night(later, FINE[:1])
         assert f"{lost} was stopped before its inputs" in told
-        begins = command_in(told, "the newest of their conversations then:")
-        with pytest.raises(SettingsError, match="is not begun yet") as shown:
-            command("jobs", "show", lost)
-        assert command_in(str(shown.value), "begins it:") == begins
+        assert "nothing is left to do" not in summary.verdict
+        for text in (told, shown_unread(lost), steps_of(summary.folder)):
+            assert command_in(text, "would change by now:") == ["plan", *begins[1:]]
+            assert command_in(text, "as the newest of their conversations:") == begins
+    assert "nothing is left to do" in (await night("friday", FINE[:1]))[0].verdict
     assert (await typed(*begins, "--api-key-file", key(lost), "--dry-run")).returncode == 0
     assert (await night("tuesday", FINE[:1]))[0].folder == lost
+    assert not steps_of(summary.folder)
+    assert f"{lost.name} was begun since" in (summary.folder / REPORT_NAME).read_text()
+
+
+def shown_unread(folder: Path) -> str:
+    """Return what `jobs show` says of a job that was stopped while it read its inputs."""
+    with pytest.raises(SettingsError, match="is not begun yet") as shown:
+        command("jobs", "show", folder)
+    return str(shown.value)
 
 
 @pytest.mark.parametrize("change", ["gone", "changed"])
@@ -612,6 +625,48 @@ def killed_before_its_first_request(folder: Path) -> None:
 def command_in(text: str, before: str) -> list[str]:
     """Return the words of the command that stands after these."""
     return shlex.split(text.split(before, 1)[1].split("clarityq-import ", 1)[1].splitlines()[0])
+
+
+NEGATIVE = [(row[0], "NEGATIVE", "") for row in FINE]
+
+
+@pytest.mark.parametrize("options", [{}, {"skip_unchanged": True}])
+@pytest.mark.parametrize("is_done", [True, False])
+async def test_the_command_of_a_night_that_was_taken_over_does_not_overwrite_later_ones(
+    night: Night, service: Picky, options: dict[str, Any], is_done: bool
+) -> None:
+    monday = (await night("monday", FINE, limit=10, **options))[0].folder
+    tuesday = (await night("tuesday", NEGATIVE[15:], limit=None if is_done else 1, **options))[0]
+    before = service.stored()
+    with pytest.raises(SettingsError, match="was replaced by") as refused:
+        await night("monday", FINE, **options)
+    said = str(refused.value)
+    assert service.stored() == before
+    assert f"{monday.name} was replaced by {tuesday.folder.name}" in said
+    assert f"would overwrite newer ones: 15 of {tuesday.folder.name}." in said
+    assert [*monday.parent.glob("monday-*")] == [monday], "it leaves nothing behind"
+    plan = command_in(said, "To see what that would change:")
+    with pytest.raises(SettingsError, match="was replaced by"):
+        command(*[word for word in plan if word != "--restart"])
+    last = f"last set, or tried, by {tuesday.folder.name}"
+    assert (last in command(*plan)[1]) is is_done
+    again = command_in(said, "as the newest of their conversations:")
+    assert (await typed(*again, "--api-key-file", key(monday))).returncode == 0
+    assert {rating for rating, _ in service.stored().values()} == {"POSITIVE"}
+
+
+@pytest.mark.parametrize("options", [{}, {"skip_unchanged": True}])
+@pytest.mark.parametrize("is_same", [True, False])
+async def test_it_does_its_work_where_nothing_newer_is_in_the_way_or_its_export_is_another_one(
+    night: Night, service: Picky, options: dict[str, Any], is_same: bool
+) -> None:
+    export, other = (FINE[:20], FINE[20:]) if is_same else (FINE, NEGATIVE)
+    await night("monday", export[:20], limit=10, **options)
+    await night("tuesday", other, **options)
+    summary, _ = await night("monday", export, **options)
+    assert summary.exit_code is ExitCode.OK
+    assert summary.folder.name.endswith("-2")
+    assert {rating for rating, _ in service.stored().values()} == {"POSITIVE"}
 
 
 @pytest.mark.parametrize("takes_over", [True, False])

@@ -10,10 +10,10 @@ from tests.oracle.clerk import WRITTEN, Clerk
 from tests.oracle.drive import Desk, Ended
 from tests.oracle.files import DATED, EARLY, write
 from tests.oracle.judge import Judge
-from tests.oracle.model import Brought, Rank
+from tests.oracle.model import SET, SETTLED, Brought, Rank
 from tests.oracle.nights import History, Step
 from tests.oracle.operator import LATE_EFFECT, PACE
-from tests.oracle.record import UNFINISHED, Begun, Command, Fate, own_rows
+from tests.oracle.record import UNFINISHED, VALID, Begun, Command, Fate, own_rows
 
 BEGIN = {"run", "undo"}
 RESTART = "--restart"
@@ -21,6 +21,9 @@ REFRESH = "--refresh-after=2s"
 NEWEST = f"--newest-by={DATED}"
 MOST = 8
 """Commands that it may take to end a job once nothing interrupts it; a bound, not a promise."""
+
+OVERTAKEN = "nothing of it is left to do, and nothing was sent"
+"""What is said where the command of a job that was replaced is not done."""
 
 LEFT_OVERS = ("not_completed", "failed", "rejected")
 
@@ -31,6 +34,8 @@ class Player(Clerk):
     def __init__(self, desk: Desk, history: History) -> None:
         super().__init__(desk, history)
         self.state: dict[str, Feedback] = {}
+        self._refused: Ended | None = None
+        """What the latest command said, if it was not to overwrite newer rows."""
 
     def play(self) -> list[str]:
         """Do every step, then what is left to do; return all complaints."""
@@ -85,6 +90,8 @@ class Player(Clerk):
         if not found:
             return
         job = found[-1]
+        if job.fate is Fate.REPLACED and not self._history.kind.takes:
+            self._given_again(step, job)
         if job.fate in {Fate.GIVEN_UP, Fate.REPLACED}:
             return
         outcomes = self._outcomes(job) if job.fate is Fate.ENDED else {}
@@ -97,6 +104,25 @@ class Player(Clerk):
             self._go_on(step, job)
         else:
             self._begin(step, list(job.line), self._anew(job))
+
+    def _given_again(self, step: Step, job: Begun) -> None:
+        """Give the command of a job that was replaced; J4: it overwrites nothing that is newer."""
+        since, again = self.jobs[job.number :], self._anew(job)
+        for later in since:
+            self._export(later)
+        begun = self._begin(step, list(job.line), again)
+        refused = self._refused
+        if refused is not None and not any(_brings(later, again) for later in since):
+            self.complaints.append(f"J4: nothing is newer: {refused.text}")
+        if begun is not None and job.sent_anything:
+            new = {row.conversation: row for row in again if row.feedback[0] in VALID}
+            for who, newer in _newest_set(since).items():
+                if (
+                    who in new
+                    and new[who].rank > newer.rank
+                    and new[who].feedback != newer.feedback
+                ):
+                    self.complaints.append(f"J4: {begun.folder} overwrites {newer}")
 
     def _fix(self, step: Step) -> None:
         """Fix a left-over file of a job that has ended, and pass it on."""
@@ -234,7 +260,10 @@ class Player(Clerk):
         self._look(line)
         ended, command = self.operator.command(step, line)
         unfinished = self._unfinished()
-        if ended.code != 2 or unfinished is None or unfinished is job:
+        self._refused = ended if ended.code == 2 and OVERTAKEN in ended.text else None
+        if self._refused is not None and command.last > command.first:
+            self.complaints.append(f"J4: exit 2, but requests were sent: {command.words}")
+        if ended.code != 2 or self._refused or unfinished is None or unfinished is job:
             return ended, command
         cleared = self._clear(step, line, ended, command, new=job is None)
         if cleared is None:
@@ -287,6 +316,30 @@ class Player(Clerk):
     def _give_up(self, job: Begun) -> None:
         job.fate, job.fresh = Fate.GIVEN_UP, False
         job.over_at = len(self._service.log)
+
+
+def _brings(job: Begun, rows: Sequence[Brought]) -> bool:
+    """Tell whether a job has brought a row of one of the conversations of these."""
+    return bool({row.conversation for row in job.brought()} & {row.conversation for row in rows})
+
+
+def _newest_set(jobs: Sequence[Begun]) -> dict[str, Brought]:
+    """Return the highest-ranked row of each conversation that one of the jobs has settled.
+
+    Only those whose feedback the service holds for sure, as far as these jobs know.
+    """
+    found: dict[str, tuple[Brought, str]] = {}
+    for job in jobs:
+        ended = {
+            line["row"]: line["outcome"]
+            for line in job.exported
+            if line["file"] != "carried over" and line["outcome"] in SETTLED
+        }
+        for who, row in job.winners().items():
+            outcome = ended.get(str(row.position))
+            if outcome and (who not in found or row.rank > found[who][0].rank):
+                found[who] = row, outcome
+    return {who: row for who, (row, outcome) in found.items() if outcome in SET}
 
 
 def flags(line: list[str]) -> list[str]:

@@ -29,7 +29,7 @@ from importer.jobs.listing import ListedJob, given_up_in, list_jobs
 from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import TOO_OLD, JobRecord, JobState
 from importer.model import OutcomeKind, RunEnd
-from importer.reporting.endings import Step
+from importer.reporting.endings import Step, before_the_next
 from importer.reporting.journal_steps import are_outdated, steps_by_journal, steps_of_closed
 from importer.reporting.summary import KeptSteps, kept_steps
 from importer.reporting.taken_up import TakenUp, closed_in_words, still_to_do, taken_up
@@ -188,6 +188,8 @@ def _until_done(
         return
     command, has_sent = how_to_resume(found.folder), found.record.sent_anything
     yield ("resume", command) if has_sent else ("next", f"To begin it anew: {command}")
+    if found.record.keeps_bodies:
+        yield "", f"({before_the_next(has_sent=has_sent).strip()})"
     with JournalReader(found.folder) as history:
         changed = how_changed(found.folder, history.inputs())
     if changed:

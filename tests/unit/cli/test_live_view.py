@@ -1,7 +1,9 @@
 """What a person sees on the terminal while a run lasts."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,8 +11,10 @@ from importer.cli.live_view import LiveObserver, Picture
 from importer.engine.progress import Progress
 from importer.model import OutcomeKind
 from importer.pacing import Limit
-from importer.workflows.figures import Speed, time_left
+from importer.settings import ImportSettings
+from importer.workflows.figures import Speed, start_line, time_left
 from importer.workflows.log_observer import describe
+from tests.support.data import PRODUCT
 from tests.support.progress import HALF_WAY
 from tests.support.terminal import Terminal
 
@@ -54,6 +58,25 @@ def test_labels_are_whole_in_a_terminal_of_any_width(width: int) -> None:
     for whole in ("480/s now", "501/s on average", "12 rejected", "about 498/s", "next is due at",
                   "Ctrl-C is safe, the same command resumes"):  # fmt: skip
         assert whole in said, "but neither a figure nor how one gets out"
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ((), "which starts over"),
+        (("skip_unchanged",), "whose rows count as the newest"),
+        (("skip_unchanged", "restart"), "which starts over"),
+    ],
+)
+def test_the_first_line_says_that_a_job_is_a_new_one_of_its_command(
+    given: Sequence[str], says: str
+) -> None:
+    options: dict[str, object] = dict.fromkeys(given, True)
+    settings = ImportSettings.read({"inputs": ["a.csv"], "product_id": PRODUCT, **options})
+    assert start_line(Path("jobs/a-1"), settings, 0).endswith("job jobs/a-1")
+    assert start_line(Path("jobs/a-2"), settings, 0).endswith(
+        f", a new one of this command, {says}"
+    )
 
 
 def test_a_run_that_only_waits_says_until_when() -> None:

@@ -65,6 +65,19 @@ def test_a_verdict_says_where_all_that_is_missing_can_never_come() -> None:
     assert "3 of 11 rows" in verdict(RunEnd.FINISHED, rows, final, "")
 
 
+@pytest.mark.parametrize("end", [RunEnd.SERVICE_DOWN, RunEnd.TIME_BOX, RunEnd.SIGTERM])
+@pytest.mark.parametrize("has_sent", [True, False])
+def test_what_the_next_import_takes_over_is_to_be_resumed_before_it(
+    end: RunEnd, has_sent: bool
+) -> None:
+    rows = outcomes(succeeded=1, pending=2)
+    (step,) = next_steps(end, rows, {}, FOLDER, [], AGAIN, carries_over=True, has_sent=has_sent)
+    assert "before the next import" in step.purpose
+    assert ("takes over what is pending" in step.purpose) is has_sent
+    (step,) = next_steps(end, rows, {}, FOLDER, [], AGAIN, has_sent=has_sent)
+    assert "next import" not in step.purpose
+
+
 @pytest.mark.parametrize("rows", [0, 3])
 def test_a_verdict_does_not_say_that_nothing_is_left_to_do_where_a_step_follows(rows: int) -> None:
     done = outcomes(succeeded=rows)
