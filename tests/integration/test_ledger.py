@@ -293,7 +293,7 @@ async def test_a_retry_does_not_ask_for_what_was_imported_meanwhile(nights: Nigh
     again = await run_import(dataclasses.replace(settings, retry=Retry()), api_key="any")
     assert again.folder == first.folder
     assert str(rejected) not in str(again.next_steps)
-    assert "since: 1 of 1 row." in again.verdict
+    assert "since: 1 of 2 left-over rows." in again.verdict
 
 
 async def test_what_is_left_over_for_too_long_is_not_carried_over_which_is_told(

@@ -98,7 +98,7 @@ async def test_without_yes_the_table_is_shown_and_nothing_is_sent(
     code, told = command("undo", tuesday.folder)
     assert code == 0
     assert "restored: what they held before is known 3" in " ".join(told.split())
-    assert "left: nothing is known of what they held before 1" in " ".join(told.split())
+    assert "left: an earlier job had set them, or tried to 1" in " ".join(told.split())
     assert "given in the app since cannot be seen" in told
     assert f"clarityq-import undo {tuesday.folder} --yes" in told
     assert len(service.puts) == before
@@ -704,7 +704,7 @@ async def test_what_an_undo_may_have_sent_of_a_right_job_leaves_unknown_what_was
     assert command("jobs", "abandon", monday.folder)[0] == 0
     wednesday = await night("wednesday", wrong)
     told = (await typed("undo", wednesday.folder)).stdout
-    assert "left: nothing is known of what they held before 1" in " ".join(told.split())
+    assert "left: an earlier job had set them, or tried to 1" in " ".join(told.split())
 
 
 async def test_what_was_taken_back_is_not_what_another_undo_brings_back(

@@ -318,9 +318,9 @@ class Taker(Caretaker):
 
 def table(text: str) -> dict[str, int]:
     """Read the table that an undo shows, empty if there is none."""
-    found = {}
+    found = Counter[str]()
     for what, words, count in _LINE.findall(text):
         why = {"a": " later", "taken": " back"}.get(words.split()[0], "")
-        found[what + why] = int(count)
+        found[what + why] += int(count)
     left_over = _LEFT_OVER.search(text)
     return found | ({"left over": int(left_over[1])} if left_over and found else {})
