@@ -75,7 +75,8 @@ def _cells(job: ListedJob) -> list[str]:
 def state_of(job: ListedJob) -> str:
     """Return how a job stands, in a word or two."""
     note = " (rehearsal)" if job.product.service == SANDBOX else ""
-    taken_back = ", taken back" if job.is_taken_back else ""
+    being = "being " if job.is_undo_unfinished else ""
+    taken_back = f", {being}taken back" if job.is_taken_back else ""
     return f"{_how_it_stands(job)}{taken_back}{note}"
 
 

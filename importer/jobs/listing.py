@@ -20,6 +20,7 @@ from importer.jobs.lock import is_held
 from importer.jobs.product_jobs import read_heads
 from importer.jobs.records import (
     BEGUN_AT,
+    UNDO_SENDS,
     WITHDRAWN,
     GivenUp,
     JobRecord,
@@ -62,6 +63,8 @@ class ListedJob:
     left_over_of: Sequence[Path] = ()
     #: It was taken back, or is being, and that was not taken back itself.
     is_taken_back: bool = False
+    #: That has not come to its end.
+    is_undo_unfinished: bool = False
 
     @property
     def end(self) -> RunEnd | None:
@@ -122,6 +125,8 @@ def list_jobs(jobs_dir: Path) -> Listing:
         newest = max(group, key=lambda head: head.last_run).folder
         numbers = {record.name: record.number for record in records}
         told: dict[int, TakenBack] = {}
+        # Jobs whose undo has yet to begin, and those whose undo is not finished.
+        to_begin, undone_now = set[int](), set[int]()
         of_product: list[ListedJob] = []
         for record in records:
             if record.folder is None:
@@ -147,6 +152,11 @@ def list_jobs(jobs_dir: Path) -> Listing:
             is_last = record.number == len(records)
             withdrawn = int(facts[WITHDRAWN]) if WITHDRAWN in facts else None
             told[record.number] = TakenBack(numbers.get(undone or ""), withdrawn)
+            if withdrawn is not None and int(facts.get(UNDO_SENDS, 0)):
+                to_begin.add(record.number)
+            to_begin.discard(told[record.number].undoes or 0)
+            if is_unfinished:
+                undone_now.add(told[record.number].undoes or 0)
             of_product.append(
                 ListedJob(
                     record,
@@ -163,7 +173,14 @@ def list_jobs(jobs_dir: Path) -> Listing:
                 )
             )
         gone = taken_back(told)
-        jobs += [replace(job, is_taken_back=job.record.number in gone) for job in of_product]
+        jobs += [
+            replace(
+                job,
+                is_taken_back=(number := job.record.number) in gone,
+                is_undo_unfinished=number in to_begin | undone_now,
+            )
+            for job in of_product
+        ]
     for folder in job_folders(jobs_dir):
         if folder not in readable:
             unreadable[folder.name] = _why(folder)

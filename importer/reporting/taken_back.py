@@ -61,7 +61,9 @@ def taken_back_in_words(
         many = f"{rows:,} of {counted(had_set, 'conversation')}"
         if undo.resume:
             is_taken = f"It is being taken back by {undo.folder.name}, which is not finished"
-            yield f"{is_taken}: {many} so far.", [Step(GOES_ON, undo.resume)]
+            # Its beginning is told in files that stay as they are while it runs.
+            so_far = f": {many} so far" if rows else ""
+            yield f"{is_taken}{so_far}.", [Step(GOES_ON, undo.resume)]
         else:
             yield f"It was taken back by {undo.folder.name} since: {many}{others}.", []
 

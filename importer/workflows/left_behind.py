@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from importer.common.text import counted, listed, sentence
+from importer.common.text import counted, is_or_are, listed, sentence
 from importer.engine.reader import read_rows
 from importer.errors import ImporterError, InputError
 from importer.jobs.commands import to_see_which
@@ -58,7 +58,10 @@ def leave_files(
     try:
         with closing(Journal(job.folder)) as journal:
             left = _left_by(product, job, journal, stopped, for_good=for_good)
-        return left._replace(remarks=[]) if left is not None and is_wrong else left
+            if left is not None and is_wrong:
+                totals = journal.totals()
+                return left._replace(remarks=_told(job, totals, left.files, "", is_wrong=True))
+            return left
     except SurveyStoppedError:
         raise
     except Exception as error:  # noqa: BLE001 -- see above
@@ -188,8 +191,18 @@ def _opened(stack: ExitStack, product: ProductJobs, journal: Journal) -> list[Ro
     return sources
 
 
-def _told(job: JobRecord, totals: Totals, files: Sequence[Path], problem: str) -> list[str]:
-    """Return how many rows of the job no other has, and in which files they are."""
+def _told(
+    job: JobRecord,
+    totals: Totals,
+    files: Sequence[Path],
+    problem: str,
+    *,
+    is_wrong: bool = False,
+) -> list[str]:
+    """Return how many rows of the job no other has, and in which files they are.
+
+    Of one that `is_wrong` nothing is to be done about them.
+    """
     assert job.folder is not None  # noqa: S101 -- its journal is there
     rows = joined_no_other(job.state, totals.outcomes, totals.reasons)
     if not rows:
@@ -200,9 +213,11 @@ def _told(job: JobRecord, totals: Totals, files: Sequence[Path], problem: str) -
         f"{number:,} {words(kind)}{f' ({where[kind]})' if kind in where else ''}"
         for kind, number in rows.items()
     ]
-    told = (
-        f"{counted(sum(rows.values()), 'row')} of {job.name} joined no other job: {listed(groups)}"
-    )
+    number = sum(rows.values())
+    why = "joined no other job"
+    if is_wrong:
+        why = f"{is_or_are(number)} not to be fixed, as the job is taken back"
+    told = f"{counted(number, 'row')} of {job.name} {why}: {listed(groups)}"
     if problem and not files:
         told += (
             f". They are in no file: {sentence(problem)} To see which they are: "

@@ -203,7 +203,11 @@ def plan_undo(
         remarks: list[str] = []
         if is_unfinished:
             remarks = close_summary(job, left, [*taken_up(folder)])
-        elif is_news or not table.to_send:
+        elif (
+            is_news
+            or not table.to_send
+            or any(jobs_behind([job], [str(folder.absolute() / UNDO_NAME)], ()))
+        ):
             rewrite_summary(job, taken=[*taken_up(folder)])
         _tell_undone(product, job)
         if waiting:

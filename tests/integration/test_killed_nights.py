@@ -194,6 +194,12 @@ async def test_a_night_killed_half_way_leaves_behind_what_the_next_one_does_not_
     assert re.search(r"not imported are in \S*failed\.csv and \S*rejected\.csv", refused)
 
 
+def what_of(way: str) -> str:
+    """Return what is said of the rows that a job has left behind which was ended in that way."""
+    undone = "are not to be fixed, as the job is taken back"
+    return undone if way == "undo" else "joined no other job"
+
+
 @pytest.mark.parametrize("way", ["replace", "abandon", "undo"])
 async def test_a_killed_job_that_is_given_up_leaves_its_files_behind(
     night: Night, killed: Night, way: str
@@ -206,7 +212,7 @@ async def test_a_killed_job_that_is_given_up_leaves_its_files_behind(
     else:
         assert not (monday / "rejected.csv").exists()
         _, told = command("undo", monday, "--yes", "--api-key-file", key(monday))
-    assert f"2 rows of {monday.name} joined no other job: 1 rejected ({monday}/reje" in told
+    assert f"2 rows of {monday.name} {what_of(way)}: 1 rejected ({monday}/reje" in told
     assert left(monday, "rejected.csv") == {MEH[0]: f"{monday.name}#1"}
     assert left(monday, "failed.csv") == {BAD[0]: f"{monday.name}#2"}
     assert "The job was given up" in summary_of(monday)["verdict"]
@@ -275,7 +281,7 @@ async def test_rejected_rows_to_which_a_job_has_not_come_are_told_when_another_c
         monday = (await night("monday", rows, limit=5))[0].folder
     told = await end(night, way, monday)
     path = monday / "rejected.csv"
-    assert f"3 rows of {monday.name} joined no other job: 3 rejected ({path})" in told
+    assert f"3 rows of {monday.name} {what_of(way)}: 3 rejected ({path})" in told
     assert {*left(monday, "rejected.csv")} == {MEH[0], *(row[0] for row in LAST)}
     kept = summary_of(monday)
     pending = len(FINE) - 5

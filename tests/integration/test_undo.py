@@ -876,8 +876,9 @@ async def test_the_job_of_an_unfinished_undo_tells_how_that_goes_on_until_it_has
     (undo,) = tuesday.parent.glob("undo-*")
     (resume,) = re.findall(r"resume +(.*)", command("jobs", "show", undo)[1])
     assert "--clear-unknown --yes" in resume
+    assert "finished, being taken back" in command("jobs", "show", tuesday)[1]
     for text in told_of(tuesday):
-        assert f"It is being taken back by {undo.name}, which is not finished:" in text
+        assert f"It is being taken back by {undo.name}, which is not finished" in text
         assert f"To go on with the undo: {resume}" in " ".join(text.split())
     assert (await typed(*shlex.split(resume)[1:])).returncode == 0
     for text in told_of(tuesday):

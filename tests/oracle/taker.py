@@ -318,9 +318,11 @@ class Taker(Caretaker):
 
 def table(text: str) -> dict[str, int]:
     """Read the table that an undo shows, empty if there is none."""
-    found = Counter[str]()
+    found: dict[str, int] = {}
     for what, words, count in _LINE.findall(text):
         why = {"a": " later", "taken": " back"}.get(words.split()[0], "")
-        found[what + why] += int(count)
+        found[what + why] = found.get(what + why, 0) + int(count)
+    if found:  # what is not known is on lines of one kind or of the other
+        found = {"cleared": 0, "left": 0} | found
     left_over = _LEFT_OVER.search(text)
     return found | ({"left over": int(left_over[1])} if left_over and found else {})
