@@ -100,7 +100,7 @@ def _encoding_of(start: bytes, others: Iterable[bytes], reading: Reading) -> str
         return marked[0]
     if start.startswith(codecs.BOM_UTF8):
         return None
-    found = other_encoding(chain([start], others), reading.encoding)
+    found = other_encoding(chain([start], others), None)
     return None if found == "utf-8" else found
 
 

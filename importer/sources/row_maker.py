@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from importer.common.text import shown
@@ -32,9 +31,8 @@ class Record(NamedTuple):
 class RowMaker:
     """Makes rows of records that have the columns of `header`.
 
-    `places` are the columns of the fields; `encoding` is the file's, and `remedy` returns what to
-    do about bytes that are not in it, for messages: it is asked once, when there are some. A rating
-    or a comment that is one of the `nulls` is empty. `noticed` takes in what is odd. In what the
+    `places` are the columns of the fields; `encoding` is the file's, for messages. A rating or a
+    comment that is one of the `nulls` is empty. `noticed` takes in what is odd. In what the
     importer itself has added to a left-over file, and does not read, any bytes may be.
     """
 
@@ -44,14 +42,14 @@ class RowMaker:
         places: Mapping[str, int],
         encoding: str,
         nulls: Collection[str] = (),
-        remedy: Callable[[], str] = str,
     ) -> None:
         self.header = header
         self.places = places
         self.nulls = frozenset(nulls)
         self.noticed = Noticed()
         self._encoding = encoding.removesuffix("-sig")
-        self._remedy = cache(remedy)
+        #: Whether some bytes were met that are not in the encoding.
+        self.met_bad_bytes = False
         own = find_own_columns(header)
         unread = () if own is None else range(own.start, len(header))
         self._unread = {*unread} - {*places.values()}
@@ -98,8 +96,8 @@ class RowMaker:
             column = f"column {shown(self.header[place].strip())}"
             if (half := _HALF.search(cell)) is not None:
                 return f"{column} holds half a character (\\u{ord(half[0]):x})"
-            remedy = f"; {told}" if (told := self._remedy()) else ""
-            return f"byte 0x{byte:02X} in {column} is not valid {self._encoding}{remedy}"
+            self.met_bad_bytes = True
+            return f"byte 0x{byte:02X} in {column} is not valid {self._encoding}"
         return ""
 
 

@@ -98,7 +98,7 @@ async def test_without_yes_the_table_is_shown_and_nothing_is_sent(
     code, told = command("undo", tuesday.folder)
     assert code == 0
     assert "restored: what they held before is known 3" in " ".join(told.split())
-    assert "left: an earlier job had set them, or tried to 1" in " ".join(told.split())
+    assert "left: nothing is known of what they held before 1" in " ".join(told.split())
     assert "given in the app since cannot be seen" in told
     assert f"clarityq-import undo {tuesday.folder} --yes" in told
     assert len(service.puts) == before

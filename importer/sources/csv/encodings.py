@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Callable, Iterable
+from typing import BinaryIO, cast
 
 #: What a file of one byte for a letter most likely is, if it is not UTF-8.
 LIKELY_CODEC = "cp1252"
@@ -11,27 +13,100 @@ LIKELY_CODEC = "cp1252"
 _NOT_IN_LIKELY = b"\x81\x8d\x8f\x90\x9d"
 #: A longer line is looked at in pieces.
 _LONGEST_LINE = 1 << 20
+#: Makes the first two bytes of a letter beyond ASCII, as it is in UTF-8, `_LETTER`.
+_ROLES = b"." * 0x80 + b"c" * 0x40 + b"." * 2 + b"l" * 0x33 + b"." * 0x0B
+_LETTER = b"lc"
 
 
-def other_encoding(pieces: Iterable[bytes], encoding: str) -> str | None:
-    """Return the encoding that a file may be in as a whole, if it is not all in `encoding`.
+class Letters:
+    """What is beyond ASCII in a file that is not all in `encoding`, noted while it is read.
 
-    `pieces` are all its bytes. What is UTF-8 is in that. It is empty if none is likely, and None if
-    none is right for all lines: some hold letters beyond ASCII in UTF-8, and others are no UTF-8.
+    Without an encoding, it may be any file.
     """
-    holds_utf8, is_utf8, fits = False, True, codecs.lookup(encoding).name != LIKELY_CODEC
-    for lines in _beyond_ascii(pieces):
-        fits = fits and len(lines.translate(None, _NOT_IN_LIKELY)) == len(lines)
-        for line in [lines] if _is_utf8(lines) else lines.splitlines():
-            if _is_utf8(line):
-                holds_utf8 = holds_utf8 or not line.isascii()
-            else:
-                is_utf8 = False
-        if holds_utf8 and not is_utf8:
+
+    def __init__(self, encoding: str | None) -> None:
+        name = encoding and codecs.lookup(encoding.removesuffix("-sig")).name
+        self._is_utf8 = name != "utf-8"
+        self._holds_utf8 = False
+        self._fits_likely = name != LIKELY_CODEC
+        self._rest = b""
+
+    def see(self, piece: bytes) -> None:
+        """Take the next bytes of the file."""
+        if (piece.isascii() and not self._rest) or self._is_mixed:
+            return
+        data = self._rest + piece
+        end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+        if not end and len(data) > _LONGEST_LINE:
+            end = len(data)
+        self._note(data[:end])
+        # The beginning of a line in ASCII makes no difference to what the rest of it is.
+        self._rest = b"" if data[end:].isascii() else data[end:]
+
+    def are_utf8(self) -> bool:
+        """Return whether the whole file, which was seen, is valid UTF-8, and not all ASCII."""
+        self._end()
+        return self._is_utf8 and self._holds_utf8
+
+    def other_encoding(self) -> str | None:
+        """Return the encoding that the file, which was seen, may be in as a whole.
+
+        What is UTF-8 is in that. It is empty if none is likely, and None if none is right for all
+        lines: some hold letters beyond ASCII in UTF-8, and others are no UTF-8.
+        """
+        self._end()
+        if self._is_mixed:
             return None
-    if is_utf8:
-        return "utf-8"
-    return LIKELY_CODEC if fits else ""
+        if self._is_utf8:
+            return "utf-8"
+        return LIKELY_CODEC if self._fits_likely else ""
+
+    @property
+    def _is_mixed(self) -> bool:
+        return self._holds_utf8 and not self._is_utf8
+
+    def _end(self) -> None:
+        self._note(self._rest)
+        self._rest = b""
+
+    def _note(self, lines: bytes) -> None:
+        if lines.isascii():
+            return
+        self._fits_likely = self._fits_likely and not any(map(lines.__contains__, _NOT_IN_LIKELY))
+        if _is_utf8(lines):
+            self._holds_utf8 = True
+            return
+        self._is_utf8 = False
+        if not self._holds_utf8 and _LETTER in lines.translate(_ROLES):
+            self._holds_utf8 = any(
+                not line.isascii() and _is_utf8(line) for line in lines.splitlines()
+            )
+
+
+class Watched(io.BufferedIOBase):
+    """A stream whose bytes go to `see` as they are read; closing it leaves the stream open."""
+
+    def __init__(self, stream: BinaryIO, see: Callable[[bytes], None]) -> None:
+        self._stream = cast("io.BufferedIOBase", stream)
+        self._see = see
+
+    def readable(self) -> bool:
+        """See `io.IOBase`."""
+        return True
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """See `io.BufferedIOBase`."""
+        part = self._stream.read1(size)
+        self._see(part)
+        return part
+
+
+def other_encoding(pieces: Iterable[bytes], encoding: str | None) -> str | None:
+    """Return the encoding that a file with all these bytes may be in as a whole; see `Letters`."""
+    letters = Letters(encoding)
+    for piece in pieces:
+        letters.see(piece)
+    return letters.other_encoding()
 
 
 def is_beyond_ascii_utf8(pieces: Iterable[bytes]) -> bool:
@@ -48,19 +123,9 @@ def is_beyond_ascii_utf8(pieces: Iterable[bytes]) -> bool:
     return not is_ascii
 
 
-def _beyond_ascii(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the bytes of `pieces` anew in such as end with a line, without those all in ASCII."""
-    rest = b""
-    for piece in pieces:
-        data = rest + piece
-        end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
-        if not end and len(data) > _LONGEST_LINE:
-            end = len(data)
-        whole, rest = data[:end], data[end:]
-        if not whole.isascii():
-            yield whole
-    if not rest.isascii():
-        yield rest
+def has_one_byte_letters(encoding: str) -> bool:
+    """Return whether letters of ASCII are one byte each in an encoding."""
+    return len("a".encode(encoding.removesuffix("-sig"))) == 1
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -17,7 +17,14 @@ from importer.model import Row
 from importer.settings import ImportSettings, InputFormat
 from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart
 from importer.sources.columns import find_columns
-from importer.sources.csv.encodings import LIKELY_CODEC, is_beyond_ascii_utf8, other_encoding
+from importer.sources.csv.encodings import (
+    LIKELY_CODEC,
+    Letters,
+    Watched,
+    has_one_byte_letters,
+    is_beyond_ascii_utf8,
+    other_encoding,
+)
 from importer.sources.csv.records import RecordReader
 from importer.sources.csv.sample import Sample
 from importer.sources.csv.shape import Shape
@@ -66,12 +73,11 @@ class CsvSource:
         self._codec = encoding
         self._size = max(1, path.stat().st_size)
         self._read = self._rows = 0
-        self.other_encoding: str | None = None
         start = self._start()
         self._has_mark = start.startswith(codecs.BOM_UTF8)
         if codecs.lookup(encoding).name == "utf-8":
             self._codec = _UTF8  # which reads files with and without a byte order mark
-        elif self._has_mark and _has_one_byte_letters(encoding):
+        elif self._has_mark and has_one_byte_letters(encoding):
             self.encoding = self._codec = _UTF8  # the mark is certain, and the option is not
         elif _OURS in start.partition(b"\n")[0] and self._may_be_utf8():
             self.encoding = self._codec = _UTF8  # as a spreadsheet saves what was to be fixed
@@ -90,28 +96,27 @@ class CsvSource:
                 raise
             raise InputError(f"{error}{hint}") from None
         self._shape = Shape(self.header, places, self.delimiter)
-        self._make = RowMaker(self.header, places, self._codec, nulls, self._remedy)
+        self._make = RowMaker(self.header, places, self._codec, nulls)
+        self._letters = Letters(self._codec)
 
-    def _remedy(self) -> str:
-        """Return what to do about bytes that are not in the encoding; some were found."""
-        if self._codec == _UTF8 and self._has_mark:
-            return "the file begins with the mark of UTF-8, so --encoding would change nothing"
-        self.other_encoding = self._find_other_encoding()
-        if self.other_encoding is None:
-            return "fix this line: others hold letters in valid UTF-8, which --encoding would spoil"
-        such = f", such as {self.other_encoding}" if self.other_encoding else ""
-        return f"if all of the input is in another encoding, give --encoding{such}"
+    @property
+    def other_encoding(self) -> str | None:
+        """See `RowSource`; of a file of which all rows were read."""
+        is_said = self._codec == _UTF8 and self._has_mark  # so that the option changes nothing
+        if not self._make.met_bad_bytes or is_said:
+            return None
+        return self._letters.other_encoding() if has_one_byte_letters(self._codec) else ""
 
     def _find_other_encoding(self) -> str | None:
-        """Return in which encoding the whole file may be; see `other_encoding`."""
+        """Return in which encoding the whole file, read for that, may be; see `other_encoding`."""
         if self._codec == _UTF8 and self._has_mark:
             return None
-        if not _has_one_byte_letters(self._codec.removesuffix("-sig")):
+        if not has_one_byte_letters(self._codec):
             return ""
         stream, raw = open_binary(self.path, self.name)
         # Of a damaged file the rows before the damage are read, and their bytes tell.
         with raw, stream:
-            return other_encoding(_until_damaged(stream), self._codec.removesuffix("-sig"))
+            return other_encoding(_until_damaged(stream), self._codec)
 
     def _read_header(
         self, columns: Mapping[str, str], newest_by: str | None
@@ -127,7 +132,7 @@ class CsvSource:
             return header, find_columns(self.name, header, columns, newest_by)
         except InputError:
             codec = codecs.lookup(self._codec).name.removesuffix("-sig")
-            if kept_byte("".join(header)) is None or not _has_one_byte_letters(codec):
+            if kept_byte("".join(header)) is None or not has_one_byte_letters(codec):
                 raise
         # The names as a person can read them, and paste them beside the encoding that is proposed.
         raw = [name.encode(codec, KEEP_BYTES) for name in header]
@@ -137,8 +142,8 @@ class CsvSource:
 
     def batches(self, first_seq: int, size: int) -> Iterator[Sequence[Row]]:
         """Yield all rows; see `RowSource`."""
-        self._rows, self._make.noticed = 0, Noticed()
-        with contextlib.closing(self._data(self._make.noticed)) as records:
+        self._begin()
+        with contextlib.closing(self._data(self._make.noticed, watch=True)) as records:
             rows = self._make.rows(records, first_seq)
             while batch := list(islice(rows, size)):
                 self._rows += len(batch)
@@ -159,11 +164,11 @@ class CsvSource:
         if not is_parsed_alike(self.delimiter):
             yield from map(RowPart, self.batches(first_seq, size))
             return
-        self._rows, self._make.noticed = 0, Noticed()
+        self._begin()
         stream, raw = open_binary(self.path, self.name)
         with raw, stream, self._explained():
             found = Blocks(
-                cast("ByteStream", stream),
+                cast("ByteStream", self._watched(stream)),
                 self._codec,
                 BLOCK,
                 compressed=stream is not raw,
@@ -175,6 +180,16 @@ class CsvSource:
                 self._rows += len(part.rows) if isinstance(part, RowPart) else len(part)
                 yield part
         self._read = self._size
+
+    def _begin(self) -> None:
+        self._rows, self._make.noticed = 0, Noticed()
+        self._letters = Letters(self._codec)
+
+    def _watched(self, stream: BinaryIO) -> BinaryIO:
+        """Return the stream so that what is beyond ASCII in it is noted, where that tells."""
+        if not has_one_byte_letters(self._codec):
+            return stream
+        return cast("BinaryIO", Watched(stream, self._letters.see))
 
     def originals(self, numbers: Iterable[int]) -> Iterator[Original]:
         """Yield the rows with these numbers; see `RowSource`."""
@@ -194,9 +209,9 @@ class CsvSource:
                 "the last line has no line end: if the file was cut off there, the last row is not "
                 "whole"
             )
-        if self._rows and self._may_be_utf8():
+        if self._rows and self._letters.are_utf8():
             remarks.append(self._told_utf8())
-        elif noticed.garbled and self._codec != _UTF8 and self._find_other_encoding() is None:
+        elif noticed.garbled and self._codec != _UTF8 and self._letters.other_encoding() is None:
             remarks.append(
                 "some lines are valid UTF-8 with letters beyond ASCII, and others are not, so no "
                 f"encoding is right for all: read it as UTF-8, not {self.encoding}, and fix the "
@@ -212,7 +227,7 @@ class CsvSource:
 
     def _may_be_utf8(self) -> bool:
         """Return whether the file holds UTF-8 and is read in an encoding that takes any bytes."""
-        if self._codec == _UTF8 or not _has_one_byte_letters(self._codec):
+        if self._codec == _UTF8 or not has_one_byte_letters(self._codec):
             return False
         stream, raw = open_binary(self.path, self.name)
         with raw, stream, self._explained():
@@ -229,21 +244,21 @@ class CsvSource:
     def close(self) -> None:
         """Nothing stays open between two readings."""
 
-    def _data(self, noticed: Noticed) -> Generator[Record, None, None]:
-        records = self._records(self._shape, noticed)
+    def _data(self, noticed: Noticed, *, watch: bool = False) -> Generator[Record, None, None]:
+        records = self._records(self._shape, noticed, watch=watch)
         next(records)
         return records
 
     def _records(
-        self, shape: Shape | None, noticed: Noticed | None = None
+        self, shape: Shape | None, noticed: Noticed | None = None, *, watch: bool = False
     ) -> Generator[Record, None, None]:
         """Yield the header and then the rows, which must fit `shape` if it is given."""
         stream, raw = open_binary(self.path, self.name)
-        newline = self._dialect.newline
+        seen, newline = self._watched(stream) if watch else stream, self._dialect.newline
         with (
             raw,
             stream,
-            io.TextIOWrapper(stream, self._codec, errors=KEEP_BYTES, newline=newline) as text,
+            io.TextIOWrapper(seen, self._codec, errors=KEEP_BYTES, newline=newline) as text,
             self._explained(),
         ):
             reader = RecordReader(text, self._dialect, noticed=noticed)
@@ -281,7 +296,3 @@ class CsvSource:
 def _until_damaged(stream: BinaryIO) -> Iterator[bytes]:
     with contextlib.suppress(*FAILURES):
         yield from iter(partial(stream.read, _SAMPLE), b"")
-
-
-def _has_one_byte_letters(encoding: str) -> bool:
-    return len("a".encode(encoding)) == 1
