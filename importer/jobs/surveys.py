@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,9 +15,10 @@ from importer.jobs.folders import unfinished_surveys
 from importer.jobs.identity import ProductKey, product_key
 from importer.jobs.journal_file import key_facts, key_words
 from importer.jobs.lock import is_held
+from importer.jobs.records import BEGUN_AT
 from importer.settings import ImportSettings
 
-#: Says in the folder of such a job what its command is.
+#: Says in the folder of such a job what its command is, and when it began.
 _NOTE_NAME = "begun.json"
 
 
@@ -39,6 +41,7 @@ def note_survey(folder: Path, settings: ImportSettings, key_source: Sequence[str
         "product_id": product.product_id,
         "base_url": product.service,
         "settings": settings.as_record(),
+        BEGUN_AT: time.time(),
         **key_facts(key_source),
     }
     with (
@@ -65,9 +68,10 @@ def surveys_in(jobs_dir: Path) -> list[Survey]:
 
 
 def _survey(folder: Path) -> Survey:
-    began_at = folder.stat().st_mtime
+    began_at = folder.stat().st_mtime  # if nothing else says it: each new file there moves it
     try:
         facts = json.loads((folder / _NOTE_NAME).read_text("utf-8"))
+        began_at = float(facts.get(BEGUN_AT, began_at))
         words = resuming({**facts["settings"], **jobs_dir_of(folder)})
         return Survey(
             folder, began_at, ProductKey.of(facts), command_line([*words, *key_words(facts)])
