@@ -115,6 +115,7 @@ def _survey_as_json(survey: Survey) -> dict[str, object]:
         "state": "survey_not_finished",
         "product_id": None if product is None else product.product_id,
         "base_url": None if product is None else product.service,
+        "started_at": _iso(survey.began_at),
     }
 
 

@@ -202,6 +202,11 @@ class JournalFile:
         )
         return {number for (number,) in found if number}
 
+    def first_carried(self) -> int | None:
+        """Return the least number of the jobs that first brought rows which it has taken over."""
+        found = self._all("SELECT min(rank >> 32) FROM carried JOIN ranked USING (seq)")[0][0]
+        return None if found is None else int(found)
+
     def carried_count(self) -> int:
         """Return how many rows the job has taken over."""
         return int(self._all("SELECT count(*) FROM carried")[0][0])

@@ -188,12 +188,16 @@ def list_jobs(jobs_dir: Path) -> Listing:
     return Listing(jobs, surveys_in(jobs_dir), unreadable)
 
 
-def jobs_of(jobs_dir: Path, key: ProductKey) -> tuple[Census, set[int]]:
+def jobs_of(
+    jobs_dir: Path, key: ProductKey, heads: Iterable[Head] | None = None
+) -> tuple[Census, set[int]]:
     """Return the jobs of a product, and of which of them nothing is tried again that is left over.
 
-    As a person may ask: without holding anything.
+    As a person may ask: without holding anything. `heads` are those in the folder, if they are
+    known.
     """
-    heads = [head for head in read_heads(jobs_dir)[0] if head.product == key]
+    heads = read_heads(jobs_dir)[0] if heads is None else heads
+    heads = [head for head in heads if head.product == key]
     numbered = {head.number: head for head in reversed(heads)}
     given_up = {number for number, head in numbered.items() if head.left_overs_given_up}
     return take_census([*numbered.values()], *known_jobs(key.ledger(jobs_dir))), given_up

@@ -6,7 +6,7 @@ have none, since a job had taken them over, are known by that job and their conv
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -19,7 +19,7 @@ from importer.jobs.identity import ProductKey
 from importer.jobs.journal_file import JournalFile, attached
 from importer.jobs.journal_head import Head, read_head
 from importer.jobs.journal_lines import ids_of
-from importer.jobs.records import WITHDRAWN, JobState, job_number
+from importer.jobs.records import WITHDRAWN, InputFile, JobState, job_number
 from importer.model import NOT_IMPORTED
 
 _IS_LEFT_OVER = f"kind IN ({ids_of(NOT_IMPORTED)})"
@@ -49,6 +49,18 @@ _BEFORE = f"""
 """
 
 
+class Beside(NamedTuple):
+    """What is asked of a job by those beside it that look for what became of their rows."""
+
+    head: Head
+    #: Without their blocks.
+    inputs: Sequence[InputFile]
+    #: The numbers of the jobs that first brought rows which it has read; see `JournalFile.origins`.
+    origins: Collection[int]
+    #: The least of those that first brought rows which it has taken over; None without such rows.
+    first_carried: int | None
+
+
 class Again(NamedTuple):
     """What another job has read of the rows that a job has left over."""
 
@@ -71,8 +83,22 @@ class ReadAgain(NamedTuple):
     by: Mapping[Path, Again] = MappingProxyType({})
 
 
-def read_again(folder: Path) -> ReadAgain:
-    """Return what later jobs, in folders beside it, have read of what a job has left over.
+def read_beside(jobs_dir: Path) -> list[Beside]:
+    """Return what those jobs hold, whose journals can be read, by name and number.
+
+    Read once, it serves for all jobs that are asked about.
+    """
+    found = []
+    for folder in job_folders(jobs_dir):
+        with suppress(JournalError), closing(JournalFile(folder, read_only=True)) as journal:
+            inputs = [file._replace(blocks=b"") for file in journal.inputs()]
+            origins, carried = journal.origins(), journal.first_carried()
+            found.append(Beside(read_head(folder), inputs, origins, carried))
+    return found
+
+
+def read_again(folder: Path, beside: Sequence[Beside] | None = None) -> ReadAgain:
+    """Return what later jobs, those `beside` it, have read of what a job has left over.
 
     What such a job has left over again is its own affair once it has begun to send. Rows that come
     before one of their conversation which it has imported would give way to that. What a job has
@@ -80,7 +106,7 @@ def read_again(folder: Path) -> ReadAgain:
     be read.
     """
     with closing(sqlite_file.in_memory()) as db:
-        others, replaced = _that_read_left_overs(folder)
+        others, replaced = _that_read_left_overs(folder, beside)
         if not others:
             return ReadAgain()
         db.execute(
@@ -98,7 +124,9 @@ def read_again(folder: Path) -> ReadAgain:
         return ReadAgain(rows, done, by)
 
 
-def _that_read_left_overs(folder: Path) -> tuple[list[Head], set[str]]:
+def _that_read_left_overs(
+    folder: Path, beside: Sequence[Beside] | None
+) -> tuple[list[Head], set[str]]:
     """Return the later jobs that have read rows of jobs which this one has rows of.
 
     Also the ids of the jobs that were replaced.
@@ -109,12 +137,11 @@ def _that_read_left_overs(folder: Path) -> tuple[list[Head], set[str]]:
         origins = {number, *own.origins(), *own.origins(of_carried=True)}
     found: list[Head] = []
     replaced: set[str] = set()
-    for other in job_folders(folder.parent):
-        with suppress(JournalError), closing(JournalFile(other, read_only=True)) as journal:
-            head = read_head(other)
-            if head.product == ProductKey.of(facts) and head.number > number:
-                replaced |= {job for job, end in head.ends.items() if end is JobState.REPLACED}
-                found += [head] if origins & journal.origins() else []
+    for other in read_beside(folder.parent) if beside is None else beside:
+        head = other.head
+        if head.product == ProductKey.of(facts) and head.number > number:
+            replaced |= {job for job, end in head.ends.items() if end is JobState.REPLACED}
+            found += [head] if origins & {*other.origins} else []
     return found, replaced
 
 

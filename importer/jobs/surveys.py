@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +21,7 @@ from importer.jobs.lock import is_held
 from importer.jobs.records import BEGUN_AT, JobRecord
 from importer.settings import ImportSettings
 
-#: Says in the folder of such a job what its command is.
+#: Says in the folder of such a job what its command is, and when it began.
 _NOTE_NAME = "begun.json"
 _ARE_NEWEST = "its rows are the newest of their conversations then"
 
@@ -63,6 +64,7 @@ def note_survey(folder: Path, settings: ImportSettings, key_source: Sequence[str
         "product_id": product.product_id,
         "base_url": product.service,
         "settings": settings.as_record(),
+        BEGUN_AT: time.time(),
         **key_facts(key_source),
     }
     with (
@@ -89,9 +91,10 @@ def surveys_in(jobs_dir: Path) -> list[Survey]:
 
 
 def _survey(folder: Path) -> Survey:
-    began_at = folder.stat().st_mtime
+    began_at = folder.stat().st_mtime  # if nothing else says it: each new file there moves it
     try:
         facts = json.loads((folder / _NOTE_NAME).read_text("utf-8"))
+        began_at = float(facts.get(BEGUN_AT, began_at))
         words = [*resuming({**facts["settings"], **jobs_dir_of(folder)}), *key_words(facts)]
         again = Again(words, [])
         return Survey(folder, began_at, ProductKey.of(facts), again.same(), again.plan())

@@ -12,9 +12,9 @@ from pathlib import Path
 from importer.errors import JournalError
 from importer.jobs.commands import CLEARS
 from importer.jobs.ends import is_begun_anew
-from importer.jobs.inputs import undone_job
+from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.records import InputFile, JobRecord
+from importer.jobs.records import InputFile, JobRecord, JobState
 from importer.reporting.journal_steps import never_sent, unread
 from importer.reporting.summary import kept_since, kept_steps
 from importer.reporting.taken_back import brings_back, brought_back_by
@@ -23,6 +23,9 @@ from importer.reporting.taken_up import HAS_CARRIED_OVER, TakenUp, is_left_over_
 _MOST_ROWS = 1_000_000
 #: What the step holds about inputs that were not read, as an older copy was there.
 NOT_READ = "this run went on with the copy of"
+
+#: What the name of an undo begins with, as that of its input does.
+_UNDO = f"{Path(UNDO_NAME).stem}-"
 
 
 def jobs_behind(
@@ -66,14 +69,19 @@ def jobs_begun_anew(
     It has these `inputs`, and begins anew what they have never sent, or brings back what they have
     cleared.
     """
+    name = _base(folder.name)
     for job in jobs:
         if job.folder is None or job.folder == folder:
+            continue
+        # Summaries are read of those alone that may hold such a step.
+        is_unsent = not job.sent_anything or job.state is JobState.GIVEN_UP
+        if not (is_unsent or job.name.startswith(_UNDO)):
             continue
         needless = never_sent(job.folder), CLEARS, brings_back()
         if any(part in step for step in kept_steps(job.folder).steps for part in needless):
             with JournalReader(job.folder) as journal:
                 its_inputs, facts = journal.inputs(), journal.facts()
-            if is_begun_anew(job.name, its_inputs, folder.name.rpartition("-")[0], inputs) or any(
+            if is_begun_anew(job.name, its_inputs, name, inputs) or any(
                 brought_back_by(job.folder, facts, inputs)
             ):
                 yield job

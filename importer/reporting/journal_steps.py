@@ -24,7 +24,7 @@ from importer.jobs.inputs import how_changed, undone_job
 from importer.jobs.journal_file import NO_COMMENTS, WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.overtaken import Awaited, awaited_of
-from importer.jobs.read_again import read_again
+from importer.jobs.read_again import Beside, read_again
 from importer.jobs.records import GIVEN_UP, LEAVES_STORED, WITHDRAWN, JobRecord, JobState, Totals
 from importer.jobs.surveys import Survey
 from importer.model import OutcomeKind, Reason, RunEnd
@@ -156,7 +156,10 @@ def _leave_out_needless(rest: _Rest) -> None:
 
 
 def steps_of_closed(
-    job: JobRecord, journal: JournalFile, key_source: Sequence[str] = ()
+    job: JobRecord,
+    journal: JournalFile,
+    key_source: Sequence[str] = (),
+    beside: Sequence[Beside] | None = None,
 ) -> list[Step]:
     """Return how those rows of a job are imported that was replaced or given up, and no other has.
 
@@ -164,7 +167,8 @@ def steps_of_closed(
     not come to, unless a person has given it up by itself: its command begins it anew. So does that
     of one that had sent nothing. Rows of conversations in ERROR are left out: nothing helps them. A
     file that is not there any more is nothing to do. `key_source` are the options that say where
-    the key is, if its own run has not said that. Raises `JournalError`.
+    the key is, if its own run has not said that; `beside` are the jobs beside it, if they are
+    known. Raises `JournalError`.
     """
     folder = journal.folder
     is_given_up = job.state is JobState.GIVEN_UP
@@ -181,7 +185,7 @@ def steps_of_closed(
         return unsent
     made = journal.written_files()
     again = _again(journal, key_source)
-    rest = _to_do(journal, read_again(folder).rows, awaited_of(job))
+    rest = _to_do(journal, read_again(folder, beside).rows, awaited_of(job))
     rows = joined_no_other(JobState.REPLACED, rest.outcomes, rest.reasons)
     to_fix = _to_fix(journal, rest)
     steps = [

@@ -14,13 +14,12 @@ from importer.errors import JournalError
 from importer.jobs.carry_over import joined, left_over_again, left_over_of, still_sends
 from importer.jobs.commands import CLEARS, clearing, command_line, how_to_resume
 from importer.jobs.ends import is_begun_anew, own_pending
-from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
 from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_head import Head, read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.listing import jobs_of
-from importer.jobs.read_again import ReadAgain, read_again
+from importer.jobs.read_again import Beside, ReadAgain, read_again, read_beside
 from importer.jobs.records import (
     LEFT_OVERS_GIVEN_UP,
     NOT_TAKEN_BACK,
@@ -53,10 +52,11 @@ _TRIES_AGAIN = (CARRIES_OVER, "clarityq-import retry ")
 HAS_CARRIED_OVER = "has taken over what could be tried again (--carry-over)"
 
 
-def closed_in_words(job: JobRecord, pending: int) -> str:
+def closed_in_words(job: JobRecord, pending: int, beside: Sequence[Beside] | None = None) -> str:
     """Return that a job was closed with so many rows without an outcome; empty if it was not.
 
-    What becomes of them: docs/reference.md, A4 and A17. Raises `JournalError`.
+    What becomes of them: docs/reference.md, A4 and A17. `beside` are the jobs beside it, if they
+    are known. Raises `JournalError`.
     """
     rows = f"{counted(pending, 'row')} without an outcome {is_or_are(pending)} not sent"
     carried = ", but for those that it had carried over, which " if job.holds_carried else ""
@@ -70,13 +70,13 @@ def closed_in_words(job: JobRecord, pending: int) -> str:
         case JobState.GIVEN_UP:
             return f"The job was given up: {rows}."
         case JobState.REPLACED if job.sent_anything:
-            by, one, have = _replaced_by(job, pending)
+            by, one, have = _replaced_by(job, pending, beside)
             others = ""
             if rest := pending - have:
                 others = f", and the other {rest:,} without an outcome {is_or_are(rest)} not sent"
             return f"The job was replaced{by}: {counted(have, 'row')} of it joined {one}{others}."
         case JobState.REPLACED:
-            by, one, _ = _replaced_by(job, pending)
+            by, one, _ = _replaced_by(job, pending, beside)
             carried += f"joined {one}" if carried else ""
             when = f"before it had sent anything{by and ','}{by}"
             return f"The job was replaced {when}: {rows}{carried}."
@@ -84,15 +84,20 @@ def closed_in_words(job: JobRecord, pending: int) -> str:
             return ""
 
 
-def _replaced_by(job: JobRecord, pending: int) -> tuple[str, str, int]:
+def _replaced_by(
+    job: JobRecord, pending: int, beside: Sequence[Beside] | None
+) -> tuple[str, str, int]:
     """Return by which job one was replaced, if its folder is there, and how that is called then.
 
     And how many of the `pending` rows joined that: not those that were given up, say.
     """
-    for other in job_folders(job.folder.parent) if job.folder is not None else ():
-        with suppress(JournalError):
-            if read_head(other).ends.get(job.id) is JobState.REPLACED:
-                return f" by {other.name}", "that one", min(pending, len(joined(job, other)))
+    if beside is None:
+        beside = [] if job.folder is None else read_beside(job.folder.parent)
+    for other in beside:
+        if other.head.ends.get(job.id) is JobState.REPLACED:
+            there = other.head.folder
+            with suppress(JournalError):
+                return f" by {there.name}", "that one", min(pending, len(joined(job, there)))
     return "", "the one that did", pending
 
 
@@ -109,8 +114,8 @@ class TakenUp(NamedTuple):
         return self.text
 
 
-def taken_up(folder: Path) -> Iterator[TakenUp]:
-    """Yield what became of a job since: what others, in folders beside it, have taken up of it.
+def taken_up(folder: Path, beside: Sequence[Beside] | None = None) -> Iterator[TakenUp]:
+    """Yield what became of a job since: what others, those `beside` it, have taken up of it.
 
     A left-over file is known again by the places of its rows, wherever it was put. One of which no
     row has an outcome is left out: what is to be done with it is as before. Raises `JournalError`
@@ -118,26 +123,27 @@ def taken_up(folder: Path) -> Iterator[TakenUp]:
     """
     with JournalReader(folder) as own:
         has_steps = own.has_comments()  # else it names none (docs/reference.md, U12)
-    for one in _taken_up(folder):
+    beside = read_beside(folder.parent) if beside is None else beside
+    for one in _taken_up(folder, beside):
         yield one if has_steps else one._replace(instead=())
 
 
-def _taken_up(folder: Path) -> Iterator[TakenUp]:
+def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
     with JournalReader(folder) as own:
         facts, inputs = own.facts(), own.inputs()
     product, number = ProductKey.of(facts), job_number(facts["number"])
     is_given_up, head = LEFT_OVERS_GIVEN_UP in facts, read_head(folder)
     if is_given_up and _has_left_overs(folder):
         yield TakenUp("What it left over was given up.", _TRIES_AGAIN)
-    since = _Since(again := read_again(folder), facts)
-    for other in job_folders(folder.parent):
-        if other != folder:
-            with suppress(JournalError), JournalReader(other) as journal:
-                if ProductKey.of(journal.facts()) == product:
-                    since.take(head, inputs, other, journal)
+    since = _Since(again := read_again(folder, beside), facts)
+    for other in beside:
+        if other.head.folder != folder and other.head.product == product:
+            with suppress(JournalError):
+                since.take(head, inputs, other)
     imported = [one for _, one in sorted(since.imported, key=itemgetter(0))]
     if since.undos:
-        since.take_states(jobs_of(folder.parent, product)[0].jobs)
+        heads = [other.head for other in beside]
+        since.take_states(jobs_of(folder.parent, product, heads)[0].jobs)
     if imported and since.is_counted and not since.undos:
         imported.append(TakenUp(still_in_words(folder, again)))
     imported += since.brought_back
@@ -156,7 +162,7 @@ def _taken_up(folder: Path) -> Iterator[TakenUp]:
         with JournalReader(folder) as own:
             yield _taken_back_unsent(own)
     if since.takers and not is_given_up:  # they had other rows, or do not send them any more
-        yield from _taken_over(folder, number, since.takers, product, done_since)
+        yield from _taken_over(head, since.takers, beside, done_since)
 
 
 @dataclass(slots=True)
@@ -184,34 +190,42 @@ class _Since:
     #: An undo of it has done something.
     is_undone: bool = False
 
-    def take(
-        self, head: Head, inputs: Sequence[InputFile], other: Path, journal: JournalReader
-    ) -> None:
-        """Take what the job in the folder `other` has done about the one of `head`."""
-        folder, number = head.folder, job_number(journal.facts()["number"])
-        if number > head.number:
-            self.later.append(other)
-            name = other.name.rpartition("-")[0]
-            if is_begun_anew(folder.name, inputs, name, journal.inputs()):
-                self.anew = other.name
-            for cleared in brought_back_by(folder, self.facts, journal.inputs()):
-                told = f"{other.name} has imported again what {cleared} had brought."
+    def take(self, head: Head, inputs: Sequence[InputFile], other: Beside) -> None:
+        """Take what another job has done about the one of `head`."""
+        folder, there = head.folder, other.head.folder
+        is_later = other.head.number > head.number
+        if is_later:
+            self.later.append(there)
+            name = there.name.rpartition("-")[0]
+            if is_begun_anew(folder.name, inputs, name, other.inputs):
+                self.anew = there.name
+            for cleared in brought_back_by(folder, self.facts, other.inputs):
+                told = f"{there.name} has imported again what {cleared} had brought."
                 self.brought_back.append(TakenUp(told, (brings_back(cleared),)))
-        self.is_given_up |= read_head(other).ends.get(head.id) is JobState.GIVEN_UP
-        its_own = [file for file in journal.inputs() if is_left_over_of(folder, file.path)]
+            if other.first_carried is not None and other.first_carried <= head.number:
+                self.takers[other.head.number] = there.name
+        self.is_given_up |= other.head.ends.get(head.id) is JobState.GIVEN_UP
+        its_own = [file for file in other.inputs if is_left_over_of(folder, file.path)]
+        if its_own or there in self.again.by:
+            with JournalReader(there) as journal:
+                self._take_read(head, its_own, other, journal)
+
+    def _take_read(
+        self, head: Head, its_own: Sequence[InputFile], other: Beside, journal: JournalReader
+    ) -> None:
+        """Take what another job has read: files in the job's folder, or rows of such ones."""
+        folder, there, number = head.folder, other.head.folder, other.head.number
         for file in its_own:
             done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
             if Path(file.path).name == UNDO_NAME:
-                self._take_undo(number, other, done, journal)
-            elif done or other in self.again.by:
-                self._take_file(number, file, folder, other)
-        is_undo = undone_job(file.path for file in journal.inputs()) is not None
-        if other in self.again.by and not its_own and not is_undo:
-            again = self.again.by[other]
-            told = imported_in_words(folder, inputs_with(journal, again.rows), other.name, again)
+                self._take_undo(number, there, done, journal)
+            elif done or there in self.again.by:
+                self._take_file(number, file, folder, there)
+        is_undo = undone_job(file.path for file in other.inputs) is not None
+        if not its_own and not is_undo:
+            again = self.again.by[there]
+            told = imported_in_words(folder, inputs_with(journal, again.rows), there.name, again)
             self.imported.append((number, TakenUp(told)))
-        if number > head.number and any(r.rank.first <= head.number for r in journal.carried()):
-            self.takers[number] = other.name
 
     def _take_file(self, number: int, file: InputFile, folder: Path, other: Path) -> None:
         """Take that another job has read a file of the job in `folder` where it stands."""
@@ -287,18 +301,16 @@ def _for_the_rest(
 
 
 def _taken_over(
-    folder: Path,
-    number: int,
-    takers: Mapping[int, str],
-    product: ProductKey,
-    done: Collection[int],
+    head: Head, takers: Mapping[int, str], beside: Sequence[Beside], done: Collection[int]
 ) -> Iterator[TakenUp]:
-    """Tell who has taken over what the job of that number has left over.
+    """Tell who has taken over what the job of `head` has left over; `beside` are all jobs there.
 
     If none of the `takers`, by number, sends it any more, it waits for the next import again.
     `done` are the rows (seq) that others have imported.
     """
-    (jobs, floor, _), given_up = jobs_of(folder.parent, product)
+    folder, number = head.folder, head.number
+    heads = [one.head for one in beside]
+    (jobs, floor, _), given_up = jobs_of(folder.parent, head.product, heads)
     own = jobs[number - 1]
     obsolete: Sequence[str] = (CARRIES_OVER,)
     steps: list[Step] = []

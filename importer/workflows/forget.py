@@ -33,6 +33,7 @@ from importer.jobs.journal_file import explained
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.lock import hold, lock_names
 from importer.jobs.product_jobs import ProductJobs, clear_removed, hold_jobs, read_heads
+from importer.jobs.read_again import Beside, read_beside
 from importer.jobs.records import JobRecord
 from importer.jobs.sqlite_file import SIDE_FILES
 from importer.model import OutcomeKind
@@ -105,10 +106,11 @@ def forget(jobs_dir: Path, conversation_ids: Sequence[str]) -> Certificate:
             with suppress(FileNotFoundError):
                 shutil.rmtree(copies_folder(folder))
         jobs: list[dict[str, Any]] = []
+        beside = read_beside(jobs_dir)
         for product in products:
             product.catch_up()
             jobs += [
-                _forget_job(job, product.key, forgotten)
+                _forget_job(job, product.key, forgotten, beside)
                 for job in product.jobs
                 if job.folder is not None
             ]
@@ -143,8 +145,10 @@ def _check_finished(product: ProductJobs) -> None:
             )
 
 
-def _forget_job(job: JobRecord, product: ProductKey, forgotten: Forgotten) -> dict[str, Any]:
-    """Take the conversations out of one job; return what was found in it."""
+def _forget_job(
+    job: JobRecord, product: ProductKey, forgotten: Forgotten, beside: Sequence[Beside]
+) -> dict[str, Any]:
+    """Take the conversations out of one job, with others `beside` it; return what was in it."""
     assert job.folder is not None  # noqa: S101 -- its journal is there
     folder = job.folder
     clear_unfinished(folder)  # of a compressed one nobody sees what it holds
@@ -167,7 +171,7 @@ def _forget_job(job: JobRecord, product: ProductKey, forgotten: Forgotten) -> di
     told = [folder / name for name in (SUMMARY_NAME, REPORT_NAME)]
     found["summary and report"] = sum(path.exists() and holds(path, forgotten) for path in told)
     if +found:
-        rewrite_summary(job, forgotten)
+        rewrite_summary(job, forgotten, beside=beside)
     with JournalReader(folder) as journal:
         after = Digests.of(journal).outcomes
     return {

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from importer.errors import ImporterError
 from importer.jobs.forget import Forgotten
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.read_again import Beside, read_beside
 from importer.jobs.records import JobRecord, JobState, Totals
 from importer.model import OutcomeKind, RunEnd, WorkerFigures
 from importer.pacing import Limit
@@ -68,13 +69,15 @@ def rewrite_summary(
     has_steps: bool = True,
     taken: Sequence[TakenUp] | None = None,
     left: LeftBehind | None = None,
+    beside: Sequence[Beside] | None = None,
 ) -> None:
     """Write summary and report of a job, whose folder is there, from what its journal says by now.
 
     What is to be done next stays if it `has_steps`, is neither about rows that were forgotten nor
-    about a file that others have `taken` up, which is found out if it is not given; of a job that
-    was replaced or given up stays what no other has taken over. Of one that has just ended so, what
-    it `left` behind is told, also if its latest run has written no summary. Where this is not
+    about a file that others have `taken` up. If that is not given, it is as it is told already, or
+    found out where other steps come: `beside` are the jobs beside it, if they are known. Of a job
+    that was replaced or given up stays what no other has taken over. Of one that has just ended so,
+    what it `left` behind is told, also if its latest run has written no summary. Where this is not
     possible the files are removed; with `taken` they stay, as nothing in them is wrong.
     """
     assert job.folder is not None  # noqa: S101 -- its folder is there
@@ -86,17 +89,20 @@ def rewrite_summary(
             else:
                 old = _as_ended(journal, path, left)
             totals = journal.totals()
-            closed = closed_in_words(job, totals.outcomes[OutcomeKind.PENDING])
-            by_now = taken or ()
-            if taken is None and left is None:  # of one that has just ended nobody has
-                by_now = [*taken_up(folder)]
-            since = " ".join([closed, *map(forgotten.scrubbed, map(str, by_now))]).strip()
+            since, by_now = str(old.get("since", "")), taken or ()
+            are_new = has_steps and _has_other_steps(job, journal, old)
+            if taken is None and left is None and are_new:
+                by_now = [*taken_up(folder, beside)]
+            if taken is not None or left is not None or are_new:
+                closed = closed_in_words(job, totals.outcomes[OutcomeKind.PENDING], beside)
+                words = [closed, *map(forgotten.scrubbed, map(str, by_now))]
+                since = " ".join(words).strip() or since
             summary = summarise(
                 folder, journal, totals, RunEnd(old["end"]), old["message"],
                 [folder / name for name in old["files"] if (folder / name).exists()],
                 datetime.fromisoformat(old["ended_at"]).timestamp(),
-                _steps(job, journal, old, by_now) if has_steps else [],
-                _measured(old), old["not_begun"], since or old.get("since", ""),
+                _steps(job, journal, old, by_now, beside) if has_steps else [],
+                _measured(old), old["not_begun"], since,
                 old.get("working_folder", ""),
                 _known_digests(journal, totals, old) if forgotten is _NOTHING else None,
             )  # fmt: skip
@@ -120,10 +126,11 @@ def tell_taken_up(jobs: Sequence[JobRecord], by: Summary) -> None:
     behind = [*jobs_behind(others, by.inputs, with_rows_of(others, origins))]
     behind += [one for one in jobs_behind(jobs, (), carried) if not is_told_as_carried_over(one)]
     behind += jobs_begun_anew(jobs, by.folder, inputs)
+    beside = read_beside(by.folder.parent) if behind else []
     for job in behind:
         assert job.folder is not None  # noqa: S101 -- see `jobs_behind`
-        if taken := list(taken_up(job.folder)):
-            rewrite_summary(job, taken=taken)
+        if taken := list(taken_up(job.folder, beside)):
+            rewrite_summary(job, taken=taken, beside=beside)
     for job in telling_of_unread(jobs, by.folder):
         assert job.folder is not None  # noqa: S101 -- it tells
         begun = TakenUp(f"{by.folder.name} was begun since.", (unread(by.folder),))
@@ -178,17 +185,26 @@ def _known_digests(
     return Digests.of_json(old) if old.get("digests") and not journal.forgotten_rows() else None
 
 
+def _has_other_steps(job: JobRecord, journal: JournalReader, old: Mapping[str, Any]) -> bool:
+    """Return whether the steps about a job, whose summary was `old`, are not those of then."""
+    if job.state.is_closed or (job.state is JobState.ENDED and are_outdated(journal)):
+        return True
+    is_gone = any(not (journal.folder / name).exists() for name in old["files"])
+    is_gone = is_gone or any(each.kind in FILE_OF_KIND for each in forgotten_outcomes(journal))
+    return bool(is_gone and old["next_steps"] and old["end"] == RunEnd.FINISHED)
+
+
 def _steps(
-    job: JobRecord, journal: JournalReader, old: Mapping[str, Any], taken: Sequence[TakenUp]
+    job: JobRecord,
+    journal: JournalReader,
+    old: Mapping[str, Any],
+    taken: Sequence[TakenUp],
+    beside: Sequence[Beside] | None,
 ) -> list[Step]:
     """Return what is to be done about a job, whose summary was `old`."""
-    folder = journal.folder
     if job.state.is_closed:
-        return still_to_do(steps_of_closed(job, journal), taken)
-    is_gone = any(not (folder / name).exists() for name in old["files"])
-    is_gone = is_gone or any(each.kind in FILE_OF_KIND for each in forgotten_outcomes(journal))
-    is_gone = is_gone and old["next_steps"] and old["end"] == RunEnd.FINISHED
-    if is_gone or (job.state is JobState.ENDED and are_outdated(journal)):
+        steps = steps_of_closed(job, journal, beside=beside)
+    elif _has_other_steps(job, journal, old):
         steps = steps_by_journal(journal)
     else:
         steps = [_step(step["text"], step["command"]) for step in old["next_steps"]]

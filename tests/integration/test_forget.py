@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from aiohttp import web
 
 from importer.api import run_import
 from importer.errors import ExitCode, JobHeldError, SettingsError
+from importer.jobs import sqlite_file
 from importer.jobs.inputs import UNDO_NAME
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import hold_product
@@ -285,6 +287,27 @@ async def test_it_brings_back_no_step_for_what_another_job_has_read_since(
         "To give the ratings of 1 row a meaning, this says how",
         "To import the 1 row rejected",
     ]
+
+
+async def test_it_opens_each_journal_a_fixed_number_of_times_however_many_jobs_there_are(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Mock(side_effect=sqlite_file.connect)
+
+    async def opens(jobs: int) -> int:
+        jobs_dir = tmp_path / f"jobs-{jobs}"
+        for night in range(jobs):
+            rows = [(conversation(number), "meh", f"night {night}") for number in (7, 8)]
+            path = write_csv(tmp_path / "in.csv", [*rows, (conversation(9), "POSITIVE", "")])
+            settings = settings_for(path, base_url=sandbox.url, jobs_dir=jobs_dir)
+            await run_import(settings, api_key="any")
+        opened.reset_mock()
+        forget(jobs_dir, [WHO])
+        return opened.call_count
+
+    monkeypatch.setattr(sqlite_file, "connect", opened)
+    few, more, most = [await opens(jobs) for jobs in (2, 4, 6)]
+    assert most - more == more - few
 
 
 async def test_a_left_over_file_that_somebody_has_spoilt_goes_only_if_it_holds_the_conversation(

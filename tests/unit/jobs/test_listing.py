@@ -6,8 +6,10 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import datetime
 from typing import Any
 
+from importer.cli.jobs_view import as_json
 from importer.jobs.identity import product_key
 from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.keys import key_of
@@ -165,6 +167,20 @@ def test_comments_are_dropped_of_jobs_at_rest_that_no_undo_reads_from(desk: Desk
     with desk.run(f"jobs/{second}/undo") as job:
         mark(job, 1)
     assert dropped(2.5) == [first, third]
+
+
+def test_a_survey_began_when_it_was_noted_whatever_was_put_into_its_folder_since(
+    desk: Desk,
+) -> None:
+    before = time.time()
+    with desk.hold() as product:
+        survey = product.claim_folder()
+    os.utime(survey, (0, 0))
+    (listed,) = list_jobs(desk.jobs_dir).surveys
+    assert before <= listed.began_at <= time.time()
+    (told,) = as_json(list_jobs(desk.jobs_dir))
+    assert isinstance(told["started_at"], str)
+    assert datetime.fromisoformat(told["started_at"]).timestamp() == int(listed.began_at)
 
 
 def test_what_is_left_of_a_survey_stays_for_a_day(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock, call
 
 import pytest
 
@@ -26,11 +27,11 @@ def behind(desk: Desk, inputs: Sequence[Path], *origins: int) -> list[int]:
         return [job.number for job in found]
 
 
-def steps(monkeypatch: pytest.MonkeyPatch, told: dict[str, list[str]]) -> None:
-    """Let summaries of jobs, by name, have such steps."""
-    monkeypatch.setattr(
-        module, "kept_steps", lambda folder: SimpleNamespace(steps=told.get(folder.name, []))
-    )
+def steps(monkeypatch: pytest.MonkeyPatch, told: dict[str, list[str]]) -> Mock:
+    """Let summaries of jobs, by name, have such steps; return what is asked for them."""
+    asked = Mock(side_effect=lambda folder: SimpleNamespace(steps=told.get(folder.name, [])))
+    monkeypatch.setattr(module, "kept_steps", asked)
+    return asked
 
 
 def test_those_are_behind_whose_rows_or_files_another_has_taken_up_unless_they_are_large(
@@ -66,9 +67,10 @@ def test_a_job_that_had_sent_nothing_is_begun_anew_by_its_own_command(
     with desk.jobs() as product:
         others = {name: ["another step"] for name in step}
         for told, found in ((step, [3]), (others, [])):
-            steps(monkeypatch, told)
+            asked = steps(monkeypatch, told)
             anew = module.jobs_begun_anew(product.jobs, desk.jobs_dir / sent, [])
             assert [job.number for job in anew] == found
+            assert asked.call_args_list == [call(one) for one in never], "of no other they are read"
         steps(monkeypatch, step)
         assert not [*module.jobs_begun_anew(product.jobs[:3], never[0], [])]
 
