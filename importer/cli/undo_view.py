@@ -9,7 +9,8 @@ from rich.table import Column, Table
 
 from importer.cli.console import output
 from importer.common.text import counted, few_listed, is_or_are, sentence
-from importer.jobs.commands import beside, is_not_finished
+from importer.jobs.commands import is_not_finished
+from importer.jobs.key_source import note_on_key
 from importer.reporting.taken_back import cleared_of_in_words, steps_to_bring_back
 from importer.reporting.wording import waits_again_in_words
 from importer.workflows.undo_job import InTheWay, UndoTable
@@ -72,7 +73,7 @@ def _how_to_do(found: UndoTable, once: str) -> str:
     lines = "".join(f"\n  {command}" for command in commands)
     return (
         f"{_is_not_finished(way)} With --replace it is given up for good{_own_lost(way)}. Else, to "
-        f"do it, {first or 'in order:'}{lines}{beside(*commands)}"
+        f"do it, {first or 'in order:'}{lines}{note_on_key(*commands)}"
     )
 
 
@@ -84,7 +85,7 @@ def to_end_first(job: str, found: UndoTable, once: str) -> str:
     return (
         f"{told and f'{told} '}{_is_not_finished(way)} Resume it first:\n  {way.resume}\nthen give "
         f"this command again:\n  {once}\nor give it up for good{_own_lost(way)}, and take {job} "
-        f"back:\n  {once} --replace{beside(way.resume, once)}"
+        f"back:\n  {once} --replace{note_on_key(way.resume, once)}"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from importer.errors import JournalError, UnfinishedJobError
 from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import FILE_NAME, JournalFile
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.key_source import note_on_key
 from importer.jobs.records import CLEARS_UNKNOWN, JobRecord
 from importer.model import RunEnd
 from importer.settings import SETTINGS_GROUPS, ImportSettings
@@ -42,11 +42,6 @@ NOT_OF_LEFT_OVERS = (
 #: With these values, those of them that a configuration sets do not concern a left-over file. The
 #: others do no harm there, or no argument takes them back.
 _INSTEAD = {"skip_lines": 0, "format": "csv", "max_rejected": "100%", "max_changes": "100%"}
-
-#: An option that says where the key is, or may.
-_TELL_KEY = ("--api-key-file ", "--api-key-command ", "--config ", "--sandbox")
-#: What is said beside commands that do not say where the key is.
-KEY_AS_BEFORE = "(and, where the key is not in the environment, --api-key-file as before)"
 
 #: The option of an undo that clears what it would leave.
 CLEARS = "--clear-unknown"
@@ -204,24 +199,13 @@ def in_the_way(
         instead = f"or give it up for good, then retry:\n  {abandon}"
     return UnfinishedJobError(
         f"{is_not_finished(job.name)} "
-        f"{why_not}Resume it first:\n  {resume}\n{instead}{beside(resume, instead)}"
+        f"{why_not}Resume it first:\n  {resume}\n{instead}{note_on_key(resume, instead)}"
     )
 
 
 def is_not_finished(job: str) -> str:
     """Return that a job is in the way of another, in a sentence; it begins in lower case."""
     return f"the job {job} of this product is not finished, and only one may be at a time."
-
-
-def beside(*texts: str) -> str:
-    """Return what is said beside texts with commands, on a line of its own; empty if nothing is."""
-    return f"\n{KEY_AS_BEFORE}" if any(map(lacks_key, texts)) else ""
-
-
-def lacks_key(text: str) -> bool:
-    """Return whether a text holds a command that sends, and does not say where the key is."""
-    sends = re.search(r"clarityq-import (run|retry|undo|batch) ", text)
-    return bool(sends) and not any(f" {option}" in text for option in _TELL_KEY)
 
 
 def how_to_resume(folder: Path, key_source: Sequence[str] = ()) -> str:

@@ -13,7 +13,7 @@ from importer.common.row_set import RowSet
 from importer.jobs import sqlite_file
 from importer.jobs.doubts import Doubt, open_outcomes, pack_seqs, window_doubts
 from importer.jobs.entry import Entry
-from importer.jobs.journal_file import AFTER_ALL, WRITTEN, JournalFile, key_facts
+from importer.jobs.journal_file import AFTER_ALL, WRITTEN, JournalFile
 from importer.jobs.journal_lines import (
     IS_LEFT_OVER,
     VERSION,
@@ -26,6 +26,7 @@ from importer.jobs.journal_lines import (
     outcome_lines,
     stored_lines,
 )
+from importer.jobs.key_source import key_facts
 from importer.jobs.keys import key_of, keys_of, own_rank, split_keys
 from importer.jobs.records import (
     GIVEN_UP,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from importer.common.files import working_folder
 from importer.common.row_set import RowSet
 from importer.errors import JournalError
 from importer.jobs import sqlite_file
@@ -25,12 +24,11 @@ from importer.jobs.journal_lines import (
     outcome_of,
     run_of,
 )
+from importer.jobs.key_source import key_words
 from importer.jobs.keys import conversation_of, rank_of
 from importer.jobs.overtaken import Awaited, overtaken
 from importer.jobs.records import (
     CARRIED_OVER,
-    KEY_GIVEN_IN,
-    KEY_SOURCE,
     CarriedRow,
     InputFile,
     LastRun,
@@ -369,20 +367,6 @@ class JournalFile:
 
     def _explained(self) -> AbstractContextManager[None]:
         return explained(self.path)
-
-
-def key_facts(words: Sequence[str]) -> dict[str, str]:
-    """Return how it stands in a journal from where a run has the key, as arguments."""
-    return {KEY_SOURCE: json.dumps(list(words)), KEY_GIVEN_IN: working_folder()}
-
-
-def key_words(facts: Mapping[str, str]) -> list[str]:
-    """Return the same as arguments that can be given in the working folder of now."""
-    words: list[str] = json.loads(facts.get(KEY_SOURCE, "[]"))
-    given_in = facts.get(KEY_GIVEN_IN, "")
-    if "--api-key-file" in words and given_in != working_folder():
-        words[-1] = str(given_in / Path(words[-1]))
-    return words
 
 
 def newest_by(facts: Mapping[str, str]) -> str | None:

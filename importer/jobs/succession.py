@@ -31,7 +31,7 @@ from importer.jobs.identity import job_name, product_key
 from importer.jobs.job import Job
 from importer.jobs.journal import Journal
 from importer.jobs.journal_create import create_journal
-from importer.jobs.journal_file import key_facts
+from importer.jobs.key_source import key_facts
 from importer.jobs.ledger import LeftOver
 from importer.jobs.overtaken import awaited_of
 from importer.jobs.placing import PlacedRow, Placing

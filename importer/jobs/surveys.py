@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from importer.common.files import atomic_write
 from importer.errors import JournalError
-from importer.jobs.commands import Again, beside, jobs_dir_of, resuming
+from importer.jobs.commands import Again, jobs_dir_of, resuming
 from importer.jobs.folders import job_folders, unfinished_surveys
 from importer.jobs.identity import ProductKey, product_key
-from importer.jobs.journal_file import key_facts, key_words
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.key_source import key_facts, key_words, note_on_key
 from importer.jobs.lock import is_held
 from importer.jobs.records import BEGUN_AT, JobRecord
 from importer.settings import ImportSettings
@@ -42,7 +42,7 @@ class Survey(NamedTuple):
     @property
     def begins(self) -> str:
         """How it is begun, in words, where no job of its product has begun since."""
-        told = f":\n  {self.command}{beside(self.command)}" if self.command else ""
+        told = f":\n  {self.command}{note_on_key(self.command)}" if self.command else ""
         return f"Its own command begins it{told}"
 
     @property
@@ -53,7 +53,7 @@ class Survey(NamedTuple):
         return (
             f"To see what its rows would change by now:\n  {self.plan}\n"
             f"To import them, as the newest of their conversations:\n  {self.command}"
-            f"{beside(self.command)}"
+            f"{note_on_key(self.command)}"
         )
 
 

@@ -18,7 +18,6 @@ from typing import Any
 from importer.common.files import atomic_write, clear_unfinished
 from importer.errors import SettingsError
 from importer.jobs.commands import (
-    beside,
     command_line,
     how_to_resume,
     path_argument,
@@ -31,6 +30,7 @@ from importer.jobs.inputs import UNDO_NAME
 from importer.jobs.journal_file import FILE_NAME as JOURNAL
 from importer.jobs.journal_file import explained
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.key_source import note_on_key
 from importer.jobs.lock import hold, lock_names
 from importer.jobs.product_jobs import ProductJobs, clear_removed, hold_jobs, read_heads
 from importer.jobs.read_again import Beside, read_beside
@@ -140,7 +140,7 @@ def _check_finished(product: ProductJobs) -> None:
             resume = how_to_resume(job.folder)
             raise SettingsError(
                 f"the job {job.name} is not finished, and may still send what is to be forgotten. "
-                f"Nothing was forgotten: resume the job first\n  {resume}{beside(resume)}\n"
+                f"Nothing was forgotten: resume the job first\n  {resume}{note_on_key(resume)}\n"
                 f"or give it up\n  {command_line(['jobs', 'abandon', path_argument(job.folder)])}"
             )
 

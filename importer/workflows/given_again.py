@@ -12,7 +12,7 @@ from typing import Protocol
 
 from importer.common.text import few_listed
 from importer.errors import SettingsError
-from importer.jobs.commands import beside
+from importer.jobs.key_source import note_on_key
 from importer.jobs.keys import key_of
 from importer.jobs.product import Replaced
 from importer.jobs.records import CarriedRow, JobRecord, Line, Unsure
@@ -65,7 +65,7 @@ def check_not_overtaken(
         "nothing of it is left to do, and nothing was sent. A new job of the same rows would "
         f"overwrite newer ones: {few_listed(jobs, _MOST_NAMED)}. To see what that would change:\n"
         f"  {again.plan()}\nTo import them all the same, as the newest of their conversations:\n"
-        f"  {again.same()}{beside(again.same())}"
+        f"  {again.same()}{note_on_key(again.same())}"
     )
 
 

@@ -17,8 +17,8 @@ from anyio import to_thread
 
 from importer.api import run_import
 from importer.errors import ExitCode, SettingsError, UnfinishedJobError
-from importer.jobs.commands import KEY_AS_BEFORE
 from importer.jobs.journal_head import read_head
+from importer.jobs.key_source import KEY_AS_BEFORE
 from importer.jobs.product_jobs import hold_jobs
 from importer.reporting.summary import Summary, kept_steps
 from importer.sandbox.faults import FaultPicker, Faults

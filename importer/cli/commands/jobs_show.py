@@ -18,13 +18,14 @@ from importer.cli.options import JOBS_DIR, chosen_folder
 from importer.common.text import counted, sentence
 from importer.errors import JournalError, SettingsError
 from importer.jobs.carry_over import carried_given_up
-from importer.jobs.commands import KEY_AS_BEFORE, how_to_resume, lacks_key
+from importer.jobs.commands import how_to_resume
 from importer.jobs.doubts import Doubt
 from importer.jobs.ends import closed_by, successors_of
 from importer.jobs.find_job import find_job
 from importer.jobs.inputs import how_changed
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader, PastRun
+from importer.jobs.key_source import KEY_AS_BEFORE, lacks_key
 from importer.jobs.listing import ListedJob, given_up_in, list_jobs
 from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import TOO_OLD, JobRecord, JobState

@@ -26,7 +26,6 @@ from importer.jobs.commands import (
     NOT_OF_LEFT_OVERS,
     ONCE,
     Again,
-    beside,
     how_to_resume,
     not_for_left_overs,
     options_told,
@@ -34,6 +33,7 @@ from importer.jobs.commands import (
 )
 from importer.jobs.find_job import find_job
 from importer.jobs.journal_reader import JournalReader, PastRun
+from importer.jobs.key_source import note_on_key
 from importer.model import OutcomeKind, Reason
 from importer.settings import Retry
 from importer.settings.groups import (
@@ -138,6 +138,6 @@ def runs_of(folder: Path) -> list[PastRun]:
     if begins:
         raise SettingsError(
             f"the job {folder.name} has never run, and has sent nothing. To begin it anew:\n  "
-            f"{begins}{beside(begins)}"
+            f"{begins}{note_on_key(begins)}"
         )
     return runs

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import trustme
 
+from importer.clarityq.key_sources import key_from_command
 from importer.cli.commands.undo import undo
 from importer.jobs.commands import (
-    KEY_AS_BEFORE,
     OPTIONS_OF_UNDO,
     Again,
     command_line,
@@ -24,6 +24,7 @@ from importer.jobs.commands import (
     to_see_which,
 )
 from importer.jobs.identity import product_key
+from importer.jobs.key_source import KEY_AS_BEFORE, lacks_key
 from importer.jobs.product_jobs import hold_jobs
 from importer.model import RunEnd
 from importer.settings import SETTINGS_GROUPS, ImportSettings
@@ -155,6 +156,39 @@ def test_the_file_of_the_key_is_named_wherever_what_is_to_be_typed_is_asked_for(
         assert job.journal.key_source() == ["--api-key-file", "key.txt"]
         monkeypatch.chdir("/")
         assert job.journal.key_source() == ["--api-key-file", str(desk.folder / "key.txt")]
+
+
+def test_of_several_commands_each_has_to_say_where_the_key_is() -> None:
+    told, is_not = "clarityq-import run a.csv --config x.toml", "clarityq-import retry jobs/a-1"
+    assert not lacks_key(f"or:\n  {told}\nor clarityq-import jobs abandon a-1, then {told}")
+    assert lacks_key(f"or:\n  {told}\n  {is_not}")
+    assert lacks_key(f"first {is_not}, then {told}")
+    assert lacks_key("clarityq-import run '--sandbox mode.csv'")
+
+
+@pytest.mark.parametrize("script", ["get-key", "get 'the \\ \"key"])
+def test_a_command_for_the_key_that_names_something_of_its_folder_goes_there_first(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    monkeypatch.chdir(desk.folder)
+    Path(script).write_text("#!/bin/sh\ncat key.txt\n", "utf-8")
+    Path(script).chmod(0o700)
+    Path("key.txt").write_text("a-key", "utf-8")
+    for command in ("cat key.txt", shlex.quote(f"./{script}")):
+        given = ["--api-key-command", command]
+        with desk.run() as job:
+            job.journal.note_key_source(given)
+            assert job.journal.key_source() == given
+            monkeypatch.chdir("/")
+            told = shlex.split(command_line(job.journal.key_source()))[-1]
+        assert key_from_command(told).reveal() == "a-key"
+        monkeypatch.chdir(desk.folder)
+    for command in ("pass show key", f"pass {'key' * 100}", "cat 'key.txt"):
+        with desk.run() as job:
+            job.journal.note_key_source(["--api-key-command", command])
+            monkeypatch.chdir("/")
+            assert job.journal.key_source() == ["--api-key-command", command]
+        monkeypatch.chdir(desk.folder)
 
 
 def test_a_file_whose_name_begins_as_an_option_does_is_named_from_its_folder() -> None:

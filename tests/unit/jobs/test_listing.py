@@ -173,7 +173,7 @@ def test_a_survey_began_when_it_was_noted_whatever_was_put_into_its_folder_since
     desk: Desk,
 ) -> None:
     before = time.time()
-    with desk.hold() as product:
+    with desk.hold("b") as product:
         survey = product.claim_folder()
     os.utime(survey, (0, 0))
     (listed,) = list_jobs(desk.jobs_dir).surveys
