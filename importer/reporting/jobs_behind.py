@@ -14,6 +14,7 @@ from importer.jobs.commands import CLEARS
 from importer.jobs.ends import is_begun_anew
 from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.read_again import Beside
 from importer.jobs.records import InputFile, JobRecord, JobState
 from importer.reporting.journal_steps import never_sent, unread
 from importer.reporting.summary import kept_since, kept_steps
@@ -94,6 +95,27 @@ def telling_of_unread(jobs: Sequence[JobRecord], folder: Path) -> Iterator[JobRe
             continue
         if any(unread(folder) in step for step in kept_steps(job.folder).steps):
             yield job
+
+
+def closers_of(
+    behind: Sequence[JobRecord], jobs: Sequence[JobRecord], beside: Sequence[Beside]
+) -> Iterator[tuple[JobRecord, list[JobRecord]]]:
+    """Yield the jobs that have closed some of those `behind`, with these, unless they are large.
+
+    Their summaries name what is to be done about them as well, and so do those of the jobs that
+    have closed these. `beside` are all jobs there.
+    """
+    closers = {closed: other for other in beside for closed in other.head.ends}
+    found: dict[Path, list[JobRecord]] = {}
+    for job in behind:
+        closer = closers.get(job.id)
+        while closer is not None:
+            if sum(file.rows for file in closer.inputs) <= _MOST_ROWS:
+                found.setdefault(closer.head.folder, []).append(job)
+            closer = closers.get(closer.head.id)
+    for one in jobs:
+        if one.folder in found:
+            yield one, found[one.folder]
 
 
 def read_anew(jobs: Sequence[JobRecord], by: str) -> tuple[JobRecord, list[TakenUp]] | None:

@@ -21,6 +21,7 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.listing import jobs_of
 from importer.jobs.read_again import Beside, ReadAgain, read_again, read_beside
 from importer.jobs.records import (
+    BEGUN_AT,
     LEFT_OVERS_GIVEN_UP,
     NOT_TAKEN_BACK,
     UNDO_SENDS,
@@ -30,12 +31,14 @@ from importer.jobs.records import (
     JobState,
     job_number,
 )
+from importer.jobs.surveys import Survey
 from importer.reporting.endings import CARRIES_OVER, Step
 from importer.reporting.imported_since import imported_in_words, inputs_with, still_in_words
 from importer.reporting.journal_steps import (
     never_sent,
     steps_by_journal,
     steps_of_closed,
+    steps_of_unread,
 )
 from importer.reporting.left_overs import KIND_OF_FILE, LEFT_OVER_NAMES
 from importer.reporting.taken_back import (
@@ -353,19 +356,25 @@ def still_to_do(steps: Sequence[Step], taken: Sequence[TakenUp]) -> list[Step]:
     return found
 
 
-def steps_of_all_closed(jobs: Iterable[JobRecord], key_source: Sequence[str]) -> list[Step]:
-    """Return what is to be done about jobs that were closed; of one that cannot be read nothing.
+def steps_of_earlier(
+    closed: Iterable[JobRecord], unread: Iterable[Survey], key_source: Sequence[str]
+) -> list[Step]:
+    """Return what is to be done about jobs that were `closed`, or had no journal yet (`unread`).
 
-    `key_source` are the options that say where the key is, of a job that has not said that.
+    In the order in which they began: rows of each count as newer than those before. Of one that
+    cannot be read it is nothing. `key_source` are the options that say where the key is, of a job
+    that has not said that.
     """
-    steps: list[Step] = []
-    for job in jobs:
+    found = [(survey.began_at, steps_of_unread([survey])) for survey in unread]
+    for job in closed:
         with suppress(JournalError):
             assert job.folder is not None  # noqa: S101 -- its journal is there
             with JournalReader(job.folder) as journal:
-                found = steps_of_closed(job, journal, key_source)
-            steps += still_to_do(found, [*taken_up(job.folder)]) if found else []
-    return steps
+                steps = steps_of_closed(job, journal, key_source)
+                began_at = float(journal.facts().get(BEGUN_AT, 0.0))
+            if steps:
+                found.append((began_at, still_to_do(steps, [*taken_up(job.folder)])))
+    return [step for _, steps in sorted(found, key=itemgetter(0)) for step in steps]
 
 
 def is_left_over_of(folder: Path, path: str) -> bool:

@@ -23,11 +23,11 @@ from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.edited_files import edited_in
 from importer.reporting.endings import Step, look_first, next_steps, or_give_up
 from importer.reporting.jobs_behind import NOT_READ
-from importer.reporting.journal_steps import refused_with, steps_of_unread, steps_to_clear
+from importer.reporting.journal_steps import refused_with, steps_to_clear
 from importer.reporting.left_overs import write_left_over_files
 from importer.reporting.report import write_report
 from importer.reporting.summary import Measured, Summary, summarise
-from importer.reporting.taken_up import steps_of_all_closed, still_to_do, taken_up
+from importer.reporting.taken_up import steps_of_earlier, still_to_do, taken_up
 from importer.settings import ImportSettings
 from importer.settings.places import FrameAddress, SourceAddress
 from importer.sources.base import RowSource
@@ -94,8 +94,7 @@ def conclude(
     taken = list(taken_up(job.folder)) if files and job.journal.run_count() > 1 else []
     steps += or_give_up(end, stands.outcomes, stands.reasons, pending - begun, job.folder)
     steps = [
-        *steps_of_all_closed(closed, again.key_source), *steps_of_unread(unread),
-        *still_to_do(steps, taken),
+        *steps_of_earlier(closed, unread, again.key_source), *still_to_do(steps, taken),
     ]  # fmt: skip
     if undone_job(map(str, settings.reading.inputs)) is None:  # which has the target of its job
         steps = [*look_first(end, totals.outcomes, totals.reasons), *steps]

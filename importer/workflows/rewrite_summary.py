@@ -19,6 +19,7 @@ from importer.pacing import Limit
 from importer.reporting.digests import Digests
 from importer.reporting.endings import Step
 from importer.reporting.jobs_behind import (
+    closers_of,
     is_told_as_carried_over,
     jobs_begun_anew,
     jobs_behind,
@@ -131,6 +132,13 @@ def tell_taken_up(jobs: Sequence[JobRecord], by: Summary) -> None:
         assert job.folder is not None  # noqa: S101 -- see `jobs_behind`
         if taken := list(taken_up(job.folder, beside)):
             rewrite_summary(job, taken=taken, beside=beside)
+    for job, closed in closers_of(behind, others, beside):
+        assert job.folder is not None  # noqa: S101 -- it has closed others
+        folders = [one.folder for one in closed if one.folder is not None]
+        needless = [
+            TakenUp("", one.obsolete) for folder in folders for one in taken_up(folder, beside)
+        ]  # what became of them their own summaries tell
+        rewrite_summary(job, taken=[*taken_up(job.folder, beside), *needless], beside=beside)
     for job in telling_of_unread(jobs, by.folder):
         assert job.folder is not None  # noqa: S101 -- it tells
         begun = TakenUp(f"{by.folder.name} was begun since.", (unread(by.folder),))

@@ -813,3 +813,17 @@ async def test_each_of_several_nights_that_sent_nothing_is_told(
     told = steps_of(summary.folder)
     for folder in unsent:
         assert f"To import the 2 rows of {folder.name} that no job has sent" in told
+
+
+async def test_nights_that_sent_nothing_are_named_as_they_began_and_no_more_once_they_were_begun(
+    night: Night,
+) -> None:
+    rows = {name: [MEH, (FINE[at][0], "NEGATIVE", name)] for at, name in enumerate(("one", "two"))}
+    never = [(await night(name, rows[name], max_rejected="0"))[0].folder for name in rows]
+    last = (await night("three", [FINE[2]]))[0].folder
+    told = steps_of(last)
+    assert 0 < told.index(f"of {never[0].name}") < told.index(f"of {never[1].name}")
+    await night("one", rows["one"])
+    for text in (steps_of(last), (last / REPORT_NAME).read_text("utf-8")):
+        assert f"of {never[0].name} that no job has sent" not in text
+        assert f"of {never[1].name} that no job has sent" in text
