@@ -289,7 +289,7 @@ def summarise(
         digests=digests or Digests.of(journal),
         remarks=_remarks(findings, totals),
         next_steps=next_steps,
-        leaves=_leaves(facts, [file.path for file in journal.inputs()]),
+        leaves=_leaves(facts, [file.path for file in journal.inputs()], totals),
         since=since,
         working_folder=working_folder or current_folder(),
     )
@@ -303,7 +303,7 @@ def _remarks(findings: Findings, totals: Totals) -> list[str]:
     return remarks
 
 
-def _leaves(facts: Mapping[str, str], inputs: Sequence[str]) -> str:
+def _leaves(facts: Mapping[str, str], inputs: Sequence[str], totals: Totals) -> str:
     undone = undone_job(inputs)
     if undone is None:  # of a job that is taken back its undo tells it
         return ""
@@ -313,7 +313,9 @@ def _leaves(facts: Mapping[str, str], inputs: Sequence[str]) -> str:
     if again := int(facts.get(LETS_WAIT, 0)):
         found.append(f"{waits_again_in_words(undone, again)}.")
     if cleared := cleared_of(facts):
-        found.append(f"{cleared_of_in_words(cleared, done=True)}.")
+        # Of one that is not finished all of them are meant, and it is not known which are done.
+        done = not totals.outcomes[OutcomeKind.PENDING]
+        found.append(f"{cleared_of_in_words(cleared, done=done)}.")
     return " ".join(found)
 
 

@@ -160,7 +160,9 @@ def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
     if since.anew and head.finished and undone_job(file.path for file in inputs) is not None:
         yield TakenUp(f"{since.anew} has taken back more.", (CLEARS,))
     elif since.anew and (since.is_given_up or not head.sent_anything):
-        yield TakenUp(f"{since.anew} began anew what it had not sent.", (never_sent(folder),))
+        held = "as far as its inputs still held it"
+        text = f"{since.anew} began anew what it had not sent, {held}."
+        yield TakenUp(text, (never_sent(folder),))
     if WITHDRAWN in facts and not since.is_undone:
         with JournalReader(folder) as own:
             yield _taken_back_unsent(own)
