@@ -18,7 +18,6 @@ from importer.api import run_import
 from importer.engine.control import Control
 from importer.engine.progress import Progress
 from importer.errors import ExitCode, InputChangedError, JobHeldError, JournalError, SettingsError
-from importer.jobs.journal import Journal
 from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import hold_product
@@ -87,12 +86,10 @@ def settled(job_of: Path) -> int:
     """Return how many rows the only job of a folder has settled; 0 while there is none."""
     for folder in job_of.glob("*-1"):
         try:
-            journal = Journal(folder)
+            with JournalReader(folder) as journal:  # which is never in the way of the run
+                return journal.totals().settled
         except Exception:  # noqa: BLE001 -- not there yet, or not whole
             return 0
-        total = journal.totals().settled
-        journal.close()
-        return total
     return 0
 
 
@@ -190,6 +187,7 @@ def test_a_kill_leaves_no_more_rows_in_doubt_than_were_about_to_be_sent(
     path = write_csv(tmp_path / "in.csv", [(conversation(n), "CLEAR", "") for n in range(1500)])
     process = start(server, path, "--rate", "20")
     while not settled(tmp_path / "clarityq-jobs"):
+        assert process.poll() is None, process.communicate()[0]
         time.sleep(0.02)
     process.kill()
     process.communicate()
