@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from importer.common.files import working_folder
 from importer.common.text import shown, trimmed
 from importer.errors import SettingsError
 from importer.feedback.null_markers import is_null_marker
@@ -184,7 +185,7 @@ def _read_toml(path: Path) -> dict[str, Meaning]:
     try:
         return parse_words(tomllib.loads(path.read_text("utf-8-sig")))
     except FileNotFoundError as error:
-        where = "" if path.is_absolute() else f", seen from {Path.cwd()}"
+        where = "" if path.is_absolute() else f", seen from {working_folder()}"
         raise SettingsError(f"rating table {path}: {error.strerror}{where}") from None
     except OSError as error:
         raise SettingsError(f"rating table {path}: {error.strerror}") from None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from importer.common.text import counted, is_or_are
 from importer.errors import JournalError
+from importer.jobs.folders import base_name
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
@@ -103,7 +104,7 @@ def is_begun_anew(
 
     It is of the same command, whatever its inputs hold by now, or has the same inputs.
     """
-    return has_same_content(inputs, its_inputs) or name.rpartition("-")[0] == by
+    return has_same_content(inputs, its_inputs) or base_name(name) == by
 
 
 def has_same_content(inputs: Sequence[InputFile], others: Sequence[InputFile]) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from importer.common.text import did_you_mean
 from importer.errors import JournalError, SettingsError
-from importer.jobs.folders import job_folders
+from importer.jobs.folders import base_name, job_folders
 from importer.jobs.identity import ProductKey, told_apart
 from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.journal_head import read_head
@@ -26,7 +26,7 @@ def find_job(jobs_dir: Path, text: str) -> Path:
     folders = job_folders(jobs_dir)
     exact = [folder for folder in folders if folder.name == text]
     named = exact or [folder for folder in folders if folder.name.startswith(text)]
-    jobs = {folder.name.rpartition("-")[0]: folder for folder in named}
+    jobs = {base_name(folder.name): folder for folder in named}
     if len(jobs) > 1:
         notes = _notes(list(jobs.values()))
         could_be = ", ".join(f"{name}{notes[folder]}" for name, folder in jobs.items())

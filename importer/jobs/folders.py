@@ -22,10 +22,14 @@ _FOLDER = re.compile(_JOB)
 _ROW = re.compile(_JOB + r"((?P<mark>[@#])(?P<seq>.*))?", re.DOTALL)
 _PLACE = re.compile(r"\d{1,18}", re.ASCII)
 
-
 #: Stands for the job of a row that gives way to others: it is the name of none, so that the row
 #: ranks below all others when it is imported after all (docs/reference.md, A18).
 OVERTAKEN_JOB = "overtaken-00000000-1"
+
+
+def base_name(folder: str) -> str:
+    """Return what the names of the folders share that one command has made: without the number."""
+    return folder.rpartition("-")[0]
 
 
 class NamedRow(NamedTuple):

@@ -15,6 +15,7 @@ from importer.common.text import listed
 from importer.errors import InputChangedError, SettingsError
 from importer.jobs.commands import Again, how_to_resume, starting_over, to_see_which
 from importer.jobs.ends import successors_of
+from importer.jobs.folders import base_name
 from importer.jobs.identity import product_key
 from importer.jobs.inputs import CurrentInputs, undone_job
 from importer.jobs.job import Job
@@ -105,7 +106,7 @@ class Product(Succession):
         retry = self._settings.retry
         if retry is not None and retry.folder:
             return next((job for job in self.jobs if job.name == retry.folder), None)
-        same = (job for job in reversed(self.jobs) if job.name.rpartition("-")[0] == self._name)
+        same = (job for job in reversed(self.jobs) if base_name(job.name) == self._name)
         return next(same, None)
 
     def replaced_before(self) -> Replaced | None:

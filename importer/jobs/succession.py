@@ -25,7 +25,7 @@ from importer.jobs.carry_over import carried_rows, highest_rows, outranked_rows,
 from importer.jobs.commands import in_the_way
 from importer.jobs.copies import copies_folder
 from importer.jobs.ends import end_in_words
-from importer.jobs.folders import claim_folder
+from importer.jobs.folders import base_name, claim_folder
 from importer.jobs.forget import tomb_of
 from importer.jobs.identity import job_name, product_key
 from importer.jobs.job import Job
@@ -89,7 +89,7 @@ class Succession(ProductJobs):
 
     def _gives_up(self, job: JobRecord) -> bool:
         rules = self._settings.job
-        return rules.replace or (rules.restart and job.name.rpartition("-")[0] == self._name)
+        return rules.replace or (rules.restart and base_name(job.name) == self._name)
 
     def _takes_over(self, job: JobRecord) -> bool:
         # What is said for this once counts, and not what each night says.

@@ -12,6 +12,7 @@ from pathlib import Path
 from importer.errors import JournalError
 from importer.jobs.commands import CLEARS
 from importer.jobs.ends import is_begun_anew
+from importer.jobs.folders import base_name
 from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.read_again import Beside
@@ -70,7 +71,7 @@ def jobs_begun_anew(
     It has these `inputs`, and begins anew what they have never sent, or brings back what they have
     cleared.
     """
-    name = _base(folder.name)
+    name = base_name(folder.name)
     for job in jobs:
         if job.folder is None or job.folder == folder:
             continue
@@ -124,7 +125,7 @@ def read_anew(jobs: Sequence[JobRecord], by: str) -> tuple[JobRecord, list[Taken
     None if no step of the one before it with the same inputs is about that any more.
     """
     names = [job.name for job in jobs]
-    alike = (job for job in jobs[: names.index(by)] if _base(job.name) == _base(by))
+    alike = (job for job in jobs[: names.index(by)] if base_name(job.name) == base_name(by))
     job = next(reversed([*alike]), None)
     if (
         job is None
@@ -133,10 +134,6 @@ def read_anew(jobs: Sequence[JobRecord], by: str) -> tuple[JobRecord, list[Taken
     ):
         return None
     return job, [*taken_up(job.folder), TakenUp(f"{by} has read its inputs anew.", (NOT_READ,))]
-
-
-def _base(name: str) -> str:
-    return name.rpartition("-")[0]
 
 
 def _sent_after_all(jobs: Sequence[JobRecord], inputs: Sequence[str]) -> Iterator[int]:

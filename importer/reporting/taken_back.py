@@ -11,7 +11,7 @@ from typing import NamedTuple
 from importer.common.text import counted, listed
 from importer.errors import JournalError
 from importer.jobs.commands import command_line, jobs_dir_of, resuming
-from importer.jobs.folders import job_folders
+from importer.jobs.folders import base_name, job_folders
 from importer.jobs.inputs import how_changed, undone_job
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import own_rank, rank_number
@@ -23,8 +23,6 @@ from importer.survey.findings import Findings
 #: So many earlier jobs are named: the latest.
 _MOST_NAMED = 3
 _BRINGS_BACK = "To bring back what "
-
-
 #: What a step begins with that resumes an undo.
 GOES_ON = "To go on with the undo:"
 
@@ -205,8 +203,8 @@ def _again(journal: JournalReader) -> str:
 
 def _would_be_resumed(folder: Path) -> bool:
     """Return whether the command of a job would try rows of its latest one again (J4)."""
-    base = folder.name.rpartition("-")[0]
-    same = [one for one in job_folders(folder.parent) if one.name.rpartition("-")[0] == base]
+    base = base_name(folder.name)
+    same = [one for one in job_folders(folder.parent) if base_name(one.name) == base]
     latest = max(same, key=lambda one: int(one.name.rpartition("-")[2]), default=folder)
     with JournalReader(latest) as journal:
         return bool(journal.totals().outcomes[OutcomeKind.NOT_COMPLETED])

@@ -14,6 +14,7 @@ from importer.errors import JournalError
 from importer.jobs.carry_over import joined, left_over_again, left_over_of, still_sends
 from importer.jobs.commands import CLEARS, clearing, command_line, how_to_resume
 from importer.jobs.ends import is_begun_anew, own_pending
+from importer.jobs.folders import base_name
 from importer.jobs.identity import ProductKey
 from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_head import Head, read_head
@@ -201,8 +202,7 @@ class _Since:
         is_later = other.head.number > head.number
         if is_later:
             self.later.append(there)
-            name = there.name.rpartition("-")[0]
-            if is_begun_anew(folder.name, inputs, name, other.inputs):
+            if is_begun_anew(folder.name, inputs, base_name(there.name), other.inputs):
                 self.anew = there.name
             for cleared in brought_back_by(folder, self.facts, other.inputs):
                 told = f"{there.name} has imported again what {cleared} had brought."
