@@ -148,13 +148,22 @@ class JournalEraser(JournalFile):
             for table, key, column in _TEXTS:
                 found[table] += self._scrub(table, key, column, forgotten.scrubbed)
             if seqs or in_files:
-                known = bytes.fromhex(self.facts().get(_FORGOTTEN, ""))
-                packed = b"".join({*split_keys(known), *tombs.values()}).hex()
+                packed = b"".join({*self._forgotten(), *tombs.values()}).hex()
                 self._db.execute("INSERT OR REPLACE INTO job VALUES (?, ?)", (_FORGOTTEN, packed))
         return +found
 
+    def has_forgotten(self, tombs: Mapping[bytes, bytes]) -> bool:
+        """Return whether one of these conversations was taken out, now or before."""
+        return not self._forgotten().isdisjoint(tombs.values())
+
+    def _forgotten(self) -> frozenset[bytes]:
+        return frozenset(split_keys(bytes.fromhex(self.facts().get(_FORGOTTEN, ""))))
+
     def erase_comments(self) -> None:
-        """Take all comments out, and all details, which may quote them."""
+        """Take all comments out, and all details, which may quote them.
+
+        Until `note_no_comments` the journal says that there is more to do.
+        """
         with self._explained(), sqlite_file.erasing(self._db, {}) as changed:
             # A row that has lost its comment must not be sent as if it had none.
             self._db.execute(
@@ -168,7 +177,12 @@ class JournalEraser(JournalFile):
             self._db.execute(
                 "UPDATE job SET value = ? WHERE name = 'survey'", (_without_quotes(self.survey()),)
             )
-        # Only now: whatever it ends by before, there is more to do.
+            self._db.execute(
+                "INSERT OR IGNORE INTO job (name, value) VALUES (?, '')", (NO_COMMENTS,)
+            )
+
+    def note_no_comments(self) -> None:
+        """Note that all of the job is without comments, also what is written from its journal."""
         with self._explained(), sqlite_file.synced(self._db):
             self._db.execute(
                 "INSERT OR REPLACE INTO job (name, value) "

@@ -213,21 +213,26 @@ class ProductJobs:
         self.has_forgotten = True
         return self._ledger.erase(forgotten, forgotten.tombs(self.key))
 
-    def drop_comments(self, job: JobRecord, drop_files: Callable[[], None]) -> bool:
+    def drop_comments(
+        self, job: JobRecord, drop_files: Callable[[], None], rewrite: Callable[[], None]
+    ) -> bool:
         """Take the comments out of the job's journal, and of what the ledger has of it.
 
-        `drop_files` removes the files that hold some. Returns whether there may have been any. The
-        job is at rest.
+        `drop_files` removes the files that hold some, and `rewrite` writes those anew that are made
+        from the journal. Returns whether there may have been any. The job is at rest.
         """
         assert job.folder is not None  # noqa: S101 -- its journal is there
         self.catch_up()
         with closing(JournalEraser(job.folder)) as journal:
             if not journal.has_comments():
                 return False
-            # The journal last: killed in between, it still says that there is more to do.
             drop_files()
             self._ledger.erase_comments_of(journal.run_numbers())
             journal.erase_comments()
+        rewrite()
+        # Last: killed in between, the journal still says that there is more to do.
+        with closing(JournalEraser(job.folder)) as journal:
+            journal.note_no_comments()
         return True
 
     # What ends a job.

@@ -128,10 +128,9 @@ def drop_comments(product: ProductJobs, job: JobRecord) -> bool:
     Returns whether there was something to drop. The product is held.
     """
     assert job.folder is not None  # noqa: S101 -- its journal is there
-    if not product.drop_comments(job, partial(drop_files, job.folder)):
-        return False
-    rewrite_summary(job, has_steps=False)
-    return True
+    return product.drop_comments(
+        job, partial(drop_files, job.folder), partial(rewrite_summary, job, has_steps=False)
+    )
 
 
 def _check_finished(product: ProductJobs) -> None:
@@ -166,11 +165,13 @@ def _forget_job(
     with closing(JournalEraser(folder)) as eraser:
         # Of a row that is pending the journal need not know the conversation: an input may hold it.
         may_be_there = bool(+found) or is_pending
-        erased = eraser.erase(forgotten, forgotten.tombs(product), in_files=may_be_there)
+        tombs = forgotten.tombs(product)
+        erased = eraser.erase(forgotten, tombs, in_files=may_be_there)
+        was_killed_then = eraser.has_forgotten(tombs)  # maybe: before it told so
     found.update({f"journal: {_TABLES[table]}": number for table, number in erased.items()})
     told = [folder / name for name in (SUMMARY_NAME, REPORT_NAME)]
     found["summary and report"] = sum(path.exists() and holds(path, forgotten) for path in told)
-    if +found:
+    if +found or was_killed_then:
         rewrite_summary(job, forgotten, beside=beside)
     with JournalReader(folder) as journal:
         after = Digests.of(journal).outcomes

@@ -1,9 +1,11 @@
 """Forgetting a conversation: no byte of it stays in the jobs folder, and nothing else changes."""
 
+import asyncio
 import csv
 import json
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from unittest.mock import Mock
@@ -268,6 +270,36 @@ async def test_what_is_to_be_done_is_told_without_the_rows_that_were_forgotten(
     assert not rejected.exists()
     assert "rejected:" not in command("jobs", "show", done.folder)[1]
     assert "rejected.csv" not in (done.folder / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "still"),
+    [(("forget", WHO), ["30 rows"]), (("jobs", "prune", "--comments-after", "0"), [])],
+)
+async def test_killed_before_it_wrote_the_summary_the_same_command_does_the_rest(
+    sandbox: Sandbox,
+    settings_for: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: Sequence[str],
+    still: Sequence[str],
+) -> None:
+    whose = [*map(conversation, range(100, 130)), WHO]
+    path = write_csv(tmp_path / "in.csv", [(who, "meh", SECRET) for who in whose])
+    done = await run_import(settings_for(path, base_url=sandbox.url), api_key="any")
+
+    def to_fix() -> Sequence[str]:
+        steps = json.loads((done.folder / "summary.json").read_text("utf-8"))["next_steps"]
+        return re.findall("import the (.*) rejected", " ".join(step["text"] for step in steps))
+
+    with monkeypatch.context() as killed:
+        told = Mock(side_effect=asyncio.CancelledError)
+        killed.setattr("importer.workflows.forget.rewrite_summary", told)
+        with pytest.raises(asyncio.CancelledError):
+            command(*words, "--jobs-dir", tmp_path / "jobs")
+    assert to_fix() == ["31 rows"]
+    command(*words, "--jobs-dir", tmp_path / "jobs")
+    assert to_fix() == still
 
 
 async def test_it_brings_back_no_step_for_what_another_job_has_read_since(

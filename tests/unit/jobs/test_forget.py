@@ -5,6 +5,7 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock, call
 
 import pytest
 
@@ -135,6 +136,8 @@ def test_comments_go_with_all_that_may_quote_them_and_what_is_recorded_later_is_
     with closing(JournalEraser(folder)) as journal:
         assert journal.has_comments()
         journal.erase_comments()
+        assert journal.has_comments(), "in what is written from it, maybe"
+        journal.note_no_comments()
         assert not journal.has_comments()
         assert json.loads(journal.survey()) == {
             **FINDINGS, "id": GONE,
@@ -151,6 +154,7 @@ def test_comments_go_with_all_that_may_quote_them_and_what_is_recorded_later_is_
     with closing(JournalEraser(folder)) as eraser:
         assert eraser.has_comments()
         eraser.erase_comments()
+        eraser.note_no_comments()
         assert not eraser.has_comments()
 
 
@@ -212,14 +216,15 @@ def test_only_what_is_left_over_with_a_comment_goes_with_the_comments_of_its_job
     with desk.run(rows=3, restart=True) as job:
         answer(job, {3: EXHAUSTED})
         finish(job)
-    dropped: list[str] = []
+    done = Mock()
+    steps = (done.drop_files, done.rewrite)
     with jobs_of(desk) as product:
-        assert product.drop_comments(product.jobs[0], lambda: dropped.append("files"))
+        assert product.drop_comments(product.jobs[0], *steps)
         assert [row.conversation_id for row in left_overs(product)] == [
             conversation(2), conversation(3)
         ]  # fmt: skip
-        assert not product.drop_comments(product.jobs[0], lambda: dropped.append("files"))
-    assert dropped == ["files"]
+        assert not product.drop_comments(product.jobs[0], *steps)
+    assert done.mock_calls == [call.drop_files(), call.rewrite()]
 
 
 def left_overs(product: ProductJobs) -> list[CarriedRow]:

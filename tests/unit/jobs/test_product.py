@@ -7,7 +7,7 @@ import stat
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import pytest
 
@@ -975,9 +975,9 @@ def test_comments_that_another_program_still_reads_are_dropped_by_the_next_comma
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM job").fetchone()
             with pytest.raises(JournalError, match=f"the {where} .* Another program has it open"):
-                product.drop_comments(product.jobs[0], lambda: None)
-        assert product.drop_comments(product.jobs[0], lambda: None)
-        assert not product.drop_comments(product.jobs[0], lambda: None)
+                product.drop_comments(product.jobs[0], Mock(), Mock())
+        assert product.drop_comments(product.jobs[0], Mock(), Mock())
+        assert not product.drop_comments(product.jobs[0], Mock(), Mock())
         assert files_with(comment, desk.jobs_dir) == []
 
 
