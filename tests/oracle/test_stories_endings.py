@@ -212,6 +212,57 @@ def test_requests_that_were_under_way_when_a_key_was_withdrawn_cost_no_row_eithe
     assert desk.job(NAME).outcomes == {"succeeded": 200}
 
 
+@promise("T9", "J17", "E1", "A4")
+@pytest.mark.parametrize("sending", [{"concurrency": "1"}, {"concurrency": "8"}, {"workers": "2"}])
+def test_a_key_that_is_withdrawn_before_the_last_few_rows_costs_none_of_them(
+    desk: Desk, service: Service, sending: dict[str, str]
+) -> None:
+    desk.write(NAME, rows(range(1, 101)))
+    service.rules_of_all.append(lambda _: status(403) if len(service.puts) > 93 else None)
+    ended = desk.run(NAME, "--carry-over", **sending)
+    assert ended.code == 3, ended.text
+    assert desk.job(NAME).summary["end"] == "key_refused"
+    assert desk.job(NAME).outcomes == {"succeeded": 93, "pending": 7}
+    service.rules_of_all.clear()
+    desk.write("next.csv", rows(range(101, 103)))
+    ended = desk.run("next.csv", "--carry-over")
+    assert ended.code == 0, ended.text
+    assert len(service.quiescent()) == 102
+
+
+@promise("T9", "E1")
+@pytest.mark.parametrize("concurrency", ["1", "8"])
+def test_a_row_that_alone_is_forbidden_fails_also_as_the_last_one(
+    desk: Desk, service: Service, concurrency: str
+) -> None:
+    lines = rows(range(1, 31))
+    desk.write(NAME, lines)
+    service.rules.append(
+        lambda request: status(403) if request.conversation == lines[-1][0] else None
+    )
+    ended = desk.run(NAME, concurrency=concurrency)
+    assert ended.code == 1, ended.text
+    assert desk.job(NAME).outcomes == {"succeeded": 29, "failed": 1}
+
+
+@promise("T9", "E1")
+def test_a_key_that_may_not_ask_for_a_status_keeps_no_job_from_its_end(
+    desk: Desk, service: Service
+) -> None:
+    lines = rows(range(1, 31))
+    desk.write(NAME, lines)
+    last = lines[-1][0]
+    service.rules_of_all.append(
+        lambda request: (
+            status(403) if request.method == "GET" or request.conversation == last else None
+        )
+    )
+    assert desk.run(NAME).code == 3
+    ended = desk.run(NAME)
+    assert ended.code == 1, ended.text
+    assert desk.job(NAME).outcomes == {"succeeded": 29, "failed": 1}
+
+
 @promise("T11", "J17", "E1")
 def test_max_failures_end_with_3_and_the_printed_commands_lead_to_the_end(
     desk: Desk, service: Service
