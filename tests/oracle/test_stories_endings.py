@@ -179,6 +179,23 @@ def test_a_refused_key_ends_with_3_and_the_printed_command_resumes(
     assert desk.job(NAME).outcomes == {"succeeded": 50}
 
 
+@promise("T9", "J17", "A4")
+def test_until_when_to_resume_after_a_refused_key_is_told_alike_by_the_run_and_by_jobs_show(
+    desk: Desk, service: Service
+) -> None:
+    desk.write(NAME, rows(range(1, 11)))
+    service.rules.append(lambda _: status(401))
+    ended = desk.run(NAME, "--carry-over")
+    assert ended.code == 3, ended.text
+    until = "before the next import with --carry-over begins, which takes over what is pending"
+    assert until in ended.text
+    assert until in desk.do("jobs", "show", desk.job(NAME).folder.name).text
+    service.rules.clear()
+    desk.write("next.csv", rows(range(11, 13)))
+    assert desk.run("next.csv", "--carry-over").code == 0
+    assert len(service.quiescent()) == 12
+
+
 @promise("T9", "J17", "E1")
 @pytest.mark.parametrize("code", [401, 403])
 @pytest.mark.parametrize("concurrency", ["1", "8"])
