@@ -201,8 +201,8 @@ def next_steps(
         elif end is RunEnd.REDIRECTED:
             command = again.elsewhere()
         purpose = TO_RESUME[end]
-        if end is RunEnd.LIMIT and not again.has_limit:
-            purpose += ", take the limit out of the configuration or the environment, then"
+        if end is RunEnd.LIMIT and not again.takes_limit_back:
+            purpose += ", take the limit out of the file or the environment, then"
         return [to_begin(purpose, command, carries_over=carries_over, has_sent=has_sent)]
     kinds = {OutcomeKind(path.stem): path for path in files}
     waiting = outcomes[OutcomeKind.NOT_COMPLETED] - reasons.get(

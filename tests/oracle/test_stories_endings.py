@@ -318,6 +318,31 @@ def test_an_aborted_canary_ends_with_3_and_the_printed_command_resumes(
     assert len(service.quiescent()) == 50
 
 
+@promise("C2", "J17", "V10")
+def test_a_limit_that_a_file_sets_is_taken_back_by_the_command_that_is_printed(
+    desk: Desk, service: Service
+) -> None:
+    desk.write(NAME, rows(range(1, 10)))
+    (desk.folder / "clarityq-import.toml").write_text("limit = 4\nquiet = true\n")
+    ended = desk.run(NAME)
+    assert ended.code == 6, ended.text
+    assert goes_on(desk, ended).code == 0
+    assert len(service.state) == 9
+    desk.write("next.csv", rows(range(10, 13)))
+    ended = desk.run("next.csv", "--unset", "quiet")
+    assert ended.code == 0, ended.text
+    assert "succeeded" in ended.text
+
+
+@promise("J7", "V10")
+def test_retry_of_a_job_whose_limit_is_reached_sends_the_rest(desk: Desk, service: Service) -> None:
+    desk.write(NAME, rows(range(1, 10)))
+    assert desk.run(NAME, limit="4").code == 6
+    ended = desk.retry(desk.job(NAME))
+    assert ended.code == 0, ended.text
+    assert len(service.state) == 9
+
+
 @promise("T13", "J17", "E1")
 def test_a_time_box_ends_with_6_and_the_printed_command_goes_on(
     desk: Desk, service: Service
