@@ -70,8 +70,7 @@ def test_a_command_of_run_can_be_looked_at_as_it_is(command: str) -> None:
 def test_a_command_has_the_options_that_make_sense_for_it() -> None:
     assert options_of("check") == {
         "inputs", "--config", "--unset", "--write-ratings", "--write-config", "--format",
-        "--delimiter",
-        "--encoding", "--column", "--ratings", "--long-comments", "--newest-by",
+        "--delimiter", "--encoding", "--column", "--ratings", "--long-comments", "--newest-by",
         "--rate", "--max-rejected", "--json", "--null", "--skip-lines", "--trust-quotes",
         "--sheet", "--sql", "--in-order", "--ca-file", "--trust-env",
     }  # fmt: skip
