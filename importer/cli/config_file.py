@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -19,10 +19,13 @@ from importer.cli.hiding import NOT_SHOWN
 from importer.cli.options import RUN_GROUPS, SQL_URL, given
 from importer.common.text import did_you_mean, shell_word
 from importer.errors import SettingsError
+from importer.jobs.commands import UNSET, unsetting
 from importer.settings.derive import flat, options_of
 from importer.settings.kinds import words_of
 from importer.settings.option import PREFIX
 from importer.settings.places import Place
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 DEFAULT_FILE = Path("clarityq-import.toml")
 #: Where a command's context holds the configuration files that were read, and what they say.
@@ -30,6 +33,8 @@ _FILES = "importer.configuration_files"
 _DEFAULTS = "importer.defaults"
 #: Where it holds what has set the options that are no arguments: a file or a variable, by name.
 _ORIGINS = "importer.origins"
+#: Where it holds the options that neither a file nor a variable is to set.
+_UNSET = "importer.unset"
 #: How an error names an option.
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 #: A command, or options to be added, at the end of a line: what is proposed is not named.
@@ -57,7 +62,7 @@ def _load_defaults(ctx: click.Context, _: click.Parameter, path: Path | None) ->
     then has the values that can be read, so that others can be told of it.
     """
     if path is None and _DEFAULTS in ctx.meta:  # loaded by the command above this one
-        ctx.default_map = ctx.meta[_DEFAULTS]
+        _use(ctx, ctx.meta[_DEFAULTS])
         return
     known = {n: option for n, option in options_below(ctx.find_root()) if n != "config"}
     own = {parameter.name or "" for parameter in ctx.command.params}
@@ -80,7 +85,29 @@ def _load_defaults(ctx: click.Context, _: click.Parameter, path: Path | None) ->
     except SettingsError:
         ctx.default_map = _readable(table, known, found=path is None)
         raise
-    ctx.default_map = ctx.meta[_DEFAULTS] = values
+    ctx.meta[_DEFAULTS] = values
+    _use(ctx, values)
+
+
+def _use(ctx: click.Context, values: Mapping[str, Any]) -> None:
+    """Give a command these values as its defaults, but for those that are taken back."""
+    unset = ctx.meta.get(_UNSET, ())
+    ctx.default_map = {name: value for name, value in values.items() if name not in unset}
+    for name in unset:
+        ctx.meta.get(_ORIGINS, {}).pop(name, None)
+
+
+def _take_back(ctx: click.Context, _: click.Parameter, names: Sequence[str]) -> None:
+    """Take options as if neither a file nor a variable had set them, whichever comes first.
+
+    Raises `SettingsError` for a name that is not known.
+    """
+    known = {name for name, _ in options_below(ctx.find_root())}
+    for name in (one.removeprefix("--").replace("-", "_") for one in names):
+        if name not in known:
+            raise SettingsError(f"--unset: {name!r} is not known{did_you_mean(name, known)}")
+        ctx.meta.setdefault(_UNSET, []).append(name)
+    _use(ctx, ctx.default_map or {})
 
 
 def _check_named_by_variable(file: Path) -> None:
@@ -88,12 +115,23 @@ def _check_named_by_variable(file: Path) -> None:
         raise SettingsError(f"CLARITYQ_CONFIG {NOT_SHOWN} names no file")
 
 
-CONFIG = command_help.option(
+_CONFIG = command_help.option(
     "--config", type=click.Path(path_type=Path), envvar="CLARITYQ_CONFIG", is_eager=True,
     expose_value=False, callback=_load_defaults, section=command_help.OTHER, metavar="FILE",
     help="TOML file with values for these options.",
     default_text=f"{DEFAULT_FILE}, if it exists",
 )  # fmt: skip
+_TAKING_BACK = command_help.option(
+    UNSET, "unset", multiple=True, is_eager=True, expose_value=False, callback=_take_back,
+    allow_from_autoenv=False, section=command_help.OTHER, metavar="NAME",
+    help="Take an option, such as limit, as if neither that file nor a variable set it. "
+    "Repeatable.",
+)  # fmt: skip
+
+
+def CONFIG(command: _Command) -> _Command:  # noqa: N802 -- a decorator, as those of other options
+    """Give a command the options that say what its configuration is."""
+    return _CONFIG(_TAKING_BACK(command))
 
 
 def files_read(ctx: click.Context) -> list[Path]:
@@ -122,10 +160,11 @@ def with_origins(text: str, origins: Mapping[str, str]) -> str:
 
 
 def config_arguments(ctx: click.Context) -> list[str]:
-    """Return the arguments with which a command was given its configuration file, if it was."""
-    if ctx.get_parameter_source("config") is not ParameterSource.COMMANDLINE:
-        return []
-    return [word for file in files_read(ctx) for word in ("--config", str(file))]
+    """Return the arguments that say what the configuration of a command is, if there are any."""
+    is_named = ctx.get_parameter_source("config") is ParameterSource.COMMANDLINE
+    files = files_read(ctx) if is_named else []
+    named = [word for file in files for word in ("--config", str(file))]
+    return [*named, *unsetting(ctx.meta.get(_UNSET, ()))]
 
 
 def with_inputs(

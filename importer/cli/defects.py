@@ -43,7 +43,7 @@ def explained(
     """Return `error` as a message, and write its details down if it is a defect.
 
     They are in a file in `folder`, or in one for temporary files. `keys` are secrets that
-    appear nowhere, and `resume` is the command that resumes what was interrupted.
+    appear nowhere, and `resume` says how what was interrupted is resumed.
     """
     secrets = [key.strip() for key in keys if key.strip()]
 
@@ -52,7 +52,7 @@ def explained(
 
     details = redact("".join(traceback.format_exception(error)))
     error = first_of(error)
-    kept = f". What was recorded is kept. To resume: {resume}" if resume else ""
+    kept = f". What was recorded is kept. {resume}" if resume else ""
     if _is_ctrl_c(error):
         return StoppedError(ExitCode.SIGINT, f"stopped{kept}")
     words = redact(str(error)).strip().splitlines() or [""]

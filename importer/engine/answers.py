@@ -85,6 +85,8 @@ class Answers:
         self._failing = FailingRows()
         self._turned_away = TurnedAway(accepted=before.outcomes[OutcomeKind.SUCCEEDED] > 0)
         self._withheld: list[_Withheld] = []
+        #: Asks the status of what was stored last, to see whether the key still holds; or None.
+        self._question: QueuedRow | None = None
         self._all_read = False
         self._next_step = NextStep(
             RetryPolicy(
@@ -112,7 +114,7 @@ class Answers:
         if verdict.kind is VerdictKind.APPLIED and not pacer.is_probing:
             pacer.answered(now, row.started, self._queue.count(RowState.IN_FLIGHT))
             self._failing.succeeded()
-            self._turned_away.succeeded()
+            self._turned_away.succeeded(row.feedback)
             if self._canary.is_open or self._withheld:
                 self._let_others_follow(row.started)
         else:
@@ -121,10 +123,14 @@ class Answers:
             pacer.window.turn(now, self._clock.cpu())
             self._control.changed.notify()
         turned_away = verdict.kind is VerdictKind.TURNED_AWAY
+        is_question = row is self._question
         step = self._next_step.decide(
-            row, verdict, now, outage=pacer.is_probing,
-            concerns_all=turned_away and self._turned_away.concerns_all(row.feedback.seq),
+            row, verdict, now, outage=pacer.is_probing, concerns_all=turned_away
+            and (is_question or self._turned_away.concerns_all(row.feedback.seq)),
         )  # fmt: skip
+        if is_question:
+            self._is_told(row, verdict, step, now)
+            return
         if verdict.kind is not VerdictKind.APPLIED:
             self._remember(row, verdict, step, call, now)
         self._apply(row, verdict, step, now)
@@ -146,7 +152,7 @@ class Answers:
                 self._control.changed.notify()
             case Abort():
                 self._queue.return_unsent(row)
-                if not self._turned_away.has_succeeded:
+                if self._turned_away.stored is None:
                     self._settle_turned_away()
                 self._control.stop(step.end, step.message)
         self._settle_if_there_are_no_others()
@@ -204,7 +210,9 @@ class Answers:
 
     def run_ended(self) -> None:
         """The run is over: nothing will be known any more of rows that are kept back."""
-        if self._control.end not in _ABOUT_ALL and not self._turned_away.has_succeeded:
+        if self._question is not None:
+            self._queue.done(self._question)
+        if self._control.end not in _ABOUT_ALL and self._turned_away.stored is None:
             self._settle_turned_away()
 
     def all_read(self) -> None:
@@ -215,6 +223,7 @@ class Answers:
     def _settle_if_there_are_no_others(self) -> None:
         """Settle the rows that are kept back if no other could still show something.
 
+        Where a row of this run was stored, it is asked first whether the key still holds.
         A process that is handed its rows gets more when they are done, so after the canary it waits
         for no others. A run that was stopped reads no further, but there may be others.
         """
@@ -224,7 +233,26 @@ class Answers:
             and (self._all_read or (self._is_handed_rows and not self._canary.is_open))
             and self._control.end is None
         ):
+            if self._turned_away.stored is None:
+                self._let_others_follow()
+            else:
+                self._question = self._queue.add_to_ask(self._turned_away.stored)
+                self._control.changed.notify()
+
+    def _is_told(self, question: QueuedRow, verdict: Verdict, step: Step, now: float) -> None:
+        """Whether the key still holds was answered; `_learn` has let others follow if it does."""
+        is_transient = verdict.kind is VerdictKind.TRANSIENT
+        if is_transient and isinstance(step, Wait):
+            self._queue.wait(question, step, now)
+            return
+        self._queue.done(question)
+        self._failing.forget(question)
+        self._question = None
+        if isinstance(step, Abort):
+            self._control.stop(step.end, step.message)
+        elif is_transient:  # it cannot be known
             self._let_others_follow()
+        self._settle_if_there_are_no_others()
 
     def _remember(
         self, row: QueuedRow, verdict: Verdict, step: Step, call: Call, now: float
@@ -264,7 +292,7 @@ class Answers:
         else:
             self._failing.succeeded()
             if verdict.kind is VerdictKind.APPLIED:
-                self._turned_away.succeeded()
+                self._turned_away.succeeded(row.feedback)
             elif verdict.kind is not VerdictKind.TURNED_AWAY:
                 self._turned_away.answered()
             if self._shows_others_worth_sending(verdict.kind):

@@ -113,12 +113,13 @@ class RowQueue:
         self._in_state[RowState.READY] += len(rows)
         self._ready.extend(rows)
 
-    def add_to_ask(self, feedback: Feedback) -> None:
-        """Take in a row whose conversation's status is asked for before the PUT."""
+    def add_to_ask(self, feedback: Feedback) -> QueuedRow:
+        """Take in a row whose conversation's status is asked for before the PUT, and return it."""
         row = QueuedRow(feedback)
         row.ask_status = True
         self._in_state[RowState.READY] += 1
         self._ready.append(row)
+        return row
 
     def hold(self, feedback: Feedback, until: float) -> None:
         """Take in a row that is not to be sent before `until`, the same time for all of them."""

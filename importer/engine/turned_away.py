@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importer.model import Feedback
+
 #: So many different rows that are turned away one after the other show that all would be.
 _MANY = 20
 
@@ -14,17 +16,17 @@ class TurnedAway:
 
     def __init__(self, *, accepted: bool) -> None:
         self._accepted = accepted
-        #: The service has stored something in this run.
-        self.has_succeeded = False
+        #: The latest that the service has stored in this run; None before.
+        self.stored: Feedback | None = None
         self._rows: set[int] = set()
 
     def answered(self) -> None:
         """A request had another definite answer than a success."""
         self._rows.clear()
 
-    def succeeded(self) -> None:
+    def succeeded(self, feedback: Feedback) -> None:
         """The service has stored feedback: key and address are right."""
-        self._accepted = self.has_succeeded = True
+        self._accepted, self.stored = True, feedback
         self._rows.clear()
 
     def concerns_all(self, seq: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -39,9 +39,12 @@ NOT_OF_LEFT_OVERS = (
     "max_rejected", "max_changes", "outcomes",
 )  # fmt: skip
 
-#: With these values, those of them that a configuration sets do not concern a left-over file. The
-#: others do no harm there, or no argument takes them back.
+#: The option that takes back what a configuration sets.
+UNSET = "--unset"
+#: With these values, those of them that a configuration sets do not concern a left-over file.
 _INSTEAD = {"skip_lines": 0, "format": "csv", "max_rejected": "100%", "max_changes": "100%"}
+#: Those of them that are taken back there as a whole. The others do no harm.
+_TAKEN_BACK = ("limit", "as_new", "outcomes")
 
 #: The option of an undo that clears what it would leave.
 CLEARS = "--clear-unknown"
@@ -82,9 +85,9 @@ class Again(NamedTuple):
         return command_line(self.resume)
 
     @property
-    def has_limit(self) -> bool:
-        """Whether the command itself has the `--limit`, and no configuration file or variable."""
-        return "--limit" in self.resume
+    def takes_limit_back(self) -> bool:
+        """Whether the rest can be sent as it is, and no limit is to be taken out of a file."""
+        return self.resume[0] != "batch"
 
     def elsewhere(self) -> str:
         """Return the command for another address, which is to be filled in.
@@ -96,8 +99,10 @@ class Again(NamedTuple):
         return command_line([*_without(self.resume, "--base-url"), "--base-url", "ADDRESS"])
 
     def rest(self) -> str:
-        """Return the command that resumes the job without its `--limit`."""
-        return command_line(_without(self.resume, "--limit"))
+        """Return the command that resumes the job without its `--limit`, whatever has set that."""
+        if "--limit" in self.resume or not self.takes_limit_back:
+            return command_line(_without(self.resume, "--limit"))
+        return command_line([*self.resume, *unsetting(["limit"])])
 
     def plan(self) -> str:
         """Return the command that shows what the inputs would change; empty if none does."""
@@ -281,7 +286,13 @@ def clearing(facts: Mapping[str, str]) -> list[str]:
 def not_for_left_overs(configured: Collection[str]) -> list[str]:
     """Return the options that undo, for a left-over file, what is `configured` for the inputs."""
     undone = {name: value for name, value in _INSTEAD.items() if name in configured}
-    return arguments(undone, SETTINGS_GROUPS.values())
+    taken_back = unsetting(name for name in _TAKEN_BACK if name in configured)
+    return [*arguments(undone, SETTINGS_GROUPS.values()), *taken_back]
+
+
+def unsetting(names: Iterable[str]) -> list[str]:
+    """Return the arguments that take back what a configuration sets of these options."""
+    return [word for name in names for word in (UNSET, name.replace("_", "-"))]
 
 
 def label_of_undo(folder: Path) -> str:

@@ -272,3 +272,14 @@ def to_prune(
         and job.folder.name not in needed
         and (oldest is None or job.last_seen < oldest)
     ]
+
+
+def names_of_gone(jobs_dir: Path) -> list[str]:
+    """Return the names of jobs whose folders are gone (they were pruned, say), as ledgers tell."""
+    here = {head.id for head in read_heads(jobs_dir)[0]}
+    known = (job for path in jobs_dir.glob("ledger-*.sqlite") for job in known_jobs(path)[0])
+    return [
+        job.folder
+        for job in known
+        if job.folder and job.id not in here and not (jobs_dir / job.folder).exists()
+    ]

@@ -201,10 +201,9 @@ def next_steps(
         elif end is RunEnd.REDIRECTED:
             command = again.elsewhere()
         purpose = TO_RESUME[end]
-        if end is RunEnd.LIMIT and not again.has_limit:
-            purpose += ", take the limit out of the configuration or the environment, then"
-        before = before_the_next(has_sent=has_sent) if carries_over else ""
-        return [Step(f"{purpose}{before and ','}{before}:", command)]
+        if end is RunEnd.LIMIT and not again.takes_limit_back:
+            purpose += ", take the limit out of the file or the environment, then"
+        return [to_begin(purpose, command, carries_over=carries_over, has_sent=has_sent)]
     kinds = {OutcomeKind(path.stem): path for path in files}
     waiting = outcomes[OutcomeKind.NOT_COMPLETED] - reasons.get(
         (OutcomeKind.NOT_COMPLETED, Reason.LATER_JOB_MISSING), 0
@@ -214,6 +213,12 @@ def next_steps(
         mine = [each for each in edited if each.name.startswith(f"{path.stem}-edited")]
         steps += _of_kind(kind, reasons, path, again, overtaken, newest_by, mine)
     return steps
+
+
+def to_begin(purpose: str, command: str, *, carries_over: bool, has_sent: bool) -> Step:
+    """Return how a job is resumed, or begun anew, and until when if it `carries_over`."""
+    before = before_the_next(has_sent=has_sent) if carries_over else ""
+    return Step(f"{purpose}{before and ','}{before}:", command)
 
 
 def before_the_next(*, has_sent: bool) -> str:

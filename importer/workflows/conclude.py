@@ -85,7 +85,7 @@ def conclude(
     steps = next_steps(
         end, totals.outcomes, totals.reasons, job.folder, files, again, overtaken,
         carries_over=settings.ledger.carry_over,
-        has_sent=bool(doubts or stands.puts),
+        has_sent=bool(begun or stands.puts),
         refused_with=refused_with(job.journal, totals.reasons),
         newest_by=settings.mapping.newest_by,
         edited=edited_in(job.folder) if files else (),

@@ -44,6 +44,19 @@ def test_a_defect_is_explained_and_its_details_are_kept_without_the_key(tmp_path
     assert details.stat().st_mode & 0o077 == 0
 
 
+def test_a_job_after_a_defect_is_to_be_resumed_before_the_next_import_takes_it_over() -> None:
+    again = ["run", "отзывы.csv", *REHEARSAL.split(), "--carry-over"]
+    with patch("importer.engine.run.Run.work", side_effect=KeyError("what")):
+        unsent = CliRunner().invoke(cli, again)
+    assert "To resume, before the next import begins: clarityq-import" in str(unsent.exception)
+    with patch("importer.engine.answers.Answers.run_ended", side_effect=KeyError("what")):
+        done = CliRunner().invoke(cli, again)
+    until = "before the next import with --carry-over begins, which takes over what is pending"
+    assert f"To resume, {until}: clarityq-import run" in str(done.exception)
+    (folder,) = Path("clarityq-jobs").glob("*-2")
+    assert until in CliRunner().invoke(cli, ["jobs", "show", str(folder)]).output
+
+
 @pytest.mark.parametrize(
     "error",
     [MemoryError(), RuntimeError("can't start new thread"),

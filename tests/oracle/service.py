@@ -54,6 +54,8 @@ class Service:
         self.statuses: dict[str, list[str]] = {}
         self.looks: dict[str, int] = defaultdict(int)
         self.rules: list[Rule] = []
+        #: Those for status checks as well as for feedback.
+        self.rules_of_all: list[Rule] = []
         self._scripts: dict[str, deque[Answer]] = defaultdict(deque)
         self._late: list[_Late] = []
         self._attempts: dict[str, int] = defaultdict(int)
@@ -224,6 +226,9 @@ class Service:
             self._changed.notify_all()
         if request.key != KEY:
             return status(401)
+        for rule in self.rules_of_all:
+            if (decided := rule(request)) is not None:
+                return decided
         if call == "status":
             return self._look(request)
         if call != "feedback":

@@ -179,6 +179,23 @@ def test_a_refused_key_ends_with_3_and_the_printed_command_resumes(
     assert desk.job(NAME).outcomes == {"succeeded": 50}
 
 
+@promise("T9", "J17", "A4")
+def test_until_when_to_resume_after_a_refused_key_is_told_alike_by_the_run_and_by_jobs_show(
+    desk: Desk, service: Service
+) -> None:
+    desk.write(NAME, rows(range(1, 11)))
+    service.rules.append(lambda _: status(401))
+    ended = desk.run(NAME, "--carry-over")
+    assert ended.code == 3, ended.text
+    until = "before the next import with --carry-over begins, which takes over what is pending"
+    assert until in ended.text
+    assert until in desk.do("jobs", "show", desk.job(NAME).folder.name).text
+    service.rules.clear()
+    desk.write("next.csv", rows(range(11, 13)))
+    assert desk.run("next.csv", "--carry-over").code == 0
+    assert len(service.quiescent()) == 12
+
+
 @promise("T9", "J17", "E1")
 @pytest.mark.parametrize("code", [401, 403])
 @pytest.mark.parametrize("concurrency", ["1", "8"])
@@ -210,6 +227,57 @@ def test_requests_that_were_under_way_when_a_key_was_withdrawn_cost_no_row_eithe
     service.rules.clear()
     assert goes_on(desk, ended).code == 0
     assert desk.job(NAME).outcomes == {"succeeded": 200}
+
+
+@promise("T9", "J17", "E1", "A4")
+@pytest.mark.parametrize("sending", [{"concurrency": "1"}, {"concurrency": "8"}, {"workers": "2"}])
+def test_a_key_that_is_withdrawn_before_the_last_few_rows_costs_none_of_them(
+    desk: Desk, service: Service, sending: dict[str, str]
+) -> None:
+    desk.write(NAME, rows(range(1, 101)))
+    service.rules_of_all.append(lambda _: status(403) if len(service.puts) > 93 else None)
+    ended = desk.run(NAME, "--carry-over", **sending)
+    assert ended.code == 3, ended.text
+    assert desk.job(NAME).summary["end"] == "key_refused"
+    assert desk.job(NAME).outcomes == {"succeeded": 93, "pending": 7}
+    service.rules_of_all.clear()
+    desk.write("next.csv", rows(range(101, 103)))
+    ended = desk.run("next.csv", "--carry-over")
+    assert ended.code == 0, ended.text
+    assert len(service.quiescent()) == 102
+
+
+@promise("T9", "E1")
+@pytest.mark.parametrize("concurrency", ["1", "8"])
+def test_a_row_that_alone_is_forbidden_fails_also_as_the_last_one(
+    desk: Desk, service: Service, concurrency: str
+) -> None:
+    lines = rows(range(1, 31))
+    desk.write(NAME, lines)
+    service.rules.append(
+        lambda request: status(403) if request.conversation == lines[-1][0] else None
+    )
+    ended = desk.run(NAME, concurrency=concurrency)
+    assert ended.code == 1, ended.text
+    assert desk.job(NAME).outcomes == {"succeeded": 29, "failed": 1}
+
+
+@promise("T9", "E1")
+def test_a_key_that_may_not_ask_for_a_status_keeps_no_job_from_its_end(
+    desk: Desk, service: Service
+) -> None:
+    lines = rows(range(1, 31))
+    desk.write(NAME, lines)
+    last = lines[-1][0]
+    service.rules_of_all.append(
+        lambda request: (
+            status(403) if request.method == "GET" or request.conversation == last else None
+        )
+    )
+    assert desk.run(NAME).code == 3
+    ended = desk.run(NAME)
+    assert ended.code == 1, ended.text
+    assert desk.job(NAME).outcomes == {"succeeded": 29, "failed": 1}
 
 
 @promise("T11", "J17", "E1")
@@ -248,6 +316,31 @@ def test_an_aborted_canary_ends_with_3_and_the_printed_command_resumes(
     else:
         assert goes_on(desk, ended, most=2).code == 0
     assert len(service.quiescent()) == 50
+
+
+@promise("C2", "J17", "V10")
+def test_a_limit_that_a_file_sets_is_taken_back_by_the_command_that_is_printed(
+    desk: Desk, service: Service
+) -> None:
+    desk.write(NAME, rows(range(1, 10)))
+    (desk.folder / "clarityq-import.toml").write_text("limit = 4\nquiet = true\n")
+    ended = desk.run(NAME)
+    assert ended.code == 6, ended.text
+    assert goes_on(desk, ended).code == 0
+    assert len(service.state) == 9
+    desk.write("next.csv", rows(range(10, 13)))
+    ended = desk.run("next.csv", "--unset", "quiet")
+    assert ended.code == 0, ended.text
+    assert "succeeded" in ended.text
+
+
+@promise("J7", "V10")
+def test_retry_of_a_job_whose_limit_is_reached_sends_the_rest(desk: Desk, service: Service) -> None:
+    desk.write(NAME, rows(range(1, 10)))
+    assert desk.run(NAME, limit="4").code == 6
+    ended = desk.retry(desk.job(NAME))
+    assert ended.code == 0, ended.text
+    assert len(service.state) == 9
 
 
 @promise("T13", "J17", "E1")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.oracle.answers import OK, slow
-from tests.oracle.drive import Desk, Ended, rows
+from tests.oracle.drive import Desk, Ended, conversation, rows
 from tests.oracle.marks import promise
 from tests.oracle.service import Service
 from tests.oracle.test_stories_jobs import begin, leave
@@ -225,3 +225,22 @@ def test_a_read_only_jobs_folder_can_be_looked_at(desk: Desk) -> None:
     assert desk.do("jobs", "show", name).code == 0
     assert desk.do("explain", name, "00000001-0000-4000-8000-000000000000").code == 0
     assert desk.do("outcomes", name, "-o", str(desk.folder / "o.csv")).code == 0
+
+
+@promise("J13", "J11")
+def test_explain_names_the_jobs_that_were_pruned_and_of_which_it_tells_nothing(
+    desk: Desk,
+) -> None:
+    desk.write("wrong.csv", rows(range(1, 31)))
+    assert desk.run("wrong.csv", limit="2").code == 6
+    wrong = desk.job("wrong.csv").folder.name
+    assert desk.do("jobs", "abandon", wrong).code == 0
+    desk.write("right.csv", rows(range(1, 3)))
+    assert desk.run("right.csv").code == 0
+    assert "gone" not in desk.do("explain", conversation(1)).text
+    assert desk.do("jobs", "prune", "--keep-last", "1").code == 0
+    told = f"What 1 job had of it whose folder is gone is not known: {wrong}."
+    ended = desk.do("explain", conversation(1))
+    assert (ended.code, ended.text.count(told)) == (0, 1), ended.text
+    ended = desk.do("explain", conversation(30))
+    assert (ended.code, told in ended.text) == (2, True), ended.text

@@ -25,6 +25,7 @@ from importer.errors import ExitCode, JournalError, SettingsError
 from importer.jobs.find_job import find_job
 from importer.jobs.folders import job_folders
 from importer.jobs.identity import told_apart
+from importer.jobs.listing import names_of_gone
 from importer.jobs.records import CARRIED_OVER, JobState
 from importer.jobs.surveys import surveys_in
 from importer.model import Attempt, Call, Deferral, Outcome, OutcomeKind, Reason
@@ -73,6 +74,7 @@ def explain(jobs_dir: Path | None, names: tuple[str, ...]) -> ExitCode:
     folders = job_folders(here) if job is None else [find_job(here, job)]
     stories = list(_stories(folders, conversation, alone=job is not None))
     has_rows = _tell(stories)
+    gone = _gone_in_words(here) if job is None else ""
     if not _tell_rejected(folders, conversation, stories) and not has_rows:
         where = f"job {folders[0].name}" if job is not None else f"the jobs in {here}"
         known = " known" if any(story.remark for _, story in stories) else ""
@@ -82,8 +84,23 @@ def explain(jobs_dir: Path | None, names: tuple[str, ...]) -> ExitCode:
             also = f". What inputs hold that were not read to their end is not known: {unread}"
         raise SettingsError(
             f"there is no row of conversation {conversation}{known} in {where}{also}"
+            f"{gone and '. '}{gone}"
         )
+    if gone:
+        output().print(f"\n{gone}", soft_wrap=True)
     return ExitCode.OK
+
+
+def _gone_in_words(jobs_dir: Path) -> str:
+    """Return that it is not known what jobs had whose folders are gone; empty without such."""
+    names = names_of_gone(jobs_dir)
+    if not names:
+        return ""
+    latest = few_listed(names[::-1], _MOST_NAMED)
+    folders = "folder is" if len(names) == 1 else "folders are"
+    return (
+        f"What {counted(len(names), 'job')} had of it whose {folders} gone is not known: {latest}."
+    )
 
 
 def _tell_rejected(

@@ -34,7 +34,7 @@ from importer.jobs.commands import (
 from importer.jobs.find_job import find_job
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.jobs.key_source import note_on_key
-from importer.model import OutcomeKind, Reason
+from importer.model import OutcomeKind, Reason, RunEnd
 from importer.settings import Retry
 from importer.settings.groups import (
     AbortRules,
@@ -106,7 +106,10 @@ def retry(
         folder = find_job(jobs_folder(jobs_dir), job)
         runs = runs_of(folder)
     kinds = _KINDS if only is None else (OutcomeKind(only),)
-    values = {**runs[-1].settings, **given(options), "jobs_dir": folder.parent, **_ANEW}
+    own = runs[-1].settings
+    if runs[-1].run.end is RunEnd.LIMIT:
+        own = {name: value for name, value in own.items() if name != "limit"}
+    values = {**own, **given(options), "jobs_dir": folder.parent, **_ANEW}
     with failure_told(values):
         request = Request.of(values, retry=Retry(kinds, tuple(map(Reason, reason)), folder.name))
     words = [] if only is None else ["--only", only]

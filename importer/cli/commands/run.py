@@ -10,7 +10,7 @@ import os
 import resource
 import sys
 from collections.abc import Collection, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +58,12 @@ from importer.jobs.commands import (
     path_argument,
 )
 from importer.jobs.inputs import check_is_no_input
+from importer.jobs.journal_head import read_head
+from importer.model import RunEnd
+from importer.reporting.endings import Step, to_begin
 from importer.reporting.outcomes_table import check_outcomes_path, write_outcomes
 from importer.reporting.summary import Summary
+from importer.reporting.wording import TO_RESUME
 from importer.sandbox.faults import Faults
 from importer.settings import ImportSettings
 from importer.settings.derive import arguments, values_of
@@ -154,16 +158,18 @@ def perform(
                     backend_options={"use_uvloop": has_uvloop()},
                 )  # fmt: skip
         except StoppedError as error:
-            raise StoppedError(
-                error.exit_code, f"{error}\nTo begin again: {again.same()}"
-            ) from None
+            step = to_begin(
+                "To begin again", again.same(), carries_over=settings.ledger.carry_over,
+                has_sent=False,
+            )  # fmt: skip
+            raise StoppedError(error.exit_code, f"{error}\n{step}") from None
         except JournalError as error:
-            raise JournalError(f"{error}\nTo resume: {again.same()}") from None
+            raise JournalError(f"{error}\n{_to_resume(settings, again)}") from None
         except ImporterError:
             raise
         except Exception as error:  # noqa: BLE001 -- no exception without words
             raise explained(
-                error, folder_at_work(settings), resume=again.same(),
+                error, folder_at_work(settings), resume=str(_to_resume(settings, again)),
                 keys=[] if key is None else key.all_known(),
             ) from None  # fmt: skip
     if display.outcomes is not None:
@@ -182,6 +188,18 @@ def perform(
     elif not display.quiet or summary.exit_code is not ExitCode.OK or summary.next_steps:
         print_summary(summary)
     return summary.exit_code, summary
+
+
+def _to_resume(settings: ImportSettings, again: Again) -> Step:
+    """Return how the job that a run of `settings` was at work on is resumed, and until when."""
+    folder, has_sent = folder_at_work(settings), False
+    if folder is not None and settings.ledger.carry_over:
+        with suppress(JournalError, SettingsError):  # it may be what is damaged
+            has_sent = read_head(folder).sent_anything
+    return to_begin(
+        TO_RESUME[RunEnd.KILLED], again.same(), carries_over=settings.ledger.carry_over,
+        has_sent=has_sent,
+    )  # fmt: skip
 
 
 def _prepared(request: Request) -> ApiKey | None:

@@ -52,6 +52,23 @@ def test_arguments_win_over_the_environment_and_that_over_the_file() -> None:
     assert "At 3 requests/s" in check("--rate", "3", environment=environment)
 
 
+def test_what_a_file_or_a_variable_sets_can_be_taken_back(tmp_path: Path) -> None:
+    configure("rate = 1.0", 'ratings = ["stars"]', name="other.toml")
+    configure("rate = 1.0", "[mapping]", 'ratings = ["stars"]')
+    for first in ([], ["--config", "other.toml"]):
+        told = check(*first, "--unset", "ratings", "--unset", "rate")
+        assert "1 can be sent" not in told
+        assert "At 1 requests/s" not in told
+    assert "At 1 requests/s" not in check("--unset", "rate", environment={"CLARITYQ_RATE": "1"})
+    assert "At 3 requests/s" in check("--unset", "rate", "--rate", "3")
+    with pytest.raises(SettingsError, match="'rates' is not known; did you mean 'rate'"):
+        check("--unset", "rates")
+    listed = CliRunner().invoke(cli, ["jobs", "--unset", "jobs-dir"], env={
+        "CLARITYQ_JOBS_DIR": str(tmp_path / "elsewhere")
+    })  # fmt: skip
+    assert "clarityq-jobs" in listed.output
+
+
 def test_a_file_can_be_named_and_serves_all_commands() -> None:
     configure("rate = 7.0", 'defer-first = "5s"', "concurrency = 3", name="other.toml")
     assert "At 7 requests/s" in check("--config", "other.toml")

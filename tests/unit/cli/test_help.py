@@ -69,13 +69,13 @@ def test_a_command_of_run_can_be_looked_at_as_it_is(command: str) -> None:
 
 def test_a_command_has_the_options_that_make_sense_for_it() -> None:
     assert options_of("check") == {
-        "inputs", "--config", "--write-ratings", "--write-config", "--format", "--delimiter",
-        "--encoding", "--column", "--ratings", "--long-comments", "--newest-by",
+        "inputs", "--config", "--unset", "--write-ratings", "--write-config", "--format",
+        "--delimiter", "--encoding", "--column", "--ratings", "--long-comments", "--newest-by",
         "--rate", "--max-rejected", "--json", "--null", "--skip-lines", "--trust-quotes",
         "--sheet", "--sql", "--in-order", "--ca-file", "--trust-env",
     }  # fmt: skip
     assert options_of("batch") == {
-        "file", "--config", "--api-key-file", "--api-key-command", "--quiet",
+        "file", "--config", "--unset", "--api-key-file", "--api-key-command", "--quiet",
     }  # fmt: skip
     pointless = {"--restart", "--base-url", "--product-id", "--canary", "--carry-over",
                  "--skip-unchanged", "--refresh-after", "--encoding"}  # fmt: skip

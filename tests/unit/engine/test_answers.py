@@ -294,9 +294,11 @@ async def test_rows_that_are_turned_away_wait_for_rows_that_have_yet_to_be_read(
 ) -> None:
     table = Table(having(), 4, is_handed=is_handed)
     table.answer_all(STORED, FORBIDDEN, FORBIDDEN, FORBIDDEN)
-    assert table.writer.counts[OutcomeKind.FAILED] == (3 if is_handed else 0)
+    assert len(table.queue) == (4 if is_handed else 3), "one asks whether the key still holds"
     table.answers.all_read()
+    table.answer(COMPLETED)
     assert table.writer.counts[OutcomeKind.FAILED] == 3
+    assert not len(table.queue)
 
 
 async def test_a_row_that_is_turned_away_is_not_kept_back_when_the_last_other_one_has_failed(
@@ -304,21 +306,73 @@ async def test_a_row_that_is_turned_away_is_not_kept_back_when_the_last_other_on
 ) -> None:
     table = Table(having(max_attempts=1), 3)
     table.answers.all_read()
-    table.answer_all(STORED, FORBIDDEN, FAILURE)
+    table.answer_all(STORED, FORBIDDEN, FAILURE, COMPLETED)
     assert table.writer.counts == {OutcomeKind.SUCCEEDED: 1, OutcomeKind.FAILED: 2}
     assert not len(table.queue)
 
 
-async def test_rows_that_are_turned_away_have_failed_when_there_are_no_others(having: Make) -> None:
-    table = Table(having(), 3)
+@pytest.mark.parametrize(
+    "answer",
+    [COMPLETED, NOT_COMPLETED, Verdict(VerdictKind.CONVERSATION_ERROR, "in ERROR", 409), FAILURE],
+    ids=["completed", "not completed", "in error", "no more attempts"],
+)
+async def test_rows_that_were_turned_away_last_fail_unless_the_key_has_ceased_to_hold(
+    having: Make, answer: Verdict
+) -> None:
+    table = Table(having(max_attempts=1), 3)
     table.answers.all_read()
     table.answer(STORED)
     latest = table.take()
     table.answer(FORBIDDEN)
-    assert table.writer.counts == {OutcomeKind.SUCCEEDED: 1}
+    assert not table.queue.has_ready(table.now)
     table.answer(FORBIDDEN, row=latest)
+    assert table.writer.counts == {OutcomeKind.SUCCEEDED: 1}
+    question = table.take()
+    assert (question.ask_status, question.feedback.seq) == (True, 1), "of what was stored last"
+    table.answer(answer, row=question)
     assert table.writer.counts == {OutcomeKind.SUCCEEDED: 1, OutcomeKind.FAILED: 2}
+    assert (table.end(), len(table.queue)) == (None, 0)
+    await table.writer.write()
+    assert {seq for seq, _, _ in table.attempts()} == {2, 3}, "the question is none of a row"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_rows_that_were_turned_away_last_stay_pending_if_the_key_has_ceased_to_hold(
+    having: Make, status: int
+) -> None:
+    table = Table(having(), 3)
+    table.answers.all_read()
+    table.answer_all(STORED, FORBIDDEN, FORBIDDEN, FAILURE)
     assert table.end() is None
+    table.now += 100
+    kind = VerdictKind.KEY_REFUSED if status == 401 else VerdictKind.TURNED_AWAY
+    table.answer(Verdict(kind, "no such key", status))
+    table.answers.run_ended()
+    assert table.end() is RunEnd.KEY_REFUSED
+    assert table.writer.counts == {OutcomeKind.SUCCEEDED: 1}
+    assert (len(table.queue), [*table.queue.in_doubt()]) == (2, [])
+
+
+async def test_a_run_that_ends_before_it_knows_whether_the_key_holds_counts_its_rows_alone(
+    having: Make,
+) -> None:
+    table = Table(having(), 2)
+    table.answers.all_read()
+    table.answer_all(STORED, FORBIDDEN)
+    table.take()
+    table.control.stop(RunEnd.SIGTERM)
+    table.answers.run_ended()
+    assert (len(table.queue), [*table.queue.in_doubt()]) == (1, [])
+
+
+async def test_rows_that_are_turned_away_fail_where_the_run_has_stored_nothing(
+    having: Make,
+) -> None:
+    table = Table(having(), 2, succeeded=1)
+    table.answers.all_read()
+    table.answer_all(FORBIDDEN, FORBIDDEN)
+    assert table.writer.counts == {OutcomeKind.FAILED: 2}, "each run gets further"
+    assert (table.end(), len(table.queue)) == (None, 0)
 
 
 @pytest.mark.parametrize(("count", "end"), [(2, RunEnd.MAX_FAILURES), (3, None), (None, None)])

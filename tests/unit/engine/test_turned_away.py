@@ -1,6 +1,12 @@
 """403, 407 and redirects: whether they are about the row or about all of them."""
 
+from functools import partial
+
 from importer.engine.turned_away import TurnedAway
+from importer.model import Feedback, Meaning
+from tests.support.data import conversation
+
+SOME = Feedback(1, conversation(1), Meaning.POSITIVE, None)
 
 
 def test_before_the_service_has_stored_anything_it_concerns_all_rows() -> None:
@@ -9,7 +15,7 @@ def test_before_the_service_has_stored_anything_it_concerns_all_rows() -> None:
 
 def test_afterwards_it_concerns_its_row_as_long_as_others_are_not_turned_away_too() -> None:
     turned = TurnedAway(accepted=False)
-    turned.succeeded()
+    turned.succeeded(SOME)
     assert not any(turned.concerns_all(seq) for seq in range(19))
     assert turned.concerns_all(20)
 
@@ -17,7 +23,7 @@ def test_afterwards_it_concerns_its_row_as_long_as_others_are_not_turned_away_to
 def test_the_same_row_again_is_no_new_sign_and_any_other_answer_starts_the_count_anew() -> None:
     turned = TurnedAway(accepted=True)
     assert not any(turned.concerns_all(7) for _ in range(50))
-    for other_answer in (turned.answered, turned.succeeded):
+    for other_answer in (turned.answered, partial(turned.succeeded, SOME)):
         assert not any(turned.concerns_all(seq) for seq in range(19))
         other_answer()
         assert not any(turned.concerns_all(seq) for seq in range(100, 119))

@@ -113,7 +113,7 @@ def test_what_is_typed_after_a_run_that_no_command_began_means_the_same_settings
     again = Again.of(settings(skip_lines=2, rate=5, restart=True, limit=9))
     assert again.resume[:2] == ["run", "in.csv"]
     assert options(again.same()) == ["--limit", "--product-id", "--rate", "--skip-lines"]
-    assert again.has_limit
+    assert "--limit" not in again.rest()
     left_over = again.of_file(Path("jobs/in-1/failed.csv"))
     assert left_over.startswith("clarityq-import run jobs/in-1/failed.csv ")
     assert options(left_over) == ["--product-id", "--rate"]
@@ -121,12 +121,12 @@ def test_what_is_typed_after_a_run_that_no_command_began_means_the_same_settings
 
 def test_what_follows_a_run_is_said_as_its_command_can_be_typed() -> None:
     run = Again(["run", "in.csv", "--base-url", "http://old", "--rate", "5"], [])
-    assert not run.has_limit
+    assert run.rest() == f"{run.same()} --unset limit", "a configuration has set it"
     assert run.elsewhere() == "clarityq-import run in.csv --rate 5 --base-url ADDRESS"
     assert run.plan() == "clarityq-import plan in.csv --base-url http://old --rate 5"
     assert run.accepting() == f"{run.same()} --accept-change"
     batch = Again(["batch", "nightly.toml"], [])
-    assert batch.elsewhere() == batch.same() == "clarityq-import batch nightly.toml"
+    assert batch.rest() == batch.elsewhere() == batch.same() == "clarityq-import batch nightly.toml"
     assert batch.plan() == ""
     assert batch.accepting() == f"write accept-change = true for this import, then {batch.same()}"
 
