@@ -69,6 +69,8 @@ class Again(NamedTuple):
     of_retry: Sequence[str] = ()
     #: The options that say where the key is; empty if none does.
     key_source: Sequence[str] = ()
+    #: Those that take back, for a left-over file, what a configuration sets for the inputs.
+    taken_back: Sequence[str] = ()
 
     @classmethod
     def of(cls, settings: ImportSettings) -> Self:
@@ -120,7 +122,7 @@ class Again(NamedTuple):
 
     def of_file(self, path: Path, command: str = "run") -> str:
         """Return the command that imports, or plans, a left-over file as the inputs were."""
-        return command_line([command, path_argument(path), *self.options])
+        return command_line([command, path_argument(path), *self.options, *self.taken_back])
 
 
 def _without(words: Sequence[str], option: str) -> list[str]:

@@ -32,6 +32,7 @@ from importer.jobs.records import (
     GIVEN_UP,
     LEFT_OVERS_GIVEN_UP,
     NOTHING_GIVEN_UP,
+    TAKEN_BACK,
     WITHDRAWN,
     GivenUp,
 )
@@ -185,6 +186,14 @@ class Journal(JournalFile):
         with self._explained():
             for name, value in key_facts(words).items():
                 self._put(name, value)
+
+    def note_taken_back(self, words: Sequence[str]) -> None:
+        """Note what a left-over file of the job is imported with beside the run's own options.
+
+        They take back what a configuration sets for the inputs.
+        """
+        with self._explained():
+            self._put(TAKEN_BACK, json.dumps(list(words)))
 
     def know_floor(self, floor: int) -> None:
         """Take back what a floor that was raised since the job began makes unsure.

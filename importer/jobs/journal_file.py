@@ -29,6 +29,7 @@ from importer.jobs.keys import conversation_of, rank_of
 from importer.jobs.overtaken import Awaited, overtaken
 from importer.jobs.records import (
     CARRIED_OVER,
+    TAKEN_BACK,
     CarriedRow,
     InputFile,
     LastRun,
@@ -126,6 +127,12 @@ class JournalFile:
     def key_source(self) -> list[str]:
         """Return from where the latest run had the key, as arguments; empty if no option said."""
         return key_words(self.facts())
+
+    @explaining
+    def taken_back(self) -> list[str]:
+        """Return what a left-over file is imported with beside the options of the latest run."""
+        words: list[str] = json.loads(self.facts().get(TAKEN_BACK, "[]"))
+        return words
 
     def facts(self) -> dict[str, str]:
         """Return what describes the job."""

@@ -55,6 +55,8 @@ BEGUN_AT = "begun_at"
 #: working folder they were given.
 KEY_SOURCE = "key_source"
 KEY_GIVEN_IN = "key_given_in"
+#: The fact that says what its latest run had to take back of a configuration for left-over files.
+TAKEN_BACK = "taken_back"
 
 
 class InputFile(NamedTuple):

@@ -13,7 +13,6 @@ from importer.jobs.commands import (
     NOT_OF_LEFT_OVERS,
     Again,
     command_line,
-    not_for_left_overs,
     options_told,
     own_command,
     path_argument,
@@ -282,17 +281,13 @@ def joined_no_other(
 
 def _again(journal: JournalFile, key_source: Sequence[str] = ()) -> Again:
     key = journal.key_source() or key_source
-    record = journal.latest_settings()
-    told = options_told(record, without=NOT_OF_LEFT_OVERS)
-    # Nobody knows any more what of it a configuration file says, which is read again.
-    maybe = {name for name, value in record.items() if value}
-    if Findings.of_json(journal.survey()).has_left_overs:  # they were read without such lines
-        maybe.add("skip_lines")
+    told = options_told(journal.latest_settings(), without=NOT_OF_LEFT_OVERS)
     # The command of the import would begin a new job if nothing is left to try (J4).
     return Again(
         ["retry", path_argument(journal.folder), *key],
-        [*told, *not_for_left_overs(maybe), *key],
+        [*told, *key],
         key,
+        taken_back=journal.taken_back(),
     )
 
 

@@ -30,6 +30,7 @@ from importer.sources.own_columns import (
     find_job_column,
     find_own_columns,
     own_names,
+    place_in,
     places_among,
 )
 from importer.survey.survey_pass import current_inputs
@@ -204,7 +205,10 @@ def _write(
                 cells[place] = _encodable(cell, encoding)
             is_known = is_final and outcome.conversation_id is not None
             named = NamedRow(path.parent.name, outcome.seq, is_known)
-            job, row = _origin(named, original, layout.ours[position], layout.jobs[position])
+            line = given[-1] if outcome.reason is Reason.MALFORMED else ""
+            in_line = place_in(line, sources[position].delimiter)
+            ours, job_at = layout.ours[position], layout.jobs[position]
+            job, row = _origin(named, original, ours, job_at, in_line)
             gives_way = outcome.seq in overtaken or job == OVERTAKEN_JOB
             own = [
                 sources[position].name,
@@ -241,12 +245,15 @@ def _names_above(source: RowSource, layout: _Layout, position: int, delimiter: s
 
 
 def _origin(
-    named: NamedRow, original: Original, ours: OwnColumns | None, job: int | None
+    named: NamedRow, original: Original, ours: OwnColumns | None, job: int | None, in_line: str
 ) -> tuple[str, str | int]:
     """Return the job that first brought a row, and its number there, as far as it is known.
 
-    It is `named` here, if it was not in the input.
+    It is `named` here, if it was not in the input; `in_line` is what a line says of it that could
+    not be split.
     """
+    if ours is not None and (placed := NamedRow.parse(in_line)) is not None and placed.seq:
+        return in_line, placed.seq
     if ours is not None and len(original.cells) > ours.row:
         if told := trimmed(original.cells[ours.job]):
             return told, original.cells[ours.row]

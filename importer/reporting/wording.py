@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from http import HTTPStatus
 
 from importer.common.durations import format_duration
-from importer.common.text import counted, is_or_are, was_or_were
+from importer.common.text import counted, few_listed, is_or_are, was_or_were
 from importer.model import Call, OutcomeKind, Reason, RunEnd, Warn, WorkerFigures
 from importer.pacing import Limit
 from importer.sources.columns import column_options
@@ -93,15 +93,30 @@ _HOW_TO_FIX_BY_FORMAT = {
 }
 
 
+#: So many inputs are named for one step.
+_MOST_FILES = 3
+
+
 def how_to_fix(
     reason: Reason, inputs: Collection[Understanding], found: Findings, names: Mapping[str, str]
 ) -> str:
     """Return what to do about rows that would be rejected in these inputs of all that was `found`.
 
-    `names` are the columns that were given for the fields.
+    `names` are the columns that were given for the fields. What is not the same in all inputs
+    names those that it is meant for, and so does what is about the encoding of a file.
     """
-    is_all = len(inputs) == len(found.inputs)
-    steps = "; ".join(dict.fromkeys(_step(reason, one, is_all=is_all) for one in inputs))
+    # The option is for all inputs of a command.
+    is_for_all = (
+        len(inputs) == len(found.inputs) and len({one.other_encoding for one in inputs}) == 1
+    )
+    files_of: dict[str, list[str]] = {}
+    for one in inputs:
+        files_of.setdefault(_step(reason, one, is_for_all=is_for_all), []).append(one.file)
+    has_names = len(found.inputs) > 1 and (len(files_of) > 1 or reason is Reason.BAD_BYTES)
+    steps = "; ".join(
+        f"{few_listed(files, _MOST_FILES)}: {step}" if has_names else step
+        for step, files in files_of.items()
+    )
     is_most = 2 * found.problems[reason].rows > found.rows
     if reason is Reason.BAD_CONVERSATION_ID and is_most and not found.has_left_overs:
         columns = column_options({"conversation_id": "NAME"}, names)
@@ -109,12 +124,11 @@ def how_to_fix(
     return steps
 
 
-def _step(reason: Reason, one: Understanding, *, is_all: bool) -> str:
+def _step(reason: Reason, one: Understanding, *, is_for_all: bool) -> str:
     if reason is Reason.BAD_BYTES and one.other_encoding is not None:
         other = one.other_encoding
         such = f", such as --encoding {other}" if other else " (--encoding)"
-        # The option is for all inputs of a command.
-        alone = "" if is_all else " in an import of its own"
+        alone = "" if is_for_all else " in an import of its own"
         return f"name the file's encoding{such}{alone}, or fix these lines"
     return _HOW_TO_FIX_BY_FORMAT.get(one.format, {}).get(reason, _HOW_TO_FIX[reason])
 

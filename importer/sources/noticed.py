@@ -21,9 +21,13 @@ MAY_BE_GARBLED = tuple(sign.encode() for sign in ("\ufffd", "Ã", "Â", "â€")
 
 
 class Noticed:
-    """Counts what is odd in one reading of a file. All figures are in rows."""
+    """Counts what is odd in one reading of a file. All figures are in rows.
 
-    def __init__(self) -> None:
+    `encoding` is in which its text is read, if that takes any bytes of UTF-8 for letters.
+    """
+
+    def __init__(self, encoding: str | None = None) -> None:
+        self._encoding = encoding
         self.repeated_headers = 0
         self.hollow = 0
         #: Cells of a workbook with an error in the place of a value.
@@ -36,6 +40,9 @@ class Noticed:
         self.garbled = 0
         #: The first of the garbled comments.
         self.garbled_example = ""
+        #: Comments that look garbled because they are UTF-8, which the encoding is not.
+        self.misread = 0
+        self.misread_example = ""
         #: The last physical line, if it has no line end.
         self.unended = ""
 
@@ -59,8 +66,13 @@ class Noticed:
             self.null_comments[cell] += 1
 
     def see_letters(self, comment: str) -> None:
-        """Count a comment whose letters another program has lost."""
-        if _GARBLED.search(comment):
+        """Count a comment whose letters are lost: by another program, or in this reading."""
+        if not _GARBLED.search(comment):
+            return
+        if self._encoding is not None and _is_utf8_in(comment, self._encoding):
+            self.misread += 1
+            self.misread_example = self.misread_example or comment
+        else:
             self.garbled += 1
             self.garbled_example = self.garbled_example or comment
 
@@ -100,6 +112,13 @@ class Noticed:
                 f"{counted(self.garbled, 'comment')} {looks} as if another program had read it in "
                 f"a wrong encoding: {shown(self.garbled_example)}. Such a comment is sent as it is"
             )
+        if self.misread:
+            looks = "looks" if self.misread == 1 else "look"
+            found.append(
+                f"{counted(self.misread, 'comment')} {looks} like UTF-8 that is read as "
+                f"{self._encoding} here: {shown(self.misread_example)}. Such a comment is sent as "
+                "it is read"
+            )
         return found
 
     def _null_remark(self, nulls: Collection[str]) -> str:
@@ -110,3 +129,12 @@ class Noticed:
             f"comments that look like no value at all are sent as they are: {cells}. "
             f"To leave them out: {options}"
         )
+
+
+def _is_utf8_in(text: str, encoding: str) -> bool:
+    """Return whether the bytes of a text are valid UTF-8, as it stands in that encoding."""
+    try:
+        text.encode(encoding).decode()
+    except UnicodeError:
+        return False
+    return True

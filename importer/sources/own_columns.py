@@ -11,6 +11,8 @@ from importer.common.text import folded_name
 #: In this order; `file` is there only if a job has several inputs.
 OWN_COLUMNS = ("file", "job", "row", "reason", "http_status", "attempts", "detail")
 _PREFIX = "import_"
+#: How a row is named in the column `job`: by the folder of a job, and its number there.
+_PLACE = re.compile(r"[^.].*-[0-9a-f]{8}-\d+[@#]\d+")
 
 
 class OwnColumns(NamedTuple):
@@ -43,6 +45,16 @@ def find_job_column(header: Sequence[str]) -> int | None:
     """Return the place of the column that may name jobs, also where others of ours are gone."""
     places = [place for place, name in enumerate(header) if _is_ours(name, "job")]
     return places[-1] if places else None
+
+
+def place_in(line: str, delimiter: str) -> str:
+    """Return what the cell `job` of a line of a left-over file says that could not be split.
+
+    Empty if it is not sure: if not just one cell says where a row stood.
+    """
+    cells = {cell.strip('"') for cell in re.split(rf"[{re.escape(delimiter)}\r\n]", line)}
+    found = [cell for cell in cells if _PLACE.fullmatch(cell)]
+    return found[0] if len(found) == 1 else ""
 
 
 def places_among(names: Iterable[str], known: Sequence[str]) -> list[int | None]:

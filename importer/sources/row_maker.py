@@ -20,12 +20,14 @@ _HALF = re.compile("[\ud800-\udbff]")
 class Record(NamedTuple):
     """A record and the physical line (from 1) on which it starts, None where there are no lines.
 
-    A malformed record has its `problem` in words, and its raw text as its only field.
+    A malformed record has its `problem` in words, and its raw text as its only field. What stands
+    in it under `job` is told apart, as far as it is known.
     """
 
     line: int | None
     fields: list[str]
     problem: str | None = None
+    job: str = ""
 
 
 class RowMaker:
@@ -67,11 +69,12 @@ class RowMaker:
         newest_at, job_at = place.get("newest"), place.get("job")
         is_ranked = newest_at is not None or job_at is not None
         nulls, see = self.nulls, (noticed or self.noticed).see
-        for seq, (line, fields, problem) in enumerate(records, first_seq):
+        for seq, (line, fields, problem, job) in enumerate(records, first_seq):
             if problem is not None:
-                yield _bad(seq, line, Reason.MALFORMED, problem)
+                yield _bad(seq, line, Reason.MALFORMED, problem, job)
             elif kept_byte("".join(fields)) is not None and (told := self._undecodable(fields)):
-                yield _bad(seq, line, Reason.BAD_BYTES, told)
+                left_by = "" if job_at is None else fields[job_at]
+                yield _bad(seq, line, Reason.BAD_BYTES, told, left_by)
             else:
                 conversation = fields[id_at]
                 rating = "" if rating_at is None else fields[rating_at]
@@ -113,5 +116,6 @@ def originals_among(records: Iterable[Record], numbers: Iterable[int]) -> Iterat
             next_wanted = next(wanted, None)
 
 
-def _bad(seq: int, line: int | None, reason: Reason, detail: str) -> Row:
-    return Row(seq, "", "", "", line, reason, detail)
+def _bad(seq: int, line: int | None, reason: Reason, detail: str, job: str) -> Row:
+    """Return a row that cannot be read, but for where it stood if it was left over."""
+    return Row(seq, "", "", "", line, reason, detail, job=job if kept_byte(job) is None else "")

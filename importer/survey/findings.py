@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -35,10 +36,29 @@ class Example:
 
 @dataclass(slots=True)
 class Problem:
-    """The rows that are rejected for one reason, the first few as examples."""
+    """The rows that are rejected for one reason, a few of them as examples.
+
+    They are the first ones, but so that each file has one, as far as there is room.
+    """
 
     rows: int = 0
     examples: list[Example] = field(default_factory=list)
+
+    def wants(self, file: str) -> bool:
+        """Return whether the next row of a file is to be an example. They come file by file."""
+        if len(self.examples) < MOST_EXAMPLES:
+            return True
+        return self.examples[-1].file != file and len(self._by_file()) < MOST_EXAMPLES
+
+    def add(self, example: Example) -> None:
+        """Take an example that is wanted; it takes the place of another one of its file."""
+        if len(self.examples) == MOST_EXAMPLES:
+            times = self._by_file()
+            self.examples.remove([one for one in self.examples if times[one.file] > 1][-1])
+        self.examples.append(example)
+
+    def _by_file(self) -> Counter[str]:
+        return Counter(one.file for one in self.examples)
 
 
 @dataclass(slots=True)

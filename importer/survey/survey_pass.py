@@ -34,7 +34,7 @@ from importer.sources.base import (
 )
 from importer.sources.columns import column_options
 from importer.sources.own_columns import find_job_column
-from importer.survey.findings import MOST_EXAMPLES, Example, Findings, Repeated, Understanding
+from importer.survey.findings import Example, Findings, Repeated, Understanding
 from importer.survey.job_cells import JobCells
 from importer.survey.progress import SurveyProgress, Teller
 from importer.survey.superseded import NEW, Asked, Candidate, Contest
@@ -299,10 +299,10 @@ class _Pass:
             self.found.skipped += 1
         else:
             problem = self.found.note_problem(result.reason or Reason.MALFORMED)
-            if len(problem.examples) < MOST_EXAMPLES:
+            if problem.wants(name):
                 at = row.line if line is None else line()
                 number = row.seq + 1 - first_seq
-                problem.examples.append(Example(name, number, at, result.detail))
+                problem.add(Example(name, number, at, result.detail))
 
     def _note_word(self, word: str) -> None:
         if (known := self.found.words.get(word)) is not None:

@@ -292,6 +292,7 @@ class _Importing:
         now = self._clock.wall()
         job.begin_run(now, self._settings.as_record())
         job.journal.note_key_source(self._again.key_source)
+        job.journal.note_taken_back(self._again.taken_back)
         return _Begun(
             ResumeState.load(job.journal),
             inputs_of(job, product, self._settings, self._sources),

@@ -296,6 +296,26 @@ def test_each_generation_of_left_over_files_is_imported_by_the_command_that_is_p
         assert (code, "3 unknown rating" in told) == (ExitCode.ROWS_NOT_IMPORTED, True), told
 
 
+@pytest.mark.parametrize("configured", ["", "skip_lines = 1"])
+def test_a_job_is_shown_with_options_that_take_back_only_what_is_configured(
+    tmp_path: Path, configured: str
+) -> None:
+    path = write_csv(tmp_path / "in.csv", [(conversation(number), "meh", "") for number in (1, 2)])
+    path.write_text(f"A title\n{path.read_text('utf-8')}", "utf-8")
+    Path("clarityq-import.toml").write_text(configured, "utf-8")
+    given = [] if configured else ["--skip-lines", "1"]
+    told = command("run", path, "--product-id", PRODUCT, "--sandbox", *given)[1]
+    for job in ("in-", "rejected-"):
+        (step,) = re.findall(r"fix .*/rejected.csv, then clarityq-import (run .*)", told)
+        assert ("--skip-lines 0" in step) is bool(configured)
+        _, rejected, *options = shlex.split(step)
+        header, one, _ = Path(rejected).read_text("utf-8").splitlines()
+        Path("one.csv").write_text(f"{header}\n{one.replace('meh', 'CLEAR')}\n", "utf-8")
+        assert command("run", "one.csv", *options)[0] == ExitCode.OK
+        assert f"{step}\n" in command("jobs", "show", job)[1]
+        told = command(*shlex.split(step))[1]
+
+
 def test_what_is_configured_for_the_inputs_does_not_concern_left_over_files_after_a_retry(
     tmp_path: Path,
 ) -> None:

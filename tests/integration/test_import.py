@@ -508,6 +508,45 @@ async def test_rows_of_a_copy_that_gave_way_or_were_left_over_again_are_the_late
     assert since in json.loads((second.folder / "summary.json").read_text())["since"]
 
 
+async def test_a_copy_that_is_read_again_in_its_encoding_settles_what_could_not_be_read_before(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url)
+    rows = [(conversation(number), "meh", comment) for number, comment in enumerate("aüb")]
+    first = await run_import(make(write_csv(tmp_path / "in.csv", rows)), api_key="any")
+    saved = first.files[0].read_text("utf-8").replace("meh", "CLEAR").replace(",", ";")
+    saved = saved.replace(f";b;{first.folder.name}", f";b; broken;{first.folder.name}")
+    (copy := tmp_path / "copy.csv").write_bytes(saved.encode("cp1252"))
+
+    def since(folder: Path) -> tuple[str, list[dict[str, str]]]:
+        told = json.loads((folder / "summary.json").read_text())
+        return told["since"], told["next_steps"]
+
+    second = await run_import(make(copy), api_key="any")
+    third = await run_import(make(copy, encoding="cp1252"), api_key="any")
+    assert (second.outcomes[OutcomeKind.REJECTED], third.outcomes[OutcomeKind.REJECTED]) == (2, 1)
+    left = "1 of them is still to be dealt with where it was left over again."
+    by = f"copy.csv was imported by {third.folder.name} since"
+    assert since(second.folder) == (f"{by}: 1 of 2 left-over rows. {left}", [])
+    assert since(first.folder)[0].endswith(f"{by}: 2 of 3 left-over rows. {left}")
+    with third.files[0].open(newline="", encoding="cp1252") as file:
+        (row,) = csv.DictReader(file, delimiter=";")
+    assert (row["reason"], row["job"]) == ("malformed", f"{first.folder.name}#3")
+    row["conversation_id"] = row["conversation_id"].replace("b; broken", "b")
+    with third.files[0].open("w", newline="", encoding="cp1252") as file:
+        writer = csv.DictWriter(file, row, delimiter=";")
+        writer.writeheader()
+        writer.writerow(row)
+    await run_import(make(third.files[0], encoding="cp1252"), api_key="any")
+    for job in (first, second, third):
+        text, steps = since(job.folder)
+        assert (text.rpartition(": ")[2].partition(". ")[2], steps) == (
+            "None of them is left to be dealt with.",
+            [],
+        )
+    assert {comment for _, comment in stored(sandbox).values()} == {"a", "ü", "b"}
+
+
 async def test_a_left_over_row_says_so_when_a_later_one_was_sent(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:

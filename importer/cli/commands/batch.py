@@ -159,8 +159,8 @@ def _run(entry: Entry, resume: list[str], files: list[Path], usual: Collection[s
             request = Request.of(entry.options)
         options = {k: v for k, v in entry.options.items() if k not in NOT_OF_LEFT_OVERS}
         of_retry = arguments(entry.options, (KeySource,))
-        of_files = [*arguments(options, RUN_GROUPS), *not_for_left_overs(usual)]
-        again = Again(resume, of_files, of_retry, key_arguments(request.key))
+        of_files, taken_back = arguments(options, RUN_GROUPS), not_for_left_overs(usual)
+        again = Again(resume, of_files, of_retry, key_arguments(request.key), taken_back)
         code, summary = perform(request, again, files)
     except ImporterError as error:
         return _failed(entry, error)

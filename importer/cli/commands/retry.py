@@ -118,13 +118,10 @@ def retry(
     # Another abbreviation of its name may come to mean another job.
     again = Again(
         ["retry", path_argument(folder), *words, *typed(ctx, without=ONCE)],
-        [
-            *options_told(runs[-1].settings, without=NOT_OF_LEFT_OVERS),
-            *not_for_left_overs(configured(ctx)),
-            *keys,
-        ],
+        [*options_told(runs[-1].settings, without=NOT_OF_LEFT_OVERS), *keys],
         keys,
         key_arguments(request.key),
+        not_for_left_overs(configured(ctx)),
     )
     code, _ = perform(request, again, files_read(ctx))
     return code

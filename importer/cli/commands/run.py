@@ -101,9 +101,10 @@ def run(ctx: click.Context, /, inputs: tuple[Place, ...], **options: Any) -> Exi
         request = Request.of(values)
     again = Again(
         ["run", *map(path_argument, inputs), *typed(ctx, without=ONCE)],
-        [*typed(ctx, without=NOT_OF_LEFT_OVERS), *not_for_left_overs(configured(ctx))],
+        typed(ctx, without=NOT_OF_LEFT_OVERS),
         typed(ctx, groups=(KeySource,)),
         key_arguments(request.key),
+        not_for_left_overs(configured(ctx)),
     )
     code, _ = perform(request, again, files_read(ctx))
     return code

@@ -145,21 +145,22 @@ def undo(
         return ExitCode.OK
     again = Again(
         [*words, *typed_words, "--yes"],
-        _of_left_overs(ctx, request),
+        _of_left_overs(request),
         typed(ctx, groups=(KeySource,)),
         key_arguments(request.key),
+        not_for_left_overs(configured(ctx)),
     )
     with _named(once, request):
         code, _ = perform(request, again, files_read(ctx))
     return code
 
 
-def _of_left_overs(ctx: click.Context, request: Request) -> list[str]:
+def _of_left_overs(request: Request) -> list[str]:
     """Return the options with which `run` imports a file that the undo leaves over."""
     record = request.settings.as_record()
     others = record.keys() - options_of(SAME_IN_UNDO) - {"jobs_dir"}
     told = options_told(record, without=others)
-    return [*told, *not_for_left_overs(configured(ctx)), *key_arguments(request.key)]
+    return [*told, *key_arguments(request.key)]
 
 
 @contextmanager

@@ -182,7 +182,8 @@ class CsvSource:
         self._read = self._size
 
     def _begin(self) -> None:
-        self._rows, self._make.noticed = 0, Noticed()
+        takes_utf8 = self._codec != _UTF8 and has_one_byte_letters(self._codec)
+        self._rows, self._make.noticed = 0, Noticed(self.encoding if takes_utf8 else None)
         self._letters = Letters(self._codec)
 
     def _watched(self, stream: BinaryIO) -> BinaryIO:
@@ -211,11 +212,11 @@ class CsvSource:
             )
         if self._rows and self._letters.are_utf8():
             remarks.append(self._told_utf8())
-        elif noticed.garbled and self._codec != _UTF8 and self._letters.other_encoding() is None:
+        elif noticed.misread:
             remarks.append(
-                "some lines are valid UTF-8 with letters beyond ASCII, and others are not, so no "
-                f"encoding is right for all: read it as UTF-8, not {self.encoding}, and fix the "
-                "lines that are then rejected"
+                "some lines are UTF-8 and others are not, so no encoding is right for all: a "
+                "program that writes UTF-8 may have edited some. Save all of it in one, and give "
+                f"the same command with that: --encoding utf-8, or {self.encoding}"
             )
         return remarks
 

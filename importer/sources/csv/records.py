@@ -137,7 +137,8 @@ class RecordReader:
             fitted = shape.fit(fields)
             if fitted is None:
                 raw = _with_returns("".join(self._consumed)).rstrip("\r\n")
-                return Record(line, [raw], _miscounted(len(fields), shape.width))
+                problem = _miscounted(len(fields), shape.width)
+                return Record(line, [raw], problem, shape.job_in(raw))
             self._noticed.ended_early += shape.ends_early(fields)
             fields = fitted
         if len(fields[shape.id_at]) != UUID_LENGTH:
@@ -191,7 +192,9 @@ class RecordReader:
         self._again.extendleft(reversed(rest))
         self._consumed.clear()
         self._line += 1
-        return Record(self._line - 1, [_with_returns(first).rstrip("\r\n")], problem)
+        raw = _with_returns(first).rstrip("\r\n")
+        job = "" if self.shape is None else self.shape.job_in(raw)
+        return Record(self._line - 1, [raw], problem, job)
 
 
 def _with_returns(text: str) -> str:

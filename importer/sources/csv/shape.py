@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from importer.common.text import folded_name
 from importer.common.uuids import UUID_LENGTH, canonical_uuid
-from importer.sources.own_columns import find_own_columns, places_among
+from importer.sources.own_columns import find_own_columns, place_in, places_among
 
 #: Those that are known without being named.
 DELIMITERS = ",;\t|"
@@ -49,6 +49,8 @@ class Shape:
         self._least = max(self.id_at, min(others, default=self.id_at)) + 1
         self._read = max(places.values()) + 1
         self._delimiter = delimiter
+        #: By what a line that is whole in a cell may be split, that of the file first.
+        self._may_cut = dict.fromkeys([delimiter, *DELIMITERS])
         #: The columns that the importer has added to a left-over file; None in other files.
         self._own = find_own_columns(header)
 
@@ -85,17 +87,21 @@ class Shape:
         """Return the cells of a line that was whole in the first one and was corrected there.
 
         So stand lines in left-over files that could not be split, below the names of their columns
-        if these are not those of the file. All others are as they are.
+        if these are not those of the file. All others are as they are. A program may have saved the
+        file with another delimiter since, which leaves that of the line. A line that comes from a
+        left-over file itself may still end with the importer's own cells.
         """
         if self._own is None or not self.may_hold_row(fields[0]):
             return fields
         known, own = self._names[: self._own.start], fields[self._own.start :]
         if any(fields[1 : len(known)]):
             return fields
-        for delimiter in dict.fromkeys([self._delimiter, *DELIMITERS]):
+        for delimiter in self._may_cut:
             rows = _split(fields[0], delimiter)
-            if len(rows) == 1 and delimiter == self._delimiter:
+            if len(rows) == 1:
                 names = known
+                if len(rows[0]) == self.width and place_in(fields[0], delimiter):
+                    rows = [rows[0][: len(known)]]
             elif len(rows) == 2:
                 names = [*map(folded_name, rows[0])]
             else:
@@ -109,7 +115,11 @@ class Shape:
 
     def may_hold_row(self, cell: str) -> bool:
         """Return whether the first cell of a left-over file might be a whole line."""
-        return self._own is not None and (self._delimiter in cell or "\n" in cell)
+        return self._own is not None and any(map(cell.__contains__, self._may_cut))
+
+    def job_in(self, line: str) -> str:
+        """Return what the cell `job` of a line says that could not be split, if it is sure."""
+        return "" if self._own is None else place_in(line, self._delimiter)
 
     def goes_on(self, line: str) -> bool:
         """Return whether a row that begins on `line` surely does not end there.

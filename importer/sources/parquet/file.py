@@ -179,7 +179,8 @@ class ParquetSource:
             )
         ]
         for place, problem in problems.items():
-            rows[place] = Row(rows[place].seq, "", "", "", None, Reason.BAD_BYTES, problem)
+            seq, job = rows[place].seq, rows[place].job
+            rows[place] = Row(seq, "", "", "", None, Reason.BAD_BYTES, problem, job=job)
         for row in rows:
             self._noticed.see(row.conversation_id, row.comment)
         return rows

@@ -35,7 +35,8 @@ def test_what_to_fix_fits_the_format() -> None:
     assert "fields or quotes" not in check("a.jsonl")
     Path("b.csv").write_text(f"{H}\n{conversation(1)}\n", "utf-8")
     both = check("a.jsonl", "b.csv")
-    assert "each is to be one JSON object, whole and in UTF-8; fix these lines: fields" in both
+    assert "malformed: a.jsonl: fix these lines: each is to be one JSON object" in both
+    assert "whole and in UTF-8; b.csv: fix these lines: fields" in both
 
 
 def test_the_rows_of_a_query_are_called_so() -> None:
@@ -90,8 +91,15 @@ def test_an_encoding_is_proposed_only_where_no_other_line_is_spoilt_by_it() -> N
     told = check("both.csv")
     assert "- bad bytes: fix these lines: no other encoding is right for the whole file\n" in told
     assert "--encoding cp1252" not in told
-    both = check("cp1252.csv", "utf8.csv")
-    assert f"{named} in an import of its own, or fix these lines\n" in both
+    name = "name the file's encoding, such as --encoding cp1252"
+    alone = f"cp1252.csv: {name} in an import of its own, or fix these lines"
+    assert f"- bad bytes: {alone}\n" in check("cp1252.csv", "utf8.csv")
+    told = check("cp1252.csv", "both.csv")
+    assert f"- bad bytes: {alone}; both.csv: fix these lines: no other encoding is" in told
+    assert "both.csv row 1 (line 2)" in told, "of each file an example, however many the first has"
+    Path("more.csv").write_bytes(Path("cp1252.csv").read_bytes())
+    told = check("cp1252.csv", "more.csv")
+    assert f"- bad bytes: cp1252.csv and more.csv: {name}, or fix these lines\n" in told
     Path("both.csv").write_bytes(b"conversation_id,rating,Gr\xfc\xdfe\n" + b"\n".join(utf8))
     assert "for the whole file: fix it" in check("both.csv", "--column", "comment=Gr\u00fc\u00dfe")
 

@@ -233,7 +233,21 @@ def test_utf8_that_is_read_in_another_encoding_is_told(
     path.write_bytes(rows + f"{conversation(2)},Größe\n".encode("cp1252"))
     source = open_source(path, settings_for(path, encoding="cp1252"))
     assert len(list(source.batches(1, 100))) == 1
-    assert "no encoding is right for all" in source.remarks()[-1]
+    told, how = source.remarks()
+    assert told == (
+        "1 comment looks like UTF-8 that is read as cp1252 here: 'GrÃ¼ÃŸe'. Such a comment is sent "
+        "as it is read"
+    )
+    assert how == (
+        "some lines are UTF-8 and others are not, so no encoding is right for all: a program that "
+        "writes UTF-8 may have edited some. Save all of it in one, and give the same command with "
+        "that: --encoding utf-8, or cp1252"
+    )
+    path.write_bytes(f"conversation_id,comment\n{conversation(1)},GrÃ¼ÃŸe\n".encode())
+    source = open_source(path, settings_for(path, encoding="utf-8"))
+    assert len(list(source.batches(1, 100))) == 1
+    (told,) = source.remarks()
+    assert told.startswith("1 comment looks as if another program had read it in a wrong encoding")
 
 
 def test_a_left_over_file_that_a_spreadsheet_has_saved_as_utf8_is_read_as_that(

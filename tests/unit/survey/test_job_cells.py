@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from importer.api import run_import
@@ -119,3 +121,36 @@ async def test_a_job_of_a_rehearsal_or_of_another_product_is_told_as_such(
         assert told_of_it.startswith(f"1 row comes from no {whose}, {named}")
     elsewhere = settings_for(rejected, base_url="http://localhost:9", jobs_dir=tmp_path / "other")
     assert f"'{name}' (a rehearsal)" in remarks(elsewhere, tmp_path)[0]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.usefixtures("_each_way")
+def test_where_a_row_stood_is_known_also_if_the_rest_of_it_cannot_be_read(
+    tmp_path: Path, settings_for: Make, ending: str
+) -> None:
+    path = left_over(tmp_path / "in.csv", *(f"{OURS}#{n}" for n in range(10, 250)))
+    header, *lines = path.read_bytes().replace(b",\n", b",why\n").splitlines()
+    lines[1] = lines[1].replace(b",,", b",Gr\xfc\xdfe,", 1)
+    odd = [1]
+    if ending == "csv":
+        lines[2] = lines[2].replace(b",,", b",a, b,", 1)
+        lines[3] = lines[3].replace(b",,", b',"open,', 1)
+        lines[4] = lines[4].replace(b",,", f",{OURS}#9,a,".encode(), 1)  # which of the two?
+        lines[5] = lines[5].replace(b"#", b"\xfc#")
+        odd, unknown = [1, 2, 3], {4, 5}
+        path.write_bytes(b"\n".join([header, *lines, b""]))
+    else:
+        cells = [line.split(b",") for line in lines]
+        table = {
+            name.decode(): column for name, *column in zip(header.split(b","), *cells, strict=True)
+        }
+        unknown, path = set[int](), tmp_path / "in.parquet"
+        pq.write_table(pa.table(table), path)
+    settings = settings_for(path)
+    with survey_inputs(
+        open_inputs(settings), settings, tmp_path, origins=KnownJobs({OURS: 3}.get)
+    ) as found:
+        assert found.findings.rejected == len(odd) + len(unknown)
+        stood = {one.seq - 1: one for one in found.placed}
+    assert {*range(len(lines))} - {*stood} == unknown
+    assert [stood[place][1:] for place in odd] == [(3, 10 + place) for place in odd]

@@ -46,14 +46,18 @@ def test_nearly_all_of_a_plain_file_is_read_by_column(tmp_path: Path) -> None:
     assert all_rows(parts) == exactly(path)
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_lines_that_were_corrected_within_a_cell_of_a_left_over_file_are_read_alike(
-    tmp_path: Path,
+    tmp_path: Path, delimiter: str
 ) -> None:
-    lines = ["conversation_id,rating,comment,job,row,reason,http_status,attempts,detail"]
+    names = "conversation_id,rating,comment,job,row,reason,http_status,attempts,detail"
+    lines = [names.replace(",", delimiter)]
     for n in range(ROWS):
-        line = f"{conversation(n)},POSITIVE,"
-        line = f'"{line}""or, this""",,' if n % 50 == 0 else f"{line}fine"
-        lines.append(f"{line},in-1f0c2a9b-1,{n},malformed,,0,")
+        cells = [conversation(n), "POSITIVE", "fine"]
+        if n % 50 == 0:  # as it stood in the input, whatever the file was saved with
+            cells = [f'"{conversation(n)},POSITIVE,""or, this"""', "", ""]
+        cells += ["in-1f0c2a9b-1", str(n), "malformed", "", "0", ""]
+        lines.append(delimiter.join(cells))
     path = tmp_path / "rejected.csv"
     path.write_text("\n".join(lines), "utf-8")
     parts = list(CsvSource(path, {}).parts(1, 500))
