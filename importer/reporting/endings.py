@@ -6,34 +6,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
 
 from importer.common.text import counted, is_or_are, listed, sentence, shown, was_or_were
 from importer.jobs.commands import Again, command_line, path_argument
 from importer.model import NOT_IMPORTED, OutcomeKind, Reason, RunEnd
+from importer.reporting.steps import Step, StepKind, file_of_job
 from importer.reporting.wording import TO_RESUME
 
 #: What a verdict begins with where nothing was real.
 REHEARSAL = "REHEARSAL: nothing was sent to ClarityQ. "
 
-#: What a step begins with that needs nobody.
-CARRIES_OVER = "The next import with --carry-over"
-
 _RowsByReason = Mapping[tuple[OutcomeKind, Reason], int]
-
-
-class Step(NamedTuple):
-    """One thing to do: what it is for, and the command to paste; or nothing to paste."""
-
-    purpose: str
-    command: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.purpose} {self.command}" if self.command else self.purpose
-
-    def as_json(self) -> dict[str, str]:
-        """Return the step as it stands in `summary.json`."""
-        return {"text": str(self), "command": self.command}
 
 
 def verdict(
@@ -189,7 +172,14 @@ def next_steps(
     if end is RunEnd.DATA_LIMIT:
         plan = again.plan()
         return [
-            *(Step(f"The rows that would be rejected are in {path}.") for path in files),
+            *(
+                Step(
+                    f"The rows that would be rejected are in {path}.",
+                    kind=StepKind.LEFT_OVERS,
+                    about=file_of_job(path),
+                )
+                for path in files
+            ),
             Step("Nothing was sent. Once the data is corrected, the same command:", again.same()),
             *([Step("To see what it would change, with examples:", plan)] if plan else []),
             Step("If the data is right as it is, to send it this once:", again.accepting()),
@@ -204,7 +194,8 @@ def next_steps(
         if end is RunEnd.LIMIT and not again.has_limit:
             purpose += ", take the limit out of the configuration or the environment, then"
         before = before_the_next(has_sent=has_sent) if carries_over else ""
-        return [Step(f"{purpose}{before and ','}{before}:", command)]
+        purpose += f"{before and ','}{before}:"
+        return [Step(purpose, command, StepKind.RESUME, folder.name)]
     kinds = {OutcomeKind(path.stem): path for path in files}
     waiting = outcomes[OutcomeKind.NOT_COMPLETED] - reasons.get(
         (OutcomeKind.NOT_COMPLETED, Reason.LATER_JOB_MISSING), 0
@@ -226,6 +217,13 @@ def before_the_next(*, has_sent: bool) -> str:
     return f" before the next import{takes if has_sent else ' begins'}"
 
 
+def by_the_next(tries: str, folder: Path) -> Step:
+    """Return the step that needs nobody: what the next import does about the job in `folder`."""
+    return Step(
+        f"The next import with --carry-over {tries}", kind=StepKind.CARRY_OVER, about=folder.name
+    )
+
+
 def _to_retry(
     reasons: _RowsByReason,
     waiting: int,
@@ -245,15 +243,18 @@ def _to_retry(
     only: list[str] = []
     if carries_over and exhausted:
         rows = counted(exhausted, "row")
-        yield Step(f"{CARRIES_OVER} tries the {rows} again that failed.")
+        yield by_the_next(f"tries the {rows} again that failed.", folder)
     if carries_over and waiting:
         rows = counted(waiting, "row")
-        yield Step(f"{CARRIES_OVER} tries the {rows} not completed again.")
+        yield by_the_next(f"tries the {rows} not completed again.", folder)
     if carries_over and (exhausted or waiting):
         exhausted, waiting, only = 0, 0, ["--reason", Reason.REFUSED]
     if waiting and not exhausted and not refused:
         rows = counted(waiting, "row")
-        yield Step(f"To try the {rows} not completed again later:", again.retry(folder))
+        yield Step(
+            f"To try the {rows} not completed again later:",
+            again.retry(folder), StepKind.RETRY, folder.name,
+        )  # fmt: skip
         return
     because = f" ({refused_with})" if refused_with else ""
     groups = [
@@ -266,7 +267,10 @@ def _to_retry(
         if rows
     ]
     if groups:
-        yield Step(f"To try again {listed(groups)}:", again.retry(folder, only))
+        yield Step(
+            f"To try again {listed(groups)}:",
+            again.retry(folder, only), StepKind.RETRY, folder.name,
+        )  # fmt: skip
 
 
 def _of_kind(
@@ -279,6 +283,7 @@ def _of_kind(
     edited: Sequence[Path],
 ) -> Iterator[Step]:
     """Yield what is to be done about the rows of one left-over file."""
+    is_about = StepKind.LEFT_OVERS, file_of_job(path)
     below_floor = reasons.get((kind, Reason.LATER_JOB_MISSING), 0)
     final = reasons.get((kind, Reason.CONVERSATION_ERROR), 0)
     if below_floor:
@@ -287,6 +292,7 @@ def _of_kind(
             f"To send all the same the {rows} of {_conversations(below_floor)} "
             "that a missing job may have set:",
             f"{again.of_file(path)} --as-new",
+            *is_about,
         )
     if kind is OutcomeKind.NOT_COMPLETED:
         return
@@ -296,7 +302,9 @@ def _of_kind(
             f"Nothing can be done for the {counted(final, 'row')} of {_conversations(final)} in "
             f"ERROR: such a conversation never takes feedback. The next import that holds {it} "
             f"tries {it} again, and ends with 1 again: leave {it} out of the export ({path} names "
-            f"{it})."
+            f"{it}).",
+            "",
+            *is_about,
         )
     to_fix = rows_to_fix(kind, reasons, overtaken)
     give_way = sum(number for (one, _), number in overtaken.items() if one is kind)
@@ -305,6 +313,7 @@ def _of_kind(
         yield Step(
             f"To give the ratings of {counted(unknown, 'row')} a meaning, this says how:",
             again.of_file(path, "plan"),
+            *is_about,
         )
     if give_way and newest_by is not None:
         gives = "gives way when it is" if give_way == 1 else "give way when they are"
@@ -314,23 +323,28 @@ def _of_kind(
             "was not looked at. To import one that is the newest all the same, also of later jobs: "
             "fix no other row, then",
             f"{again.of_file(path)} --as-new",
+            *is_about,
         )
     elif give_way:
         yield Step(
             f"{counted(give_way, 'row')} of {path} need not be fixed: another row of the same "
-            "conversation was sent or is to be, and comes after."
+            "conversation was sent or is to be, and comes after.",
+            "",
+            *is_about,
         )
     for aside in edited if to_fix else ():
         yield Step(
             f"{aside} holds the lines of {path.name} as they had been edited before. To import "
             "what is fixed there:",
             again.of_file(aside),
+            StepKind.EDITED,
+            path.parent.name,
         )
     if number := to_fix.total():
         what = f"To import the {counted(number, 'row')} {kind}"
         if reasons.get((kind, Reason.REFUSED)):  # `retry` tries them again as they are
             what += " with other content"
-        yield Step(f"{what}: fix {path}, then", again.of_file(path))
+        yield Step(f"{what}: fix {path}, then", again.of_file(path), *is_about)
 
 
 def rows_to_fix(
