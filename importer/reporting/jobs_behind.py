@@ -16,10 +16,11 @@ from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.read_again import Beside
 from importer.jobs.records import InputFile, JobRecord, JobState
+from importer.reporting.done_by_others import is_left_over_of
 from importer.reporting.steps import StepKind, TakenUp, Topic
 from importer.reporting.summary import kept_since, kept_steps
 from importer.reporting.taken_back import brought_back_by
-from importer.reporting.taken_up import HAS_CARRIED_OVER, is_left_over_of, taken_up
+from importer.reporting.taken_up import HAS_CARRIED_OVER, taken_up
 
 _MOST_ROWS = 1_000_000
 #: What steps are about that only another undo or import makes needless, of the summary of an undo.

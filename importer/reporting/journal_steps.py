@@ -29,11 +29,11 @@ from importer.jobs.records import GIVEN_UP, LEAVES_STORED, WITHDRAWN, JobRecord,
 from importer.jobs.surveys import Survey
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.edited_files import edited_in
-from importer.reporting.endings import next_steps, rows_to_fix
 from importer.reporting.left_overs import (
     FILE_OF_KIND,
     LEFT_OVER_NAMES,
 )
+from importer.reporting.next_steps import next_steps, rows_to_fix
 from importer.reporting.steps import Step, StepKind, file_of_job
 from importer.reporting.taken_back import cleared_of, steps_to_bring_back
 from importer.reporting.wording import status_in_words, stays_in_words, unread_in_words, words

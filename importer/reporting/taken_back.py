@@ -42,17 +42,17 @@ def going_on(folder: Path, command: str) -> Step:
 
 
 def taken_back_in_words(
-    folder: Path, number: int, later: Sequence[Path], undos: Sequence[DoneUndo]
+    folder: Path, number: int, takers: Sequence[Path], undos: Sequence[DoneUndo]
 ) -> Iterator[tuple[str, list[Step]]]:
     """Yield of each of the `undos` how much it has taken back of what a job had set, and how on.
 
-    The job has that `number` and is in `folder`; the `later` ones may have set rows of it that they
-    had taken over. Only what the job has set counts, or may have set: not what it found unchanged,
+    The job has that `number` and is in `folder`; the `takers` may have set rows of it that they had
+    taken over. Only what the job has set counts, or may have set: not what it found unchanged,
     nor rows of other jobs that an undo has sent. Raises `JournalError`.
     """
     undos = sorted(undos)
-    had_set = _had_set([folder, *later], number)
-    of_others = _others(folder, later, undos, number)
+    had_set = _had_set([folder, *takers], number)
+    of_others = _others(folder, takers, undos, number)
     done = [undo.rows - others for undo, others in zip(undos, of_others, strict=True)]
     had_set = max(had_set, sum(done))
     for undo, rows in zip(undos, done, strict=True):
@@ -88,7 +88,7 @@ def _had_set(folders: Sequence[Path], number: int) -> int:
 
 
 def _others(
-    folder: Path, later: Sequence[Path], undos: Sequence[DoneUndo], number: int
+    folder: Path, takers: Sequence[Path], undos: Sequence[DoneUndo], number: int
 ) -> Iterator[int]:
     """Yield how many rows each of the undos has sent where its job had set nothing."""
     with JournalReader(folder) as journal:
@@ -96,7 +96,7 @@ def _others(
     last = 0
     for undo in undos:
         keys = {key for since, key, _ in after_all if last <= since < undo.number}
-        keys -= _set_among([folder, *later], keys, number)
+        keys -= _set_among([folder, *takers], keys, number)
         with JournalReader(undo.folder) as journal:
             yield len(journal.set_among(keys)) if keys else 0
         last = undo.number

@@ -21,9 +21,10 @@ from importer.jobs.records import JobRecord, Totals
 from importer.jobs.surveys import Survey
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.edited_files import edited_in
-from importer.reporting.endings import look_first, next_steps, or_give_up
+from importer.reporting.endings import look_first, or_give_up
 from importer.reporting.journal_steps import refused_with, steps_to_clear
 from importer.reporting.left_overs import write_left_over_files
+from importer.reporting.next_steps import next_steps
 from importer.reporting.report import write_report
 from importer.reporting.steps import Step, StepKind, still_to_do
 from importer.reporting.summary import Measured, Summary, summarise

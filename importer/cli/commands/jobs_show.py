@@ -30,8 +30,8 @@ from importer.jobs.listing import ListedJob, given_up_in, list_jobs
 from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import TOO_OLD, JobRecord, JobState
 from importer.model import OutcomeKind, RunEnd
-from importer.reporting.endings import before_the_next
 from importer.reporting.journal_steps import are_outdated, steps_by_journal, steps_of_closed
+from importer.reporting.next_steps import before_the_next
 from importer.reporting.steps import StepKind, TakenUp, are_untold, still_to_do
 from importer.reporting.summary import KeptSteps, kept_steps
 from importer.reporting.taken_up import closed_in_words, taken_up
