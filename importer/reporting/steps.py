@@ -82,7 +82,7 @@ class TakenUp(NamedTuple):
     text: str
     #: What need not be done any more.
     obsolete: Collection[Topic] = ()
-    #: What is to be done instead.
+    #: What is to be done instead, also of the same that was to be done before.
     instead: Sequence[Step] = ()
 
     def __str__(self) -> str:
@@ -107,6 +107,6 @@ def still_to_do(steps: Sequence[Step], taken: Sequence[TakenUp]) -> list[Step]:
     found = list(steps)
     # What is to be done instead may be needless for another reason.
     for one in sorted(taken, key=lambda each: not each.instead):
-        rest = [step for step in found if step.topic not in one.obsolete]
-        found = [*one.instead, *rest]
+        gone = {*one.obsolete, *(step.topic for step in one.instead)}
+        found = [*one.instead, *(step for step in found if step.topic not in gone)]
     return found

@@ -156,8 +156,7 @@ def _taken_back_unsent(journal: JournalReader) -> TakenUp:
     if int(facts.get(UNDO_SENDS, 0)):
         words = ["undo", str(folder.absolute()), *clearing(facts), "--yes", *journal.key_source()]
         told = "It is being taken back: its undo has begun, and has sent nothing so far."
-        steps = [going_on(folder, command_line(words))]
-        return TakenUp(told, {*about, steps[0].topic}, steps)
+        return TakenUp(told, about, [going_on(folder, command_line(words))])
     if not left:
         return TakenUp("It was taken back.", about)
     told = f"{stays_in_words(folder.name, left)}."

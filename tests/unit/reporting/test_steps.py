@@ -37,6 +37,11 @@ def test_what_is_to_be_done_instead_may_be_needless_for_another_reason() -> None
     assert still_to_do([old], [needless, instead]) == [new]
 
 
+def test_what_is_told_anew_takes_the_place_of_what_was_told() -> None:
+    old, new = (Step(text, "", StepKind.BRING_BACK, OTHERS) for text in ("old", "new"))
+    assert still_to_do([old], [TakenUp("", (), [new]), TakenUp("", (), [new])]) == [new]
+
+
 def test_a_step_is_read_as_it_was_written_also_by_an_older_version() -> None:
     step = Step("To resume:", "clarityq-import run a.csv", StepKind.RESUME, MINE)
     kept = step.as_json()
