@@ -148,16 +148,15 @@ def command_line(words: Sequence[str]) -> str:
     return " ".join(["clarityq-import", *quoted])
 
 
-def of_moved_folder(step: str, command: str, given_in: Path, jobs_dir: Path) -> str:
+def of_moved_folder(purpose: str, command: str, given_in: Path, jobs_dir: Path) -> tuple[str, str]:
     """Return what is to be done, as it is now if the jobs folder was moved to `jobs_dir` since.
 
-    It ends with `command`, which was to be given in the folder `given_in`.
+    What it is for, and the command, which was to be given in the folder `given_in`.
     """
     words = shlex.split(command)[1:]
     moved = {word: str(path) for word in words if (path := _moved(word, given_in, jobs_dir))}
     if not moved:
-        return step
-    purpose = step.removesuffix(command)
+        return purpose, command
     for old, new in moved.items():
         purpose = purpose.replace(old, new)
     words = [moved.get(word, word) for word in words]
@@ -165,7 +164,7 @@ def of_moved_folder(step: str, command: str, given_in: Path, jobs_dir: Path) -> 
         words[words.index("--jobs-dir") + 1] = str(jobs_dir)
     elif words[0] in ("run", "plan"):
         words += ["--jobs-dir", str(jobs_dir)]
-    return purpose + command_line(words)
+    return purpose, command_line(words)
 
 
 def _moved(word: str, given_in: Path, jobs_dir: Path) -> Path | None:

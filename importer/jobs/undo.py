@@ -138,6 +138,14 @@ class Undo:
         numbers = self._db.execute("SELECT DISTINCT -later FROM target WHERE later < -1 ORDER BY 1")
         return [self._product.name_of(number) for (number,) in numbers]
 
+    def taken_back(self) -> dict[str, str]:
+        """Return the names of the jobs that were taken back, with the latest undo that did it."""
+        name_of = self._product.name_of
+        found = self._db.execute(
+            "SELECT undoes, max(number) FROM job WHERE undoes IS NOT NULL GROUP BY undoes"
+        )
+        return {name_of(undone): name_of(undo) for undone, undo in found}
+
     def in_doubt(self) -> int:
         """Return of how many, other than later ones, it is not known whether the job set them."""
         return self._group("NOT later AND in_doubt").number

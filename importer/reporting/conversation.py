@@ -121,6 +121,7 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
         gave_way = {s for s, one in outcomes.items() if one.reason is Reason.LATER_JOB}
         names = _names_beside(folder, facts) if carried or gave_way else {}
         ranks = history.ranked() if gave_way else {}
+        beside = _ranks_beside(folder, names, number, conversation_id) if gave_way else []
         brought = {
             seq: _brought_by(folder, names, version, conversation_id)
             for seq, version in carried.items()
@@ -148,9 +149,7 @@ def tell_story(folder: Path, conversation_id: str) -> Story:
                     seq in in_doubt,
                     brought.get(seq, ""),
                     seq in given_up,
-                    _job_ahead(folder, names, number, ranks.get(seq), conversation_id)
-                    if seq in gave_way
-                    else "",
+                    _job_ahead(beside, names, number, ranks.get(seq)) if seq in gave_way else "",
                 )
             )
         return Story(
@@ -217,22 +216,33 @@ def _brought_by(folder: Path, names: Mapping[int, str], number: int, conversatio
     return names.get(number, "an earlier job")
 
 
-def _job_ahead(
-    folder: Path, names: Mapping[int, str], own: int, rank: Rank | None, conversation_id: str
-) -> str:
-    """Return the job of the row of the conversation that ranks highest; empty if it is not known.
+def _ranks_beside(
+    folder: Path, names: Mapping[int, str], own: int, conversation_id: str
+) -> list[tuple[bool, Rank]]:
+    """Return the ranks of the rows of the conversation that other jobs than the `own` have settled.
 
-    It ranks above the row with this `rank` of the job of the number `own`: without one, as a new
-    row. Jobs that came later count only where no earlier one is above: then it was tried again.
+    Each with whether its job came earlier.
     """
-    above = []
+    found = list[tuple[bool, Rank]]()
     for number, name in names.items():
         if number != own:
             with suppress(JournalError), JournalReader(folder.parent / name) as journal:
                 rows = [one for one in journal.outcomes_of(conversation_id) if one.kind in SETTLED]
                 ranks = journal.ranked() if rows else {}
-                found = (ranks.get(one.seq, Rank(number, number)) for one in rows)
-                above += [(number < own, one) for one in found if one > (rank or Rank(own, own))]
+                mine = Rank(number, number)
+                found += [(number < own, ranks.get(one.seq, mine)) for one in rows]
+    return found
+
+
+def _job_ahead(
+    beside: Sequence[tuple[bool, Rank]], names: Mapping[int, str], own: int, rank: Rank | None
+) -> str:
+    """Return the job of the row of those `beside` that ranks highest; empty if it is not known.
+
+    It ranks above the row with this `rank` of the job of the number `own`: without one, as a new
+    row. Jobs that came later count only where no earlier one is above: then it was tried again.
+    """
+    above = [one for one in beside if one[1] > (rank or Rank(own, own))]
     return names.get(max(above)[1].version, "") if above else ""
 
 

@@ -10,22 +10,21 @@ from contextlib import suppress
 from pathlib import Path
 
 from importer.errors import JournalError
-from importer.jobs.commands import CLEARS
 from importer.jobs.ends import is_begun_anew
 from importer.jobs.folders import base_name
 from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.read_again import Beside
 from importer.jobs.records import InputFile, JobRecord, JobState
-from importer.reporting.journal_steps import never_sent, unread
+from importer.reporting.done_by_others import is_left_over_of
+from importer.reporting.steps import StepKind, TakenUp, Topic
 from importer.reporting.summary import kept_since, kept_steps
-from importer.reporting.taken_back import brings_back, brought_back_by
-from importer.reporting.taken_up import HAS_CARRIED_OVER, TakenUp, is_left_over_of, taken_up
+from importer.reporting.taken_back import brought_back_by
+from importer.reporting.taken_up import HAS_CARRIED_OVER, taken_up
 
 _MOST_ROWS = 1_000_000
-#: What the step holds about inputs that were not read, as an older copy was there.
-NOT_READ = "this run went on with the copy of"
-
+#: What steps are about that only another undo or import makes needless, of the summary of an undo.
+_OF_UNDO = (StepKind.CLEAR, StepKind.BRING_BACK)
 #: What the name of an undo begins with, as that of its input does.
 _UNDO = f"{Path(UNDO_NAME).stem}-"
 
@@ -79,8 +78,8 @@ def jobs_begun_anew(
         is_unsent = not job.sent_anything or job.state is JobState.GIVEN_UP
         if not (is_unsent or job.name.startswith(_UNDO)):
             continue
-        needless = never_sent(job.folder), CLEARS, brings_back()
-        if any(part in step for step in kept_steps(job.folder).steps for part in needless):
+        told = _told(job.folder)
+        if (StepKind.BEGIN, job.name) in told or any(kind in _OF_UNDO for kind, _ in told):
             with JournalReader(job.folder) as journal:
                 its_inputs, facts = journal.inputs(), journal.facts()
             if is_begun_anew(job.name, its_inputs, name, inputs) or any(
@@ -94,7 +93,7 @@ def telling_of_unread(jobs: Sequence[JobRecord], folder: Path) -> Iterator[JobRe
     for job in jobs:
         if job.folder is None or job.folder == folder:
             continue
-        if any(unread(folder) in step for step in kept_steps(job.folder).steps):
+        if (StepKind.BEGIN, folder.name) in _told(job.folder):
             yield job
 
 
@@ -130,10 +129,15 @@ def read_anew(jobs: Sequence[JobRecord], by: str) -> tuple[JobRecord, list[Taken
     if (
         job is None
         or job.folder is None
-        or not any(NOT_READ in step for step in kept_steps(job.folder).steps)
+        or (topic := (StepKind.READ_ANEW, job.name)) not in _told(job.folder)
     ):
         return None
-    return job, [*taken_up(job.folder), TakenUp(f"{by} has read its inputs anew.", (NOT_READ,))]
+    return job, [*taken_up(job.folder), TakenUp(f"{by} has read its inputs anew.", {topic})]
+
+
+def _told(folder: Path) -> set[Topic]:
+    """Return what the steps are about that the summary of a job names."""
+    return {step.topic for step in kept_steps(folder).steps}
 
 
 def _sent_after_all(jobs: Sequence[JobRecord], inputs: Sequence[str]) -> Iterator[int]:

@@ -28,11 +28,12 @@ from importer.jobs.records import GIVEN_UP, LEAVES_STORED, WITHDRAWN, JobRecord,
 from importer.jobs.surveys import Survey
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.edited_files import edited_in
-from importer.reporting.endings import CARRIES_OVER, Step, next_steps, rows_to_fix
 from importer.reporting.left_overs import (
     FILE_OF_KIND,
     LEFT_OVER_NAMES,
 )
+from importer.reporting.next_steps import next_steps, rows_to_fix
+from importer.reporting.steps import Step, StepKind, file_of_job
 from importer.reporting.taken_back import cleared_of, steps_to_bring_back
 from importer.reporting.wording import status_in_words, stays_in_words, unread_in_words, words
 from importer.survey.findings import Findings
@@ -65,7 +66,7 @@ def steps_by_journal(
         edited=edited_in(folder),
     )  # fmt: skip
     if is_taken_over:
-        steps = [step for step in steps if not step.purpose.startswith(CARRIES_OVER)]
+        steps = [step for step in steps if step.kind is not StepKind.CARRY_OVER]
     return [*steps, *steps_to_clear(journal)]
 
 
@@ -85,7 +86,8 @@ def steps_to_clear(journal: JournalFile, command: Sequence[str] = ()) -> list[St
     words = command if "undo" in command[:1] else [*own_command(journal), *journal.key_source()]
     words = [word for word in words if word not in {"--yes", CLEARS}]
     why = f"{stays_in_words(undone, left)}. To clear that:"
-    return [Step(why, command_line([*words[:2], CLEARS, *words[2:]]))]
+    command = command_line([*words[:2], CLEARS, *words[2:]])
+    return [Step(why, command, StepKind.CLEAR, journal.folder.name)]
 
 
 def are_outdated(journal: JournalReader) -> bool:
@@ -189,7 +191,8 @@ def steps_of_closed(
     to_fix = _to_fix(journal, rest)
     steps = [
         Step(f"To import the {counted(number, 'row')} {words(kind)} of {folder.name} that joined "
-             f"no other job: fix {path}, then", again.of_file(path))
+             f"no other job: fix {path}, then", again.of_file(path),
+             StepKind.LEFT_OVERS, file_of_job(path))
         for kind, number in to_fix.items()
         if FILE_OF_KIND[kind] in made and (path := folder / FILE_OF_KIND[kind]).exists()
     ]  # fmt: skip
@@ -207,52 +210,45 @@ def steps_of_closed(
     return [*unsent, *steps]
 
 
-def never_sent(folder: Path) -> str:
-    """Return how the rows of a job are called that sent nothing, in each step about them."""
-    return f"of {folder.name} that no job has sent"
-
-
 def _steps_of_unsent(journal: JournalFile, key_source: Sequence[str]) -> list[Step]:
     """Return how the own rows of a job are imported that it has not come to: it is begun anew."""
     folder, inputs, number = journal.folder, journal.inputs(), own_pending(journal)
     if not number or undone_job(file.path for file in inputs) is not None:
         return []
     again = Again([*own_command(journal), *(journal.key_source() or key_source)], [])
-    rows = f"the {counted(number, 'row')} {never_sent(folder)}"
+    is_about, never_sent = (StepKind.BEGIN, folder.name), f"of {folder.name} that no job has sent"
+    rows = f"the {counted(number, 'row')} {never_sent}"
     changed = how_changed(folder, [file for file in inputs if Path(file.path).is_absolute()])
     but = f" ({changed})" if changed else ""
     last = journal.last_run()
     is_over_limit = last is not None and last.end is RunEnd.DATA_LIMIT
     corrected = ", once the data is corrected" if is_over_limit else ""
     steps = [
-        Step(f"To see what {rows} would change by now:", again.plan()),
+        Step(f"To see what {rows} would change by now:", again.plan(), *is_about),
         Step(f"To import {rows}{corrected}, as the newest of their conversations{but}:",
-             again.same()),
+             again.same(), *is_about),
     ]  # fmt: skip
     if not is_over_limit:
         return steps
     if (path := folder / FILE_OF_KIND[OutcomeKind.REJECTED]).exists():
         rejected = journal.totals().outcomes[OutcomeKind.REJECTED]
-        told = f"{rejected:,} of the rows {never_sent(folder)} would be rejected: see {path}."
-        steps.insert(0, Step(told))
+        told = f"{rejected:,} of the rows {never_sent} would be rejected: see {path}."
+        steps.insert(0, Step(told, "", *is_about))
     accepting = f"If the data is right as it is, to send {rows} this once:"
-    return [*steps, Step(accepting, again.accepting())]
-
-
-def unread(folder: Path) -> str:
-    """Return how the rows of a job are called whose inputs were not read, in each step about it."""
-    return f"of {folder.name}, whose inputs were not read to their end,"
+    return [*steps, Step(accepting, again.accepting(), *is_about)]
 
 
 def steps_of_unread(surveys: Iterable[Survey]) -> list[Step]:
     """Return how the rows of jobs are imported that were stopped before they had a journal."""
     steps = []
     for survey in surveys:
-        rows = f"the rows {unread(survey.folder)}"
+        name = survey.folder.name
+        is_about = StepKind.BEGIN, name
+        rows = f"the rows of {name}, whose inputs were not read to their end,"
         if survey.plan:
-            steps.append(Step(f"To see what {rows} would change by now:", survey.plan))
+            steps.append(Step(f"To see what {rows} would change by now:", survey.plan, *is_about))
             rows += " as the newest of their conversations"
-        steps.append(Step(f"To import {rows}:", survey.command))
+        steps.append(Step(f"To import {rows}:", survey.command, *is_about))
     return steps
 
 

@@ -22,9 +22,10 @@ from importer.jobs.records import LEAVES_STORED, LETS_WAIT, TOO_OLD, Totals
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, WorkerFigures, exit_code
 from importer.pacing import Limit
 from importer.reporting.digests import Digests
-from importer.reporting.endings import REHEARSAL, Step, verdict
+from importer.reporting.endings import REHEARSAL, verdict
 from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME, WRITE_AGAIN
 from importer.reporting.outcomes_table import outcomes_frame
+from importer.reporting.steps import Step
 from importer.reporting.taken_back import cleared_of, cleared_of_in_words
 from importer.reporting.wording import (
     MEANINGS,
@@ -338,7 +339,7 @@ def kept_since(folder: Path) -> str:
 class KeptSteps(NamedTuple):
     """What was to be done after the latest run of a job."""
 
-    steps: Sequence[str] = ()
+    steps: Sequence[Step] = ()
     #: The folder in which the commands are to be given; empty if that is this one.
     given_in: str = ""
 
@@ -348,10 +349,10 @@ def kept_steps(folder: Path) -> KeptSteps:
     try:
         kept = json.loads((folder / SUMMARY_NAME).read_text("utf-8"))
         given_in, jobs_dir = str(kept.get("working_folder", "")), folder.parent.absolute()
-        steps = [
-            of_moved_folder(step["text"], step.get("command", ""), Path(given_in), jobs_dir)
-            for step in kept["next_steps"]
-        ]
+        steps = []
+        for step in map(Step.of_json, kept["next_steps"]):
+            told = of_moved_folder(step.purpose, step.command, Path(given_in), jobs_dir)
+            steps.append(Step(*told, *step.topic))
     except (OSError, ValueError, LookupError, TypeError):
         return KeptSteps()
     return KeptSteps(steps, "" if given_in == current_folder() else given_in)

@@ -17,14 +17,11 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import own_rank, rank_number
 from importer.jobs.records import CLEARS_OF, InputFile
 from importer.model import OutcomeKind
-from importer.reporting.endings import Step
+from importer.reporting.steps import Step, StepKind
 from importer.survey.findings import Findings
 
 #: So many earlier jobs are named: the latest.
 _MOST_NAMED = 3
-_BRINGS_BACK = "To bring back what "
-#: What a step begins with that resumes an undo.
-GOES_ON = "To go on with the undo:"
 
 
 class DoneUndo(NamedTuple):
@@ -39,18 +36,23 @@ class DoneUndo(NamedTuple):
     resume: str = ""
 
 
+def going_on(folder: Path, command: str) -> Step:
+    """Return the step that goes on with the undo of the job in `folder`."""
+    return Step("To go on with the undo:", command, StepKind.GO_ON_WITH_UNDO, folder.name)
+
+
 def taken_back_in_words(
-    folder: Path, number: int, later: Sequence[Path], undos: Sequence[DoneUndo]
+    folder: Path, number: int, takers: Sequence[Path], undos: Sequence[DoneUndo]
 ) -> Iterator[tuple[str, list[Step]]]:
     """Yield of each of the `undos` how much it has taken back of what a job had set, and how on.
 
-    The job has that `number` and is in `folder`; the `later` ones may have set rows of it that they
-    had taken over. Only what the job has set counts, or may have set: not what it found unchanged,
+    The job has that `number` and is in `folder`; the `takers` may have set rows of it that they had
+    taken over. Only what the job has set counts, or may have set: not what it found unchanged,
     nor rows of other jobs that an undo has sent. Raises `JournalError`.
     """
     undos = sorted(undos)
-    had_set = _had_set([folder, *later], number)
-    of_others = _others(folder, later, undos, number)
+    had_set = _had_set([folder, *takers], number)
+    of_others = _others(folder, takers, undos, number)
     done = [undo.rows - others for undo, others in zip(undos, of_others, strict=True)]
     had_set = max(had_set, sum(done))
     for undo, rows in zip(undos, done, strict=True):
@@ -61,7 +63,7 @@ def taken_back_in_words(
             is_taken = f"It is being taken back by {undo.folder.name}, which is not finished"
             # Its beginning is told in files that stay as they are while it runs.
             so_far = f": {many} so far" if rows else ""
-            yield f"{is_taken}{so_far}.", [Step(GOES_ON, undo.resume)]
+            yield f"{is_taken}{so_far}.", [going_on(folder, undo.resume)]
         else:
             yield f"It was taken back by {undo.folder.name} since: {many}{others}.", []
 
@@ -86,7 +88,7 @@ def _had_set(folders: Sequence[Path], number: int) -> int:
 
 
 def _others(
-    folder: Path, later: Sequence[Path], undos: Sequence[DoneUndo], number: int
+    folder: Path, takers: Sequence[Path], undos: Sequence[DoneUndo], number: int
 ) -> Iterator[int]:
     """Yield how many rows each of the undos has sent where its job had set nothing."""
     with JournalReader(folder) as journal:
@@ -94,7 +96,7 @@ def _others(
     last = 0
     for undo in undos:
         keys = {key for since, key, _ in after_all if last <= since < undo.number}
-        keys -= _set_among([folder, *later], keys, number)
+        keys -= _set_among([folder, *takers], keys, number)
         with JournalReader(undo.folder) as journal:
             yield len(journal.set_among(keys)) if keys else 0
         last = undo.number
@@ -148,11 +150,6 @@ def brought_back_by(
                 yield name
 
 
-def brings_back(job: str = "") -> str:
-    """Return what each step begins with about what a job had set, or any, and an undo cleared."""
-    return f"{_BRINGS_BACK}{job}{job and ' '}"
-
-
 def steps_to_bring_back(jobs_dir: Path, by: Mapping[str, int]) -> list[Step]:
     """Return how what these earlier jobs have set comes back once it was cleared, oldest first.
 
@@ -165,15 +162,16 @@ def steps_to_bring_back(jobs_dir: Path, by: Mapping[str, int]) -> list[Step]:
                 why_not, command = _why_not_again(journal), _again(journal)
         except JournalError as error:
             why_not, command = str(error), ""
-        what = f"{brings_back(name)}had set in {counted(number, 'conversation')}"
+        what = f"To bring back what {name} had set in {counted(number, 'conversation')}"
+        is_about = StepKind.BRING_BACK, name
         if why_not:
-            steps.append(Step(f"{what}, no command is known: {why_not}."))
+            steps.append(Step(f"{what}, no command is known: {why_not}.", "", *is_about))
         else:
             purpose = (
                 f"{what}, once the undo has cleared it: this imports all of that job again, also "
                 "over what later jobs have set (plan in the place of run shows it first):"
             )
-            steps.append(Step(purpose, command))
+            steps.append(Step(purpose, command, *is_about))
     return steps
 
 

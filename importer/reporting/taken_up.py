@@ -4,55 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
 
 from importer.common.text import counted, is_or_are
 from importer.errors import JournalError
 from importer.jobs.carry_over import joined, left_over_again, left_over_of, still_sends
-from importer.jobs.commands import CLEARS, clearing, command_line, how_to_resume
-from importer.jobs.ends import is_begun_anew, own_pending
-from importer.jobs.folders import base_name
+from importer.jobs.commands import CLEARS, clearing, command_line
+from importer.jobs.ends import own_pending
 from importer.jobs.identity import ProductKey
-from importer.jobs.inputs import UNDO_NAME, undone_job
+from importer.jobs.inputs import undone_job
 from importer.jobs.journal_head import Head, read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.listing import jobs_of
-from importer.jobs.read_again import Beside, ReadAgain, read_again, read_beside
+from importer.jobs.read_again import Beside, read_again, read_beside
 from importer.jobs.records import (
     BEGUN_AT,
     LEFT_OVERS_GIVEN_UP,
     NOT_TAKEN_BACK,
     UNDO_SENDS,
     WITHDRAWN,
-    InputFile,
     JobRecord,
     JobState,
     job_number,
 )
 from importer.jobs.surveys import Survey
-from importer.reporting.endings import CARRIES_OVER, Step
-from importer.reporting.imported_since import imported_in_words, inputs_with, still_in_words
-from importer.reporting.journal_steps import (
-    never_sent,
-    steps_by_journal,
-    steps_of_closed,
-    steps_of_unread,
-)
-from importer.reporting.left_overs import KIND_OF_FILE, LEFT_OVER_NAMES
-from importer.reporting.taken_back import (
-    GOES_ON,
-    DoneUndo,
-    brings_back,
-    brought_back_by,
-    taken_back_in_words,
-)
-from importer.reporting.wording import TO_RESUME, stays_in_words
+from importer.reporting.done_by_others import DoneByOthers
+from importer.reporting.imported_since import still_in_words
+from importer.reporting.journal_steps import steps_by_journal, steps_of_closed, steps_of_unread
+from importer.reporting.left_overs import LEFT_OVER_NAMES
+from importer.reporting.next_steps import by_the_next
+from importer.reporting.steps import Step, StepKind, TakenUp, Topic, file_of_job, still_to_do
+from importer.reporting.taken_back import going_on, taken_back_in_words
+from importer.reporting.wording import stays_in_words
 
-#: What the steps begin with, or hold, that try again what is left over.
-_TRIES_AGAIN = (CARRIES_OVER, "clarityq-import retry ")
+#: The steps that try again what is left over.
+_TRIES_AGAIN = (StepKind.RESUME, StepKind.RETRY, StepKind.CARRY_OVER)
 HAS_CARRIED_OVER = "has taken over what could be tried again (--carry-over)"
 
 
@@ -105,19 +92,6 @@ def _replaced_by(
     return "", "the one that did", pending
 
 
-class TakenUp(NamedTuple):
-    """What has become of a job since, in a sentence."""
-
-    text: str
-    #: A step of the job that holds one of these need not be done any more.
-    obsolete: Sequence[str] = ()
-    #: What is to be done instead.
-    instead: Sequence[Step] = ()
-
-    def __str__(self) -> str:
-        return self.text
-
-
 def taken_up(folder: Path, beside: Sequence[Beside] | None = None) -> Iterator[TakenUp]:
     """Yield what became of a job since: what others, those `beside` it, have taken up of it.
 
@@ -138,8 +112,8 @@ def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
     product, number = ProductKey.of(facts), job_number(facts["number"])
     is_given_up, head = LEFT_OVERS_GIVEN_UP in facts, read_head(folder)
     if is_given_up and _has_left_overs(folder):
-        yield TakenUp("What it left over was given up.", _TRIES_AGAIN)
-    since = _Since(again := read_again(folder, beside), facts)
+        yield TakenUp("What it left over was given up.", _of_kinds(_TRIES_AGAIN, folder))
+    since = DoneByOthers(again := read_again(folder, beside), facts)
     for other in beside:
         if other.head.folder != folder and other.head.product == product:
             with suppress(JournalError):
@@ -152,18 +126,19 @@ def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
         imported.append(TakenUp(still_in_words(folder, again)))
     imported += since.brought_back
     if since.undos:
-        about = _steps_about(folder)
-        told = taken_back_in_words(folder, number, since.later, since.undos)
+        about = _all_about(folder)
+        told = taken_back_in_words(folder, number, [*since.takers.values()], since.undos)
         imported += [TakenUp(text, about, steps) for text, steps in told]
-        imported[-1] = imported[-1]._replace(obsolete=(*about, GOES_ON))
+        goes_on = StepKind.GO_ON_WITH_UNDO, folder.name
+        imported[-1] = imported[-1]._replace(obsolete={*about, goes_on})
     done_since = again.rows if head.finished else frozenset[int]()
     yield from _for_the_rest(folder, imported, done_since) if done_since else imported
     if since.anew and head.finished and undone_job(file.path for file in inputs) is not None:
-        yield TakenUp(f"{since.anew} has taken back more.", (CLEARS,))
+        yield TakenUp(f"{since.anew} has taken back more.", {(StepKind.CLEAR, folder.name)})
     elif since.anew and (since.is_given_up or not head.sent_anything):
         held = "as far as its inputs still held it"
         text = f"{since.anew} began anew what it had not sent, {held}."
-        yield TakenUp(text, (never_sent(folder),))
+        yield TakenUp(text, {(StepKind.BEGIN, folder.name)})
     if WITHDRAWN in facts and not since.is_undone:
         with JournalReader(folder) as own:
             yield _taken_back_unsent(own)
@@ -171,128 +146,37 @@ def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
         yield from _taken_over(head, since.takers, beside, done_since)
 
 
-@dataclass(slots=True)
-class _Since:
-    """What other jobs of the product have done about a job."""
-
-    again: ReadAgain
-    #: What the journal of that says of it.
-    facts: Mapping[str, str]
-    #: Those that have taken over rows of it, or of earlier ones: their names, by number.
-    takers: dict[int, str] = field(default_factory=dict)
-    #: What they have imported of its files, with their numbers.
-    imported: list[tuple[int, TakenUp]] = field(default_factory=list)
-    #: What they have imported again of what the job, an undo, has cleared.
-    brought_back: list[TakenUp] = field(default_factory=list)
-    #: All rows that they have imported of its files are known again.
-    is_counted: bool = True
-    #: The folders of the later ones.
-    later: list[Path] = field(default_factory=list)
-    undos: list[DoneUndo] = field(default_factory=list)
-    #: The one that is of the same command, or has the same inputs.
-    anew: str = ""
-    #: Another has given it up.
-    is_given_up: bool = False
-    #: An undo of it has done something.
-    is_undone: bool = False
-
-    def take(self, head: Head, inputs: Sequence[InputFile], other: Beside) -> None:
-        """Take what another job has done about the one of `head`."""
-        folder, there = head.folder, other.head.folder
-        is_later = other.head.number > head.number
-        if is_later:
-            self.later.append(there)
-            if is_begun_anew(folder.name, inputs, base_name(there.name), other.inputs):
-                self.anew = there.name
-            for cleared in brought_back_by(folder, self.facts, other.inputs):
-                told = f"{there.name} has imported again what {cleared} had brought."
-                self.brought_back.append(TakenUp(told, (brings_back(cleared),)))
-            if other.first_carried is not None and other.first_carried <= head.number:
-                self.takers[other.head.number] = there.name
-        self.is_given_up |= other.head.ends.get(head.id) is JobState.GIVEN_UP
-        its_own = [file for file in other.inputs if is_left_over_of(folder, file.path)]
-        if its_own or there in self.again.by:
-            with JournalReader(there) as journal:
-                self._take_read(head, its_own, other, journal)
-
-    def _take_read(
-        self, head: Head, its_own: Sequence[InputFile], other: Beside, journal: JournalReader
-    ) -> None:
-        """Take what another job has read: files in the job's folder, or rows of such ones."""
-        folder, there, number = head.folder, other.head.folder, other.head.number
-        for file in its_own:
-            done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
-            if Path(file.path).name == UNDO_NAME:
-                self._take_undo(number, there, done, journal)
-            elif done or there in self.again.by:
-                self._take_file(number, file, folder, there)
-        is_undo = undone_job(file.path for file in other.inputs) is not None
-        if not its_own and not is_undo:
-            again = self.again.by[there]
-            told = imported_in_words(folder, inputs_with(journal, again.rows), there.name, again)
-            self.imported.append((number, TakenUp(told)))
-
-    def _take_file(self, number: int, file: InputFile, folder: Path, other: Path) -> None:
-        """Take that another job has read a file of the job in `folder` where it stands."""
-        name, again = Path(file.path).name, self.again.by.get(other)
-        with JournalReader(folder) as own:
-            left_over = own.totals().outcomes[KIND_OF_FILE[name]]
-        self.is_counted &= again is not None
-        told = imported_in_words(folder, [name], other.name, again)
-        obsolete = (f"{folder.name}/{name}",) if file.rows >= left_over else ()
-        self.imported.append((number, TakenUp(told, obsolete)))
-
-    def _take_undo(self, number: int, other: Path, done: int, journal: JournalReader) -> None:
-        if WITHDRAWN not in journal.facts():
-            self.undos.append(DoneUndo(number, other, done))
-        elif done:
-            self.is_undone = True
-            text = f"It was taken back by {other.name}, which was taken back itself."
-            self.imported.append((number, TakenUp(text, (GOES_ON,))))
-
-    def take_states(self, jobs: Sequence[JobRecord]) -> None:
-        """Take which of the undos are unfinished, and leave out others that have done nothing."""
-        states = {job.number: job.state for job in jobs}
-        self.undos = [
-            undo._replace(resume=how_to_resume(undo.folder))
-            if states[undo.number] is JobState.UNFINISHED
-            else undo
-            for undo in self.undos
-            if undo.rows or states[undo.number] in (JobState.UNFINISHED, JobState.ENDED)
-        ]
-        self.is_undone |= bool(self.undos)
-
-
 def _taken_back_unsent(journal: JournalReader) -> TakenUp:
     """Tell that a job was taken back, and no undo has sent anything: what it leaves as it is.
 
     Or that its undo was cut off before that.
     """
-    folder, facts, about = journal.folder, journal.facts(), _steps_about(journal.folder)
+    folder, facts, about = journal.folder, journal.facts(), _all_about(journal.folder)
     left = int(facts.get(NOT_TAKEN_BACK, 0))
     if int(facts.get(UNDO_SENDS, 0)):
         words = ["undo", str(folder.absolute()), *clearing(facts), "--yes", *journal.key_source()]
         told = "It is being taken back: its undo has begun, and has sent nothing so far."
-        return TakenUp(told, (*about, GOES_ON), [Step(GOES_ON, command_line(words))])
+        return TakenUp(told, about, [going_on(folder, command_line(words))])
     if not left:
         return TakenUp("It was taken back.", about)
     told = f"{stays_in_words(folder.name, left)}."
     command = command_line(["undo", str(folder.absolute()), CLEARS, *journal.key_source()])
-    return TakenUp(f"It was taken back. {told}", about, [Step("To clear that:", command)])
+    step = Step("To clear that:", command, StepKind.CLEAR, folder.name)
+    return TakenUp(f"It was taken back. {told}", about, [step])
 
 
-def _steps_about(folder: Path) -> Sequence[str]:
-    """Return what steps about rows of a job hold; those of one that was wrong are not fixed."""
-    files = (f"{folder.name}/{name}" for name in LEFT_OVER_NAMES)
-    return *_TRIES_AGAIN, *files, CLEARS, never_sent(folder)
+def _of_kinds(kinds: Iterable[StepKind], folder: Path) -> set[Topic]:
+    return {(kind, folder.name) for kind in kinds}
 
 
-def _all_about(folder: Path) -> Sequence[str]:
-    """Return what each step holds about the rows of a job that has ended: the others stay.
+def _all_about(folder: Path) -> set[Topic]:
+    """Return the steps about rows of a job: of one that was wrong none is to be imported.
 
-    What an undo of it leaves, its steps by its journal tell as well.
+    Those of one that has ended its journal tells again, as far as something is left to do.
     """
-    return *_TRIES_AGAIN, f"{folder.name}/", CLEARS, *TO_RESUME.values()
+    kinds = *_TRIES_AGAIN, StepKind.EDITED, StepKind.CLEAR, StepKind.BEGIN
+    files = {(StepKind.LEFT_OVERS, file_of_job(folder / name)) for name in LEFT_OVER_NAMES}
+    return _of_kinds(kinds, folder) | files
 
 
 def _for_the_rest(
@@ -306,7 +190,7 @@ def _for_the_rest(
 
 
 def _taken_over(
-    head: Head, takers: Mapping[int, str], beside: Sequence[Beside], done: Collection[int]
+    head: Head, takers: Mapping[int, Path], beside: Sequence[Beside], done: Collection[int]
 ) -> Iterator[TakenUp]:
     """Tell who has taken over what the job of `head` has left over; `beside` are all jobs there.
 
@@ -317,7 +201,7 @@ def _taken_over(
     heads = [one.head for one in beside]
     (jobs, floor, _), given_up = jobs_of(folder.parent, head.product, heads)
     own = jobs[number - 1]
-    obsolete: Sequence[str] = (CARRIES_OVER,)
+    obsolete = _of_kinds((StepKind.CARRY_OVER,), folder)
     steps: list[Step] = []
     sending = [taker for taker in takers if still_sends(jobs[taker - 1], given_up)]
     waiting: Collection[bytes] = ()
@@ -332,30 +216,20 @@ def _taken_over(
     if waiting:
         rows, are = counted(len(waiting), "row"), is_or_are(len(waiting))
         if is_taken_over:
-            steps = [Step(f"{CARRIES_OVER} tries the {rows} again that {are} left over."), *steps]
+            steps = [by_the_next(f"tries the {rows} again that {are} left over.", folder), *steps]
         yield TakenUp(
-            f"{takers[max(takers)]} had taken over what could be tried again (--carry-over), "
+            f"{takers[max(takers)].name} had taken over what could be tried again (--carry-over), "
             f"and does not send it any more: {rows} {are} left over again.",
             obsolete,
             steps,
         )
     elif _has_left_overs(folder):
-        yield TakenUp(f"{takers[min(sending or takers)]} {HAS_CARRIED_OVER}.", obsolete, steps)
+        yield TakenUp(f"{takers[min(sending or takers)].name} {HAS_CARRIED_OVER}.", obsolete, steps)
 
 
 def _has_left_overs(folder: Path) -> bool:
     with JournalReader(folder) as journal:
         return next(journal.left_overs(), None) is not None
-
-
-def still_to_do(steps: Sequence[Step], taken: Sequence[TakenUp]) -> list[Step]:
-    """Return those of the steps of a job that are still to be done, and those instead of others."""
-    found = list(steps)
-    # What is to be done instead may be needless for another reason.
-    for one in sorted(taken, key=lambda each: not each.instead):
-        rest = [step for step in found if not any(part in str(step) for part in one.obsolete)]
-        found = [*one.instead, *rest]
-    return found
 
 
 def steps_of_earlier(
@@ -377,9 +251,3 @@ def steps_of_earlier(
             if steps:
                 found.append((began_at, still_to_do(steps, [*taken_up(job.folder)])))
     return [step for _, steps in sorted(found, key=itemgetter(0)) for step in steps]
-
-
-def is_left_over_of(folder: Path, path: str) -> bool:
-    """Return whether a file is one that the job in `folder` has left over, or its undo's input."""
-    file = Path(path)
-    return file.parent == folder.absolute() and file.name in (*LEFT_OVER_NAMES, UNDO_NAME)

@@ -21,13 +21,14 @@ from importer.jobs.records import JobRecord, Totals
 from importer.jobs.surveys import Survey
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.edited_files import edited_in
-from importer.reporting.endings import Step, look_first, next_steps, or_give_up
-from importer.reporting.jobs_behind import NOT_READ
+from importer.reporting.endings import look_first, or_give_up
 from importer.reporting.journal_steps import refused_with, steps_to_clear
 from importer.reporting.left_overs import write_left_over_files
+from importer.reporting.next_steps import next_steps
 from importer.reporting.report import write_report
+from importer.reporting.steps import Step, StepKind, still_to_do
 from importer.reporting.summary import Measured, Summary, summarise
-from importer.reporting.taken_up import steps_of_earlier, still_to_do, taken_up
+from importer.reporting.taken_up import steps_of_earlier, taken_up
 from importer.settings import ImportSettings
 from importer.settings.places import FrameAddress, SourceAddress
 from importer.sources.base import RowSource
@@ -101,7 +102,11 @@ def conclude(
     if end is RunEnd.FINISHED:
         more += steps_to_clear(job.journal, again.resume)
     # `retry` is not meant for what is there now.
-    more += _to_read_anew(not_read, again) if end is RunEnd.FINISHED and not settings.retry else []
+    more += (
+        _to_read_anew(job.folder, not_read, again)
+        if end is RunEnd.FINISHED and not settings.retry
+        else []
+    )
     target = settings.target
     is_direct = not (target.trust_env or target.sandbox)
     if end is RunEnd.SERVICE_DOWN and is_direct and names_proxy(URL(target.base_url)):
@@ -125,15 +130,19 @@ def conclude(
     return summary, problems
 
 
-def _to_read_anew(not_read: Sequence[tuple[SourceAddress, str]], again: Again) -> list[Step]:
+def _to_read_anew(
+    folder: Path, not_read: Sequence[tuple[SourceAddress, str]], again: Again
+) -> list[Step]:
     """Return how those inputs are imported of which only an older copy was: now by a new job."""
     if not not_read:
         return []
     names = listed([place.label for place, _ in not_read])
-    why = f"{names} {was_or_were(len(not_read))} not read: {NOT_READ} {not_read[0][1]}."
+    were, is_about = was_or_were(len(not_read)), (StepKind.READ_ANEW, folder.name)
+    why = f"{names} {were} not read: this run went on with the copy of {not_read[0][1]}."
     if any(isinstance(place, FrameAddress) for place, _ in not_read):
-        return [Step(f"The {why} To import what was passed, give the same call again.")]
-    return [Step(f"{why} To import what is there now:", again.same())]
+        told = f"The {why} To import what was passed, give the same call again."
+        return [Step(told, "", *is_about)]
+    return [Step(f"{why} To import what is there now:", again.same(), *is_about)]
 
 
 def _check_accounts(totals: Totals, settled_before: int, run: JobRun) -> None:

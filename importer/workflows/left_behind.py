@@ -28,7 +28,7 @@ from importer.reporting.left_overs import (
     WRITE_AGAIN,
     write_left_over_files,
 )
-from importer.reporting.taken_up import TakenUp
+from importer.reporting.steps import TakenUp
 from importer.reporting.wording import unread_in_words, words
 from importer.sources.base import RowSource
 from importer.sources.copies.carriers import open_copy

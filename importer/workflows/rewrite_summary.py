@@ -17,7 +17,6 @@ from importer.jobs.records import JobRecord, JobState, Totals
 from importer.model import OutcomeKind, RunEnd, WorkerFigures
 from importer.pacing import Limit
 from importer.reporting.digests import Digests
-from importer.reporting.endings import Step
 from importer.reporting.jobs_behind import (
     closers_of,
     is_told_as_carried_over,
@@ -31,7 +30,6 @@ from importer.reporting.journal_steps import (
     are_outdated,
     steps_by_journal,
     steps_of_closed,
-    unread,
 )
 from importer.reporting.left_overs import (
     FILE_OF_KIND,
@@ -40,13 +38,9 @@ from importer.reporting.left_overs import (
     forgotten_outcomes,
 )
 from importer.reporting.report import write_report
+from importer.reporting.steps import Step, StepKind, TakenUp, are_untold, still_to_do
 from importer.reporting.summary import Measured, Summary, summarise
-from importer.reporting.taken_up import (
-    TakenUp,
-    closed_in_words,
-    still_to_do,
-    taken_up,
-)
+from importer.reporting.taken_up import closed_in_words, taken_up
 
 _NOTHING = Forgotten([])
 #: What a summary that cannot be read as one raises.
@@ -141,7 +135,8 @@ def tell_taken_up(jobs: Sequence[JobRecord], by: Summary) -> None:
         rewrite_summary(job, taken=[*taken_up(job.folder, beside), *needless], beside=beside)
     for job in telling_of_unread(jobs, by.folder):
         assert job.folder is not None  # noqa: S101 -- it tells
-        begun = TakenUp(f"{by.folder.name} was begun since.", (unread(by.folder),))
+        name = by.folder.name
+        begun = TakenUp(f"{name} was begun since.", {(StepKind.BEGIN, name)})
         rewrite_summary(job, taken=[*taken_up(job.folder), begun])
     if found := read_anew(jobs, by.folder.name):
         rewrite_summary(found[0], taken=found[1])
@@ -215,9 +210,7 @@ def _steps(
     elif _has_other_steps(job, journal, old):
         steps = steps_by_journal(journal)
     else:
-        steps = [_step(step["text"], step["command"]) for step in old["next_steps"]]
+        steps = [Step.of_json(step) for step in old["next_steps"]]
+        if taken and job.state is JobState.ENDED and are_untold(steps):
+            steps = steps_by_journal(journal)
     return still_to_do(steps, taken)
-
-
-def _step(text: str, command: str) -> Step:
-    return Step(text.removesuffix(command).rstrip(), command)

@@ -33,7 +33,6 @@ from importer.jobs.records import (
     JobState,
 )
 from importer.jobs.undo import Group, Undo, Undone, undoing
-from importer.jobs.undo_rows import told_of_undos
 from importer.reporting.jobs_behind import jobs_behind
 from importer.reporting.taken_up import taken_up
 from importer.settings import ImportSettings
@@ -173,7 +172,7 @@ def plan_undo(
             product.abandon(job, time.time())
             job = product.jobs[job.number - 1]
         with undoing(product, job) as undo:
-            table = _table(product, undo, clear_unknown=clear_unknown, is_unfinished=is_unfinished)
+            table = _table(undo, clear_unknown=clear_unknown, is_unfinished=is_unfinished)
             after_all = [*undo.after_all()]
             waiting = waiting_again(product, job, {key for key, _ in after_all})
             may_stay = not table.to_send or settings.job.replace
@@ -248,12 +247,11 @@ def _job_of(product: Product, folder: Path) -> JobRecord:
     return job
 
 
-def _table(product: Product, undo: Undo, *, clear_unknown: bool, is_unfinished: bool) -> UndoTable:
-    earlier = undo.earlier()
-    taken_back = _taken_back(product) if earlier else {}
+def _table(undo: Undo, *, clear_unknown: bool, is_unfinished: bool) -> UndoTable:
+    taken_back = undo.taken_back()
     told = [
         f"{name}, which {taken_back[name]} has taken back" if name in taken_back else name
-        for name in earlier
+        for name in undo.earlier()
     ]
     return UndoTable(
         undo.restored(), undo.waiting(), undo.set_before(), undo.unknown(), undo.set_before_by(),
@@ -262,17 +260,6 @@ def _table(product: Product, undo: Undo, *, clear_unknown: bool, is_unfinished: 
         undo.not_sent + undo.later().number > 0 and not undo.is_withdrawn,
         undo.carried, told, is_unfinished,
     )  # fmt: skip
-
-
-def _taken_back(product: Product) -> dict[str, str]:
-    """Return the jobs that were taken back, with the undo that did it."""
-    told = told_of_undos(product.jobs)
-    pairs = ((one.undoes, undo) for undo, one in sorted(told.items()))
-    return {
-        product.name_of(undone): product.name_of(undo)
-        for undone, undo in pairs
-        if undone is not None
-    }
 
 
 def _write(path: Path, rows: Iterable[Undone]) -> None:

@@ -589,6 +589,26 @@ async def test_a_file_of_a_replaced_job_that_was_imported_is_a_step_of_none_any_
     assert "joined no other job" not in steps_of(monday)
 
 
+async def test_what_became_of_a_replaced_job_leaves_the_own_steps_of_its_successor(
+    night: Night, killed: Night, service: Picky
+) -> None:
+    monday = await killed([MEH, DOWN, *FINE])
+    summary, _ = await night("tuesday", FINE[:1])
+    step = "The next import with --carry-over tries the 1 row again that failed."
+    assert step in steps_of(summary.folder)
+    path = monday / "rejected.csv"
+    path.write_text(path.read_text().replace("meh", "POSITIVE"))
+    done = await typed(
+        "run", path, "--product-id", PRODUCT, "--base-url", service.url, "--late-effect", "0s",
+        "--jobs-dir", monday.parent, "--api-key-file", key(monday),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = steps_of(summary.folder)
+    assert "joined no other job" not in told
+    for text in (told, command("jobs", "show", summary.folder)[1]):
+        assert step in text
+
+
 async def test_a_night_goes_on_where_the_files_of_the_one_before_cannot_be_written(
     night: Night, killed: Night
 ) -> None:

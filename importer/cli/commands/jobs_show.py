@@ -30,13 +30,13 @@ from importer.jobs.listing import ListedJob, given_up_in, list_jobs
 from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import TOO_OLD, JobRecord, JobState
 from importer.model import OutcomeKind, RunEnd
-from importer.reporting.endings import Step, before_the_next
 from importer.reporting.journal_steps import are_outdated, steps_by_journal, steps_of_closed
+from importer.reporting.next_steps import before_the_next
+from importer.reporting.steps import StepKind, TakenUp, are_untold, still_to_do
 from importer.reporting.summary import KeptSteps, kept_steps
-from importer.reporting.taken_up import TakenUp, closed_in_words, still_to_do, taken_up
+from importer.reporting.taken_up import closed_in_words, taken_up
 from importer.reporting.wording import (
     ENDS,
-    TO_RESUME,
     given_up_in_words,
     in_doubt_in_words,
     too_old_in_words,
@@ -171,7 +171,7 @@ def _what_next(
     if found.record.state is JobState.UNFINISHED:
         lines += _until_done(found, runs[-1].run.end if runs else None, [*taken, *of_these])
     elif found.record.state.is_at_rest:
-        lines += _told(_next_steps(found), [*taken, *of_these])
+        lines += _told(_next_steps(found, is_taken=bool(taken)), [*taken, *of_these])
     yield from lines
     if found.product.service != SANDBOX and any(lacks_key(text) for _, text in lines):
         yield "", KEY_AS_BEFORE
@@ -202,34 +202,36 @@ def _until_done(
 
 
 def _told(kept: KeptSteps, taken: Sequence[TakenUp]) -> Iterator[tuple[str, str]]:
-    steps = [str(step) for step in still_to_do([*map(Step, kept.steps)], taken)]
+    steps = still_to_do(kept.steps, taken)
     for step in steps:
-        yield "next", step
-    if kept.given_in and any("clarityq-import " in step for step in steps if step in kept.steps):
+        yield "next", str(step)
+    if kept.given_in and any(step.command and step in kept.steps for step in steps):
         yield "", f"(to be given in {kept.given_in})"
 
 
 def _around_resuming(found: ListedJob, end: RunEnd | None) -> tuple[KeptSteps, KeptSteps]:
     """Return what the latest run of a job has said before the command that resumes, and after."""
-    if end is None:  # it was killed
-        return KeptSteps(), KeptSteps()
-    kept, resumes = kept_steps(found.folder), TO_RESUME.get(end)
+    kept = KeptSteps() if end is None else kept_steps(found.folder)  # None: it was killed
     steps = kept.steps
-    resuming = (
-        at for at, step in enumerate(steps) if resumes is not None and step.startswith(resumes)
-    )
+    if are_untold(steps):
+        return KeptSteps(), KeptSteps()
+    resuming = (at for at, step in enumerate(steps) if step.kind is StepKind.RESUME)
     at = next(resuming, len(steps))
     return kept._replace(steps=steps[:at]), kept._replace(steps=steps[at + 1 :])
 
 
-def _next_steps(found: ListedJob) -> KeptSteps:
-    """Return what is to be done about a job that has ended, was replaced or given up."""
+def _next_steps(found: ListedJob, *, is_taken: bool) -> KeptSteps:
+    """Return what is to be done about a job that has ended, was replaced or given up.
+
+    Others may have taken something of it up.
+    """
+    kept = kept_steps(found.folder)
     with JournalReader(found.folder) as history:
         if found.record.state.is_closed:
-            return KeptSteps([str(step) for step in steps_of_closed(found.record, history)])
-        if are_outdated(history):
-            return KeptSteps([str(step) for step in steps_by_journal(history)])
-    return kept_steps(found.folder)
+            return KeptSteps(steps_of_closed(found.record, history))
+        if are_outdated(history) or (is_taken and are_untold(kept.steps)):
+            return KeptSteps(steps_by_journal(history))
+    return kept
 
 
 def _find(

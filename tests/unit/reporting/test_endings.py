@@ -8,7 +8,8 @@ import pytest
 
 from importer.jobs.commands import Again
 from importer.model import OutcomeKind, Reason, RunEnd
-from importer.reporting.endings import look_first, next_steps, or_give_up, verdict
+from importer.reporting.endings import look_first, or_give_up, verdict
+from importer.reporting.next_steps import next_steps
 
 FOLDER = Path("jobs/ratings-1f0c2a9b-1")
 AGAIN = Again(["run", "ratings.csv", "--limit", "9", "--rate", "5"], ["--rate", "5"])

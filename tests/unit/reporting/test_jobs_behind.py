@@ -12,8 +12,10 @@ import pytest
 from importer.jobs.inputs import UNDO_NAME
 from importer.model import RunEnd
 from importer.reporting import jobs_behind as module
-from importer.reporting.journal_steps import never_sent
+from importer.reporting.steps import Step, StepKind
 from tests.support.jobs import SUCCEEDED, WAITING, Desk, finish
+
+OTHER = Step("another step")
 
 
 @pytest.fixture
@@ -27,9 +29,10 @@ def behind(desk: Desk, inputs: Sequence[Path], *origins: int) -> list[int]:
         return [job.number for job in found]
 
 
-def steps(monkeypatch: pytest.MonkeyPatch, told: dict[str, list[str]]) -> Mock:
-    """Let summaries of jobs, by name, have such steps; return what is asked for them."""
-    asked = Mock(side_effect=lambda folder: SimpleNamespace(steps=told.get(folder.name, [])))
+def steps(monkeypatch: pytest.MonkeyPatch, told: dict[str, StepKind]) -> Mock:
+    """Let summaries of jobs, by name, have steps of such a kind; return what is asked for them."""
+    kept = {name: [OTHER, Step("it", "", kind, name)] for name, kind in told.items()}
+    asked = Mock(side_effect=lambda folder: SimpleNamespace(steps=kept.get(folder.name, [])))
     monkeypatch.setattr(module, "kept_steps", asked)
     return asked
 
@@ -63,9 +66,9 @@ def test_a_job_that_had_sent_nothing_is_begun_anew_by_its_own_command(
     sent = desk.night([SUCCEEDED])
     desk.prune(1)
     folders = [*never, *(desk.jobs_dir / name for name in (gone, before, sent))]
-    step = {one.name: ["another step", f"see {never_sent(one)}"] for one in folders}
+    step = {one.name: StepKind.BEGIN for one in folders}
     with desk.jobs() as product:
-        others = {name: ["another step"] for name in step}
+        others = dict.fromkeys(step, StepKind.LEFT_OVERS)
         for told, found in ((step, [3]), (others, [])):
             asked = steps(monkeypatch, told)
             anew = module.jobs_begun_anew(product.jobs, desk.jobs_dir / sent, [])
@@ -81,7 +84,7 @@ def test_the_job_before_it_of_the_same_inputs_is_told_that_they_were_read_anew(
     first, second = desk.night([SUCCEEDED]), desk.night([SUCCEEDED])
     desk.night([SUCCEEDED], "b")
     fourth = desk.night([SUCCEEDED])
-    steps(monkeypatch, {name: ["another", f"x: {module.NOT_READ} y"] for name in (first, second)})
+    steps(monkeypatch, dict.fromkeys((first, second), StepKind.READ_ANEW))
     monkeypatch.setattr(module, "taken_up", lambda _: [])
     with desk.jobs() as product:
         found = module.read_anew(product.jobs, fourth)
@@ -89,7 +92,7 @@ def test_the_job_before_it_of_the_same_inputs_is_told_that_they_were_read_anew(
         job, (told,) = found
         assert (job.name, told.text) == (second, f"{fourth} has read its inputs anew.")
         assert module.read_anew(product.jobs, first) is None, "there is none before it"
-        steps(monkeypatch, {second: ["another"]})
+        steps(monkeypatch, {second: StepKind.BEGIN})
         assert module.read_anew(product.jobs, fourth) is None
     desk.prune(2)
     with desk.jobs() as product:

@@ -1,0 +1,247 @@
+"""What a person does after a run: the same wherever it is told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from importer.common.text import counted, listed, shown
+from importer.jobs.commands import Again
+from importer.model import OutcomeKind, Reason, RunEnd
+from importer.reporting.steps import Step, StepKind, file_of_job
+from importer.reporting.wording import TO_RESUME
+
+_RowsByReason = Mapping[tuple[OutcomeKind, Reason], int]
+
+
+def next_steps(
+    end: RunEnd,
+    outcomes: Mapping[OutcomeKind, int],
+    reasons: _RowsByReason,
+    folder: Path,
+    files: Sequence[Path],
+    again: Again,
+    overtaken: _RowsByReason = MappingProxyType({}),
+    *,
+    carries_over: bool = False,
+    has_sent: bool = False,
+    refused_with: str = "",
+    newest_by: str | None = None,
+    edited: Sequence[Path] = (),
+) -> list[Step]:
+    """Return what a person does after a run, in this order; empty if there is nothing to do.
+
+    `files` are the left-over files of the job in `folder`, and `overtaken` counts the rows in them
+    that give way to others. If the next import `carries_over` what is left, it need not be done by
+    hand; of what is pending if the job `has_sent` something. `refused_with` is the status of a row
+    that the service refused, in words. `newest_by` is the column that tells which row is the
+    newest, if one does. `edited` are files of the job that a person had edited before they were
+    written anew.
+    """
+    if end is RunEnd.DATA_LIMIT:
+        plan = again.plan()
+        return [
+            *(
+                Step(
+                    f"The rows that would be rejected are in {path}.",
+                    kind=StepKind.LEFT_OVERS,
+                    about=file_of_job(path),
+                )
+                for path in files
+            ),
+            Step("Nothing was sent. Once the data is corrected, the same command:", again.same()),
+            *([Step("To see what it would change, with examples:", plan)] if plan else []),
+            Step("If the data is right as it is, to send it this once:", again.accepting()),
+        ]
+    if end is not RunEnd.FINISHED:
+        command = again.same()
+        if end is RunEnd.LIMIT:
+            command = again.rest()
+        elif end is RunEnd.REDIRECTED:
+            command = again.elsewhere()
+        purpose = TO_RESUME[end]
+        if end is RunEnd.LIMIT and not again.takes_limit_back:
+            purpose += ", take the limit out of the file or the environment, then"
+        return [
+            to_begin(purpose, command, folder.name, carries_over=carries_over, has_sent=has_sent)
+        ]
+    kinds = {OutcomeKind(path.stem): path for path in files}
+    waiting = outcomes[OutcomeKind.NOT_COMPLETED] - reasons.get(
+        (OutcomeKind.NOT_COMPLETED, Reason.LATER_JOB_MISSING), 0
+    )
+    steps = [*_to_retry(reasons, waiting, folder, again, refused_with, carries_over=carries_over)]
+    for kind, path in kinds.items():
+        mine = [each for each in edited if each.name.startswith(f"{path.stem}-edited")]
+        steps += _of_kind(kind, reasons, path, again, overtaken, newest_by, mine)
+    return steps
+
+
+def to_begin(
+    purpose: str, command: str, about: str = "", *, carries_over: bool, has_sent: bool
+) -> Step:
+    """Return how a job is resumed, or begun anew, and until when if it `carries_over`.
+
+    `about` is its name, if another job may make that needless.
+    """
+    before = before_the_next(has_sent=has_sent) if carries_over else ""
+    return Step(f"{purpose}{before and ','}{before}:", command, StepKind.RESUME, about)
+
+
+def before_the_next(*, has_sent: bool) -> str:
+    """Return until when the command of a job with `--carry-over` is to be given again.
+
+    The next one takes its rows over; of one that has sent nothing they would count as newer than
+    those of the next (docs/reference.md, A4).
+    """
+    takes = " with --carry-over begins, which takes over what is pending"
+    return f" before the next import{takes if has_sent else ' begins'}"
+
+
+def by_the_next(tries: str, folder: Path) -> Step:
+    """Return the step that needs nobody: what the next import does about the job in `folder`."""
+    return Step(
+        f"The next import with --carry-over {tries}", kind=StepKind.CARRY_OVER, about=folder.name
+    )
+
+
+def _to_retry(
+    reasons: _RowsByReason,
+    waiting: int,
+    folder: Path,
+    again: Again,
+    refused_with: str,
+    *,
+    carries_over: bool,
+) -> Iterator[Step]:
+    """Yield what is to be done about rows that are left for no reason of their own.
+
+    One command tries them all, however often it is given: that of the import would begin a new job
+    once nothing is left to try.
+    """
+    exhausted = reasons.get((OutcomeKind.FAILED, Reason.RETRIES_EXHAUSTED), 0)
+    refused = reasons.get((OutcomeKind.FAILED, Reason.REFUSED), 0)
+    only: list[str] = []
+    if carries_over and exhausted:
+        rows = counted(exhausted, "row")
+        yield by_the_next(f"tries the {rows} again that failed.", folder)
+    if carries_over and waiting:
+        rows = counted(waiting, "row")
+        yield by_the_next(f"tries the {rows} not completed again.", folder)
+    if carries_over and (exhausted or waiting):
+        exhausted, waiting, only = 0, 0, ["--reason", Reason.REFUSED]
+    if waiting and not exhausted and not refused:
+        rows = counted(waiting, "row")
+        yield Step(
+            f"To try the {rows} not completed again later:",
+            again.retry(folder), StepKind.RETRY, folder.name,
+        )  # fmt: skip
+        return
+    because = f" ({refused_with})" if refused_with else ""
+    groups = [
+        f"the {counted(rows, 'row')} {which}"
+        for rows, which in (
+            (exhausted, "whose attempts ran out"),
+            (waiting, "not completed"),
+            (refused, f"that the service refused{because}, when its cause is gone"),
+        )
+        if rows
+    ]
+    if groups:
+        yield Step(
+            f"To try again {listed(groups)}:",
+            again.retry(folder, only), StepKind.RETRY, folder.name,
+        )  # fmt: skip
+
+
+def _of_kind(
+    kind: OutcomeKind,
+    reasons: _RowsByReason,
+    path: Path,
+    again: Again,
+    overtaken: _RowsByReason,
+    newest_by: str | None,
+    edited: Sequence[Path],
+) -> Iterator[Step]:
+    """Yield what is to be done about the rows of one left-over file."""
+    is_about = StepKind.LEFT_OVERS, file_of_job(path)
+    below_floor = reasons.get((kind, Reason.LATER_JOB_MISSING), 0)
+    final = reasons.get((kind, Reason.CONVERSATION_ERROR), 0)
+    if below_floor:
+        rows = counted(below_floor, "row")
+        yield Step(
+            f"To send all the same the {rows} of {_conversations(below_floor)} "
+            "that a missing job may have set:",
+            f"{again.of_file(path)} --as-new",
+            *is_about,
+        )
+    if kind is OutcomeKind.NOT_COMPLETED:
+        return
+    if final:
+        it = "it" if final == 1 else "them"
+        yield Step(
+            f"Nothing can be done for the {counted(final, 'row')} of {_conversations(final)} in "
+            f"ERROR: such a conversation never takes feedback. The next import that holds {it} "
+            f"tries {it} again, and ends with 1 again: leave {it} out of the export ({path} names "
+            f"{it}).",
+            "",
+            *is_about,
+        )
+    to_fix = rows_to_fix(kind, reasons, overtaken)
+    give_way = sum(number for (one, _), number in overtaken.items() if one is kind)
+    if unknown := to_fix[Reason.UNKNOWN_RATING]:
+        # Of that file: the inputs would be imported anew, over what has come since.
+        yield Step(
+            f"To give the ratings of {counted(unknown, 'row')} a meaning, this says how:",
+            again.of_file(path, "plan"),
+            *is_about,
+        )
+    if give_way and newest_by is not None:
+        gives = "gives way when it is" if give_way == 1 else "give way when they are"
+        yield Step(
+            f"{counted(give_way, 'row')} of {path} {gives} fixed, as another row of the same "
+            f"conversation was sent or is to be: which of them is the newest by {shown(newest_by)} "
+            "was not looked at. To import one that is the newest all the same, also of later jobs: "
+            "fix no other row, then",
+            f"{again.of_file(path)} --as-new",
+            *is_about,
+        )
+    elif give_way:
+        yield Step(
+            f"{counted(give_way, 'row')} of {path} need not be fixed: another row of the same "
+            "conversation was sent or is to be, and comes after.",
+            "",
+            *is_about,
+        )
+    for aside in edited if to_fix else ():
+        yield Step(
+            f"{aside} holds the lines of {path.name} as they had been edited before. To import "
+            "what is fixed there:",
+            again.of_file(aside),
+            StepKind.EDITED,
+            path.parent.name,
+        )
+    if number := to_fix.total():
+        what = f"To import the {counted(number, 'row')} {kind}"
+        if reasons.get((kind, Reason.REFUSED)):  # `retry` tries them again as they are
+            what += " with other content"
+        yield Step(f"{what}: fix {path}, then", again.of_file(path), *is_about)
+
+
+def rows_to_fix(
+    kind: OutcomeKind, reasons: _RowsByReason, overtaken: _RowsByReason
+) -> Counter[Reason]:
+    """Return of how many rows of a kind, by reason, it is worth the while to fix them.
+
+    Without those whose attempts ran out, that nothing helps, or that are `overtaken`.
+    """
+    found = Counter[Reason]()
+    for (one, reason), number in reasons.items():
+        if one is kind and reason not in (Reason.RETRIES_EXHAUSTED, Reason.CONVERSATION_ERROR):
+            found[reason] = number - overtaken.get((one, reason), 0)
+    return +found
+
+
+def _conversations(number: int) -> str:
+    return "a conversation" if number == 1 else "conversations"
