@@ -13,7 +13,7 @@ from importer.common.text import counted, is_or_are
 from importer.errors import JournalError
 from importer.jobs.carry_over import joined, left_over_again, left_over_of, still_sends
 from importer.jobs.commands import CLEARS, clearing, command_line, how_to_resume
-from importer.jobs.ends import is_begun_anew, own_pending
+from importer.jobs.ends import has_same_content, is_begun_anew, own_pending
 from importer.jobs.folders import base_name
 from importer.jobs.identity import ProductKey
 from importer.jobs.inputs import UNDO_NAME, undone_job
@@ -159,11 +159,9 @@ def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
     done_since = again.rows if head.finished else frozenset[int]()
     yield from _for_the_rest(folder, imported, done_since) if done_since else imported
     if since.anew and head.finished and undone_job(file.path for file in inputs) is not None:
-        yield TakenUp(f"{since.anew} has taken back more.", (CLEARS,))
+        yield TakenUp(f"{since.anew[-1].head.folder.name} has taken back more.", (CLEARS,))
     elif since.anew and (since.is_given_up or not head.sent_anything):
-        held = "as far as its inputs still held it"
-        text = f"{since.anew} began anew what it had not sent, {held}."
-        yield TakenUp(text, (never_sent(folder),))
+        yield TakenUp(_begun_anew_in_words(inputs, since.anew), (never_sent(folder),))
     if WITHDRAWN in facts and not since.is_undone:
         with JournalReader(folder) as own:
             yield _taken_back_unsent(own)
@@ -189,8 +187,8 @@ class _Since:
     #: The folders of the later ones.
     later: list[Path] = field(default_factory=list)
     undos: list[DoneUndo] = field(default_factory=list)
-    #: The one that is of the same command, or has the same inputs.
-    anew: str = ""
+    #: Those that are of the same command, or have the same inputs.
+    anew: list[Beside] = field(default_factory=list)
     #: Another has given it up.
     is_given_up: bool = False
     #: An undo of it has done something.
@@ -203,7 +201,7 @@ class _Since:
         if is_later:
             self.later.append(there)
             if is_begun_anew(folder.name, inputs, base_name(there.name), other.inputs):
-                self.anew = there.name
+                self.anew.append(other)
             for cleared in brought_back_by(folder, self.facts, other.inputs):
                 told = f"{there.name} has imported again what {cleared} had brought."
                 self.brought_back.append(TakenUp(told, (brings_back(cleared),)))
@@ -261,6 +259,22 @@ class _Since:
             if undo.rows or states[undo.number] in (JobState.UNFINISHED, JobState.ENDED)
         ]
         self.is_undone |= bool(self.undos)
+
+
+def _begun_anew_in_words(inputs: Sequence[InputFile], anew: Sequence[Beside]) -> str:
+    """Return which of the later jobs, `anew`, has begun anew one with these inputs, and how far.
+
+    It is one that has sent something, if there is one; of those one with the same content, as
+    inputs of the same command may have held anything; of those the first.
+    """
+    alike = {one.head.id for one in anew if has_same_content(inputs, one.inputs)}
+    found = min(anew, key=lambda one: (not one.head.sent_anything, one.head.id not in alike)).head
+    if found.id in alike:
+        return f"{found.folder.name} began anew what it had not sent."
+    return (
+        f"{found.folder.name} is of the same command, and its inputs hold other content: of what "
+        "this job had not sent, only what they hold again is sent."
+    )
 
 
 def _taken_back_unsent(journal: JournalReader) -> TakenUp:

@@ -703,6 +703,23 @@ async def test_own_rows_of_a_night_killed_before_its_first_request_are_told_as_n
     assert f"{tuesday.name[:-1]}2 began anew" in shown[0]
 
 
+@pytest.mark.parametrize("rows", [OWN[:2], OWN])
+async def test_of_a_night_begun_anew_under_its_name_it_is_told_whether_that_held_its_rows(
+    night: Night, rows: Rows
+) -> None:
+    stopped = (await night("export", [MEH, *OWN], max_rejected="0"))[0].folder
+    anew = (await night("export", [MEH, *rows]))[0].folder
+    await night("export", FINE)
+    told = f"{anew.name} began anew what it had not sent"
+    if rows != OWN:
+        told = (
+            f"{anew.name} is of the same command, and its inputs hold other content: of what this"
+        )
+    for text in (command("jobs", "show", stopped)[1], str(summary_of(stopped)["since"])):
+        assert told in text
+        assert f"{anew.name[:-1]}3" not in text
+
+
 @pytest.mark.parametrize("takes_over", [True, False])
 async def test_a_night_that_a_limit_has_stopped_is_told_with_what_lets_it_through(
     night: Night, service: Picky, takes_over: bool
