@@ -251,9 +251,9 @@ def steps_of_unread(surveys: Iterable[Survey]) -> list[Step]:
     for survey in surveys:
         rows = f"the rows {unread(survey.folder)}"
         if survey.plan:
-            steps.append(Step(f"To see what {rows} would change by now:", survey.plan))
+            steps.append(Step(f"To see what {rows} would change by now{survey.but}:", survey.plan))
             rows += " as the newest of their conversations"
-        steps.append(Step(f"To import {rows}:", survey.command))
+        steps.append(Step(f"To import {rows}{survey.but}:", survey.command))
     return steps
 
 
