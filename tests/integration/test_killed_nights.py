@@ -876,3 +876,16 @@ async def test_nights_that_sent_nothing_are_named_as_they_began_and_no_more_once
     for text in (steps_of(last), (last / REPORT_NAME).read_text("utf-8")):
         assert f"of {never[0].name} that no job has sent" not in text
         assert f"of {never[1].name} that no job has sent" in text
+
+
+async def test_rejected_rows_of_replaced_nights_are_named_in_the_order_in_which_they_began(
+    night: Night,
+) -> None:
+    replaced = [
+        (await night(name, [(conversation(at), "meh", ""), *FINE], limit=at + 5))[0].folder
+        for at, name in enumerate(("one", "two", "three"))
+    ]
+    last = (await night("four", FINE[:1]))[0].folder
+    for text in (steps_of(last), command("jobs", "show", last)[1]):
+        places = [text.index(f"rejected of {folder.name}") for folder in replaced]
+        assert places == sorted(places)
