@@ -28,6 +28,14 @@ def test_with_several_files_each_example_says_which_one_it_is_of() -> None:
     assert "b.csv row 1" not in check("b.csv")
 
 
+def test_conversations_whose_newest_row_is_rejected_are_counted() -> None:
+    rows = [(conversation(who), word, "") for who, word in ((1, "CLEAR"), (1, "odd"), (2, "odd"))]
+    write_csv(Path("a.csv"), [*rows, (conversation(2), "CLEAR", "")])
+    assert "In 1 conversation an older row wins, as a newer one would be rejected" in check("a.csv")
+    write_csv(Path("a.csv"), rows[::-1])
+    assert "an older row wins" not in check("a.csv")
+
+
 def test_what_to_fix_fits_the_format() -> None:
     good = json.dumps({"conversation_id": conversation(1), "rating": "POSITIVE"})
     Path("a.jsonl").write_text(f"{good}\n{good[:-3]}\n", "utf-8")
