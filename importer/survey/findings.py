@@ -62,6 +62,8 @@ class Understanding:
     #: Where bytes are not in the encoding, one in which the whole file may be: empty if none is
     #: likely, None if none is right for all lines.
     other_encoding: str | None = None
+    #: What the bytes beyond ASCII are in that, some of them if they are many.
+    other_letters: str = ""
 
 
 @dataclass(slots=True)

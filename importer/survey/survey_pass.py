@@ -230,6 +230,7 @@ class _Pass:
         self._jobs.tell(understanding, source)
         understanding.remarks += source.remarks()
         understanding.other_encoding = source.other_encoding
+        understanding.other_letters = source.other_letters
         self.found.inputs.append(understanding)
         self.inputs.append(
             InputFile(

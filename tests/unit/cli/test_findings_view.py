@@ -94,12 +94,14 @@ def test_an_encoding_is_proposed_only_where_no_other_line_is_spoilt_by_it() -> N
     for name, lines in [("utf8", utf8), ("cp1252", cp1252), ("both", [*cp1252, *utf8])]:
         Path(f"{name}.csv").write_bytes(b"\n".join([H.encode(), *lines, b""]))
     named = "- bad bytes: name the file's encoding, such as --encoding cp1252"
-    assert f"{named}, or fix these lines\n" in check("cp1252.csv")
+    assert f"{named}, if its letters are right then (\u00df \u00fc), or fix" in check("cp1252.csv")
     told = check("both.csv")
     assert "- bad bytes: fix these lines: no other encoding is right for the whole file\n" in told
     assert "--encoding cp1252" not in told
     both = check("cp1252.csv", "utf8.csv")
-    assert f"{named} in an import of its own, or fix these lines\n" in both
+    assert (
+        f"{named} in an import of its own, if its letters are right then (\u00df \u00fc), " in both
+    )
     Path("both.csv").write_bytes(b"conversation_id,rating,Gr\xfc\xdfe\n" + b"\n".join(utf8))
     assert "for the whole file: fix it" in check("both.csv", "--column", "comment=Gr\u00fc\u00dfe")
 
