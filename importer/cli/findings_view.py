@@ -20,6 +20,7 @@ from importer.settings import ImportSettings, LongComments
 from importer.settings.groups import Reading, RowMapping
 from importer.sources.columns import column_options
 from importer.survey.findings import Findings, Understanding
+from importer.survey.superseded import MOST_REJECTED
 from importer.workflows.likely_columns import reads_like_date
 
 #: Requests per second for which the duration is told when no --rate is given.
@@ -156,8 +157,20 @@ def _print_remarks(found: Findings, settings: ImportSettings, console: Console) 
             f"{counted(found.superseded + carried, 'other row')} will be superseded{of_them}. "
             f"For example: {examples}."
         )
+    if older := found.older_than_rejected:
+        least = "at least " if found.rejected > MOST_REJECTED else ""
+        console.print(
+            f"In {least}{counted(older, 'conversation')} an older row wins, as a newer one would "
+            "be rejected: it is to be fixed before the import, or imported after it."
+        )
     if any(
-        (found.long_comments, found.comment_only, found.rating_only, found.repeated_conversations)
+        (
+            found.long_comments,
+            found.comment_only,
+            found.rating_only,
+            found.repeated_conversations,
+            found.older_than_rejected,
+        )
     ):
         console.print()
 

@@ -51,6 +51,9 @@ CHANGES = "changes"
 TOO_OLD = "too_old"
 #: The fact of a journal that says when the job began, in Unix seconds.
 BEGUN_AT = "begun_at"
+#: The fact of a journal that names the jobs without one whose inputs held the same: it has begun
+#: them, under another name. A list of JSON.
+BEGINS = "begins"
 #: The facts of a journal that say from where its latest run had the key, as arguments, and in which
 #: working folder they were given.
 KEY_SOURCE = "key_source"

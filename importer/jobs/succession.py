@@ -36,8 +36,15 @@ from importer.jobs.ledger import LeftOver
 from importer.jobs.overtaken import awaited_of
 from importer.jobs.placing import PlacedRow, Placing
 from importer.jobs.product_jobs import ProductJobs
-from importer.jobs.records import BEGUN_AT, CarriedRow, JobRecord, JobState, NewJob
-from importer.jobs.surveys import drop_note, note_survey, stopped_surveys
+from importer.jobs.records import BEGINS, BEGUN_AT, CarriedRow, JobRecord, JobState, NewJob
+from importer.jobs.surveys import (
+    drop_note,
+    note_survey,
+    remove_surveys,
+    stopped_surveys,
+    surveys_begun_by,
+    surveys_in,
+)
 from importer.settings import ImportSettings
 
 _KEY = attrgetter("key")
@@ -58,6 +65,8 @@ class Succession(ProductJobs):
         self._key_source = list(key_source)
         self._name = job_name(settings)
         self._claimed: Path | None = None
+        #: The folders that are left to jobs which were stopped while they read something else.
+        self._left: set[str] = set()
         #: How many rows `left_overs` has left out for their age (`--carry-over-for`).
         self.too_old = 0
         #: Makes the numbers of the bodies that are sent.
@@ -103,20 +112,26 @@ class Succession(ProductJobs):
     def _in_the_way(self, job: JobRecord) -> UnfinishedJobError:
         return in_the_way(job, self._settings, self._key_source)
 
-    def claim_folder(self) -> Path:
+    def claim_folder(self, inputs: Sequence[Path] = ()) -> Path:
         """Return the folder of the job that is to begin; it is there, and has no journal yet.
 
-        Raises `SettingsError` if a job of this name has lost its journal, or the jobs folder cannot
-        be written.
+        `inputs` are its files, as far as nothing else keeps what they hold. The folder of a job
+        that was stopped while it read something else from them is left to that. Raises
+        `SettingsError` if a job of this name has lost its journal, or the jobs folder cannot be
+        written.
         """
         try:
             restart = self._settings.job.restart
             taken = {job.name for job in self.jobs}
-            folder = claim_folder(self.jobs_dir, self._name, restart=restart, taken=taken)
+            if self._claimed is None:
+                self._left = {one.folder.name for one in surveys_in(self.jobs_dir) if one.changed}
+            folder = claim_folder(
+                self.jobs_dir, self._name, restart=restart, taken=taken | self._left
+            )
         except OSError as error:
             raise SettingsError(f"--jobs-dir {self.jobs_dir}: {error.strerror}") from None
         if folder != self._claimed:
-            note_survey(folder, self._settings, self._key_source)
+            note_survey(folder, self._settings, self._key_source, inputs)
         self._claimed = folder
         return folder
 
@@ -180,17 +195,20 @@ class Succession(ProductJobs):
         return self._job(record, Journal(record.folder))
 
     def _created(self, new: NewJob, ends: dict[str, JobState]) -> JobRecord:
+        folder = self.claim_folder()
+        begun = surveys_begun_by(folder)
         new.facts = {
             **new.facts, "product_id": self.key.product_id, "base_url": self.key.service,
+            BEGINS: json.dumps([one.folder.name for one in begun]),
             "settings": json.dumps(self._settings.as_record()),
             BEGUN_AT: str(time.time()), **key_facts(self._key_source),
         }  # fmt: skip
-        folder = self.claim_folder()
         job_id = secrets.token_hex(16)
         create_journal(
             folder, new, number=self.next_number, job_id=job_id, floor=self.floor, ends=ends
         ).close()
         drop_note(folder)
+        remove_surveys(begun)
         return JobRecord(
             self.next_number, job_id, folder.name, folder, JobState.UNFINISHED,
             keeps_bodies=new.kept is not None, holds_carried=bool(new.carried),

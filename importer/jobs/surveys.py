@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from importer.common.files import atomic_write
+from importer.common.text import is_or_are, listed
 from importer.errors import JournalError
 from importer.jobs.commands import Again, jobs_dir_of, resuming
-from importer.jobs.folders import job_folders, unfinished_surveys
+from importer.jobs.folders import base_name, folders_of, job_folders, unfinished_surveys
 from importer.jobs.identity import ProductKey, product_key
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
@@ -21,8 +26,13 @@ from importer.jobs.lock import is_held
 from importer.jobs.records import BEGUN_AT, JobRecord
 from importer.settings import ImportSettings
 
-#: Says in the folder of such a job what its command is, and when it began.
+#: Says in the folder of such a job what its command is, when it began, and what its inputs held.
 _NOTE_NAME = "begun.json"
+_INPUTS = "inputs"
+#: Stands in a command for the file that holds what an input has held before.
+_FILE = "FILE"
+#: So many bytes at each end of a file, and its size, tell its content from other exports'.
+_TELLING_BYTES = 1 << 16
 _ARE_NEWEST = "its rows are the newest of their conversations then"
 
 
@@ -38,12 +48,25 @@ class Survey(NamedTuple):
     command: str = ""
     #: The one that shows what that would change; empty if there is none, as for an undo.
     plan: str = ""
+    #: What its inputs held, by path; empty if it is not known.
+    held: Mapping[str, str] = MappingProxyType({})
+    #: Why they do not hold that any more, in words; empty if they do.
+    changed: str = ""
+    #: A later job of the same command has begun: its inputs are called the same.
+    is_passed: bool = False
+
+    @property
+    def but(self) -> str:
+        """What is to be known before its commands are given; empty if nothing is."""
+        if self.is_passed:
+            return f", if what it was to read is kept as {_FILE} ({self.changed})"
+        return self.changed and f" ({self.changed})"
 
     @property
     def begins(self) -> str:
         """How it is begun, in words, where no job of its product has begun since."""
         told = f":\n  {self.command}{note_on_key(self.command)}" if self.command else ""
-        return f"Its own command begins it{told}"
+        return f"Its own command begins it{self.but}{told}"
 
     @property
     def begins_as_newest(self) -> str:
@@ -51,14 +74,19 @@ class Survey(NamedTuple):
         if not self.plan:
             return self.begins if self.command else f"{self.begins}, and {_ARE_NEWEST}"
         return (
-            f"To see what its rows would change by now:\n  {self.plan}\n"
+            f"To see what its rows would change by now{self.but}:\n  {self.plan}\n"
             f"To import them, as the newest of their conversations:\n  {self.command}"
             f"{note_on_key(self.command)}"
         )
 
 
-def note_survey(folder: Path, settings: ImportSettings, key_source: Sequence[str]) -> None:
-    """Note in the folder of a job that is about to begin what is known of it already."""
+def note_survey(
+    folder: Path, settings: ImportSettings, key_source: Sequence[str], inputs: Sequence[Path]
+) -> None:
+    """Note in the folder of a job that is about to begin what is known of it already.
+
+    `inputs` are its files, as far as nothing else keeps what they hold.
+    """
     product = product_key(settings)
     facts = {
         "product_id": product.product_id,
@@ -68,11 +96,12 @@ def note_survey(folder: Path, settings: ImportSettings, key_source: Sequence[str
         **key_facts(key_source),
     }
     with (
-        suppress(OSError),  # what cannot be written is told where it is needed
+        suppress(OSError),  # what cannot be read or written is told where it is needed
         atomic_write(folder / _NOTE_NAME) as temporary,
         temporary.open("w", encoding="utf-8") as file,
     ):
-        json.dump(facts, file)
+        held = {str(path.absolute()): _content_of(path) for path in inputs}
+        json.dump({**facts, _INPUTS: held}, file)
 
 
 def drop_note(folder: Path) -> None:
@@ -95,11 +124,66 @@ def _survey(folder: Path) -> Survey:
     try:
         facts = json.loads((folder / _NOTE_NAME).read_text("utf-8"))
         began_at = float(facts.get(BEGUN_AT, began_at))
-        words = [*resuming({**facts["settings"], **jobs_dir_of(folder)}), *key_words(facts)]
-        again = Again(words, [])
-        return Survey(folder, began_at, ProductKey.of(facts), again.same(), again.plan())
+        held = dict(facts.get(_INPUTS, {}))
+        changed = _how_changed(held)
+        is_passed = bool(changed) and _is_passed(folder)
+        record = {**facts["settings"], **jobs_dir_of(folder)}
+        if is_passed:
+            record["inputs"] = [_FILE]
+        again = Again([*resuming(record), *key_words(facts)], [])
+        return Survey(
+            folder, began_at, ProductKey.of(facts), again.same(), again.plan(), held, changed,
+            is_passed,
+        )  # fmt: skip
     except (OSError, ValueError, LookupError, TypeError):  # of an interrupted writing, or copied
         return Survey(folder, began_at)
+
+
+def _is_passed(folder: Path) -> bool:
+    return max(folders_of(folder.parent, base_name(folder.name)).items())[1] != folder
+
+
+def _how_changed(held: Mapping[str, str]) -> str:
+    """Return, in words, which of these files do not hold any more what they have held."""
+    gone = [path for path in held if not Path(path).exists()]
+    now = {path: _content_of(Path(path)) for path in held if path not in gone}
+    changed = [path for path, content in now.items() if content != held[path]]
+    told = [f"{listed(changed)} changed since it began"] if changed else []
+    told += [f"{listed(gone)} {is_or_are(len(gone))} gone"] if gone else []
+    return ", and ".join(told)
+
+
+def _content_of(path: Path) -> str:
+    """Return what tells the content of a file from others, of which little is read for that.
+
+    Raises `OSError`.
+    """
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        digest = hashlib.sha256(file.read(_TELLING_BYTES))
+        file.seek(max(0, size - _TELLING_BYTES))
+        digest.update(file.read())
+    return f"{size}-{digest.hexdigest()[:32]}"
+
+
+def surveys_begun_by(folder: Path) -> list[Survey]:
+    """Return the other surveys of the product whose inputs held what those of that one hold."""
+    own = _survey(folder)
+    alike = sorted(own.held.values())
+    return [
+        survey
+        for survey in surveys_in(folder.parent)
+        if alike
+        and survey.folder != folder
+        and survey.product == own.product
+        and sorted(survey.held.values()) == alike
+    ]
+
+
+def remove_surveys(surveys: Iterable[Survey]) -> None:
+    """Remove what is left of these, as far as that is possible: another job has their rows."""
+    for survey in surveys:
+        shutil.rmtree(survey.folder, ignore_errors=True)
 
 
 def stopped_surveys(jobs_dir: Path, since: float, product: ProductKey) -> Iterator[str]:

@@ -36,8 +36,8 @@ class DoneByOthers:
     #: All rows that they have imported of its files are known again.
     is_counted: bool = True
     undos: list[DoneUndo] = field(default_factory=list)
-    #: The one that is of the same command, or has the same inputs.
-    anew: str = ""
+    #: Those that are of the same command, or have the same inputs.
+    anew: list[Beside] = field(default_factory=list)
     #: Another has given it up.
     is_given_up: bool = False
     #: An undo of it has done something.
@@ -48,7 +48,7 @@ class DoneByOthers:
         folder, there = head.folder, other.head.folder
         if other.head.number > head.number:
             if is_begun_anew(folder.name, inputs, base_name(there.name), other.inputs):
-                self.anew = there.name
+                self.anew.append(other)
             for cleared in brought_back_by(folder, self.facts, other.inputs):
                 told = f"{there.name} has imported again what {cleared} had brought."
                 self.brought_back.append(TakenUp(told, {(StepKind.BRING_BACK, cleared)}))

@@ -246,9 +246,11 @@ def steps_of_unread(surveys: Iterable[Survey]) -> list[Step]:
         is_about = StepKind.BEGIN, name
         rows = f"the rows of {name}, whose inputs were not read to their end,"
         if survey.plan:
-            steps.append(Step(f"To see what {rows} would change by now:", survey.plan, *is_about))
+            steps.append(
+                Step(f"To see what {rows} would change by now{survey.but}:", survey.plan, *is_about)
+            )
             rows += " as the newest of their conversations"
-        steps.append(Step(f"To import {rows}:", survey.command, *is_about))
+        steps.append(Step(f"To import {rows}{survey.but}:", survey.command, *is_about))
     return steps
 
 

@@ -128,8 +128,9 @@ def _step(reason: Reason, one: Understanding, *, is_for_all: bool) -> str:
     if reason is Reason.BAD_BYTES and one.other_encoding is not None:
         other = one.other_encoding
         such = f", such as --encoding {other}" if other else " (--encoding)"
+        seen = f", if its letters are right then ({one.other_letters})" if one.other_letters else ""
         alone = "" if is_for_all else " in an import of its own"
-        return f"name the file's encoding{such}{alone}, or fix these lines"
+        return f"name the file's encoding{such}{alone}{seen}, or fix these lines"
     return _HOW_TO_FIX_BY_FORMAT.get(one.format, {}).get(reason, _HOW_TO_FIX[reason])
 
 

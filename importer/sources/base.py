@@ -165,6 +165,14 @@ class RowSource(Protocol):
         """
         ...
 
+    @property
+    def other_letters(self) -> str:
+        """What the bytes beyond ASCII are in that encoding, by which a person sees if it is right.
+
+        Empty if none is proposed.
+        """
+        ...
+
     def batches(self, first_seq: int, size: int) -> Iterator[Sequence[Row]]:
         """Yield all rows in order, at most `size` at a time; the first one gets `first_seq`.
 

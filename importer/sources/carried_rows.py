@@ -23,6 +23,7 @@ class CarriedRows:
     delimiter = ","
     encoding = "utf-8"
     other_encoding = None
+    other_letters = ""
     format = InputFormat.CSV
 
     def __init__(self, path: Path, read: Callable[[], Iterable[Row]]) -> None:

@@ -25,6 +25,7 @@ class RecordSource(ABC):
 
     format: InputFormat
     other_encoding = None
+    other_letters = ""
 
     def __init__(
         self, path: Path, name: str, header: Sequence[str], settings: ImportSettings

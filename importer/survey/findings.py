@@ -82,6 +82,8 @@ class Understanding:
     #: Where bytes are not in the encoding, one in which the whole file may be: empty if none is
     #: likely, None if none is right for all lines.
     other_encoding: str | None = None
+    #: What the bytes beyond ASCII are in that, some of them if they are many.
+    other_letters: str = ""
 
 
 @dataclass(slots=True)
@@ -134,6 +136,9 @@ class Findings:
     repeated_examples: list[Repeated] = field(default_factory=list)
     #: Valid rows in whose place another row of the conversation is sent.
     superseded: int = 0
+    #: Conversations of which an older row is sent, as a newer one is rejected: among those of the
+    #: first 20,000 whose rows are, and that can be read.
+    older_than_rejected: int = 0
     #: Rows that were carried over from earlier jobs. They are in no other figure but those of
     #: conversations.
     carried: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,17 +90,23 @@ class ManyRows:
                 columns[name] = np.frombuffer(raw, kind)
         self._spill.add(columns, share)
 
-    def decide(self, rows: int, tell: Callable[[float], None]) -> tuple[RowSet, Repetitions]:
-        """Return the rows that do not win, and how often conversations occur."""
+    def decide(
+        self, rows: int, tell: Callable[[float], None], rejected: Mapping[bytes, Candidate]
+    ) -> tuple[RowSet, Repetitions]:
+        """Return the rows that do not win, and how often conversations occur.
+
+        `rejected` are rows that cannot, by key.
+        """
         found = Repetitions()
+        parts = _split(rejected.values())
         count = 0
         self._bits = np.zeros((rows >> 3) + 1, np.uint8)
         for number in range(PARTS):
             columns = self._spill.part(number)
             found.conversations += len(columns["key"])
-            again = _that_may_repeat(columns)
+            again = _that_may_repeat(columns, parts[number])
             if len(again["key"]):
-                losers = self._note_repeated(again, found)
+                losers = self._note_repeated(again, found, parts[number])
                 found.conversations -= len(losers)
                 count += len(losers)
                 np.bitwise_or.at(self._bits, losers >> 3, (1 << (losers & 7)).astype(np.uint8))
@@ -126,7 +132,9 @@ class ManyRows:
                 ),
             )
 
-    def _note_repeated(self, columns: Columns, found: Repetitions) -> Column:
+    def _note_repeated(
+        self, columns: Columns, found: Repetitions, rejected: Mapping[bytes, Candidate]
+    ) -> Column:
         """Return the numbers of the rows that do not win."""
         high, low = halves(columns["key"])
         names = ("rank", "whole", "fraction")
@@ -140,6 +148,8 @@ class ManyRows:
         most = np.argsort(counts, kind="stable")[-EXAMPLES:]
         keys = columns["key"][order]
         found.note((keys[ends[at]].tobytes(), int(counts[at])) for at in most if counts[at] > 1)
+        if rejected:
+            found.older += _older({n: one[order][is_last] for n, one in columns.items()}, rejected)
         losers: Column = columns["seq"][order][~is_last]
         return losers
 
@@ -150,14 +160,50 @@ def halves(keys: Column) -> tuple[Column, Column]:
     return halves[:, 0], halves[:, 1]
 
 
-def _that_may_repeat(columns: Columns) -> Columns:
-    """Return all rows whose key occurs more than once, and hardly any others.
+def _split(rows: Iterable[Candidate]) -> list[dict[bytes, Candidate]]:
+    """Return rows by part, and there by key."""
+    parts: list[dict[bytes, Candidate]] = [{} for _ in range(PARTS)]
+    for row in rows:
+        parts[row.key[0]][row.key] = row
+    return parts
+
+
+def _older(winners: Columns, rejected: Mapping[bytes, Candidate]) -> int:
+    """Return how many of the winners come before the rejected row of their conversation."""
+    among = np.flatnonzero(_are_in(halves(winners["key"])[0], np.sort(_high_of(rejected))))
+    names = [name for name in ("rank", "whole", "fraction", "seq") if name in winners]
+    older = 0
+    for at, key in zip(among, split_keys(winners["key"][among].tobytes()), strict=True):
+        if (row := rejected.get(key)) is not None:
+            whole, fraction = row.newest
+            other = {"rank": row.rank, "whole": whole, "fraction": fraction, "seq": row.seq}
+            older += [int(winners[name][at]) for name in names] < [other[name] for name in names]
+    return older
+
+
+def _high_of(keys: Collection[bytes]) -> Column:
+    """Return the first halves of keys."""
+    return halves(np.frombuffer(b"".join(keys), KEY))[0]
+
+
+def _are_in(values: Column, ordered: Column) -> Column:
+    """Return of each value whether it is one of the `ordered` ones, of which there are some."""
+    places = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
+    are_in: Column = ordered[places] == values
+    return are_in
+
+
+def _that_may_repeat(columns: Columns, others: Collection[bytes]) -> Columns:
+    """Return all rows whose key occurs more than once or is one of others, and hardly any others.
 
     The first half of the keys alone is sorted four times as fast as the keys are.
     """
     high = columns["key"].view(">u8")[::2].astype(np.uint64)
     ordered = np.sort(high)
     twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    if others and len(ordered):
+        keys = _high_of(others)
+        twice = np.append(twice, keys[_are_in(keys, ordered)])
     if not len(twice):
         return {name: column[:0] for name, column in columns.items()}
     again = np.isin(high, twice)

@@ -27,10 +27,12 @@ NEW = 2**64 - 1
 EXAMPLES = 5
 #: Rows up to which numpy is not worth its loading.
 FEW = 20_000
+#: Conversations of rejected rows that are compared with those that win: so many are kept in memory.
+MOST_REJECTED = 20_000
 
 
 class Candidate(NamedTuple):
-    """A row that can be sent. Of one conversation, the greatest wins, compared field by field."""
+    """A row. Of one conversation, the greatest that can be sent wins, compared field by field."""
 
     #: 16 bytes of the conversation's id, reversed.
     key: bytes
@@ -61,6 +63,8 @@ class Repetitions:
     repeated: int = 0
     #: Those with the most rows, and how many.
     examples: list[tuple[str, int]] = field(default_factory=list)
+    #: Those whose winner is older than a row that was rejected.
+    older: int = 0
 
     def note(self, found: Iterable[tuple[bytes, int]]) -> None:
         """Keep the examples with the most rows of these, by key, and of those before."""
@@ -86,6 +90,8 @@ class Contest:
         self._scratch = scratch
         self._asked = asked
         self._few: list[Candidate] = []
+        #: Of each conversation the greatest row that was rejected.
+        self._rejected: dict[bytes, Candidate] = {}
         self._many: ManyRows | None = None
 
     def close(self) -> None:
@@ -105,6 +111,13 @@ class Contest:
         assert self._many is not None  # noqa: S101 -- for the type checker
         self._many.add_part(part, share)
 
+    def reject(self, row: Candidate) -> None:
+        """Take a row that cannot be sent, to be compared with the one that wins."""
+        known = self._rejected.get(row.key)
+        is_greatest = len(self._rejected) < MOST_REJECTED if known is None else known < row
+        if is_greatest:
+            self._rejected[row.key] = row
+
     def decide(self, rows: int, tell: Callable[[float], None]) -> tuple[RowSet, Repetitions]:
         """Return the rows that do not win, and how often conversations occur.
 
@@ -113,7 +126,7 @@ class Contest:
         """
         if self._many is not None:
             self._add_few_to_many(1.0)
-            return self._many.decide(rows, tell)
+            return self._many.decide(rows, tell, self._rejected)
         found = Repetitions()
         counts = Counter(row.key for row in self._few)
         found.conversations = len(counts)
@@ -123,6 +136,7 @@ class Contest:
         last = {row.key: row for row in self._few}
         superseded = RowSet(row.seq for row in self._few if last[row.key] is not row)
         self._few = [*last.values()]
+        found.older = sum(key in last and last[key] < row for key, row in self._rejected.items())
         return superseded, found
 
     def winners(self) -> Iterator[tuple[int, Iterable[Winner]]]:

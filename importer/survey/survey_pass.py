@@ -7,6 +7,7 @@ Nothing is sent, and memory does not grow with the inputs but for a bit and a fe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -229,6 +230,7 @@ class _Pass:
         self._jobs.tell(understanding, source)
         understanding.remarks += source.remarks()
         understanding.other_encoding = source.other_encoding
+        understanding.other_letters = source.other_letters
         self.found.inputs.append(understanding)
         self.inputs.append(
             InputFile(
@@ -261,6 +263,7 @@ class _Pass:
         found.conversations = repetitions.conversations
         found.repeated_conversations = repetitions.repeated
         found.repeated_examples = [Repeated(*one) for one in repetitions.examples]
+        found.older_than_rejected = repetitions.older
         found.newest_kind = None if self._asked.newest is None else self._asked.newest.kind
 
     def _take_columns(self, part: ColumnPart, first_seq: int, name: str) -> None:
@@ -298,11 +301,22 @@ class _Pass:
         elif result.kind is OutcomeKind.SKIPPED:
             self.found.skipped += 1
         else:
+            if result.conversation_id is not None:
+                self._take_rejected(result.conversation_id, row)
             problem = self.found.note_problem(result.reason or Reason.MALFORMED)
             if problem.wants(name):
                 at = row.line if line is None else line()
                 number = row.seq + 1 - first_seq
                 problem.add(Example(name, number, at, result.detail))
+
+    def _take_rejected(self, conversation_id: str, row: Row) -> None:
+        """Take a row that is rejected, unless nothing tells whether it is newer than others."""
+        _, _, newest, rank_of = self._asked
+        rank = NEW if rank_of is None else rank_of(row.job)
+        with suppress(ValueError):
+            value = OLDEST if newest is None else newest.read(row.newest)
+            if rank is not None:
+                self._contest.reject(Candidate(key_of(conversation_id), rank, value, row.seq, 0))
 
     def _note_word(self, word: str) -> None:
         if (known := self.found.words.get(word)) is not None:

@@ -157,7 +157,7 @@ def begin_job(
     Raises what `prospect` raises, and `SettingsError` if its folder cannot be made.
     """
     product.check_sequence()  # a job that may not begin leaves nothing behind
-    product.claim_folder()
+    product.claim_folder(_only_here(settings, sources))
     with prospect(product, settings, sources, settings.job.jobs_dir, watch) as found:
         survey, plan = found.survey, found.plan
         kept = None
@@ -189,6 +189,12 @@ def begin_job(
             if ended.state is JobState.GIVEN_UP and (waiting := waiting_again(product, ended)):
                 product.remarks.append(tell_waiting_again(product, ended, waiting))
         return job, found.limit
+
+
+def _only_here(settings: ImportSettings, sources: Sequence[RowSource]) -> list[Path]:
+    """Return the files of the inputs, if neither copies nor the job that is undone keep them."""
+    is_kept = settings.reading.is_copied or undone_job(map(str, settings.reading.inputs))
+    return [] if is_kept else [source.path for source in sources]
 
 
 def _figures_before(earlier: Earlier) -> list[Figures]:

@@ -13,7 +13,7 @@ from importer.errors import ImporterError
 from importer.jobs.forget import Forgotten
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.read_again import Beside, read_beside
-from importer.jobs.records import JobRecord, JobState, Totals
+from importer.jobs.records import BEGINS, JobRecord, JobState, Totals
 from importer.model import OutcomeKind, RunEnd, WorkerFigures
 from importer.pacing import Limit
 from importer.reporting.digests import Digests
@@ -117,6 +117,7 @@ def tell_taken_up(jobs: Sequence[JobRecord], by: Summary) -> None:
     with JournalReader(by.folder) as journal:
         inputs, origins = journal.inputs(), journal.origins()
         carried = journal.origins(of_carried=True)
+        begun = [by.folder.name, *json.loads(journal.facts().get(BEGINS, "[]"))]
     others = [job for job in jobs if job.name != by.folder.name]
     behind = [*jobs_behind(others, by.inputs, with_rows_of(others, origins))]
     behind += [one for one in jobs_behind(jobs, (), carried) if not is_told_as_carried_over(one)]
@@ -133,11 +134,13 @@ def tell_taken_up(jobs: Sequence[JobRecord], by: Summary) -> None:
             TakenUp("", one.obsolete) for folder in folders for one in taken_up(folder, beside)
         ]  # what became of them their own summaries tell
         rewrite_summary(job, taken=[*taken_up(job.folder, beside), *needless], beside=beside)
-    for job in telling_of_unread(jobs, by.folder):
-        assert job.folder is not None  # noqa: S101 -- it tells
-        name = by.folder.name
-        begun = TakenUp(f"{name} was begun since.", {(StepKind.BEGIN, name)})
-        rewrite_summary(job, taken=[*taken_up(job.folder), begun])
+    for name in begun:
+        folder = by.folder.with_name(name)
+        for job in telling_of_unread(jobs, folder):
+            assert job.folder is not None  # noqa: S101 -- it tells
+            as_other = "" if name == by.folder.name else f", as {by.folder.name}"
+            told = TakenUp(f"{name} was begun since{as_other}.", {(StepKind.BEGIN, name)})
+            rewrite_summary(job, taken=[*taken_up(job.folder), told])
     if found := read_anew(jobs, by.folder.name):
         rewrite_summary(found[0], taken=found[1])
 

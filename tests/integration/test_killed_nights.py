@@ -400,15 +400,47 @@ async def test_the_next_night_tells_of_one_that_was_stopped_while_it_read_its_ex
         if later is None:
             begins = command_in(shown_unread(lost), "Its own command begins it:")
             continue
-        summary, told = await night(later, FINE[:1])
+        summary, told = await night(later, FINE[1:2])
         assert f"{lost} was stopped before its inputs" in told
         assert "nothing is left to do" not in summary.verdict
         for text in (told, shown_unread(lost), steps_of(summary.folder)):
             assert command_in(text, "would change by now:") == ["plan", *begins[1:]]
             assert command_in(text, "as the newest of their conversations:") == begins
-    assert "nothing is left to do" in (await night("friday", FINE[:1]))[0].verdict
+    assert "nothing is left to do" in (await night("friday", FINE[1:2]))[0].verdict
     assert (await typed(*begins, "--api-key-file", key(lost), "--dry-run")).returncode == 0
     assert (await night("tuesday", FINE[:1]))[0].folder == lost
+    assert not steps_of(summary.folder)
+    assert f"{lost.name} was begun since" in (summary.folder / REPORT_NAME).read_text()
+
+
+@pytest.mark.parametrize("is_same", [True, False])
+async def test_a_night_whose_export_was_replaced_before_it_was_read_is_told_under_the_same_name_too(
+    night: Night, service: Picky, tmp_path: Path, is_same: bool
+) -> None:
+    first = (await night("export", NEGATIVE))[0].folder
+    lost = first.with_name(f"{first.name[:-1]}2")
+    control = Control()
+    control.stop(RunEnd.TIME_BOX)
+    with pytest.raises(StoppedError):
+        await night("export", FINE[:2], control=control)
+    kept = (tmp_path / "export.csv").rename(tmp_path / "kept.csv")
+    assert f"begins it ({tmp_path / 'export.csv'} is gone):" in shown_unread(lost)
+    summary, told = await night("export", FINE[:2] if is_same else FINE[1:3])
+    if is_same:
+        assert summary.folder == lost, "it is that night begun anew"
+        assert lost.name not in told
+        assert "nothing is left to do" in summary.verdict
+        return
+    assert "survey not finished" in command("jobs", "--jobs-dir", lost.parent)[1]
+    assert f"{lost} was stopped before its inputs were read to the end" in told
+    for text in (told, shown_unread(lost), steps_of(summary.folder)):
+        assert f"{tmp_path / 'export.csv'} changed since it began" in text
+        again = command_in(text, "as the newest of their conversations")
+        assert again[:2] == ["run", "FILE"], "it is not the file of that name"
+        assert command_in(text, "would change by now") == ["plan", *again[1:]]
+    await typed("run", kept, *again[2:], "--api-key-file", key(lost))
+    assert service.stored()[FINE[0][0]][0] == "POSITIVE"
+    assert not lost.exists(), "it was begun since"
     assert not steps_of(summary.folder)
     assert f"{lost.name} was begun since" in (summary.folder / REPORT_NAME).read_text()
 
@@ -723,6 +755,23 @@ async def test_own_rows_of_a_night_killed_before_its_first_request_are_told_as_n
     assert f"{tuesday.name[:-1]}2 began anew" in shown[0]
 
 
+@pytest.mark.parametrize("rows", [OWN[:2], OWN])
+async def test_of_a_night_begun_anew_under_its_name_it_is_told_whether_that_held_its_rows(
+    night: Night, rows: Rows
+) -> None:
+    stopped = (await night("export", [MEH, *OWN], max_rejected="0"))[0].folder
+    anew = (await night("export", [MEH, *rows]))[0].folder
+    await night("export", FINE)
+    told = f"{anew.name} began anew what it had not sent"
+    if rows != OWN:
+        told = (
+            f"{anew.name} is of the same command, and its inputs hold other content: of what this"
+        )
+    for text in (command("jobs", "show", stopped)[1], str(summary_of(stopped)["since"])):
+        assert told in text
+        assert f"{anew.name[:-1]}3" not in text
+
+
 @pytest.mark.parametrize("takes_over", [True, False])
 async def test_a_night_that_a_limit_has_stopped_is_told_with_what_lets_it_through(
     night: Night, service: Picky, takes_over: bool
@@ -847,3 +896,16 @@ async def test_nights_that_sent_nothing_are_named_as_they_began_and_no_more_once
     for text in (steps_of(last), (last / REPORT_NAME).read_text("utf-8")):
         assert f"of {never[0].name} that no job has sent" not in text
         assert f"of {never[1].name} that no job has sent" in text
+
+
+async def test_rejected_rows_of_replaced_nights_are_named_in_the_order_in_which_they_began(
+    night: Night,
+) -> None:
+    replaced = [
+        (await night(name, [(conversation(at), "meh", ""), *FINE], limit=at + 5))[0].folder
+        for at, name in enumerate(("one", "two", "three"))
+    ]
+    last = (await night("four", FINE[:1]))[0].folder
+    for text in (steps_of(last), command("jobs", "show", last)[1]):
+        places = [text.index(f"rejected of {folder.name}") for folder in replaced]
+        assert places == sorted(places)

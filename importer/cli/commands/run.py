@@ -61,8 +61,8 @@ from importer.jobs.inputs import check_is_no_input
 from importer.jobs.journal_head import read_head
 from importer.model import RunEnd
 from importer.reporting.next_steps import to_begin
-from importer.reporting.steps import Step
 from importer.reporting.outcomes_table import check_outcomes_path, write_outcomes
+from importer.reporting.steps import Step
 from importer.reporting.summary import Summary
 from importer.reporting.wording import TO_RESUME
 from importer.sandbox.faults import Faults

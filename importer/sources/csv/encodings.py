@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
 from collections.abc import Callable, Iterable
 from typing import BinaryIO, cast
 
@@ -11,6 +12,17 @@ from typing import BinaryIO, cast
 LIKELY_CODEC = "cp1252"
 #: Bytes that stand for nothing in it.
 _NOT_IN_LIKELY = b"\x81\x8d\x8f\x90\x9d"
+#: What a file from DOS is; of the letters of French, German and Spanish cp437 says the same.
+_DOS_CODEC = "cp850"
+#: Its ü, é or ä within a word: in the likely encoding these are nothing, and low quotes.
+_DOS_WORD = re.compile(rb"(?<=[A-Za-z])[\x81\x82\x84][a-z]")
+#: In so many bytes of lines beyond ASCII such words and letters are looked for: it takes long.
+_MOST_LOOKED_AT = 1 << 20
+#: What a text holds beside letters and ASCII, and which is in both.
+_DOS_SIGNS = "§°´«»¿¡ªº·"
+_ASCII = bytes(range(0x80))
+#: So many letters are named.
+_MOST_NAMED = 12
 #: A longer line is looked at in pieces.
 _LONGEST_LINE = 1 << 20
 #: Makes the first two bytes of a letter beyond ASCII, as it is in UTF-8, `_LETTER`.
@@ -29,6 +41,10 @@ class Letters:
         self._is_utf8 = name != "utf-8"
         self._holds_utf8 = False
         self._fits_likely = name != LIKELY_CODEC
+        self._has_dos_word = False
+        #: Bytes beyond ASCII that were seen where they are no UTF-8, in so many bytes.
+        self._beyond = set[int]()
+        self._looked_at = 0
         self._rest = b""
 
     def see(self, piece: bytes) -> None:
@@ -59,7 +75,23 @@ class Letters:
             return None
         if self._is_utf8:
             return "utf-8"
+        if self._has_dos_word and all(one.isalpha() or one in _DOS_SIGNS for one in self._dos()):
+            return _DOS_CODEC
         return LIKELY_CODEC if self._fits_likely else ""
+
+    def other_letters(self) -> str:
+        """Return what the bytes beyond ASCII are in the other encoding, some of them if many.
+
+        Empty where none is proposed, and for UTF-8, in which they are no others.
+        """
+        other = self.other_encoding()
+        if not other or self._is_utf8:
+            return ""
+        found = bytes(sorted(self._beyond)).decode(other, "replace")
+        return " ".join([one for one in found if one.isprintable()][:_MOST_NAMED])
+
+    def _dos(self) -> str:
+        return bytes(self._beyond).decode(_DOS_CODEC)
 
     @property
     def _is_mixed(self) -> bool:
@@ -77,6 +109,10 @@ class Letters:
             self._holds_utf8 = True
             return
         self._is_utf8 = False
+        if self._looked_at < _MOST_LOOKED_AT:
+            self._looked_at += len(lines)
+            self._beyond.update(lines.translate(None, _ASCII))
+            self._has_dos_word = self._has_dos_word or _DOS_WORD.search(lines) is not None
         if not self._holds_utf8 and _LETTER in lines.translate(_ROLES):
             self._holds_utf8 = any(
                 not line.isascii() and _is_utf8(line) for line in lines.splitlines()

@@ -107,6 +107,11 @@ class CsvSource:
             return None
         return self._letters.other_encoding() if has_one_byte_letters(self._codec) else ""
 
+    @property
+    def other_letters(self) -> str:
+        """See `RowSource`."""
+        return self._letters.other_letters() if self.other_encoding else ""
+
     def _find_other_encoding(self) -> str | None:
         """Return in which encoding the whole file, read for that, may be; see `other_encoding`."""
         if self._codec == _UTF8 and self._has_mark:
@@ -136,7 +141,8 @@ class CsvSource:
                 raise
         # The names as a person can read them, and paste them beside the encoding that is proposed.
         raw = [name.encode(codec, KEEP_BYTES) for name in header]
-        likely = [name.decode(LIKELY_CODEC, "replace") for name in raw]
+        meant = other_encoding(raw, None) or LIKELY_CODEC
+        likely = [name.decode(meant, "replace") for name in raw]
         find_columns(self.name, likely, columns, newest_by)
         raise InputError(f"{self.name}: its header cannot be read")
 

@@ -50,6 +50,7 @@ class ParquetSource:
 
     format = InputFormat.PARQUET
     other_encoding = None
+    other_letters = ""
 
     def __init__(
         self,

@@ -28,6 +28,14 @@ def test_with_several_files_each_example_says_which_one_it_is_of() -> None:
     assert "b.csv row 1" not in check("b.csv")
 
 
+def test_conversations_whose_newest_row_is_rejected_are_counted() -> None:
+    rows = [(conversation(who), word, "") for who, word in ((1, "CLEAR"), (1, "odd"), (2, "odd"))]
+    write_csv(Path("a.csv"), [*rows, (conversation(2), "CLEAR", "")])
+    assert "In 1 conversation an older row wins, as a newer one would be rejected" in check("a.csv")
+    write_csv(Path("a.csv"), rows[::-1])
+    assert "an older row wins" not in check("a.csv")
+
+
 def test_what_to_fix_fits_the_format() -> None:
     good = json.dumps({"conversation_id": conversation(1), "rating": "POSITIVE"})
     Path("a.jsonl").write_text(f"{good}\n{good[:-3]}\n", "utf-8")
@@ -87,19 +95,20 @@ def test_an_encoding_is_proposed_only_where_no_other_line_is_spoilt_by_it() -> N
     for name, lines in [("utf8", utf8), ("cp1252", cp1252), ("both", [*cp1252, *utf8])]:
         Path(f"{name}.csv").write_bytes(b"\n".join([H.encode(), *lines, b""]))
     named = "- bad bytes: name the file's encoding, such as --encoding cp1252"
-    assert f"{named}, or fix these lines\n" in check("cp1252.csv")
+    assert f"{named}, if its letters are right then (\u00df \u00fc), or fix" in check("cp1252.csv")
     told = check("both.csv")
     assert "- bad bytes: fix these lines: no other encoding is right for the whole file\n" in told
     assert "--encoding cp1252" not in told
     name = "name the file's encoding, such as --encoding cp1252"
-    alone = f"cp1252.csv: {name} in an import of its own, or fix these lines"
+    if_right = "if its letters are right then (\u00df \u00fc), or fix these lines"
+    alone = f"cp1252.csv: {name} in an import of its own, {if_right}"
     assert f"- bad bytes: {alone}\n" in check("cp1252.csv", "utf8.csv")
     told = check("cp1252.csv", "both.csv")
     assert f"- bad bytes: {alone}; both.csv: fix these lines: no other encoding is" in told
     assert "both.csv row 1 (line 2)" in told, "of each file an example, however many the first has"
     Path("more.csv").write_bytes(Path("cp1252.csv").read_bytes())
     told = check("cp1252.csv", "more.csv")
-    assert f"- bad bytes: cp1252.csv and more.csv: {name}, or fix these lines\n" in told
+    assert f"- bad bytes: cp1252.csv and more.csv: {name}, {if_right}\n" in told
     Path("both.csv").write_bytes(b"conversation_id,rating,Gr\xfc\xdfe\n" + b"\n".join(utf8))
     assert "for the whole file: fix it" in check("both.csv", "--column", "comment=Gr\u00fc\u00dfe")
 

@@ -315,6 +315,9 @@ LETTERS = "Grüße größer".encode()
         (["“so”".encode(), b"fine"], "cp1252", "utf-8"),
         (["“so”".encode(), b"caf\xe9"], "cp1252", None),
         ([b"caf\x81", b"fine"], "cp1252", ""),
+        (["schön".encode("cp850"), "Männer".encode("cp850")], "utf-8", "cp850"),
+        (["für".encode("cp850"), b"fine"], "cp1252", "cp850"),
+        (["für".encode("cp1252"), b"a\x84b"], "utf-8", "cp1252"),
     ],
 )
 def test_no_encoding_is_proposed_for_a_whole_file_of_which_some_lines_are_utf8(

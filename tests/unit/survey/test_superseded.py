@@ -45,6 +45,16 @@ def expected(rows: Rows, *, newest: bool) -> set[int]:
     return {seq for seq, (who, _, _) in valid if best[who][1] != seq}
 
 
+def older(rows: Rows, *, newest: bool) -> int:
+    """Return the number of conversations whose winner is older than a row that is rejected."""
+    best: dict[tuple[str, bool], tuple[str, int]] = {}
+    for seq, (who, word, day) in enumerate(rows, 1):
+        at = (who, word == "meh")
+        best[at] = max(best.get(at, ("", 0)), (day if newest else "", seq))
+    valid = {who: place for (who, is_rejected), place in best.items() if not is_rejected}
+    return sum(best.get((who, True), ("", 0)) > place for who, place in valid.items())
+
+
 @pytest.mark.parametrize("few", [50, 1_000_000], ids=["spilled", "in memory"])
 @pytest.mark.parametrize("by_column", [True, False])
 @pytest.mark.parametrize("newest", [True, False])
@@ -76,6 +86,7 @@ def test_the_last_or_newest_valid_row_of_each_conversation_wins(
     found = surveyed(settings, tmp_path)
     assert set(found.superseded) == expected(rows, newest=newest)
     assert found.findings.superseded == len(set(found.superseded))
+    assert found.findings.older_than_rejected == older(rows, newest=newest) > 0
     assert [file.first_seq for file in found.inputs] == [1, 701]
     counts = Counter(who for who, word, _ in rows if word != "meh")
     assert found.findings.conversations == len(counts)
