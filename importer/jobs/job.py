@@ -14,7 +14,10 @@ from importer.model import Rank
 
 
 class Job:
-    """An open job of a product that is held. Raises `JournalError` when a file cannot be used."""
+    """An open job of a product that is held. Raises `JournalError` when a file cannot be used.
+
+    `unsure` returns the rows of all jobs of which a request may still take effect.
+    """
 
     def __init__(
         self,
@@ -60,7 +63,7 @@ class Job:
         """
         held: dict[str, set[Rank]] = {}
         for row in self._unsure():
-            if row.job != self.number and row.open:
+            if row.job != self.number:
                 held.setdefault(conversation_of(row.key), set()).add(row.rank)
         return held
 

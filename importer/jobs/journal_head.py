@@ -54,7 +54,7 @@ class Head:
     #: Each row has an outcome, and a run has ended with that.
     finished: bool
     given_up: bool
-    #: A request may have been made.
+    #: A request may have been made, or it is finished.
     sent_anything: bool
     #: A row may be open or in doubt.
     has_doubts: bool

@@ -158,13 +158,12 @@ def _look_at(
 
     What is pending of one that was replaced has joined the one that did.
     """
-    has_begun = other.finished or other.sent_anything
     read, settled, its_done = set[int](), set[int](), set[int]()
     for seq, there, is_left_over in db.execute(_READ):
         read.add(there)
         if is_left_over == 0:
             its_done.add(seq)
-        elif has_begun and (is_left_over or is_replaced):
+        elif other.sent_anything and (is_left_over or is_replaced):
             settled.add(seq)
     is_withdrawn = WITHDRAWN in _facts(db)
     if settled or its_done:

@@ -42,7 +42,7 @@ class Survey(NamedTuple):
     folder: Path
     #: When it began, in Unix seconds.
     began_at: float
-    #: None if it is not known.
+    #: None if it is not known, nor its command.
     product: ProductKey | None = None
     #: The command that begins it anew; empty if it is not known.
     command: str = ""
@@ -107,7 +107,7 @@ def note_survey(
 def drop_note(folder: Path) -> None:
     """Remove the note: the job has a journal now, or will have none."""
     with suppress(OSError):
-        (folder / _NOTE_NAME).unlink(missing_ok=True)
+        (folder / _NOTE_NAME).unlink()
 
 
 def surveys_in(jobs_dir: Path) -> list[Survey]:
@@ -135,7 +135,7 @@ def _survey(folder: Path) -> Survey:
             folder, began_at, ProductKey.of(facts), again.same(), again.plan(), held, changed,
             is_passed,
         )  # fmt: skip
-    except (OSError, ValueError, LookupError, TypeError):  # of an interrupted writing, or copied
+    except Exception:  # noqa: BLE001 -- of an interrupted writing, copied, or of another version
         return Survey(folder, began_at)
 
 
@@ -219,7 +219,7 @@ def unread_before(
     return [
         survey
         for survey in surveys_in(folder.parent)
-        if survey.command and survey.product == product and since < survey.began_at < began_at
+        if survey.product == product and since < survey.began_at < began_at
     ]
 
 

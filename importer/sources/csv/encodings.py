@@ -28,6 +28,8 @@ _LONGEST_LINE = 1 << 20
 #: Makes the first two bytes of a letter beyond ASCII, as it is in UTF-8, `_LETTER`.
 _ROLES = b"." * 0x80 + b"c" * 0x40 + b"." * 2 + b"l" * 0x33 + b"." * 0x0B
 _LETTER = b"lc"
+#: The bytes of a letter of UTF-8 but for its first.
+_CONTINUED = bytes(range(0x80, 0xC0))
 
 
 class Letters:
@@ -54,7 +56,7 @@ class Letters:
         data = self._rest + piece
         end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         if not end and len(data) > _LONGEST_LINE:
-            end = len(data)
+            end = len(data.rstrip(_CONTINUED)) - 1  # where a letter begins
         self._note(data[:end])
         # The beginning of a line in ASCII makes no difference to what the rest of it is.
         self._rest = b"" if data[end:].isascii() else data[end:]

@@ -52,6 +52,23 @@ def test_the_order_of_the_inputs_counts_and_the_way_to_write_their_path_does_not
     assert job_name(settings_for(one)) == job_name(settings_for(one.absolute()))
 
 
+def test_the_order_in_which_columns_and_ratings_are_named_does_not_count(
+    settings_for: Make,
+) -> None:
+    columns, words = {"rating": "Stars", "comment": "Text"}, ["up=POSITIVE", "down=NEGATIVE"]
+    names = {
+        job_name(
+            settings_for(
+                Path("feedback.csv"),
+                column=dict([*columns.items()][::order]),
+                ratings=RatingTable.parse(words[::order]),
+            )
+        )
+        for order in (1, -1)
+    }
+    assert len(names) == 1
+
+
 @pytest.mark.parametrize(
     ("file", "stem"),
     [

@@ -764,18 +764,32 @@ def test_all_rows_wait_for_open_requests_of_other_jobs_whose_conversation_is_for
         assert not job.waits_for_unknown
 
 
-def test_that_a_run_has_lasted_survives_the_ledger(desk: Desk) -> None:
+@pytest.mark.parametrize("lost", [True, False])
+def test_that_a_run_has_lasted_survives_the_ledger(desk: Desk, lost: bool) -> None:
     desk.night([EXHAUSTED], opened=[1])
     with desk.run() as job:
         mark(job, 2)
         job.lasted()
         finish(job, RunEnd.SIGINT, sent=[2])
-    product_key(desk.settings()).ledger(desk.jobs_dir).unlink()
+    if lost:
+        product_key(desk.settings()).ledger(desk.jobs_dir).unlink()
     with desk.hold() as product:
         assert [(row.run, row.in_doubt, row.open) for row in product.unsure()] == [
             (1, True, False), (2, True, True)
         ]  # fmt: skip
         assert [row.run for row in product.unsure(after_run=1)] == [2]
+
+
+def test_that_a_run_has_lasted_survives_its_journal(desk: Desk) -> None:
+    desk.night([EXHAUSTED], opened=[1])
+    with desk.run() as job:
+        mark(job, 2)
+        job.lasted()
+        finish(job, RunEnd.SIGINT, sent=[2])
+    shutil.rmtree(job.folder)
+    with desk.hold() as product:
+        assert [row.open for row in product.unsure()] == [False]
+        assert product.waits_for_missing, "of its own requests nobody knows more"
 
 
 def test_doubts_of_a_pruned_job_are_known(desk: Desk) -> None:

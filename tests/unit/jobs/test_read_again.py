@@ -65,6 +65,32 @@ def test_what_a_job_has_not_come_to_stays_to_be_done_and_all_where_it_has_sent_n
     assert told(first) == [Again(rows={1, 2, 3}, done=1)]
 
 
+def test_what_a_job_has_rejected_again_is_its_own_affair_also_where_it_had_nothing_to_send(
+    first: Desk,
+) -> None:
+    rejected = [Outcome(seq, *REJECTED[:1], conversation(seq), REJECTED[1]) for seq in (1, 2, 3)]
+    with first.run("b", begun={"placed": OF_FIRST}) as job:
+        job.journal.write(Entry(rejected))
+        finish(job)
+    assert read(first).rows == {1, 2, 3}
+    assert told(first) == [Again(rows={1, 2, 3}, done=0)]
+
+
+def test_a_job_of_another_product_has_read_nothing_of_it(first: Desk) -> None:
+    other: dict[str, Any] = {"product_id": "00000000-0000-4000-8000-000000000002"}
+    first.night([REJECTED] * 3, "b", **other)
+    first.night([SUCCEEDED] * 3, "b", begun={"placed": OF_FIRST}, **other)
+    assert read(first) == ReadAgain()
+
+
+def test_what_was_given_up_with_a_job_stays_to_be_done(first: Desk) -> None:
+    with first.run("b", begun={"placed": OF_FIRST}) as job:
+        mark(job, 1)
+        answer(job, {1: SUCCEEDED})
+    first.night([SUCCEEDED], "c", replace=True)
+    assert read(first).rows == {1}
+
+
 def test_what_joined_another_job_is_done_by_that(first: Desk) -> None:
     keeping = {**KEEPING["begun"], "placed": OF_FIRST}
     with first.run("b", begun=keeping, carry_over=True) as job:

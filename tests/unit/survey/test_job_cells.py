@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,11 +12,13 @@ import pytest
 
 from importer.api import run_import
 from importer.jobs.folders import OVERTAKEN_JOB
+from importer.jobs.inputs import UNDO_NAME
 from importer.settings import ImportSettings
 from importer.survey.findings import Understanding
 from importer.survey.survey_pass import survey_inputs
 from importer.workflows.open_inputs import open_inputs
 from tests.support.data import conversation, write_csv
+from tests.support.jobs import WAITING, Desk
 from tests.support.origins import KnownJobs
 
 Make = Callable[..., ImportSettings]
@@ -79,12 +82,18 @@ def test_rows_that_name_no_job_and_rows_that_name_a_strange_one_are_told_apart(
 def test_it_is_not_said_that_rows_give_way_to_newer_ones_where_none_does(
     tmp_path: Path, settings_for: Make
 ) -> None:
+    (kept, _) = remarks(settings_for(left_over(tmp_path / "in.csv", OURS, "")), tmp_path)
+    assert kept == (
+        "1 row left over from earlier jobs gives way to newer rows of other jobs (--as-new sends "
+        "it all the same)"
+    )
     of_two = left_over(tmp_path / "in.csv", *[f"{THEIRS}#1"] * 2, "#NAME?")
     (only,) = remarks(settings_for(of_two), tmp_path)
-    assert only.startswith(
+    assert only == (
         f"3 rows come from no job of this product, but from '{THEIRS}' (which this jobs "
         "folder does not hold) and an unknown one: they give way to every other row of their "
-        "conversations; "
+        "conversations; fix these lines in the export, or in the left-over file of its import into "
+        "this product (--as-new sends them all the same)"
     )
     (only,) = remarks(settings_for(left_over(tmp_path / "in.csv", "")), tmp_path)
     assert only.startswith("1 row names no job in 'job': it counts as new, and wins over")
@@ -103,6 +112,51 @@ def test_a_column_that_is_called_job_and_names_none_is_of_no_interest(
     path = left_over(tmp_path / "in.csv", "", "engineer", own=("job",))
     (one,) = told(settings_for(path), tmp_path)
     assert (one.remarks, one.ignored) == ([], ["job"])
+
+
+@pytest.mark.usefixtures("_each_way")
+def test_what_names_no_job_in_a_column_that_may_be_of_anything_is_not_told(
+    tmp_path: Path, settings_for: Make
+) -> None:
+    path = left_over(tmp_path / "in.csv", OURS, "engineer", own=("job",))
+    (kept, new) = remarks(settings_for(path), tmp_path)
+    assert kept.startswith("1 row left over from earlier jobs gives way")
+    assert new.startswith("1 row names no job in 'job': it counts as new")
+
+
+@pytest.mark.usefixtures("_each_way")
+def test_each_input_is_told_of_by_its_own_cells(tmp_path: Path, settings_for: Make) -> None:
+    first = left_over(tmp_path / "in.csv", OURS, "", f"{THEIRS}#1")
+    (tmp_path / "more").mkdir()
+    others = [
+        left_over(tmp_path / "more" / "plain.csv", "engineer", own=("job",)),
+        left_over(tmp_path / "more" / "all.csv", OURS),
+        write_csv(tmp_path / "more" / "new.csv", [(conversation(1), "UP", "")]),
+    ]
+    told_of = [one.remarks for one in told(settings_for(first, *others), tmp_path)]
+    assert len(told_of[0]) == 3
+    assert [one[:1] for one in told_of[1:]] == [
+        [],
+        [f"{GIVE_WAY} newer rows of other jobs (--as-new sends them all the same)"],
+        [],
+    ]
+
+
+def test_it_comes_before_other_remarks_and_of_the_rows_of_an_undo_nothing_is_told(
+    tmp_path: Path, settings_for: Make
+) -> None:
+    path = left_over(tmp_path / "in.csv", OURS)
+    path.write_text(path.read_text().replace(",comment", "").replace("POSITIVE,", "POSITIVE"))
+    first, second = remarks(settings_for(path), tmp_path)
+    assert first.startswith(GIVE_WAY)
+    assert second.startswith("no column 'comment'")
+    folder = tmp_path / "jobs" / OURS
+    folder.mkdir(parents=True)
+    undo = folder / UNDO_NAME
+    fields = {"conversation_id": conversation(1), "rating": "CLEAR", "comment": "", "job": OURS}
+    undo.write_text(json.dumps(fields))
+    (one,) = told(settings_for(undo), tmp_path)
+    assert one.remarks == []
 
 
 @pytest.mark.anyio
@@ -154,3 +208,27 @@ def test_where_a_row_stood_is_known_also_if_the_rest_of_it_cannot_be_read(
         stood = {one.seq - 1: one for one in found.placed}
     assert {*range(len(lines))} - {*stood} == unknown
     assert [stood[place][1:] for place in odd] == [(3, 10 + place) for place in odd]
+
+
+def test_it_is_told_where_a_job_is_that_is_not_of_the_product(
+    tmp_path: Path, settings_for: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path)
+    name = desk.night([WAITING])
+    path = left_over(desk.jobs_dir / name / "not_completed.csv", f"{name}#1")
+    elsewhere = settings_for(path, jobs_dir=tmp_path / "other")
+    for settings, where in (
+        (settings_for(path), "of another product"),
+        (elsewhere, f"in {desk.jobs_dir}"),
+    ):
+        (told_of_it,) = remarks(settings, tmp_path)
+        assert f"from no job of this product, but from '{name}' ({where}): " in told_of_it
+        (told_of_it,) = remarks(settings, tmp_path, is_check=True)
+        assert told_of_it.startswith(GIVE_WAY), "it may be of the product"
+
+    def refused(_: Path) -> list[Path]:
+        raise PermissionError
+
+    monkeypatch.setattr("importer.survey.job_cells.job_folders", refused)
+    (told_of_it,) = remarks(elsewhere, tmp_path)
+    assert "(which this jobs folder does not hold): " in told_of_it
