@@ -41,7 +41,7 @@ def stop(desk: Desk, name: str = "a", *key_source: str, **options: Any) -> Path:
     settings = desk.settings(name, **options)
     folder = desk.jobs_dir / f"{job_name(settings)}-1"
     folder.mkdir(parents=True)
-    note_survey(folder, settings, key_source)
+    note_survey(folder, settings, key_source, [])
     return folder
 
 
@@ -80,7 +80,7 @@ def test_nothing_shows_what_an_undo_would_change(desk: Desk) -> None:
     settings = ImportSettings.of(
         inputs=[undone / UNDO_NAME], product_id=PRODUCT, jobs_dir=desk.jobs_dir
     )
-    note_survey(folder, settings, [])
+    note_survey(folder, settings, [], [])
     (survey,) = surveys_in(desk.jobs_dir)
     assert survey.command.startswith(f"clarityq-import undo {undone} ")
     assert (survey.plan, survey.begins_as_newest) == ("", survey.begins)
