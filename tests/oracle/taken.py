@@ -348,6 +348,8 @@ class Takings:
                     now = Sure.MAYBE
             elif other.by in void:
                 continue
+            elif other.row.rank[1] in void and other.outcome not in SETTLED:
+                now = min(other.doubt, Sure.MAYBE, key=lambda sure: sure.value)  # still left over
             else:
                 now = Sure.YES if other.outcome in SETTLED else other.doubt
             found = max(found, now, key=lambda sure: sure.value)
