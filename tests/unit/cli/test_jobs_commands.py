@@ -128,6 +128,18 @@ def test_what_a_killed_run_has_left_is_tried_again_without_beginning_anew(desk: 
     assert "next" not in shown
 
 
+def test_steps_of_which_an_older_version_did_not_say_the_kind_end_with_what_they_are_about(
+    desk: Desk,
+) -> None:
+    name = desk.night([WAITING, SUCCEEDED])
+    command = f"clarityq-import retry {desk.jobs_dir / name}"
+    older = {"text": f"To try the 1 row not completed again later: {command}", "command": command}
+    (desk.jobs_dir / name / "summary.json").write_text(json.dumps({"next_steps": [older]}))
+    assert older["text"] in call(desk, jobs, "show", name).stdout
+    call(desk, jobs, "abandon", name)
+    assert "next" not in call(desk, jobs, "show", name).stdout
+
+
 def test_giving_up_says_what_is_given_up(desk: Desk) -> None:
     name = stop(desk)
     told = call(desk, jobs, "abandon", name).stdout
