@@ -23,9 +23,10 @@ from importer.jobs.ends import own_pending
 from importer.jobs.inputs import how_changed, undone_job
 from importer.jobs.journal_file import NO_COMMENTS, WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.not_restored import not_restored
 from importer.jobs.overtaken import Awaited, awaited_of
 from importer.jobs.read_again import Beside, read_again
-from importer.jobs.records import GIVEN_UP, LEAVES_STORED, WITHDRAWN, JobRecord, JobState, Totals
+from importer.jobs.records import GIVEN_UP, WITHDRAWN, JobRecord, JobState, Totals
 from importer.jobs.surveys import Survey
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.edited_files import edited_in
@@ -34,7 +35,7 @@ from importer.reporting.left_overs import (
     FILE_OF_KIND,
     LEFT_OVER_NAMES,
 )
-from importer.reporting.taken_back import cleared_of, steps_to_bring_back
+from importer.reporting.taken_back import steps_to_bring_back
 from importer.reporting.wording import status_in_words, stays_in_words, unread_in_words, words
 from importer.survey.findings import Findings
 
@@ -73,16 +74,16 @@ def steps_by_journal(
 def steps_to_clear(journal: JournalFile, command: Sequence[str] = ()) -> list[Step]:
     """Return what is to be done about conversations that an undo had to leave as they are.
 
-    Also how that comes back which earlier jobs had set and it has cleared. `command` are the words
-    by which its latest run was begun, which may be of `retry`. Raises `JournalError`.
+    Also how that comes back which earlier jobs had set and it has cleared. Without those that later
+    jobs have set since. `command` are the words by which its latest run was begun, which may be of
+    `retry`. Raises `JournalError`.
     """
-    facts = journal.facts()
-    left = int(facts.get(LEAVES_STORED, 0))
     undone = undone_job(file.path for file in journal.inputs())
     if undone is None:  # those of a job that is taken back are told by its undo
         return []
+    left, cleared, *_ = not_restored(journal.folder, of_undo=True)
     if not left:
-        return steps_to_bring_back(journal.folder.parent, cleared_of(facts))
+        return steps_to_bring_back(journal.folder.parent, cleared)
     words = command if "undo" in command[:1] else [*own_command(journal), *journal.key_source()]
     words = [word for word in words if word not in {"--yes", CLEARS}]
     why = f"{stays_in_words(undone, left)}. To clear that:"

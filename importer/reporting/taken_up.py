@@ -20,11 +20,11 @@ from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_head import Head, read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.listing import jobs_of
+from importer.jobs.not_restored import not_restored
 from importer.jobs.read_again import Beside, ReadAgain, read_again, read_beside
 from importer.jobs.records import (
     BEGUN_AT,
     LEFT_OVERS_GIVEN_UP,
-    NOT_TAKEN_BACK,
     UNDO_SENDS,
     WITHDRAWN,
     InputFile,
@@ -40,6 +40,7 @@ from importer.reporting.journal_steps import (
     steps_by_journal,
     steps_of_closed,
     steps_of_unread,
+    steps_to_clear,
 )
 from importer.reporting.left_overs import KIND_OF_FILE, LEFT_OVER_NAMES
 from importer.reporting.taken_back import (
@@ -47,6 +48,7 @@ from importer.reporting.taken_back import (
     DoneUndo,
     brings_back,
     brought_back_by,
+    set_since_in_words,
     taken_back_in_words,
 )
 from importer.reporting.wording import TO_RESUME, stays_in_words
@@ -167,6 +169,8 @@ def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
     if WITHDRAWN in facts and not since.is_undone:
         with JournalReader(folder) as own:
             yield _taken_back_unsent(own)
+    elif WITHDRAWN not in facts and head.finished:
+        yield from _set_since(folder)
     if since.takers and not is_given_up:  # they had other rows, or do not send them any more
         yield from _taken_over(head, since.takers, beside, done_since)
 
@@ -269,22 +273,33 @@ def _taken_back_unsent(journal: JournalReader) -> TakenUp:
     Or that its undo was cut off before that.
     """
     folder, facts, about = journal.folder, journal.facts(), _steps_about(journal.folder)
-    left = int(facts.get(NOT_TAKEN_BACK, 0))
     if int(facts.get(UNDO_SENDS, 0)):
         words = ["undo", str(folder.absolute()), *clearing(facts), "--yes", *journal.key_source()]
         told = "It is being taken back: its undo has begun, and has sent nothing so far."
         return TakenUp(told, (*about, GOES_ON), [Step(GOES_ON, command_line(words))])
-    if not left:
-        return TakenUp("It was taken back.", about)
-    told = f"{stays_in_words(folder.name, left)}."
+    rest = not_restored(folder, of_undo=False)
+    since = set_since_in_words(folder.name, rest)
+    if not rest.left:
+        return TakenUp(" ".join(["It was taken back.", *filter(None, [since])]), about)
+    told = f"{since} {stays_in_words(folder.name, rest.left)}.".strip()
     command = command_line(["undo", str(folder.absolute()), CLEARS, *journal.key_source()])
     return TakenUp(f"It was taken back. {told}", about, [Step("To clear that:", command)])
+
+
+def _set_since(folder: Path) -> Iterator[TakenUp]:
+    """Tell in how many conversations that an undo did not restore later jobs have set feedback."""
+    rest = not_restored(folder, of_undo=True)
+    if rest.is_touched:
+        with JournalReader(folder) as own:
+            undone = undone_job(file.path for file in own.inputs()) or ""
+            steps = steps_to_clear(own)
+        yield TakenUp(set_since_in_words(undone, rest), (CLEARS, brings_back()), steps)
 
 
 def _steps_about(folder: Path) -> Sequence[str]:
     """Return what steps about rows of a job hold; those of one that was wrong are not fixed."""
     files = (f"{folder.name}/{name}" for name in LEFT_OVER_NAMES)
-    return *_TRIES_AGAIN, *files, CLEARS, never_sent(folder)
+    return *_TRIES_AGAIN, *files, CLEARS, brings_back(), never_sent(folder)
 
 
 def _all_about(folder: Path) -> Sequence[str]:
@@ -292,7 +307,7 @@ def _all_about(folder: Path) -> Sequence[str]:
 
     What an undo of it leaves, its steps by its journal tell as well.
     """
-    return *_TRIES_AGAIN, f"{folder.name}/", CLEARS, *TO_RESUME.values()
+    return *_TRIES_AGAIN, f"{folder.name}/", CLEARS, brings_back(), *TO_RESUME.values()
 
 
 def _for_the_rest(

@@ -199,7 +199,8 @@ def plan_undo(
                 UNDO_SENDS: table.to_send,
                 CLEARS_UNKNOWN: int(clear_unknown),
             }
-            product.note_withdrawn(job, after_all, leaves)
+            unknown = undo.unknown_before(clear_unknown=clear_unknown)
+            product.note_withdrawn(job, after_all, leaves, unknown)
         remarks: list[str] = []
         if is_unfinished:
             remarks = close_summary(job, left, [*taken_up(folder)])

@@ -16,6 +16,7 @@ from aiohttp import web
 from anyio import to_thread
 
 from importer.api import run_import
+from importer.common.text import counted
 from importer.errors import ExitCode, SettingsError, UnfinishedJobError
 from importer.jobs.journal_head import read_head
 from importer.jobs.key_source import KEY_AS_BEFORE
@@ -501,6 +502,7 @@ async def test_how_to_clear_what_an_undo_leaves_is_told_once_and_works_in_any_fo
     assert (await typed(*run)).returncode == 0
     (tuesday,) = (tmp_path / "jobs").glob("tuesday-*")
     assert (await typed("undo", f"jobs/{tuesday.name}", "--yes", *key)).returncode == 0
+    write_csv(path, [(ALL[1], "NEGATIVE", "")])
     for _ in range(2):
         assert (await typed(*run)).returncode == 0
     (elsewhere := tmp_path / "elsewhere").mkdir()
@@ -1075,3 +1077,73 @@ async def test_what_the_service_refuses_of_an_undo_is_imported_by_the_command_th
     assert done.returncode == 1, done.stderr
     assert str(tuesday.folder.parent) in step
     assert service.stored() == stands
+
+
+async def test_an_undo_tells_how_many_conversations_it_has_cleared_so_far(
+    night: Night, service: WatchedSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLARITYQ_API_KEY", "any")
+    monday = (await night("monday", [(each, "POSITIVE", "said") for each in ALL[1:5]])).folder
+    tuesday = (await night("tuesday", [(each, "NEGATIVE", "wrong") for each in ALL])).folder
+    words = ("undo", tuesday, "--clear-unknown", "--yes", "--concurrency", "1", *QUICK[:-2])
+    stopped = await typed(*words, "--limit", "3")
+    assert stopped.returncode == 6, stopped.stderr
+    (undo,) = tuesday.parent.glob("undo-*")
+    done = sum(service.stored()[each] == (None, None) for each in ALL[1:5])
+    assert 0 < done < 4
+    for text in (stopped.stdout, *told_of(undo)[1:]):
+        told = f"In {done} of 4 conversations feedback was cleared so far that earlier jobs had set"
+        assert told in " ".join(text.split())
+        assert f"{monday.name} ({done} of 4 conversations)" in text
+    ended = await typed(*words)
+    assert ended.returncode == 0, ended.stderr
+    for text in (ended.stdout, *told_of(undo)[1:]):
+        assert "In 4 conversations feedback was cleared that earlier jobs had set" in text
+        assert f"{monday.name} (4 conversations)" in text
+
+
+async def test_what_later_jobs_have_set_is_not_to_be_brought_back_over_that(night: Night) -> None:
+    monday = (await night("monday", [(each, "POSITIVE", "said") for each in ALL[:3]])).folder
+    tuesday = (await night("tuesday", [(each, "NEGATIVE", "wrong") for each in ALL])).folder
+    done = await typed("undo", tuesday, "--clear-unknown", "--yes", *QUICK)
+    assert done.returncode == 0, done.stderr
+    (undo,) = tuesday.parent.glob("undo-*")
+    bring_back = f"To bring back what {monday.name} had set in"
+    wednesday = (await night("wednesday", [(ALL[0], "POSITIVE", "right")])).folder
+    for text in told_of(undo):
+        assert f"{bring_back} 2 conversations" in text
+        assert text.count("To bring back") == 1
+    assert "later jobs have set 1 since" in command("jobs", "show", undo)[1]
+    thursday = (await night("thursday", [(each, "POSITIVE", "right") for each in ALL])).folder
+    for text in told_of(undo):
+        assert "To bring back" not in text
+    assert "later jobs have set 3 since" in command("jobs", "show", undo)[1]
+    for wrong in (thursday, wednesday):
+        done = await typed("undo", wrong, "--clear-unknown", "--yes", *QUICK)
+        assert done.returncode == 0, done.stderr
+    for text in told_of(undo):
+        assert f"{bring_back} 3 conversations" in text
+        assert "later jobs have set none since that still counts" in text
+
+
+@pytest.mark.parametrize("sends", [False, True])
+async def test_what_later_jobs_have_set_is_not_to_be_cleared_any_more(
+    night: Night, sends: bool
+) -> None:
+    if sends:
+        await night("monday", [(ALL[0], "POSITIVE", "")])
+    tuesday = (await night("tuesday", [(each, "NEGATIVE", "") for each in ALL[:3]])).folder
+    done = await typed("undo", tuesday, "--yes", *QUICK)
+    assert done.returncode == 0, done.stderr
+    told = next(iter(tuesday.parent.glob("undo-*"))) if sends else tuesday
+    kept, left = f"What {tuesday.name} has stored stays in", 2 if sends else 3
+    assert all(f"{kept} {left} conversations" in text for text in told_of(told))
+    await night("wednesday", [(ALL[1], "POSITIVE", "right")])
+    for text in told_of(told):
+        assert f"{kept} {counted(left - 1, 'conversation')}" in text
+        assert text.count("To clear that:") == 1
+    await night("thursday", [(each, "POSITIVE", "right") for each in ALL])
+    for text in told_of(told):
+        assert kept not in text
+        assert "To clear that:" not in text
+        assert f"later jobs have set {left} since" in text
