@@ -13,6 +13,7 @@ from importer.jobs.commands import (
     NOT_OF_LEFT_OVERS,
     Again,
     command_line,
+    how_to_resume,
     not_for_left_overs,
     options_told,
     own_command,
@@ -35,7 +36,7 @@ from importer.reporting.left_overs import (
     FILE_OF_KIND,
     LEFT_OVER_NAMES,
 )
-from importer.reporting.taken_back import steps_to_bring_back
+from importer.reporting.taken_back import GOES_ON, steps_to_bring_back
 from importer.reporting.wording import status_in_words, stays_in_words, unread_in_words, words
 from importer.survey.findings import Findings
 
@@ -217,8 +218,10 @@ def never_sent(folder: Path) -> str:
 def _steps_of_unsent(journal: JournalFile, key_source: Sequence[str]) -> list[Step]:
     """Return how the own rows of a job are imported that it has not come to: it is begun anew."""
     folder, inputs, number = journal.folder, journal.inputs(), own_pending(journal)
-    if not number or undone_job(file.path for file in inputs) is not None:
+    if not number:
         return []
+    if undone_job(file.path for file in inputs) is not None:
+        return [Step(GOES_ON, how_to_resume(folder, key_source))]
     again = Again([*own_command(journal), *(journal.key_source() or key_source)], [])
     rows = f"the {counted(number, 'row')} {never_sent(folder)}"
     changed = how_changed(folder, [file for file in inputs if Path(file.path).is_absolute()])

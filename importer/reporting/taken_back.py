@@ -36,8 +36,10 @@ class DoneUndo(NamedTuple):
     folder: Path
     #: How many of its rows are done.
     rows: int
-    #: The command that resumes it; empty if it has ended.
+    #: The command that resumes it, or takes the rest back anew; empty if it has ended.
     resume: str = ""
+    #: It was given up, or replaced, before it came to its end.
+    is_given_up: bool = False
 
 
 def taken_back_in_words(
@@ -58,7 +60,13 @@ def taken_back_in_words(
         is_last = undo is undos[-1]
         others = "; the others stay as they are" if is_last and sum(done) < had_set else ""
         many = f"{rows:,} of {counted(had_set, 'conversation')}"
-        if undo.resume:
+        if undo.is_given_up and not (rows or is_last):
+            continue
+        if undo.is_given_up:
+            was = "taken back in part" if rows else "to be taken back"
+            told = f"It was {was} by {undo.folder.name}, which was given up: {many}{others}."
+            yield told, [Step(GOES_ON, undo.resume)] if is_last else []
+        elif undo.resume:
             is_taken = f"It is being taken back by {undo.folder.name}, which is not finished"
             # Its beginning is told in files that stay as they are while it runs.
             so_far = f": {many} so far" if rows else ""

@@ -160,8 +160,8 @@ def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
         imported[-1] = imported[-1]._replace(obsolete=(*about, GOES_ON))
     done_since = again.rows if head.finished else frozenset[int]()
     yield from _for_the_rest(folder, imported, done_since) if done_since else imported
-    if since.anew and head.finished and undone_job(file.path for file in inputs) is not None:
-        yield TakenUp(f"{since.anew} has taken back more.", (CLEARS,))
+    if since.anew and undone_job(file.path for file in inputs) is not None:
+        yield TakenUp(f"{since.anew} has taken back more.", (CLEARS, GOES_ON))
     elif since.anew and (since.is_given_up or not head.sent_anything):
         held = "as far as its inputs still held it"
         text = f"{since.anew} began anew what it had not sent, {held}."
@@ -255,14 +255,15 @@ class _Since:
             self.imported.append((number, TakenUp(text, (GOES_ON,))))
 
     def take_states(self, jobs: Sequence[JobRecord]) -> None:
-        """Take which of the undos are unfinished, and leave out others that have done nothing."""
+        """Take which of the undos are unfinished, or were given up."""
         states = {job.number: job.state for job in jobs}
         self.undos = [
-            undo._replace(resume=how_to_resume(undo.folder))
-            if states[undo.number] is JobState.UNFINISHED
-            else undo
+            undo
+            if states[undo.number] is JobState.ENDED
+            else undo._replace(
+                resume=how_to_resume(undo.folder), is_given_up=states[undo.number].is_closed
+            )
             for undo in self.undos
-            if undo.rows or states[undo.number] in (JobState.UNFINISHED, JobState.ENDED)
         ]
         self.is_undone |= bool(self.undos)
 

@@ -1147,3 +1147,34 @@ async def test_what_later_jobs_have_set_is_not_to_be_cleared_any_more(
         assert kept not in text
         assert "To clear that:" not in text
         assert f"later jobs have set {left} since" in text
+
+
+@pytest.mark.parametrize("sent", [0, 2])
+async def test_a_job_whose_undo_was_given_up_is_taken_back_in_part_and_tells_how_the_rest_is(
+    night: Night, service: WatchedSandbox, monkeypatch: pytest.MonkeyPatch, sent: int
+) -> None:
+    monkeypatch.setenv("CLARITYQ_API_KEY", "any")
+    tuesday = (await night("tuesday", [(each, "NEGATIVE", "wrong") for each in ALL[:5]])).folder
+    words = ("undo", tuesday, "--clear-unknown", "--yes", "--concurrency", "1", *QUICK[:-2])
+    service._key = None if sent else "another"
+    stopped = await typed(*words, *(("--limit", "2") if sent else ()))
+    assert stopped.returncode in (3, 6), stopped.stderr
+    service._key = None
+    (undo,) = tuesday.parent.glob("undo-*")
+    await night("wednesday", [(ALL[5], "POSITIVE", "")], replace=True)
+    stands = "finished, taken back in part" if sent else "finished, not taken back yet"
+    assert stands in command("jobs", "show", tuesday)[1]
+    was = "taken back in part" if sent else "to be taken back"
+    by = f"It was {was} by {undo.name}, which was given up: {sent} of 5 conversations"
+    (begin_anew,) = re.findall(r"To go on with the undo: (.*)", command("jobs", "show", undo)[1])
+    for text in told_of(tuesday):
+        assert f"{by}; the others stay as they are." in text
+    for folder in (tuesday, undo):
+        for text in told_of(folder):
+            assert f"To go on with the undo: {begin_anew}" in " ".join(text.split())
+    done = await typed(*shlex.split(begin_anew)[1:])
+    assert done.returncode == 0, done.stderr
+    assert {service.stored()[each] for each in ALL[:5]} == {(None, None)}
+    for folder in (tuesday, undo):
+        assert all("To go on" not in text for text in told_of(folder))
+    assert "finished, taken back\n" in command("jobs", "show", tuesday)[1]
