@@ -33,6 +33,8 @@ from importer.jobs.records import (
     job_number,
 )
 from importer.jobs.surveys import Survey
+from importer.jobs.undo_rows import told_of_undos
+from importer.jobs.undo_void import taken_back
 from importer.reporting.endings import CARRIES_OVER, Step
 from importer.reporting.imported_since import imported_in_words, inputs_with, still_in_words
 from importer.reporting.journal_steps import (
@@ -147,12 +149,15 @@ def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
             with suppress(JournalError):
                 since.take(head, inputs, other)
     imported = [one for _, one in sorted(since.imported, key=itemgetter(0))]
-    if since.undos:
-        heads = [other.head for other in beside]
-        since.take_states(jobs_of(folder.parent, product, heads)[0].jobs)
+    gone, void = set[int](), list[TakenUp]()
+    if since.undos or WITHDRAWN in facts:
+        jobs = jobs_of(folder.parent, product, [other.head for other in beside])[0].jobs
+        gone = taken_back(told_of_undos(jobs))
+        void = [*since.take_states(jobs, gone)]
+        void = void if number in gone else _counting_again(folder, void)
     if imported and since.is_counted and not since.undos:
         imported.append(TakenUp(still_in_words(folder, again)))
-    imported += since.brought_back
+    imported += [*void, *since.brought_back]
     if since.undos:
         about = _steps_about(folder)
         told = taken_back_in_words(folder, number, since.later, since.undos)
@@ -169,7 +174,7 @@ def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
     if WITHDRAWN in facts and not since.is_undone:
         with JournalReader(folder) as own:
             yield _taken_back_unsent(own)
-    elif WITHDRAWN not in facts and head.finished:
+    elif number not in gone and head.finished:
         yield from _set_since(folder)
     if since.takers and not is_given_up:  # they had other rows, or do not send them any more
         yield from _taken_over(head, since.takers, beside, done_since)
@@ -227,7 +232,7 @@ class _Since:
         for file in its_own:
             done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
             if Path(file.path).name == UNDO_NAME:
-                self._take_undo(number, there, done, journal)
+                self.undos.append(DoneUndo(number, there, done))
             elif done or there in self.again.by:
                 self._take_file(number, file, folder, there)
         is_undo = undone_job(file.path for file in other.inputs) is not None
@@ -246,17 +251,18 @@ class _Since:
         obsolete = (f"{folder.name}/{name}",) if file.rows >= left_over else ()
         self.imported.append((number, TakenUp(told, obsolete)))
 
-    def _take_undo(self, number: int, other: Path, done: int, journal: JournalReader) -> None:
-        if WITHDRAWN not in journal.facts():
-            self.undos.append(DoneUndo(number, other, done))
-        elif done:
-            self.is_undone = True
-            text = f"It was taken back by {other.name}, which was taken back itself."
-            self.imported.append((number, TakenUp(text, (GOES_ON,))))
+    def take_states(self, jobs: Sequence[JobRecord], gone: Collection[int]) -> Iterator[TakenUp]:
+        """Take which of the undos are unfinished, or were given up; yield those that are `gone`.
 
-    def take_states(self, jobs: Sequence[JobRecord]) -> None:
-        """Take which of the undos are unfinished, or were given up."""
+        They were taken back themselves, which still counts.
+        """
         states = {job.number: job.state for job in jobs}
+        for undo in self.undos:
+            if undo.number in gone and undo.rows:
+                self.is_undone = True
+                text = f"It was taken back by {undo.folder.name}, which was taken back itself."
+                yield TakenUp(text, (GOES_ON,))
+        self.undos = [undo for undo in self.undos if undo.number not in gone]
         self.undos = [
             undo
             if states[undo.number] is JobState.ENDED
@@ -266,6 +272,16 @@ class _Since:
             for undo in self.undos
         ]
         self.is_undone |= bool(self.undos)
+
+
+def _counting_again(folder: Path, void: Sequence[TakenUp]) -> list[TakenUp]:
+    """Return what is told of undos that count for nothing, with what the job has to do again.
+
+    If that is an undo, what it left as it was is to be done as before.
+    """
+    with JournalReader(folder) as own:
+        steps = steps_to_clear(own)
+    return [TakenUp(one.text, (*one.obsolete, CLEARS, brings_back()), steps) for one in void]
 
 
 def _taken_back_unsent(journal: JournalReader) -> TakenUp:

@@ -227,13 +227,17 @@ def _give_up(product: Product, job: JobRecord) -> bool:
 
 
 def _tell_undone(product: Product, job: JobRecord) -> None:
-    """Let the job that this one has taken back, if it is an undo, say that this counts no more."""
+    """Let the job that this one has taken back, if it is an undo, say whether this counts still.
+
+    So does the one that that has taken back, and on.
+    """
     assert job.folder is not None  # noqa: S101 -- as above
     with JournalReader(job.folder) as journal:
         inputs = [file.path for file in journal.inputs()]
     for one in jobs_behind(product.jobs, inputs, ()) if undone_job(inputs) else ():
         assert one.folder is not None  # noqa: S101 -- it is behind
         rewrite_summary(one, taken=[*taken_up(one.folder)])
+        _tell_undone(product, one)
 
 
 def _job_of(product: Product, folder: Path) -> JobRecord:

@@ -1178,3 +1178,35 @@ async def test_a_job_whose_undo_was_given_up_is_taken_back_in_part_and_tells_how
     for folder in (tuesday, undo):
         assert all("To go on" not in text for text in told_of(folder))
     assert "finished, taken back\n" in command("jobs", "show", tuesday)[1]
+
+
+@pytest.mark.parametrize("clears", [False, True])
+async def test_an_undo_whose_undo_is_undone_counts_again_and_so_it_is_told(
+    night: Night, service: WatchedSandbox, monkeypatch: pytest.MonkeyPatch, *, clears: bool
+) -> None:
+    monkeypatch.setenv("CLARITYQ_API_KEY", "any")
+    monday = (await night("monday", [(each, "POSITIVE", "said") for each in ALL[:2]])).folder
+    await night("sunday", [(ALL[2], "POSITIVE", "")])
+    tuesday = (await night("tuesday", [(each, "NEGATIVE", "") for each in ALL[:4]])).folder
+    chain = [tuesday]
+    for _ in range(3):
+        words = ("undo", chain[-1], *["--clear-unknown"] * clears, "--yes", *QUICK)
+        assert (await typed(*words)).returncode == 0
+        chain += [undo for undo in tuesday.parent.glob("undo-*") if undo not in chain]
+    first, second, third = chain[1:]
+    held = (None, None) if clears else ("NEGATIVE", None)
+    assert service.stored() == {**dict.fromkeys(ALL[:4], held), ALL[2]: ("POSITIVE", None)}
+    back, left = (4, ".") if clears else (1, "; the others stay as they are.")
+    for text in told_of(tuesday):
+        assert f"It was taken back by {first.name} since: {back} of 4 conversations{left}" in text
+        assert "which was taken back itself" not in text
+    for text in told_of(first):
+        assert f"It was taken back by {second.name}, which was taken back itself." in text
+        assert "has taken back more" not in text
+        bring_back = f"To bring back what {monday.name} had set in 2 conversations"
+        assert (bring_back if clears else "stays in 3 conversations") in text
+        assert ("To clear that:" in text) is not clears
+    for text in told_of(second):
+        assert f"It was taken back by {third.name} since: {back} of {back} conv" in text
+    for folder in chain:
+        assert all("dealt with" not in text for text in told_of(folder))
