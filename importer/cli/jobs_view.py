@@ -75,9 +75,17 @@ def _cells(job: ListedJob) -> list[str]:
 def state_of(job: ListedJob) -> str:
     """Return how a job stands, in a word or two."""
     note = " (rehearsal)" if job.product.service == SANDBOX else ""
-    being = "being " if job.is_undo_unfinished else ""
-    taken_back = f", {being}taken back" if job.is_taken_back else ""
+    taken_back = f", {_taken_back(job)}" if job.is_taken_back else ""
     return f"{_how_it_stands(job)}{taken_back}{note}"
+
+
+def _taken_back(job: ListedJob) -> str:
+    """Return how far a job is taken back."""
+    if job.is_undo_unfinished:
+        return "being taken back"
+    if job.undone_until is None:
+        return "taken back"
+    return "taken back in part" if job.undone_until else "not taken back yet"
 
 
 def _how_it_stands(job: ListedJob) -> str:

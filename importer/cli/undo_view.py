@@ -154,7 +154,7 @@ def _brought_back(folder: Path, found: UndoTable, done: bool) -> Iterator[str]:
     """Yield what of earlier jobs is cleared, and how it comes back; once `done` the run tells."""
     by = found.set_before_by if found.clears_unknown else {}
     if by and not done:
-        yield f"{cleared_of_in_words(by, done=False)}."
+        yield f"{cleared_of_in_words(by, 'is cleared', by)}."
         for step in steps_to_bring_back(folder.parent, by):
             yield f"{step.purpose}\n  {step.command}" if step.command else step.purpose
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from importer.common.text import counted, is_or_are
 from importer.errors import JournalError
 from importer.jobs.folders import base_name
+from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
@@ -102,8 +103,11 @@ def is_begun_anew(
 ) -> bool:
     """Return whether the job `by` is the job `name`, which had sent nothing, begun anew.
 
-    It is of the same command, whatever its inputs hold by now, or has the same inputs.
+    It is of the same command, whatever its inputs hold by now, or has the same inputs. An undo is
+    begun anew by one of the same job: those of other jobs may hold the same.
     """
+    if (undone := undone_job(file.path for file in inputs)) is not None:
+        return undone == undone_job(file.path for file in its_inputs)
     return has_same_content(inputs, its_inputs) or base_name(name) == by
 
 

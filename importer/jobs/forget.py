@@ -17,7 +17,7 @@ from importer.common.uuids import canonical_uuid
 from importer.jobs import sqlite_file
 from importer.jobs.doubts import unpack_seqs
 from importer.jobs.identity import ProductKey
-from importer.jobs.journal_file import AFTER_ALL, NO_COMMENTS, JournalFile
+from importer.jobs.journal_file import AFTER_ALL, NO_COMMENTS, UNKNOWN_BEFORE, JournalFile
 from importer.jobs.keys import conversation_of, key_of, split_keys
 
 #: What stands in a text in the place of an id.
@@ -136,8 +136,9 @@ class JournalEraser(JournalFile):
             changed("kept", f"DELETE FROM kept WHERE {_IS_GONE}")
             changed("carried", f"UPDATE carried SET rating = NULL, comment = NULL, {_BURY}")
             changed("doubt", f"UPDATE doubt SET {_BURY}")
-            if self.after_all():
-                changed(AFTER_ALL, f"UPDATE {AFTER_ALL} SET {_BURY}")
+            for table in (AFTER_ALL, UNKNOWN_BEFORE):
+                if self._noted(table):
+                    changed(table, f"UPDATE {table} SET {_BURY}")
             changed(
                 "outcome",
                 "UPDATE outcome SET http_status = NULL, updated_at = NULL, detail = NULL, "

@@ -13,7 +13,7 @@ from importer.common.row_set import RowSet
 from importer.jobs import sqlite_file
 from importer.jobs.doubts import Doubt, open_outcomes, pack_seqs, window_doubts
 from importer.jobs.entry import Entry
-from importer.jobs.journal_file import AFTER_ALL, WRITTEN, JournalFile
+from importer.jobs.journal_file import AFTER_ALL, UNKNOWN_BEFORE, WRITTEN, JournalFile
 from importer.jobs.journal_lines import (
     IS_LEFT_OVER,
     VERSION,
@@ -45,9 +45,10 @@ _DOUBT = "INSERT OR REPLACE INTO doubt (seq, run, conversation, in_doubt) VALUES
 _KEPT = "INSERT OR REPLACE INTO kept (seq, conversation, rating, comment) VALUES (?, ?, ?, ?)"
 
 #: The rows of earlier jobs that an undo of this one is to send after all, as this one had taken
-#: their place: by which job each was brought. since: the number of the latest job at that time.
-_AFTER_ALL = f"""
-    CREATE TABLE IF NOT EXISTS {AFTER_ALL} (
+#: their place: by which job each was brought. Or the conversations of which it does not know what
+#: they held before: which job came last to them. since: the number of the latest job at that time.
+_NOTED = """
+    CREATE TABLE IF NOT EXISTS {} (
         since        INTEGER NOT NULL,
         conversation BLOB NOT NULL,
         job          INTEGER NOT NULL,
@@ -154,24 +155,26 @@ class Journal(JournalFile):
         latest: int,
         last_undo: int,
         after_all: Iterable[tuple[bytes, int]],
+        unknown_before: Iterable[tuple[bytes, int]],
         leaves: Mapping[str, int | str],
     ) -> None:
         """Note, durably, that the job is taken back; `latest` is the number of the latest job.
 
         If it was taken back before, that stays. `last_undo` is the number of the undo that did it,
         or 0: what was noted since then no undo has sent. `after_all` are the rows of earlier jobs
-        that are sent now: the key, and the number of the job that brought it. What the undo
-        `leaves` is noted as facts.
+        that are sent now: the key, and the number of the job that brought it; `unknown_before` the
+        same of `JournalFile.unknown_before`. What the undo `leaves` is noted as facts.
         """
         with self._synced():
             for name, value in leaves.items():
                 self._put(name, str(value))
             line = (WITHDRAWN, str(latest))
             self._db.execute("INSERT OR IGNORE INTO job (name, value) VALUES (?, ?)", line)
-            self._db.execute(_AFTER_ALL)
-            self._db.execute(f"DELETE FROM {AFTER_ALL} WHERE since >= ?", (last_undo,))
-            lines = ((latest, *row) for row in after_all)
-            self._db.executemany(f"INSERT INTO {AFTER_ALL} VALUES (?, ?, ?)", lines)
+            for table, rows in ((AFTER_ALL, after_all), (UNKNOWN_BEFORE, unknown_before)):
+                self._db.execute(_NOTED.format(table))
+                self._db.execute(f"DELETE FROM {table} WHERE since >= ?", (last_undo,))
+                lines = ((latest, *row) for row in rows)
+                self._db.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", lines)
 
     def note_written(self, name: str, digest: str) -> None:
         """Note what was written into the job's file of that `name`: its SHA-256.

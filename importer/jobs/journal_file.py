@@ -44,7 +44,7 @@ _R = TypeVar("_R")
 FILE_NAME = "journal.sqlite"
 FORMAT = "7"
 #: The table of rows that undos send for earlier jobs: only a job that was taken back has it.
-AFTER_ALL = "after_all"
+AFTER_ALL, UNKNOWN_BEFORE = "after_all", "unknown_before"
 #: The fact that tells up to which entry it holds no comments.
 NO_COMMENTS = "without_comments"
 #: With the name of a file, the fact that tells what was written into it.
@@ -241,9 +241,20 @@ class JournalFile:
 
         The number of the latest job when that was worked out, the key, and the job that brought it.
         """
-        if not self._all(f"SELECT 1 FROM sqlite_master WHERE name = '{AFTER_ALL}'"):
+        return self._noted(AFTER_ALL)
+
+    def unknown_before(self) -> list[tuple[int, bytes, int]]:
+        """Return the conversations of which an undo did not know what they held before the job.
+
+        The same as of `after_all`: who came last to it before the job, 0 if nobody did. Of one that
+        clears them only those to which somebody did.
+        """
+        return self._noted(UNKNOWN_BEFORE)
+
+    def _noted(self, table: str) -> list[tuple[int, bytes, int]]:
+        if not self._all(f"SELECT 1 FROM sqlite_master WHERE name = '{table}'"):
             return []
-        return self._all(f"SELECT since, conversation, job FROM {AFTER_ALL}")
+        return self._all(f"SELECT since, conversation, job FROM {table}")
 
     def bodies(self) -> Iterator[Body]:
         """Yield what the rows would send, or have sent, of which it is here."""

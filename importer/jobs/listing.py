@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from importer.jobs.records import (
 from importer.jobs.surveys import Survey, surveys_in
 from importer.jobs.undo_rows import given_up_rows
 from importer.jobs.undo_void import TakenBack, taken_back
-from importer.model import RunEnd
+from importer.model import OutcomeKind, RunEnd
 
 #: In seconds.
 _DAY = 86_400
@@ -65,6 +65,8 @@ class ListedJob:
     is_taken_back: bool = False
     #: That has not come to its end.
     is_undo_unfinished: bool = False
+    #: That was given up, with so many rows done.
+    undone_until: int | None = None
 
     @property
     def end(self) -> RunEnd | None:
@@ -106,6 +108,51 @@ class Listing:
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Undos:
+    """What the jobs of a product tell of undos, taken in their order."""
+
+    #: The jobs by their names.
+    numbers: Mapping[str, int]
+    told: dict[int, TakenBack] = field(default_factory=dict)
+    #: Jobs whose undo has yet to begin.
+    to_begin: set[int] = field(default_factory=set)
+    #: Those whose undo is not finished.
+    undone_now: set[int] = field(default_factory=set)
+    #: Those whose latest undo was given up: how many rows it has done, with those before it.
+    until: dict[int, int] = field(default_factory=dict)
+
+    def take(
+        self, job: JobRecord, undone: str | None, facts: Mapping[str, str], totals: Totals
+    ) -> None:
+        """Take what the journal of a job says, which is the undo of the one named `undone`."""
+        withdrawn = int(facts[WITHDRAWN]) if WITHDRAWN in facts else None
+        undoes = self.numbers.get(undone or "")
+        self.told[job.number] = TakenBack(undoes, withdrawn)
+        if withdrawn is not None and int(facts.get(UNDO_SENDS, 0)):
+            self.to_begin.add(job.number)
+        if undoes is None:
+            return
+        self.to_begin.discard(undoes)
+        before = self.until.pop(undoes, 0)
+        if job.state is JobState.UNFINISHED:
+            self.undone_now.add(undoes)
+        elif job.state.is_closed:
+            self.until[undoes] = before + totals.rows - totals.outcomes[OutcomeKind.PENDING]
+
+    def tell(self, jobs: Iterable[ListedJob]) -> Iterator[ListedJob]:
+        """Yield the jobs with what undos have done to them."""
+        gone = taken_back(self.told)
+        for job in jobs:
+            number = job.record.number
+            yield replace(
+                job,
+                is_taken_back=number in gone,
+                is_undo_unfinished=number in self.to_begin | self.undone_now,
+                undone_until=self.until.get(number),
+            )
+
+
 def list_jobs(jobs_dir: Path) -> Listing:
     """Return what the jobs folder holds."""
     heads, _ = read_heads(jobs_dir)
@@ -123,10 +170,7 @@ def list_jobs(jobs_dir: Path) -> Listing:
         records = take_census(group, known, floor).jobs
         held = is_held(jobs_dir, key.name)
         newest = max(group, key=lambda head: head.last_run).folder
-        numbers = {record.name: record.number for record in records}
-        told: dict[int, TakenBack] = {}
-        # Jobs whose undo has yet to begin, and those whose undo is not finished.
-        to_begin, undone_now = set[int](), set[int]()
+        undos = _Undos({record.name: record.number for record in records})
         of_product: list[ListedJob] = []
         for record in records:
             if record.folder is None:
@@ -150,13 +194,7 @@ def list_jobs(jobs_dir: Path) -> Listing:
                 unreadable[record.name] = str(error)
                 continue
             is_last = record.number == len(records)
-            withdrawn = int(facts[WITHDRAWN]) if WITHDRAWN in facts else None
-            told[record.number] = TakenBack(numbers.get(undone or ""), withdrawn)
-            if withdrawn is not None and int(facts.get(UNDO_SENDS, 0)):
-                to_begin.add(record.number)
-            to_begin.discard(told[record.number].undoes or 0)
-            if is_unfinished:
-                undone_now.add(told[record.number].undoes or 0)
+            undos.take(record, undone, facts, totals)
             of_product.append(
                 ListedJob(
                     record,
@@ -172,15 +210,7 @@ def list_jobs(jobs_dir: Path) -> Listing:
                     folders if has_rest else (),
                 )
             )
-        gone = taken_back(told)
-        jobs += [
-            replace(
-                job,
-                is_taken_back=(number := job.record.number) in gone,
-                is_undo_unfinished=number in to_begin | undone_now,
-            )
-            for job in of_product
-        ]
+        jobs += undos.tell(of_product)
     for folder in job_folders(jobs_dir):
         if folder not in readable:
             unreadable[folder.name] = _why(folder)

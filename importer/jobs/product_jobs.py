@@ -286,17 +286,21 @@ class ProductJobs:
         job: JobRecord,
         after_all: Iterable[tuple[bytes, int]],
         leaves: Mapping[str, int | str] = MappingProxyType({}),
+        unknown_before: Iterable[tuple[bytes, int]] = (),
     ) -> None:
         """Note that the job is taken back: from now on it counts for nothing (U1).
 
         `after_all` are the rows of earlier jobs that are sent now: key, and who brought it (U2).
-        What its undo `leaves` is told by the facts of its journal.
+        What its undo `leaves` is told by the facts of its journal; `unknown_before` are the
+        conversations of which it does not know what they held: key, and who came last to it (U3).
         """
         assert job.folder is not None  # noqa: S101 -- as above
         told = told_of_undos(self.jobs)
         undos = (undo for undo, one in told.items() if one.undoes == job.number)
         with closing(Journal(job.folder)) as journal:
-            journal.note_withdrawn(len(self.jobs), max(undos, default=0), after_all, leaves)
+            journal.note_withdrawn(
+                len(self.jobs), max(undos, default=0), after_all, unknown_before, leaves
+            )
 
     @staticmethod
     def is_at_rest(job: JobRecord) -> bool:

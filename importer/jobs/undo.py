@@ -92,6 +92,16 @@ class Undo:
         """Yield the keys of `waiting`, with the number of the job that has brought the row."""
         yield from self._db.execute("SELECT key, waits FROM target WHERE NOT later AND waits")
 
+    def unknown_before(self, *, clear_unknown: bool) -> Iterator[tuple[bytes, int]]:
+        """Yield the keys of `set_before` and `unknown`, with the number of the job that came last.
+
+        Of those that it is to clear, only of `set_before`: of the others nobody asks later.
+        """
+        yield from self._db.execute(
+            "SELECT key, set_by FROM target WHERE NOT later AND NOT known AND (set_by OR NOT ?)",
+            (clear_unknown,),
+        )
+
     def back(self) -> Group:
         """Return those that an earlier undo of the job has taken back."""
         return self._group("later < -1")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_head import Head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.read_again import Beside, ReadAgain
-from importer.jobs.records import WITHDRAWN, InputFile, JobRecord, JobState
+from importer.jobs.records import InputFile, JobRecord, JobState
 from importer.reporting.imported_since import imported_in_words, inputs_with
 from importer.reporting.left_overs import KIND_OF_FILE, LEFT_OVER_NAMES
 from importer.reporting.steps import StepKind, TakenUp, file_of_job
@@ -68,7 +68,7 @@ class DoneByOthers:
         for file in its_own:
             done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
             if Path(file.path).name == UNDO_NAME:
-                self._take_undo(folder, number, there, done, journal)
+                self.undos.append(DoneUndo(number, there, done))
             elif done or there in self.again.by:
                 self._take_file(number, file, folder, there)
         is_undo = undone_job(file.path for file in other.inputs) is not None
@@ -88,25 +88,25 @@ class DoneByOthers:
         obsolete = {(StepKind.LEFT_OVERS, file_of_job(folder / name))} if is_all else ()
         self.imported.append((number, TakenUp(told, obsolete)))
 
-    def _take_undo(
-        self, folder: Path, number: int, other: Path, done: int, journal: JournalReader
-    ) -> None:
-        if WITHDRAWN not in journal.facts():
-            self.undos.append(DoneUndo(number, other, done))
-        elif done:
-            self.is_undone = True
-            text = f"It was taken back by {other.name}, which was taken back itself."
-            self.imported.append((number, TakenUp(text, {(StepKind.GO_ON_WITH_UNDO, folder.name)})))
+    def take_states(self, jobs: Sequence[JobRecord], gone: Collection[int]) -> Iterator[TakenUp]:
+        """Take which of the undos are unfinished, or were given up; yield those that are `gone`.
 
-    def take_states(self, jobs: Sequence[JobRecord]) -> None:
-        """Take which of the undos are unfinished, and leave out others that have done nothing."""
+        They were taken back themselves, which still counts.
+        """
         states = {job.number: job.state for job in jobs}
+        for undo in self.undos:
+            if undo.number in gone and undo.rows:
+                self.is_undone = True
+                text = f"It was taken back by {undo.folder.name}, which was taken back itself."
+                yield TakenUp(text, {(StepKind.GO_ON_WITH_UNDO, undo.folder.name)})
+        self.undos = [undo for undo in self.undos if undo.number not in gone]
         self.undos = [
-            undo._replace(resume=how_to_resume(undo.folder))
-            if states[undo.number] is JobState.UNFINISHED
-            else undo
+            undo
+            if states[undo.number] is JobState.ENDED
+            else undo._replace(
+                resume=how_to_resume(undo.folder), is_given_up=states[undo.number].is_closed
+            )
             for undo in self.undos
-            if undo.rows or states[undo.number] in (JobState.UNFINISHED, JobState.ENDED)
         ]
         self.is_undone |= bool(self.undos)
 

@@ -14,6 +14,7 @@ from importer.jobs.ends import is_begun_anew
 from importer.jobs.folders import base_name
 from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.not_restored import is_set_by
 from importer.jobs.read_again import Beside
 from importer.jobs.records import InputFile, JobRecord, JobState
 from importer.reporting.done_by_others import is_left_over_of
@@ -84,6 +85,26 @@ def jobs_begun_anew(
                 its_inputs, facts = journal.inputs(), journal.facts()
             if is_begun_anew(job.name, its_inputs, name, inputs) or any(
                 brought_back_by(job.folder, facts, inputs)
+            ):
+                yield job
+
+
+def telling_of_not_restored(jobs: Sequence[JobRecord], folder: Path) -> Iterator[JobRecord]:
+    """Yield the undos that did not restore a conversation which the one in `folder` has set.
+
+    What is to be done about these conversations is to be told anew. Where an undo had nothing to
+    send, the job that is taken back tells it. Unless they are large.
+    """
+    for job in jobs:
+        if job.folder is None or job.folder == folder:
+            continue
+        tells = {True: job.name.startswith(_UNDO)}
+        tells[False] = (StepKind.CLEAR, job.name) in _told(job.folder)
+        with suppress(JournalError):
+            if any(
+                is_set_by(job.folder, folder, _MOST_ROWS, of_undo=of_undo)
+                for of_undo, it_tells in tells.items()
+                if it_tells
             ):
                 yield job
 

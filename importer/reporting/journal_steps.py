@@ -13,6 +13,7 @@ from importer.jobs.commands import (
     NOT_OF_LEFT_OVERS,
     Again,
     command_line,
+    how_to_resume,
     options_told,
     own_command,
     path_argument,
@@ -22,9 +23,10 @@ from importer.jobs.ends import own_pending
 from importer.jobs.inputs import how_changed, undone_job
 from importer.jobs.journal_file import NO_COMMENTS, WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.not_restored import not_restored
 from importer.jobs.overtaken import Awaited, awaited_of
 from importer.jobs.read_again import Beside, read_again
-from importer.jobs.records import GIVEN_UP, LEAVES_STORED, WITHDRAWN, JobRecord, JobState, Totals
+from importer.jobs.records import GIVEN_UP, WITHDRAWN, JobRecord, JobState, Totals
 from importer.jobs.surveys import Survey
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.edited_files import edited_in
@@ -34,7 +36,7 @@ from importer.reporting.left_overs import (
 )
 from importer.reporting.next_steps import next_steps, rows_to_fix
 from importer.reporting.steps import Step, StepKind, file_of_job
-from importer.reporting.taken_back import cleared_of, steps_to_bring_back
+from importer.reporting.taken_back import going_on, steps_to_bring_back
 from importer.reporting.wording import status_in_words, stays_in_words, unread_in_words, words
 from importer.survey.findings import Findings
 
@@ -73,16 +75,16 @@ def steps_by_journal(
 def steps_to_clear(journal: JournalFile, command: Sequence[str] = ()) -> list[Step]:
     """Return what is to be done about conversations that an undo had to leave as they are.
 
-    Also how that comes back which earlier jobs had set and it has cleared. `command` are the words
-    by which its latest run was begun, which may be of `retry`. Raises `JournalError`.
+    Also how that comes back which earlier jobs had set and it has cleared. Without those that later
+    jobs have set since. `command` are the words by which its latest run was begun, which may be of
+    `retry`. Raises `JournalError`.
     """
-    facts = journal.facts()
-    left = int(facts.get(LEAVES_STORED, 0))
     undone = undone_job(file.path for file in journal.inputs())
     if undone is None:  # those of a job that is taken back are told by its undo
         return []
+    left, cleared, *_ = not_restored(journal.folder, of_undo=True)
     if not left:
-        return steps_to_bring_back(journal.folder.parent, cleared_of(facts))
+        return steps_to_bring_back(journal.folder.parent, cleared)
     words = command if "undo" in command[:1] else [*own_command(journal), *journal.key_source()]
     words = [word for word in words if word not in {"--yes", CLEARS}]
     why = f"{stays_in_words(undone, left)}. To clear that:"
@@ -213,8 +215,10 @@ def steps_of_closed(
 def _steps_of_unsent(journal: JournalFile, key_source: Sequence[str]) -> list[Step]:
     """Return how the own rows of a job are imported that it has not come to: it is begun anew."""
     folder, inputs, number = journal.folder, journal.inputs(), own_pending(journal)
-    if not number or undone_job(file.path for file in inputs) is not None:
+    if not number:
         return []
+    if undone_job(file.path for file in inputs) is not None:
+        return [going_on(folder.name, how_to_resume(folder, key_source))]
     again = Again([*own_command(journal), *(journal.key_source() or key_source)], [])
     is_about, never_sent = (StepKind.BEGIN, folder.name), f"of {folder.name} that no job has sent"
     rows = f"the {counted(number, 'row')} {never_sent}"

@@ -18,7 +18,8 @@ from importer.errors import ExitCode, JournalError
 from importer.jobs.commands import of_moved_folder
 from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import JournalFile
-from importer.jobs.records import LEAVES_STORED, LETS_WAIT, TOO_OLD, Totals
+from importer.jobs.not_restored import not_restored
+from importer.jobs.records import LETS_WAIT, TOO_OLD, Totals
 from importer.model import OutcomeKind, Reason, RunEnd, Warn, WorkerFigures, exit_code
 from importer.pacing import Limit
 from importer.reporting.digests import Digests
@@ -26,7 +27,7 @@ from importer.reporting.endings import REHEARSAL, verdict
 from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME, WRITE_AGAIN
 from importer.reporting.outcomes_table import outcomes_frame
 from importer.reporting.steps import Step
-from importer.reporting.taken_back import cleared_of, cleared_of_in_words
+from importer.reporting.taken_back import cleared_by_now
 from importer.reporting.wording import (
     MEANINGS,
     gave_way_in_words,
@@ -290,7 +291,7 @@ def summarise(
         digests=digests or Digests.of(journal),
         remarks=_remarks(findings, totals),
         next_steps=next_steps,
-        leaves=_leaves(facts, [file.path for file in journal.inputs()], totals),
+        leaves=_leaves(folder, facts, [file.path for file in journal.inputs()], totals),
         since=since,
         working_folder=working_folder or current_folder(),
     )
@@ -304,19 +305,18 @@ def _remarks(findings: Findings, totals: Totals) -> list[str]:
     return remarks
 
 
-def _leaves(facts: Mapping[str, str], inputs: Sequence[str], totals: Totals) -> str:
+def _leaves(folder: Path, facts: Mapping[str, str], inputs: Sequence[str], totals: Totals) -> str:
     undone = undone_job(inputs)
     if undone is None:  # of a job that is taken back its undo tells it
         return ""
     found = []
-    if stays := int(facts.get(LEAVES_STORED, 0)):
+    if stays := not_restored(folder, of_undo=True).left:
         found.append(f"{stays_in_words(undone, stays)}.")
     if again := int(facts.get(LETS_WAIT, 0)):
         found.append(f"{waits_again_in_words(undone, again)}.")
-    if cleared := cleared_of(facts):
-        # Of one that is not finished all of them are meant, and it is not known which are done.
-        done = not totals.outcomes[OutcomeKind.PENDING]
-        found.append(f"{cleared_of_in_words(cleared, done=done)}.")
+    has_ended = not totals.outcomes[OutcomeKind.PENDING]
+    if cleared := cleared_by_now(folder, facts, has_ended=has_ended):
+        found.append(f"{cleared}.")
     return " ".join(found)
 
 

@@ -15,6 +15,7 @@ from importer.jobs.folders import base_name, job_folders
 from importer.jobs.inputs import how_changed, undone_job
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import own_rank, rank_number
+from importer.jobs.not_restored import NotRestored, cleared_so_far
 from importer.jobs.records import CLEARS_OF, InputFile
 from importer.model import OutcomeKind
 from importer.reporting.steps import Step, StepKind
@@ -32,13 +33,18 @@ class DoneUndo(NamedTuple):
     folder: Path
     #: How many of its rows are done.
     rows: int
-    #: The command that resumes it; empty if it has ended.
+    #: The command that resumes it, or takes the rest back anew; empty if it has ended.
     resume: str = ""
+    #: It was given up, or replaced, before it came to its end.
+    is_given_up: bool = False
 
 
-def going_on(folder: Path, command: str) -> Step:
-    """Return the step that goes on with the undo of the job in `folder`."""
-    return Step("To go on with the undo:", command, StepKind.GO_ON_WITH_UNDO, folder.name)
+def going_on(name: str, command: str) -> Step:
+    """Return the step that goes on with an undo, of that `name`.
+
+    One that has no folder yet goes by the name of the job that it takes back.
+    """
+    return Step("To go on with the undo:", command, StepKind.GO_ON_WITH_UNDO, name)
 
 
 def taken_back_in_words(
@@ -59,11 +65,17 @@ def taken_back_in_words(
         is_last = undo is undos[-1]
         others = "; the others stay as they are" if is_last and sum(done) < had_set else ""
         many = f"{rows:,} of {counted(had_set, 'conversation')}"
-        if undo.resume:
+        if undo.is_given_up and not (rows or is_last):
+            continue
+        if undo.is_given_up:
+            was = "taken back in part" if rows else "to be taken back"
+            told = f"It was {was} by {undo.folder.name}, which was given up: {many}{others}."
+            yield told, [going_on(undo.folder.name, undo.resume)] if is_last else []
+        elif undo.resume:
             is_taken = f"It is being taken back by {undo.folder.name}, which is not finished"
             # Its beginning is told in files that stay as they are while it runs.
             so_far = f": {many} so far" if rows else ""
-            yield f"{is_taken}{so_far}.", [going_on(folder, undo.resume)]
+            yield f"{is_taken}{so_far}.", [going_on(undo.folder.name, undo.resume)]
         else:
             yield f"It was taken back by {undo.folder.name} since: {many}{others}.", []
 
@@ -119,19 +131,54 @@ def cleared_of(facts: Mapping[str, str]) -> dict[str, int]:
     return found
 
 
-def cleared_of_in_words(by: Mapping[str, int], *, done: bool) -> str:
+def cleared_of_in_words(by: Mapping[str, int], was: str, done: Mapping[str, int]) -> str:
     """Return that an undo clears what these earlier jobs have set, as a sentence without its end.
 
-    It is about to be cleared if it is not `done`.
+    `was` says when: it is cleared, or was so far. In how many it is `done`, by job, is said where
+    it is not in all.
     """
-    latest = [f"{job} ({counted(number, 'conversation')})" for job, number in by.items()]
+    latest = [f"{job} ({_part(done[job], number)})" for job, number in by.items()]
     others = len(latest) - _MOST_NAMED
     names = ", ".join(latest[-_MOST_NAMED:])
     more = f"{counted(others, 'older job')}, {names}" if others > 0 else names
-    where = counted(sum(by.values()), "conversation")
     return (
-        f"In {where} feedback {'was' if done else 'is'} cleared that earlier jobs had set, or "
-        f"tried to, and that is not kept: {more}"
+        f"In {_part(sum(done.values()), sum(by.values()))} feedback {was} that earlier jobs had "
+        f"set, or tried to, and that is not kept: {more}"
+    )
+
+
+def _part(done: int, of: int) -> str:
+    conversations = counted(of, "conversation")
+    return conversations if done == of else f"{done:,} of {conversations}"
+
+
+def cleared_by_now(folder: Path, facts: Mapping[str, str], *, has_ended: bool) -> str:
+    """Return what the undo in `folder`, with these `facts`, has cleared of earlier jobs; or "".
+
+    Where it is not known how much of it is done, it is said of the whole.
+    """
+    by = cleared_of(facts)
+    if not by:
+        return ""
+    done = cleared_so_far(folder)
+    if done is not None:
+        return cleared_of_in_words(by, f"was cleared{'' if has_ended else ' so far'}", done)
+    was = "was cleared" if has_ended else "is cleared, once all of it is done,"
+    return cleared_of_in_words(by, was, by)
+
+
+def set_since_in_words(undone: str, rest: NotRestored) -> str:
+    """Return in how many conversations that an undo did not restore later jobs have set feedback.
+
+    `undone` is the job that was taken back. Empty if they have in none.
+    """
+    if not rest.is_touched:
+        return ""
+    many = f"{rest.set_since:,} since" if rest.set_since else "none since that still counts"
+    kind = "had cleared what earlier jobs had set" if rest.clears else f"had left what {undone} set"
+    return (
+        f"Of {counted(rest.of, 'conversation')} in which the undo {kind}, later jobs have set "
+        f"{many}."
     )
 
 

@@ -17,11 +17,11 @@ from importer.jobs.inputs import undone_job
 from importer.jobs.journal_head import Head, read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.listing import jobs_of
+from importer.jobs.not_restored import not_restored
 from importer.jobs.read_again import Beside, read_again, read_beside
 from importer.jobs.records import (
     BEGUN_AT,
     LEFT_OVERS_GIVEN_UP,
-    NOT_TAKEN_BACK,
     UNDO_SENDS,
     WITHDRAWN,
     InputFile,
@@ -30,13 +30,25 @@ from importer.jobs.records import (
     job_number,
 )
 from importer.jobs.surveys import Survey
+from importer.jobs.undo_rows import told_of_undos
+from importer.jobs.undo_void import taken_back
 from importer.reporting.done_by_others import DoneByOthers
 from importer.reporting.imported_since import still_in_words
-from importer.reporting.journal_steps import steps_by_journal, steps_of_closed, steps_of_unread
+from importer.reporting.journal_steps import (
+    steps_by_journal,
+    steps_of_closed,
+    steps_of_unread,
+    steps_to_clear,
+)
 from importer.reporting.left_overs import LEFT_OVER_NAMES
 from importer.reporting.next_steps import by_the_next
 from importer.reporting.steps import Step, StepKind, TakenUp, Topic, file_of_job, still_to_do
-from importer.reporting.taken_back import going_on, taken_back_in_words
+from importer.reporting.taken_back import (
+    cleared_of,
+    going_on,
+    set_since_in_words,
+    taken_back_in_words,
+)
 from importer.reporting.wording import stays_in_words
 
 #: The steps that try again what is left over.
@@ -120,29 +132,35 @@ def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
             with suppress(JournalError):
                 since.take(head, inputs, other)
     imported = [one for _, one in sorted(since.imported, key=itemgetter(0))]
-    if since.undos:
-        heads = [other.head for other in beside]
-        since.take_states(jobs_of(folder.parent, product, heads)[0].jobs)
+    gone, void = set[int](), list[TakenUp]()
+    if since.undos or WITHDRAWN in facts:
+        jobs = jobs_of(folder.parent, product, [other.head for other in beside])[0].jobs
+        gone = taken_back(told_of_undos(jobs))
+        void = [*since.take_states(jobs, gone)]
+        void = void if number in gone else _counting_again(folder, void)
     if imported and since.is_counted and not since.undos:
         imported.append(TakenUp(still_in_words(folder, again)))
-    imported += since.brought_back
+    imported += [*void, *since.brought_back]
     if since.undos:
-        about = _all_about(folder)
+        about = _all_about(folder) | _about_not_restored(folder, facts)
         told = taken_back_in_words(folder, number, [*since.takers.values()], since.undos)
         imported += [TakenUp(text, about, steps) for text, steps in told]
-        goes_on = StepKind.GO_ON_WITH_UNDO, folder.name
-        imported[-1] = imported[-1]._replace(obsolete={*about, goes_on})
+        undos = [folder.name, *(undo.folder.name for undo in since.undos)]
+        going = {(StepKind.GO_ON_WITH_UNDO, name) for name in undos}
+        imported[-1] = imported[-1]._replace(obsolete=about | going)
     done_since = again.rows if head.finished else frozenset[int]()
     yield from _for_the_rest(folder, imported, done_since) if done_since else imported
-    if since.anew and head.finished and undone_job(file.path for file in inputs) is not None:
+    if since.anew and undone_job(file.path for file in inputs) is not None:
         more = f"{since.anew[-1].head.folder.name} has taken back more."
-        yield TakenUp(more, {(StepKind.CLEAR, folder.name)})
+        yield TakenUp(more, _of_kinds((StepKind.CLEAR, StepKind.GO_ON_WITH_UNDO), folder))
     elif since.anew and (since.is_given_up or not head.sent_anything):
         text = _begun_anew_in_words(inputs, since.anew)
         yield TakenUp(text, {(StepKind.BEGIN, folder.name)})
     if WITHDRAWN in facts and not since.is_undone:
         with JournalReader(folder) as own:
             yield _taken_back_unsent(own)
+    elif number not in gone and head.finished:
+        yield from _set_since(folder)
     if since.takers and not is_given_up:  # they had other rows, or do not send them any more
         yield from _taken_over(head, since.takers, beside, done_since)
 
@@ -169,14 +187,15 @@ def _taken_back_unsent(journal: JournalReader) -> TakenUp:
     Or that its undo was cut off before that.
     """
     folder, facts, about = journal.folder, journal.facts(), _all_about(journal.folder)
-    left = int(facts.get(NOT_TAKEN_BACK, 0))
     if int(facts.get(UNDO_SENDS, 0)):
         words = ["undo", str(folder.absolute()), *clearing(facts), "--yes", *journal.key_source()]
         told = "It is being taken back: its undo has begun, and has sent nothing so far."
-        return TakenUp(told, about, [going_on(folder, command_line(words))])
-    if not left:
-        return TakenUp("It was taken back.", about)
-    told = f"{stays_in_words(folder.name, left)}."
+        return TakenUp(told, about, [going_on(folder.name, command_line(words))])
+    rest = not_restored(folder, of_undo=False)
+    since = set_since_in_words(folder.name, rest)
+    if not rest.left:
+        return TakenUp(" ".join(["It was taken back.", *filter(None, [since])]), about)
+    told = f"{since} {stays_in_words(folder.name, rest.left)}.".strip()
     command = command_line(["undo", str(folder.absolute()), CLEARS, *journal.key_source()])
     step = Step("To clear that:", command, StepKind.CLEAR, folder.name)
     return TakenUp(f"It was taken back. {told}", about, [step])
@@ -184,6 +203,35 @@ def _taken_back_unsent(journal: JournalReader) -> TakenUp:
 
 def _of_kinds(kinds: Iterable[StepKind], folder: Path) -> set[Topic]:
     return {(kind, folder.name) for kind in kinds}
+
+
+def _set_since(folder: Path) -> Iterator[TakenUp]:
+    """Tell in how many conversations that an undo did not restore later jobs have set feedback."""
+    rest = not_restored(folder, of_undo=True)
+    if rest.is_touched:
+        with JournalReader(folder) as own:
+            undone = undone_job(file.path for file in own.inputs()) or ""
+        yield TakenUp(set_since_in_words(undone, rest), *_not_restored(folder))
+
+
+def _counting_again(folder: Path, void: Sequence[TakenUp]) -> list[TakenUp]:
+    """Return what is told of undos that count for nothing, with what the job has to do again.
+
+    If that is an undo, what it left as it was is to be done as before.
+    """
+    obsolete, steps = _not_restored(folder) if void else ((), [])
+    return [TakenUp(one.text, {*one.obsolete, *obsolete}, steps) for one in void]
+
+
+def _not_restored(folder: Path) -> tuple[set[Topic], list[Step]]:
+    """Return what steps there were about what an undo did not restore, and those that are left."""
+    with JournalReader(folder) as own:
+        return _about_not_restored(folder, own.facts()), steps_to_clear(own)
+
+
+def _about_not_restored(folder: Path, facts: Mapping[str, str]) -> set[Topic]:
+    cleared = {(StepKind.BRING_BACK, name) for name in cleared_of(facts)}
+    return {(StepKind.CLEAR, folder.name), *cleared}
 
 
 def _all_about(folder: Path) -> set[Topic]:

@@ -22,7 +22,7 @@ from importer.feedback.ratings import RatingTable
 from importer.jobs.bodies import write_bodies
 from importer.jobs.carry_over import carried_given_up
 from importer.jobs.ends import has_same_content
-from importer.jobs.inputs import UNDO_NAME, undone_job
+from importer.jobs.inputs import undone_job
 from importer.jobs.job import Job
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product import Product, Replaced
@@ -37,15 +37,12 @@ from importer.jobs.records import (
     TOO_OLD,
     WAIT_AGAIN,
     CarriedRow,
-    InputFile,
     JobRecord,
     JobState,
     NewJob,
     Unsure,
 )
 from importer.model import Feedback, Rank, Reason
-from importer.reporting.jobs_behind import jobs_behind
-from importer.reporting.taken_up import taken_up
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
 from importer.survey.data_limits import exceeded_limit
@@ -59,7 +56,7 @@ from importer.survey.survey import Survey
 from importer.survey.survey_pass import survey_inputs
 from importer.survey.unplaced import Origins
 from importer.workflows.given_again import Since, check_not_overtaken
-from importer.workflows.left_behind import close_summary, leave_files
+from importer.workflows.left_behind import close_summary, leave_files, tell_undone
 from importer.workflows.left_over_again import tell_waiting_again, waiting_again
 from importer.workflows.open_inputs import carried_source, surveyed
 
@@ -183,9 +180,11 @@ def begin_job(
         # Before they end, so that a kill in between cannot leave them without.
         left = [leave_files(product, ended, stopped=watch.stopped) for ended in ends]
         job = product.begin(new)
-        _tell_undone(product, survey.inputs)
+        tell_undone(product, job.folder)
         for ended, behind in zip(ends, left, strict=True):
             product.remarks += close_summary(ended, behind)
+            assert ended.folder is not None  # noqa: S101 -- see above
+            tell_undone(product, ended.folder)
             if ended.state is JobState.GIVEN_UP and (waiting := waiting_again(product, ended)):
                 product.remarks.append(tell_waiting_again(product, ended, waiting))
         return job, found.limit
@@ -213,15 +212,6 @@ def _facts(product: Product, survey: Survey, plan: Plan) -> dict[str, str]:
         }  # fmt: skip
         facts |= {its: known[name] for name, its in names.items() if name in known}
     return facts
-
-
-def _tell_undone(product: Product, inputs: Sequence[InputFile]) -> None:
-    """Let summary and report of the job that one with these inputs takes back say so at once."""
-    undone = undone_job(file.path for file in inputs)
-    job = next((one for one in product.jobs if one.folder is not None and one.name == undone), None)
-    if job is not None and job.folder is not None:
-        for one in jobs_behind([job], [str(job.folder.absolute() / UNDO_NAME)], ()):
-            close_summary(one, None, [*taken_up(job.folder)])
 
 
 def _compared_later(findings: Findings, plan: Plan) -> dict[str, str]:

@@ -61,6 +61,7 @@ _TABLES = {
     "outcome": "outcomes", "attempt": "requests", "deferral": "deferrals", "doubt": "doubts",
     "kept": "feedback to carry over", "carried": "feedback carried over", "job": "settings",
     "doubt_window": "rows being sent", "run": "runs", "after_all": "feedback sent by undos",
+    "unknown_before": "feedback that undos could not restore",
 }  # fmt: skip
 #: One that was not made whole has another name.
 _OF_JOURNAL = {f"{JOURNAL}{suffix}" for suffix in ("", *SIDE_FILES)}

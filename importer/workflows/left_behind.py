@@ -7,20 +7,23 @@ all rows (docs/reference.md, F1).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 from importer.common.text import counted, is_or_are, listed, sentence
 from importer.engine.reader import read_rows
-from importer.errors import ImporterError, InputError
+from importer.errors import ImporterError, InputError, JournalError
 from importer.jobs.commands import to_see_which
 from importer.jobs.copies import file_of
 from importer.jobs.entry import Entry
+from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal import Journal
+from importer.jobs.journal_reader import JournalReader
 from importer.jobs.overtaken import Awaited, awaited_of
 from importer.jobs.product_jobs import ProductJobs
 from importer.jobs.records import CARRIED_OVER, JobRecord, Totals
 from importer.model import Outcome, OutcomeKind
+from importer.reporting.jobs_behind import jobs_behind
 from importer.reporting.journal_steps import joined_no_other, unread_rejected
 from importer.reporting.left_overs import (
     FILE_OF_KIND,
@@ -29,6 +32,7 @@ from importer.reporting.left_overs import (
     write_left_over_files,
 )
 from importer.reporting.steps import TakenUp
+from importer.reporting.taken_up import taken_up
 from importer.reporting.wording import unread_in_words, words
 from importer.sources.base import RowSource
 from importer.sources.copies.carriers import open_copy
@@ -85,6 +89,19 @@ def close_summary(
     except Exception as error:  # noqa: BLE001 -- see above
         remarks.append(f"the report of the job {job.name} could not be made: {error}")
     return remarks
+
+
+def tell_undone(product: ProductJobs, folder: Path) -> None:
+    """Let summary and report of the job that the one in `folder` takes back, if any, say so.
+
+    That one has begun, or was replaced or given up. Nothing is raised.
+    """
+    with suppress(JournalError):
+        with JournalReader(folder) as journal:
+            undone = undone_job(file.path for file in journal.inputs())
+        jobs = [job for job in product.jobs if job.folder is not None and job.name == undone]
+        for job in jobs_behind(jobs, [str(folder.parent.absolute() / str(undone) / UNDO_NAME)], ()):
+            close_summary(job, None, [*taken_up(folder.parent / job.name)])
 
 
 def _left_by(

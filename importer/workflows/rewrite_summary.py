@@ -23,6 +23,7 @@ from importer.reporting.jobs_behind import (
     jobs_begun_anew,
     jobs_behind,
     read_anew,
+    telling_of_not_restored,
     telling_of_unread,
     with_rows_of,
 )
@@ -122,6 +123,9 @@ def tell_taken_up(jobs: Sequence[JobRecord], by: Summary) -> None:
     behind = [*jobs_behind(others, by.inputs, with_rows_of(others, origins))]
     behind += [one for one in jobs_behind(jobs, (), carried) if not is_told_as_carried_over(one)]
     behind += jobs_begun_anew(jobs, by.folder, inputs)
+    known = {job.number for job in behind}
+    later = (one for one in telling_of_not_restored(jobs, by.folder) if one.number not in known)
+    behind += later
     beside = read_beside(by.folder.parent) if behind else []
     for job in behind:
         assert job.folder is not None  # noqa: S101 -- see `jobs_behind`

@@ -198,7 +198,8 @@ def plan_undo(
                 UNDO_SENDS: table.to_send,
                 CLEARS_UNKNOWN: int(clear_unknown),
             }
-            product.note_withdrawn(job, after_all, leaves)
+            unknown = undo.unknown_before(clear_unknown=clear_unknown)
+            product.note_withdrawn(job, after_all, leaves, unknown)
         remarks: list[str] = []
         if is_unfinished:
             remarks = close_summary(job, left, [*taken_up(folder)])
@@ -225,13 +226,17 @@ def _give_up(product: Product, job: JobRecord) -> bool:
 
 
 def _tell_undone(product: Product, job: JobRecord) -> None:
-    """Let the job that this one has taken back, if it is an undo, say that this counts no more."""
+    """Let the job that this one has taken back, if it is an undo, say whether this counts still.
+
+    So does the one that that has taken back, and on.
+    """
     assert job.folder is not None  # noqa: S101 -- as above
     with JournalReader(job.folder) as journal:
         inputs = [file.path for file in journal.inputs()]
     for one in jobs_behind(product.jobs, inputs, ()) if undone_job(inputs) else ():
         assert one.folder is not None  # noqa: S101 -- it is behind
         rewrite_summary(one, taken=[*taken_up(one.folder)])
+        _tell_undone(product, one)
 
 
 def _job_of(product: Product, folder: Path) -> JobRecord:

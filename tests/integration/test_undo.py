@@ -16,6 +16,7 @@ from aiohttp import web
 from anyio import to_thread
 
 from importer.api import run_import
+from importer.common.text import counted
 from importer.errors import ExitCode, SettingsError, UnfinishedJobError
 from importer.jobs.journal_head import read_head
 from importer.jobs.key_source import KEY_AS_BEFORE
@@ -501,6 +502,7 @@ async def test_how_to_clear_what_an_undo_leaves_is_told_once_and_works_in_any_fo
     assert (await typed(*run)).returncode == 0
     (tuesday,) = (tmp_path / "jobs").glob("tuesday-*")
     assert (await typed("undo", f"jobs/{tuesday.name}", "--yes", *key)).returncode == 0
+    write_csv(path, [(ALL[1], "NEGATIVE", "")])
     for _ in range(2):
         assert (await typed(*run)).returncode == 0
     (elsewhere := tmp_path / "elsewhere").mkdir()
@@ -1075,3 +1077,136 @@ async def test_what_the_service_refuses_of_an_undo_is_imported_by_the_command_th
     assert done.returncode == 1, done.stderr
     assert str(tuesday.folder.parent) in step
     assert service.stored() == stands
+
+
+async def test_an_undo_tells_how_many_conversations_it_has_cleared_so_far(
+    night: Night, service: WatchedSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLARITYQ_API_KEY", "any")
+    monday = (await night("monday", [(each, "POSITIVE", "said") for each in ALL[1:5]])).folder
+    tuesday = (await night("tuesday", [(each, "NEGATIVE", "wrong") for each in ALL])).folder
+    words = ("undo", tuesday, "--clear-unknown", "--yes", "--concurrency", "1", *QUICK[:-2])
+    stopped = await typed(*words, "--limit", "3")
+    assert stopped.returncode == 6, stopped.stderr
+    (undo,) = tuesday.parent.glob("undo-*")
+    done = sum(service.stored()[each] == (None, None) for each in ALL[1:5])
+    assert 0 < done < 4
+    for text in (stopped.stdout, *told_of(undo)[1:]):
+        told = f"In {done} of 4 conversations feedback was cleared so far that earlier jobs had set"
+        assert told in " ".join(text.split())
+        assert f"{monday.name} ({done} of 4 conversations)" in text
+    ended = await typed(*words)
+    assert ended.returncode == 0, ended.stderr
+    for text in (ended.stdout, *told_of(undo)[1:]):
+        assert "In 4 conversations feedback was cleared that earlier jobs had set" in text
+        assert f"{monday.name} (4 conversations)" in text
+
+
+async def test_what_later_jobs_have_set_is_not_to_be_brought_back_over_that(night: Night) -> None:
+    monday = (await night("monday", [(each, "POSITIVE", "said") for each in ALL[:3]])).folder
+    tuesday = (await night("tuesday", [(each, "NEGATIVE", "wrong") for each in ALL])).folder
+    done = await typed("undo", tuesday, "--clear-unknown", "--yes", *QUICK)
+    assert done.returncode == 0, done.stderr
+    (undo,) = tuesday.parent.glob("undo-*")
+    bring_back = f"To bring back what {monday.name} had set in"
+    wednesday = (await night("wednesday", [(ALL[0], "POSITIVE", "right")])).folder
+    for text in told_of(undo):
+        assert f"{bring_back} 2 conversations" in text
+        assert text.count("To bring back") == 1
+    assert "later jobs have set 1 since" in command("jobs", "show", undo)[1]
+    thursday = (await night("thursday", [(each, "POSITIVE", "right") for each in ALL])).folder
+    for text in told_of(undo):
+        assert "To bring back" not in text
+    assert "later jobs have set 3 since" in command("jobs", "show", undo)[1]
+    for wrong in (thursday, wednesday):
+        done = await typed("undo", wrong, "--clear-unknown", "--yes", *QUICK)
+        assert done.returncode == 0, done.stderr
+    for text in told_of(undo):
+        assert f"{bring_back} 3 conversations" in text
+        assert "later jobs have set none since that still counts" in text
+
+
+@pytest.mark.parametrize("sends", [False, True])
+async def test_what_later_jobs_have_set_is_not_to_be_cleared_any_more(
+    night: Night, sends: bool
+) -> None:
+    if sends:
+        await night("monday", [(ALL[0], "POSITIVE", "")])
+    tuesday = (await night("tuesday", [(each, "NEGATIVE", "") for each in ALL[:3]])).folder
+    done = await typed("undo", tuesday, "--yes", *QUICK)
+    assert done.returncode == 0, done.stderr
+    told = next(iter(tuesday.parent.glob("undo-*"))) if sends else tuesday
+    kept, left = f"What {tuesday.name} has stored stays in", 2 if sends else 3
+    assert all(f"{kept} {left} conversations" in text for text in told_of(told))
+    await night("wednesday", [(ALL[1], "POSITIVE", "right")])
+    for text in told_of(told):
+        assert f"{kept} {counted(left - 1, 'conversation')}" in text
+        assert text.count("To clear that:") == 1
+    await night("thursday", [(each, "POSITIVE", "right") for each in ALL])
+    for text in told_of(told):
+        assert kept not in text
+        assert "To clear that:" not in text
+        assert f"later jobs have set {left} since" in text
+
+
+@pytest.mark.parametrize("sent", [0, 2])
+async def test_a_job_whose_undo_was_given_up_is_taken_back_in_part_and_tells_how_the_rest_is(
+    night: Night, service: WatchedSandbox, monkeypatch: pytest.MonkeyPatch, sent: int
+) -> None:
+    monkeypatch.setenv("CLARITYQ_API_KEY", "any")
+    tuesday = (await night("tuesday", [(each, "NEGATIVE", "wrong") for each in ALL[:5]])).folder
+    words = ("undo", tuesday, "--clear-unknown", "--yes", "--concurrency", "1", *QUICK[:-2])
+    service._key = None if sent else "another"
+    stopped = await typed(*words, *(("--limit", "2") if sent else ()))
+    assert stopped.returncode in (3, 6), stopped.stderr
+    service._key = None
+    (undo,) = tuesday.parent.glob("undo-*")
+    await night("wednesday", [(ALL[5], "POSITIVE", "")], replace=True)
+    stands = "finished, taken back in part" if sent else "finished, not taken back yet"
+    assert stands in command("jobs", "show", tuesday)[1]
+    was = "taken back in part" if sent else "to be taken back"
+    by = f"It was {was} by {undo.name}, which was given up: {sent} of 5 conversations"
+    (begin_anew,) = re.findall(r"To go on with the undo: (.*)", command("jobs", "show", undo)[1])
+    for text in told_of(tuesday):
+        assert f"{by}; the others stay as they are." in text
+    for folder in (tuesday, undo):
+        for text in told_of(folder):
+            assert f"To go on with the undo: {begin_anew}" in " ".join(text.split())
+    done = await typed(*shlex.split(begin_anew)[1:])
+    assert done.returncode == 0, done.stderr
+    assert {service.stored()[each] for each in ALL[:5]} == {(None, None)}
+    for folder in (tuesday, undo):
+        assert all("To go on" not in text for text in told_of(folder))
+    assert "finished, taken back\n" in command("jobs", "show", tuesday)[1]
+
+
+@pytest.mark.parametrize("clears", [False, True])
+async def test_an_undo_whose_undo_is_undone_counts_again_and_so_it_is_told(
+    night: Night, service: WatchedSandbox, monkeypatch: pytest.MonkeyPatch, *, clears: bool
+) -> None:
+    monkeypatch.setenv("CLARITYQ_API_KEY", "any")
+    monday = (await night("monday", [(each, "POSITIVE", "said") for each in ALL[:2]])).folder
+    await night("sunday", [(ALL[2], "POSITIVE", "")])
+    tuesday = (await night("tuesday", [(each, "NEGATIVE", "") for each in ALL[:4]])).folder
+    chain = [tuesday]
+    for _ in range(3):
+        words = ("undo", chain[-1], *["--clear-unknown"] * clears, "--yes", *QUICK)
+        assert (await typed(*words)).returncode == 0
+        chain += [undo for undo in tuesday.parent.glob("undo-*") if undo not in chain]
+    first, second, third = chain[1:]
+    held = (None, None) if clears else ("NEGATIVE", None)
+    assert service.stored() == {**dict.fromkeys(ALL[:4], held), ALL[2]: ("POSITIVE", None)}
+    back, left = (4, ".") if clears else (1, "; the others stay as they are.")
+    for text in told_of(tuesday):
+        assert f"It was taken back by {first.name} since: {back} of 4 conversations{left}" in text
+        assert "which was taken back itself" not in text
+    for text in told_of(first):
+        assert f"It was taken back by {second.name}, which was taken back itself." in text
+        assert "has taken back more" not in text
+        bring_back = f"To bring back what {monday.name} had set in 2 conversations"
+        assert (bring_back if clears else "stays in 3 conversations") in text
+        assert ("To clear that:" in text) is not clears
+    for text in told_of(second):
+        assert f"It was taken back by {third.name} since: {back} of {back} conv" in text
+    for folder in chain:
+        assert all("dealt with" not in text for text in told_of(folder))

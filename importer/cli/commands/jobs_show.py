@@ -42,7 +42,7 @@ from importer.reporting.wording import (
     too_old_in_words,
 )
 from importer.settings import SANDBOX
-from importer.workflows.left_behind import close_summary, leave_files
+from importer.workflows.left_behind import close_summary, leave_files, tell_undone
 from importer.workflows.left_over_again import tell_waiting_again, waiting_again
 from importer.workflows.rewrite_summary import rewrite_summary
 
@@ -113,6 +113,7 @@ def abandon(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
             rewrite_summary(closed, taken=list(taken_up(folder)))
         else:
             remarks = close_summary(closed, left)
+            tell_undone(product, folder)
         if waiting := waiting_again(product, closed):
             remarks.append(tell_waiting_again(product, closed, waiting))
     if left_over:

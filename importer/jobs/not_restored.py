@@ -1,0 +1,171 @@
+"""The conversations of which an undo does not know what they held before: how it is with them now.
+
+It leaves them as they are, or clears what earlier jobs had set there, and later jobs may set them
+again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from importer.errors import JournalError
+from importer.jobs.folders import job_folders
+from importer.jobs.identity import ProductKey
+from importer.jobs.inputs import undone_job
+from importer.jobs.journal_reader import JournalReader
+from importer.jobs.records import (
+    CLEARED_OF,
+    CLEARS_OF,
+    LEAVES_STORED,
+    NOT_TAKEN_BACK,
+    WITHDRAWN,
+    job_number,
+)
+from importer.jobs.undo_void import TakenBack, taken_back
+
+
+class NotRestored(NamedTuple):
+    """How many conversations an undo did not restore, and no later job has set since."""
+
+    #: It left them as they were.
+    left: int
+    #: It clears them, by the earlier jobs that came last to them, oldest first.
+    cleared: Mapping[str, int]
+    #: How many there were in all.
+    of: int
+    #: It clears them, and does not leave them.
+    clears: bool
+    #: A later job has set one of them, if only until that job was taken back.
+    is_touched: bool = False
+
+    @property
+    def set_since(self) -> int:
+        """How many of them later jobs have set, and were not taken back."""
+        return self.of - self.left - sum(self.cleared.values())
+
+
+def not_restored(folder: Path, *, of_undo: bool) -> NotRestored:
+    """Return how it is with those of the undo in `folder`.
+
+    Or of the one that had nothing to send, so that it is no job: then `folder` is that of the job
+    that was taken back, which may be an undo itself, and it is not `of_undo`. What nobody has
+    noted, or was noted where nothing is any more, is as it was when the undo began. Raises
+    `JournalError` if the journal in `folder` cannot be read.
+    """
+    begun = _as_begun(folder, of_undo=of_undo)
+    left, cleared = begun.left, begun.cleared
+    of = left + sum(cleared.values())
+    keys = _keys(begun)
+    if keys is None:
+        return NotRestored(left, cleared, of, bool(cleared))
+    stays, by = keys
+    since, is_touched = _set_since(folder, stays.union(*by.values()))
+    rest = {job: len(some - since) for job, some in by.items() if some - since}
+    return NotRestored(len(stays - since), rest, of, bool(cleared), is_touched)
+
+
+def cleared_so_far(folder: Path) -> dict[str, int] | None:
+    """Return how many conversations of which earlier jobs the undo in `folder` has cleared by now.
+
+    None if that is not known. Raises `JournalError` if its journal cannot be read.
+    """
+    keys = _keys(_as_begun(folder, of_undo=True))
+    if keys is None:
+        return None
+    with JournalReader(folder) as journal:
+        done = journal.set_among(set[bytes]().union(*keys[1].values()))
+    return {job: len(some & done) for job, some in keys[1].items()}
+
+
+def is_set_by(folder: Path, other: Path, most: int, *, of_undo: bool) -> bool:
+    """Return whether the job in `other` has set one of those of the undo in `folder`.
+
+    `of_undo`: see `not_restored`. With more than `most` of them that is not looked for. Raises
+    `JournalError`.
+    """
+    begun = _as_begun(folder, of_undo=of_undo)
+    keys = _keys(begun) if begun.left + sum(begun.cleared.values()) <= most else None
+    if keys is None or not (among := keys[0].union(*keys[1].values())):
+        return False
+    with JournalReader(other) as journal:
+        return bool(journal.set_among(among))
+
+
+class _Begun(NamedTuple):
+    """What was noted when an undo began."""
+
+    left: int
+    cleared: dict[str, int]
+    #: The folder of the job that is taken back.
+    undone: Path
+    #: The number of the undo; None if it is no job.
+    number: int | None
+
+
+def _as_begun(folder: Path, *, of_undo: bool) -> _Begun:
+    with JournalReader(folder) as journal:
+        facts = journal.facts()
+        undone = undone_job(file.path for file in journal.inputs())
+    left, cleared = (LEAVES_STORED, CLEARS_OF) if of_undo else (NOT_TAKEN_BACK, CLEARED_OF)
+    return _Begun(
+        int(facts.get(left, 0)),
+        json.loads(facts.get(cleared, "{}")),
+        folder.parent / undone if of_undo and undone else folder,
+        job_number(facts["number"]) if of_undo else None,
+    )
+
+
+def _keys(begun: _Begun) -> tuple[set[bytes], dict[str, set[bytes]]] | None:
+    """Return which conversations are left and, by earlier job, cleared; None if not all are known.
+
+    They were noted as the latest before the undo.
+    """
+    left, cleared, undone, number = begun
+    if not (left or cleared):
+        return set(), {}
+    lines: list[tuple[int, bytes, int]] = []
+    with suppress(JournalError), JournalReader(undone) as journal:
+        lines = journal.unknown_before()
+    latest = max((since for since, _, _ in lines if number is None or since < number), default=0)
+    by: dict[int, set[bytes]] = {}
+    for since, key, job in sorted(lines):
+        if since == latest:
+            by.setdefault(job, set()).add(key)
+    if left:
+        stays = set[bytes]().union(*by.values())
+        return (stays, {}) if len(stays) == left else None
+    known = [some for _, some in sorted(by.items())]
+    if [len(some) for some in known] != [*cleared.values()]:
+        return None
+    return set(), dict(zip(cleared, known, strict=True))
+
+
+def _set_since(folder: Path, keys: Collection[bytes]) -> tuple[set[bytes], bool]:
+    """Return which of the conversations later jobs have set, and whether one has set any.
+
+    Without those that were taken back, and their undos: all is as it was before them.
+    """
+    if not keys:
+        return set(), False
+    with JournalReader(folder) as journal:
+        product, own = ProductKey.of(facts := journal.facts()), job_number(facts["number"])
+    numbers, undoes = dict[str, int](), dict[int, tuple[str | None, int | None]]()
+    found: dict[int, set[bytes]] = {}
+    for path in job_folders(folder.parent):
+        with suppress(JournalError), JournalReader(path) as journal:
+            facts = journal.facts()
+            number = job_number(facts["number"])
+            if number > own and ProductKey.of(facts) == product:
+                undone = undone_job(file.path for file in journal.inputs())
+                at = int(facts[WITHDRAWN]) if WITHDRAWN in facts else None
+                numbers[path.name], undoes[number] = number, (undone, at)
+                found[number] = journal.set_among(keys)
+    told = {job: TakenBack(numbers.get(name or ""), at) for job, (name, at) in undoes.items()}
+    void = taken_back(told)
+    void |= {job for job, one in told.items() if one.undoes in void}
+    counted = (some for job, some in found.items() if job not in void)
+    return set[bytes]().union(*counted), any(found.values())
