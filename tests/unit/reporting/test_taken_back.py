@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from importer.reporting.endings import Step
 from importer.reporting.taken_back import (
     GOES_ON,
     DoneUndo,
+    brings_back,
     brought_back_by,
     cleared_of_in_words,
     steps_to_bring_back,
@@ -69,27 +71,27 @@ def test_it_is_said_of_how_many_of_its_conversations_each_undo_has_taken_back(de
 
 def test_what_it_may_have_set_counts_once_whichever_job_has_tried_it(desk: Desk) -> None:
     with desk.run(rows=5) as job:
-        mark(job, 1, 2, 3, 4)
+        mark(job, 1, 2, 4)
         answer(job, {1: SUCCEEDED, 5: WAITING})
     ranked = [(2, Rank(1, 1)), (3, Rank(1, 1)), (5, Rank(1, 1))]
     with desk.run("b", rows=6, replace=True, begun={"ranked": ranked}) as job:
         mark(job, 3, 4, 6)
         answer(job, {2: SUCCEEDED, 5: SUCCEEDED})
-    # 1, 2 and 5 were set, and 3 and 4 may have been: by the second job its own 4 and 6.
+    # 1, 2 and 5 were set, and 3 and 4 may have been; by the second job also its own 4 and 6.
     with desk.jobs() as product:
         product.abandon(product.jobs[1], 1.0)
     desk.take_back(1, {1: SUCCEEDED})
-    for later, number in (((), 4), ((2,), 5)):  # the undo is job 3
+    for later, number in (((), 3), ((2,), 5)):  # the undo is job 3
         ((text, _),) = said(desk, 1, {3: 1}, later=later)
         assert f": 1 of {number} conversations; the others" in text
 
 
 def test_rows_of_other_jobs_that_an_undo_has_sent_do_not_count(desk: Desk) -> None:
     desk.night([WAITING, WAITING])
-    desk.night([SUCCEEDED, WAITING, SUCCEEDED])
-    desk.take_back(2, {1: SUCCEEDED, 2: SUCCEEDED}, after_all={1: 1, 2: 1})
+    desk.night([SUCCEEDED, WAITING, SUCCEEDED, UNCHANGED])
+    desk.take_back(2, dict.fromkeys((1, 2, 4), SUCCEEDED), after_all={1: 1, 2: 1, 4: 1})
     desk.take_back(2, {3: SUCCEEDED})
-    assert [text for text, _ in said(desk, 2, {3: 2, 4: 1})] == [
+    assert [text for text, _ in said(desk, 2, {3: 3, 4: 1})] == [
         "It was taken back by undo 3 since: 1 of 2 conversations.",
         "It was taken back by undo 4 since: 1 of 2 conversations.",
     ]
@@ -186,7 +188,7 @@ def test_it_is_told_how_to_import_again_what_was_cleared_or_why_that_is_not_know
     path = desk.folder / "a.csv"
     path.write_text("x")
     names = [
-        begin(desk, [file(path)]),
+        begin(desk, [file(path)], ends=[SUCCEEDED] * 3),
         begin(desk, [file(path)]),
         begin(desk, [file(desk.jobs_dir / "z" / UNDO_NAME)], "b"),
         begin(desk, [file("<input>"), file("<frame>")], "c"),
@@ -212,11 +214,13 @@ def test_it_is_told_how_to_import_again_what_was_cleared_or_why_that_is_not_know
     assert words[:3] == ["clarityq-import", "run", str(path)]
     assert words[-1] == "--restart", "the latest job of that name would be resumed"
     assert "--as-new" not in words
-    path.write_text("longer")
+    os.utime(path, ns=(1, 1))
     (step,) = steps_to_bring_back(desk.jobs_dir, {names[0]: 1})
     assert step.purpose.endswith(f"no command is known: {path} changed since the job began.")
     names[0] = begin(desk, [file(path)], "e", survey=LEFT_OVERS, ends=[SUCCEEDED] * 3)
     (step,) = steps_to_bring_back(desk.jobs_dir, {names[0]: 1})
     assert step.command.endswith(" --api-key-file /k --as-new"), "they would give way to the undo"
+    assert shlex.split(step.command)[2] == str(path)
+    assert step.purpose.startswith(brings_back())
     (lost,) = steps_to_bring_back(desk.jobs_dir, {"lost-00000000-1": 1})
     assert "no command is known: " in lost.purpose
