@@ -87,11 +87,11 @@ def test_what_it_may_have_set_counts_once_whichever_job_has_tried_it(desk: Desk)
 
 
 def test_rows_of_other_jobs_that_an_undo_has_sent_do_not_count(desk: Desk) -> None:
-    desk.night([WAITING, WAITING])
-    desk.night([SUCCEEDED, WAITING, SUCCEEDED, UNCHANGED])
+    desk.night([WAITING] * 5)
+    desk.night([SUCCEEDED, WAITING, SUCCEEDED, UNCHANGED, WAITING])
     desk.take_back(2, dict.fromkeys((1, 2, 4), SUCCEEDED), after_all={1: 1, 2: 1, 4: 1})
-    desk.take_back(2, {3: SUCCEEDED})
-    assert [text for text, _ in said(desk, 2, {3: 3, 4: 1})] == [
+    desk.take_back(2, {3: SUCCEEDED, 5: SUCCEEDED}, after_all={5: 1})
+    assert [text for text, _ in said(desk, 2, {3: 3, 4: 2})] == [
         "It was taken back by undo 3 since: 1 of 2 conversations.",
         "It was taken back by undo 4 since: 1 of 2 conversations.",
     ]
@@ -217,7 +217,7 @@ def test_it_is_told_how_to_import_again_what_was_cleared_or_why_that_is_not_know
     os.utime(path, ns=(1, 1))
     (step,) = steps_to_bring_back(desk.jobs_dir, {names[0]: 1})
     assert step.purpose.endswith(f"no command is known: {path} changed since the job began.")
-    names[0] = begin(desk, [file(path)], "e", survey=LEFT_OVERS, ends=[SUCCEEDED] * 3)
+    names[0] = begin(desk, [file(path)], "0", survey=LEFT_OVERS, ends=[SUCCEEDED] * 3)
     (step,) = steps_to_bring_back(desk.jobs_dir, {names[0]: 1})
     assert step.command.endswith(" --api-key-file /k --as-new"), "they would give way to the undo"
     assert shlex.split(step.command)[2] == str(path)
