@@ -249,7 +249,6 @@ def _again(journal: JournalReader) -> str:
 def _would_be_resumed(folder: Path) -> bool:
     """Return whether the command of a job would try rows of its latest one again (J4)."""
     base = base_name(folder.name)
-    same = [one for one in job_folders(folder.parent) if base_name(one.name) == base]
-    latest = max(same, key=lambda one: int(one.name.rpartition("-")[2]), default=folder)
+    *_, latest = (one for one in job_folders(folder.parent) if base_name(one.name) == base)
     with JournalReader(latest) as journal:
         return bool(journal.totals().outcomes[OutcomeKind.NOT_COMPLETED])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,8 +25,9 @@ from importer.jobs.commands import (
     to_see_which,
 )
 from importer.jobs.identity import product_key
-from importer.jobs.key_source import KEY_AS_BEFORE, lacks_key
+from importer.jobs.key_source import KEY_AS_BEFORE, key_words, lacks_key
 from importer.jobs.product_jobs import hold_jobs
+from importer.jobs.records import KEY_SOURCE
 from importer.model import RunEnd
 from importer.settings import SETTINGS_GROUPS, ImportSettings
 from importer.settings.derive import options_of
@@ -164,6 +166,8 @@ def test_of_several_commands_each_has_to_say_where_the_key_is() -> None:
     assert lacks_key(f"or:\n  {told}\n  {is_not}")
     assert lacks_key(f"first {is_not}, then {told}")
     assert lacks_key("clarityq-import run '--sandbox mode.csv'")
+    assert lacks_key("run clarityq-import run a.csv if that's right")
+    assert not lacks_key("run clarityq-import run a.csv --sandbox if that's right")
 
 
 @pytest.mark.parametrize("script", ["get-key", "get 'the \\ \"key"])
@@ -183,7 +187,8 @@ def test_a_command_for_the_key_that_names_something_of_its_folder_goes_there_fir
             told = shlex.split(command_line(job.journal.key_source()))[-1]
         assert key_from_command(told).reveal() == "a-key"
         monkeypatch.chdir(desk.folder)
-    for command in ("pass show key", f"pass {'key' * 100}", "cat 'key.txt"):
+    there = desk.folder / "key.txt"
+    for command in ("pass '' key", f"pass {'key' * 100}", "cat 'key.txt", f"cat {there}"):
         with desk.run() as job:
             job.journal.note_key_source(["--api-key-command", command])
             monkeypatch.chdir("/")
@@ -201,3 +206,12 @@ def test_a_file_whose_name_begins_as_an_option_does_is_named_from_its_folder() -
 def test_the_options_of_an_undo_are_those_that_its_command_has() -> None:
     every = options_of(SETTINGS_GROUPS.values()).keys()
     assert {one.name for one in undo.params} & every == OPTIONS_OF_UNDO
+
+
+def test_a_command_for_the_key_stays_as_it_is_where_its_folder_is_not_known(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(desk.folder)
+    Path("key.txt").write_text("a-key", "utf-8")
+    words = ["--api-key-command", "cat key.txt"]
+    assert key_words({KEY_SOURCE: json.dumps(words)}) == words

@@ -339,6 +339,24 @@ def test_what_the_job_had_taken_over_is_sent_where_it_has_come_to_its_own_row(
         assert (undo.waiting().number, undo.unknown().number) == (0, 2)
 
 
+def test_what_the_job_had_taken_over_is_sent_also_below_a_row_in_doubt_of_one_given_up(
+    desk: Desk,
+) -> None:
+    night(desk, {11: WAITING})
+    with desk.run(rows=20, restart=True) as job:
+        mark(job, 11)
+    with desk.hold("b", carry_over=True, replace=True) as product:
+        carried = list(product.left_overs(0.0))
+        new = desk.new("b", 20, carried=carried, kept=[], replaces=product.check_sequence(),
+                       not_sent={Reason.LATER_ROW: RowSet([1])})  # fmt: skip
+        with closing(product.begin(new)) as job:
+            job.begin_run(0.0, {})
+            let(job, {11: WRONG})
+            wrong = job.folder.name
+    with undo_of(desk, 3) as undo:
+        assert sent(undo) == {11: (KEPT, wrong)}
+
+
 def test_what_waits_below_a_row_in_doubt_or_was_given_up_is_not_sent(desk: Desk) -> None:
     night(desk, {1: WAITING, 2: WAITING})
     with desk.run(rows=20, restart=True) as job:
