@@ -14,11 +14,9 @@ import pytest
 from importer.jobs.inputs import UNDO_NAME
 from importer.jobs.records import CLEARS_OF, InputFile, NewJob
 from importer.model import OutcomeKind, Rank, Reason
-from importer.reporting.endings import Step
+from importer.reporting.steps import StepKind
 from importer.reporting.taken_back import (
-    GOES_ON,
     DoneUndo,
-    brings_back,
     brought_back_by,
     cleared_of_in_words,
     steps_to_bring_back,
@@ -35,8 +33,11 @@ def desk(tmp_path: Path) -> Desk:
 
 def said(
     desk: Desk, number: int, undos: dict[int, int], *, later: Sequence[int] = (), resume: str = ""
-) -> list[tuple[str, list[Step]]]:
-    """Return what is said of a job that these undos (with rows) take back; the last one resumes."""
+) -> list[tuple[str, list[str]]]:
+    """Return what is said of a job that these undos (with rows) take back, with the commands.
+
+    The last one resumes.
+    """
     with desk.jobs() as product:
         folders = {job.number: desk.jobs_dir / job.name for job in product.jobs}
     done = [
@@ -48,7 +49,7 @@ def said(
     found = []
     for text, steps in told:
         (name,) = [one for one in names if one in text]
-        found.append((text.replace(name, names[name]), steps))
+        found.append((text.replace(name, names[name]), [step.command for step in steps]))
     return found
 
 
@@ -62,10 +63,9 @@ def test_it_is_said_of_how_many_of_its_conversations_each_undo_has_taken_back(de
         (f"{one}.", []), ("It was taken back by undo 3 since: 2 of 3 conversations.", []),
     ]  # fmt: skip
     unfinished = "It is being taken back by undo 3, which is not finished"
-    goes_on = [Step(GOES_ON, "undo it")]
     for rows, so_far in ((0, ""), (1, ": 1 of 3 conversations so far")):
         assert said(desk, 1, {2: 1, 3: rows}, resume="undo it") == [
-            (f"{one}.", []), (f"{unfinished}{so_far}.", goes_on),
+            (f"{one}.", []), (f"{unfinished}{so_far}.", ["undo it"]),
         ]  # fmt: skip
 
 
@@ -100,18 +100,22 @@ def test_rows_of_other_jobs_that_an_undo_has_sent_do_not_count(desk: Desk) -> No
 @pytest.mark.parametrize(
     ("by", "done", "told"),
     [
-        ({"a-1": 1}, True, "In 1 conversation feedback was cleared that {}: a-1 (1 conversation)"),
+        (
+            {"a-1": 1},
+            {"a-1": 1},
+            "In 1 conversation feedback was cleared that {}: a-1 (1 conversation)",
+        ),
         (
             {"a-1": 2, "b-1": 1, "c-1": 1000},
-            False,
+            {"a-1": 2, "b-1": 0, "c-1": 10},
             (
-                "In 1,003 conversations feedback is cleared that {}: a-1 (2 conversations), "
-                "b-1 (1 conversation), c-1 (1,000 conversations)"
+                "In 12 of 1,003 conversations feedback was cleared that {}: a-1 (2 conversations), "
+                "b-1 (0 of 1 conversation), c-1 (10 of 1,000 conversations)"
             ),
         ),
         (
             dict.fromkeys("abcde", 1),
-            True,
+            dict.fromkeys("abcde", 1),
             (
                 "In 5 conversations feedback was cleared that {}: 2 older jobs, "
                 "c (1 conversation), d (1 conversation), e (1 conversation)"
@@ -119,7 +123,7 @@ def test_rows_of_other_jobs_that_an_undo_has_sent_do_not_count(desk: Desk) -> No
         ),
         (
             dict.fromkeys("abcd", 1),
-            True,
+            dict.fromkeys("abcd", 1),
             (
                 "In 4 conversations feedback was cleared that {}: 1 older job, "
                 "b (1 conversation), c (1 conversation), d (1 conversation)"
@@ -128,10 +132,10 @@ def test_rows_of_other_jobs_that_an_undo_has_sent_do_not_count(desk: Desk) -> No
     ],
 )
 def test_what_is_cleared_is_told_by_the_latest_jobs_that_had_set_it(
-    by: dict[str, int], done: bool, told: str
+    by: dict[str, int], done: dict[str, int], told: str
 ) -> None:
     what = "earlier jobs had set, or tried to, and that is not kept"
-    assert cleared_of_in_words(by, done=done) == told.format(what)
+    assert cleared_of_in_words(by, "was cleared", done) == told.format(what)
 
 
 def file(path: Path | str, digest: str = "") -> InputFile:
@@ -221,6 +225,6 @@ def test_it_is_told_how_to_import_again_what_was_cleared_or_why_that_is_not_know
     (step,) = steps_to_bring_back(desk.jobs_dir, {names[0]: 1})
     assert step.command.endswith(" --api-key-file /k --as-new"), "they would give way to the undo"
     assert shlex.split(step.command)[2] == str(path)
-    assert step.purpose.startswith(brings_back())
+    assert step.topic == (StepKind.BRING_BACK, names[0])
     (lost,) = steps_to_bring_back(desk.jobs_dir, {"lost-00000000-1": 1})
     assert "no command is known: " in lost.purpose
