@@ -110,13 +110,17 @@ class Model:
 
 
 def _unsettled(rows: list[Brought]) -> Iterator[str]:
-    """Complain if the highest-ranked row that was not given up never came to its end."""
-    for _, same in groupby(rows, lambda row: row.place):
+    """Complain if the highest-ranked row that was not given up never came to its end.
+
+    Unless it says what the one below has set: with `--skip-unchanged` it was not to be sent.
+    """
+    groups = [list(same) for _, same in groupby(rows, lambda row: row.place)]
+    for brought, below in zip(groups, [*groups[1:], []], strict=True):
         # A row that was carried over is in two jobs, and one of them settles it.
-        brought = list(same)
         if any(row.outcome in SETTLED for row in brought):
             return
-        if not any(row.given_up for row in brought):
+        is_same = any(row.outcome in SET and row.feedback == brought[0].feedback for row in below)
+        if not any(row.given_up for row in brought) and not is_same:
             yield f"{brought[0].conversation}: its last row is {brought[0].outcome}"
             return
 
