@@ -14,7 +14,7 @@ from importer.common.file_system import journal_mode
 from importer.common.text import listed
 from importer.errors import InputChangedError, SettingsError
 from importer.jobs.commands import Again, how_to_resume, starting_over, to_see_which
-from importer.jobs.ends import successors_of
+from importer.jobs.ends import has_same_content, successors_of
 from importer.jobs.folders import base_name
 from importer.jobs.identity import product_key
 from importer.jobs.inputs import CurrentInputs, undone_job
@@ -25,20 +25,25 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product_jobs import clear_removed, holding
 from importer.jobs.records import InputFile, JobRecord, JobState
 from importer.jobs.succession import Succession
+from importer.jobs.undo_rows import told_of_undos
+from importer.jobs.undo_void import taken_back
 from importer.model import NOT_IMPORTED, OutcomeKind
 from importer.settings import ImportSettings
 
 _AS_THEY_ARE = CurrentInputs()
 
 
-class Replaced(NamedTuple):
-    """A job of which nothing is left to do, as its rows have joined a later one."""
+class GivenBefore(NamedTuple):
+    """A job of the same command and content of which nothing is left to do.
+
+    Its rows have joined a later job, or it was taken back.
+    """
 
     number: int
     name: str
-    #: The name of the later one.
+    #: The name of the later one, or of the undo; empty if that had nothing to send.
     by: str
-    inputs: Sequence[InputFile]
+    is_taken_back: bool
     #: The command that imports its inputs once more all the same.
     again: Again
 
@@ -109,21 +114,41 @@ class Product(Succession):
         same = (job for job in reversed(self.jobs) if base_name(job.name) == self._name)
         return next(same, None)
 
-    def replaced_before(self) -> Replaced | None:
-        """Return the latest job of the settings' name if its rows have joined a later one.
+    def may_be_given_again(self) -> bool:
+        """Return whether `given_before` may return a job whose rows have joined a later one."""
+        return any(job.state is JobState.REPLACED and job.sent_anything for job in self._same())
 
-        None also if the command starts over. One that had sent nothing is begun anew (A4).
+    def given_before(self, inputs: Sequence[InputFile]) -> GivenBefore | None:
+        """Return the latest job of the settings' name with these inputs if nothing is left of it.
+
+        None also if the command starts over, or is an undo, which is worked out anew. One that had
+        sent nothing is begun anew (A4), unless it was taken back.
         """
-        job = None if self._settings.job.restart else self.meant()
-        if job is None or job.folder is None or job.state is not JobState.REPLACED:
+        if undone_job(file.path for file in inputs) is not None:
             return None
-        if not job.sent_anything:
+        job = next((one for one in self._same() if has_same_content(_inputs(one), inputs)), None)
+        if job is None:
             return None
-        with JournalReader(job.folder) as journal:
-            inputs = journal.inputs()
-        by = next((folder.name for folder in successors_of(self.jobs, job)), "a later job")
+        told = told_of_undos(self.jobs)
+        is_taken_back = job.number in taken_back(told)
+        if is_taken_back:
+            undos = [undo for undo, one in told.items() if one.undoes == job.number]
+            by = self.jobs[max(undos) - 1].name if undos else ""
+        elif job.state is JobState.REPLACED and job.sent_anything:
+            by = next((folder.name for folder in successors_of(self.jobs, job)), "a later job")
+        else:
+            return None
         again = starting_over(self._settings, self._key_source)
-        return Replaced(job.number, job.name, by, inputs, again)
+        return GivenBefore(job.number, job.name, by, is_taken_back, again)
+
+    def _same(self) -> Iterator[JobRecord]:
+        """Yield the jobs of the settings' name that are there, the latest first.
+
+        None if the command starts over.
+        """
+        for job in () if self._settings.job.restart else reversed(self.jobs):
+            if base_name(job.name) == self._name and job.folder is not None:
+                yield job
 
     def _is_as_begun(self, job: JobRecord, now: CurrentInputs) -> bool:
         """Return whether the inputs are those of the unfinished job; False: it is replaced."""
@@ -271,3 +296,9 @@ def _closed_after_error(journal: Journal) -> Iterator[None]:
     except BaseException:
         journal.close()
         raise
+
+
+def _inputs(job: JobRecord) -> Sequence[InputFile]:
+    assert job.folder is not None  # noqa: S101 -- its journal is there
+    with JournalReader(job.folder) as journal:
+        return journal.inputs()

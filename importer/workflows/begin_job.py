@@ -21,11 +21,10 @@ from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.jobs.bodies import write_bodies
 from importer.jobs.carry_over import carried_given_up
-from importer.jobs.ends import has_same_content
 from importer.jobs.inputs import undone_job
 from importer.jobs.job import Job
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.product import Product, Replaced
+from importer.jobs.product import GivenBefore, Product
 from importer.jobs.records import (
     CHANGES,
     CLEARED_OF,
@@ -37,6 +36,7 @@ from importer.jobs.records import (
     TOO_OLD,
     WAIT_AGAIN,
     CarriedRow,
+    InputFile,
     JobRecord,
     JobState,
     NewJob,
@@ -55,7 +55,7 @@ from importer.survey.standing import Rules, why_not_sent
 from importer.survey.survey import Survey
 from importer.survey.survey_pass import survey_inputs
 from importer.survey.unplaced import Origins
-from importer.workflows.given_again import Since, check_not_overtaken
+from importer.workflows.given_again import Since, check_not_given_again
 from importer.workflows.left_behind import close_summary, leave_files, tell_undone
 from importer.workflows.left_over_again import tell_waiting_again, waiting_again
 from importer.workflows.open_inputs import carried_source, surveyed
@@ -73,8 +73,12 @@ class Earlier(Others, Origins, Since, Protocol):
         """Return the unfinished job that the new one replaces."""
         ...
 
-    def replaced_before(self) -> Replaced | None:
-        """Return the latest job of this command if its rows have joined a later one."""
+    def may_be_given_again(self) -> bool:
+        """Return whether `given_before` may return a job whose rows have joined a later one."""
+        ...
+
+    def given_before(self, inputs: Sequence[InputFile]) -> GivenBefore | None:
+        """Return the latest job of this command with these inputs if nothing is left of it."""
         ...
 
     def ends(self, replaced: JobRecord | None) -> list[JobRecord]:
@@ -126,19 +130,19 @@ def prospect(
 
     `in_full`, all figures of the plan are found, also those that a run can do without. Raises
     `InputError`, `JournalError`, `ScratchError`, `SurveyStoppedError` and `UnfinishedJobError`, and
-    `SettingsError` if older rows were to go over newer ones.
+    `SettingsError` if older rows were to go over newer ones, or come back once taken back.
     """
-    replaces, before = earlier.check_sequence(), earlier.replaced_before()
+    replaces, may_be_again = earlier.check_sequence(), earlier.may_be_given_again()
     carried = [*earlier.left_overs(time.time())] if settings.ledger.carry_over else []
     with survey_inputs(
         sources, settings, scratch,
-        coder=earlier.coder if in_full or before or needs_bodies(settings) else None,
+        coder=earlier.coder if in_full or may_be_again or needs_bodies(settings) else None,
         carried=carried, origins=earlier,
         stopped=watch.stopped, progress=watch.progress,
     ) as survey:  # fmt: skip
         compared = partial(plan_job, survey, earlier, settings, time.time(), stopped=watch.stopped)
-        if before is not None and has_same_content(before.inputs, survey.inputs):
-            check_not_overtaken(before, survey, compared(in_full=True), carried, earlier)
+        if (before := earlier.given_before(survey.inputs)) is not None:
+            check_not_given_again(before, survey, partial(compared, in_full=True), carried, earlier)
         plan = compared(in_full=in_full)
         limit = exceeded_limit(
             settings.abort_rules, survey.findings, plan, partial(_figures_before, earlier)

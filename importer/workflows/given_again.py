@@ -1,20 +1,20 @@
-"""The command of a job whose rows have joined a later one, given after all.
+"""The command of a job of which nothing is left to do, given after all (docs/reference.md, J4).
 
-Nothing of it is left to do, and a new job of it would put old feedback in the place of what has
-come since (docs/reference.md, J4).
+Its rows have joined a later job, and a new one would put old feedback in the place of what has come
+since; or it was taken back, and a new one would bring that back.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from importer.common.text import few_listed
 from importer.errors import SettingsError
 from importer.jobs.key_source import note_on_key
 from importer.jobs.keys import key_of
-from importer.jobs.product import Replaced
+from importer.jobs.product import GivenBefore
 from importer.jobs.records import CarriedRow, JobRecord, Line, Unsure
 from importer.survey.plan import Plan
 from importer.survey.survey import Survey
@@ -40,30 +40,40 @@ class Since(Protocol):
         ...
 
 
-def check_not_overtaken(
-    replaced: Replaced,
+def check_not_given_again(
+    before: GivenBefore,
     survey: Survey,
-    plan: Plan,
+    planned: Callable[[], Plan],
     carried: Sequence[CarriedRow],
     product: Since,
 ) -> None:
-    """Raise `SettingsError` if the rows of the job `replaced` are to go over later ones.
+    """Raise `SettingsError` if the job `before` is not to be begun anew by its command alone.
 
-    `survey`, `plan` and `carried` are of the job that would begin, which has the same inputs; the
-    plan was made in full.
+    It was taken back, or its rows would go over later ones. `survey`, `carried` and what is
+    `planned`, in full, are of the job that would begin, which has the same inputs.
     """
-    later = _overtaken(replaced.number, survey, plan, carried, product)
-    if not later:
-        return
-    jobs = [
-        f"{rows:,} of {product.jobs[number - 1].name or f'job {number}'}"
-        for number, rows in sorted(later.items(), reverse=True)
-    ]
-    again = replaced.again
+    again = before.again
+    if before.is_taken_back:
+        by = f" by {before.by}" if before.by else ""
+        told = (
+            f"the job {before.name} was taken back{by}, and its inputs hold the same as then: "
+            "nothing was sent. A new job of the same rows would set again what was taken back"
+        )
+    else:
+        later = _overtaken(before.number, survey, planned(), carried, product)
+        if not later:
+            return
+        jobs = [
+            f"{rows:,} of {product.jobs[number - 1].name or f'job {number}'}"
+            for number, rows in sorted(later.items(), reverse=True)
+        ]
+        told = (
+            f"the job {before.name} was replaced by {before.by}, which has taken its rows over: "
+            "nothing of it is left to do, and nothing was sent. A new job of the same rows would "
+            f"overwrite newer ones: {few_listed(jobs, _MOST_NAMED)}"
+        )
     raise SettingsError(
-        f"the job {replaced.name} was replaced by {replaced.by}, which has taken its rows over: "
-        "nothing of it is left to do, and nothing was sent. A new job of the same rows would "
-        f"overwrite newer ones: {few_listed(jobs, _MOST_NAMED)}. To see what that would change:\n"
+        f"{told}. To see what that would change:\n"
         f"  {again.plan()}\nTo import them all the same, as the newest of their conversations:\n"
         f"  {again.same()}{note_on_key(again.same())}"
     )

@@ -255,6 +255,28 @@ async def test_a_wrong_job_that_was_stopped_is_given_up_by_its_undo(
     assert service.stored() == dict.fromkeys(ALL[:3], ("POSITIVE", None))
 
 
+@pytest.mark.parametrize("limit", [None, 2])
+async def test_the_command_of_a_job_that_was_taken_back_does_not_set_it_again_by_itself(
+    night: Night, service: WatchedSandbox, limit: int | None
+) -> None:
+    await night("monday", [(each, "POSITIVE", "") for each in ALL[:4]])
+    wrong = [(each, "NEGATIVE", "") for each in ALL[:4]]
+    tuesday = (await night("tuesday", wrong, carry_over=True, limit=limit)).folder
+    assert (await typed("undo", tuesday, "--yes", *QUICK)).returncode == 0
+    (undo,) = tuesday.parent.glob("undo-*")
+    told = f"the job {tuesday.name} was taken back by {undo.name}, and its inputs hold the same"
+    for options in ({"limit": limit}, {"skip_unchanged": True}):  # what is resumed, and cron's
+        with pytest.raises(SettingsError, match=told) as refused:
+            await night("tuesday", wrong, carry_over=True, **options)
+        assert " --restart" in str(refused.value)
+    right = [(each, "POSITIVE", "right") for each in ALL[:4]]
+    await night("tuesday", right, carry_over=True)
+    assert service.stored() == dict.fromkeys(ALL[:4], ("POSITIVE", "right"))
+    await night("tuesday", wrong, restart=True)
+    await night("tuesday", wrong)
+    assert service.stored() == dict.fromkeys(ALL[:4], ("NEGATIVE", None))
+
+
 @pytest.mark.parametrize("is_killed", [False, True])
 async def test_rows_that_were_carried_over_go_with_the_undo_of_the_job_that_brought_them(
     night: Night, service: WatchedSandbox, is_killed: bool

@@ -14,11 +14,11 @@ from importer.errors import SettingsError
 from importer.jobs.commands import Again
 from importer.jobs.key_source import KEY_AS_BEFORE
 from importer.jobs.keys import key_of
-from importer.jobs.product import Replaced
+from importer.jobs.product import GivenBefore
 from importer.jobs.records import CarriedRow, JobRecord, JobState, Line, Unsure
 from importer.model import Rank
 from importer.survey.plan import Plan
-from importer.workflows.given_again import check_not_overtaken
+from importer.workflows.given_again import check_not_given_again
 from tests.support.data import conversation
 
 JOBS = [
@@ -33,7 +33,7 @@ def check(
 ) -> None:  # fmt: skip
     """Give the command of job 2 again, which takes over these rows (number: rank)."""
     again = Again(["run", "a.csv", "--restart", *key_words], [])
-    replaced = Replaced(2, "job-2", "job-3", [], again)
+    before = GivenBefore(2, "job-2", "job-3", is_taken_back=False, again=again)
     carried = [
         CarriedRow(seq, conversation(seq), rank, None, "x", ask_status=False)
         for seq, rank in rows.items()
@@ -53,7 +53,7 @@ def check(
     product: Any = SimpleNamespace(jobs=JOBS, look_up=look_up, unsure=unsure)
     survey: Any = SimpleNamespace(superseded=RowSet(superseded))
     plan = Plan({}, came_last=Counter(came_last))
-    check_not_overtaken(replaced, survey, plan, carried, product)
+    check_not_given_again(before, survey, lambda: plan, carried, product)
 
 
 def test_it_is_refused_where_it_would_overwrite_rows_of_later_jobs_and_says_which() -> None:
