@@ -217,8 +217,12 @@ def _steps_of_unsent(journal: JournalFile, key_source: Sequence[str]) -> list[St
     folder, inputs, number = journal.folder, journal.inputs(), own_pending(journal)
     if not number:
         return []
-    if undone_job(file.path for file in inputs) is not None:
-        return [going_on(folder.name, how_to_resume(folder, key_source))]
+    if (undone := undone_job(file.path for file in inputs)) is not None:
+        why = (
+            f"{folder.name} was given up: up to {counted(number, 'conversation')} still "
+            f"{'holds' if number == 1 else 'hold'} what {undone} has stored."
+        )
+        return [going_on(folder.name, how_to_resume(folder, key_source), why)]
     again = Again([*own_command(journal), *(journal.key_source() or key_source)], [])
     is_about, never_sent = (StepKind.BEGIN, folder.name), f"of {folder.name} that no job has sent"
     rows = f"the {counted(number, 'row')} {never_sent}"

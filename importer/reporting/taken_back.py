@@ -39,12 +39,13 @@ class DoneUndo(NamedTuple):
     is_given_up: bool = False
 
 
-def going_on(name: str, command: str) -> Step:
-    """Return the step that goes on with an undo, of that `name`.
+def going_on(name: str, command: str, why: str = "") -> Step:
+    """Return the step that goes on with an undo, of that `name`, and `why` that is to be done.
 
     One that has no folder yet goes by the name of the job that it takes back.
     """
-    return Step("To go on with the undo:", command, StepKind.GO_ON_WITH_UNDO, name)
+    purpose = " ".join([*filter(None, [why]), "To go on with the undo:"])
+    return Step(purpose, command, StepKind.GO_ON_WITH_UNDO, name)
 
 
 def taken_back_in_words(

@@ -1161,8 +1161,12 @@ async def test_a_job_whose_undo_was_given_up_is_taken_back_in_part_and_tells_how
     assert stopped.returncode in (3, 6), stopped.stderr
     service._key = None
     (undo,) = tuesday.parent.glob("undo-*")
-    await night("wednesday", [(ALL[5], "POSITIVE", "")], replace=True)
+    wednesday = (await night("wednesday", [(ALL[5], "POSITIVE", "")], replace=True)).folder
     stands = "finished, taken back in part" if sent else "finished, not taken back yet"
+    rest = f"up to {5 - sent} conversations still hold what {tuesday.name} has stored."
+    for text in told_of(wednesday):
+        assert f"{undo.name} was given up: {rest} To go on with the undo:" in " ".join(text.split())
+        assert "nothing is left to do" not in text
     assert stands in command("jobs", "show", tuesday)[1]
     was = "taken back in part" if sent else "to be taken back"
     by = f"It was {was} by {undo.name}, which was given up: {sent} of 5 conversations"
@@ -1175,9 +1179,30 @@ async def test_a_job_whose_undo_was_given_up_is_taken_back_in_part_and_tells_how
     done = await typed(*shlex.split(begin_anew)[1:])
     assert done.returncode == 0, done.stderr
     assert {service.stored()[each] for each in ALL[:5]} == {(None, None)}
-    for folder in (tuesday, undo):
+    for folder in (tuesday, undo, wednesday):
         assert all("To go on" not in text for text in told_of(folder))
     assert "finished, taken back\n" in command("jobs", "show", tuesday)[1]
+
+
+async def test_an_undo_that_gives_up_another_job_names_the_command_for_the_rows_of_that(
+    night: Night, service: WatchedSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLARITYQ_API_KEY", "any")
+    monday = (await night("monday", [(each, "NEGATIVE", "") for each in ALL[:2]])).folder
+    right = [(each, "POSITIVE", "") for each in ALL[2:6]]
+    tuesday = (await night("tuesday", right, limit=1, concurrency=1)).folder
+    words = ("undo", monday, "--clear-unknown", "--yes", "--replace", *QUICK[:-2])
+    done = await typed(*words)
+    assert done.returncode == 0, done.stderr
+    (undo,) = monday.parent.glob("undo-*")
+    (begin,) = re.findall(f"To import the 3 rows of {tuesday.name} .*: (.*)", told_of(undo)[0])
+    for text in told_of(undo):
+        assert f"To import the 3 rows of {tuesday.name} that no job has sent" in text
+        assert "nothing is left to do" not in text
+    assert begin in " ".join(done.stdout.split())
+    assert (await typed(*shlex.split(begin)[1:])).returncode == 0
+    assert {service.stored()[each] for each in ALL[2:6]} == {("POSITIVE", None)}
+    assert all("that no job has sent" not in text for text in told_of(undo))
 
 
 @pytest.mark.parametrize("clears", [False, True])
