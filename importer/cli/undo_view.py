@@ -11,7 +11,12 @@ from importer.cli.console import output
 from importer.common.text import counted, few_listed, is_or_are, sentence
 from importer.jobs.commands import is_not_finished
 from importer.jobs.key_source import note_on_key
-from importer.reporting.taken_back import cleared_of_in_words, steps_to_bring_back
+from importer.jobs.not_restored import gone_over
+from importer.reporting.taken_back import (
+    cleared_of_in_words,
+    steps_for_gone_over,
+    steps_to_bring_back,
+)
 from importer.reporting.wording import waits_again_in_words
 from importer.workflows.undo_job import InTheWay, UndoTable
 
@@ -155,7 +160,9 @@ def _brought_back(folder: Path, found: UndoTable, done: bool) -> Iterator[str]:
     by = found.set_before_by if found.clears_unknown else {}
     if by and not done:
         yield f"{cleared_of_in_words(by, 'is cleared', by)}."
-        for step in steps_to_bring_back(folder.parent, by):
+        over = gone_over(folder.parent, by, folder.name).jobs
+        steps = steps_to_bring_back(folder.parent, by)
+        for step in [*steps, *steps_for_gone_over(folder.parent, over)]:
             yield f"{step.purpose}\n  {step.command}" if step.command else step.purpose
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,9 @@ from importer.jobs.records import (
     job_number,
 )
 from importer.jobs.undo_void import TakenBack, taken_back
+
+#: Conversations of a job with more rows are not looked for in others.
+_MOST_ROWS = 1_000_000
 
 
 class NotRestored(NamedTuple):
@@ -93,6 +97,81 @@ def is_set_by(folder: Path, other: Path, most: int, *, of_undo: bool) -> bool:
         return False
     with JournalReader(other) as journal:
         return bool(journal.set_among(among))
+
+
+class GoneOver(NamedTuple):
+    """What is to be imported again after earlier jobs, as these go over what it has set."""
+
+    #: The names of the jobs, in the order in which they began, and in how many conversations.
+    jobs: Mapping[str, int]
+    #: One of the earlier jobs was imported again.
+    is_begun: bool
+
+
+def gone_over(jobs_dir: Path, names: Collection[str], undone: str, undo: float = inf) -> GoneOver:
+    """Return which later jobs are gone over when those of these `names` are imported again.
+
+    Without undos, the job `undone`, others that were taken back, and those that were imported again
+    themselves since that began, which is after the job of the number `undo`. Of several with the
+    same inputs it is the latest. Of large jobs nothing is found; a journal that cannot be read is
+    passed over.
+    """
+    jobs, void = _told(jobs_dir, names)
+    digests = {job.number: job.digests for job in jobs}
+    again = {job.digests for job in jobs if job.folder.name in names and all(job.digests)}
+    begun = min((n for n, some in digests.items() if n > undo and some in again), default=inf)
+    latest = {some: n for n, some in digests.items() if all(some)}
+    keys, found = set[bytes](), dict[str, int]()
+    for job in jobs:
+        is_again = job.folder.name in names
+        if not is_again and (
+            not keys
+            or job.number in void
+            or job.folder.name == undone
+            or job.undone is not None
+            or job.number > begun
+            or latest.get(job.digests, job.number) != job.number
+            or job.digests in again
+        ):
+            continue
+        with suppress(JournalError), JournalReader(job.folder) as journal:
+            if sum(file.rows for file in journal.inputs()) > _MOST_ROWS:
+                return GoneOver({}, begun < inf)
+            number = 0 if is_again else len(journal.set_among(keys))
+            if number:
+                found[job.folder.name] = number
+            if is_again or number:
+                keys |= journal.all_set()
+    return GoneOver(found, begun < inf)
+
+
+class _Job(NamedTuple):
+    """What is asked of a job of the product."""
+
+    number: int
+    folder: Path
+    #: The name of the job that it takes back.
+    undone: str | None
+    #: Those of its inputs.
+    digests: tuple[str, ...]
+
+
+def _told(jobs_dir: Path, names: Collection[str]) -> tuple[list[_Job], set[int]]:
+    """Return the jobs of the product of these by number, and which of them count for nothing."""
+    product, found = None, list[tuple[_Job, ProductKey, int | None]]()
+    for path in job_folders(jobs_dir):
+        with suppress(JournalError), JournalReader(path) as journal:
+            facts, inputs = journal.facts(), journal.inputs()
+            at = int(facts[WITHDRAWN]) if WITHDRAWN in facts else None
+            undone = undone_job(file.path for file in inputs)
+            digests = tuple(file.digest for file in inputs)
+            job = _Job(job_number(facts["number"]), path, undone, digests)
+            found.append((job, ProductKey.of(facts), at))
+            product = ProductKey.of(facts) if path.name in names else product
+    found = sorted(one for one in found if one[1] == product)
+    numbers = {job.folder.name: job.number for job, _, _ in found}
+    told = {job.number: TakenBack(numbers.get(job.undone or ""), at) for job, _, at in found}
+    return [job for job, _, _ in found], taken_back(told)
 
 
 class _Begun(NamedTuple):

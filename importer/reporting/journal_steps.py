@@ -23,10 +23,10 @@ from importer.jobs.ends import own_pending
 from importer.jobs.inputs import how_changed, undone_job
 from importer.jobs.journal_file import NO_COMMENTS, WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.not_restored import not_restored
+from importer.jobs.not_restored import gone_over, not_restored
 from importer.jobs.overtaken import Awaited, awaited_of
 from importer.jobs.read_again import Beside, read_again
-from importer.jobs.records import GIVEN_UP, WITHDRAWN, JobRecord, JobState, Totals
+from importer.jobs.records import GIVEN_UP, WITHDRAWN, JobRecord, JobState, Totals, job_number
 from importer.jobs.surveys import Survey
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.edited_files import edited_in
@@ -36,7 +36,12 @@ from importer.reporting.left_overs import (
 )
 from importer.reporting.next_steps import next_steps, rows_to_fix
 from importer.reporting.steps import Step, StepKind, file_of_job
-from importer.reporting.taken_back import going_on, steps_to_bring_back
+from importer.reporting.taken_back import (
+    cleared_of,
+    going_on,
+    steps_for_gone_over,
+    steps_to_bring_back,
+)
 from importer.reporting.wording import status_in_words, stays_in_words, unread_in_words, words
 from importer.survey.findings import Findings
 
@@ -84,12 +89,27 @@ def steps_to_clear(journal: JournalFile, command: Sequence[str] = ()) -> list[St
         return []
     left, cleared, *_ = not_restored(journal.folder, of_undo=True)
     if not left:
-        return steps_to_bring_back(journal.folder.parent, cleared)
+        return _steps_to_bring_back(journal, undone, cleared)
     words = command if "undo" in command[:1] else [*own_command(journal), *journal.key_source()]
     words = [word for word in words if word not in {"--yes", CLEARS}]
     why = f"{stays_in_words(undone, left)}. To clear that:"
     command = command_line([*words[:2], CLEARS, *words[2:]])
     return [Step(why, command, StepKind.CLEAR, journal.folder.name)]
+
+
+def _steps_to_bring_back(
+    journal: JournalFile, undone: str, cleared: Mapping[str, int]
+) -> list[Step]:
+    """Return how that comes back which an undo has `cleared`, and no later job has set since.
+
+    With what is to be imported again after that. The job `undone` was taken back.
+    """
+    jobs_dir, facts = journal.folder.parent, journal.facts()
+    if not (by := cleared_of(facts)):
+        return []
+    over = gone_over(jobs_dir, by, undone, job_number(facts["number"]))
+    steps = steps_to_bring_back(jobs_dir, cleared, is_cleared=True)
+    return [*steps, *steps_for_gone_over(jobs_dir, over.jobs)] if steps or over.is_begun else []
 
 
 def are_outdated(journal: JournalReader) -> bool:

@@ -12,6 +12,7 @@ from importer.errors import JournalError
 from importer.jobs.carry_over import joined, left_over_again, left_over_of, still_sends
 from importer.jobs.commands import CLEARS, clearing, command_line
 from importer.jobs.ends import has_same_content, own_pending
+from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
 from importer.jobs.inputs import undone_job
 from importer.jobs.journal_head import Head, read_head
@@ -44,7 +45,6 @@ from importer.reporting.left_overs import LEFT_OVER_NAMES
 from importer.reporting.next_steps import by_the_next
 from importer.reporting.steps import Step, StepKind, TakenUp, Topic, file_of_job, still_to_do
 from importer.reporting.taken_back import (
-    cleared_of,
     going_on,
     set_since_in_words,
     taken_back_in_words,
@@ -142,7 +142,7 @@ def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
         imported.append(TakenUp(still_in_words(folder, again)))
     imported += [*void, *since.brought_back]
     if since.undos:
-        about = _all_about(folder) | _about_not_restored(folder, facts)
+        about = _all_about(folder) | _about_not_restored(folder)
         told = taken_back_in_words(folder, number, [*since.takers.values()], since.undos)
         imported += [TakenUp(text, about, steps) for text, steps in told]
         undos = [folder.name, *(undo.folder.name for undo in since.undos)]
@@ -226,12 +226,12 @@ def _counting_again(folder: Path, void: Sequence[TakenUp]) -> list[TakenUp]:
 def _not_restored(folder: Path) -> tuple[set[Topic], list[Step]]:
     """Return what steps there were about what an undo did not restore, and those that are left."""
     with JournalReader(folder) as own:
-        return _about_not_restored(folder, own.facts()), steps_to_clear(own)
+        return _about_not_restored(folder), steps_to_clear(own)
 
 
-def _about_not_restored(folder: Path, facts: Mapping[str, str]) -> set[Topic]:
-    cleared = {(StepKind.BRING_BACK, name) for name in cleared_of(facts)}
-    return {(StepKind.CLEAR, folder.name), *cleared}
+def _about_not_restored(folder: Path) -> set[Topic]:
+    again = {(StepKind.BRING_BACK, path.name) for path in job_folders(folder.parent)}
+    return {(StepKind.CLEAR, folder.name), *again}
 
 
 def _all_about(folder: Path) -> set[Topic]:

@@ -1126,6 +1126,38 @@ async def test_what_later_jobs_have_set_is_not_to_be_brought_back_over_that(nigh
         assert "later jobs have set none since that still counts" in text
 
 
+async def test_what_is_imported_again_of_earlier_jobs_keeps_nothing_older_than_it_was(
+    night: Night, service: WatchedSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLARITYQ_API_KEY", "any")
+    await night("sunday", [(ALL[0], "POSITIVE", "older")])
+    await night("monday", [(each, "POSITIVE", "said") for each in ALL[:3]])
+    await night("noon", [(ALL[0], "NEGATIVE", "newer")])
+    tuesday = (await night("tuesday", [(each, "NEGATIVE", "wrong") for each in ALL[1:5]])).folder
+    wednesday = (
+        await night("wednesday", [(each, "POSITIVE", "right") for each in ALL[2:4]])
+    ).folder
+    await night("thursday", [(ALL[5], "POSITIVE", "elsewhere")])
+    before = to_type((await typed("undo", tuesday, "--clear-unknown")).stdout.partition("To do")[0])
+    done = await typed("undo", tuesday, "--clear-unknown", "--yes", *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert "once the undo has cleared it" not in done.stdout
+    (undo,) = tuesday.parent.glob("undo-*")
+    held = {**service.stored(), ALL[1]: ("POSITIVE", "said")}
+    for text in told_of(undo):
+        over = f"it goes over what {wednesday.name} has set in 1 conversation"
+        assert over in " ".join(text.split())
+    steps = [shlex.split(step.command)[1:] for step in kept_steps(undo).steps]
+    assert [Path(words[1]).stem for words in steps] == ["monday", "noon", "wednesday"]
+    assert [words[1] for words in before] == [words[1] for words in steps]
+    for at, words in enumerate(steps):
+        assert (await typed(*words)).returncode == 0
+        for text in told_of(undo):
+            shown = re.findall(r"clarityq-import run (\S+)", text)
+            assert shown == [words[1] for words in steps[at + 1 :]]
+    assert service.stored() == held
+
+
 @pytest.mark.parametrize("sends", [False, True])
 async def test_what_later_jobs_have_set_is_not_to_be_cleared_any_more(
     night: Night, sends: bool
