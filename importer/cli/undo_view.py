@@ -112,10 +112,13 @@ def _pending_elsewhere(way: InTheWay, *, done: bool) -> str:
     """Return what becomes of rows that another job has taken over, as a sentence; or nothing."""
     if not way.taken_over:
         return ""
-    are = "They are given up" if done or way.is_given_up else "With the undo they are given up"
+    it, them = ("it is", "it") if way.taken_over == 1 else ("they are", "them")
+    are = sentence(
+        f"{'' if done or way.is_given_up else 'with the undo '}{it} given up: {way.name}"
+    )
     return (
-        f"Pending in {way.name}, which has taken them over: {counted(way.taken_over, 'row')}. "
-        f"{are}: {way.name} does not send them."
+        f"Pending in {way.name}, which has taken {them} over: {counted(way.taken_over, 'row')}. "
+        f"{are.removesuffix('.')} does not send {them}."
     )
 
 

@@ -34,7 +34,7 @@ from importer.reporting.left_overs import (
     FILE_OF_KIND,
     LEFT_OVER_NAMES,
 )
-from importer.reporting.next_steps import next_steps, rows_to_fix
+from importer.reporting.next_steps import needless, next_steps, rows_to_fix
 from importer.reporting.steps import Step, StepKind, file_of_job
 from importer.reporting.taken_back import (
     cleared_of,
@@ -208,10 +208,12 @@ def steps_of_closed(
         return unsent
     made = journal.written_files()
     again = _again(journal, key_source)
-    rest = _to_do(journal, read_again(folder, beside).rows, awaited_of(job))
+    done = read_again(folder, beside).rows
+    rest = _to_do(journal, done, awaited_of(job))
     rows = joined_no_other(JobState.REPLACED, rest.outcomes, rest.reasons)
     to_fix = _to_fix(journal, rest)
-    steps = [
+    steps = _needless(journal, rest, has_done=bool(done))
+    steps += [
         Step(f"To import the {counted(number, 'row')} {words(kind)} of {folder.name} that joined "
              f"no other job: fix {path}, then", again.of_file(path),
              StepKind.LEFT_OVERS, file_of_job(path))
@@ -230,6 +232,23 @@ def steps_of_closed(
     if job.sent_anything and (unread := unread_rejected(journal, journal.totals())):
         steps.append(Step(f"{unread_in_words(folder.name, unread)}."))
     return [*unsent, *steps]
+
+
+def _needless(journal: JournalFile, rest: _Rest, *, has_done: bool) -> list[Step]:
+    """Return how many rows of the files of a closed job give way also once they are fixed.
+
+    Not where all others of the file are done, if the others have some.
+    """
+    found: list[Step] = []
+    if journal.newest_by() is not None:  # it is not known whether the other row is newer
+        return found
+    for kind, name in FILE_OF_KIND.items():
+        rows = Counter({(one, why): n for (one, why), n in rest.overtaken.items() if one is kind})
+        number = rows_to_fix(kind, rows, {}).total()
+        path = journal.folder / name
+        if number and path.exists() and (not has_done or rows_to_fix(kind, *rest[1:])):
+            found.append(needless(number, path))
+    return found
 
 
 def _steps_of_unsent(journal: JournalFile, key_source: Sequence[str]) -> list[Step]:

@@ -22,6 +22,7 @@ from importer.jobs.not_restored import not_restored
 from importer.jobs.read_again import Beside, read_again, read_beside
 from importer.jobs.records import (
     BEGUN_AT,
+    CLEARS_UNKNOWN,
     LEFT_OVERS_GIVEN_UP,
     UNDO_SENDS,
     WITHDRAWN,
@@ -156,7 +157,7 @@ def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
     elif since.anew and (since.is_given_up or not head.sent_anything):
         text = _begun_anew_in_words(inputs, since.anew)
         yield TakenUp(text, {(StepKind.BEGIN, folder.name)})
-    if WITHDRAWN in facts and not since.is_undone:
+    if facts.keys() & {WITHDRAWN, CLEARS_UNKNOWN} and not since.is_undone:
         with JournalReader(folder) as own:
             yield _taken_back_unsent(own)
     elif number not in gone and head.finished:
@@ -184,12 +185,18 @@ def _begun_anew_in_words(inputs: Sequence[InputFile], anew: Sequence[Beside]) ->
 def _taken_back_unsent(journal: JournalReader) -> TakenUp:
     """Tell that a job was taken back, and no undo has sent anything: what it leaves as it is.
 
-    Or that its undo was cut off before that.
+    Or that its undo was cut off before that, or was not to begin yet.
     """
     folder, facts, about = journal.folder, journal.facts(), _all_about(journal.folder)
-    if int(facts.get(UNDO_SENDS, 0)):
+    waits = WITHDRAWN not in facts
+    if waits or int(facts.get(UNDO_SENDS, 0)):
         words = ["undo", str(folder.absolute()), *clearing(facts), "--yes", *journal.key_source()]
         told = "It is being taken back: its undo has begun, and has sent nothing so far."
+        if waits:
+            told = (
+                "It is not taken back yet: its undo has given up what others were to send of it, "
+                "and another job that was not finished was in its way."
+            )
         return TakenUp(told, about, [going_on(folder.name, command_line(words))])
     rest = not_restored(folder, of_undo=False)
     since = set_since_in_words(folder.name, rest)

@@ -408,6 +408,8 @@ async def test_what_an_unfinished_job_has_taken_over_of_a_wrong_one_is_not_sent_
     for words in to_type(shown.stdout):
         done = await typed(*words)
         assert "Traceback" not in done.stderr
+        waits = "not taken back yet: its undo has given up" in command("jobs", "show", tuesday)[1]
+        assert waits is (words[0] == "run" or done.returncode == 2)
     assert done.returncode == 0, done.stderr
     assert len(service.puts) == before or to_type(shown.stdout)[1:]
     for words in to_type(command("jobs", "show", wednesday)[1].replace("resume     ", "  ")):
