@@ -52,21 +52,26 @@ class NotRestored(NamedTuple):
         return self.of - self.left - sum(self.cleared.values())
 
 
-def not_restored(folder: Path, *, of_undo: bool) -> NotRestored:
+def not_restored(folder: Path, *, of_undo: bool, so_far: bool = False) -> NotRestored:
     """Return how it is with those of the undo in `folder`.
 
     Or of the one that had nothing to send, so that it is no job: then `folder` is that of the job
-    that was taken back, which may be an undo itself, and it is not `of_undo`. What nobody has
-    noted, or was noted where nothing is any more, is as it was when the undo began. Raises
-    `JournalError` if the journal in `folder` cannot be read.
+    that was taken back, which may be an undo itself, and it is not `of_undo`. Of one that was given
+    up what it has cleared `so_far` counts; nothing if that is not known. What nobody has noted, or
+    was noted where nothing is any more, is as it was when the undo began. Raises `JournalError` if
+    the journal in `folder` cannot be read.
     """
     begun = _as_begun(folder, of_undo=of_undo)
     left, cleared = begun.left, begun.cleared
-    of = left + sum(cleared.values())
     keys = _keys(begun)
+    if so_far:
+        cleared = cleared_so_far(folder) or {}
+    of = left + sum(cleared.values())
     if keys is None:
         return NotRestored(left, cleared, of, bool(cleared))
     stays, by = keys
+    if so_far:
+        by = _set_by(folder, by)
     since, is_touched = _set_since(folder, stays.union(*by.values()))
     rest = {job: len(some - since) for job, some in by.items() if some - since}
     return NotRestored(len(stays - since), rest, of, bool(cleared), is_touched)
@@ -80,9 +85,14 @@ def cleared_so_far(folder: Path) -> dict[str, int] | None:
     keys = _keys(_as_begun(folder, of_undo=True))
     if keys is None:
         return None
+    return {job: len(some) for job, some in _set_by(folder, keys[1]).items()}
+
+
+def _set_by(folder: Path, by: Mapping[str, set[bytes]]) -> dict[str, set[bytes]]:
+    """Return those of the conversations, by job, that the one in `folder` has set."""
     with JournalReader(folder) as journal:
-        done = journal.set_among(set[bytes]().union(*keys[1].values()))
-    return {job: len(some & done) for job, some in keys[1].items()}
+        done = journal.set_among(set[bytes]().union(*by.values()))
+    return {job: some & done for job, some in by.items()}
 
 
 def is_set_by(folder: Path, other: Path, most: int, *, of_undo: bool) -> bool:

@@ -202,6 +202,9 @@ def steps_of_closed(
         return _steps_of_unsent(journal, key_source)
     is_by_another = is_given_up and GIVEN_UP not in facts
     unsent = _steps_of_unsent(journal, key_source) if is_by_another else []
+    if (undone := undone_job(file.path for file in journal.inputs())) is not None:
+        cleared = not_restored(folder, of_undo=True, so_far=True).cleared
+        unsent += _steps_to_bring_back(journal, undone, cleared)
     # Without a file, nothing was left over, and to count would mean to read the whole journal.
     has_left = any(name.startswith(WRITTEN) for name in facts)
     if not has_left or not (is_given_up or job.keeps_bodies):

@@ -318,7 +318,11 @@ def steps_of_earlier(
         with suppress(JournalError):
             assert job.folder is not None  # noqa: S101 -- its journal is there
             with JournalReader(job.folder) as journal:
-                steps = steps_of_closed(job, journal, key_source)
+                steps = [
+                    step
+                    for step in steps_of_closed(job, journal, key_source)
+                    if step.kind is not StepKind.BRING_BACK  # once its undo has ended
+                ]
                 began_at = float(journal.facts().get(BEGUN_AT, 0.0))
             if steps:
                 found.append((began_at, still_to_do(steps, [*taken_up(job.folder)])))

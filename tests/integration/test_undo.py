@@ -1239,6 +1239,23 @@ async def test_an_undo_that_gives_up_another_job_names_the_command_for_the_rows_
     assert all("that no job has sent" not in text for text in told_of(undo))
 
 
+async def test_what_an_undo_has_cleared_before_it_was_given_up_comes_back_by_what_it_tells(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLARITYQ_API_KEY", "any")
+    monday = (await night("monday", [(each, "POSITIVE", "said") for each in ALL[:4]])).folder
+    tuesday = (await night("tuesday", [(each, "NEGATIVE", "wrong") for each in ALL[:4]])).folder
+    words = ("undo", tuesday, "--clear-unknown", "--yes", "--concurrency", "1", "--limit", "2")
+    assert (await typed(*words, *QUICK[:-2])).returncode == 6
+    (undo,) = tuesday.parent.glob("undo-*")
+    wednesday = (await night("wednesday", [(ALL[5], "POSITIVE", "")], replace=True)).folder
+    for text in told_of(undo):
+        assert f"To bring back what {monday.name} had set in 2 conversations: this" in text
+    assert all("To bring back" not in text for text in told_of(wednesday))
+    await night("monday", [(each, "POSITIVE", "said") for each in ALL[:4]], restart=True)
+    assert all("To bring back" not in text for text in told_of(undo))
+
+
 @pytest.mark.parametrize("clears", [False, True])
 async def test_an_undo_whose_undo_is_undone_counts_again_and_so_it_is_told(
     night: Night, service: WatchedSandbox, monkeypatch: pytest.MonkeyPatch, *, clears: bool
