@@ -11,7 +11,12 @@ from importer.cli.console import output
 from importer.common.text import counted, few_listed, is_or_are, sentence
 from importer.jobs.commands import is_not_finished
 from importer.jobs.key_source import note_on_key
-from importer.reporting.taken_back import cleared_of_in_words, steps_to_bring_back
+from importer.jobs.not_restored import gone_over
+from importer.reporting.taken_back import (
+    cleared_of_in_words,
+    steps_for_gone_over,
+    steps_to_bring_back,
+)
 from importer.reporting.wording import waits_again_in_words
 from importer.workflows.undo_job import InTheWay, UndoTable
 
@@ -107,10 +112,13 @@ def _pending_elsewhere(way: InTheWay, *, done: bool) -> str:
     """Return what becomes of rows that another job has taken over, as a sentence; or nothing."""
     if not way.taken_over:
         return ""
-    are = "They are given up" if done or way.is_given_up else "With the undo they are given up"
+    it, them = ("it is", "it") if way.taken_over == 1 else ("they are", "them")
+    are = sentence(
+        f"{'' if done or way.is_given_up else 'with the undo '}{it} given up: {way.name}"
+    )
     return (
-        f"Pending in {way.name}, which has taken them over: {counted(way.taken_over, 'row')}. "
-        f"{are}: {way.name} does not send them."
+        f"Pending in {way.name}, which has taken {them} over: {counted(way.taken_over, 'row')}. "
+        f"{are.removesuffix('.')} does not send {them}."
     )
 
 
@@ -155,7 +163,9 @@ def _brought_back(folder: Path, found: UndoTable, done: bool) -> Iterator[str]:
     by = found.set_before_by if found.clears_unknown else {}
     if by and not done:
         yield f"{cleared_of_in_words(by, 'is cleared', by)}."
-        for step in steps_to_bring_back(folder.parent, by):
+        over = gone_over(folder.parent, by, folder.name).jobs
+        steps = steps_to_bring_back(folder.parent, by)
+        for step in [*steps, *steps_for_gone_over(folder.parent, over)]:
             yield f"{step.purpose}\n  {step.command}" if step.command else step.purpose
 
 

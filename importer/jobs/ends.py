@@ -18,7 +18,7 @@ from importer.model import OutcomeKind
 
 
 def closed_by(jobs: Sequence[JobRecord], folder: Path) -> list[JobRecord]:
-    """Return those of `jobs` that the one in `folder` has replaced, or given up unsent.
+    """Return those of `jobs` that the one in `folder` has replaced, or given up.
 
     With those that they had, the latest first. A journal that cannot be read tells of none.
     """
@@ -29,11 +29,9 @@ def closed_by(jobs: Sequence[JobRecord], folder: Path) -> list[JobRecord]:
         ends: Mapping[str, JobState] = {}
         with suppress(JournalError):
             ends = read_head(each).ends
-        for name, state in ends.items():
+        for name in ends:
             job = known.get(name)
-            if job is None or job.folder is None or job.folder in found:
-                continue
-            if state is JobState.REPLACED or not job.sent_anything:
+            if job is not None and job.folder is not None and job.folder not in found:
                 found[job.folder] = job
                 folders.append(job.folder)
     return [*found.values()]
@@ -88,6 +86,11 @@ def _own_rows_in_words(job: JobRecord, name: str, inputs: Sequence[InputFile]) -
     rows = counted(number, "row")
     if is_begun_anew(job.name, its_inputs, name, inputs):
         return f"of its own {rows} those are sent that this one brings again"
+    if (undone := undone_job(file.path for file in its_inputs)) is not None:
+        return (
+            f"{counted(number, 'conversation')} of {undone} {is_or_are(number)} not taken back, "
+            "unless its own command is given again"
+        )
     return f"its own {rows} {is_or_are(number)} not sent, unless its own command is given again"
 
 

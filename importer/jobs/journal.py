@@ -29,6 +29,7 @@ from importer.jobs.journal_lines import (
 from importer.jobs.key_source import key_facts
 from importer.jobs.keys import key_of, keys_of, own_rank, split_keys
 from importer.jobs.records import (
+    CLEARS_UNKNOWN,
     GIVEN_UP,
     LEFT_OVERS_GIVEN_UP,
     NOTHING_GIVEN_UP,
@@ -149,6 +150,11 @@ class Journal(JournalFile):
         """Note, durably, that what the job has left over is given up (docs/reference.md, A17)."""
         with self._synced():
             self._put(LEFT_OVERS_GIVEN_UP, str(now))
+
+    def note_undo_waits(self, *, clears: bool) -> None:
+        """Note that an undo of the job waits for another job; it `clears` what is unknown."""
+        with self._synced():
+            self._put(CLEARS_UNKNOWN, str(int(clears)))
 
     def note_withdrawn(
         self,

@@ -233,6 +233,12 @@ class JournalReader(JournalFile):
         with self._explained():
             return {key for (key,) in self._db.execute(query, names)}
 
+    def all_set(self) -> set[bytes]:
+        """Return the conversations of which the job has set a row."""
+        with self._explained():
+            query = f"SELECT DISTINCT conversation FROM outcome WHERE {IS_SET}"
+            return {key for (key,) in self._db.execute(query)}
+
     def left_overs(self, *, waiting: bool = False) -> Iterator[tuple[int, bytes]]:
         """Yield the rows that are left over: the job that has brought this version, and the key.
 

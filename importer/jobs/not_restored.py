@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,9 @@ from importer.jobs.records import (
     job_number,
 )
 from importer.jobs.undo_void import TakenBack, taken_back
+
+#: Conversations of a job with more rows are not looked for in others.
+_MOST_ROWS = 1_000_000
 
 
 class NotRestored(NamedTuple):
@@ -48,21 +52,26 @@ class NotRestored(NamedTuple):
         return self.of - self.left - sum(self.cleared.values())
 
 
-def not_restored(folder: Path, *, of_undo: bool) -> NotRestored:
+def not_restored(folder: Path, *, of_undo: bool, so_far: bool = False) -> NotRestored:
     """Return how it is with those of the undo in `folder`.
 
     Or of the one that had nothing to send, so that it is no job: then `folder` is that of the job
-    that was taken back, which may be an undo itself, and it is not `of_undo`. What nobody has
-    noted, or was noted where nothing is any more, is as it was when the undo began. Raises
-    `JournalError` if the journal in `folder` cannot be read.
+    that was taken back, which may be an undo itself, and it is not `of_undo`. Of one that was given
+    up what it has cleared `so_far` counts; nothing if that is not known. What nobody has noted, or
+    was noted where nothing is any more, is as it was when the undo began. Raises `JournalError` if
+    the journal in `folder` cannot be read.
     """
     begun = _as_begun(folder, of_undo=of_undo)
     left, cleared = begun.left, begun.cleared
-    of = left + sum(cleared.values())
     keys = _keys(begun)
+    if so_far:
+        cleared = cleared_so_far(folder) or {}
+    of = left + sum(cleared.values())
     if keys is None:
         return NotRestored(left, cleared, of, bool(cleared))
     stays, by = keys
+    if so_far:
+        by = _set_by(folder, by)
     since, is_touched = _set_since(folder, stays.union(*by.values()))
     rest = {job: len(some - since) for job, some in by.items() if some - since}
     return NotRestored(len(stays - since), rest, of, bool(cleared), is_touched)
@@ -76,9 +85,14 @@ def cleared_so_far(folder: Path) -> dict[str, int] | None:
     keys = _keys(_as_begun(folder, of_undo=True))
     if keys is None:
         return None
+    return {job: len(some) for job, some in _set_by(folder, keys[1]).items()}
+
+
+def _set_by(folder: Path, by: Mapping[str, set[bytes]]) -> dict[str, set[bytes]]:
+    """Return those of the conversations, by job, that the one in `folder` has set."""
     with JournalReader(folder) as journal:
-        done = journal.set_among(set[bytes]().union(*keys[1].values()))
-    return {job: len(some & done) for job, some in keys[1].items()}
+        done = journal.set_among(set[bytes]().union(*by.values()))
+    return {job: some & done for job, some in by.items()}
 
 
 def is_set_by(folder: Path, other: Path, most: int, *, of_undo: bool) -> bool:
@@ -93,6 +107,81 @@ def is_set_by(folder: Path, other: Path, most: int, *, of_undo: bool) -> bool:
         return False
     with JournalReader(other) as journal:
         return bool(journal.set_among(among))
+
+
+class GoneOver(NamedTuple):
+    """What is to be imported again after earlier jobs, as these go over what it has set."""
+
+    #: The names of the jobs, in the order in which they began, and in how many conversations.
+    jobs: Mapping[str, int]
+    #: One of the earlier jobs was imported again.
+    is_begun: bool
+
+
+def gone_over(jobs_dir: Path, names: Collection[str], undone: str, undo: float = inf) -> GoneOver:
+    """Return which later jobs are gone over when those of these `names` are imported again.
+
+    Without undos, the job `undone`, others that were taken back, and those that were imported again
+    themselves since that began, which is after the job of the number `undo`. Of several with the
+    same inputs it is the latest. Of large jobs nothing is found; a journal that cannot be read is
+    passed over.
+    """
+    jobs, void = _told(jobs_dir, names)
+    digests = {job.number: job.digests for job in jobs}
+    again = {job.digests for job in jobs if job.folder.name in names and all(job.digests)}
+    begun = min((n for n, some in digests.items() if n > undo and some in again), default=inf)
+    latest = {some: n for n, some in digests.items() if all(some)}
+    keys, found = set[bytes](), dict[str, int]()
+    for job in jobs:
+        is_again = job.folder.name in names
+        if not is_again and (
+            not keys
+            or job.number in void
+            or job.folder.name == undone
+            or job.undone is not None
+            or job.number > begun
+            or latest.get(job.digests, job.number) != job.number
+            or job.digests in again
+        ):
+            continue
+        with suppress(JournalError), JournalReader(job.folder) as journal:
+            if sum(file.rows for file in journal.inputs()) > _MOST_ROWS:
+                return GoneOver({}, begun < inf)
+            number = 0 if is_again else len(journal.set_among(keys))
+            if number:
+                found[job.folder.name] = number
+            if is_again or number:
+                keys |= journal.all_set()
+    return GoneOver(found, begun < inf)
+
+
+class _Job(NamedTuple):
+    """What is asked of a job of the product."""
+
+    number: int
+    folder: Path
+    #: The name of the job that it takes back.
+    undone: str | None
+    #: Those of its inputs.
+    digests: tuple[str, ...]
+
+
+def _told(jobs_dir: Path, names: Collection[str]) -> tuple[list[_Job], set[int]]:
+    """Return the jobs of the product of these by number, and which of them count for nothing."""
+    product, found = None, list[tuple[_Job, ProductKey, int | None]]()
+    for path in job_folders(jobs_dir):
+        with suppress(JournalError), JournalReader(path) as journal:
+            facts, inputs = journal.facts(), journal.inputs()
+            at = int(facts[WITHDRAWN]) if WITHDRAWN in facts else None
+            undone = undone_job(file.path for file in inputs)
+            digests = tuple(file.digest for file in inputs)
+            job = _Job(job_number(facts["number"]), path, undone, digests)
+            found.append((job, ProductKey.of(facts), at))
+            product = ProductKey.of(facts) if path.name in names else product
+    found = sorted(one for one in found if one[1] == product)
+    numbers = {job.folder.name: job.number for job, _, _ in found}
+    told = {job.number: TakenBack(numbers.get(job.undone or ""), at) for job, _, at in found}
+    return [job for job, _, _ in found], taken_back(told)
 
 
 class _Begun(NamedTuple):

@@ -281,6 +281,13 @@ class ProductJobs:
         with suppress(JournalError):  # as above
             self._ledger.note_given_up([job.number])
 
+    @staticmethod
+    def note_undo_waits(job: JobRecord, *, clears: bool) -> None:
+        """Note that an undo of the job waits for another one; it `clears` what is unknown."""
+        assert job.folder is not None  # noqa: S101 -- as above
+        with closing(Journal(job.folder)) as journal:
+            journal.note_undo_waits(clears=clears)
+
     def note_withdrawn(
         self,
         job: JobRecord,

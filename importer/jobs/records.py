@@ -43,7 +43,9 @@ CLEARED_OF = "cleared_of"
 #: taken back itself.
 LEAVES_STORED, LETS_WAIT, CLEARS_OF = "leaves_stored", "lets_wait", "clears_of"
 #: The facts of the journal of a job that was taken back that say how many conversations the undo
-#: sets again, and whether it clears those of which it is not known what they held before.
+#: sets again, and whether it clears those of which it is not known what they held before. Before it
+#: was taken back, the latter says that its undo has given up what others were to send of it, and
+#: waits for one of them.
 UNDO_SENDS, CLEARS_UNKNOWN = "undo_sends", "clears_unknown"
 #: The fact of a journal that says what the job was to take away from what was stored before it.
 CHANGES = "changes"

@@ -84,7 +84,7 @@ def jobs_begun_anew(
             with JournalReader(job.folder) as journal:
                 its_inputs, facts = journal.inputs(), journal.facts()
             if is_begun_anew(job.name, its_inputs, name, inputs) or any(
-                brought_back_by(job.folder, facts, inputs)
+                brought_back_by(job.folder, facts, inputs, _names(told))
             ):
                 yield job
 
@@ -159,6 +159,11 @@ def read_anew(jobs: Sequence[JobRecord], by: str) -> tuple[JobRecord, list[Taken
 def _told(folder: Path) -> set[Topic]:
     """Return what the steps are about that the summary of a job names."""
     return {step.topic for step in kept_steps(folder).steps}
+
+
+def _names(told: Collection[Topic]) -> list[str]:
+    """Return which jobs are to be imported again."""
+    return [about for kind, about in told if kind is StepKind.BRING_BACK]
 
 
 def _sent_after_all(jobs: Sequence[JobRecord], inputs: Sequence[str]) -> Iterator[int]:

@@ -23,10 +23,10 @@ from importer.jobs.ends import own_pending
 from importer.jobs.inputs import how_changed, undone_job
 from importer.jobs.journal_file import NO_COMMENTS, WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
-from importer.jobs.not_restored import not_restored
+from importer.jobs.not_restored import gone_over, not_restored
 from importer.jobs.overtaken import Awaited, awaited_of
 from importer.jobs.read_again import Beside, read_again
-from importer.jobs.records import GIVEN_UP, WITHDRAWN, JobRecord, JobState, Totals
+from importer.jobs.records import GIVEN_UP, WITHDRAWN, JobRecord, JobState, Totals, job_number
 from importer.jobs.surveys import Survey
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.edited_files import edited_in
@@ -34,9 +34,14 @@ from importer.reporting.left_overs import (
     FILE_OF_KIND,
     LEFT_OVER_NAMES,
 )
-from importer.reporting.next_steps import next_steps, rows_to_fix
+from importer.reporting.next_steps import needless, next_steps, rows_to_fix
 from importer.reporting.steps import Step, StepKind, file_of_job
-from importer.reporting.taken_back import going_on, steps_to_bring_back
+from importer.reporting.taken_back import (
+    cleared_of,
+    going_on,
+    steps_for_gone_over,
+    steps_to_bring_back,
+)
 from importer.reporting.wording import status_in_words, stays_in_words, unread_in_words, words
 from importer.survey.findings import Findings
 
@@ -84,12 +89,27 @@ def steps_to_clear(journal: JournalFile, command: Sequence[str] = ()) -> list[St
         return []
     left, cleared, *_ = not_restored(journal.folder, of_undo=True)
     if not left:
-        return steps_to_bring_back(journal.folder.parent, cleared)
+        return _steps_to_bring_back(journal, undone, cleared)
     words = command if "undo" in command[:1] else [*own_command(journal), *journal.key_source()]
     words = [word for word in words if word not in {"--yes", CLEARS}]
     why = f"{stays_in_words(undone, left)}. To clear that:"
     command = command_line([*words[:2], CLEARS, *words[2:]])
     return [Step(why, command, StepKind.CLEAR, journal.folder.name)]
+
+
+def _steps_to_bring_back(
+    journal: JournalFile, undone: str, cleared: Mapping[str, int]
+) -> list[Step]:
+    """Return how that comes back which an undo has `cleared`, and no later job has set since.
+
+    With what is to be imported again after that. The job `undone` was taken back.
+    """
+    jobs_dir, facts = journal.folder.parent, journal.facts()
+    if not (by := cleared_of(facts)):
+        return []
+    over = gone_over(jobs_dir, by, undone, job_number(facts["number"]))
+    steps = steps_to_bring_back(jobs_dir, cleared, is_cleared=True)
+    return [*steps, *steps_for_gone_over(jobs_dir, over.jobs)] if steps or over.is_begun else []
 
 
 def are_outdated(journal: JournalReader) -> bool:
@@ -182,16 +202,21 @@ def steps_of_closed(
         return _steps_of_unsent(journal, key_source)
     is_by_another = is_given_up and GIVEN_UP not in facts
     unsent = _steps_of_unsent(journal, key_source) if is_by_another else []
+    if (undone := undone_job(file.path for file in journal.inputs())) is not None:
+        cleared = not_restored(folder, of_undo=True, so_far=True).cleared
+        unsent += _steps_to_bring_back(journal, undone, cleared)
     # Without a file, nothing was left over, and to count would mean to read the whole journal.
     has_left = any(name.startswith(WRITTEN) for name in facts)
     if not has_left or not (is_given_up or job.keeps_bodies):
         return unsent
     made = journal.written_files()
     again = _again(journal, key_source)
-    rest = _to_do(journal, read_again(folder, beside).rows, awaited_of(job))
+    done = read_again(folder, beside).rows
+    rest = _to_do(journal, done, awaited_of(job))
     rows = joined_no_other(JobState.REPLACED, rest.outcomes, rest.reasons)
     to_fix = _to_fix(journal, rest)
-    steps = [
+    steps = _needless(journal, rest, has_done=bool(done))
+    steps += [
         Step(f"To import the {counted(number, 'row')} {words(kind)} of {folder.name} that joined "
              f"no other job: fix {path}, then", again.of_file(path),
              StepKind.LEFT_OVERS, file_of_job(path))
@@ -212,13 +237,34 @@ def steps_of_closed(
     return [*unsent, *steps]
 
 
+def _needless(journal: JournalFile, rest: _Rest, *, has_done: bool) -> list[Step]:
+    """Return how many rows of the files of a closed job give way also once they are fixed.
+
+    Not where all others of the file are done, if the others have some.
+    """
+    found: list[Step] = []
+    if journal.newest_by() is not None:  # it is not known whether the other row is newer
+        return found
+    for kind, name in FILE_OF_KIND.items():
+        rows = Counter({(one, why): n for (one, why), n in rest.overtaken.items() if one is kind})
+        number = rows_to_fix(kind, rows, {}).total()
+        path = journal.folder / name
+        if number and path.exists() and (not has_done or rows_to_fix(kind, *rest[1:])):
+            found.append(needless(number, path))
+    return found
+
+
 def _steps_of_unsent(journal: JournalFile, key_source: Sequence[str]) -> list[Step]:
     """Return how the own rows of a job are imported that it has not come to: it is begun anew."""
     folder, inputs, number = journal.folder, journal.inputs(), own_pending(journal)
     if not number:
         return []
-    if undone_job(file.path for file in inputs) is not None:
-        return [going_on(folder.name, how_to_resume(folder, key_source))]
+    if (undone := undone_job(file.path for file in inputs)) is not None:
+        why = (
+            f"{folder.name} was given up: up to {counted(number, 'conversation')} still "
+            f"{'holds' if number == 1 else 'hold'} what {undone} has stored."
+        )
+        return [going_on(folder.name, how_to_resume(folder, key_source), why)]
     again = Again([*own_command(journal), *(journal.key_source() or key_source)], [])
     is_about, never_sent = (StepKind.BEGIN, folder.name), f"of {folder.name} that no job has sent"
     rows = f"the {counted(number, 'row')} {never_sent}"

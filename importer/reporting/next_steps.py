@@ -208,12 +208,7 @@ def _of_kind(
             *is_about,
         )
     elif give_way:
-        yield Step(
-            f"{counted(give_way, 'row')} of {path} need not be fixed: another row of the same "
-            "conversation was sent or is to be, and comes after.",
-            "",
-            *is_about,
-        )
+        yield needless(give_way, path)
     for aside in edited if to_fix else ():
         yield Step(
             f"{aside} holds the lines of {path.name} as they had been edited before. To import "
@@ -227,6 +222,17 @@ def _of_kind(
         if reasons.get((kind, Reason.REFUSED)):  # `retry` tries them again as they are
             what += " with other content"
         yield Step(f"{what}: fix {path}, then", again.of_file(path), *is_about)
+
+
+def needless(rows: int, path: Path) -> Step:
+    """Return that so many rows of a left-over file give way also once they are fixed."""
+    return Step(
+        f"{counted(rows, 'row')} of {path} need not be fixed: another row of the same conversation "
+        "was sent or is to be, and comes after.",
+        "",
+        StepKind.LEFT_OVERS,
+        file_of_job(path),
+    )
 
 
 def rows_to_fix(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -39,12 +39,13 @@ class DoneUndo(NamedTuple):
     is_given_up: bool = False
 
 
-def going_on(name: str, command: str) -> Step:
-    """Return the step that goes on with an undo, of that `name`.
+def going_on(name: str, command: str, why: str = "") -> Step:
+    """Return the step that goes on with an undo, of that `name`, and `why` that is to be done.
 
     One that has no folder yet goes by the name of the job that it takes back.
     """
-    return Step("To go on with the undo:", command, StepKind.GO_ON_WITH_UNDO, name)
+    purpose = " ".join([*filter(None, [why]), "To go on with the undo:"])
+    return Step(purpose, command, StepKind.GO_ON_WITH_UNDO, name)
 
 
 def taken_back_in_words(
@@ -183,43 +184,75 @@ def set_since_in_words(undone: str, rest: NotRestored) -> str:
 
 
 def brought_back_by(
-    folder: Path, facts: Mapping[str, str], inputs: Sequence[InputFile]
+    folder: Path,
+    facts: Mapping[str, str],
+    inputs: Sequence[InputFile],
+    also: Iterable[str] = (),
 ) -> Iterator[str]:
     """Yield the earlier jobs of which a later one with these `inputs` brings back what was cleared.
 
-    The undo that has cleared it is in `folder`, with these `facts`. A journal that cannot be read
-    is passed over.
+    The undo that has cleared it is in `folder`, with these `facts`; the names in `also` are asked
+    for as well. A journal that cannot be read is passed over.
     """
     digests = [file.digest for file in inputs]
-    for name in cleared_of(facts) if all(digests) else ():
+    for name in {**cleared_of(facts), **dict.fromkeys(also)} if all(digests) else ():
         with suppress(JournalError), JournalReader(folder.parent / name) as journal:
             if [file.digest for file in journal.inputs()] == digests:
                 yield name
 
 
-def steps_to_bring_back(jobs_dir: Path, by: Mapping[str, int]) -> list[Step]:
+def steps_to_bring_back(
+    jobs_dir: Path, by: Mapping[str, int], *, is_cleared: bool = False
+) -> list[Step]:
     """Return how what these earlier jobs have set comes back once it was cleared, oldest first.
 
-    Their inputs are imported again. Of each of the others it is said why no command does that.
+    Their inputs are imported again. Of each of the others it is said why no command does that. It
+    `is_cleared` if the undo has ended.
     """
     steps = []
+    once = "" if is_cleared else ", once the undo has cleared it"
     for name, number in [*by.items()][-_MOST_NAMED:]:
-        try:
-            with JournalReader(jobs_dir / name) as journal:
-                why_not, command = _why_not_again(journal), _again(journal)
-        except JournalError as error:
-            why_not, command = str(error), ""
+        why_not, command = _how_again(jobs_dir / name)
         what = f"To bring back what {name} had set in {counted(number, 'conversation')}"
         is_about = StepKind.BRING_BACK, name
         if why_not:
             steps.append(Step(f"{what}, no command is known: {why_not}.", "", *is_about))
         else:
             purpose = (
-                f"{what}, once the undo has cleared it: this imports all of that job again, also "
+                f"{what}{once}: this imports all of that job again, also "
                 "over what later jobs have set (plan in the place of run shows it first):"
             )
             steps.append(Step(purpose, command, *is_about))
     return steps
+
+
+def steps_for_gone_over(jobs_dir: Path, over: Mapping[str, int]) -> list[Step]:
+    """Return how later jobs are imported again after that, by name and number of conversations."""
+    if len(over) > _MOST_NAMED:
+        first, *_, last = over
+        what = (
+            f"After that, as it goes over what {len(over):,} later jobs have set, all of these "
+            f"again, in the order in which they began: {first} to {last}."
+        )
+        return [Step(what, "", StepKind.BRING_BACK, last)]
+    steps = []
+    for name, number in over.items():
+        why_not, command = _how_again(jobs_dir / name)
+        what = f"what {name} has set in {counted(number, 'conversation')}"
+        what = f"After that, as it goes over {what}, all of {name} again"
+        end = f", but no command is known: {why_not}." if why_not else ":"
+        steps.append(Step(f"{what}{end}", command, StepKind.BRING_BACK, name))
+    return steps
+
+
+def _how_again(folder: Path) -> tuple[str, str]:
+    """Return why the inputs of a job cannot be imported again, or the command that does it."""
+    try:
+        with JournalReader(folder) as journal:
+            why_not = _why_not_again(journal)
+            return why_not, "" if why_not else _again(journal)
+    except JournalError as error:
+        return str(error), ""
 
 
 def _why_not_again(journal: JournalReader) -> str:

@@ -12,6 +12,7 @@ from importer.errors import JournalError
 from importer.jobs.carry_over import joined, left_over_again, left_over_of, still_sends
 from importer.jobs.commands import CLEARS, clearing, command_line
 from importer.jobs.ends import has_same_content, own_pending
+from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
 from importer.jobs.inputs import undone_job
 from importer.jobs.journal_head import Head, read_head
@@ -21,6 +22,7 @@ from importer.jobs.not_restored import not_restored
 from importer.jobs.read_again import Beside, read_again, read_beside
 from importer.jobs.records import (
     BEGUN_AT,
+    CLEARS_UNKNOWN,
     LEFT_OVERS_GIVEN_UP,
     UNDO_SENDS,
     WITHDRAWN,
@@ -44,7 +46,6 @@ from importer.reporting.left_overs import LEFT_OVER_NAMES
 from importer.reporting.next_steps import by_the_next
 from importer.reporting.steps import Step, StepKind, TakenUp, Topic, file_of_job, still_to_do
 from importer.reporting.taken_back import (
-    cleared_of,
     going_on,
     set_since_in_words,
     taken_back_in_words,
@@ -142,7 +143,7 @@ def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
         imported.append(TakenUp(still_in_words(folder, again)))
     imported += [*void, *since.brought_back]
     if since.undos:
-        about = _all_about(folder) | _about_not_restored(folder, facts)
+        about = _all_about(folder) | _about_not_restored(folder)
         told = taken_back_in_words(folder, number, [*since.takers.values()], since.undos)
         imported += [TakenUp(text, about, steps) for text, steps in told]
         undos = [folder.name, *(undo.folder.name for undo in since.undos)]
@@ -156,7 +157,7 @@ def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
     elif since.anew and (since.is_given_up or not head.sent_anything):
         text = _begun_anew_in_words(inputs, since.anew)
         yield TakenUp(text, {(StepKind.BEGIN, folder.name)})
-    if WITHDRAWN in facts and not since.is_undone:
+    if facts.keys() & {WITHDRAWN, CLEARS_UNKNOWN} and not since.is_undone:
         with JournalReader(folder) as own:
             yield _taken_back_unsent(own)
     elif number not in gone and head.finished:
@@ -184,12 +185,18 @@ def _begun_anew_in_words(inputs: Sequence[InputFile], anew: Sequence[Beside]) ->
 def _taken_back_unsent(journal: JournalReader) -> TakenUp:
     """Tell that a job was taken back, and no undo has sent anything: what it leaves as it is.
 
-    Or that its undo was cut off before that.
+    Or that its undo was cut off before that, or was not to begin yet.
     """
     folder, facts, about = journal.folder, journal.facts(), _all_about(journal.folder)
-    if int(facts.get(UNDO_SENDS, 0)):
+    waits = WITHDRAWN not in facts
+    if waits or int(facts.get(UNDO_SENDS, 0)):
         words = ["undo", str(folder.absolute()), *clearing(facts), "--yes", *journal.key_source()]
         told = "It is being taken back: its undo has begun, and has sent nothing so far."
+        if waits:
+            told = (
+                "It is not taken back yet: its undo has given up what others were to send of it, "
+                "and another job that was not finished was in its way."
+            )
         return TakenUp(told, about, [going_on(folder.name, command_line(words))])
     rest = not_restored(folder, of_undo=False)
     since = set_since_in_words(folder.name, rest)
@@ -226,12 +233,12 @@ def _counting_again(folder: Path, void: Sequence[TakenUp]) -> list[TakenUp]:
 def _not_restored(folder: Path) -> tuple[set[Topic], list[Step]]:
     """Return what steps there were about what an undo did not restore, and those that are left."""
     with JournalReader(folder) as own:
-        return _about_not_restored(folder, own.facts()), steps_to_clear(own)
+        return _about_not_restored(folder), steps_to_clear(own)
 
 
-def _about_not_restored(folder: Path, facts: Mapping[str, str]) -> set[Topic]:
-    cleared = {(StepKind.BRING_BACK, name) for name in cleared_of(facts)}
-    return {(StepKind.CLEAR, folder.name), *cleared}
+def _about_not_restored(folder: Path) -> set[Topic]:
+    again = {(StepKind.BRING_BACK, path.name) for path in job_folders(folder.parent)}
+    return {(StepKind.CLEAR, folder.name), *again}
 
 
 def _all_about(folder: Path) -> set[Topic]:
@@ -311,7 +318,11 @@ def steps_of_earlier(
         with suppress(JournalError):
             assert job.folder is not None  # noqa: S101 -- its journal is there
             with JournalReader(job.folder) as journal:
-                steps = steps_of_closed(job, journal, key_source)
+                steps = [
+                    step
+                    for step in steps_of_closed(job, journal, key_source)
+                    if step.kind is not StepKind.BRING_BACK  # once its undo has ended
+                ]
                 began_at = float(journal.facts().get(BEGUN_AT, 0.0))
             if steps:
                 found.append((began_at, still_to_do(steps, [*taken_up(job.folder)])))

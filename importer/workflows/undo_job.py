@@ -185,6 +185,7 @@ def plan_undo(
                 # What the job in the way has taken over is given up: it is to be resumed first.
                 if other is not None and other.taken_over:
                     _give_up(product, job)
+                    product.note_undo_waits(job, clears=clear_unknown)
                     rewrite_summary(job, taken=[*taken_up(folder)])
                 return table
             if table.to_send:

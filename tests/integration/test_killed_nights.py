@@ -226,6 +226,21 @@ async def test_a_killed_job_that_is_given_up_leaves_its_files_behind(
             assert (step in text) is (way != "undo")
 
 
+async def test_of_a_replaced_night_it_is_told_which_rows_give_way_and_what_replaced_it(
+    night: Night, killed: Night
+) -> None:
+    monday = await killed([MEH, [FINE[0][0], "meh", ""], *FINE])
+    _, told = await night("tuesday", FINE[:1])
+    assert f"2 rows of {monday.name} joined no other job: 2 rejected" in told
+    tuesday = next(monday.parent.glob("tuesday-*"))
+    shown = command("jobs", "show", monday)[1]
+    assert re.search(rf"^state +replaced by {tuesday.name}$", shown, re.MULTILINE)
+    for text in (steps_of(tuesday), steps_of(monday), Page(monday / REPORT_NAME).text, shown):
+        assert "1 row of" in text
+        assert "rejected.csv need not be fixed: another row of the same conversation" in text
+        assert f"To import the 1 row rejected of {monday.name} that joined no other job" in text
+
+
 @pytest.mark.parametrize("way", ["carry over", "replace", "abandon", "undo"])
 async def test_the_list_of_jobs_says_of_a_killed_one_that_was_ended_what_its_summary_does(
     night: Night, killed: Night, way: str

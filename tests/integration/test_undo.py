@@ -430,6 +430,8 @@ async def test_what_an_unfinished_job_has_taken_over_of_a_wrong_one_is_not_sent_
     for words in to_type(shown.stdout):
         done = await typed(*words)
         assert "Traceback" not in done.stderr
+        waits = "not taken back yet: its undo has given up" in command("jobs", "show", tuesday)[1]
+        assert waits is (words[0] == "run" or done.returncode == 2)
     assert done.returncode == 0, done.stderr
     assert len(service.puts) == before or to_type(shown.stdout)[1:]
     for words in to_type(command("jobs", "show", wednesday)[1].replace("resume     ", "  ")):
@@ -1148,6 +1150,38 @@ async def test_what_later_jobs_have_set_is_not_to_be_brought_back_over_that(nigh
         assert "later jobs have set none since that still counts" in text
 
 
+async def test_what_is_imported_again_of_earlier_jobs_keeps_nothing_older_than_it_was(
+    night: Night, service: WatchedSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLARITYQ_API_KEY", "any")
+    await night("sunday", [(ALL[0], "POSITIVE", "older")])
+    await night("monday", [(each, "POSITIVE", "said") for each in ALL[:3]])
+    await night("noon", [(ALL[0], "NEGATIVE", "newer")])
+    tuesday = (await night("tuesday", [(each, "NEGATIVE", "wrong") for each in ALL[1:5]])).folder
+    wednesday = (
+        await night("wednesday", [(each, "POSITIVE", "right") for each in ALL[2:4]])
+    ).folder
+    await night("thursday", [(ALL[5], "POSITIVE", "elsewhere")])
+    before = to_type((await typed("undo", tuesday, "--clear-unknown")).stdout.partition("To do")[0])
+    done = await typed("undo", tuesday, "--clear-unknown", "--yes", *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert "once the undo has cleared it" not in done.stdout
+    (undo,) = tuesday.parent.glob("undo-*")
+    held = {**service.stored(), ALL[1]: ("POSITIVE", "said")}
+    for text in told_of(undo):
+        over = f"it goes over what {wednesday.name} has set in 1 conversation"
+        assert over in " ".join(text.split())
+    steps = [shlex.split(step.command)[1:] for step in kept_steps(undo).steps]
+    assert [Path(words[1]).stem for words in steps] == ["monday", "noon", "wednesday"]
+    assert [words[1] for words in before] == [words[1] for words in steps]
+    for at, words in enumerate(steps):
+        assert (await typed(*words)).returncode == 0
+        for text in told_of(undo):
+            shown = re.findall(r"clarityq-import run (\S+)", text)
+            assert shown == [words[1] for words in steps[at + 1 :]]
+    assert service.stored() == held
+
+
 @pytest.mark.parametrize("sends", [False, True])
 async def test_what_later_jobs_have_set_is_not_to_be_cleared_any_more(
     night: Night, sends: bool
@@ -1183,8 +1217,12 @@ async def test_a_job_whose_undo_was_given_up_is_taken_back_in_part_and_tells_how
     assert stopped.returncode in (3, 6), stopped.stderr
     service._key = None
     (undo,) = tuesday.parent.glob("undo-*")
-    await night("wednesday", [(ALL[5], "POSITIVE", "")], replace=True)
+    wednesday = (await night("wednesday", [(ALL[5], "POSITIVE", "")], replace=True)).folder
     stands = "finished, taken back in part" if sent else "finished, not taken back yet"
+    rest = f"up to {5 - sent} conversations still hold what {tuesday.name} has stored."
+    for text in told_of(wednesday):
+        assert f"{undo.name} was given up: {rest} To go on with the undo:" in " ".join(text.split())
+        assert "nothing is left to do" not in text
     assert stands in command("jobs", "show", tuesday)[1]
     was = "taken back in part" if sent else "to be taken back"
     by = f"It was {was} by {undo.name}, which was given up: {sent} of 5 conversations"
@@ -1197,9 +1235,47 @@ async def test_a_job_whose_undo_was_given_up_is_taken_back_in_part_and_tells_how
     done = await typed(*shlex.split(begin_anew)[1:])
     assert done.returncode == 0, done.stderr
     assert {service.stored()[each] for each in ALL[:5]} == {(None, None)}
-    for folder in (tuesday, undo):
+    for folder in (tuesday, undo, wednesday):
         assert all("To go on" not in text for text in told_of(folder))
     assert "finished, taken back\n" in command("jobs", "show", tuesday)[1]
+
+
+async def test_an_undo_that_gives_up_another_job_names_the_command_for_the_rows_of_that(
+    night: Night, service: WatchedSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLARITYQ_API_KEY", "any")
+    monday = (await night("monday", [(each, "NEGATIVE", "") for each in ALL[:2]])).folder
+    right = [(each, "POSITIVE", "") for each in ALL[2:6]]
+    tuesday = (await night("tuesday", right, limit=1, concurrency=1)).folder
+    words = ("undo", monday, "--clear-unknown", "--yes", "--replace", *QUICK[:-2])
+    done = await typed(*words)
+    assert done.returncode == 0, done.stderr
+    (undo,) = monday.parent.glob("undo-*")
+    (begin,) = re.findall(f"To import the 3 rows of {tuesday.name} .*: (.*)", told_of(undo)[0])
+    for text in told_of(undo):
+        assert f"To import the 3 rows of {tuesday.name} that no job has sent" in text
+        assert "nothing is left to do" not in text
+    assert begin in " ".join(done.stdout.split())
+    assert (await typed(*shlex.split(begin)[1:])).returncode == 0
+    assert {service.stored()[each] for each in ALL[2:6]} == {("POSITIVE", None)}
+    assert all("that no job has sent" not in text for text in told_of(undo))
+
+
+async def test_what_an_undo_has_cleared_before_it_was_given_up_comes_back_by_what_it_tells(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLARITYQ_API_KEY", "any")
+    monday = (await night("monday", [(each, "POSITIVE", "said") for each in ALL[:4]])).folder
+    tuesday = (await night("tuesday", [(each, "NEGATIVE", "wrong") for each in ALL[:4]])).folder
+    words = ("undo", tuesday, "--clear-unknown", "--yes", "--concurrency", "1", "--limit", "2")
+    assert (await typed(*words, *QUICK[:-2])).returncode == 6
+    (undo,) = tuesday.parent.glob("undo-*")
+    wednesday = (await night("wednesday", [(ALL[5], "POSITIVE", "")], replace=True)).folder
+    for text in told_of(undo):
+        assert f"To bring back what {monday.name} had set in 2 conversations: this" in text
+    assert all("To bring back" not in text for text in told_of(wednesday))
+    await night("monday", [(each, "POSITIVE", "said") for each in ALL[:4]], restart=True)
+    assert all("To bring back" not in text for text in told_of(undo))
 
 
 @pytest.mark.parametrize("clears", [False, True])

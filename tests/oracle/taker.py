@@ -134,7 +134,8 @@ class Taker(Caretaker):
     ) -> list[str] | None:
         """Note what the refused undo of a job has given up: what another one has taken over."""
         target = self._target
-        if target is not None and "They are given up" in ended.text and target.rest_given_up_at < 0:
+        is_given_up = re.search("(They are|It is) given up", ended.text)
+        if target is not None and is_given_up and target.rest_given_up_at < 0:
             target.rest_given_up_at = len(self._service.log)
         return super()._clear(step, line, ended, command, new=new)
 

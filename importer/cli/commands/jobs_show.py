@@ -69,7 +69,11 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
     tell("product", f"{found.product.product_id} at {found.product.service}")
     for file in inputs:
         tell("input", f"{file.path}: {counted(file.rows, 'row')}")
-    tell("state", state_of(found))
+    state = state_of(found)
+    if found.record.state is JobState.REPLACED:
+        by = next(successors_of(others, found.record), None)
+        state = state if by is None else state.replace("replaced", f"replaced by {by.name}", 1)
+    tell("state", state)
     for past in runs:
         why = past.run.message or ENDS[past.run.end]
         if found.running and past is runs[-1]:

@@ -58,9 +58,10 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[JobRecord]:
 
 
 @pytest.mark.parametrize(
-    ("job", "closed"), [(1, []), (3, [2, 1]), (5, []), (7, [5, 3, 2, 1]), (8, [7, 5, 3, 2, 1])]
+    ("job", "closed"),
+    [(1, []), (3, [2, 1]), (5, []), (7, [5, 4, 3, 2, 1]), (8, [7, 5, 4, 3, 2, 1])],
 )
-def test_a_job_has_closed_what_it_replaced_or_gave_up_unsent_and_what_that_had(
+def test_a_job_has_closed_what_it_replaced_or_gave_up_and_what_that_had(
     jobs: list[JobRecord], job: int, closed: list[int]
 ) -> None:
     assert [one.number for one in closed_by(jobs, Path(str(job)))] == closed
