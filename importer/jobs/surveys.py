@@ -16,7 +16,7 @@ from typing import NamedTuple
 from importer.common.files import atomic_write
 from importer.common.text import is_or_are, listed
 from importer.errors import JournalError
-from importer.jobs.commands import Again, jobs_dir_of, resuming
+from importer.jobs.commands import FILE_KEPT, Again, jobs_dir_of, resuming
 from importer.jobs.folders import base_name, folders_of, job_folders, unfinished_surveys
 from importer.jobs.identity import ProductKey, product_key
 from importer.jobs.journal_head import read_head
@@ -29,8 +29,6 @@ from importer.settings import ImportSettings
 #: Says in the folder of such a job what its command is, when it began, and what its inputs held.
 _NOTE_NAME = "begun.json"
 _INPUTS = "inputs"
-#: Stands in a command for the file that holds what an input has held before.
-_FILE = "FILE"
 #: So many bytes at each end of a file, and its size, tell its content from other exports'.
 _TELLING_BYTES = 1 << 16
 _ARE_NEWEST = "its rows are the newest of their conversations then"
@@ -59,7 +57,7 @@ class Survey(NamedTuple):
     def but(self) -> str:
         """What is to be known before its commands are given; empty if nothing is."""
         if self.is_passed:
-            return f", if what it was to read is kept as {_FILE} ({self.changed})"
+            return f", if what it was to read is kept as {FILE_KEPT} ({self.changed})"
         return self.changed and f" ({self.changed})"
 
     @property
@@ -129,7 +127,7 @@ def _survey(folder: Path) -> Survey:
         is_passed = bool(changed) and _is_passed(folder)
         record = {**facts["settings"], **jobs_dir_of(folder)}
         if is_passed:
-            record["inputs"] = [_FILE]
+            record["inputs"] = [FILE_KEPT]
         again = Again([*resuming(record), *key_words(facts)], [])
         return Survey(
             folder, began_at, ProductKey.of(facts), again.same(), again.plan(), held, changed,

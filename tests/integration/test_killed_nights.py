@@ -772,6 +772,33 @@ async def test_of_a_night_begun_anew_under_its_name_it_is_told_whether_that_held
         assert f"{anew.name[:-1]}3" not in text
 
 
+@pytest.mark.parametrize("is_killed", [True, False])
+async def test_a_night_that_sent_nothing_is_told_with_what_is_gone_where_its_name_holds_other_rows(
+    night: Night, service: Picky, tmp_path: Path, is_killed: bool
+) -> None:
+    await night("export", NEGATIVE)
+    lost = (await night("export", [MEH, *OWN, *FINE[:2]], max_rejected="0"))[0].folder
+    if is_killed:
+        killed_before_its_first_request(lost)
+    kept = (tmp_path / "export.csv").rename(tmp_path / "kept.csv")
+    later, _ = await night("export", FINE[1:])
+    assert "nothing is left to do" not in later.verdict
+    what = f"the {6 if is_killed else 5} rows of {lost.name} (4 of conversations that no later job"
+    shown = [command("jobs", "show", job)[1] for job in (lost, later.folder)]
+    for text in (*shown, steps_of(later.folder), steps_of(lost) if not is_killed else shown[0]):
+        assert "is kept as FILE" in text
+        assert f"{tmp_path / 'export.csv'} changed since the job began" in text
+        assert command_in(text, f"To see what {what}")[:2] == ["plan", "FILE"]
+        again = command_in(text, f"To import {what}")
+        assert again[:2] == ["run", "FILE"], "it is not the file of that name"
+    let = ["--accept-change", "--api-key-file", key(lost)]
+    await typed("run", kept, *again[2:], *let)
+    assert {row[0] for row in OWN} < {*service.stored()}
+    for folder in (lost, later.folder):
+        assert "FILE" not in command("jobs", "show", folder)[1]
+    assert not steps_of(later.folder)
+
+
 @pytest.mark.parametrize("takes_over", [True, False])
 async def test_a_night_that_a_limit_has_stopped_is_told_with_what_lets_it_through(
     night: Night, service: Picky, takes_over: bool
