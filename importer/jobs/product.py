@@ -6,15 +6,15 @@ Which job that is stands in docs/reference.md: J2 to J8, A2 to A4, A15.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from importer.common.file_system import journal_mode
 from importer.common.text import listed
-from importer.errors import InputChangedError, SettingsError
+from importer.errors import InputChangedError, JournalError, SettingsError
 from importer.jobs.commands import Again, how_to_resume, starting_over, to_see_which
-from importer.jobs.ends import successors_of
+from importer.jobs.ends import has_same_content, successors_of
 from importer.jobs.folders import base_name
 from importer.jobs.identity import product_key
 from importer.jobs.inputs import CurrentInputs, undone_job
@@ -23,7 +23,7 @@ from importer.jobs.journal import Journal
 from importer.jobs.journal_head import check_latest
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product_jobs import clear_removed, holding
-from importer.jobs.records import InputFile, JobRecord, JobState
+from importer.jobs.records import WITHDRAWN, InputFile, JobRecord, JobState
 from importer.jobs.succession import Succession
 from importer.model import NOT_IMPORTED, OutcomeKind
 from importer.settings import ImportSettings
@@ -38,7 +38,6 @@ class Replaced(NamedTuple):
     name: str
     #: The name of the later one.
     by: str
-    inputs: Sequence[InputFile]
     #: The command that imports its inputs once more all the same.
     again: Again
 
@@ -109,21 +108,41 @@ class Product(Succession):
         same = (job for job in reversed(self.jobs) if base_name(job.name) == self._name)
         return next(same, None)
 
-    def replaced_before(self) -> Replaced | None:
-        """Return the latest job of the settings' name if its rows have joined a later one.
+    def may_be_replaced(self, sizes: Sequence[int]) -> bool:
+        """Return whether inputs of these sizes may be those of a job that was replaced.
 
-        None also if the command starts over. One that had sent nothing is begun anew (A4).
+        That is one whose rows have joined a later one; no if the command starts over. One that had
+        sent nothing is begun anew (A4).
         """
-        job = None if self._settings.job.restart else self.meant()
-        if job is None or job.folder is None or job.state is not JobState.REPLACED:
-            return None
-        if not job.sent_anything:
-            return None
+        return not self._settings.job.restart and any(
+            sizes == [file.size for file in _inputs_sent(job)]
+            for job in self.jobs
+            if job.state is JobState.REPLACED
+        )
+
+    def replaced_before(self, inputs: Sequence[InputFile]) -> Replaced | None:
+        """Return the latest job that had these inputs if its rows have joined a later one.
+
+        Whatever the inputs are called: but an undo is of the same job. None also of one that was
+        taken back.
+        """
+        undone = undone_job(file.path for file in inputs)
+        for job in reversed(self.jobs):
+            its = _inputs_sent(job)
+            is_same = its and has_same_content(its, inputs)
+            if is_same and undone_job(file.path for file in its) == undone:
+                return self._replaced(job)
+        return None
+
+    def _replaced(self, job: JobRecord) -> Replaced | None:
+        assert job.folder is not None  # noqa: S101 -- its inputs are known
         with JournalReader(job.folder) as journal:
-            inputs = journal.inputs()
+            is_taken_back = WITHDRAWN in journal.facts()
+        if job.state is not JobState.REPLACED or is_taken_back:
+            return None
         by = next((folder.name for folder in successors_of(self.jobs, job)), "a later job")
         again = starting_over(self._settings, self._key_source)
-        return Replaced(job.number, job.name, by, inputs, again)
+        return Replaced(job.number, job.name, by, again)
 
     def _is_as_begun(self, job: JobRecord, now: CurrentInputs) -> bool:
         """Return whether the inputs are those of the unfinished job; False: it is replaced."""
@@ -229,6 +248,14 @@ class Product(Succession):
         if self.floor > int(journal.facts()["floor"]):
             journal.know_floor(self.floor)
         return self._job(job, journal)
+
+
+def _inputs_sent(job: JobRecord) -> Sequence[InputFile]:
+    """Return the inputs of a job that has sent something; none if it has not, or is unknown."""
+    if job.folder is not None and job.sent_anything:
+        with suppress(JournalError), JournalReader(job.folder) as journal:
+            return journal.inputs()
+    return []
 
 
 def _left_over_in(folder: Path) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,6 @@ from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
 from importer.jobs.bodies import write_bodies
 from importer.jobs.carry_over import carried_given_up
-from importer.jobs.ends import has_same_content
 from importer.jobs.inputs import undone_job
 from importer.jobs.job import Job
 from importer.jobs.journal_reader import JournalReader
@@ -37,6 +36,7 @@ from importer.jobs.records import (
     TOO_OLD,
     WAIT_AGAIN,
     CarriedRow,
+    InputFile,
     JobRecord,
     JobState,
     NewJob,
@@ -73,8 +73,12 @@ class Earlier(Others, Origins, Since, Protocol):
         """Return the unfinished job that the new one replaces."""
         ...
 
-    def replaced_before(self) -> Replaced | None:
-        """Return the latest job of this command if its rows have joined a later one."""
+    def may_be_replaced(self, sizes: Sequence[int]) -> bool:
+        """Return whether inputs of these sizes may be those of a job that was replaced."""
+        ...
+
+    def replaced_before(self, inputs: Sequence[InputFile]) -> Replaced | None:
+        """Return the latest job that had these inputs if its rows have joined a later one."""
         ...
 
     def ends(self, replaced: JobRecord | None) -> list[JobRecord]:
@@ -128,16 +132,18 @@ def prospect(
     `InputError`, `JournalError`, `ScratchError`, `SurveyStoppedError` and `UnfinishedJobError`, and
     `SettingsError` if older rows were to go over newer ones.
     """
-    replaces, before = earlier.check_sequence(), earlier.replaced_before()
+    replaces = earlier.check_sequence()
+    may_be_replaced = earlier.may_be_replaced(_sizes_of(sources))
     carried = [*earlier.left_overs(time.time())] if settings.ledger.carry_over else []
     with survey_inputs(
         sources, settings, scratch,
-        coder=earlier.coder if in_full or before or needs_bodies(settings) else None,
+        coder=earlier.coder if in_full or may_be_replaced or needs_bodies(settings) else None,
         carried=carried, origins=earlier,
         stopped=watch.stopped, progress=watch.progress,
     ) as survey:  # fmt: skip
         compared = partial(plan_job, survey, earlier, settings, time.time(), stopped=watch.stopped)
-        if before is not None and has_same_content(before.inputs, survey.inputs):
+        before = earlier.replaced_before(survey.inputs) if may_be_replaced else None
+        if before is not None:
             check_not_overtaken(before, survey, compared(in_full=True), carried, earlier)
         plan = compared(in_full=in_full)
         limit = exceeded_limit(
@@ -188,6 +194,12 @@ def begin_job(
             if ended.state is JobState.GIVEN_UP and (waiting := waiting_again(product, ended)):
                 product.remarks.append(tell_waiting_again(product, ended, waiting))
         return job, found.limit
+
+
+def _sizes_of(sources: Sequence[RowSource]) -> list[int]:
+    with suppress(OSError):  # the survey says so
+        return [source.path.stat().st_size for source in sources]
+    return []
 
 
 def _only_here(settings: ImportSettings, sources: Sequence[RowSource]) -> list[Path]:

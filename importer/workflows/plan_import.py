@@ -25,7 +25,7 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.ledger_lines import Lines
 from importer.jobs.placing import PlacedRow
 from importer.jobs.product import Product, Replaced, hold_product
-from importer.jobs.records import CarriedRow, JobRecord, JobState, Line, Unsure
+from importer.jobs.records import CarriedRow, InputFile, JobRecord, JobState, Line, Unsure
 from importer.model import OutcomeKind
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
@@ -169,7 +169,10 @@ class _NoJobs:
     def check_sequence(self) -> JobRecord | None:
         return None
 
-    def replaced_before(self) -> Replaced | None:
+    def may_be_replaced(self, sizes: Sequence[int]) -> bool:  # noqa: ARG002
+        return False
+
+    def replaced_before(self, inputs: Sequence[InputFile]) -> Replaced | None:  # noqa: ARG002
         return None
 
     def ends(self, replaced: JobRecord | None) -> list[JobRecord]:  # noqa: ARG002

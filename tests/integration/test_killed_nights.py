@@ -727,6 +727,41 @@ async def test_it_does_its_work_where_nothing_newer_is_in_the_way_or_its_export_
     assert {rating for rating, _ in service.stored().values()} == {"POSITIVE"}
 
 
+@pytest.mark.parametrize("name", ["export", "put back"])
+async def test_the_content_of_a_night_that_was_taken_over_is_refused_under_any_name(
+    night: Night, service: Picky, name: str
+) -> None:
+    first = (await night("export", FINE, limit=10))[0].folder
+    second = (await night("export", NEGATIVE[15:]))[0].folder
+    before = service.stored()
+    with pytest.raises(SettingsError, match=f"would overwrite newer ones: 15 of {second.name}"):
+        await night(name, FINE)
+    assert service.stored() == before
+    third = (await night(name, FINE, restart=True))[0].folder
+    assert {rating for rating, _ in service.stored().values()} == {"POSITIVE"}
+    await night("export", NEGATIVE[15:])
+    summary, _ = await night("export", FINE)
+    assert summary.exit_code is ExitCode.OK, f"{third} had the same, and ended as usual"
+    assert first.exists()
+
+
+@pytest.mark.parametrize("ends", ["unsent", "given up", "taken back"])
+async def test_content_of_a_night_of_which_nothing_was_taken_over_is_sent_again(
+    night: Night, service: Picky, ends: str
+) -> None:
+    await night("sunday", OWN, limit=1)
+    stopped = {"max_rejected": "0"} if ends == "unsent" else {"limit": 10}
+    folder = (await night("export", [MEH, *FINE], **stopped))[0].folder
+    if ends == "given up":
+        command("jobs", "abandon", folder)
+    await night("export", NEGATIVE)
+    if ends == "taken back":
+        await typed("undo", folder, "--yes", "--api-key-file", key(folder))
+    summary, _ = await night("export", [MEH, *FINE])
+    assert summary.exit_code is ExitCode.ROWS_NOT_IMPORTED
+    assert {service.stored()[row[0]][0] for row in FINE} == {"POSITIVE"}
+
+
 @pytest.mark.parametrize("takes_over", [True, False])
 async def test_own_rows_of_a_night_killed_before_its_first_request_are_told_as_never_sent(
     night: Night, service: Picky, takes_over: bool

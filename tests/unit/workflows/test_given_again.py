@@ -33,7 +33,7 @@ def check(
 ) -> None:  # fmt: skip
     """Give the command of job 2 again, which takes over these rows (number: rank)."""
     again = Again(["run", "a.csv", "--restart", *key_words], [])
-    replaced = Replaced(2, "job-2", "job-3", [], again)
+    replaced = Replaced(2, "job-2", "job-3", again)
     carried = [
         CarriedRow(seq, conversation(seq), rank, None, "x", ask_status=False)
         for seq, rank in rows.items()
