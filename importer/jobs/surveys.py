@@ -17,6 +17,7 @@ from importer.common.files import atomic_write
 from importer.common.text import is_or_are, listed
 from importer.errors import JournalError
 from importer.jobs.commands import FILE_KEPT, Again, jobs_dir_of, resuming
+from importer.jobs.ends import before_the_next
 from importer.jobs.folders import base_name, folders_of, job_folders, unfinished_surveys
 from importer.jobs.identity import ProductKey, product_key
 from importer.jobs.journal_head import read_head
@@ -46,6 +47,8 @@ class Survey(NamedTuple):
     command: str = ""
     #: The one that shows what that would change; empty if there is none, as for an undo.
     plan: str = ""
+    #: The next job of its product counts as newer, and takes over what others have left.
+    carries_over: bool = False
     #: What its inputs held, by path; empty if it is not known.
     held: Mapping[str, str] = MappingProxyType({})
     #: Why they do not hold that any more, in words; empty if they do.
@@ -64,13 +67,15 @@ class Survey(NamedTuple):
     def begins(self) -> str:
         """How it is begun, in words, where no job of its product has begun since."""
         told = f":\n  {self.command}{note_on_key(self.command)}" if self.command else ""
-        return f"Its own command begins it{self.but}{told}"
+        before = f",{before_the_next(has_sent=False)}" if self.carries_over else ""
+        return f"Its own command begins it{before}{self.but}{told}"
 
     @property
     def begins_as_newest(self) -> str:
         """The same where jobs of its product have begun since: its rows count as newer."""
         if not self.plan:
-            return self.begins if self.command else f"{self.begins}, and {_ARE_NEWEST}"
+            begins = self._replace(carries_over=False).begins
+            return begins if self.command else f"{begins}, and {_ARE_NEWEST}"
         return (
             f"To see what its rows would change by now{self.but}:\n  {self.plan}\n"
             f"To import them, as the newest of their conversations:\n  {self.command}"
@@ -130,8 +135,8 @@ def _survey(folder: Path) -> Survey:
             record["inputs"] = [FILE_KEPT]
         again = Again([*resuming(record), *key_words(facts)], [])
         return Survey(
-            folder, began_at, ProductKey.of(facts), again.same(), again.plan(), held, changed,
-            is_passed,
+            folder, began_at, ProductKey.of(facts), again.same(), again.plan(),
+            bool(record.get("carry_over")), held, changed, is_passed,
         )  # fmt: skip
     except Exception:  # noqa: BLE001 -- of an interrupted writing, copied, or of another version
         return Survey(folder, began_at)

@@ -398,7 +398,9 @@ async def test_the_next_night_tells_of_one_that_was_stopped_while_it_read_its_ex
         listed = command("jobs", "--jobs-dir", lost.parent)[1]
         assert re.search(rf"{lost.name} +\d\S+ \S+ +survey not finished\s*\Z", listed), "the last"
         if later is None:
-            begins = command_in(shown_unread(lost), "Its own command begins it:")
+            begins = command_in(
+                shown_unread(lost), "Its own command begins it, before the next import begins:"
+            )
             continue
         summary, told = await night(later, FINE[1:2])
         assert f"{lost} was stopped before its inputs" in told
@@ -424,7 +426,10 @@ async def test_a_night_whose_export_was_replaced_before_it_was_read_is_told_unde
     with pytest.raises(StoppedError):
         await night("export", FINE[:2], control=control)
     kept = (tmp_path / "export.csv").rename(tmp_path / "kept.csv")
-    assert f"begins it ({tmp_path / 'export.csv'} is gone):" in shown_unread(lost)
+    assert (
+        f"begins it, before the next import begins ({tmp_path / 'export.csv'} is gone):"
+        in shown_unread(lost)
+    )
     summary, told = await night("export", FINE[:2] if is_same else FINE[1:3])
     if is_same:
         assert summary.folder == lost, "it is that night begun anew"
@@ -725,6 +730,24 @@ async def test_it_does_its_work_where_nothing_newer_is_in_the_way_or_its_export_
     assert summary.exit_code is ExitCode.OK
     assert summary.folder.name.endswith("-2")
     assert {rating for rating, _ in service.stored().values()} == {"POSITIVE"}
+
+
+async def test_a_night_that_is_not_finished_comes_first_in_what_is_to_be_done(
+    night: Night,
+) -> None:
+    monday = (await night("monday", [MEH, *FINE], limit=10))[0].folder
+    tuesday = (await night("tuesday", OWN, limit=1))[0].folder
+    first, *others = summary_of(tuesday)["next_steps"]
+    assert (first["kind"], first["about"]) == ("resume", tuesday.name)
+    assert f"rejected of {monday.name}" in others[0]["text"]
+    lines = command("jobs", "show", tuesday)[1]
+    assert lines.index("\nresume") < lines.index(f"rejected of {monday.name}")
+    stopped, _ = await night("wednesday", [MEH, *NEGATIVE], max_rejected="0")
+    texts = [step["text"] for step in summary_of(stopped.folder)["next_steps"]]
+    until = "Once the data is corrected, the same command, before the next import begins:"
+    at = [n for n, text in enumerate(texts) if until in text or f"of {monday.name}" in text]
+    assert until in texts[at[0]]
+    assert until in command("jobs", "show", stopped.folder)[1]
 
 
 @pytest.mark.parametrize("name", ["export", "put back"])
