@@ -425,6 +425,10 @@ async def test_a_night_whose_export_was_replaced_before_it_was_read_is_told_unde
     control.stop(RunEnd.TIME_BOX)
     with pytest.raises(StoppedError):
         await night("export", FINE[:2], control=control)
+    shown = command("jobs", "show", "export", "--jobs-dir", lost.parent)[1]
+    assert shown.startswith(f"later      {lost.name} is not begun yet")
+    assert shown_unread(lost).split("Its own")[1] in shown
+    assert not command("jobs", "show", first)[1].startswith("later"), "no other was meant"
     kept = (tmp_path / "export.csv").rename(tmp_path / "kept.csv")
     assert (
         f"begins it, before the next import begins ({tmp_path / 'export.csv'} is gone):"
