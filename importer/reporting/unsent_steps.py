@@ -121,7 +121,8 @@ def steps_of_unsent(
         return steps
     if (path := folder / FILE_OF_KIND[OutcomeKind.REJECTED]).exists():
         rejected = journal.totals().outcomes[OutcomeKind.REJECTED]
-        told = f"{rejected:,} of the rows {never_sent} would be rejected: see {path}."
+        its = never_sent if passed_by is None else f"of {folder.name}"
+        told = f"{rejected:,} of the rows {its} would be rejected: see {path}."
         steps.insert(0, Step(told, "", *is_about))
     accepting = f"If the data is right as it is, to send {rows} this once{but if others else ''}:"
     return [*steps, Step(accepting, again.accepting(), *is_about)]
