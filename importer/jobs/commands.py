@@ -39,6 +39,8 @@ NOT_OF_LEFT_OVERS = (
     "max_rejected", "max_changes", "outcomes",
 )  # fmt: skip
 
+#: Stands in a command for the file that holds what an input has held before.
+FILE_KEPT = "FILE"
 #: The option that takes back what a configuration sets.
 UNSET = "--unset"
 #: With these values, those of them that a configuration sets do not concern a left-over file.
@@ -225,11 +227,16 @@ def how_to_resume(folder: Path, key_source: Sequence[str] = ()) -> str:
         return command_line([*own, *(() if in_sandbox else journal.key_source() or key_source)])
 
 
-def own_command(journal: JournalFile) -> list[str]:
-    """Return the words of the command that resumes a job, or begins it anew."""
+def own_command(journal: JournalFile, inputs: Sequence[str] | None = None) -> list[str]:
+    """Return the words of the command that resumes a job, or begins it anew.
+
+    If other `inputs` are given, with these in the place of its own.
+    """
     last, folder = journal.last_run(), journal.folder
     # It may have been killed before its first run.
     settings = journal.latest_settings() if last else json.loads(journal.facts()["settings"])
+    if inputs is not None:
+        settings = {**settings, "inputs": inputs}
     return resuming(settings | jobs_dir_of(folder), last.end if last else None)
 
 

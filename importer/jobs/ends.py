@@ -94,6 +94,16 @@ def _own_rows_in_words(job: JobRecord, name: str, inputs: Sequence[InputFile]) -
     return f"its own {rows} {is_or_are(number)} not sent, unless its own command is given again"
 
 
+def before_the_next(*, has_sent: bool) -> str:
+    """Return until when the command of a job with `--carry-over` is to be given again.
+
+    The next one takes its rows over; of one that has sent nothing they would count as newer than
+    those of the next (docs/reference.md, A4).
+    """
+    takes = " with --carry-over begins, which takes over what is pending"
+    return f" before the next import{takes if has_sent else ' begins'}"
+
+
 def own_pending(journal: JournalFile) -> int:
     """Return how many rows without an outcome a job has, but for those that it has taken over."""
     carried = journal.carried_count()

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from importer.common.text import did_you_mean
 from importer.errors import JournalError, SettingsError
-from importer.jobs.folders import base_name, job_folders
+from importer.jobs.folders import base_name, folders_of, job_folders
 from importer.jobs.identity import ProductKey, told_apart
 from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.journal_head import read_head
-from importer.jobs.surveys import has_later, surveys_in
+from importer.jobs.surveys import Survey, has_later, surveys_in
 from importer.settings import SANDBOX
 
 
@@ -35,15 +35,31 @@ def find_job(jobs_dir: Path, text: str) -> Path:
         return named[-1]
     for survey in (*surveys_in(jobs_dir), *surveys_in(Path(text).parent)):
         if survey.folder.name.startswith(text) or str(survey.folder) == text:
-            begins = survey.begins_as_newest if has_later(survey) else survey.begins
-            raise SettingsError(
-                f"{text} is not begun yet: its inputs were not read to their end, and nothing of "
-                f"it was sent. jobs prune --keep-days removes what is left of it. {begins}"
-            )
+            raise SettingsError(unread_in_words(survey, text))
     hint = did_you_mean(text, (folder.name for folder in folders), cutoff=0.3)
     raise SettingsError(
         f"there is no job {text!r} in {jobs_dir}{hint} (clarityq-import jobs lists them)"
     )
+
+
+def unread_in_words(survey: Survey, name: str) -> str:
+    """Return what a person should know of a job, called by that name, that has no journal yet."""
+    begins = survey.begins_as_newest if has_later(survey) else survey.begins
+    return (
+        f"{name} is not begun yet: its inputs were not read to their end, and nothing of "
+        f"it was sent. jobs prune --keep-days removes what is left of it. {begins}"
+    )
+
+
+def unread_after(folder: Path, text: str) -> Survey | None:
+    """Return the latest job of the same command as the one in `folder` if it has no journal yet.
+
+    None if `text` is more than the beginning of that one's name: then no other is meant.
+    """
+    if text == folder.name or not folder.name.startswith(text):
+        return None
+    latest = max(folders_of(folder.parent, base_name(folder.name)).items())[1]
+    return next((one for one in surveys_in(folder.parent) if one.folder == latest), None)
 
 
 def _notes(folders: Sequence[Path]) -> dict[Path, str]:

@@ -6,13 +6,13 @@ Which job that is stands in docs/reference.md: J2 to J8, A2 to A4, A15.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from importer.common.file_system import journal_mode
 from importer.common.text import listed
-from importer.errors import InputChangedError, SettingsError
+from importer.errors import InputChangedError, JournalError, SettingsError
 from importer.jobs.commands import Again, how_to_resume, starting_over, to_see_which
 from importer.jobs.ends import has_same_content, successors_of
 from importer.jobs.folders import base_name
@@ -23,7 +23,7 @@ from importer.jobs.journal import Journal
 from importer.jobs.journal_head import check_latest
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.product_jobs import clear_removed, holding
-from importer.jobs.records import InputFile, JobRecord, JobState
+from importer.jobs.records import WITHDRAWN, InputFile, JobRecord, JobState
 from importer.jobs.succession import Succession
 from importer.jobs.undo_rows import told_of_undos
 from importer.jobs.undo_void import taken_back
@@ -114,41 +114,58 @@ class Product(Succession):
         same = (job for job in reversed(self.jobs) if base_name(job.name) == self._name)
         return next(same, None)
 
-    def may_be_given_again(self) -> bool:
-        """Return whether `given_before` may return a job whose rows have joined a later one."""
-        return any(job.state is JobState.REPLACED and job.sent_anything for job in self._same())
+    def may_be_replaced(self, sizes: Sequence[int]) -> bool:
+        """Return whether inputs of these sizes may be those of a job that was replaced.
 
-    def given_before(self, inputs: Sequence[InputFile]) -> GivenBefore | None:
-        """Return the latest job of the settings' name with these inputs if nothing is left of it.
-
-        None also if the command starts over, or is an undo, which is worked out anew. One that had
-        sent nothing is begun anew (A4), unless it was taken back.
+        That is one whose rows have joined a later one; no if the command starts over. One that had
+        sent nothing is begun anew (A4).
         """
-        if undone_job(file.path for file in inputs) is not None:
+        return not self._settings.job.restart and any(
+            sizes == [file.size for file in _inputs_sent(job)]
+            for job in self.jobs
+            if job.state is JobState.REPLACED
+        )
+
+    def replaced_before(self, inputs: Sequence[InputFile]) -> GivenBefore | None:
+        """Return the latest job that had these inputs if its rows have joined a later one.
+
+        Whatever the inputs are called: but an undo is of the same job. None also of one that was
+        taken back.
+        """
+        undone = undone_job(file.path for file in inputs)
+        for job in reversed(self.jobs):
+            its = _inputs_sent(job)
+            is_same = its and has_same_content(its, inputs)
+            if is_same and undone_job(file.path for file in its) == undone:
+                return self._replaced(job)
+        return None
+
+    def _replaced(self, job: JobRecord) -> GivenBefore | None:
+        assert job.folder is not None  # noqa: S101 -- its inputs are known
+        with JournalReader(job.folder) as journal:
+            is_taken_back = WITHDRAWN in journal.facts()
+        if job.state is not JobState.REPLACED or is_taken_back:
             return None
-        job = next((one for one in self._same() if has_same_content(_inputs(one), inputs)), None)
-        if job is None:
-            return None
-        told = told_of_undos(self.jobs)
-        is_taken_back = job.number in taken_back(told)
-        if is_taken_back:
-            undos = [undo for undo, one in told.items() if one.undoes == job.number]
-            by = self.jobs[max(undos) - 1].name if undos else ""
-        elif job.state is JobState.REPLACED and job.sent_anything:
-            by = next((folder.name for folder in successors_of(self.jobs, job)), "a later job")
-        else:
-            return None
+        by = next((folder.name for folder in successors_of(self.jobs, job)), "a later job")
         again = starting_over(self._settings, self._key_source)
         return GivenBefore(job.number, job.name, by, is_taken_back, again)
 
-    def _same(self) -> Iterator[JobRecord]:
-        """Yield the jobs of the settings' name that are there, the latest first.
+    def taken_back_before(self, inputs: Sequence[InputFile]) -> GivenBefore | None:
+        """Return the latest job of the settings' name that had these inputs if it was taken back.
 
-        None if the command starts over.
+        None if the command starts over, or is an undo, which is worked out anew.
         """
-        for job in () if self._settings.job.restart else reversed(self.jobs):
-            if base_name(job.name) == self._name and job.folder is not None:
-                yield job
+        if self._settings.job.restart or undone_job(file.path for file in inputs) is not None:
+            return None
+        same = (job for job in reversed(self.jobs) if base_name(job.name) == self._name)
+        job = next((one for one in same if has_same_content(_inputs(one), inputs)), None)
+        told = told_of_undos(self.jobs) if job is not None else {}
+        if job is None or job.number not in taken_back(told):
+            return None
+        undos = [undo for undo, one in told.items() if one.undoes == job.number]
+        by = self.jobs[max(undos) - 1].name if undos else ""
+        again = starting_over(self._settings, self._key_source)
+        return GivenBefore(job.number, job.name, by, is_taken_back=True, again=again)
 
     def _is_as_begun(self, job: JobRecord, now: CurrentInputs) -> bool:
         """Return whether the inputs are those of the unfinished job; False: it is replaced."""
@@ -254,6 +271,14 @@ class Product(Succession):
         if self.floor > int(journal.facts()["floor"]):
             journal.know_floor(self.floor)
         return self._job(job, journal)
+
+
+def _inputs_sent(job: JobRecord) -> Sequence[InputFile]:
+    """Return the inputs of a job that has sent something; none if it has not, or is unknown."""
+    if job.folder is not None and job.sent_anything:
+        with suppress(JournalError), JournalReader(job.folder) as journal:
+            return journal.inputs()
+    return []
 
 
 def _left_over_in(folder: Path) -> str:

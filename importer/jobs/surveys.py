@@ -16,7 +16,8 @@ from typing import NamedTuple
 from importer.common.files import atomic_write
 from importer.common.text import is_or_are, listed
 from importer.errors import JournalError
-from importer.jobs.commands import Again, jobs_dir_of, resuming
+from importer.jobs.commands import FILE_KEPT, Again, jobs_dir_of, resuming
+from importer.jobs.ends import before_the_next
 from importer.jobs.folders import base_name, folders_of, job_folders, unfinished_surveys
 from importer.jobs.identity import ProductKey, product_key
 from importer.jobs.journal_head import read_head
@@ -29,8 +30,6 @@ from importer.settings import ImportSettings
 #: Says in the folder of such a job what its command is, when it began, and what its inputs held.
 _NOTE_NAME = "begun.json"
 _INPUTS = "inputs"
-#: Stands in a command for the file that holds what an input has held before.
-_FILE = "FILE"
 #: So many bytes at each end of a file, and its size, tell its content from other exports'.
 _TELLING_BYTES = 1 << 16
 _ARE_NEWEST = "its rows are the newest of their conversations then"
@@ -48,6 +47,8 @@ class Survey(NamedTuple):
     command: str = ""
     #: The one that shows what that would change; empty if there is none, as for an undo.
     plan: str = ""
+    #: The next job of its product counts as newer, and takes over what others have left.
+    carries_over: bool = False
     #: What its inputs held, by path; empty if it is not known.
     held: Mapping[str, str] = MappingProxyType({})
     #: Why they do not hold that any more, in words; empty if they do.
@@ -59,20 +60,22 @@ class Survey(NamedTuple):
     def but(self) -> str:
         """What is to be known before its commands are given; empty if nothing is."""
         if self.is_passed:
-            return f", if what it was to read is kept as {_FILE} ({self.changed})"
+            return f", if what it was to read is kept as {FILE_KEPT} ({self.changed})"
         return self.changed and f" ({self.changed})"
 
     @property
     def begins(self) -> str:
         """How it is begun, in words, where no job of its product has begun since."""
         told = f":\n  {self.command}{note_on_key(self.command)}" if self.command else ""
-        return f"Its own command begins it{self.but}{told}"
+        before = f",{before_the_next(has_sent=False)}" if self.carries_over else ""
+        return f"Its own command begins it{before}{self.but}{told}"
 
     @property
     def begins_as_newest(self) -> str:
         """The same where jobs of its product have begun since: its rows count as newer."""
         if not self.plan:
-            return self.begins if self.command else f"{self.begins}, and {_ARE_NEWEST}"
+            begins = self._replace(carries_over=False).begins
+            return begins if self.command else f"{begins}, and {_ARE_NEWEST}"
         return (
             f"To see what its rows would change by now{self.but}:\n  {self.plan}\n"
             f"To import them, as the newest of their conversations:\n  {self.command}"
@@ -129,11 +132,11 @@ def _survey(folder: Path) -> Survey:
         is_passed = bool(changed) and _is_passed(folder)
         record = {**facts["settings"], **jobs_dir_of(folder)}
         if is_passed:
-            record["inputs"] = [_FILE]
+            record["inputs"] = [FILE_KEPT]
         again = Again([*resuming(record), *key_words(facts)], [])
         return Survey(
-            folder, began_at, ProductKey.of(facts), again.same(), again.plan(), held, changed,
-            is_passed,
+            folder, began_at, ProductKey.of(facts), again.same(), again.plan(),
+            bool(record.get("carry_over")), held, changed, is_passed,
         )  # fmt: skip
     except Exception:  # noqa: BLE001 -- of an interrupted writing, copied, or of another version
         return Survey(folder, began_at)

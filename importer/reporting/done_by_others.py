@@ -36,7 +36,9 @@ class DoneByOthers:
     #: All rows that they have imported of its files are known again.
     is_counted: bool = True
     undos: list[DoneUndo] = field(default_factory=list)
-    #: Those that are of the same command, or have the same inputs.
+    #: Those that have begun since.
+    later: list[Head] = field(default_factory=list)
+    #: Those of them that are of the same command, or have the same inputs.
     anew: list[Beside] = field(default_factory=list)
     #: Another has given it up.
     is_given_up: bool = False
@@ -47,6 +49,7 @@ class DoneByOthers:
         """Take what another job has done about the one of `head`."""
         folder, there = head.folder, other.head.folder
         if other.head.number > head.number:
+            self.later.append(other.head)
             if is_begun_anew(folder.name, inputs, base_name(there.name), other.inputs):
                 self.anew.append(other)
             for cleared in brought_back_by(folder, self.facts, other.inputs):

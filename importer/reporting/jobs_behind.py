@@ -18,6 +18,7 @@ from importer.jobs.not_restored import is_set_by
 from importer.jobs.read_again import Beside
 from importer.jobs.records import InputFile, JobRecord, JobState
 from importer.reporting.done_by_others import is_left_over_of
+from importer.reporting.left_overs import SUMMARY_NAME
 from importer.reporting.steps import StepKind, TakenUp, Topic
 from importer.reporting.summary import kept_since, kept_steps
 from importer.reporting.taken_back import brought_back_by
@@ -80,7 +81,9 @@ def jobs_begun_anew(
         if not (is_unsent or job.name.startswith(_UNDO)):
             continue
         told = _told(job.folder)
-        if (StepKind.BEGIN, job.name) in told or any(kind in _OF_UNDO for kind, _ in told):
+        # One that was killed before its run has no summary: that of the job which closed it tells.
+        is_told = (StepKind.BEGIN, job.name) in told or not (job.folder / SUMMARY_NAME).exists()
+        if is_told or any(kind in _OF_UNDO for kind, _ in told):
             with JournalReader(job.folder) as journal:
                 its_inputs, facts = journal.inputs(), journal.facts()
             if is_begun_anew(job.name, its_inputs, name, inputs) or any(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from importer.common.text import counted, listed
@@ -13,21 +12,18 @@ from importer.jobs.commands import (
     NOT_OF_LEFT_OVERS,
     Again,
     command_line,
-    how_to_resume,
     options_told,
     own_command,
     path_argument,
     to_see_which,
 )
-from importer.jobs.ends import own_pending
-from importer.jobs.inputs import how_changed, undone_job
+from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import NO_COMMENTS, WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.not_restored import gone_over, not_restored
 from importer.jobs.overtaken import Awaited, awaited_of
 from importer.jobs.read_again import Beside, read_again
 from importer.jobs.records import GIVEN_UP, WITHDRAWN, JobRecord, JobState, Totals, job_number
-from importer.jobs.surveys import Survey
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.edited_files import edited_in
 from importer.reporting.left_overs import (
@@ -36,12 +32,8 @@ from importer.reporting.left_overs import (
 )
 from importer.reporting.next_steps import needless, next_steps, rows_to_fix
 from importer.reporting.steps import Step, StepKind, file_of_job
-from importer.reporting.taken_back import (
-    cleared_of,
-    going_on,
-    steps_for_gone_over,
-    steps_to_bring_back,
-)
+from importer.reporting.taken_back import cleared_of, steps_for_gone_over, steps_to_bring_back
+from importer.reporting.unsent_steps import steps_of_unsent
 from importer.reporting.wording import status_in_words, stays_in_words, unread_in_words, words
 from importer.survey.findings import Findings
 
@@ -199,9 +191,9 @@ def steps_of_closed(
     if NO_COMMENTS in facts:
         return []
     if not (job.sent_anything or GIVEN_UP in facts):
-        return _steps_of_unsent(journal, key_source)
+        return steps_of_unsent(journal, key_source)
     is_by_another = is_given_up and GIVEN_UP not in facts
-    unsent = _steps_of_unsent(journal, key_source) if is_by_another else []
+    unsent = steps_of_unsent(journal, key_source) if is_by_another else []
     if (undone := undone_job(file.path for file in journal.inputs())) is not None:
         cleared = not_restored(folder, of_undo=True, so_far=True).cleared
         unsent += _steps_to_bring_back(journal, undone, cleared)
@@ -252,56 +244,6 @@ def _needless(journal: JournalFile, rest: _Rest, *, has_done: bool) -> list[Step
         if number and path.exists() and (not has_done or rows_to_fix(kind, *rest[1:])):
             found.append(needless(number, path))
     return found
-
-
-def _steps_of_unsent(journal: JournalFile, key_source: Sequence[str]) -> list[Step]:
-    """Return how the own rows of a job are imported that it has not come to: it is begun anew."""
-    folder, inputs, number = journal.folder, journal.inputs(), own_pending(journal)
-    if not number:
-        return []
-    if (undone := undone_job(file.path for file in inputs)) is not None:
-        why = (
-            f"{folder.name} was given up: up to {counted(number, 'conversation')} still "
-            f"{'holds' if number == 1 else 'hold'} what {undone} has stored."
-        )
-        return [going_on(folder.name, how_to_resume(folder, key_source), why)]
-    again = Again([*own_command(journal), *(journal.key_source() or key_source)], [])
-    is_about, never_sent = (StepKind.BEGIN, folder.name), f"of {folder.name} that no job has sent"
-    rows = f"the {counted(number, 'row')} {never_sent}"
-    changed = how_changed(folder, [file for file in inputs if Path(file.path).is_absolute()])
-    but = f" ({changed})" if changed else ""
-    last = journal.last_run()
-    is_over_limit = last is not None and last.end is RunEnd.DATA_LIMIT
-    corrected = ", once the data is corrected" if is_over_limit else ""
-    steps = [
-        Step(f"To see what {rows} would change by now:", again.plan(), *is_about),
-        Step(f"To import {rows}{corrected}, as the newest of their conversations{but}:",
-             again.same(), *is_about),
-    ]  # fmt: skip
-    if not is_over_limit:
-        return steps
-    if (path := folder / FILE_OF_KIND[OutcomeKind.REJECTED]).exists():
-        rejected = journal.totals().outcomes[OutcomeKind.REJECTED]
-        told = f"{rejected:,} of the rows {never_sent} would be rejected: see {path}."
-        steps.insert(0, Step(told, "", *is_about))
-    accepting = f"If the data is right as it is, to send {rows} this once:"
-    return [*steps, Step(accepting, again.accepting(), *is_about)]
-
-
-def steps_of_unread(surveys: Iterable[Survey]) -> list[Step]:
-    """Return how the rows of jobs are imported that were stopped before they had a journal."""
-    steps = []
-    for survey in surveys:
-        name = survey.folder.name
-        is_about = StepKind.BEGIN, name
-        rows = f"the rows of {name}, whose inputs were not read to their end,"
-        if survey.plan:
-            steps.append(
-                Step(f"To see what {rows} would change by now{survey.but}:", survey.plan, *is_about)
-            )
-            rows += " as the newest of their conversations"
-        steps.append(Step(f"To import {rows}{survey.but}:", survey.command, *is_about))
-    return steps
 
 
 def unread_rejected(journal: JournalFile, totals: Totals) -> int:

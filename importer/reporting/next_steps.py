@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
 from importer.common.text import counted, listed, shown
 from importer.jobs.commands import Again
+from importer.jobs.ends import before_the_next
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.steps import Step, StepKind, file_of_job
 from importer.reporting.wording import TO_RESUME
@@ -40,6 +42,7 @@ def next_steps(
     newest, if one does. `edited` are files of the job that a person had edited before they were
     written anew.
     """
+    begins = partial(to_begin, about=folder.name, carries_over=carries_over, has_sent=has_sent)
     if end is RunEnd.DATA_LIMIT:
         plan = again.plan()
         return [
@@ -51,9 +54,9 @@ def next_steps(
                 )
                 for path in files
             ),
-            Step("Nothing was sent. Once the data is corrected, the same command:", again.same()),
+            begins("Nothing was sent. Once the data is corrected, the same command", again.same()),
             *([Step("To see what it would change, with examples:", plan)] if plan else []),
-            Step("If the data is right as it is, to send it this once:", again.accepting()),
+            begins("If the data is right as it is, to send it this once", again.accepting()),
         ]
     if end is not RunEnd.FINISHED:
         command = again.same()
@@ -64,9 +67,7 @@ def next_steps(
         purpose = TO_RESUME[end]
         if end is RunEnd.LIMIT and not again.takes_limit_back:
             purpose += ", take the limit out of the file or the environment, then"
-        return [
-            to_begin(purpose, command, folder.name, carries_over=carries_over, has_sent=has_sent)
-        ]
+        return [begins(purpose, command)]
     kinds = {OutcomeKind(path.stem): path for path in files}
     waiting = outcomes[OutcomeKind.NOT_COMPLETED] - reasons.get(
         (OutcomeKind.NOT_COMPLETED, Reason.LATER_JOB_MISSING), 0
@@ -87,16 +88,6 @@ def to_begin(
     """
     before = before_the_next(has_sent=has_sent) if carries_over else ""
     return Step(f"{purpose}{before and ','}{before}:", command, StepKind.RESUME, about)
-
-
-def before_the_next(*, has_sent: bool) -> str:
-    """Return until when the command of a job with `--carry-over` is to be given again.
-
-    The next one takes its rows over; of one that has sent nothing they would count as newer than
-    those of the next (docs/reference.md, A4).
-    """
-    takes = " with --carry-over begins, which takes over what is pending"
-    return f" before the next import{takes if has_sent else ' begins'}"
 
 
 def by_the_next(tries: str, folder: Path) -> Step:

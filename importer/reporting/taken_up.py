@@ -11,7 +11,7 @@ from importer.common.text import counted, is_or_are
 from importer.errors import JournalError
 from importer.jobs.carry_over import joined, left_over_again, left_over_of, still_sends
 from importer.jobs.commands import CLEARS, clearing, command_line
-from importer.jobs.ends import has_same_content, own_pending
+from importer.jobs.ends import own_pending
 from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
 from importer.jobs.inputs import undone_job
@@ -26,7 +26,6 @@ from importer.jobs.records import (
     LEFT_OVERS_GIVEN_UP,
     UNDO_SENDS,
     WITHDRAWN,
-    InputFile,
     JobRecord,
     JobState,
     job_number,
@@ -39,7 +38,6 @@ from importer.reporting.imported_since import still_in_words
 from importer.reporting.journal_steps import (
     steps_by_journal,
     steps_of_closed,
-    steps_of_unread,
     steps_to_clear,
 )
 from importer.reporting.left_overs import LEFT_OVER_NAMES
@@ -50,6 +48,7 @@ from importer.reporting.taken_back import (
     set_since_in_words,
     taken_back_in_words,
 )
+from importer.reporting.unsent_steps import begun_anew, steps_of_unread
 from importer.reporting.wording import stays_in_words
 
 #: The steps that try again what is left over.
@@ -155,8 +154,8 @@ def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
         more = f"{since.anew[-1].head.folder.name} has taken back more."
         yield TakenUp(more, _of_kinds((StepKind.CLEAR, StepKind.GO_ON_WITH_UNDO), folder))
     elif since.anew and (since.is_given_up or not head.sent_anything):
-        text = _begun_anew_in_words(inputs, since.anew)
-        yield TakenUp(text, {(StepKind.BEGIN, folder.name)})
+        with JournalReader(folder) as own:
+            yield begun_anew(own, head, since.anew, since.later)
     if facts.keys() & {WITHDRAWN, CLEARS_UNKNOWN} and not since.is_undone:
         with JournalReader(folder) as own:
             yield _taken_back_unsent(own)
@@ -164,22 +163,6 @@ def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
         yield from _set_since(folder)
     if since.takers and not is_given_up:  # they had other rows, or do not send them any more
         yield from _taken_over(head, since.takers, beside, done_since)
-
-
-def _begun_anew_in_words(inputs: Sequence[InputFile], anew: Sequence[Beside]) -> str:
-    """Return which of the later jobs, `anew`, has begun anew one with these inputs, and how far.
-
-    It is one that has sent something, if there is one; of those one with the same content, as
-    inputs of the same command may have held anything; of those the first.
-    """
-    alike = {one.head.id for one in anew if has_same_content(inputs, one.inputs)}
-    found = min(anew, key=lambda one: (not one.head.sent_anything, one.head.id not in alike)).head
-    if found.id in alike:
-        return f"{found.folder.name} began anew what it had not sent."
-    return (
-        f"{found.folder.name} is of the same command, and its inputs hold other content: of what "
-        "this job had not sent, only what they hold again is sent."
-    )
 
 
 def _taken_back_unsent(journal: JournalReader) -> TakenUp:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -73,12 +73,16 @@ class Earlier(Others, Origins, Since, Protocol):
         """Return the unfinished job that the new one replaces."""
         ...
 
-    def may_be_given_again(self) -> bool:
-        """Return whether `given_before` may return a job whose rows have joined a later one."""
+    def may_be_replaced(self, sizes: Sequence[int]) -> bool:
+        """Return whether inputs of these sizes may be those of a job that was replaced."""
         ...
 
-    def given_before(self, inputs: Sequence[InputFile]) -> GivenBefore | None:
-        """Return the latest job of this command with these inputs if nothing is left of it."""
+    def replaced_before(self, inputs: Sequence[InputFile]) -> GivenBefore | None:
+        """Return the latest job that had these inputs if its rows have joined a later one."""
+        ...
+
+    def taken_back_before(self, inputs: Sequence[InputFile]) -> GivenBefore | None:
+        """Return the latest job of this command that had these inputs if it was taken back."""
         ...
 
     def ends(self, replaced: JobRecord | None) -> list[JobRecord]:
@@ -132,16 +136,20 @@ def prospect(
     `InputError`, `JournalError`, `ScratchError`, `SurveyStoppedError` and `UnfinishedJobError`, and
     `SettingsError` if older rows were to go over newer ones, or come back once taken back.
     """
-    replaces, may_be_again = earlier.check_sequence(), earlier.may_be_given_again()
+    replaces = earlier.check_sequence()
+    may_be_replaced = earlier.may_be_replaced(_sizes_of(sources))
     carried = [*earlier.left_overs(time.time())] if settings.ledger.carry_over else []
     with survey_inputs(
         sources, settings, scratch,
-        coder=earlier.coder if in_full or may_be_again or needs_bodies(settings) else None,
+        coder=earlier.coder if in_full or may_be_replaced or needs_bodies(settings) else None,
         carried=carried, origins=earlier,
         stopped=watch.stopped, progress=watch.progress,
     ) as survey:  # fmt: skip
         compared = partial(plan_job, survey, earlier, settings, time.time(), stopped=watch.stopped)
-        if (before := earlier.given_before(survey.inputs)) is not None:
+        before = earlier.taken_back_before(survey.inputs)
+        if before is None and may_be_replaced:
+            before = earlier.replaced_before(survey.inputs)
+        if before is not None:
             check_not_given_again(before, survey, partial(compared, in_full=True), carried, earlier)
         plan = compared(in_full=in_full)
         limit = exceeded_limit(
@@ -192,6 +200,12 @@ def begin_job(
             if ended.state is JobState.GIVEN_UP and (waiting := waiting_again(product, ended)):
                 product.remarks.append(tell_waiting_again(product, ended, waiting))
         return job, found.limit
+
+
+def _sizes_of(sources: Sequence[RowSource]) -> list[int]:
+    with suppress(OSError):  # the survey says so
+        return [source.path.stat().st_size for source in sources]
+    return []
 
 
 def _only_here(settings: ImportSettings, sources: Sequence[RowSource]) -> list[Path]:

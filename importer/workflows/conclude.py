@@ -93,10 +93,11 @@ def conclude(
     )  # fmt: skip
     # A job that runs for the first time has left nothing over before.
     taken = list(taken_up(job.folder)) if files and job.journal.run_count() > 1 else []
+    steps = still_to_do(steps, taken)
+    earlier = steps_of_earlier(closed, unread, again.key_source)
+    # The job itself comes first while it is not finished: what is imported for others would end it.
+    steps = [*earlier, *steps] if end is RunEnd.FINISHED else [*steps, *earlier]
     steps += or_give_up(end, stands.outcomes, stands.reasons, pending - begun, job.folder)
-    steps = [
-        *steps_of_earlier(closed, unread, again.key_source), *still_to_do(steps, taken),
-    ]  # fmt: skip
     if undone_job(map(str, settings.reading.inputs)) is None:  # which has the target of its job
         steps = [*look_first(end, totals.outcomes, totals.reasons), *steps]
     if end is RunEnd.FINISHED:

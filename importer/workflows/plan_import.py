@@ -169,10 +169,13 @@ class _NoJobs:
     def check_sequence(self) -> JobRecord | None:
         return None
 
-    def may_be_given_again(self) -> bool:
+    def may_be_replaced(self, sizes: Sequence[int]) -> bool:  # noqa: ARG002
         return False
 
-    def given_before(self, inputs: Sequence[InputFile]) -> GivenBefore | None:  # noqa: ARG002
+    def replaced_before(self, inputs: Sequence[InputFile]) -> GivenBefore | None:  # noqa: ARG002
+        return None
+
+    def taken_back_before(self, inputs: Sequence[InputFile]) -> GivenBefore | None:  # noqa: ARG002
         return None
 
     def ends(self, replaced: JobRecord | None) -> list[JobRecord]:  # noqa: ARG002

@@ -413,7 +413,9 @@ async def test_the_next_night_tells_of_one_that_was_stopped_while_it_read_its_ex
         listed = command("jobs", "--jobs-dir", lost.parent)[1]
         assert re.search(rf"{lost.name} +\d\S+ \S+ +survey not finished\s*\Z", listed), "the last"
         if later is None:
-            begins = command_in(shown_unread(lost), "Its own command begins it:")
+            begins = command_in(
+                shown_unread(lost), "Its own command begins it, before the next import begins:"
+            )
             continue
         summary, told = await night(later, FINE[1:2])
         assert f"{lost} was stopped before its inputs" in told
@@ -438,8 +440,15 @@ async def test_a_night_whose_export_was_replaced_before_it_was_read_is_told_unde
     control.stop(RunEnd.TIME_BOX)
     with pytest.raises(StoppedError):
         await night("export", FINE[:2], control=control)
+    shown = command("jobs", "show", "export", "--jobs-dir", lost.parent)[1]
+    assert shown.startswith(f"later      {lost.name} is not begun yet")
+    assert shown_unread(lost).split("Its own")[1] in shown
+    assert not command("jobs", "show", first)[1].startswith("later"), "no other was meant"
     kept = (tmp_path / "export.csv").rename(tmp_path / "kept.csv")
-    assert f"begins it ({tmp_path / 'export.csv'} is gone):" in shown_unread(lost)
+    assert (
+        f"begins it, before the next import begins ({tmp_path / 'export.csv'} is gone):"
+        in shown_unread(lost)
+    )
     summary, told = await night("export", FINE[:2] if is_same else FINE[1:3])
     if is_same:
         assert summary.folder == lost, "it is that night begun anew"
@@ -742,6 +751,59 @@ async def test_it_does_its_work_where_nothing_newer_is_in_the_way_or_its_export_
     assert {rating for rating, _ in service.stored().values()} == {"POSITIVE"}
 
 
+async def test_a_night_that_is_not_finished_comes_first_in_what_is_to_be_done(
+    night: Night,
+) -> None:
+    monday = (await night("monday", [MEH, *FINE], limit=10))[0].folder
+    tuesday = (await night("tuesday", OWN, limit=1))[0].folder
+    first, *others = summary_of(tuesday)["next_steps"]
+    assert (first["kind"], first["about"]) == ("resume", tuesday.name)
+    assert f"rejected of {monday.name}" in others[0]["text"]
+    lines = command("jobs", "show", tuesday)[1]
+    assert lines.index("\nresume") < lines.index(f"rejected of {monday.name}")
+    stopped, _ = await night("wednesday", [MEH, *NEGATIVE], max_rejected="0")
+    texts = [step["text"] for step in summary_of(stopped.folder)["next_steps"]]
+    until = "Once the data is corrected, the same command, before the next import begins:"
+    at = [n for n, text in enumerate(texts) if until in text or f"of {monday.name}" in text]
+    assert until in texts[at[0]]
+    assert until in command("jobs", "show", stopped.folder)[1]
+
+
+@pytest.mark.parametrize("name", ["export", "put back"])
+async def test_the_content_of_a_night_that_was_taken_over_is_refused_under_any_name(
+    night: Night, service: Picky, name: str
+) -> None:
+    first = (await night("export", FINE, limit=10))[0].folder
+    second = (await night("export", NEGATIVE[15:]))[0].folder
+    before = service.stored()
+    with pytest.raises(SettingsError, match=f"would overwrite newer ones: 15 of {second.name}"):
+        await night(name, FINE)
+    assert service.stored() == before
+    third = (await night(name, FINE, restart=True))[0].folder
+    assert {rating for rating, _ in service.stored().values()} == {"POSITIVE"}
+    await night("export", NEGATIVE[15:])
+    summary, _ = await night("export", FINE)
+    assert summary.exit_code is ExitCode.OK, f"{third} had the same, and ended as usual"
+    assert first.exists()
+
+
+@pytest.mark.parametrize("ends", ["unsent", "given up", "taken back"])
+async def test_content_of_a_night_of_which_nothing_was_taken_over_is_sent_again(
+    night: Night, service: Picky, ends: str
+) -> None:
+    await night("sunday", OWN, limit=1)
+    stopped = {"max_rejected": "0"} if ends == "unsent" else {"limit": 10}
+    folder = (await night("export", [MEH, *FINE], **stopped))[0].folder
+    if ends == "given up":
+        command("jobs", "abandon", folder)
+    await night("export", NEGATIVE)
+    if ends == "taken back":
+        await typed("undo", folder, "--yes", "--api-key-file", key(folder))
+    summary, _ = await night("export", [MEH, *FINE])
+    assert summary.exit_code is ExitCode.ROWS_NOT_IMPORTED
+    assert {service.stored()[row[0]][0] for row in FINE} == {"POSITIVE"}
+
+
 @pytest.mark.parametrize("takes_over", [True, False])
 async def test_own_rows_of_a_night_killed_before_its_first_request_are_told_as_never_sent(
     night: Night, service: Picky, takes_over: bool
@@ -785,6 +847,33 @@ async def test_of_a_night_begun_anew_under_its_name_it_is_told_whether_that_held
     for text in (command("jobs", "show", stopped)[1], str(summary_of(stopped)["since"])):
         assert told in text
         assert f"{anew.name[:-1]}3" not in text
+
+
+@pytest.mark.parametrize("is_killed", [True, False])
+async def test_a_night_that_sent_nothing_is_told_with_what_is_gone_where_its_name_holds_other_rows(
+    night: Night, service: Picky, tmp_path: Path, is_killed: bool
+) -> None:
+    await night("export", NEGATIVE)
+    lost = (await night("export", [MEH, *OWN, *FINE[:2]], max_rejected="0"))[0].folder
+    if is_killed:
+        killed_before_its_first_request(lost)
+    kept = (tmp_path / "export.csv").rename(tmp_path / "kept.csv")
+    later, _ = await night("export", FINE[1:])
+    assert "nothing is left to do" not in later.verdict
+    what = f"the {6 if is_killed else 5} rows of {lost.name} (4 of conversations that no later job"
+    shown = [command("jobs", "show", job)[1] for job in (lost, later.folder)]
+    for text in (*shown, steps_of(later.folder), steps_of(lost) if not is_killed else shown[0]):
+        assert "is kept as FILE" in text
+        assert f"{tmp_path / 'export.csv'} changed since the job began" in text
+        assert command_in(text, f"To see what {what}")[:2] == ["plan", "FILE"]
+        again = command_in(text, f"To import {what}")
+        assert again[:2] == ["run", "FILE"], "it is not the file of that name"
+    let = ["--accept-change", "--api-key-file", key(lost)]
+    await typed("run", kept, *again[2:], *let)
+    assert {row[0] for row in OWN} < {*service.stored()}
+    for folder in (lost, later.folder):
+        assert "FILE" not in command("jobs", "show", folder)[1]
+    assert not steps_of(later.folder)
 
 
 @pytest.mark.parametrize("takes_over", [True, False])

@@ -20,8 +20,8 @@ from importer.errors import JournalError, SettingsError
 from importer.jobs.carry_over import carried_given_up
 from importer.jobs.commands import how_to_resume
 from importer.jobs.doubts import Doubt
-from importer.jobs.ends import closed_by, successors_of
-from importer.jobs.find_job import find_job
+from importer.jobs.ends import before_the_next, closed_by, successors_of
+from importer.jobs.find_job import find_job, unread_after, unread_in_words
 from importer.jobs.inputs import how_changed
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader, PastRun
@@ -31,7 +31,6 @@ from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import TOO_OLD, JobRecord, JobState
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.journal_steps import are_outdated, steps_by_journal, steps_of_closed
-from importer.reporting.next_steps import before_the_next
 from importer.reporting.steps import StepKind, TakenUp, are_untold, still_to_do
 from importer.reporting.summary import KeptSteps, kept_steps
 from importer.reporting.taken_up import closed_in_words, taken_up
@@ -63,6 +62,8 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
     def tell(name: str, text: str) -> None:
         console.print(f"{name:10} {text}", soft_wrap=True)
 
+    if (unread := unread_after(folder, job)) is not None:
+        tell("later", unread_in_words(unread, unread.folder.name))
     tell("job", f"{found.folder} (number {found.record.number} of its product)")
     if found.label is not None:
         tell("label", found.label)
@@ -190,7 +191,7 @@ def _until_done(
     """Yield what a person does about a job that is not finished, and whose latest run ended so."""
     before, after = _around_resuming(found, end)
     yield from _told(before, taken)
-    if end is RunEnd.DATA_LIMIT:  # the same command would be stopped again
+    if end is RunEnd.DATA_LIMIT:  # that says it all
         return
     command, has_sent = how_to_resume(found.folder), found.record.sent_anything
     yield ("resume", command) if has_sent else ("next", f"To begin it anew: {command}")
@@ -220,6 +221,8 @@ def _around_resuming(found: ListedJob, end: RunEnd | None) -> tuple[KeptSteps, K
     steps = kept.steps
     if are_untold(steps):
         return KeptSteps(), KeptSteps()
+    if end is RunEnd.DATA_LIMIT:  # the same command would be stopped again
+        return kept, KeptSteps()
     resuming = (at for at, step in enumerate(steps) if step.kind is StepKind.RESUME)
     at = next(resuming, len(steps))
     return kept._replace(steps=steps[:at]), kept._replace(steps=steps[at + 1 :])

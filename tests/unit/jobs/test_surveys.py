@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +61,11 @@ def test_such_a_job_is_known_with_its_commands_until_it_has_a_journal(desk: Desk
         f"To import them, as the newest of their conversations:\n  {survey.command}"
     )
     drop_note(folder)
+    stop(desk, "b", carry_over=True)
+    assert surveys_in(desk.jobs_dir)[1].begins.startswith(
+        "Its own command begins it, before the next import begins:"
+    )
+    shutil.rmtree(surveys_in(desk.jobs_dir)[1].folder)
     drop_note(folder)
     (survey,) = surveys_in(desk.jobs_dir)
     assert survey.command == ""

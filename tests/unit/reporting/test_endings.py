@@ -171,6 +171,8 @@ def test_data_that_was_not_sent_names_the_rows_that_are_wrong() -> None:
     steps = told({(OutcomeKind.REJECTED, Reason.MALFORMED): 4}, end=RunEnd.DATA_LIMIT).splitlines()
     assert steps[0] == "The rows that would be rejected are in JOB/rejected.csv."
     assert steps[-1].endswith("--accept-change")
+    told_by_night = told({}, end=RunEnd.DATA_LIMIT, carries_over=True)
+    assert told_by_night.count(", before the next import begins: run") == 2
 
 
 @pytest.mark.parametrize("end", [end for end in RunEnd if end is not RunEnd.FINISHED])

@@ -12,6 +12,7 @@ import pytest
 from importer.jobs.inputs import UNDO_NAME
 from importer.model import RunEnd
 from importer.reporting import jobs_behind as module
+from importer.reporting.left_overs import SUMMARY_NAME
 from importer.reporting.steps import Step, StepKind
 from tests.support.jobs import SUCCEEDED, WAITING, Desk, finish
 
@@ -62,6 +63,7 @@ def test_a_job_that_had_sent_nothing_is_begun_anew_by_its_own_command(
     for name in ("a", "b"):
         with desk.run(name, restart=True) as job:
             finish(job, RunEnd.DATA_LIMIT)
+            (job.folder / SUMMARY_NAME).touch()
             never.append(job.folder)
     sent = desk.night([SUCCEEDED])
     desk.prune(1)
