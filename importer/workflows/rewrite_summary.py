@@ -129,7 +129,8 @@ def tell_taken_up(jobs: Sequence[JobRecord], by: Summary) -> None:
     beside = read_beside(by.folder.parent) if behind else []
     for job in behind:
         assert job.folder is not None  # noqa: S101 -- see `jobs_behind`
-        if taken := list(taken_up(job.folder, beside)):
+        taken = list(taken_up(job.folder, beside))
+        if taken or job.state.is_closed:  # of which the steps may be others by now
             rewrite_summary(job, taken=taken, beside=beside)
     for job, closed in closers_of(behind, others, beside):
         assert job.folder is not None  # noqa: S101 -- it has closed others

@@ -1270,9 +1270,11 @@ async def test_what_an_undo_has_cleared_before_it_was_given_up_comes_back_by_wha
     words = ("undo", tuesday, "--clear-unknown", "--yes", "--concurrency", "1", "--limit", "2")
     assert (await typed(*words, *QUICK[:-2])).returncode == 6
     (undo,) = tuesday.parent.glob("undo-*")
-    wednesday = (await night("wednesday", [(ALL[5], "POSITIVE", "")], replace=True)).folder
+    right = [(ALL[0], "POSITIVE", "right"), (ALL[5], "POSITIVE", "")]
+    wednesday = (await night("wednesday", right, replace=True)).folder
     for text in told_of(undo):
-        assert f"To bring back what {monday.name} had set in 2 conversations: this" in text
+        assert f"To bring back what {monday.name} had set in 1 conversation: this" in text
+        assert f"it goes over what {wednesday.name} has set in 1 conversation" in text
     assert all("To bring back" not in text for text in told_of(wednesday))
     await night("monday", [(each, "POSITIVE", "said") for each in ALL[:4]], restart=True)
     assert all("To bring back" not in text for text in told_of(undo))
