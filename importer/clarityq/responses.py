@@ -79,6 +79,8 @@ class Verdict(NamedTuple):
     sent: bool = True
     #: What a 200 shows to be stored where that differs from what was sent.
     stored: Stored | None = None
+    #: It is the answer to another key than the one before, which the service had refused.
+    new_key: bool = False
 
 
 class _Echo(msgspec.Struct):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
@@ -66,20 +67,29 @@ class RotatingClient:
         verdict = await client.put(feedback)
         if self._is_refused(client, verdict) and await self._has_another_key(client):
             refused, verdict = verdict, await self._client.put(feedback)
-            verdict = verdict._replace(requests=refused.requests + verdict.requests)
+            requests = refused.requests + verdict.requests
+            verdict = verdict._replace(requests=requests, new_key=True)
         return verdict
 
-    async def status(self, conversation_id: str) -> Verdict:
-        """Ask whether a conversation is completed."""
+    async def status(self, conversation_id: str, *, shows_key: bool = False) -> Verdict:
+        """Ask whether a conversation is completed.
+
+        With `shows_key` a 403 is known to be about the key: the service has told of it before.
+        """
         client = self._client
         verdict = await client.status(conversation_id)
-        if self._is_refused(client, verdict) and await self._has_another_key(client):
-            verdict = await self._client.status(conversation_id)
+        refused = self._is_refused(client, verdict, is_about_key=shows_key)
+        if refused and await self._has_another_key(client):
+            verdict = (await self._client.status(conversation_id))._replace(new_key=True)
         return verdict
 
-    def _is_refused(self, client: FeedbackClient, verdict: Verdict) -> bool:
+    def _is_refused(
+        self, client: FeedbackClient, verdict: Verdict, *, is_about_key: bool = False
+    ) -> bool:
         if verdict.kind in _ACCEPTED:
             self._accepted = client
+        if verdict.http_status == HTTPStatus.FORBIDDEN:
+            return is_about_key or client is not self._client  # whose key is out of date
         return verdict.kind is VerdictKind.KEY_REFUSED
 
     async def _has_another_key(self, client: FeedbackClient) -> bool:

@@ -53,8 +53,8 @@ class Coordinator(JobRun):
             resumed.totals, self._queue, self._writer, self._statistics, observers, clock
         )
         self._dispatch = Dispatch(
-            settings, resumed.totals, self._queue, self._intake, self._writer, self._reporter,
-            control, clock,
+            settings, resumed, self._queue, self._intake, self._writer, self._reporter, control,
+            clock,
         )  # fmt: skip
         self._keeper = CrewKeeper(crew, key, self._dispatch, control, clock)
 

@@ -12,14 +12,14 @@ from importer.distributed.pace import Pace
 from importer.distributed.seat import Seat
 from importer.distributed.terms import Terms
 from importer.distributed.wire import Assignment, Finish, Grant, Reply
-from importer.engine.answers import canary_for
+from importer.engine.canary import canary_for
 from importer.engine.clock import Clock
 from importer.engine.control import Control
 from importer.engine.intake import Intake
 from importer.engine.journal_writer import JournalWriter
+from importer.engine.resume import ResumeState
 from importer.engine.row_queue import RowQueue, RowState
 from importer.engine.wakeup import Wakeup
-from importer.jobs.records import Totals
 from importer.model import OutcomeKind
 from importer.settings import ImportSettings
 
@@ -28,12 +28,12 @@ _SILENCE = 60.0
 
 
 class Dispatch:
-    """Hands rows out and takes in what comes of them. `before` are the figures of earlier runs."""
+    """Hands rows out and takes in what comes of them."""
 
     def __init__(
         self,
         settings: ImportSettings,
-        before: Totals,
+        resumed: ResumeState,
         queue: RowQueue,
         intake: Intake,
         writer: JournalWriter,
@@ -57,8 +57,9 @@ class Dispatch:
         self._latest_round = self._pace.number
         self._terms = Terms(settings, self._pace)
         self._rows = HandOut(settings, queue, writer, clock)
-        self._accepted = before.outcomes[OutcomeKind.SUCCEEDED] > 0
-        canary = canary_for(settings, before)
+        self._accepted = resumed.totals.outcomes[OutcomeKind.SUCCEEDED] > 0
+        self._stored = resumed.stored
+        canary = canary_for(settings, resumed.totals)
         #: How many rows go ahead of the others until one of them has shown something; 0: no more.
         self._canary = canary.rows if canary.is_open else 0
 
@@ -89,7 +90,8 @@ class Dispatch:
 
     def assignment(self) -> Assignment:
         """Return what a worker begins with."""
-        return Assignment(self._terms.options(self._canary), self.has_accepted, _SILENCE)
+        options = self._terms.options(self._canary)
+        return Assignment(options, self.has_accepted, self._stored, _SILENCE)
 
     def grant(self, seat: Seat, present: Sequence[Seat], now: float) -> Grant:
         """Return what a worker is told now, with rows if it needs some."""
@@ -113,6 +115,7 @@ class Dispatch:
         for message in reply.notices:
             self._overview.notice(message)
         if entry is not None:
+            self._stored = next(reversed(entry.stored.conversations), self._stored)
             self._rows.take_in(seat, entry, self._control)
             if self._canary and (entry.rows or entry.deferrals):
                 self._canary = 0

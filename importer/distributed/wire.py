@@ -37,6 +37,8 @@ class Assignment(msgspec.Struct):
     settings: Mapping[str, object]
     #: The service has stored feedback of this job already.
     accepted: bool
+    #: The last conversation for which it did so, if that is known.
+    stored: str | None
     #: Seconds without a grant after which the worker ends itself.
     silence: float
 

@@ -98,7 +98,8 @@ async def _run(assignment: Assignment, key: ApiKey, link: Link) -> Finish:
     control, clock = Control(), Clock()
     ask_first: set[str] = set()
     outcomes = dict.fromkeys(OutcomeKind, 0) | {OutcomeKind.SUCCEEDED: int(assignment.accepted)}
-    resumed = ResumeState(Totals(0, outcomes, {}, {}, 0), RowSet(), {}, ask_first)
+    before = Totals(0, outcomes, {}, {}, 0)
+    resumed = ResumeState(before, RowSet(), {}, ask_first, assignment.stored)
     body_of = BodyCoder(settings.target.product_id, settings.target.service)
     tally = Tally(clock.monotonic())
     async with RotatingClient(settings, key, wall=clock.wall, is_known=True) as client:

@@ -7,8 +7,8 @@ the queue, the journal writer, and the control of the run.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from http import HTTPStatus
-from typing import NamedTuple
 
 from importer.clarityq.responses import Verdict, VerdictKind
 from importer.engine.backoff import DeferralPolicy, RetryPolicy
@@ -17,7 +17,8 @@ from importer.engine.clock import Clock
 from importer.engine.control import Control
 from importer.engine.failing_rows import FailingRows
 from importer.engine.journal_writer import JournalWriter
-from importer.engine.next_step import Abort, NextStep, Step
+from importer.engine.kept_back import KeptBack, KeptRow
+from importer.engine.next_step import Abort, NextStep, Step, forbids_many
 from importer.engine.progress import ProgressReporter
 from importer.engine.resume import lasting
 from importer.engine.row_queue import QueuedRow, RowQueue, RowState, Wait
@@ -28,9 +29,6 @@ from importer.model import Attempt, Call, Outcome, OutcomeKind, RunEnd
 from importer.pacing import Pacer
 from importer.settings import ImportSettings
 
-#: How many rows go ahead of a new job with more rows than that, unless the user says otherwise.
-_CANARY = 20
-_MANY_ROWS = 1000
 #: Seconds that a request in flight may still take when the service is unavailable.
 _GRACE_IN_OUTAGE = 0.5
 _TOLD_BY_STATUS = (
@@ -38,25 +36,12 @@ _TOLD_BY_STATUS = (
 )  # fmt: skip
 
 
-def canary_for(settings: ImportSettings, before: Totals) -> Canary:
-    """Return the canary of a job: none if rows of it have succeeded in earlier runs."""
-    rows = settings.abort_rules.canary
-    if rows is None:
-        rows = _CANARY if before.rows > _MANY_ROWS else 0
-    return Canary(0 if before.outcomes[OutcomeKind.SUCCEEDED] else rows)
-
-
-class _Withheld(NamedTuple):
-    """A row whose outcome is kept back, and when it was answered (monotonic seconds)."""
-
-    row: QueuedRow
-    outcome: Outcome
-    verdict: Verdict
-    at: float
-
-
 class Answers:
-    """Settles rows, or lets them wait. Awaits nothing; called on the run's event loop."""
+    """Settles rows, or lets them wait. Awaits nothing; called on the run's event loop.
+
+    `before` are the figures of the job before this run, and `stored` is a conversation for which it
+    has stored feedback, if it has.
+    """
 
     def __init__(
         self,
@@ -70,6 +55,7 @@ class Answers:
         control: Control,
         clock: Clock,
         *,
+        stored: str | None = None,
         is_handed_rows: bool = False,
     ) -> None:
         self._settings = settings
@@ -83,10 +69,9 @@ class Answers:
         self._clock = clock
         self._latest_failure = ""
         self._failing = FailingRows()
-        self._turned_away = TurnedAway(accepted=before.outcomes[OutcomeKind.SUCCEEDED] > 0)
-        self._withheld: list[_Withheld] = []
-        #: Asks the status of what was stored last, to see whether the key still holds; or None.
-        self._question: QueuedRow | None = None
+        accepted = before.outcomes[OutcomeKind.SUCCEEDED] > 0
+        self._turned_away = TurnedAway(accepted=accepted, stored=stored)
+        self._kept = KeptBack(queue, self._turned_away)
         self._all_read = False
         self._next_step = NextStep(
             RetryPolicy(
@@ -101,10 +86,16 @@ class Answers:
             ),
         )
 
+    def is_question(self, row: QueuedRow) -> bool:
+        """Return whether the row stands for the question whether the key still holds."""
+        return row is self._kept.question
+
     def answered(self, row: QueuedRow, verdict: Verdict) -> None:
         """Settle the row that was sent, or let it wait, as the verdict says."""
         now = self._clock.monotonic()
         pacer = self._pacer
+        if verdict.new_key:
+            self._kept.send_again()
         call = Call.STATUS if row.ask_status else Call.PUT
         if call is Call.PUT:
             self._queue.answered(
@@ -114,19 +105,22 @@ class Answers:
         if verdict.kind is VerdictKind.APPLIED and not pacer.is_probing:
             pacer.answered(now, row.started, self._queue.count(RowState.IN_FLIGHT))
             self._failing.succeeded()
-            self._turned_away.succeeded(row.feedback)
-            if self._canary.is_open or self._withheld:
+            self._turned_away.succeeded(row.feedback.conversation_id)
+            if self._canary.is_open or self._kept:
                 self._let_others_follow(row.started)
         else:
             self._learn(row, verdict, now)
         if pacer.window.is_due:
             pacer.window.turn(now, self._clock.cpu())
             self._control.changed.notify()
-        turned_away = verdict.kind is VerdictKind.TURNED_AWAY
-        is_question = row is self._question
+        is_question = self.is_question(row)
+        concerns_all = verdict.kind is VerdictKind.TURNED_AWAY and (
+            is_question or self._turned_away.concerns_all(row.feedback.seq)
+        )
+        asks_first = concerns_all and not is_question and self._kept.can_ask(verdict)
         step = self._next_step.decide(
-            row, verdict, now, outage=pacer.is_probing, concerns_all=turned_away
-            and (is_question or self._turned_away.concerns_all(row.feedback.seq)),
+            row, verdict, now, outage=pacer.is_probing,
+            concerns_all=concerns_all and not asks_first,
         )  # fmt: skip
         if is_question:
             self._is_told(row, verdict, step, now)
@@ -134,6 +128,8 @@ class Answers:
         if verdict.kind is not VerdictKind.APPLIED:
             self._remember(row, verdict, step, call, now)
         self._apply(row, verdict, step, now)
+        if asks_first and self._control.end is None:
+            self._ask(verdict)
 
     def _apply(self, row: QueuedRow, verdict: Verdict, step: Step, now: float) -> None:
         """Let the step take effect; nothing else does."""
@@ -152,8 +148,7 @@ class Answers:
                 self._control.changed.notify()
             case Abort():
                 self._queue.return_unsent(row)
-                if self._turned_away.stored is None:
-                    self._settle_turned_away()
+                self._settle_turned_away()
                 self._control.stop(step.end, step.message)
         self._settle_if_there_are_no_others()
 
@@ -173,12 +168,11 @@ class Answers:
         Stop the run if all rows of the canary have failed.
         """
         was_open = self._canary.is_open
-        self._queue.withhold(row)
-        self._withheld.append(_Withheld(row, outcome, verdict, self._clock.monotonic()))
+        self._kept.add(row, outcome, verdict, self._clock.monotonic())
         if self._canary.failed((outcome.reason, outcome.http_status)):
             self._control.stop(
                 RunEnd.CANARY,
-                f"the first {len(self._withheld):,} rows all failed for the same reason "
+                f"the first {len(self._kept):,} rows all failed for the same reason "
                 f"({outcome.detail}), so the others were not sent. All of them are pending: fix "
                 "the cause and run again; --canary 0 sends them all the same",
             )
@@ -188,31 +182,25 @@ class Answers:
     def _let_others_follow(self, since: float = math.inf) -> None:
         """Others are worth sending: the rows whose outcomes are kept back failed for themselves.
 
-        A request that was made at `since` (monotonic seconds) shows that. Of rows that were turned
-        away later it shows nothing: the key may have been withdrawn in between.
+        A request that was made at `since` (monotonic seconds) shows that.
         """
         self._canary.passed()
-        withheld, self._withheld = self._withheld, []
-        for each in withheld:
-            if each.verdict.kind is VerdictKind.TURNED_AWAY and each.at > since:
-                self._withheld.append(each)
-            else:
-                self._settle(each.row, each.outcome, each.verdict)
+        self._settle_kept(self._kept.take_alone(since))
         self._control.changed.notify()
 
     def _settle_turned_away(self) -> None:
-        """Settle the rows that others were waited for in vain: they fail for themselves after all.
-
-        Where nothing succeeds, each run has to get further: the rows may be all that is refused.
-        """
+        """Settle the rows that others were waited for in vain, unless they can be asked about."""
         if not self._canary.is_open:
-            self._let_others_follow()
+            self._settle_kept(self._kept.take_unasked())
+
+    def _settle_kept(self, rows: Iterable[KeptRow]) -> None:
+        for kept in rows:
+            self._settle(kept.row, kept.outcome, kept.verdict)
 
     def run_ended(self) -> None:
         """The run is over: nothing will be known any more of rows that are kept back."""
-        if self._question is not None:
-            self._queue.done(self._question)
-        if self._control.end not in _ABOUT_ALL and self._turned_away.stored is None:
+        self._kept.end_question()
+        if self._control.end not in _ABOUT_ALL:
             self._settle_turned_away()
 
     def all_read(self) -> None:
@@ -223,21 +211,20 @@ class Answers:
     def _settle_if_there_are_no_others(self) -> None:
         """Settle the rows that are kept back if no other could still show something.
 
-        Where a row of this run was stored, it is asked first whether the key still holds.
+        Where something can be asked about, it is asked first whether the key still holds.
         A process that is handed its rows gets more when they are done, so after the canary it waits
         for no others. A run that was stopped reads no further, but there may be others.
         """
-        if (
-            self._withheld
-            and len(self._withheld) == len(self._queue)
-            and (self._all_read or (self._is_handed_rows and not self._canary.is_open))
-            and self._control.end is None
-        ):
-            if self._turned_away.stored is None:
-                self._let_others_follow()
+        is_last = self._all_read or (self._is_handed_rows and not self._canary.is_open)
+        if self._kept.are_all and is_last and self._control.end is None:
+            if self._kept.can_ask():
+                self._ask()
             else:
-                self._question = self._queue.add_to_ask(self._turned_away.stored)
-                self._control.changed.notify()
+                self._let_others_follow()
+
+    def _ask(self, many: Verdict | None = None) -> None:
+        self._kept.ask(many)
+        self._control.changed.notify()
 
     def _is_told(self, question: QueuedRow, verdict: Verdict, step: Step, now: float) -> None:
         """Whether the key still holds was answered; `_learn` has let others follow if it does."""
@@ -245,13 +232,13 @@ class Answers:
         if is_transient and isinstance(step, Wait):
             self._queue.wait(question, step, now)
             return
-        self._queue.done(question)
         self._failing.forget(question)
-        self._question = None
-        if isinstance(step, Abort):
-            self._control.stop(step.end, step.message)
-        elif is_transient:  # it cannot be known
+        many = self._kept.end_question()
+        if is_transient:  # it cannot be known
             self._let_others_follow()
+        abort = step if isinstance(step, Abort) else many and forbids_many(many)
+        if abort:
+            self._control.stop(abort.end, abort.message)
         self._settle_if_there_are_no_others()
 
     def _remember(
@@ -292,8 +279,8 @@ class Answers:
         else:
             self._failing.succeeded()
             if verdict.kind is VerdictKind.APPLIED:
-                self._turned_away.succeeded(row.feedback)
-            elif verdict.kind is not VerdictKind.TURNED_AWAY:
+                self._turned_away.succeeded(row.feedback.conversation_id)
+            elif verdict.kind is not VerdictKind.TURNED_AWAY and not self.is_question(row):
                 self._turned_away.answered()
             if self._shows_others_worth_sending(verdict.kind):
                 self._let_others_follow(row.started)
@@ -302,7 +289,7 @@ class Answers:
     def _shows_others_worth_sending(self, kind: VerdictKind) -> bool:
         if self._canary.is_open:
             return kind not in _MAY_CONCERN_ALL
-        return bool(self._withheld) and kind not in _CONCERN_ALL
+        return bool(self._kept) and kind not in _CONCERN_ALL
 
     def stop_if_hopeless(self) -> None:
         """Stop the run if an outage has lasted too long."""

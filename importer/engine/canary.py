@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from importer.jobs.records import Totals
+from importer.model import OutcomeKind
+from importer.settings import ImportSettings
+
+#: How many rows go ahead of a new job with more rows than that, unless the user says otherwise.
+_CANARY = 20
+_MANY_ROWS = 1000
+
 
 class Canary:
     """Lets only `rows` rows go ahead until one of them shows that the others are worth sending.
@@ -45,3 +53,11 @@ class Canary:
         self._cause = cause
         self._failed += 1
         return self._failed >= self.rows
+
+
+def canary_for(settings: ImportSettings, before: Totals) -> Canary:
+    """Return the canary of a job: none if rows of it have succeeded in earlier runs."""
+    rows = settings.abort_rules.canary
+    if rows is None:
+        rows = _CANARY if before.rows > _MANY_ROWS else 0
+    return Canary(0 if before.outcomes[OutcomeKind.SUCCEEDED] else rows)

@@ -5,6 +5,7 @@ This is where docs/reference.md, "Retries and deferral", is decided for the row.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import NamedTuple
 
 from importer.clarityq.responses import Verdict, VerdictKind
@@ -106,6 +107,20 @@ def _end(row: QueuedRow, verdict: Verdict, kind: OutcomeKind, reason: Reason) ->
 def _key_refused(verdict: Verdict) -> str:
     why = f"the service refused the API key ({verdict.detail})"
     return f"{why}: check the key, and that it belongs to this product"
+
+
+def forbids_many(verdict: Verdict) -> Abort:
+    """Return how the run ends that has turned many rows away in a row, although the key holds.
+
+    The rows have failed for themselves; `verdict` is the latest.
+    """
+    if verdict.http_status != HTTPStatus.FORBIDDEN:
+        return _turned_away(verdict)
+    return Abort(
+        RunEnd.KEY_REFUSED,
+        f"the service forbids row after row ({verdict.detail}), although it accepts the API key "
+        "otherwise: see what it has against these rows, or whether the key may set their feedback",
+    )
 
 
 def _turned_away(verdict: Verdict) -> Abort:

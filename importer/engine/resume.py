@@ -25,14 +25,17 @@ class ResumeState:
     deferrals: dict[int, Deferral]
     #: The conversations that were not completed when an earlier job asked for the last time.
     not_completed: Collection[str] = ()
+    #: The last conversation for which the job has stored feedback; None if there is none.
+    stored: str | None = None
 
     @classmethod
     def load(cls, journal: Journal) -> ResumeState:
         """Read it from the journal; takes about a second for each million rows that are done."""
         not_completed = {row.conversation_id for row in journal.carried() if row.ask_status}
         return cls(
-            journal.totals(to_do=True), journal.settled(), journal.deferrals(), not_completed
-        )
+            journal.totals(to_do=True), journal.settled(), journal.deferrals(), not_completed,
+            journal.last_stored(),
+        )  # fmt: skip
 
 
 def lasting(row: QueuedRow, clock: Clock) -> Deferral:

@@ -58,13 +58,14 @@ class QueuedRow:
 
     `attempts` counts the PUTs of all runs, `failures` the transient ones in a row, and `looks` how
     often the row was told that its conversation is not completed. With `open` a PUT that was
-    made in this run has no definite answer: it may still take effect.
+    made in this run has no definite answer: it may still take effect. One that `goes_first` does
+    so whenever it is ready.
     `started`, `due` and `deferred_since` are seconds of the queue's clock.
     """
 
     __slots__ = (
-        "ask_status", "attempts", "deferred_since", "due", "failures", "feedback", "looks", "open",
-        "started", "state",
+        "ask_status", "attempts", "deferred_since", "due", "failures", "feedback", "goes_first",
+        "looks", "open", "started", "state",
     )  # fmt: skip
 
     def __init__(self, feedback: Feedback) -> None:
@@ -73,7 +74,7 @@ class QueuedRow:
         self.due = self.started = 0.0
         self.attempts = self.failures = self.looks = 0
         self.deferred_since: float | None = None
-        self.ask_status = self.open = False
+        self.ask_status = self.open = self.goes_first = False
 
     def __lt__(self, other: QueuedRow) -> bool:
         """Order rows that are due at the same time by their numbers."""
@@ -119,6 +120,14 @@ class RowQueue:
         row.ask_status = True
         self._in_state[RowState.READY] += 1
         self._ready.append(row)
+        return row
+
+    def ask_next(self, conversation_id: str) -> QueuedRow:
+        """Return what asks for the status of a conversation of no row, before all rows."""
+        row = QueuedRow(Feedback(0, conversation_id, None, None))
+        row.ask_status = row.goes_first = True
+        self._in_state[RowState.READY] += 1
+        self._ready.appendleft(row)
         return row
 
     def hold(self, feedback: Feedback, until: float) -> None:
@@ -212,7 +221,8 @@ class RowQueue:
         heapq.heappush(heap, (row.due, row))
 
     def return_unsent(self, row: QueuedRow) -> None:
-        """The run ends: the row, just answered, stays as it was."""
+        """The row, just answered or withheld, is as it was: it is sent again, or the run ends."""
+        self._withheld.pop(row, None)
         self._in_flight.discard(row)
         self._make_ready(row)
 
@@ -313,7 +323,10 @@ class RowQueue:
 
     def _make_ready(self, row: QueuedRow) -> None:
         self._move(row, RowState.READY)
-        self._ready.append(row)
+        if row.goes_first:
+            self._ready.appendleft(row)
+        else:
+            self._ready.append(row)
 
     def _move(self, row: QueuedRow, state: RowState) -> None:
         self._in_state[row.state] -= 1

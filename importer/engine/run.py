@@ -15,8 +15,9 @@ import anyio.to_thread
 
 from importer.clarityq.rotating_client import RotatingClient
 from importer.engine.alarm import Alarm
-from importer.engine.answers import Answers, canary_for
+from importer.engine.answers import Answers
 from importer.engine.at_work import JobAtWork
+from importer.engine.canary import canary_for
 from importer.engine.clock import Clock
 from importer.engine.control import Control
 from importer.engine.intake import FEWEST_MARKED
@@ -77,7 +78,7 @@ class Run(JobRun):
         )  # fmt: skip
         self._answers = Answers(
             settings, resumed.totals, self._queue, self._pacer, self._canary, self._writer,
-            self._reporter, control, clock, is_handed_rows=is_marked,
+            self._reporter, control, clock, stored=resumed.stored, is_handed_rows=is_marked,
         )  # fmt: skip
         self._turnstile = anyio.Lock()
         self._alarm: Alarm | None = None
@@ -141,7 +142,9 @@ class Run(JobRun):
         """Be a worker: take the next row, send it, act on the answer."""
         while (row := await self._next()) is not None:
             if row.ask_status:
-                verdict = await self._client.status(row.feedback.conversation_id)
+                verdict = await self._client.status(
+                    row.feedback.conversation_id, shows_key=self._answers.is_question(row)
+                )
             else:
                 verdict = await self._client.put(row.feedback)
             self._answers.answered(row, verdict)

@@ -16,6 +16,7 @@ from importer.jobs.entry import Entry
 from importer.jobs.journal_file import AFTER_ALL, UNKNOWN_BEFORE, WRITTEN, JournalFile
 from importer.jobs.journal_lines import (
     IS_LEFT_OVER,
+    KIND_IDS,
     VERSION,
     Lines,
     deferral_of,
@@ -27,7 +28,7 @@ from importer.jobs.journal_lines import (
     stored_lines,
 )
 from importer.jobs.key_source import key_facts
-from importer.jobs.keys import key_of, keys_of, own_rank, split_keys
+from importer.jobs.keys import conversation_of, key_of, keys_of, own_rank, split_keys
 from importer.jobs.records import (
     CLEARS_UNKNOWN,
     GIVEN_UP,
@@ -401,6 +402,15 @@ class Journal(JournalFile):
                 + " WHERE seq NOT IN (SELECT seq FROM outcome) OR seq IN (SELECT seq FROM again)"
             )
             return {deferral.seq: deferral for deferral in map(deferral_of, rows)}
+
+    def last_stored(self) -> str | None:
+        """Return the conversation of the last row that has succeeded, by its number; or None."""
+        found = self._all(
+            "SELECT conversation FROM outcome WHERE kind = ? "
+            "AND seq NOT IN (SELECT seq FROM forgotten) ORDER BY seq DESC LIMIT 1",
+            KIND_IDS[OutcomeKind.SUCCEEDED],
+        )
+        return conversation_of(found[0][0]) if found else None
 
     def _put(self, name: str, value: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO job (name, value) VALUES (?, ?)", (name, value))

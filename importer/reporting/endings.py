@@ -89,6 +89,13 @@ def or_give_up(
                 f"All others are done, and {counted(pending, 'row')} got nothing but failures "
                 "since: if the service works otherwise, that is what fails. To give up the job:"
             )
+    elif end is RunEnd.KEY_REFUSED and is_known:
+        if not not_begun:
+            why = (
+                f"All others are done, and {counted(pending, 'row')} got nothing but refusals "
+                "since: only if the service takes this key for all else, that is what it forbids. "
+                "To give up the job:"
+            )
     elif not is_known and (end is RunEnd.KEY_REFUSED or _is_refused(end, reasons)):
         why = (
             "If the product is not the one that was meant: this job is in the way of others of it "

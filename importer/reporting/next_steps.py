@@ -65,6 +65,8 @@ def next_steps(
         elif end is RunEnd.REDIRECTED:
             command = again.elsewhere()
         purpose = TO_RESUME[end]
+        if end is RunEnd.KEY_REFUSED and reasons.get((OutcomeKind.FAILED, Reason.REFUSED)):
+            purpose += ", or with the rows after those refused if it is the right one"
         if end is RunEnd.LIMIT and not again.takes_limit_back:
             purpose += ", take the limit out of the file or the environment, then"
         return [begins(purpose, command)]

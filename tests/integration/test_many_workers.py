@@ -99,7 +99,7 @@ async def test_a_worker_sends_what_it_has_before_any_of_it_is_recorded(
 ) -> None:
     settings = settings_for(write_csv(tmp_path / "in.csv", []), base_url=sandbox.url)
     worker, seat = Worker(), Seat("a", 0.0)
-    worker.begin(pack(Assignment(Terms(settings, Pace(0.0)).options(0), True, 60.0)), b"any")
+    worker.begin(pack(Assignment(Terms(settings, Pace(0.0)).options(0), True, None, 60.0)), b"any")
     rows = [Feedback(n, conversation(n), Meaning.POSITIVE, None) for n in range(1, 301)]
     seat.hand(rows, [], [])
     finish = None

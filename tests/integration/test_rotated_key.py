@@ -26,11 +26,12 @@ Make = Callable[..., ImportSettings]
 class Service:
     """Accepts one key, which it changes after so many requests, together with its file."""
 
-    def __init__(self, file: Path, *, new: str, after: int) -> None:
+    def __init__(self, file: Path, *, new: str, after: int, refusal: int = 401) -> None:
         self.key = "first"
         self.file = file
         self.file.write_text(self.key, "utf-8")
         self.new, self.after = new, after
+        self.refusal = refusal
         self.refused = 0
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -40,7 +41,9 @@ class Service:
             self.file.write_text(self.new, "utf-8")
         if request.headers["X-API-Key"] != self.key:
             self.refused += 1
-            return web.json_response({"detail": "no"}, status=401)
+            return web.json_response({"detail": "no"}, status=self.refusal)
+        if request.method == "GET":
+            return web.json_response({"status": "COMPLETED"})
         body = await request.json()
         stored = {"conversation_id": request.path.split("/")[-2], "updated_at": "2026-01-01"}
         return web.json_response({**stored, "rating": body["rating"], "comment": None})
@@ -74,6 +77,26 @@ async def test_a_run_goes_on_with_the_key_that_its_file_holds_now(
     assert summary.puts == 200 + service.refused
 
 
+@pytest.mark.parametrize("concurrency", [1, 16])
+@pytest.mark.parametrize("after", [60, 195])
+async def test_so_does_a_run_whose_old_key_is_forbidden(
+    settings_for: Make, tmp_path: Path, concurrency: int, after: int
+) -> None:
+    rows = [(conversation(n), "POSITIVE", "") for n in range(200)]
+    service = Service(tmp_path / "key", new="second", after=after, refusal=403)
+    async with serve(service.answer) as url:
+        settings = settings_for(
+            write_csv(tmp_path / "rows.csv", rows), base_url=url, concurrency=concurrency
+        )
+        heard = Heard()
+        key = key_from_file(service.file)
+        summary = await run_import(settings, api_key=key, observers=[heard])
+    assert (summary.exit_code, summary.outcomes[OutcomeKind.SUCCEEDED]) == (ExitCode.OK, 200)
+    (told,) = heard.notices
+    assert "--api-key-file holds another one now" in told
+
+
+@pytest.mark.parametrize("refusal", [401, 403])
 @pytest.mark.parametrize(
     ("new", "why"),
     [
@@ -82,10 +105,10 @@ async def test_a_run_goes_on_with_the_key_that_its_file_holds_now(
     ],
 )
 async def test_a_run_ends_if_the_file_holds_no_new_key(
-    settings_for: Make, tmp_path: Path, new: str, why: str
+    settings_for: Make, tmp_path: Path, new: str, why: str, refusal: int
 ) -> None:
     rows = [(conversation(n), "POSITIVE", "") for n in range(200)]
-    service = Service(tmp_path / "key", new=new, after=60)
+    service = Service(tmp_path / "key", new=new, after=60, refusal=refusal)
     async with serve(service.answer) as url:
         settings = settings_for(write_csv(tmp_path / "rows.csv", rows), base_url=url)
         heard = Heard()

@@ -203,12 +203,12 @@ def test_a_key_that_is_withdrawn_costs_no_row_and_the_printed_command_resumes(
     desk: Desk, service: Service, code: int, concurrency: str
 ) -> None:
     desk.write(NAME, rows(range(1, 101)))
-    service.rules.append(lambda _: status(code) if len(service.puts) > 30 else None)
+    service.rules_of_all.append(lambda _: status(code) if len(service.puts) > 30 else None)
     ended = desk.run(NAME, concurrency=concurrency)
     assert ended.code == 3, ended.text
     assert desk.job(NAME).summary["end"] == "key_refused"
     assert set(desk.job(NAME).outcomes) == {"succeeded", "pending"}
-    service.rules.clear()
+    service.rules_of_all.clear()
     assert goes_on(desk, ended).code == 0
     assert desk.job(NAME).outcomes == {"succeeded": 100}
 
@@ -218,13 +218,13 @@ def test_requests_that_were_under_way_when_a_key_was_withdrawn_cost_no_row_eithe
     desk: Desk, service: Service
 ) -> None:
     desk.write(NAME, rows(range(1, 201)))
-    service.rules.append(
+    service.rules_of_all.append(
         lambda _: slow(OK, 0.3) if len(service.puts) <= 60 else slow(status(403), 0.02)
     )
     ended = desk.run(NAME, concurrency="16")
     assert ended.code == 3, ended.text
     assert set(desk.job(NAME).outcomes) == {"succeeded", "pending"}
-    service.rules.clear()
+    service.rules_of_all.clear()
     assert goes_on(desk, ended).code == 0
     assert desk.job(NAME).outcomes == {"succeeded": 200}
 
@@ -262,8 +262,51 @@ def test_a_row_that_alone_is_forbidden_fails_also_as_the_last_one(
     assert desk.job(NAME).outcomes == {"succeeded": 29, "failed": 1}
 
 
-@promise("T9", "E1")
-def test_a_key_that_may_not_ask_for_a_status_keeps_no_job_from_its_end(
+@promise("T9", "J17", "E1")
+@pytest.mark.parametrize("sending", [{"concurrency": "8"}, {"workers": "2"}])
+@pytest.mark.parametrize("stored", [40, 93])
+def test_a_key_that_stays_withdrawn_costs_no_row_however_often_the_job_is_resumed(
+    desk: Desk, service: Service, sending: dict[str, str], stored: int
+) -> None:
+    desk.write(NAME, rows(range(1, 101)))
+    service.rules_of_all.append(lambda _: status(403) if len(service.puts) > stored else None)
+    ended = desk.run(NAME, **sending)
+    for _ in range(2):
+        assert ended.code == 3, ended.text
+        assert desk.job(NAME).summary["end"] == "key_refused"
+        assert desk.job(NAME).outcomes == {"succeeded": stored, "pending": 100 - stored}
+        ended = desk.follow(ended.steps[0])
+    assert ended.code == 3, ended.text
+    service.rules_of_all.clear()
+    assert desk.follow(ended.steps[0]).code == 0
+    assert desk.job(NAME).outcomes == {"succeeded": 100}
+    assert len(service.quiescent()) == 100
+
+
+@promise("T9", "J17", "E1")
+@pytest.mark.parametrize(("concurrency", "forbidden"), [("1", 25), ("8", 50)])
+def test_many_rows_that_are_forbidden_keep_no_job_from_its_end(
+    desk: Desk, service: Service, concurrency: str, forbidden: int
+) -> None:
+    lines = rows(range(1, 101))
+    out = {line[0] for line in lines[40 : 40 + forbidden]}
+    desk.write(NAME, lines)
+    service.rules.append(lambda r: status(403) if r.conversation in out else None)
+    ended = desk.run(NAME, concurrency=concurrency)
+    assert ended.code == 3, ended.text
+    assert "although it accepts the API key otherwise" in ended.text
+    for _ in range(3):
+        if ended.code == 3:
+            ended = desk.follow(ended.steps[0])
+    assert ended.code == 1, ended.text
+    assert desk.job(NAME).outcomes == {"succeeded": 100 - forbidden, "failed": forbidden}
+    service.rules.clear()
+    assert desk.follow(ended.steps[0]).code == 0
+    assert desk.job(NAME).outcomes == {"succeeded": 100}
+
+
+@promise("T9", "J17", "E1")
+def test_a_job_whose_last_row_and_whose_status_checks_are_forbidden_can_be_given_up(
     desk: Desk, service: Service
 ) -> None:
     lines = rows(range(1, 31))
@@ -276,8 +319,9 @@ def test_a_key_that_may_not_ask_for_a_status_keeps_no_job_from_its_end(
     )
     assert desk.run(NAME).code == 3
     ended = desk.run(NAME)
-    assert ended.code == 1, ended.text
-    assert desk.job(NAME).outcomes == {"succeeded": 29, "failed": 1}
+    assert ended.code == 3, ended.text
+    assert desk.job(NAME).outcomes == {"succeeded": 29, "pending": 1}
+    assert desk.follow(ended.steps[-1]).code == 0
 
 
 @promise("T11", "J17", "E1")

@@ -113,7 +113,8 @@ class Office(Observer):
         told = self.verdicts.get(seq)
         return told.pop(0) if told else STORED
 
-    async def status(self, conversation_id: str) -> Verdict:
+    async def status(self, conversation_id: str, *, shows_key: bool = False) -> Verdict:
+        del shows_key
         self.events.append(("status", int(conversation_id[-12:], 16)))
         return COMPLETED
 

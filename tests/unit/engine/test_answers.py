@@ -11,8 +11,8 @@ import anyio
 import pytest
 
 from importer.clarityq.responses import Verdict, VerdictKind
-from importer.engine.answers import Answers, canary_for
-from importer.engine.canary import Canary
+from importer.engine.answers import Answers
+from importer.engine.canary import Canary, canary_for
 from importer.engine.clock import Clock
 from importer.engine.control import Control
 from importer.engine.journal_writer import JournalWriter
@@ -30,10 +30,13 @@ from tests.support.data import conversation
 pytestmark = pytest.mark.anyio
 Make = Callable[..., ImportSettings]
 
+#: What an earlier run of the job has stored.
+EARLIER = conversation(999)
 STORED = Verdict(VerdictKind.APPLIED, "", 200)
 NOT_FOUND = Verdict(VerdictKind.REFUSED, "not found", 404)
 INVALID = Verdict(VerdictKind.REFUSED, "invalid", 422)
 FORBIDDEN = Verdict(VerdictKind.TURNED_AWAY, "forbidden", 403)
+REDIRECTED = Verdict(VerdictKind.TURNED_AWAY, "redirected", 307)
 COMPLETED = Verdict(VerdictKind.COMPLETED)
 NOT_COMPLETED = Verdict(VerdictKind.NOT_COMPLETED, "not completed", 409)
 FAILURE = Verdict(VerdictKind.TRANSIENT, "HTTP 500", 500, definite=False)
@@ -61,6 +64,7 @@ class Table(Observer):
         *,
         canary: int = 0,
         succeeded: int = 0,
+        stored: str | None = None,
         is_handed: bool = False,
     ) -> None:
         self.now = 100.0
@@ -82,7 +86,7 @@ class Table(Observer):
         self.canary = Canary(canary)
         self.answers = Answers(
             settings, before, self.queue, pacer, self.canary, self.writer, reporter,
-            self.control, clock, is_handed_rows=is_handed,
+            self.control, clock, stored=stored, is_handed_rows=is_handed,
         )  # fmt: skip
 
     def noticed(self, message: str) -> None:
@@ -118,6 +122,9 @@ class Table(Observer):
         """Let one row after the other get these answers."""
         for verdict in verdicts:
             self.answer(verdict)
+
+    def asks(self, question: QueuedRow, stored: str = conversation(1)) -> bool:
+        return question.ask_status and question.feedback.conversation_id == stored
 
     def attempts(self) -> list[tuple[int, Call, int | None]]:
         return [
@@ -230,17 +237,107 @@ async def test_many_rows_in_a_row_that_are_turned_away_end_a_run_that_was_accept
     assert table.writer.counts[OutcomeKind.FAILED] == failed, "each run gets further"
 
 
-@pytest.mark.parametrize("end", [None, RunEnd.SIGTERM])
-async def test_rows_that_are_turned_away_after_others_were_stored_stay_pending_when_the_run_ends(
-    having: Make, end: RunEnd | None
+@pytest.mark.parametrize("earlier", [False, True])
+async def test_rows_that_are_turned_away_after_others_were_stored_stay_pending_when_the_run_stops(
+    having: Make, *, earlier: bool
 ) -> None:
-    table = Table(having(), 22)
-    table.answer_all(STORED, *[FORBIDDEN] * (20 if end is None else 19))
-    if end is not None:
-        table.control.stop(end)
+    table = Table(having(), 22, succeeded=1, stored=EARLIER) if earlier else Table(having(), 22)
+    table.answer_all(*[] if earlier else [STORED], *[FORBIDDEN] * 19)
+    table.control.stop(RunEnd.SIGTERM)
     table.answers.run_ended()
-    assert table.end() is (end or RunEnd.KEY_REFUSED)
     assert not table.writer.counts[OutcomeKind.FAILED], "they are tried again"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("earlier", [False, True])
+async def test_after_many_rows_in_a_row_that_were_forbidden_the_key_is_asked_about_before_others(
+    having: Make, status: int, *, earlier: bool
+) -> None:
+    table = Table(having(), 100, succeeded=1, stored=EARLIER) if earlier else Table(having(), 100)
+    table.answer_all(*[] if earlier else [STORED], *[FORBIDDEN] * 20)
+    assert table.end() is None
+    question, other = table.take(), table.take()
+    assert table.asks(question, EARLIER if earlier else conversation(1))
+    table.answer(FORBIDDEN, row=other)
+    kind = VerdictKind.KEY_REFUSED if status == 401 else VerdictKind.TURNED_AWAY
+    table.answer(Verdict(kind, "no such key", status), row=question)
+    table.answers.run_ended()
+    assert table.end() is RunEnd.KEY_REFUSED
+    assert "no such key" in table.control.message
+    assert not table.writer.counts[OutcomeKind.FAILED]
+    assert len(table.queue) == 100 - (not earlier)
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+async def test_many_rows_in_a_row_that_are_forbidden_although_the_key_holds_fail_and_end_the_run(
+    having: Make, *, earlier: bool
+) -> None:
+    table = Table(having(), 100, succeeded=1, stored=EARLIER) if earlier else Table(having(), 100)
+    table.answer_all(*[] if earlier else [STORED], *[FORBIDDEN] * 20)
+    question, other = table.take(), table.take()
+    table.answer(FORBIDDEN, row=other)
+    table.answer(COMPLETED, row=question)
+    table.answers.run_ended()
+    assert table.end() is RunEnd.KEY_REFUSED
+    assert "although" in table.control.message
+    assert table.writer.counts[OutcomeKind.FAILED] == 20, "of the last one it is not known"
+    assert table.queue.count(RowState.WITHHELD) == 1
+
+
+async def test_a_row_that_is_stored_while_the_key_is_asked_about_lets_the_run_go_on(
+    having: Make,
+) -> None:
+    table = Table(having(), 100)
+    table.answer_all(STORED, *[FORBIDDEN] * 20)
+    question = table.take()
+    table.answer(STORED)
+    assert table.writer.counts[OutcomeKind.FAILED] == 20
+    table.answer(COMPLETED, row=question)
+    assert table.end() is None
+
+
+async def test_the_question_about_the_key_goes_before_other_rows_also_when_it_is_repeated(
+    having: Make,
+) -> None:
+    table = Table(having(), 100, succeeded=1, stored=EARLIER)
+    table.answer_all(*[FORBIDDEN] * 20)
+    question = table.answer(FAILURE)
+    assert table.asks(question, EARLIER)
+    table.now = question.due
+    assert table.take() is question
+
+
+async def test_rows_that_were_forbidden_are_sent_again_with_another_key(having: Make) -> None:
+    table = Table(having(), 30, succeeded=1, stored=EARLIER)
+    table.answer_all(*[FORBIDDEN] * 20)
+    table.answer(COMPLETED._replace(new_key=True))
+    assert table.end() is None
+    assert not table.writer.counts
+    table.answer_all(*[STORED] * 30)
+    assert table.writer.counts == {OutcomeKind.SUCCEEDED: 30}
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+async def test_of_many_rows_in_a_row_that_are_redirected_nothing_is_asked(
+    having: Make, *, earlier: bool
+) -> None:
+    table = Table(having(), 22, succeeded=1, stored=EARLIER) if earlier else Table(having(), 22)
+    table.answer_all(*[] if earlier else [STORED], *[REDIRECTED] * 20)
+    table.answers.run_ended()
+    assert table.end() is RunEnd.REDIRECTED
+    failed = 19 if earlier else 0
+    assert table.writer.counts[OutcomeKind.FAILED] == failed, "each run gets further"
+
+
+async def test_rows_in_a_row_that_are_forbidden_or_redirected_are_asked_about_as_well(
+    having: Make,
+) -> None:
+    table = Table(having(), 100, succeeded=1, stored=EARLIER)
+    table.answer_all(*[FORBIDDEN] * 19, REDIRECTED)
+    table.answer(COMPLETED)
+    table.answers.run_ended()
+    assert table.end() is RunEnd.REDIRECTED
+    assert table.writer.counts == {OutcomeKind.FAILED: 20}
 
 
 @pytest.mark.parametrize("in_outage", [False, True])
@@ -282,7 +379,7 @@ async def test_what_was_asked_before_a_row_was_turned_away_does_not_show_that_it
         table.answer_all(FORBIDDEN, FORBIDDEN)
         table.answer(other, row)
     assert not table.writer.counts[OutcomeKind.FAILED] - 9 * (other is NOT_FOUND)
-    table.answer_all(*[FORBIDDEN] * 20)
+    table.answer_all(*[FORBIDDEN] * 21)
     table.answers.run_ended()
     assert table.end() is RunEnd.KEY_REFUSED
     assert not table.writer.counts[OutcomeKind.FAILED] - 9 * (other is NOT_FOUND)
@@ -328,12 +425,30 @@ async def test_rows_that_were_turned_away_last_fail_unless_the_key_has_ceased_to
     table.answer(FORBIDDEN, row=latest)
     assert table.writer.counts == {OutcomeKind.SUCCEEDED: 1}
     question = table.take()
-    assert (question.ask_status, question.feedback.seq) == (True, 1), "of what was stored last"
+    assert table.asks(question), "of what was stored last"
     table.answer(answer, row=question)
     assert table.writer.counts == {OutcomeKind.SUCCEEDED: 1, OutcomeKind.FAILED: 2}
     assert (table.end(), len(table.queue)) == (None, 0)
     await table.writer.write()
     assert {seq for seq, _, _ in table.attempts()} == {2, 3}, "the question is none of a row"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("is_handed", [False, True])
+async def test_rows_turned_away_in_a_resumed_run_stay_pending_if_the_key_does_not_hold(
+    having: Make, status: int, *, is_handed: bool
+) -> None:
+    table = Table(having(), 2, succeeded=1, stored=EARLIER, is_handed=is_handed)
+    if not is_handed:
+        table.answers.all_read()
+    table.answer_all(FORBIDDEN, FORBIDDEN)
+    question = table.take()
+    assert table.asks(question, EARLIER)
+    kind = VerdictKind.KEY_REFUSED if status == 401 else VerdictKind.TURNED_AWAY
+    table.answer(Verdict(kind, "no such key", status), row=question)
+    table.answers.run_ended()
+    assert table.end() is RunEnd.KEY_REFUSED
+    assert not table.writer.counts
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -365,7 +480,7 @@ async def test_a_run_that_ends_before_it_knows_whether_the_key_holds_counts_its_
     assert (len(table.queue), [*table.queue.in_doubt()]) == (1, [])
 
 
-async def test_rows_that_are_turned_away_fail_where_the_run_has_stored_nothing(
+async def test_rows_that_are_turned_away_fail_where_nothing_can_be_asked_about(
     having: Make,
 ) -> None:
     table = Table(having(), 2, succeeded=1)

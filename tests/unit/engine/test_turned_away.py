@@ -3,10 +3,9 @@
 from functools import partial
 
 from importer.engine.turned_away import TurnedAway
-from importer.model import Feedback, Meaning
 from tests.support.data import conversation
 
-SOME = Feedback(1, conversation(1), Meaning.POSITIVE, None)
+SOME = conversation(1)
 
 
 def test_before_the_service_has_stored_anything_it_concerns_all_rows() -> None:
@@ -28,3 +27,11 @@ def test_the_same_row_again_is_no_new_sign_and_any_other_answer_starts_the_count
         other_answer()
         assert not any(turned.concerns_all(seq) for seq in range(100, 119))
         other_answer()
+
+
+def test_what_is_asked_about_is_what_was_stored_last_if_only_by_an_earlier_run() -> None:
+    turned = TurnedAway(accepted=True, stored=SOME)
+    assert (turned.stored, turned.has_stored) == (SOME, False)
+    turned.succeeded(conversation(2))
+    assert (turned.stored, turned.has_stored) == (conversation(2), True)
+    assert TurnedAway(accepted=True).stored is None

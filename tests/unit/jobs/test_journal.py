@@ -33,6 +33,7 @@ from importer.model import (
 )
 from tests.support.data import conversation
 from tests.support.jobs import (
+    REFUSED,
     SUCCEEDED,
     Desk,
     answer,
@@ -136,6 +137,16 @@ def test_outcomes_come_back_plain_ones_and_odd_ones(desk: Desk) -> None:
             f"3,succeeded,{conversation(3)},,,1,,{Warn.ECHO_DIFFERS}\n",
             f"4,superseded,{conversation(2)},later_row,,0,,\n",
         ]
+
+
+def test_the_last_row_that_was_stored_is_told_unless_it_is_forgotten(desk: Desk) -> None:
+    with desk.run(rows=4) as job:
+        assert job.journal.last_stored() is None
+        answer(job, {1: SUCCEEDED, 3: SUCCEEDED, 4: REFUSED})
+        assert job.journal.last_stored() == conversation(3)
+        with closing(sqlite3.connect(job.folder / FILE_NAME)) as db, db:
+            db.execute("INSERT INTO forgotten (seq) VALUES (3)")
+        assert job.journal.last_stored() == conversation(1)
 
 
 @pytest.mark.parametrize("rows", [1, 3, 256, 700])

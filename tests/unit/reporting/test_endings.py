@@ -184,6 +184,14 @@ def test_every_other_end_has_a_command_that_goes_on(end: RunEnd) -> None:
     assert (len(steps) > 1) == (end is RunEnd.DATA_LIMIT)
 
 
+def test_after_a_refused_key_and_refused_rows_it_may_be_either() -> None:
+    (step,) = told({(FAILED, Reason.REFUSED): 20}, end=RunEnd.KEY_REFUSED).splitlines()
+    assert "right key" in step
+    assert "or with the rows after those refused" in step
+    (step,) = told({}, end=RunEnd.KEY_REFUSED).splitlines()
+    assert "those refused" not in step
+
+
 @pytest.mark.parametrize(
     ("end", "rows", "first"),
     [
@@ -208,6 +216,7 @@ def test_where_the_service_knows_no_conversation_the_target_is_to_be_looked_at_f
     [
         (RunEnd.KEY_REFUSED, {"pending": 3}, 2, "If the product is not the one that"),
         (RunEnd.KEY_REFUSED, {"pending": 3, "succeeded": 1}, 2, ""),
+        (RunEnd.KEY_REFUSED, {"pending": 3, "succeeded": 1}, 0, "only if the service takes this"),
         (RunEnd.CANARY, {"pending": 3}, 0, "If the product is not the one that"),
         (RunEnd.CANARY, {"pending": 3, "unchanged": 1}, 0, "If the cause does not go away"),
         (RunEnd.MAX_FAILURES, {"pending": 3, "failed": 2}, 0, "If the product is not the one that"),
