@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ from importer.jobs.inputs import how_changed, undone_job
 from importer.jobs.journal_file import NO_COMMENTS, WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.not_restored import not_restored
+from importer.jobs.outranked import left_over_later, outranked
 from importer.jobs.overtaken import Awaited, awaited_of
 from importer.jobs.read_again import Beside, read_again
 from importer.jobs.records import GIVEN_UP, WITHDRAWN, JobRecord, JobState, Totals
@@ -48,14 +50,16 @@ def steps_by_journal(
 
     For a job that has ended, of which only the journal tells how it stands. Rows of which all but
     the count is forgotten are left out, and those (seq) that others have `done`; also all that can
-    be tried again, if that `is_taken_over`. Nothing is once the comments were dropped. Raises
-    `JournalError`.
+    be tried again, if that `is_taken_over`. Those that give way to later jobs are only counted.
+    Nothing is to be done once the comments were dropped. Raises `JournalError`.
     """
     if not journal.has_comments():
         return []
     folder, settings = journal.folder, journal.latest_settings()
-    rest = _to_do(journal, done)
-    if done and journal.newest_by() is None:
+    later = _outranked(journal, done)
+    gone = {*done, *chain.from_iterable(later.values())}
+    rest = _to_do(journal, gone)
+    if gone and journal.newest_by() is None:
         _leave_out_needless(rest)
     outcomes, reasons, overtaken = rest
     again = _again(journal)
@@ -69,7 +73,45 @@ def steps_by_journal(
     )  # fmt: skip
     if is_taken_over:
         steps = [step for step in steps if step.kind is not StepKind.CARRY_OVER]
-    return [*steps, *steps_to_clear(journal)]
+    return [*_to_leave(folder, later), *steps, *steps_to_clear(journal)]
+
+
+def gives_way_since(journal: JournalFile) -> bool:
+    """Return whether rows that a job has left over give way to later jobs by now.
+
+    Raises `JournalError`.
+    """
+    return bool(_outranked(journal))
+
+
+def _outranked(
+    journal: JournalFile, done: Collection[int] = frozenset()
+) -> dict[OutcomeKind, dict[int, bytes]]:
+    """Return the rows that give way to later jobs, by kind, with their conversations' keys.
+
+    Without those that give way to others of the job itself, and those that others have `done`.
+    """
+    found = {}
+    for kind in FILE_OF_KIND:
+        rows = outranked(journal.folder, kind)
+        gone = {*done, *journal.overtaken(kind)} if rows else ()
+        if left := {seq: key for seq, key in rows.items() if seq not in gone}:
+            found[kind] = left
+    return found
+
+
+def _to_leave(folder: Path, later: Mapping[OutcomeKind, Mapping[int, bytes]]) -> Iterator[Step]:
+    """Yield of how many rows nothing is to be done, as they give way to `later` jobs, by kind."""
+    for kind, rows in later.items():
+        path, command = folder / FILE_OF_KIND[kind], ""
+        told = (
+            f"{counted(len(rows), 'row')} of {path} need not be dealt with: later jobs have "
+            "brought newer rows of these conversations, to which an older one gives way."
+        )
+        if (other := left_over_later(folder, kind, {*rows.values()})) is not None:
+            told += f" {other.name} has left over such rows itself. What is to be done about those:"
+            command = command_line(["jobs", "show", path_argument(other)])
+        yield Step(told, command, StepKind.LEFT_OVERS, file_of_job(path))
 
 
 def steps_to_clear(journal: JournalFile, command: Sequence[str] = ()) -> list[Step]:
