@@ -85,16 +85,17 @@ def gives_way_since(journal: JournalFile) -> bool:
 
 
 def _outranked(
-    journal: JournalFile, done: Collection[int] = frozenset()
+    journal: JournalFile, done: Collection[int] = frozenset(), awaited: Awaited = Awaited.ALL
 ) -> dict[OutcomeKind, dict[int, bytes]]:
     """Return the rows that give way to later jobs, by kind, with their conversations' keys.
 
     Without those that give way to others of the job itself, and those that others have `done`.
+    `awaited` are the rows without an outcome that are to be sent.
     """
     found = {}
     for kind in FILE_OF_KIND:
         rows = outranked(journal.folder, kind)
-        gone = {*done, *journal.overtaken(kind)} if rows else ()
+        gone = {*done, *journal.overtaken(kind, awaited)} if rows else ()
         if left := {seq: key for seq, key in rows.items() if seq not in gone}:
             found[kind] = left
     return found
@@ -230,7 +231,9 @@ def steps_of_closed(
         return unsent
     made = journal.written_files()
     again = _again(journal, key_source)
-    rest = _to_do(journal, read_again(folder, beside).rows, awaited_of(job))
+    done, awaited = read_again(folder, beside).rows, awaited_of(job)
+    later = _outranked(journal, done, awaited)
+    rest = _to_do(journal, {*done, *chain.from_iterable(later.values())}, awaited)
     rows = joined_no_other(JobState.REPLACED, rest.outcomes, rest.reasons)
     to_fix = _to_fix(journal, rest)
     steps = [
@@ -251,7 +254,9 @@ def steps_of_closed(
         )
     if job.sent_anything and (unread := unread_rejected(journal, journal.totals())):
         steps.append(Step(f"{unread_in_words(folder.name, unread)}."))
-    return [*unsent, *steps]
+    later.pop(OutcomeKind.NOT_COMPLETED, None)  # nobody is told of those otherwise
+    told = {kind: some for kind, some in later.items() if (folder / FILE_OF_KIND[kind]).exists()}
+    return [*unsent, *_to_leave(folder, told), *steps]
 
 
 def _steps_of_unsent(journal: JournalFile, key_source: Sequence[str]) -> list[Step]:
