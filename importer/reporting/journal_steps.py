@@ -266,7 +266,8 @@ def _steps_of_unsent(journal: JournalFile, key_source: Sequence[str]) -> list[St
         return []
     if undone_job(file.path for file in inputs) is not None:
         return [going_on(folder.name, how_to_resume(folder, key_source))]
-    again = Again([*own_command(journal), *(journal.key_source() or key_source)], [])
+    words = [*own_command(journal), *(journal.key_source() or key_source)]
+    again = Again(words, [], taken_back=journal.taken_back())
     is_about, never_sent = (StepKind.BEGIN, folder.name), f"of {folder.name} that no job has sent"
     rows = f"the {counted(number, 'row')} {never_sent}"
     changed = how_changed(folder, [file for file in inputs if Path(file.path).is_absolute()])
