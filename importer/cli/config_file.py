@@ -186,6 +186,14 @@ def configured(ctx: click.Context) -> dict[str, Any]:
     return {name: value for name, value in (ctx.default_map or {}).items() if value}
 
 
+def ever_configured(ctx: click.Context) -> set[str]:
+    """Return the options that files and variables set, by flat name, and those that are taken back.
+
+    The next command may be without that.
+    """
+    return {*configured(ctx), *ctx.meta.get(_UNSET, ())}
+
+
 def read_toml(path: Path, given_by: str = "") -> dict[str, Any]:
     """Return what the file holds. Raises `SettingsError`, with the option that named it, if any."""
     try:

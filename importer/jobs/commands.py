@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -46,7 +47,7 @@ UNSET = "--unset"
 #: With these values, those of them that a configuration sets do not concern a left-over file.
 _INSTEAD = {"skip_lines": 0, "format": "csv", "max_rejected": "100%", "max_changes": "100%"}
 #: Those of them that are taken back there as a whole. The others do no harm.
-_TAKEN_BACK = ("limit", "as_new", "outcomes")
+_TAKEN_BACK = ("limit", "as_new", "outcomes", "quiet")
 
 #: The option of an undo that clears what it would leave.
 CLEARS = "--clear-unknown"
@@ -86,7 +87,12 @@ class Again(NamedTuple):
 
     def same(self) -> str:
         """Return the command that resumes the job, or begins it again."""
-        return command_line(self.resume)
+        return command_line(_adding(self.resume, self._shown))
+
+    @property
+    def _shown(self) -> list[str]:
+        """What lets a person who pastes a command see what comes of it."""
+        return _taking_back(["quiet"], self.taken_back)
 
     @property
     def takes_limit_back(self) -> bool:
@@ -100,17 +106,21 @@ class Again(NamedTuple):
         """
         if self.resume[0] != "run":
             return self.same()
-        return command_line([*_without(self.resume, "--base-url"), "--base-url", "ADDRESS"])
+        elsewhere = ["--base-url", "ADDRESS"]
+        words = [*_without(self.resume, "--base-url"), *elsewhere]
+        return command_line(_adding(words, self._shown))
 
     def rest(self) -> str:
         """Return the command that resumes the job without its `--limit`, whatever has set that."""
         if "--limit" in self.resume or not self.takes_limit_back:
-            return command_line(_without(self.resume, "--limit"))
-        return command_line([*self.resume, *unsetting(["limit"])])
+            return command_line(_adding(_without(self.resume, "--limit"), self._shown))
+        return command_line(_adding(self.resume, [*unsetting(["limit"]), *self._shown]))
 
     def plan(self) -> str:
         """Return the command that shows what the inputs would change; empty if none does."""
-        return command_line(["plan", *self.resume[1:]]) if self.resume[0] == "run" else ""
+        if self.resume[0] != "run":
+            return ""
+        return command_line(_adding(["plan", *self.resume[1:]], self._shown))
 
     def accepting(self) -> str:
         """Return how one lets the data through."""
@@ -120,11 +130,20 @@ class Again(NamedTuple):
 
     def retry(self, folder: Path, only: Sequence[str] = ()) -> str:
         """Return the command that tries rows of the job in `folder` again, `only` some of them."""
-        return command_line(["retry", path_argument(folder), *only, *self.of_retry])
+        words = ["retry", path_argument(folder), *only, *self.of_retry]
+        return command_line(_adding(words, self._shown))
 
     def of_file(self, path: Path, command: str = "run") -> str:
         """Return the command that imports, or plans, a left-over file as the inputs were."""
-        return command_line([command, path_argument(path), *self.options, *self.taken_back])
+        words = [command, path_argument(path), *self.options]
+        return command_line(_adding(words, self.taken_back))
+
+
+def _adding(words: Sequence[str], options: Sequence[str]) -> list[str]:
+    """Return the words of a command with `options`, each with its value, that it has not yet."""
+    there = {*pairwise(words)}
+    added = (pair for pair in zip(options[::2], options[1::2], strict=True) if pair not in there)
+    return [*words, *chain.from_iterable(added)]
 
 
 def _without(words: Sequence[str], option: str) -> list[str]:
@@ -224,7 +243,10 @@ def how_to_resume(folder: Path, key_source: Sequence[str] = ()) -> str:
     with JournalReader(folder) as journal:
         own = own_command(journal)
         in_sandbox = "--sandbox" in own
-        return command_line([*own, *(() if in_sandbox else journal.key_source() or key_source)])
+        key = () if in_sandbox else journal.key_source() or key_source
+        last = journal.last_run()
+        names = ["limit", "quiet"] if last and last.end is RunEnd.LIMIT else ["quiet"]
+        return command_line([*own, *key, *_taking_back(names, journal.taken_back())])
 
 
 def own_command(journal: JournalFile, inputs: Sequence[str] | None = None) -> list[str]:
@@ -301,6 +323,14 @@ def not_for_left_overs(configured: Collection[str]) -> list[str]:
 def unsetting(names: Iterable[str]) -> list[str]:
     """Return the arguments that take back what a configuration sets of these options."""
     return [word for name in names for word in (UNSET, name.replace("_", "-"))]
+
+
+def _taking_back(names: Sequence[str], taken_back: Sequence[str]) -> list[str]:
+    """Return the arguments that take back those of the options that a configuration sets.
+
+    They are among those that are `taken_back` for a left-over file.
+    """
+    return unsetting(name for name in names if name in taken_back)
 
 
 def label_of_undo(folder: Path) -> str:

@@ -280,6 +280,20 @@ class JournalReader(JournalFile):
             for key, rank, is_left_over in self._db.execute(query, names):
                 yield key, rank_of(rank), bool(is_left_over)
 
+    def first_brought(self, kind: OutcomeKind) -> list[tuple[int, bytes, int]]:
+        """Return the rows of `kind` whose conversation is known, and the jobs that first had them.
+
+        Each as its seq, the key of the conversation, and the number of the job.
+        """
+        query = (
+            f"SELECT outcome.seq, conversation, coalesce(nullif(job, 0), ({RANK}) >> 32) "
+            "FROM outcome LEFT JOIN ranked USING (seq) LEFT JOIN placed USING (seq) "
+            "WHERE kind = :kind AND conversation IS NOT NULL "
+            "AND outcome.seq NOT IN (SELECT seq FROM forgotten)"
+        )
+        with self._explained():
+            return self._db.execute(query, {**self._own(), "kind": KIND_IDS[kind]}).fetchall()
+
     def ended_among(self, seqs: Iterable[int]) -> set[int]:
         """Return which of these rows have an outcome."""
         query = "SELECT seq FROM outcome WHERE seq IN (SELECT value FROM json_each(?))"

@@ -20,7 +20,7 @@ from importer.jobs.keys import conversation_of, rank_of
 from importer.jobs.ledger_lines import Lines
 from importer.jobs.records import CarriedRow, JobRecord, JobState, Line, job_number
 from importer.jobs.take_in import take_in
-from importer.model import Meaning
+from importer.model import Meaning, Rank
 
 _FORMAT = 2
 #: Conversations that are looked up in one statement.
@@ -154,16 +154,8 @@ class Ledger:
 
     def look_up(self, keys: Iterable[bytes]) -> dict[bytes, Line]:
         """Return the lines of those of the conversations that have one."""
-        wanted = list(keys)
-        found: dict[bytes, Line] = {}
         with self._explained():
-            for start in range(0, len(wanted), _AT_ONCE):
-                some = wanted[start : start + _AT_ONCE]
-                lines = Lines.of_rows(
-                    self._db.execute(f"{_LINE} WHERE key IN ({', '.join('?' * len(some))})", some)
-                )
-                found.update(zip(lines.keys, lines.each(), strict=True))
-        return found
+            return _looked_up(self._db, list(keys))
 
     def erase(self, forgotten: Forgotten, tombs: Mapping[bytes, bytes]) -> Counter[str]:
         """Take conversations out; see `erase_from_ledger`."""
@@ -261,6 +253,30 @@ def known_jobs(path: Path) -> tuple[list[LedgerJob], int]:
     except sqlite_file.EXPLAINED:
         return [], 0
     return jobs, floor
+
+
+def known_ranks(path: Path, keys: Iterable[bytes]) -> dict[bytes, Rank]:
+    """Return the highest rank that is settled of each of the conversations that the ledger knows.
+
+    Of the one at `path`, without holding anything: as far as it has taken the journals in. None if
+    there is no ledger, or none that can be used.
+    """
+    try:
+        with closing(sqlite_file.connect(path, read_only=True)) as db:
+            return {key: line.rank for key, line in _looked_up(db, list(keys)).items()}
+    except sqlite_file.EXPLAINED:
+        return {}
+
+
+def _looked_up(db: sqlite_file.Connection, keys: Sequence[bytes]) -> dict[bytes, Line]:
+    found: dict[bytes, Line] = {}
+    for start in range(0, len(keys), _AT_ONCE):
+        some = keys[start : start + _AT_ONCE]
+        lines = Lines.of_rows(
+            db.execute(f"{_LINE} WHERE key IN ({', '.join('?' * len(some))})", some)
+        )
+        found.update(zip(lines.keys, lines.each(), strict=True))
+    return found
 
 
 def _job(row: Sequence[Any]) -> LedgerJob:

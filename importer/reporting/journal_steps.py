@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
 from typing import NamedTuple
 
 from importer.common.text import counted, listed
@@ -21,6 +23,7 @@ from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import NO_COMMENTS, WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.not_restored import gone_over, not_restored
+from importer.jobs.outranked import left_over_later, outranked
 from importer.jobs.overtaken import Awaited, awaited_of
 from importer.jobs.read_again import Beside, read_again
 from importer.jobs.records import GIVEN_UP, WITHDRAWN, JobRecord, JobState, Totals, job_number
@@ -45,14 +48,16 @@ def steps_by_journal(
 
     For a job that has ended, of which only the journal tells how it stands. Rows of which all but
     the count is forgotten are left out, and those (seq) that others have `done`; also all that can
-    be tried again, if that `is_taken_over`. Nothing is once the comments were dropped. Raises
-    `JournalError`.
+    be tried again, if that `is_taken_over`. Those that give way to later jobs are only counted.
+    Nothing is to be done once the comments were dropped. Raises `JournalError`.
     """
     if not journal.has_comments():
         return []
     folder, settings = journal.folder, journal.latest_settings()
-    rest = _to_do(journal, done)
-    if done and journal.newest_by() is None:
+    later = _outranked(journal, done)
+    gone = {*done, *chain.from_iterable(later.values())}
+    rest = _to_do(journal, gone)
+    if gone and journal.newest_by() is None:
         _leave_out_needless(rest)
     outcomes, reasons, overtaken = rest
     again = _again(journal)
@@ -66,7 +71,61 @@ def steps_by_journal(
     )  # fmt: skip
     if is_taken_over:
         steps = [step for step in steps if step.kind is not StepKind.CARRY_OVER]
-    return [*steps, *steps_to_clear(journal)]
+    return [*_to_leave(folder, later, done), *steps, *steps_to_clear(journal)]
+
+
+def gives_way_since(journal: JournalFile) -> bool:
+    """Return whether rows that a job has left over give way to later jobs by now.
+
+    Raises `JournalError`.
+    """
+    return bool(_outranked(journal))
+
+
+def _outranked(
+    journal: JournalFile, done: Collection[int] = frozenset(), awaited: Awaited = Awaited.ALL
+) -> dict[OutcomeKind, dict[int, bytes]]:
+    """Return the rows that give way to later jobs, by kind, with their conversations' keys.
+
+    Without those that give way to others of the job itself, and those that others have `done`.
+    `awaited` are the rows without an outcome that are to be sent.
+    """
+    found = {}
+    for kind in FILE_OF_KIND:
+        rows = outranked(journal.folder, kind)
+        gone = {*done, *journal.overtaken(kind, awaited)} if rows else ()
+        if left := {seq: key for seq, key in rows.items() if seq not in gone}:
+            found[kind] = left
+    return found
+
+
+def _unread(folder: Path, kind: OutcomeKind, done: Collection[int]) -> int:
+    """Return of how many rows of a kind, without those that are `done`, the id was not read."""
+    with JournalReader(folder) as journal:
+        gone = {*done, *journal.forgotten_rows()}
+        rows = journal.outcomes(kind)
+        return sum(row.conversation_id is None and row.seq not in gone for row in rows)
+
+
+def _to_leave(
+    folder: Path, later: Mapping[OutcomeKind, Mapping[int, bytes]], done: Collection[int]
+) -> Iterator[Step]:
+    """Yield of how many rows nothing is to be done, as they give way to `later` jobs, by kind."""
+    for kind, rows in later.items():
+        path, command = folder / FILE_OF_KIND[kind], ""
+        told = (
+            f"{counted(len(rows), 'row')} of {path} need not be dealt with: later jobs have "
+            "brought newer rows of these conversations, to which an older one gives way."
+        )
+        if unread := _unread(folder, kind, done):
+            told += (
+                f" Of {counted(unread, 'row')} more that is not known, as no id could be read "
+                "there: plan tells it of the fixed file."
+            )
+        if (other := left_over_later(folder, kind, {*rows.values()})) is not None:
+            told += f" {other.name} has left over such rows itself. What is to be done about those:"
+            command = command_line(["jobs", "show", path_argument(other)])
+        yield Step(told, command, StepKind.LEFT_OVERS, file_of_job(path))
 
 
 def steps_to_clear(journal: JournalFile, command: Sequence[str] = ()) -> list[Step]:
@@ -203,8 +262,9 @@ def steps_of_closed(
         return unsent
     made = journal.written_files()
     again = _again(journal, key_source)
-    done = read_again(folder, beside).rows
-    rest = _to_do(journal, done, awaited_of(job))
+    done, awaited = read_again(folder, beside).rows, awaited_of(job)
+    later = _outranked(journal, done, awaited)
+    rest = _to_do(journal, {*done, *chain.from_iterable(later.values())}, awaited)
     rows = joined_no_other(JobState.REPLACED, rest.outcomes, rest.reasons)
     to_fix = _to_fix(journal, rest)
     steps = _needless(journal, rest, has_done=bool(done))
@@ -226,7 +286,9 @@ def steps_of_closed(
         )
     if job.sent_anything and (unread := unread_rejected(journal, journal.totals())):
         steps.append(Step(f"{unread_in_words(folder.name, unread)}."))
-    return [*unsent, *steps]
+    later.pop(OutcomeKind.NOT_COMPLETED, None)  # nobody is told of those otherwise
+    told = {kind: some for kind, some in later.items() if (folder / FILE_OF_KIND[kind]).exists()}
+    return [*unsent, *_to_leave(folder, told, done), *steps]
 
 
 def _needless(journal: JournalFile, rest: _Rest, *, has_done: bool) -> list[Step]:

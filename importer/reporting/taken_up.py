@@ -142,7 +142,7 @@ def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
         imported.append(TakenUp(still_in_words(folder, again)))
     imported += [*void, *since.brought_back]
     if since.undos:
-        about = _all_about(folder) | _about_not_restored(folder)
+        about = all_about(folder) | _about_not_restored(folder)
         told = taken_back_in_words(folder, number, [*since.takers.values()], since.undos)
         imported += [TakenUp(text, about, steps) for text, steps in told]
         undos = [folder.name, *(undo.folder.name for undo in since.undos)]
@@ -170,7 +170,7 @@ def _taken_back_unsent(journal: JournalReader) -> TakenUp:
 
     Or that its undo was cut off before that, or was not to begin yet.
     """
-    folder, facts, about = journal.folder, journal.facts(), _all_about(journal.folder)
+    folder, facts, about = journal.folder, journal.facts(), all_about(journal.folder)
     waits = WITHDRAWN not in facts
     if waits or int(facts.get(UNDO_SENDS, 0)):
         words = ["undo", str(folder.absolute()), *clearing(facts), "--yes", *journal.key_source()]
@@ -224,7 +224,7 @@ def _about_not_restored(folder: Path) -> set[Topic]:
     return {(StepKind.CLEAR, folder.name), *again}
 
 
-def _all_about(folder: Path) -> set[Topic]:
+def all_about(folder: Path) -> set[Topic]:
     """Return the steps about rows of a job: of one that was wrong none is to be imported.
 
     Those of one that has ended its journal tells again, as far as something is left to do.
@@ -241,7 +241,7 @@ def _for_the_rest(
     with JournalReader(folder) as own:
         steps = steps_by_journal(own, done)
     for one in imported:
-        yield one if one.obsolete else TakenUp(one.text, _all_about(folder), steps)
+        yield one if one.obsolete else TakenUp(one.text, all_about(folder), steps)
 
 
 def _taken_over(
@@ -265,7 +265,7 @@ def _taken_over(
     # Other commands are named for what waits again if the job began without --carry-over.
     is_taken_over = not waiting or own.keeps_bodies
     if own.state is JobState.ENDED:
-        obsolete = _all_about(folder)
+        obsolete = all_about(folder)
         with JournalReader(folder) as journal:
             steps = steps_by_journal(journal, done, is_taken_over=is_taken_over)
     if waiting:

@@ -111,7 +111,8 @@ def steps_of_unsent(
         if changed or len(local) < len(inputs):
             others, but = [FILE_KEPT], f", if what it had read is kept as {FILE_KEPT}{but}"
     rows = f"the {counted(number, 'row')} {never_sent}"
-    again = Again([*own_command(journal, others), *(journal.key_source() or key_source)], [])
+    words = [*own_command(journal, others), *(journal.key_source() or key_source)]
+    again = Again(words, [], taken_back=journal.taken_back())
     last = journal.last_run()
     is_over_limit = last is not None and last.end is RunEnd.DATA_LIMIT
     corrected = ", once the data is corrected" if is_over_limit else ""

@@ -51,7 +51,7 @@ WHY = {
 
 #: What a run that did not finish asks for: each of these goes before the command that resumes.
 TO_RESUME = {
-    RunEnd.KEY_REFUSED: "To resume once the right key is where this takes it from",
+    RunEnd.KEY_REFUSED: "To resume once the refused key is replaced by the right one",
     RunEnd.UNTRUSTED: "To resume when the certificate is trusted",
     RunEnd.REDIRECTED: "With the right address",
     RunEnd.PROXY_REFUSED: "To resume when the proxy lets it through",

@@ -41,21 +41,53 @@ def flat(
         if name in names:
             put(name, value, key)
         elif name not in tables:
-            raise ValueError(f"{key!r} is not known{did_you_mean(name, {*names, *tables})}")
+            raise ValueError(_not_known(str(key), value, groups, others))
         elif not isinstance(value, Mapping):
             raise ValueError(f"{key!r} is a table of options, such as {_example(tables[name])}")
         else:
             for inner, item in value.items():
-                put(_in_table(tables[name], str(inner)), item, f"{key}.{inner}")
+                put(_in_table(tables[name], str(inner), groups, others), item, f"{key}.{inner}")
     return values
 
 
-def _in_table(group: type[Group], key: str) -> str:
+def _not_known(key: str, value: object, groups: Groups, others: Collection[str]) -> str:
+    """Return that a name above all tables is not known, and what it may have been meant to be."""
+    name, tables, options = (
+        key.replace("-", "_"),
+        {group.table for group in groups},
+        options_of(groups),
+    )
+    if not isinstance(value, Mapping):
+        return f"{key!r} is not known{did_you_mean(name, {*options, *others, *tables})}"
+    for inner in map(str, value):
+        if where := _where_it_belongs(inner, groups, others):
+            return f"'{key}.{inner}' is not known{where}"
+    as_table = {option.name for option in options.values() if option.kind.many}
+    return f"{key!r} is not known{did_you_mean(name, {*tables, *as_table})}"
+
+
+def _where_it_belongs(key: str, groups: Groups, others: Collection[str]) -> str:
+    """Return the end of a message on a name in a table that has no such option; empty if none has.
+
+    By its flat name an option may also stand above all tables, and one of the `others` only there.
+    """
+    name = key.replace("-", "_")
+    by_name = [group.table for group in groups if name in options_of([group])]
+    by_field = [group.table for group in groups for one in group.options if name == one.field]
+    places = [f"in [{table}]" for table in by_name or by_field]
+    if by_name or name in others:
+        places.append("above all tables")
+    return f"; {name} belongs {' or '.join(places)}" if places else ""
+
+
+def _in_table(group: type[Group], key: str, groups: Groups, others: Collection[str]) -> str:
     name = key.replace("-", "_")
     names = {option.field: option.name for option in group.options}
     names |= {option.name: option.name for option in group.options}
     if name not in names:
-        meant = did_you_mean(name, {option.field for option in group.options})
+        meant = _where_it_belongs(key, groups, others) or did_you_mean(
+            name, {option.field for option in group.options}
+        )
         raise ValueError(f"'{group.table}.{key}' is not known{meant}")
     return names[name]
 

@@ -319,6 +319,20 @@ def test_init_asks_until_the_answers_can_be_used(monkeypatch: pytest.MonkeyPatch
     assert command("init", path)[0] == 2, "it exists now"
 
 
+@pytest.mark.parametrize("answer", ["skip", "later"])
+def test_init_asks_once_for_what_one_entry_decides(
+    monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    monkeypatch.setattr("importer.cli.commands.init._is_terminal", lambda: True)
+    words = ["3.0", "3.0", "3", "up", "up"]
+    rows = [f"{conversation(n)},{word},fine" for n, word in enumerate(words)]
+    Path("in.csv").write_text("\n".join(["conversation_id,rating,comment", *rows, ""]), "utf-8")
+    answers = [PRODUCT, "", "", "", "none", answer, "positive", "none"]
+    code, printed = command("init", "in.csv", answers="\n".join(answers) + "\n")
+    assert (code, printed.count(" means POSITIVE, ")) == (0, 2), printed
+    assert drafted()["ratings"] == [*["3=SKIP"][: answer == "skip"], "up=POSITIVE"]
+
+
 GERMAN = "Gespräch;Datum;Nr;Beurteilung;Hinweis;erledigt"
 
 

@@ -787,7 +787,7 @@ async def test_the_content_of_a_night_that_was_taken_over_is_refused_under_any_n
     assert first.exists()
 
 
-@pytest.mark.parametrize("ends", ["unsent", "given up", "taken back"])
+@pytest.mark.parametrize("ends", ["unsent", "given up"])
 async def test_content_of_a_night_of_which_nothing_was_taken_over_is_sent_again(
     night: Night, service: Picky, ends: str
 ) -> None:
@@ -797,8 +797,6 @@ async def test_content_of_a_night_of_which_nothing_was_taken_over_is_sent_again(
     if ends == "given up":
         command("jobs", "abandon", folder)
     await night("export", NEGATIVE)
-    if ends == "taken back":
-        await typed("undo", folder, "--yes", "--api-key-file", key(folder))
     summary, _ = await night("export", [MEH, *FINE])
     assert summary.exit_code is ExitCode.ROWS_NOT_IMPORTED
     assert {service.stored()[row[0]][0] for row in FINE} == {"POSITIVE"}

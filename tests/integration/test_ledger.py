@@ -366,6 +366,48 @@ async def test_a_retry_does_not_undo_what_a_later_job_has_set(
     assert nights.service.stored()[conversation(2)] == ("POSITIVE", None)
 
 
+async def test_of_an_older_night_those_rows_are_to_be_dealt_with_that_give_way_to_no_later_one(
+    nights: Nights,
+) -> None:
+    rows = [*rated(range(1, 5)), *[(conversation(n), "", "x" * 2_001) for n in (1, 2, 6, 7)]]
+    rows.append((f"x{conversation(3)}", "NEGATIVE", ""))
+    nights.picker.in_progress = {conversation(4)}
+    summary = await run_import(nights.settings(rows), api_key="any")
+    monday, jobs = summary.folder, summary.folder.parent
+    kept = next(step.command for step in summary.next_steps if "To import the 5" in step.purpose)
+    nights.picker.in_progress = set()
+    await nights.night(rows, skip_unchanged=True)
+    (tuesday,) = jobs.glob("night-2-*")
+
+    def shown(job: Path) -> list[str]:
+        lines = command("jobs", "show", job)[1].splitlines()
+        return [line[11:] for line in lines if line.startswith("next")]
+
+    give_way = "need not be dealt with: later jobs have brought newer rows of these conversations"
+    rejected, other, to_import = shown(monday)
+    assert other.startswith(f"1 row of {monday}/not_completed.csv {give_way}")
+    assert other.endswith("gives way."), "a later job has imported it"
+    assert rejected.startswith(f"2 rows of {monday}/rejected.csv {give_way}")
+    assert " Of 1 row more that is not known, as no id could be read there: " in rejected
+    assert f"{tuesday.name} has left over such rows itself." in rejected
+    assert rejected.endswith(f": clarityq-import jobs show {tuesday}")
+    assert to_import == f"To import the 3 rows rejected: fix {monday}/rejected.csv, then {kept}"
+    assert [step[:25] for step in shown(tuesday)] == ["To import the 5 rows reje"]
+
+    async def fixed(job: Path) -> dict[OutcomeKind, int]:
+        path = job / "rejected.csv"
+        path.write_text(path.read_text().replace("x" * 2_001, "short").replace("\nx", "\n"))
+        settings = nights.settings([])
+        summary = await run_import(settings.replace(inputs=[path]), api_key="any")
+        return {kind: number for kind, number in summary.outcomes.items() if number}
+
+    assert await fixed(monday) == {OutcomeKind.SUCCEEDED: 2, OutcomeKind.SUPERSEDED: 3}
+    assert [step for step in shown(monday) if "rejected" in step] == []
+    assert (await fixed(tuesday))[OutcomeKind.SUCCEEDED] == 5
+    assert shown(tuesday) == []
+    assert nights.service.stored()[conversation(1)] == (None, "short")
+
+
 async def test_one_job_of_a_product_runs_at_a_time_and_another_may_wait(nights: Nights) -> None:
     first = nights.settings(rated(range(1)), skip_unchanged=True)
     second = nights.settings(rated(range(2)), wait_for_lock=0.0)

@@ -17,6 +17,7 @@ from tests.oracle.service import Service
 ONE, TWO = conversation(1), conversation(2)
 NAME = "this night's ratings.csv"
 """A name that a shell would take apart."""
+TAKEN_BACK = ["--unset", "limit", "--unset", "quiet"]
 
 
 def fix(path: Path, old: str, new: str) -> None:
@@ -376,6 +377,24 @@ def test_a_limit_that_a_file_sets_is_taken_back_by_the_command_that_is_printed(
     ended = desk.run("next.csv", "--unset", "quiet")
     assert ended.code == 0, ended.text
     assert "succeeded" in ended.text
+
+
+@promise("J17", "L1")
+def test_each_command_that_is_printed_shows_what_comes_of_it_whatever_a_file_sets(
+    desk: Desk, service: Service
+) -> None:
+    (desk.folder / "clarityq-import.toml").write_text("limit = 4\nquiet = true\n")
+    service.rules.append(lambda r: status(422) if r.body["comment"] == "first 2" else None)
+    desk.write(NAME, [*rows(range(1, 10)), (conversation(10), "meh", "")])
+    limited = desk.run(NAME)
+    stands = desk.do("jobs", "show", desk.job(NAME).folder.name)
+    done = desk.follow(limited.steps[0])
+    assert "succeeded" in done.text
+    then = desk.do("jobs", "show", desk.job(NAME).folder.name)
+    kinds = ["retry", "run", "run"]
+    for told, names in ((limited, ["run"]), (stands, ["run"]), (done, kinds), (then, kinds)):
+        assert [step[1] for step in told.steps] == names
+        assert all(step[-4:] == TAKEN_BACK for step in told.steps), told.steps
 
 
 @promise("J7", "V10")

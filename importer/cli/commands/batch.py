@@ -20,7 +20,7 @@ from importer.cli.commands.run import perform
 from importer.cli.config_file import (
     CONFIG,
     config_arguments,
-    configured,
+    ever_configured,
     files_read,
     origins_of,
     read_toml,
@@ -102,7 +102,7 @@ def batch(ctx: click.Context, /, file: Path, **options: Any) -> ExitCode:
         with _headed(entry.name, values):
             files = [*files_read(ctx), file]
             one = Entry(entry.name, values, origins)
-            ended.append(_run(one, resume, files, configured(ctx)))
+            ended.append(_run(one, resume, files, ever_configured(ctx)))
         if ended[-1].exit_code in (ExitCode.SIGINT, ExitCode.SIGTERM, ExitCode.SIGHUP):
             break
     codes = {one.exit_code for one in ended}

@@ -187,12 +187,13 @@ def _ratings(words: Mapping[str, Word]) -> list[str]:
     parts = [] if preset == _NONE else [preset]
     table = RatingTable.parse(parts)
     choices = (*(str(meaning) for meaning in Meaning), _LATER)
-    for word in [word for word in unknown if table.meaning(word) is None][:_MOST_WORDS]:
+    left = (word for word in unknown if table.meaning(word) is None)
+    for word in [*dict.fromkeys(map(table.entry_for, left))][:_MOST_WORDS]:
         if table.meaning(word) is not None:
             continue  # also what is another spelling of a word before
         meaning = _ask(f"{shown(word)} means {', '.join(choices)}", _LATER, _one_of(choices))
         if meaning != _LATER:
-            parts.append(f"{trimmed(word)}={meaning}")
+            parts.append(f"{word}={meaning}")
             table = RatingTable.parse(parts)
     return parts
 

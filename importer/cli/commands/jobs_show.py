@@ -30,10 +30,15 @@ from importer.jobs.listing import ListedJob, given_up_in, list_jobs
 from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import TOO_OLD, JobRecord, JobState
 from importer.model import OutcomeKind, RunEnd
-from importer.reporting.journal_steps import are_outdated, steps_by_journal, steps_of_closed
+from importer.reporting.journal_steps import (
+    are_outdated,
+    gives_way_since,
+    steps_by_journal,
+    steps_of_closed,
+)
 from importer.reporting.steps import StepKind, TakenUp, are_untold, still_to_do
 from importer.reporting.summary import KeptSteps, kept_steps
-from importer.reporting.taken_up import closed_in_words, taken_up
+from importer.reporting.taken_up import all_about, closed_in_words, taken_up
 from importer.reporting.wording import (
     ENDS,
     given_up_in_words,
@@ -177,7 +182,8 @@ def _what_next(
     if found.record.state is JobState.UNFINISHED:
         lines += _until_done(found, runs[-1].run.end if runs else None, [*taken, *of_these])
     elif found.record.state.is_at_rest:
-        lines += _told(_next_steps(found, is_taken=bool(taken)), [*taken, *of_these])
+        kept = _next_steps(found, is_taken=bool(taken))
+        lines += _told(kept, [*_given_way(found, kept), *taken, *of_these])
     yield from lines
     if found.product.service != SANDBOX and any(lacks_key(text) for _, text in lines):
         yield "", KEY_AS_BEFORE
@@ -240,6 +246,14 @@ def _next_steps(found: ListedJob, *, is_taken: bool) -> KeptSteps:
         if are_outdated(history) or (is_taken and are_untold(kept.steps)):
             return KeptSteps(steps_by_journal(history))
     return kept
+
+
+def _given_way(found: ListedJob, kept: KeptSteps) -> Iterator[TakenUp]:
+    """Yield what is to be done instead of what was `kept`, where rows give way to later jobs."""
+    if kept.steps and not found.record.state.is_closed:
+        with JournalReader(found.folder) as history:
+            if gives_way_since(history):
+                yield TakenUp("", all_about(found.folder), steps_by_journal(history))
 
 
 def _find(

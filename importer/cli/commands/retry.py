@@ -9,7 +9,7 @@ import click
 
 from importer.cli.cannot_start import ToldCommand, failure_told
 from importer.cli.commands.run import perform, typed
-from importer.cli.config_file import CONFIG, configured, files_read
+from importer.cli.config_file import CONFIG, ever_configured, files_read
 from importer.cli.help import command, examples, option
 from importer.cli.options import (
     Display,
@@ -121,7 +121,7 @@ def retry(
         [*options_told(runs[-1].settings, without=NOT_OF_LEFT_OVERS), *keys],
         keys,
         key_arguments(request.key),
-        not_for_left_overs(configured(ctx)),
+        not_for_left_overs(ever_configured(ctx)),
     )
     code, _ = perform(request, again, files_read(ctx))
     return code

@@ -23,7 +23,13 @@ from importer.clarityq.api_key import ApiKey
 from importer.clarityq.key_sources import is_open_to_others
 from importer.cli.cannot_start import ToldCommand, failure_told
 from importer.cli.commands.plan import preview
-from importer.cli.config_file import CONFIG, config_arguments, configured, files_read, with_inputs
+from importer.cli.config_file import (
+    CONFIG,
+    config_arguments,
+    ever_configured,
+    files_read,
+    with_inputs,
+)
 from importer.cli.console import messages, output
 from importer.cli.defects import explained, folder_at_work
 from importer.cli.help import command, examples
@@ -105,7 +111,7 @@ def run(ctx: click.Context, /, inputs: tuple[Place, ...], **options: Any) -> Exi
         typed(ctx, without=NOT_OF_LEFT_OVERS),
         typed(ctx, groups=(KeySource,)),
         key_arguments(request.key),
-        not_for_left_overs(configured(ctx)),
+        not_for_left_overs(ever_configured(ctx)),
     )
     code, _ = perform(request, again, files_read(ctx))
     return code

@@ -12,7 +12,7 @@ import click
 from importer.cli.cannot_start import ToldCommand, failure_told
 from importer.cli.commands.retry import runs_of
 from importer.cli.commands.run import perform, typed
-from importer.cli.config_file import CONFIG, configured, files_read
+from importer.cli.config_file import CONFIG, ever_configured, files_read
 from importer.cli.console import messages, output
 from importer.cli.help import command, examples, option
 from importer.cli.options import (
@@ -148,7 +148,7 @@ def undo(
         _of_left_overs(request),
         typed(ctx, groups=(KeySource,)),
         key_arguments(request.key),
-        not_for_left_overs(configured(ctx)),
+        not_for_left_overs(ever_configured(ctx)),
     )
     with _named(once, request):
         code, _ = perform(request, again, files_read(ctx))

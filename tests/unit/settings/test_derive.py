@@ -27,6 +27,7 @@ from importer.settings.option import REQUIRED, Group, Option, option
 from tests.support.data import PRODUCT
 
 OPTIONS = options_of(RUN_GROUPS)
+_MAX_CHANGES = "is not known; max_changes belongs in [abort_rules] or above all tables"
 
 
 class Tea(Group, table="tea"):
@@ -77,6 +78,29 @@ def test_a_value_that_cannot_be_used_is_explained_by_the_flag(value: Any, messag
 def test_a_name_that_is_not_known_is_refused(table: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         flat(table, [Tea])
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"abort": {}}, "'abort' is not known; did you mean 'abort_rules'?"),
+        ({"abort": {"max-rate": 1, "max_changes": 1}}, f"'abort.max_changes' {_MAX_CHANGES}"),
+        ({"job": {"max_changes": 1}}, f"'job.max_changes' {_MAX_CHANGES}"),
+        (
+            {"job": {"first": 1}},
+            "'job.first' is not known; first belongs in [retries] or in [deferral]",
+        ),
+        ({"job": {"port": 1}}, "'job.port' is not known; port belongs above all tables"),
+        ({"job": {"restrat": 1}}, "'job.restrat' is not known; did you mean 'restart'?"),
+        ({"colum": {"rating": "Stars"}}, "'colum' is not known; did you mean 'column'?"),
+    ],
+)
+def test_of_a_name_that_another_table_has_it_is_said_where_it_belongs(
+    table: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValueError, match="not known") as caught:
+        flat(table, RUN_GROUPS, ["port"])
+    assert str(caught.value) == message
 
 
 def test_a_command_takes_it_and_its_help_tells_all() -> None:

@@ -1,0 +1,77 @@
+"""Rows that a job has left over, and that give way to what later jobs have settled since.
+
+Whoever fixes such a row, or tries it again, imports nothing (docs/reference.md, A6, A18). That is
+asked without holding anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import suppress
+from operator import attrgetter
+from pathlib import Path
+
+from importer.errors import JournalError
+from importer.jobs.folders import job_folders
+from importer.jobs.journal_head import Head, read_head
+from importer.jobs.journal_reader import JournalReader
+from importer.jobs.ledger import known_jobs, known_ranks
+from importer.jobs.read_again import read_again
+from importer.jobs.records import WITHDRAWN
+from importer.model import OutcomeKind
+
+
+def outranked(folder: Path, kind: OutcomeKind) -> dict[int, bytes]:
+    """Return the rows of `kind` of the job in `folder` that give way to rows of later jobs.
+
+    Their numbers (seq), with their conversations' keys. Those whose conversation could not be read
+    are none of them, as that is not known. Raises `JournalError` if its journal cannot be read.
+    """
+    with JournalReader(folder) as journal:
+        rows = journal.first_brought(kind)
+    highest = _highest(folder, {key for _, key, _ in rows}) if rows else {}
+    return {seq: key for seq, key, first in rows if highest.get(key, 0) > first}
+
+
+def _highest(folder: Path, keys: Collection[bytes]) -> dict[bytes, int]:
+    """Return which is the latest job that first brought a settled row, of each conversation.
+
+    The ledger knows that, but for what it has not taken in yet of jobs after the one in `folder`.
+    """
+    ledger = read_head(folder).product.ledger(folder.parent)
+    taken_in = {job.number: job.entries for job in known_jobs(ledger)[0]}
+    found = {key: rank.first for key, rank in known_ranks(ledger, keys).items()}
+    for head in _later(folder):
+        if head.entries > taken_in.get(head.number, 0):
+            with suppress(JournalError), JournalReader(head.folder) as journal:
+                for key, rank, _ in journal.settled_among(keys):
+                    found[key] = max(rank.first, found.get(key, 0))
+    return found
+
+
+def _later(folder: Path) -> list[Head]:
+    """Return the later jobs of the product, the latest first."""
+    own, found = read_head(folder), list[Head]()
+    for other in job_folders(folder.parent):
+        with suppress(JournalError):
+            head = read_head(other)
+            if head.product == own.product and head.number > own.number:
+                found.append(head)
+    return sorted(found, key=attrgetter("number"), reverse=True)
+
+
+def left_over_later(folder: Path, kind: OutcomeKind, keys: Collection[bytes]) -> Path | None:
+    """Return the folder of the latest job that has left over rows of these conversations itself.
+
+    Of `kind`, after the job in `folder`: they count as newer than the rows of that. Without those
+    that others have read, or that give way as well. None if there is no such job.
+    """
+    for head in filter(attrgetter("finished"), _later(folder)):
+        other = head.folder
+        with suppress(JournalError), JournalReader(other) as journal:
+            mine = {seq for seq, key, _ in journal.first_brought(kind) if key in keys}
+            if mine and WITHDRAWN not in journal.facts():
+                mine -= journal.overtaken(kind)
+                if mine - {*read_again(other).rows} - {*outranked(other, kind)}:
+                    return other
+    return None
