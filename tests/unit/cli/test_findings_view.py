@@ -61,6 +61,18 @@ def test_conversations_of_rows_that_cannot_be_read_count_where_their_ids_are_sur
     assert "In 4 conversations an older row wins" in check("a.csv")
 
 
+def test_lines_of_a_left_over_file_that_stand_whole_in_a_cell_are_not_called_without_feedback() -> (
+    None
+):
+    own = "job,row,reason,http_status,attempts,detail"
+    line = f'"T1,{conversation(1)},NEGATIVE,one, two",,,,in-0123abcd-1@1,1,malformed,,0,'
+    Path("rejected.csv").write_text(f"ticket,{H},{own}\n{line}\n", "utf-8")
+    said = " ".join(check("rejected.csv").split())
+    assert "stands whole in its first cell" in said
+    assert "correct it within that cell, or write its values into their columns" in said
+    assert "remove" not in said
+
+
 def test_what_to_fix_fits_the_format() -> None:
     good = json.dumps({"conversation_id": conversation(1), "rating": "POSITIVE"})
     Path("a.jsonl").write_text(f"{good}\n{good[:-3]}\n", "utf-8")
