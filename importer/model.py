@@ -99,7 +99,7 @@ class Row(NamedTuple):
     comment: str
     #: The physical line on which a CSV row starts; None for other formats.
     line: int | None = None
-    #: Why the source could not read the row; its cells are then empty.
+    #: Why the source could not read the row; its cells are then empty, but for an id that is sure.
     problem: Reason | None = None
     #: The same in words.
     detail: str = ""

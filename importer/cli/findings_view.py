@@ -158,7 +158,8 @@ def _print_remarks(found: Findings, settings: ImportSettings, console: Console) 
             f"For example: {examples}."
         )
     if older := found.older_than_rejected:
-        least = "at least " if found.rejected > MOST_REJECTED else ""
+        is_all = found.rejected <= MOST_REJECTED and not found.rejected_uncompared
+        least = "" if is_all else "at least "
         console.print(
             f"In {least}{counted(older, 'conversation')} an older row wins, as a newer one would "
             "be rejected: it is to be fixed before the import, or imported after it."

@@ -41,7 +41,7 @@ class Normaliser:
         if self.newest is not None:
             self.newest.learn(row.newest)
         if row.problem is not None:
-            return _reject(row, None, row.problem, row.detail)
+            return _reject(row, row.conversation_id or None, row.problem, row.detail)
         conversation = canonical_uuid(row.conversation_id)
         if conversation is None:
             return _reject(

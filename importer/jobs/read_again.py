@@ -81,6 +81,8 @@ class ReadAgain(NamedTuple):
     done: Collection[int] = frozenset()
     #: By the folders of the others.
     by: Mapping[Path, Again] = MappingProxyType({})
+    #: Of `done`, those that they have not read: each gives way to another of its conversation.
+    give_way: Collection[int] = frozenset()
 
 
 def read_beside(jobs_dir: Path) -> list[Beside]:
@@ -116,12 +118,12 @@ def read_again(folder: Path, beside: Sequence[Beside] | None = None) -> ReadAgai
         db.execute("CREATE INDEX temp.by_conversation ON mine (conversation)")
         with attached(db, folder):
             db.execute(_MINE, {"own": job_number(_facts(db)["number"])})
-        rows, done = set[int](), set[int]()
+        rows, done, read = set[int](), set[int](), set[int]()
         by: dict[Path, Again] = {}
         for other in others:
             with suppress(JournalError), attached(db, other.folder):
-                _look_at(db, other, rows, done, by, is_replaced=other.id in replaced)
-        return ReadAgain(rows, done, by)
+                _look_at(db, other, rows, done, read, by, is_replaced=other.id in replaced)
+        return ReadAgain(rows, done, by, done - read)
 
 
 def _that_read_left_overs(
@@ -150,6 +152,7 @@ def _look_at(
     other: Head,
     rows: set[int],
     done: set[int],
+    done_read: set[int],
     by: dict[Path, Again],
     *,
     is_replaced: bool,
@@ -169,6 +172,7 @@ def _look_at(
     if settled or its_done:
         by[other.folder] = Again(read, len(its_done), is_withdrawn)
     if not is_withdrawn:
+        done_read |= its_done
         its_done.update(seq for (seq,) in db.execute(_BEFORE))
         done |= its_done
         rows |= settled | its_done

@@ -41,28 +41,35 @@ def imported_in_words(folder: Path, names: Sequence[str], by: str, again: Again 
 def still_in_words(folder: Path, again: ReadAgain) -> str:
     """Return how many rows that a job has left over are still to be dealt with, as a sentence."""
     with JournalReader(folder) as own:
-        here, there = _still_to_deal_with(own, again)
+        here, there, give_way = _still_to_deal_with(own, again)
+    others = "gives way to another row of its conversation"
+    if give_way > 1:
+        others = "give way to other rows of their conversations"
     if not here + there:
-        return "None of them is left to be dealt with."
+        why = f": {give_way:,} {others}" if give_way else ""
+        return f"None of them is left to be dealt with{why}."
     text = f"{here + there:,} of them {is_or_are(here + there)} still to be dealt with"
-    if not there:
-        return f"{text}."
-    which = f", {there:,} of these" if here else ""
-    return f"{text}{which} where {'it was' if there == 1 else 'they were'} left over again."
+    if there:
+        which = f", {there:,} of these" if here else ""
+        text += f"{which} where {'it was' if there == 1 else 'they were'} left over again"
+    return f"{text}; {give_way:,} {others}." if give_way else f"{text}."
 
 
-def _still_to_deal_with(journal: JournalReader, again: ReadAgain) -> tuple[int, int]:
+def _still_to_deal_with(journal: JournalReader, again: ReadAgain) -> tuple[int, int, int]:
     """Return how many rows of the job are to be dealt with here, and how many where others are.
 
-    Without those to which nothing helps, or that give way to others of the job. The others have
-    left them over `again`.
+    Without those to which nothing helps, or that give way to others; of these, how many nobody has
+    read. The others have left them over `again`.
     """
     found = Counter[bool]()
-    gone = {*again.done, *journal.forgotten_rows()}
+    forgotten, give_way = {*journal.forgotten_rows()}, {*again.give_way}
+    gone = {*again.done, *forgotten}
     for kind in NOT_IMPORTED:
         if journal.newest_by() is None:
-            gone |= journal.overtaken(kind, Awaited.ALL)
+            overtaken = journal.overtaken(kind, Awaited.ALL)
+            give_way |= overtaken - {*again.done}
+            gone |= overtaken
         for row in journal.outcomes(kind):
             if row.seq not in gone and row.reason is not Reason.CONVERSATION_ERROR:
                 found[row.seq in again.rows] += 1
-    return found[False], found[True]
+    return found[False], found[True], len(give_way - forgotten)

@@ -344,12 +344,12 @@ def _again(journal: JournalFile, key_source: Sequence[str] = ()) -> Again:
 
 
 def refused_with(journal: JournalFile, reasons: Mapping[tuple[OutcomeKind, Reason], int]) -> str:
-    """Return the status of the first row that the service refused, in words; empty without one.
+    """Return with which statuses the service refused rows, in words; empty without any.
 
     `reasons` are the counts of the journal. Not what the service said: it may quote a comment.
     """
     if not reasons.get((OutcomeKind.FAILED, Reason.REFUSED)):
         return ""
     failed = journal.outcomes(OutcomeKind.FAILED)
-    first = next((one for one in failed if one.reason is Reason.REFUSED), None)
-    return "" if first is None or first.http_status is None else status_in_words(first.http_status)
+    statuses = {one.http_status or 0 for one in failed if one.reason is Reason.REFUSED} - {0}
+    return listed([*map(status_in_words, sorted(statuses))]) if statuses else ""

@@ -203,7 +203,9 @@ def _write(
                 places, given = [0], [f"{names}{given[0]}"]
             for place, cell in zip(places, given, strict=False):
                 cells[place] = _encodable(cell, encoding)
-            is_known = is_final and outcome.conversation_id is not None
+            # A line that a person has to write anew may get another id than could be read in it.
+            is_read = outcome.reason not in (Reason.MALFORMED, Reason.BAD_BYTES)
+            is_known = is_final and is_read and outcome.conversation_id is not None
             named = NamedRow(path.parent.name, outcome.seq, is_known)
             line = given[-1] if outcome.reason is Reason.MALFORMED else ""
             in_line = place_in(line, sources[position].delimiter)

@@ -37,8 +37,8 @@ def next_steps(
 
     `files` are the left-over files of the job in `folder`, and `overtaken` counts the rows in them
     that give way to others. If the next import `carries_over` what is left, it need not be done by
-    hand; of what is pending if the job `has_sent` something. `refused_with` is the status of a row
-    that the service refused, in words. `newest_by` is the column that tells which row is the
+    hand; of what is pending if the job `has_sent` something. `refused_with` are the statuses with
+    which the service refused rows, in words. `newest_by` is the column that tells which row is the
     newest, if one does. `edited` are files of the job that a person had edited before they were
     written anew.
     """

@@ -123,11 +123,22 @@ class Summary:
     @property
     def how_it_ended(self) -> str:
         """Return the same without the word of a rehearsal."""
+        return " ".join(filter(None, [self.headline, *self.below]))
+
+    @property
+    def headline(self) -> str:
+        """Return of that what stands at the top of the report."""
         text = verdict(
             self.end, self.outcomes, self.reasons, self.message,
             has_steps=bool(self.next_steps or self.leaves), has_since=bool(self.since),
         )  # fmt: skip
-        return " ".join(filter(None, [text, self.leaves, self.since]))
+        since = "" if self.below else self.since
+        return " ".join(filter(None, [text, self.leaves, since]))
+
+    @property
+    def below(self) -> list[str]:
+        """Return what stands below it: what has become of the job since, if that takes long."""
+        return [self.since] if ". " in self.since else []
 
     @property
     def exit_code(self) -> ExitCode:

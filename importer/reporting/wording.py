@@ -93,6 +93,12 @@ _HOW_TO_FIX_BY_FORMAT = {
 }
 
 
+#: The same of left-over files: which hold lines that are no total or second header.
+_HOW_TO_FIX_LEFT_OVER = (
+    "fix these ids; a line that could not be split stands whole in its first cell, and has no id "
+    "of its own: {within}write its values into their columns, and leave the importer's own cells"
+)
+
 #: So many inputs are named for one step.
 _MOST_FILES = 3
 
@@ -131,6 +137,9 @@ def _step(reason: Reason, one: Understanding, *, is_for_all: bool) -> str:
         seen = f", if its letters are right then ({one.other_letters})" if one.other_letters else ""
         alone = "" if is_for_all else " in an import of its own"
         return f"name the file's encoding{such}{alone}{seen}, or fix these lines"
+    if reason is Reason.BAD_CONVERSATION_ID and "job" in one.columns:
+        within = "correct it within that cell, or " if one.delimiter is not None else ""
+        return _HOW_TO_FIX_LEFT_OVER.format(within=within)
     return _HOW_TO_FIX_BY_FORMAT.get(one.format, {}).get(reason, _HOW_TO_FIX[reason])
 
 

@@ -14,10 +14,51 @@ _MOST_MARKERS = 10
 #: A cell with white space around a marker may be longer than the marker.
 LONGEST_NULL_CELL = LONGEST_MARKER + 2
 
-#: The sign of a character that was lost, and UTF-8 that a program has read as cp1252 and written.
-_GARBLED = re.compile("\ufffd|Ã[\u0080-\u00bfŒœŠšŸŽž€™]|Â[\u00a0-\u00bf]|â€")
-#: What a comment holds as UTF-8 if it holds one of them, and perhaps if not.
-MAY_BE_GARBLED = tuple(sign.encode() for sign in ("\ufffd", "Ã", "Â", "â€"))
+#: What the bytes 80 to BF are in cp1252: of UTF-8, all bytes of a character but its first one.
+#: Those that it lacks are read as controls.
+_NEXT = {chr(byte) for byte in range(0x80, 0xC0)}
+_NEXT |= {*bytes(range(0x80, 0xC0)).decode("cp1252", "ignore")}
+#: Of these, what comes after a letter in texts that are right: other letters, and signs.
+_AFTER_LETTER = {*"ŠšŽžŒœŸƒªº\u00a0»›’”‘“…–—•·´\u00ad°²³¹™©®"}
+
+
+def _one_of(signs: set[str]) -> str:
+    return f"[{re.escape(''.join(sorted(signs)))}]"
+
+
+_ANY, _ODD = _one_of(_NEXT), _one_of(_NEXT - _AFTER_LETTER)
+#: But for a space that does not break lines: it often stands after a letter.
+_TIGHT = rf"(?!\u00a0){_ANY}"
+#: What garbled text looks like: its first sign, and what follows. That is the sign of a character
+#: that was lost, or UTF-8 that a program has read as cp1252 and written. Where a capital and the
+#: sign after it might be the end of a word, or one in quotes, what is around them tells.
+_SIGNS = [
+    ("\ufffd", ""),
+    ("Â", "[\u00a0-\u00bf]"),
+    ("Ã", "[\u0080-\u00bfŒœŠšŸŽž€™]"),
+    ("Ã", f"(?<![A-ZÀ-Þ“”„‘’«»]Ã){_ANY}"),
+    ("Ã", rf"{_ANY}(?=\w)"),
+    ("[ÄÅ]", _ODD),
+    ("[Ä-ß]", f"{_TIGHT}[Ä-ß]{_ANY}"),  # such as Greek or Cyrillic
+    ("â", f"(?:€|{_TIGHT}{_ANY})"),
+    ("[à-ï]", f"(?:{_ODD}{_ANY}|{_TIGHT}{_ODD})"),
+    ("[à-ï]", f"{_TIGHT}{_ANY}[à-ï]{_ANY}{_ANY}"),
+    ("ð", "[Ÿ\u009f]"),  # of emoji
+]
+#: Text without any first sign is passed over at once.
+_GARBLED = re.compile(f"[\ufffdÂ-ð](?:{'|'.join(f'(?<={first}){then}' for first, then in _SIGNS)})")
+#: What is in all of them, as UTF-8, and is soon found: a sign that was lost, or two signs of which
+#: one might begin a character, and the other go on with it.
+_MAY_BE_GARBLED = re.compile(
+    b"\xc3(?:[\x82\x83]|[\x84-\xb0](?!\xc2\xa0))[%s]"
+    % bytes(sorted({sign.encode()[0] for sign in _NEXT}))
+)
+_LOST = "\ufffd".encode()
+
+
+def may_be_garbled(text: bytes) -> bool:
+    """Return whether some of this UTF-8 might be garbled; quickly, as most of it is not."""
+    return _LOST in text or _MAY_BE_GARBLED.search(text) is not None
 
 
 class Noticed:

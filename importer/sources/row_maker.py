@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from importer.common.text import shown
+from importer.common.uuids import canonical_uuid
 from importer.model import Reason, Row
 from importer.sources.base import Original
 from importer.sources.kept_bytes import kept_byte
@@ -21,13 +22,14 @@ class Record(NamedTuple):
     """A record and the physical line (from 1) on which it starts, None where there are no lines.
 
     A malformed record has its `problem` in words, and its raw text as its only field. What stands
-    in it under `job` is told apart, as far as it is known.
+    in it under `job` and under `conversation_id` is told apart, as far as it is sure.
     """
 
     line: int | None
     fields: list[str]
     problem: str | None = None
     job: str = ""
+    conversation_id: str = ""
 
 
 class RowMaker:
@@ -69,12 +71,15 @@ class RowMaker:
         newest_at, job_at = place.get("newest"), place.get("job")
         is_ranked = newest_at is not None or job_at is not None
         nulls, see = self.nulls, (noticed or self.noticed).see
-        for seq, (line, fields, problem, job) in enumerate(records, first_seq):
+        for seq, (line, fields, problem, job, sure_id) in enumerate(records, first_seq):
             if problem is not None:
-                yield _bad(seq, line, Reason.MALFORMED, problem, job)
+                yield _bad(seq, line, Reason.MALFORMED, problem, job, sure_id)
             elif kept_byte("".join(fields)) is not None and (told := self._undecodable(fields)):
                 left_by = "" if job_at is None else fields[job_at]
-                yield _bad(seq, line, Reason.BAD_BYTES, told, left_by)
+                # Bad bytes may have swallowed a delimiter: what is before them is sure.
+                is_sure = kept_byte("".join(fields[: id_at + 1])) is None
+                named = fields[id_at] if is_sure else ""
+                yield _bad(seq, line, Reason.BAD_BYTES, told, left_by, named)
             else:
                 conversation = fields[id_at]
                 rating = "" if rating_at is None else fields[rating_at]
@@ -116,6 +121,10 @@ def originals_among(records: Iterable[Record], numbers: Iterable[int]) -> Iterat
             next_wanted = next(wanted, None)
 
 
-def _bad(seq: int, line: int | None, reason: Reason, detail: str, job: str) -> Row:
-    """Return a row that cannot be read, but for where it stood if it was left over."""
-    return Row(seq, "", "", "", line, reason, detail, job=job if kept_byte(job) is None else "")
+def _bad(
+    seq: int, line: int | None, reason: Reason, detail: str, job: str, conversation_id: str
+) -> Row:
+    """Return a row that cannot be read, but for its conversation, and where it was left over."""
+    job = job if kept_byte(job) is None else ""
+    conversation = canonical_uuid(conversation_id) or ""
+    return Row(seq, conversation, "", "", line, reason, detail, job=job)

@@ -139,6 +139,8 @@ class Findings:
     #: Conversations of which an older row is sent, as a newer one is rejected: among those of the
     #: first 20,000 whose rows are, and that can be read.
     older_than_rejected: int = 0
+    #: Rejected rows that were not compared: their conversation, or how new they are, is not known.
+    rejected_uncompared: int = 0
     #: Rows that were carried over from earlier jobs. They are in no other figure but those of
     #: conversations.
     carried: int = 0

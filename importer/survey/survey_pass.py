@@ -7,7 +7,6 @@ Nothing is sent, and memory does not grow with the inputs but for a bit and a fe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -301,22 +300,27 @@ class _Pass:
         elif result.kind is OutcomeKind.SKIPPED:
             self.found.skipped += 1
         else:
-            if result.conversation_id is not None:
-                self._take_rejected(result.conversation_id, row)
+            if not self._take_rejected(result.conversation_id, row):
+                self.found.rejected_uncompared += 1
             problem = self.found.note_problem(result.reason or Reason.MALFORMED)
             if problem.wants(name):
                 at = row.line if line is None else line()
                 number = row.seq + 1 - first_seq
                 problem.add(Example(name, number, at, result.detail))
 
-    def _take_rejected(self, conversation_id: str, row: Row) -> None:
-        """Take a row that is rejected, unless nothing tells whether it is newer than others."""
+    def _take_rejected(self, conversation_id: str | None, row: Row) -> bool:
+        """Take a row that is rejected; return whether it is known if it is newer than others."""
         _, _, newest, rank_of = self._asked
         rank = NEW if rank_of is None else rank_of(row.job)
-        with suppress(ValueError):
+        is_unread = newest is not None and row.problem is not None
+        if conversation_id is None or rank is None or is_unread:
+            return False
+        try:
             value = OLDEST if newest is None else newest.read(row.newest)
-            if rank is not None:
-                self._contest.reject(Candidate(key_of(conversation_id), rank, value, row.seq, 0))
+        except ValueError:
+            return False
+        self._contest.reject(Candidate(key_of(conversation_id), rank, value, row.seq, 0))
+        return True
 
     def _note_word(self, word: str) -> None:
         if (known := self.found.words.get(word)) is not None:

@@ -520,20 +520,24 @@ async def test_a_line_that_could_not_be_read_is_found_by_the_id_in_it(
 ) -> None:
     path = write_csv(tmp_path / "in.csv", [(conversation(1), "POSITIVE", "")])
     with path.open("a") as file:
-        file.write(f"{conversation(2).upper()},POSITIVE,too,many,fields\n")
+        file.write(f"{conversation(2).upper()}\n{conversation(3)},POSITIVE,too,many,fields\n")
     summary = await run_import(settings_for(path, base_url=sandbox.url), api_key="any")
 
     code, text = command("explain", summary.folder, conversation(2))
     assert code == ExitCode.OK
     assert f"1 rejected line of job {summary.folder.name} holds this id: line 2 of" in text
     assert "rejected.csv, which says why" in text
+    _, text = command("explain", summary.folder, conversation(3))
+    assert "Row 3 (line 4) of" in text, "it is sure that the row is of it"
+    assert "rejected: its line could not be read" in text
+    assert "no rating" not in text
 
 
 async def test_lines_that_could_not_be_read_are_told_beside_rows_that_were(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path
 ) -> None:
     path = write_csv(tmp_path / "in.csv", [(conversation(1), "POSITIVE", "")])
-    unreadable = f"{conversation(1)},POSITIVE,too,many,fields\n"
+    unreadable = f"{conversation(1)}\n"
     with path.open("a") as file:
         file.write(f"{unreadable}{conversation(1)},meh,\n")
         file.write("".join(f"{conversation(2)},meh,\n" for _ in range(2)))

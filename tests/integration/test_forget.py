@@ -70,7 +70,7 @@ async def test_no_byte_of_it_stays(jobs: Path, tmp_path: Path) -> None:
     report = path.read_text("utf-8")
     assert "of it were forgotten" in report
     assert "row 4, a forgotten conversation" in report
-    assert outcomes_frame(path.parent)["conversation_id"].str.startswith("forgotten-").sum() == 3
+    assert outcomes_frame(path.parent)["conversation_id"].str.startswith("forgotten-").sum() == 4
     told = command("outcomes", "--verify", tmp_path / "before.json", "--jobs-dir", jobs)[1]
     assert "differs: outcomes (1 conversation of it forgotten" in told
     (certificate,) = jobs.glob("forgotten-*.json")  # noqa: ASYNC240

@@ -398,16 +398,21 @@ async def test_what_was_imported_since_is_told_in_the_order_of_the_jobs_and_adds
     z, told = await since(z=(0, 1))
     assert told == [
         "z.csv was imported by it since: 2 of 5 left-over rows",
-        "2 of them are still to be dealt with.",
+        "2 of them are still to be dealt with; 1 gives way to another row of its conversation.",
     ]
     _, told = await since(b=(1,), a=(2,))
     assert told == [
         f"z.csv was imported by {z} since: 2 of 5 left-over rows",
         "b.csv and a.csv were imported by it since: 2 of 5 left-over rows",
-        "1 of them is still to be dealt with.",
+        "1 of them is still to be dealt with; 1 gives way to another row of its conversation.",
     ]
     _, told = await since(c=(3,))
-    assert told[-1] == "None of them is left to be dealt with."
+    assert told[-1] == (
+        "None of them is left to be dealt with: 1 gives way to another row of its conversation."
+    )
+    head, _, below = (first.folder / "report.html").read_text().partition("</p>\n<p>z.csv was")
+    assert head.endswith("Done, but 5 of 6 rows were not imported."), "the heading says that alone"
+    assert "None of them is left" in below
     rejected.write_text("\n".join([header, *lines, ""]))
     by = (await run_import(make(rejected, as_new=True), api_key="any")).folder.name
     told_last = json.loads((first.folder / "summary.json").read_text())["since"]
@@ -460,7 +465,7 @@ async def test_rows_of_a_copy_that_gave_way_or_were_left_over_again_are_the_late
     first = await run_import(make(path), api_key="any")
     steps = [step.purpose.partition(":")[0].partition(",")[0] for step in first.next_steps]
     assert steps[0] == "To give the ratings of 2 rows a meaning", "not of the one that gives way"
-    assert steps[-1] == "To import the 4 rows rejected"
+    assert steps[-1] == "To import the 3 rows rejected"
 
     def fixed(folder: Path, name: str, *fixes: tuple[str, str]) -> Path:
         text = (folder / "rejected.csv").read_text()

@@ -285,7 +285,7 @@ def _title(story: RowStory) -> str:
     else:
         line = "" if row is None or row.line is None else f" (line {row.line:,})"
         title = f"Row {story.number:,}{line} of {story.file}"
-    if row is None:
+    if row is None or row.problem is not None:
         return title
     rating = f"rating {shown(row.rating)}" if row.rating else "no rating"
     comment = f"comment {shown(row.comment, _COMMENT_SHOWN)}" if row.comment else "no comment"

@@ -12,7 +12,7 @@ from importer.common.text import is_blank
 from importer.common.uuids import LAST_HYPHEN, UUID_LENGTH
 from importer.sources.by_column.sifting import cells
 from importer.sources.by_column.text_columns import strings
-from importer.sources.noticed import LONGEST_NULL_CELL, MAY_BE_GARBLED, Noticed
+from importer.sources.noticed import LONGEST_NULL_CELL, Noticed, may_be_garbled
 
 #: Bytes of the longest character.
 _CHARACTER = 4
@@ -47,9 +47,10 @@ def see_columns(noticed: Noticed, ids: pa.StringArray, comments: pa.StringArray)
         noticed.see_comment(text[offsets[place] : offsets[place + 1]].tobytes().decode())
     whole = text[offsets[0] : offsets[-1]].tobytes()
     # All of them are beyond ASCII, and most blocks are within it: that is known much sooner.
-    if not whole.isascii() and any(sign in whole for sign in MAY_BE_GARBLED):
+    if not whole.isascii() and may_be_garbled(whole):
         for comment in comments.to_pylist():
-            noticed.see_letters(comment)
+            if not comment.isascii():
+                noticed.see_letters(comment)
 
 
 def emptied(column: pa.StringArray, nulls: Collection[str]) -> pa.StringArray:

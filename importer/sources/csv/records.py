@@ -138,7 +138,9 @@ class RecordReader:
             if fitted is None:
                 raw = _with_returns("".join(self._consumed)).rstrip("\r\n")
                 problem = _miscounted(len(fields), shape.width)
-                return Record(line, [raw], problem, shape.job_in(raw))
+                # One with fields missing may be text that went on from the line before.
+                named = shape.id_in(raw) if len(fields) > shape.width else ""
+                return Record(line, [raw], problem, shape.job_in(raw), named)
             self._noticed.ended_early += shape.ends_early(fields)
             fields = fitted
         if len(fields[shape.id_at]) != UUID_LENGTH:
@@ -193,8 +195,9 @@ class RecordReader:
         self._consumed.clear()
         self._line += 1
         raw = _with_returns(first).rstrip("\r\n")
-        job = "" if self.shape is None else self.shape.job_in(raw)
-        return Record(self._line - 1, [raw], problem, job)
+        shape = self.shape
+        sure = ("", "") if shape is None else (shape.job_in(raw), shape.id_in(raw))
+        return Record(self._line - 1, [raw], problem, *sure)
 
 
 def _with_returns(text: str) -> str:

@@ -49,6 +49,10 @@ class Shape:
         self._least = max(self.id_at, min(others, default=self.id_at)) + 1
         self._read = max(places.values()) + 1
         self._delimiter = delimiter
+        cut = re.escape(delimiter)
+        cell = rf'(?:"(?:[^"]|"")*"|[^"{cut}\r\n]*)'
+        #: The beginning of a line up to the end of its id.
+        self._to_id = re.compile(rf"(?:{cell}{cut}){{{self.id_at}}}({cell}){cut}")
         #: By what a line that is whole in a cell may be split, that of the file first.
         self._may_cut = dict.fromkeys([delimiter, *DELIMITERS])
         #: The columns that the importer has added to a left-over file; None in other files.
@@ -120,6 +124,21 @@ class Shape:
     def job_in(self, line: str) -> str:
         """Return what the cell `job` of a line says that could not be split, if it is sure."""
         return "" if self._own is None else place_in(line, self._delimiter)
+
+    def id_in(self, line: str) -> str:
+        """Return the id of a line that could not be split, if it is sure.
+
+        It stands before the quote that is odd, and in the first column or as the only id of the
+        line, as no delimiter too many can have moved it then.
+        """
+        found = self._to_id.match(line)
+        if found is None:
+            return ""
+        if self.id_at:
+            others = line[found.end() :].split(self._delimiter)
+            if any(canonical_uuid(cell.strip('"')) is not None for cell in others):
+                return ""
+        return found[1].strip('"')
 
     def goes_on(self, line: str) -> bool:
         """Return whether a row that begins on `line` surely does not end there.

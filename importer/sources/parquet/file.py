@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from importer.common.text import folded_name
+from importer.common.uuids import canonical_uuid
 from importer.errors import InputError
 from importer.model import Reason, Row
 from importer.settings import FIELDS, ImportSettings, InputFormat
@@ -181,7 +182,8 @@ class ParquetSource:
         ]
         for place, problem in problems.items():
             seq, job = rows[place].seq, rows[place].job
-            rows[place] = Row(seq, "", "", "", None, Reason.BAD_BYTES, problem, job=job)
+            named = canonical_uuid(rows[place].conversation_id) or ""
+            rows[place] = Row(seq, named, "", "", None, Reason.BAD_BYTES, problem, job=job)
         for row in rows:
             self._noticed.see(row.conversation_id, row.comment)
         return rows

@@ -36,6 +36,43 @@ def test_conversations_whose_newest_row_is_rejected_are_counted() -> None:
     assert "an older row wins" not in check("a.csv")
 
 
+@pytest.mark.parametrize("by_column", [True, False])
+def test_conversations_of_rows_that_cannot_be_read_count_where_their_ids_are_sure(
+    monkeypatch: pytest.MonkeyPatch, by_column: bool
+) -> None:
+    limit = 0 if by_column else 1 << 60
+    monkeypatch.setattr("importer.sources.csv.file.BY_COLUMN_FROM", limit)
+    odd = [
+        b"%s,%s,NEGATIVE,\xfc,a",
+        b"%s,%s,NEGATIVE,one,two,three",
+        b'%s,%s,NEGATIVE,"open,a',
+        b'"%s","%s","NEGATIVE","open,a',
+        b"%s," + conversation(0).encode() + b",%s,NEGATIVE,,a",  # may have been moved
+        b"%s\xfc,%s,NEGATIVE,,a",
+    ]
+    ids = [conversation(number).encode() for number in range(len(odd))]
+    rows = [b"T,%s,POSITIVE,,a" % one for one in ids] * 20
+    rows += [line % (b"T", one) for line, one in zip(odd, ids, strict=True)]
+    Path("a.csv").write_bytes(b"\n".join([b"ticket,conversation_id,rating,comment,agent", *rows]))
+    assert "In at least 4 conversations an older row wins" in check("a.csv")
+    Path("a.csv").write_bytes(
+        b"\n".join([b"ticket,conversation_id,rating,comment,agent", *rows[:-2]])
+    )
+    assert "In 4 conversations an older row wins" in check("a.csv")
+
+
+def test_lines_of_a_left_over_file_that_stand_whole_in_a_cell_are_not_called_without_feedback() -> (
+    None
+):
+    own = "job,row,reason,http_status,attempts,detail"
+    line = f'"T1,{conversation(1)},NEGATIVE,one, two",,,,in-0123abcd-1@1,1,malformed,,0,'
+    Path("rejected.csv").write_text(f"ticket,{H},{own}\n{line}\n", "utf-8")
+    said = " ".join(check("rejected.csv").split())
+    assert "stands whole in its first cell" in said
+    assert "correct it within that cell, or write its values into their columns" in said
+    assert "remove" not in said
+
+
 def test_what_to_fix_fits_the_format() -> None:
     good = json.dumps({"conversation_id": conversation(1), "rating": "POSITIVE"})
     Path("a.jsonl").write_text(f"{good}\n{good[:-3]}\n", "utf-8")
