@@ -73,7 +73,7 @@ def steps_by_journal(
     )  # fmt: skip
     if is_taken_over:
         steps = [step for step in steps if step.kind is not StepKind.CARRY_OVER]
-    return [*_to_leave(folder, later), *steps, *steps_to_clear(journal)]
+    return [*_to_leave(folder, later, done), *steps, *steps_to_clear(journal)]
 
 
 def gives_way_since(journal: JournalFile) -> bool:
@@ -101,7 +101,17 @@ def _outranked(
     return found
 
 
-def _to_leave(folder: Path, later: Mapping[OutcomeKind, Mapping[int, bytes]]) -> Iterator[Step]:
+def _unread(folder: Path, kind: OutcomeKind, done: Collection[int]) -> int:
+    """Return of how many rows of a kind, without those that are `done`, the id was not read."""
+    with JournalReader(folder) as journal:
+        gone = {*done, *journal.forgotten_rows()}
+        rows = journal.outcomes(kind)
+        return sum(row.conversation_id is None and row.seq not in gone for row in rows)
+
+
+def _to_leave(
+    folder: Path, later: Mapping[OutcomeKind, Mapping[int, bytes]], done: Collection[int]
+) -> Iterator[Step]:
     """Yield of how many rows nothing is to be done, as they give way to `later` jobs, by kind."""
     for kind, rows in later.items():
         path, command = folder / FILE_OF_KIND[kind], ""
@@ -109,6 +119,11 @@ def _to_leave(folder: Path, later: Mapping[OutcomeKind, Mapping[int, bytes]]) ->
             f"{counted(len(rows), 'row')} of {path} need not be dealt with: later jobs have "
             "brought newer rows of these conversations, to which an older one gives way."
         )
+        if unread := _unread(folder, kind, done):
+            told += (
+                f" Of {counted(unread, 'row')} more that is not known, as no id could be read "
+                "there: plan tells it of the fixed file."
+            )
         if (other := left_over_later(folder, kind, {*rows.values()})) is not None:
             told += f" {other.name} has left over such rows itself. What is to be done about those:"
             command = command_line(["jobs", "show", path_argument(other)])
@@ -256,7 +271,7 @@ def steps_of_closed(
         steps.append(Step(f"{unread_in_words(folder.name, unread)}."))
     later.pop(OutcomeKind.NOT_COMPLETED, None)  # nobody is told of those otherwise
     told = {kind: some for kind, some in later.items() if (folder / FILE_OF_KIND[kind]).exists()}
-    return [*unsent, *_to_leave(folder, told), *steps]
+    return [*unsent, *_to_leave(folder, told, done), *steps]
 
 
 def _steps_of_unsent(journal: JournalFile, key_source: Sequence[str]) -> list[Step]:

@@ -370,10 +370,11 @@ async def test_of_an_older_night_those_rows_are_to_be_dealt_with_that_give_way_t
     nights: Nights,
 ) -> None:
     rows = [*rated(range(1, 5)), *[(conversation(n), "", "x" * 2_001) for n in (1, 2, 6, 7)]]
+    rows.append((f"x{conversation(3)}", "NEGATIVE", ""))
     nights.picker.in_progress = {conversation(4)}
     summary = await run_import(nights.settings(rows), api_key="any")
     monday, jobs = summary.folder, summary.folder.parent
-    kept = next(step.command for step in summary.next_steps if "To import the 4" in step.purpose)
+    kept = next(step.command for step in summary.next_steps if "To import the 5" in step.purpose)
     nights.picker.in_progress = set()
     await nights.night(rows, skip_unchanged=True)
     (tuesday,) = jobs.glob("night-2-*")
@@ -387,21 +388,22 @@ async def test_of_an_older_night_those_rows_are_to_be_dealt_with_that_give_way_t
     assert other.startswith(f"1 row of {monday}/not_completed.csv {give_way}")
     assert other.endswith("gives way."), "a later job has imported it"
     assert rejected.startswith(f"2 rows of {monday}/rejected.csv {give_way}")
+    assert " Of 1 row more that is not known, as no id could be read there: " in rejected
     assert f"{tuesday.name} has left over such rows itself." in rejected
     assert rejected.endswith(f": clarityq-import jobs show {tuesday}")
-    assert to_import == f"To import the 2 rows rejected: fix {monday}/rejected.csv, then {kept}"
-    assert [step[:25] for step in shown(tuesday)] == ["To import the 4 rows reje"]
+    assert to_import == f"To import the 3 rows rejected: fix {monday}/rejected.csv, then {kept}"
+    assert [step[:25] for step in shown(tuesday)] == ["To import the 5 rows reje"]
 
     async def fixed(job: Path) -> dict[OutcomeKind, int]:
         path = job / "rejected.csv"
-        path.write_text(path.read_text().replace("x" * 2_001, "short"))
+        path.write_text(path.read_text().replace("x" * 2_001, "short").replace("\nx", "\n"))
         settings = nights.settings([])
         summary = await run_import(settings.replace(inputs=[path]), api_key="any")
         return {kind: number for kind, number in summary.outcomes.items() if number}
 
-    assert await fixed(monday) == {OutcomeKind.SUCCEEDED: 2, OutcomeKind.SUPERSEDED: 2}
+    assert await fixed(monday) == {OutcomeKind.SUCCEEDED: 2, OutcomeKind.SUPERSEDED: 3}
     assert [step for step in shown(monday) if "rejected" in step] == []
-    assert (await fixed(tuesday))[OutcomeKind.SUCCEEDED] == 4
+    assert (await fixed(tuesday))[OutcomeKind.SUCCEEDED] == 5
     assert shown(tuesday) == []
     assert nights.service.stored()[conversation(1)] == (None, "short")
 
