@@ -6,7 +6,7 @@ asked without holding anything.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
@@ -16,24 +16,29 @@ from importer.jobs.folders import job_folders
 from importer.jobs.journal_head import Head, read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.ledger import known_jobs, known_ranks
-from importer.jobs.read_again import read_again
+from importer.jobs.read_again import Beside, read_again
 from importer.jobs.records import WITHDRAWN
 from importer.model import OutcomeKind
 
 
-def outranked(folder: Path, kind: OutcomeKind) -> dict[int, bytes]:
+def outranked(
+    folder: Path, kind: OutcomeKind, beside: Sequence[Beside] | None = None
+) -> dict[int, bytes]:
     """Return the rows of `kind` of the job in `folder` that give way to rows of later jobs.
 
     Their numbers (seq), with their conversations' keys. Those whose conversation could not be read
-    are none of them, as that is not known. Raises `JournalError` if its journal cannot be read.
+    are none of them, as that is not known. `beside` are the jobs beside it, if they are known.
+    Raises `JournalError` if its journal cannot be read.
     """
     with JournalReader(folder) as journal:
         rows = journal.first_brought(kind)
-    highest = _highest(folder, {key for _, key, _ in rows}) if rows else {}
+    highest = _highest(folder, {key for _, key, _ in rows}, beside) if rows else {}
     return {seq: key for seq, key, first in rows if highest.get(key, 0) > first}
 
 
-def _highest(folder: Path, keys: Collection[bytes]) -> dict[bytes, int]:
+def _highest(
+    folder: Path, keys: Collection[bytes], beside: Sequence[Beside] | None
+) -> dict[bytes, int]:
     """Return which is the latest job that first brought a settled row, of each conversation.
 
     The ledger knows that, but for what it has not taken in yet of jobs after the one in `folder`.
@@ -41,7 +46,7 @@ def _highest(folder: Path, keys: Collection[bytes]) -> dict[bytes, int]:
     ledger = read_head(folder).product.ledger(folder.parent)
     taken_in = {job.number: job.entries for job in known_jobs(ledger)[0]}
     found = {key: rank.first for key, rank in known_ranks(ledger, keys).items()}
-    for head in _later(folder):
+    for head in _later(folder, beside):
         if head.entries > taken_in.get(head.number, 0):
             with suppress(JournalError), JournalReader(head.folder) as journal:
                 for key, rank, _ in journal.settled_among(keys):
@@ -49,29 +54,33 @@ def _highest(folder: Path, keys: Collection[bytes]) -> dict[bytes, int]:
     return found
 
 
-def _later(folder: Path) -> list[Head]:
+def _later(folder: Path, beside: Sequence[Beside] | None) -> list[Head]:
     """Return the later jobs of the product, the latest first."""
-    own, found = read_head(folder), list[Head]()
-    for other in job_folders(folder.parent):
+    own, heads = read_head(folder), [one.head for one in beside or ()]
+    for other in job_folders(folder.parent) if beside is None else ():
         with suppress(JournalError):
-            head = read_head(other)
-            if head.product == own.product and head.number > own.number:
-                found.append(head)
+            heads.append(read_head(other))
+    found = [one for one in heads if one.product == own.product and one.number > own.number]
     return sorted(found, key=attrgetter("number"), reverse=True)
 
 
-def left_over_later(folder: Path, kind: OutcomeKind, keys: Collection[bytes]) -> Path | None:
+def left_over_later(
+    folder: Path,
+    kind: OutcomeKind,
+    keys: Collection[bytes],
+    beside: Sequence[Beside] | None = None,
+) -> Path | None:
     """Return the folder of the latest job that has left over rows of these conversations itself.
 
     Of `kind`, after the job in `folder`: they count as newer than the rows of that. Without those
     that others have read, or that give way as well. None if there is no such job.
     """
-    for head in filter(attrgetter("finished"), _later(folder)):
+    for head in filter(attrgetter("finished"), _later(folder, beside)):
         other = head.folder
         with suppress(JournalError), JournalReader(other) as journal:
             mine = {seq for seq, key, _ in journal.first_brought(kind) if key in keys}
             if mine and WITHDRAWN not in journal.facts():
                 mine -= journal.overtaken(kind)
-                if mine - {*read_again(other).rows} - {*outranked(other, kind)}:
+                if mine - {*read_again(other, beside).rows} - {*outranked(other, kind, beside)}:
                     return other
     return None

@@ -42,19 +42,24 @@ from importer.survey.findings import Findings
 
 
 def steps_by_journal(
-    journal: JournalReader, done: Collection[int] = frozenset(), *, is_taken_over: bool = False
+    journal: JournalReader,
+    done: Collection[int] = frozenset(),
+    *,
+    is_taken_over: bool = False,
+    beside: Sequence[Beside] | None = None,
 ) -> list[Step]:
     """Return what is to be done about the rows that a job has left over.
 
     For a job that has ended, of which only the journal tells how it stands. Rows of which all but
     the count is forgotten are left out, and those (seq) that others have `done`; also all that can
     be tried again, if that `is_taken_over`. Those that give way to later jobs are only counted.
-    Nothing is to be done once the comments were dropped. Raises `JournalError`.
+    Nothing is to be done once the comments were dropped. `beside` are the jobs beside it, if they
+    are known. Raises `JournalError`.
     """
     if not journal.has_comments():
         return []
     folder, settings = journal.folder, journal.latest_settings()
-    later = _outranked(journal, done)
+    later = _outranked(journal, done, beside=beside)
     gone = {*done, *chain.from_iterable(later.values())}
     rest = _to_do(journal, gone)
     if gone and journal.newest_by() is None:
@@ -71,7 +76,7 @@ def steps_by_journal(
     )  # fmt: skip
     if is_taken_over:
         steps = [step for step in steps if step.kind is not StepKind.CARRY_OVER]
-    return [*_to_leave(folder, later, done), *steps, *steps_to_clear(journal)]
+    return [*_to_leave(folder, later, done, beside), *steps, *steps_to_clear(journal)]
 
 
 def gives_way_since(journal: JournalFile) -> bool:
@@ -83,7 +88,10 @@ def gives_way_since(journal: JournalFile) -> bool:
 
 
 def _outranked(
-    journal: JournalFile, done: Collection[int] = frozenset(), awaited: Awaited = Awaited.ALL
+    journal: JournalFile,
+    done: Collection[int] = frozenset(),
+    awaited: Awaited = Awaited.ALL,
+    beside: Sequence[Beside] | None = None,
 ) -> dict[OutcomeKind, dict[int, bytes]]:
     """Return the rows that give way to later jobs, by kind, with their conversations' keys.
 
@@ -92,7 +100,7 @@ def _outranked(
     """
     found = {}
     for kind in FILE_OF_KIND:
-        rows = outranked(journal.folder, kind)
+        rows = outranked(journal.folder, kind, beside)
         gone = {*done, *journal.overtaken(kind, awaited)} if rows else ()
         if left := {seq: key for seq, key in rows.items() if seq not in gone}:
             found[kind] = left
@@ -108,7 +116,10 @@ def _unread(folder: Path, kind: OutcomeKind, done: Collection[int]) -> int:
 
 
 def _to_leave(
-    folder: Path, later: Mapping[OutcomeKind, Mapping[int, bytes]], done: Collection[int]
+    folder: Path,
+    later: Mapping[OutcomeKind, Mapping[int, bytes]],
+    done: Collection[int],
+    beside: Sequence[Beside] | None,
 ) -> Iterator[Step]:
     """Yield of how many rows nothing is to be done, as they give way to `later` jobs, by kind."""
     for kind, rows in later.items():
@@ -122,7 +133,7 @@ def _to_leave(
                 f" Of {counted(unread, 'row')} more that is not known, as no id could be read "
                 "there: plan tells it of the fixed file."
             )
-        if (other := left_over_later(folder, kind, {*rows.values()})) is not None:
+        if (other := left_over_later(folder, kind, {*rows.values()}, beside)) is not None:
             told += f" {other.name} has left over such rows itself. What is to be done about those:"
             command = command_line(["jobs", "show", path_argument(other)])
         yield Step(told, command, StepKind.LEFT_OVERS, file_of_job(path))
@@ -263,7 +274,7 @@ def steps_of_closed(
     made = journal.written_files()
     again = _again(journal, key_source)
     done, awaited = read_again(folder, beside).rows, awaited_of(job)
-    later = _outranked(journal, done, awaited)
+    later = _outranked(journal, done, awaited, beside)
     rest = _to_do(journal, {*done, *chain.from_iterable(later.values())}, awaited)
     rows = joined_no_other(JobState.REPLACED, rest.outcomes, rest.reasons)
     to_fix = _to_fix(journal, rest)
@@ -288,7 +299,7 @@ def steps_of_closed(
         steps.append(Step(f"{unread_in_words(folder.name, unread)}."))
     later.pop(OutcomeKind.NOT_COMPLETED, None)  # nobody is told of those otherwise
     told = {kind: some for kind, some in later.items() if (folder / FILE_OF_KIND[kind]).exists()}
-    return [*unsent, *_to_leave(folder, told, done), *steps]
+    return [*unsent, *_to_leave(folder, told, done, beside), *steps]
 
 
 def _needless(journal: JournalFile, rest: _Rest, *, has_done: bool) -> list[Step]:

@@ -149,7 +149,7 @@ def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
         going = {(StepKind.GO_ON_WITH_UNDO, name) for name in undos}
         imported[-1] = imported[-1]._replace(obsolete=about | going)
     done_since = again.rows if head.finished else frozenset[int]()
-    yield from _for_the_rest(folder, imported, done_since) if done_since else imported
+    yield from _for_the_rest(folder, imported, done_since, beside) if done_since else imported
     if since.anew and undone_job(file.path for file in inputs) is not None:
         more = f"{since.anew[-1].head.folder.name} has taken back more."
         yield TakenUp(more, _of_kinds((StepKind.CLEAR, StepKind.GO_ON_WITH_UNDO), folder))
@@ -235,11 +235,11 @@ def all_about(folder: Path) -> set[Topic]:
 
 
 def _for_the_rest(
-    folder: Path, imported: Iterable[TakenUp], done: Collection[int]
+    folder: Path, imported: Iterable[TakenUp], done: Collection[int], beside: Sequence[Beside]
 ) -> Iterator[TakenUp]:
     """Yield what was imported since, with what is to be done about the rows that are not `done`."""
     with JournalReader(folder) as own:
-        steps = steps_by_journal(own, done)
+        steps = steps_by_journal(own, done, beside=beside)
     for one in imported:
         yield one if one.obsolete else TakenUp(one.text, all_about(folder), steps)
 
@@ -267,7 +267,7 @@ def _taken_over(
     if own.state is JobState.ENDED:
         obsolete = all_about(folder)
         with JournalReader(folder) as journal:
-            steps = steps_by_journal(journal, done, is_taken_over=is_taken_over)
+            steps = steps_by_journal(journal, done, is_taken_over=is_taken_over, beside=beside)
     if waiting:
         rows, are = counted(len(waiting), "row"), is_or_are(len(waiting))
         if is_taken_over:

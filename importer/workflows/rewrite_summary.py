@@ -216,9 +216,9 @@ def _steps(
     if job.state.is_closed:
         steps = steps_of_closed(job, journal, beside=beside)
     elif _has_other_steps(job, journal, old):
-        steps = steps_by_journal(journal)
+        steps = steps_by_journal(journal, beside=beside)
     else:
         steps = [Step.of_json(step) for step in old["next_steps"]]
         if taken and job.state is JobState.ENDED and are_untold(steps):
-            steps = steps_by_journal(journal)
+            steps = steps_by_journal(journal, beside=beside)
     return still_to_do(steps, taken)
