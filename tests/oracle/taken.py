@@ -195,6 +195,8 @@ class Takings:
             may.kinds |= {"sent"} if later is not Sure.YES else set()
             may.bodies |= {outranked.row.feedback}
             may.sent_for = outranked.by
+            if later is Sure.YES and not any(mine.outcome in SET for mine in own):
+                may.kinds.add("nothing")  # the later one ranks above what was left over as well
             if sure is Sure.YES:
                 return may
             may.kinds.add("nothing")
