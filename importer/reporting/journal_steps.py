@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 from importer.common.text import counted, listed
 from importer.jobs.commands import (
@@ -23,10 +22,10 @@ from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import NO_COMMENTS, WRITTEN, JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.not_restored import gone_over, not_restored
-from importer.jobs.outranked import left_over_later, outranked
-from importer.jobs.overtaken import Awaited, awaited_of
+from importer.jobs.outranked import left_over_later
+from importer.jobs.overtaken import awaited_of
 from importer.jobs.read_again import Beside, read_again
-from importer.jobs.records import GIVEN_UP, WITHDRAWN, JobRecord, JobState, Totals, job_number
+from importer.jobs.records import GIVEN_UP, JobRecord, JobState, job_number
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.edited_files import edited_in
 from importer.reporting.left_overs import (
@@ -34,11 +33,20 @@ from importer.reporting.left_overs import (
     LEFT_OVER_NAMES,
 )
 from importer.reporting.next_steps import needless, next_steps, rows_to_fix
+from importer.reporting.rows_to_do import (
+    Rest,
+    joined_no_other,
+    leave_out_needless,
+    outranked_since,
+    to_do,
+    unread_rejected,
+    without_id,
+    worth_fixing,
+)
 from importer.reporting.steps import Step, StepKind, file_of_job
 from importer.reporting.taken_back import cleared_of, steps_for_gone_over, steps_to_bring_back
 from importer.reporting.unsent_steps import steps_of_unsent
 from importer.reporting.wording import status_in_words, stays_in_words, unread_in_words, words
-from importer.survey.findings import Findings
 
 
 def steps_by_journal(
@@ -59,11 +67,11 @@ def steps_by_journal(
     if not journal.has_comments():
         return []
     folder, settings = journal.folder, journal.latest_settings()
-    later = _outranked(journal, done, beside=beside)
+    later = outranked_since(journal, done, beside=beside)
     gone = {*done, *chain.from_iterable(later.values())}
-    rest = _to_do(journal, gone)
+    rest = to_do(journal, gone)
     if gone and journal.newest_by() is None:
-        _leave_out_needless(rest)
+        leave_out_needless(rest)
     outcomes, reasons, overtaken = rest
     again = _again(journal)
     files = [path for name in LEFT_OVER_NAMES if (path := folder / name).exists()]
@@ -79,42 +87,6 @@ def steps_by_journal(
     return [*_to_leave(folder, later, done, beside), *steps, *steps_to_clear(journal)]
 
 
-def gives_way_since(journal: JournalFile) -> bool:
-    """Return whether rows that a job has left over give way to later jobs by now.
-
-    Raises `JournalError`.
-    """
-    return bool(_outranked(journal))
-
-
-def _outranked(
-    journal: JournalFile,
-    done: Collection[int] = frozenset(),
-    awaited: Awaited = Awaited.ALL,
-    beside: Sequence[Beside] | None = None,
-) -> dict[OutcomeKind, dict[int, bytes]]:
-    """Return the rows that give way to later jobs, by kind, with their conversations' keys.
-
-    Without those that give way to others of the job itself, and those that others have `done`.
-    `awaited` are the rows without an outcome that are to be sent.
-    """
-    found = {}
-    for kind in FILE_OF_KIND:
-        rows = outranked(journal.folder, kind, beside)
-        gone = {*done, *journal.overtaken(kind, awaited)} if rows else ()
-        if left := {seq: key for seq, key in rows.items() if seq not in gone}:
-            found[kind] = left
-    return found
-
-
-def _unread(folder: Path, kind: OutcomeKind, done: Collection[int]) -> int:
-    """Return of how many rows of a kind, without those that are `done`, the id was not read."""
-    with JournalReader(folder) as journal:
-        gone = {*done, *journal.forgotten_rows()}
-        rows = journal.outcomes(kind)
-        return sum(row.conversation_id is None and row.seq not in gone for row in rows)
-
-
 def _to_leave(
     folder: Path,
     later: Mapping[OutcomeKind, Mapping[int, bytes]],
@@ -128,7 +100,7 @@ def _to_leave(
             f"{counted(len(rows), 'row')} of {path} need not be dealt with: later jobs have "
             "brought newer rows of these conversations, to which an older one gives way."
         )
-        if unread := _unread(folder, kind, done):
+        if unread := without_id(folder, kind, done):
             told += (
                 f" Of {counted(unread, 'row')} more that is not known, as no id could be read "
                 "there: plan tells it of the fixed file."
@@ -183,63 +155,6 @@ def are_outdated(journal: JournalReader) -> bool:
     return last is not None and last.end is None
 
 
-def to_be_fixed(journal: JournalReader) -> dict[OutcomeKind, int]:
-    """Return how many rows a job has left over that only its files hold, and no other has imported.
-
-    Rejected and failed ones: without those to which nothing helps, that give way to others of the
-    job, or that the ledger knows (whose attempts ran out). None of a job that was taken back.
-    Raises `JournalError`.
-    """
-    if WITHDRAWN in journal.facts():
-        return {}
-    return _to_fix(journal, _to_do(journal, read_again(journal.folder).rows))
-
-
-class _Rest(NamedTuple):
-    """The rows of a job about which something may be to do."""
-
-    outcomes: Counter[OutcomeKind]
-    reasons: Counter[tuple[OutcomeKind, Reason]]
-    #: Of the rows that are left over, those that give way to others of the job.
-    overtaken: Counter[tuple[OutcomeKind, Reason]]
-
-
-def _to_do(journal: JournalFile, done: Collection[int], awaited: Awaited = Awaited.ALL) -> _Rest:
-    """Return how many rows ended how, and why, without those that were forgotten, or are `done`.
-
-    `awaited` are the rows without an outcome that are to be sent.
-    """
-    totals = journal.totals()
-    found = _Rest(Counter(totals.outcomes), Counter(totals.reasons), Counter())
-    gone = {*done, *journal.forgotten_rows()}
-    for kind in FILE_OF_KIND:
-        overtaken = journal.overtaken(kind, awaited) if totals.outcomes[kind] else set[int]()
-        for row in journal.outcomes(kind) if gone or overtaken else ():
-            found.outcomes[kind] -= row.seq in gone
-            if row.reason is not None:
-                found.reasons[kind, row.reason] -= row.seq in gone
-                found.overtaken[kind, row.reason] += row.seq in overtaken and row.seq not in gone
-    return found
-
-
-def _to_fix(journal: JournalFile, rest: _Rest) -> dict[OutcomeKind, int]:
-    """Return of how many of the rows it is worth the while to fix them, by kind, if there are."""
-    # By a column it is not known whether the other row is newer.
-    overtaken = rest.overtaken if journal.newest_by() is None else {}
-    kinds = (OutcomeKind.REJECTED, OutcomeKind.FAILED)
-    found = {kind: rows_to_fix(kind, rest.reasons, overtaken).total() for kind in kinds}
-    return {kind: number for kind, number in found.items() if number}
-
-
-def _leave_out_needless(rest: _Rest) -> None:
-    """Leave out rows that give way where all others of their file are done: nobody has to know."""
-    for kind in FILE_OF_KIND:
-        if not rows_to_fix(kind, rest.reasons, rest.overtaken):
-            give_way = {key: rows for key, rows in rest.overtaken.items() if key[0] is kind}
-            rest.reasons.subtract(give_way)
-            rest.overtaken.subtract(give_way)
-
-
 def steps_of_closed(
     job: JobRecord,
     journal: JournalFile,
@@ -274,10 +189,10 @@ def steps_of_closed(
     made = journal.written_files()
     again = _again(journal, key_source)
     done, awaited = read_again(folder, beside).rows, awaited_of(job)
-    later = _outranked(journal, done, awaited, beside)
-    rest = _to_do(journal, {*done, *chain.from_iterable(later.values())}, awaited)
+    later = outranked_since(journal, done, awaited, beside)
+    rest = to_do(journal, {*done, *chain.from_iterable(later.values())}, awaited)
     rows = joined_no_other(JobState.REPLACED, rest.outcomes, rest.reasons)
-    to_fix = _to_fix(journal, rest)
+    to_fix = worth_fixing(journal, rest)
     steps = _needless(journal, rest, has_done=bool(done))
     steps += [
         Step(f"To import the {counted(number, 'row')} {words(kind)} of {folder.name} that joined "
@@ -302,7 +217,7 @@ def steps_of_closed(
     return [*unsent, *_to_leave(folder, told, done, beside), *steps]
 
 
-def _needless(journal: JournalFile, rest: _Rest, *, has_done: bool) -> list[Step]:
+def _needless(journal: JournalFile, rest: Rest, *, has_done: bool) -> list[Step]:
     """Return how many rows of the files of a closed job give way also once they are fixed.
 
     Not where all others of the file are done, if the others have some.
@@ -317,29 +232,6 @@ def _needless(journal: JournalFile, rest: _Rest, *, has_done: bool) -> list[Step
         if number and path.exists() and (not has_done or rows_to_fix(kind, *rest[1:])):
             found.append(needless(number, path))
     return found
-
-
-def unread_rejected(journal: JournalFile, totals: Totals) -> int:
-    """Return to how many of the rows that its survey has rejected no run of a job has come."""
-    found = Findings.of_json(journal.survey()).rejected
-    return max(0, found - totals.outcomes[OutcomeKind.REJECTED])
-
-
-def joined_no_other(
-    state: JobState,
-    outcomes: Mapping[OutcomeKind, int],
-    reasons: Mapping[tuple[OutcomeKind, Reason], int],
-) -> dict[OutcomeKind, int]:
-    """Return how many left-over rows no other job has of one in that state: replaced or given up.
-
-    The successor has those of the replaced one that can be tried again (docs/reference.md, A5).
-    """
-    rows = {kind: outcomes[kind] for kind in FILE_OF_KIND}
-    if state is JobState.REPLACED:
-        exhausted = reasons.get((OutcomeKind.FAILED, Reason.RETRIES_EXHAUSTED), 0)
-        rows[OutcomeKind.FAILED] -= exhausted
-        del rows[OutcomeKind.NOT_COMPLETED]
-    return {kind: number for kind, number in rows.items() if number}
 
 
 def _again(journal: JournalFile, key_source: Sequence[str] = ()) -> Again:

@@ -24,13 +24,13 @@ from importer.jobs.product_jobs import ProductJobs
 from importer.jobs.records import CARRIED_OVER, JobRecord, Totals
 from importer.model import Outcome, OutcomeKind
 from importer.reporting.jobs_behind import jobs_behind
-from importer.reporting.journal_steps import joined_no_other, unread_rejected
 from importer.reporting.left_overs import (
     FILE_OF_KIND,
     LEFT_OVER_NAMES,
     WRITE_AGAIN,
     write_left_over_files,
 )
+from importer.reporting.rows_to_do import joined_no_other, unread_rejected
 from importer.reporting.steps import TakenUp
 from importer.reporting.taken_up import taken_up
 from importer.reporting.wording import unread_in_words, words

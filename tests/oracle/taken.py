@@ -188,18 +188,8 @@ class Takings:
         may = _May()
         goes = {id(s): self._is_to_go(taken, s, stood) for s in stood if s.known.here}
         own = [s for s in stood if goes.get(id(s), Sure.NO) is not Sure.NO]
-        outranked, sure = self._after_all(taken, stood)
-        if outranked is not None:
-            later = self._later(taken, stood)
-            may.kinds |= {"left later"} if later is not Sure.NO else set()
-            may.kinds |= {"sent"} if later is not Sure.YES else set()
-            may.bodies |= {outranked.row.feedback}
-            may.sent_for = outranked.by
-            if later is Sure.YES and not any(mine.outcome in SET for mine in own):
-                may.kinds.add("nothing")  # the later one ranks above what was left over as well
-            if sure is Sure.YES:
-                return may
-            may.kinds.add("nothing")
+        if self._goes_after_all(taken, stood, own, may):
+            return may
         puts = sorted(put.number for mine in own for put in mine.row.sent)
         stored = [mine for mine in own if mine.outcome == "succeeded"]
         for mine in stored or own:
@@ -233,6 +223,25 @@ class Takings:
                 may.others |= {NOTHING} if taken.clears else set()
         may.kinds = may.kinds or {"nothing"}
         return may
+
+    def _goes_after_all(
+        self, taken: Taken, stood: list[_Stood], own: list[_Stood], may: _May
+    ) -> bool:
+        """U2: note what may become of a row of an earlier job; tell whether that is all."""
+        row, sure = self._after_all(taken, stood)
+        if row is None:
+            return False
+        later = self._later(taken, stood)
+        may.kinds |= {"left later"} if later is not Sure.NO else set()
+        may.kinds |= {"sent"} if later is not Sure.YES else set()
+        may.bodies |= {row.row.feedback}
+        may.sent_for = row.by
+        # A later row may rank above what was left over as well: then there is nothing to tell.
+        if sure is not Sure.YES or (
+            later is Sure.YES and not any(mine.outcome in SET for mine in own)
+        ):
+            may.kinds.add("nothing")
+        return sure is Sure.YES
 
     def _is_to_go(self, taken: Taken, row: _Stood, stood: list[_Stood]) -> Sure:
         """Tell whether a row goes with the undo of the target.

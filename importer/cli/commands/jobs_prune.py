@@ -20,7 +20,7 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.listing import ListedJob, list_jobs, surveys_to_prune, to_drop_comments, to_prune
 from importer.jobs.product_jobs import ProductJobs, clear_removed, hold_jobs
 from importer.jobs.records import JobRecord
-from importer.reporting.journal_steps import to_be_fixed
+from importer.reporting.rows_to_do import to_be_fixed
 
 _DAY = 86_400
 

@@ -32,10 +32,10 @@ from importer.jobs.records import TOO_OLD, JobRecord, JobState
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.journal_steps import (
     are_outdated,
-    gives_way_since,
     steps_by_journal,
     steps_of_closed,
 )
+from importer.reporting.rows_to_do import gives_way_since
 from importer.reporting.steps import StepKind, TakenUp, are_untold, still_to_do
 from importer.reporting.summary import KeptSteps, kept_steps
 from importer.reporting.taken_up import all_about, closed_in_words, taken_up
