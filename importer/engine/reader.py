@@ -21,7 +21,8 @@ S = TypeVar("S", Row, Feedback | Outcome)
 #: Rows in a batch that comes by column.
 _MOST_ROWS = 2000
 _NONE: Mapping[Reason, RowSet] = {}
-_KINDS = {
+#: What becomes of rows that are not sent.
+NOT_SENT = {
     Reason.LATER_ROW: OutcomeKind.SUPERSEDED,
     Reason.LATER_JOB: OutcomeKind.SUPERSEDED,
     Reason.SET_BY_JOB: OutcomeKind.SUPERSEDED,
@@ -108,7 +109,9 @@ def _judged(items: Sequence[Feedback | Outcome], not_sent: Mapping[Reason, RowSe
         if items and rows.any_between(items[0].seq, items[-1].seq):
             for place, item in enumerate(items):
                 if isinstance(item, Feedback) and item.seq in rows:
-                    judged[place] = Outcome(item.seq, _KINDS[reason], item.conversation_id, reason)
+                    judged[place] = Outcome(
+                        item.seq, NOT_SENT[reason], item.conversation_id, reason
+                    )
     return judged
 
 

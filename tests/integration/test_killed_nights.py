@@ -769,6 +769,23 @@ async def test_a_night_that_is_not_finished_comes_first_in_what_is_to_be_done(
     assert until in command("jobs", "show", stopped.folder)[1]
 
 
+@pytest.mark.parametrize("is_corrected", [False, True])
+async def test_nothing_gives_way_to_a_night_that_was_not_sent_as_its_data_may_be_wrong(
+    night: Night, service: Picky, is_corrected: bool
+) -> None:
+    await night("monday", FINE, skip_unchanged=True)
+    await night("tuesday", NEGATIVE, skip_unchanged=True, limit=1)
+    same = [row for row in FINE if row[0] not in {who for who, *_ in OWN}][5:10]
+    stopped, _ = await night("wednesday", [MEH, *same], skip_unchanged=True, max_rejected="0")
+    assert stopped.outcomes[OutcomeKind.UNCHANGED] == 0
+    if is_corrected:
+        await night("wednesday", OWN, skip_unchanged=True)
+    else:
+        await night("thursday", OWN, skip_unchanged=True)
+    rating = {who: rating for who, (rating, _) in service.stored().items()}
+    assert {rating[who] for who, *_ in same} == {"NEGATIVE"}
+
+
 @pytest.mark.parametrize("name", ["export", "put back"])
 async def test_the_content_of_a_night_that_was_taken_over_is_refused_under_any_name(
     night: Night, service: Picky, name: str
