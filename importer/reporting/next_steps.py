@@ -14,6 +14,7 @@ from importer.jobs.ends import before_the_next
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.steps import Step, StepKind, file_of_job
 from importer.reporting.wording import TO_RESUME
+from importer.survey.findings import Findings
 
 _RowsByReason = Mapping[tuple[OutcomeKind, Reason], int]
 
@@ -79,6 +80,19 @@ def next_steps(
         mine = [each for each in edited if each.name.startswith(f"{path.stem}-edited")]
         steps += _of_kind(kind, reasons, path, again, overtaken, newest_by, mine)
     return steps
+
+
+def to_read_again(findings: Findings, again: Again) -> Iterator[Step]:
+    """Yield what is to be done about comments that were sent as they are read, which is wrong."""
+    for one in findings.inputs:
+        if one.misread:
+            looks = "looks" if one.misread == 1 else "look"
+            yield Step(
+                f"{counted(one.misread, 'comment')} of {one.file} {looks} like UTF-8, and what was "
+                f"sent is read as {one.encoding}. To correct that: save all of the file in one "
+                "encoding, then",
+                again.same(),
+            )
 
 
 def to_begin(

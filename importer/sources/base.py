@@ -173,6 +173,11 @@ class RowSource(Protocol):
         """
         ...
 
+    @property
+    def misread(self) -> int:
+        """How many comments of the latest reading look like UTF-8, read in another encoding."""
+        ...
+
     def batches(self, first_seq: int, size: int) -> Iterator[Sequence[Row]]:
         """Yield all rows in order, at most `size` at a time; the first one gets `first_seq`.
 

@@ -24,6 +24,7 @@ class CarriedRows:
     encoding = "utf-8"
     other_encoding = None
     other_letters = ""
+    misread = 0
     format = InputFormat.CSV
 
     def __init__(self, path: Path, read: Callable[[], Iterable[Row]]) -> None:

@@ -26,6 +26,7 @@ class RecordSource(ABC):
     format: InputFormat
     other_encoding = None
     other_letters = ""
+    misread = 0
 
     def __init__(
         self, path: Path, name: str, header: Sequence[str], settings: ImportSettings

@@ -84,6 +84,8 @@ class Understanding:
     other_encoding: str | None = None
     #: What the bytes beyond ASCII are in that, some of them if they are many.
     other_letters: str = ""
+    #: Comments that look like UTF-8, read in another encoding.
+    misread: int = 0
 
 
 @dataclass(slots=True)

@@ -230,6 +230,7 @@ class _Pass:
         understanding.remarks += source.remarks()
         understanding.other_encoding = source.other_encoding
         understanding.other_letters = source.other_letters
+        understanding.misread = source.misread
         self.found.inputs.append(understanding)
         self.inputs.append(
             InputFile(

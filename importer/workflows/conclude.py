@@ -24,7 +24,7 @@ from importer.reporting.edited_files import edited_in
 from importer.reporting.endings import look_first, or_give_up
 from importer.reporting.journal_steps import refused_with, steps_to_clear
 from importer.reporting.left_overs import write_left_over_files
-from importer.reporting.next_steps import next_steps
+from importer.reporting.next_steps import next_steps, to_read_again
 from importer.reporting.report import write_report
 from importer.reporting.steps import Step, StepKind, still_to_do
 from importer.reporting.summary import Measured, Summary, summarise
@@ -32,6 +32,7 @@ from importer.reporting.taken_up import steps_of_earlier, taken_up
 from importer.settings import ImportSettings
 from importer.settings.places import FrameAddress, SourceAddress
 from importer.sources.base import RowSource
+from importer.survey.findings import Findings
 
 
 def conclude(
@@ -91,6 +92,8 @@ def conclude(
         newest_by=settings.mapping.newest_by,
         edited=edited_in(job.folder) if files else (),
     )  # fmt: skip
+    if end is RunEnd.FINISHED:
+        steps += to_read_again(Findings.of_json(job.journal.survey()), again)
     # A job that runs for the first time has left nothing over before.
     taken = list(taken_up(job.folder)) if files and job.journal.run_count() > 1 else []
     steps = still_to_do(steps, taken)

@@ -617,3 +617,22 @@ async def test_what_the_importer_writes_is_for_its_owner_only(
     for file in [summary.folder, *summary.folder.parent.rglob("*")]:
         assert file.stat().st_mode & 0o077 == 0, file
     assert json.loads((summary.folder / "summary.json").read_text()) == summary.as_json()
+
+
+async def test_comments_that_were_sent_as_they_are_misread_are_told_with_what_to_do(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    lines = [f"{conversation(number)},,Sch\u00f6n" for number in (1, 2, 3)]
+    path = tmp_path / "in.csv"
+    one, *others = (line.encode("cp1252") for line in lines)
+    path.write_bytes(b"\n".join([b"conversation_id,rating,comment", one, *others, b""]))
+    settings = settings_for(path, base_url=sandbox.url, encoding="cp1252")
+    assert not (await run_import(settings, api_key="any")).next_steps
+    path.write_bytes(path.read_bytes().replace(one, lines[0].encode()))
+    done = await run_import(settings, api_key="any")
+    (step,) = done.next_steps
+    assert step.purpose == (
+        f"1 comment of {path} looks like UTF-8, and what was sent is read as cp1252. To correct "
+        "that: save all of the file in one encoding, then"
+    )
+    assert "nothing is left to do" not in done.verdict

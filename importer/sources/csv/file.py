@@ -112,6 +112,11 @@ class CsvSource:
         """See `RowSource`."""
         return self._letters.other_letters() if self.other_encoding else ""
 
+    @property
+    def misread(self) -> int:
+        """See `RowSource`."""
+        return self._make.noticed.misread
+
     def _find_other_encoding(self) -> str | None:
         """Return in which encoding the whole file, read for that, may be; see `other_encoding`."""
         if self._codec == _UTF8 and self._has_mark:

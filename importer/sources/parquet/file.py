@@ -52,6 +52,7 @@ class ParquetSource:
     format = InputFormat.PARQUET
     other_encoding = None
     other_letters = ""
+    misread = 0
 
     def __init__(
         self,
