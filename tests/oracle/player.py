@@ -25,6 +25,9 @@ MOST = 8
 OVERTAKEN = "nothing of it is left to do, and nothing was sent"
 """What is said where the command of a job that was replaced is not done."""
 
+TAKEN_BACK = "and its inputs hold the same as then: nothing was sent"
+"""What is said where the command of a job that was taken back is not done."""
+
 LEFT_OVERS = ("not_completed", "failed", "rejected")
 
 
@@ -260,7 +263,8 @@ class Player(Clerk):
         self._look(line)
         ended, command = self.operator.command(step, line)
         unfinished = self._unfinished()
-        self._refused = ended if ended.code == 2 and OVERTAKEN in ended.text else None
+        is_refused = ended.code == 2 and any(why in ended.text for why in (OVERTAKEN, TAKEN_BACK))
+        self._refused = ended if is_refused else None
         if self._refused is not None and command.last > command.first:
             self.complaints.append(f"J4: exit 2, but requests were sent: {command.words}")
         if ended.code != 2 or self._refused or unfinished is None or unfinished is job:
