@@ -143,19 +143,20 @@ class Product(Succession):
     def _replaced(self, job: JobRecord) -> GivenBefore | None:
         assert job.folder is not None  # noqa: S101 -- its inputs are known
         with JournalReader(job.folder) as journal:
-            is_taken_back = WITHDRAWN in journal.facts()
-        if job.state is not JobState.REPLACED or is_taken_back:
-            return None
+            if job.state is not JobState.REPLACED or WITHDRAWN in journal.facts():
+                return None
         by = next((folder.name for folder in successors_of(self.jobs, job)), "a later job")
         again = starting_over(self._settings, self._key_source)
-        return GivenBefore(job.number, job.name, by, is_taken_back, again)
+        return GivenBefore(job.number, job.name, by, is_taken_back=False, again=again)
 
     def taken_back_before(self, inputs: Sequence[InputFile]) -> GivenBefore | None:
         """Return the latest job of the settings' name that had these inputs if it was taken back.
 
-        None if the command starts over, or is an undo, which is worked out anew.
+        None if the command starts over, or is an undo, which is worked out anew; or if there are no
+        rows, of which nothing comes.
         """
-        if self._settings.job.restart or undone_job(file.path for file in inputs) is not None:
+        is_undo = undone_job(file.path for file in inputs) is not None
+        if self._settings.job.restart or is_undo or not any(file.rows for file in inputs):
             return None
         same = (job for job in reversed(self.jobs) if base_name(job.name) == self._name)
         job = next((one for one in same if has_same_content(_inputs(one), inputs)), None)
@@ -275,7 +276,12 @@ class Product(Succession):
 
 def _inputs_sent(job: JobRecord) -> Sequence[InputFile]:
     """Return the inputs of a job that has sent something; none if it has not, or is unknown."""
-    if job.folder is not None and job.sent_anything:
+    return _inputs(job) if job.sent_anything else []
+
+
+def _inputs(job: JobRecord) -> Sequence[InputFile]:
+    """Return the inputs of a job; none if its folder is gone, or its journal cannot be read."""
+    if job.folder is not None:
         with suppress(JournalError), JournalReader(job.folder) as journal:
             return journal.inputs()
     return []
@@ -321,9 +327,3 @@ def _closed_after_error(journal: Journal) -> Iterator[None]:
     except BaseException:
         journal.close()
         raise
-
-
-def _inputs(job: JobRecord) -> Sequence[InputFile]:
-    assert job.folder is not None  # noqa: S101 -- its journal is there
-    with JournalReader(job.folder) as journal:
-        return journal.inputs()

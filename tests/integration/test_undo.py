@@ -255,6 +255,16 @@ async def test_a_wrong_job_that_was_stopped_is_given_up_by_its_undo(
     assert service.stored() == dict.fromkeys(ALL[:3], ("POSITIVE", None))
 
 
+async def test_a_job_of_the_same_command_that_was_pruned_is_in_nobodys_way(
+    night: Night, service: WatchedSandbox
+) -> None:
+    for rating in ("POSITIVE", "NEGATIVE"):
+        done = await night("tuesday", [(ALL[0], rating, "")])
+    assert command("jobs", "prune", "--keep-last", "1", "--jobs-dir", done.folder.parent)[0] == 0
+    await night("tuesday", [(ALL[0], "POSITIVE", "back")])
+    assert service.stored() == {ALL[0]: ("POSITIVE", "back")}
+
+
 @pytest.mark.parametrize("limit", [None, 2])
 async def test_the_command_of_a_job_that_was_taken_back_does_not_set_it_again_by_itself(
     night: Night, service: WatchedSandbox, limit: int | None

@@ -51,8 +51,7 @@ class Shape:
         self._delimiter = delimiter
         cut = re.escape(delimiter)
         cell = rf'(?:"(?:[^"]|"")*"|[^"{cut}\r\n]*)'
-        #: The beginning of a line up to the end of its id.
-        self._to_id = re.compile(rf"(?:{cell}{cut}){{{self.id_at}}}({cell}){cut}")
+        self._first_cell = re.compile(rf"({cell}){cut}")
         #: By what a line that is whole in a cell may be split, that of the file first.
         self._may_cut = dict.fromkeys([delimiter, *DELIMITERS])
         #: The columns that the importer has added to a left-over file; None in other files.
@@ -128,17 +127,11 @@ class Shape:
     def id_in(self, line: str) -> str:
         """Return the id of a line that could not be split, if it is sure.
 
-        It stands before the quote that is odd, and in the first column or as the only id of the
-        line, as no delimiter too many can have moved it then.
+        It stands in the first column, where neither a delimiter too many nor a quote that is odd
+        can have put another cell in its place.
         """
-        found = self._to_id.match(line)
-        if found is None:
-            return ""
-        if self.id_at:
-            others = line[found.end() :].split(self._delimiter)
-            if any(canonical_uuid(cell.strip('"')) is not None for cell in others):
-                return ""
-        return found[1].strip('"')
+        found = None if self.id_at else self._first_cell.match(line)
+        return "" if found is None else found[1].strip('"')
 
     def goes_on(self, line: str) -> bool:
         """Return whether a row that begins on `line` surely does not end there.

@@ -43,22 +43,28 @@ def test_conversations_of_rows_that_cannot_be_read_count_where_their_ids_are_sur
     limit = 0 if by_column else 1 << 60
     monkeypatch.setattr("importer.sources.csv.file.BY_COLUMN_FROM", limit)
     odd = [
-        b"%s,%s,NEGATIVE,\xfc,a",
-        b"%s,%s,NEGATIVE,one,two,three",
-        b'%s,%s,NEGATIVE,"open,a',
-        b'"%s","%s","NEGATIVE","open,a',
-        b"%s," + conversation(0).encode() + b",%s,NEGATIVE,,a",  # may have been moved
-        b"%s\xfc,%s,NEGATIVE,,a",
+        b"%s,T,NEGATIVE,\xfc,a",
+        b"%s,T,NEGATIVE,one,two,three",
+        b'%s,T,NEGATIVE,"open,a',
+        b'"%s","T","NEGATIVE","open,a',
+        b"%s\xfc,T,NEGATIVE,,a",
     ]
     ids = [conversation(number).encode() for number in range(len(odd))]
-    rows = [b"T,%s,POSITIVE,,a" % one for one in ids] * 20
-    rows += [line % (b"T", one) for line, one in zip(odd, ids, strict=True)]
-    Path("a.csv").write_bytes(b"\n".join([b"ticket,conversation_id,rating,comment,agent", *rows]))
+    rows = [b"%s,T,POSITIVE,,a" % one for one in ids] * 20
+    rows += [line % one for line, one in zip(odd, ids, strict=True)]
+    header = b"conversation_id,ticket,rating,comment,agent"
+    Path("a.csv").write_bytes(b"\n".join([header, *rows]))
     assert "In at least 4 conversations an older row wins" in check("a.csv")
-    Path("a.csv").write_bytes(
-        b"\n".join([b"ticket,conversation_id,rating,comment,agent", *rows[:-2]])
-    )
+    Path("a.csv").write_bytes(b"\n".join([header, *rows[:-1]]))
     assert "In 4 conversations an older row wins" in check("a.csv")
+    # Another cell may have been moved into its place, or it into that of another.
+    moved = b"ticket,%s,NEGATIVE,one,two,three" % ids[0]
+    Path("a.csv").write_bytes(
+        b"\n".join(
+            [b"ticket,conversation_id,rating,comment,agent", b"T,%s,CLEAR,," % ids[0], moved]
+        )
+    )
+    assert "an older row wins" not in check("a.csv")
 
 
 def test_lines_of_a_left_over_file_that_stand_whole_in_a_cell_are_not_called_without_feedback() -> (
