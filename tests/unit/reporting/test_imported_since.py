@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,9 @@ def desk(tmp_path: Path) -> Desk:
 def test_the_inputs_are_named_that_hold_one_of_the_rows(desk: Desk) -> None:
     places = (("a", 3), ("b", 6))
     inputs = [InputFile(f"/in/{name}.csv", 1, 1, "", 3, first) for name, first in places]
-    with desk.hold() as product:
-        folder = product.begin(NewJob(inputs, 8)).folder
-    with JournalReader(folder) as journal:
+    with desk.hold() as product, closing(product.begin(NewJob(inputs, 8))) as job:
+        pass
+    with JournalReader(job.folder) as journal:
         for rows, names in (
             ({2, 9}, []), ({3}, ["a.csv"]), ({5}, ["a.csv"]), ({6, 8}, ["b.csv"]),
             ({5, 6}, ["a.csv", "b.csv"]), ({1, 4}, ["a.csv"]),
