@@ -17,9 +17,10 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.not_restored import is_set_by
 from importer.jobs.read_again import Beside
 from importer.jobs.records import InputFile, JobRecord, JobState
+from importer.model import OutcomeKind
 from importer.reporting.done_by_others import is_left_over_of
-from importer.reporting.left_overs import SUMMARY_NAME
-from importer.reporting.steps import StepKind, TakenUp, Topic
+from importer.reporting.left_overs import FILE_OF_KIND, SUMMARY_NAME
+from importer.reporting.steps import StepKind, TakenUp, Topic, file_of_job
 from importer.reporting.summary import kept_since, kept_steps
 from importer.reporting.taken_back import brought_back_by
 from importer.reporting.taken_up import HAS_CARRIED_OVER, taken_up
@@ -82,7 +83,12 @@ def jobs_begun_anew(
             continue
         told = _told(job.folder)
         # One that was killed before its run has no summary: that of the job which closed it tells.
-        is_told = (StepKind.BEGIN, job.name) in told or not (job.folder / SUMMARY_NAME).exists()
+        rejected = file_of_job(job.folder / FILE_OF_KIND[OutcomeKind.REJECTED])
+        is_told = (
+            (StepKind.BEGIN, job.name) in told
+            or (StepKind.LEFT_OVERS, rejected) in told
+            or not (job.folder / SUMMARY_NAME).exists()
+        )
         if is_told or any(kind in _OF_UNDO for kind, _ in told):
             with JournalReader(job.folder) as journal:
                 its_inputs, facts = journal.inputs(), journal.facts()

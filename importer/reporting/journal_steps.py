@@ -165,21 +165,24 @@ def steps_of_closed(
 
     Of one that was given up these are the ones that were rejected or refused; and those that it has
     not come to, unless a person has given it up by itself: its command begins it anew. So does that
-    of one that had sent nothing. Rows of conversations in ERROR are left out: nothing helps them. A
-    file that is not there any more is nothing to do. `key_source` are the options that say where
-    the key is, if its own run has not said that; `beside` are the jobs beside it, if they are
-    known. Raises `JournalError`.
+    of one that had sent nothing; if it had nothing to send either, those that were rejected are
+    left. Rows of conversations in ERROR are left out: nothing helps them. A file that is not there
+    any more is nothing to do. `key_source` are the options that say where the key is, if its own
+    run has not said that; `beside` are the jobs beside it, if they are known. Raises
+    `JournalError`.
     """
     folder = journal.folder
     is_given_up = job.state is JobState.GIVEN_UP
     facts = journal.facts()
     if NO_COMMENTS in facts:
         return []
-    if not (job.sent_anything or GIVEN_UP in facts):
-        return steps_of_unsent(journal, key_source)
+    undone = undone_job(file.path for file in journal.inputs())
     is_by_another = is_given_up and GIVEN_UP not in facts
-    unsent = steps_of_unsent(journal, key_source) if is_by_another else []
-    if (undone := undone_job(file.path for file in journal.inputs())) is not None:
+    is_unsent = not (job.sent_anything or GIVEN_UP in facts)
+    unsent = steps_of_unsent(journal, key_source) if is_unsent or is_by_another else []
+    if is_unsent and (unsent or undone is not None):
+        return unsent
+    if undone is not None:
         cleared = not_restored(folder, of_undo=True, so_far=True).cleared
         unsent += _steps_to_bring_back(journal, undone, cleared)
     # Without a file, nothing was left over, and to count would mean to read the whole journal.

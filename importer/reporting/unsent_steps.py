@@ -18,9 +18,9 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.read_again import Beside
 from importer.jobs.records import InputFile
 from importer.jobs.surveys import Survey
-from importer.model import OutcomeKind, RunEnd
+from importer.model import OutcomeKind, Rank, RunEnd
 from importer.reporting.left_overs import FILE_OF_KIND
-from importer.reporting.steps import Step, StepKind, TakenUp
+from importer.reporting.steps import Step, StepKind, TakenUp, file_of_job
 from importer.reporting.taken_back import going_on
 
 
@@ -46,6 +46,9 @@ def begun_anew(
     inputs = journal.inputs()
     text, topics = _begun_anew_in_words(inputs, anew), {(StepKind.BEGIN, journal.folder.name)}
     is_same = any(has_same_content(inputs, one.inputs) for one in anew)
+    if is_same and not head.sent_anything:  # that one tells of the same rejected rows
+        path = journal.folder / FILE_OF_KIND[OutcomeKind.REJECTED]
+        topics.add((StepKind.LEFT_OVERS, file_of_job(path)))
     if is_same or head.sent_anything or head.given_up:
         return TakenUp(text, topics)
     rows = _brought_by_none(journal, head, later)
@@ -57,17 +60,24 @@ def begun_anew(
 def _brought_by_none(journal: JournalReader, head: Head, later: Sequence[Head]) -> int:
     """Return of how many own rows that a job was to send no later job has the conversation.
 
-    None of one that has not kept what it was to send: then nobody knows.
+    What such a job has only taken over from jobs before counts for nothing: it is older. None of a
+    job that has not kept what it was to send: then nobody knows.
     """
-    own = journal.carried_count()
-    keys = {key for key, seq, *_ in journal.pending() if seq > own} if head.keeps_bodies else set()
+    own, ranks = Rank(head.number, head.number), journal.ranked()
+    carried = journal.carried_count()
+    pending = journal.pending() if head.keeps_bodies else ()
+    rows = {key: ranks.get(seq, own) for key, seq, *_ in pending if seq > carried}
     for other in later:
-        if keys:
+        if rows:
             with suppress(JournalError), JournalReader(other.folder) as its:
-                keys -= {key for key, *_ in its.settled_among(keys)}
+                brought = [(key, rank) for key, rank, _ in its.settled_among(rows)]
                 if other.sent_anything and not other.given_up:
-                    keys -= {key for key, *_ in its.pending()}
-    return len(keys)
+                    at, its_own = its.ranked(), Rank(other.number, other.number)
+                    brought += [(key, at.get(seq, its_own)) for key, seq, *_ in its.pending()]
+                for key, rank in brought:
+                    if key in rows and rank > rows[key]:
+                        del rows[key]
+    return len(rows)
 
 
 def _begun_anew_in_words(inputs: Sequence[InputFile], anew: Sequence[Beside]) -> str:

@@ -913,6 +913,61 @@ async def test_a_night_that_a_limit_has_stopped_is_told_with_what_lets_it_throug
     assert "no job has sent" not in steps_of(tuesday)
 
 
+@pytest.mark.parametrize("is_killed", [True, False])
+async def test_rows_that_a_later_night_only_has_taken_over_are_older_than_those_of_one_never_sent(
+    night: Night, is_killed: bool
+) -> None:
+    await night("export", NEGATIVE[:20], limit=5)
+    lost = (await night("export", [MEH, *FINE[10:]], max_rejected="0"))[0].folder
+    if is_killed:
+        killed_before_its_first_request(lost)
+    later, _ = await night("export", [*FINE[25:], *OWN])
+    assert "nothing is left to do" not in later.verdict
+    what = (
+        f"{20 + is_killed} rows of {lost.name} (15 of conversations that no later job has brought"
+    )
+    shown = [command("jobs", "show", job)[1] for job in (lost, later.folder)]
+    for text in (*shown, steps_of(later.folder)):
+        assert f"To import the {what})" in text
+        assert is_killed or f"1 of the rows of {lost.name} would be rejected: see" in text
+
+
+@pytest.mark.parametrize("name", ["wednesday", "tuesday"])
+@pytest.mark.parametrize("rows", [[MEH], [MEH, *FINE]])
+async def test_rejected_rows_are_told_of_a_night_that_a_limit_has_stopped_and_had_no_others_to_send(
+    night: Night, rows: Rows, name: str
+) -> None:
+    await night("monday", FINE, skip_unchanged=True)
+    stopped = await night("tuesday", rows, max_rejected="0", skip_unchanged=True)
+    assert stopped[0].exit_code is ExitCode.DATA_LIMIT
+    tuesday: Path = stopped[0].folder
+    later = (await night(name, OWN))[0].folder
+    shown = [command("jobs", "show", job)[1] for job in (tuesday, later)]
+    for text in (*shown, steps_of(later), steps_of(tuesday)):
+        assert f"of {tuesday.name} that" in text or f"rows of {tuesday.name} (" in text
+        assert str(tuesday / "rejected.csv") in text
+    if rows == [MEH]:
+        again = command_in(steps_of(later), f"fix {tuesday / 'rejected.csv'}, then")
+        fixed = (tuesday / "rejected.csv").read_text("utf-8").replace("meh", "POSITIVE")
+        (tuesday / "rejected.csv").write_text(fixed, "utf-8")
+        done = await typed(*again, "--api-key-file", key(tuesday))
+        assert done.returncode == 0, done.stderr
+        shown = [command("jobs", "show", job)[1] for job in (tuesday, later)]
+        assert "then clarityq-import" not in "".join([*shown, steps_of(later), steps_of(tuesday)])
+
+
+async def test_rejected_rows_of_a_night_begun_anew_with_the_same_content_are_told_of_that_one_alone(
+    night: Night,
+) -> None:
+    tuesday = (await night("tuesday", [MEH], max_rejected="0"))[0].folder
+    later = (await night("wednesday", OWN))[0].folder
+    assert str(tuesday / "rejected.csv") in steps_of(later)
+    anew = (await night("tuesday", [MEH]))[0].folder
+    assert str(anew / "rejected.csv") in steps_of(anew)
+    for folder in (tuesday, later):
+        assert "rejected.csv" not in command("jobs", "show", folder)[1] + steps_of(folder)
+
+
 async def test_a_night_that_its_own_command_begins_anew_is_not_told_as_lost(night: Night) -> None:
     await night("monday", FINE, limit=20)
     stopped = (await night("tuesday", [MEH, *OWN], max_rejected="0"))[0].folder
