@@ -12,7 +12,7 @@ from importer.jobs import sqlite_file
 from importer.jobs.folders import folders_of
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal_file import FILE_NAME, check_format, explained
-from importer.jobs.records import GIVEN_UP, LEFT_OVERS_GIVEN_UP, JobState, job_number
+from importer.jobs.records import GIVEN_UP, LEFT_OVERS_GIVEN_UP, WITHDRAWN, JobState, job_number
 from importer.model import RunEnd
 
 _SENT = """
@@ -70,6 +70,8 @@ class Head:
     began_at: float
     #: What it has left over is given up.
     left_overs_given_up: bool = False
+    #: It was taken back.
+    withdrawn: bool = False
 
     @property
     def product(self) -> ProductKey:
@@ -95,6 +97,7 @@ def read_head(folder: Path) -> Head:
             facts["base_url"], int(entries), int(last_run), int(lasted_run), bool(finished),
             GIVEN_UP in facts, bool(sent), bool(doubts), facts["keeps_bodies"] == "1",
             bool(carried), ends, "forgotten" in facts, began_at, LEFT_OVERS_GIVEN_UP in facts,
+            WITHDRAWN in facts,
         )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ asked without holding anything.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
@@ -22,18 +22,23 @@ from importer.model import OutcomeKind
 
 
 def outranked(
-    folder: Path, kind: OutcomeKind, beside: Sequence[Beside] | None = None
-) -> dict[int, bytes]:
-    """Return the rows of `kind` of the job in `folder` that give way to rows of later jobs.
+    folder: Path, kinds: Iterable[OutcomeKind], beside: Sequence[Beside] | None = None
+) -> dict[OutcomeKind, dict[int, bytes]]:
+    """Return the rows of the job in `folder` that give way to rows of later jobs, by kind.
 
     Their numbers (seq), with their conversations' keys. Those whose conversation could not be read
     are none of them, as that is not known. `beside` are the jobs beside it, if they are known.
     Raises `JournalError` if its journal cannot be read.
     """
     with JournalReader(folder) as journal:
-        rows = journal.first_brought(kind)
-    highest = _highest(folder, {key for _, key, _ in rows}, beside) if rows else {}
-    return {seq: key for seq, key, first in rows if highest.get(key, 0) > first}
+        rows = {kind: journal.first_brought(kind) for kind in kinds}
+    # For all kinds at once: all of a later journal may have to be looked through.
+    keys = {key for some in rows.values() for _, key, _ in some}
+    highest = _highest(folder, keys, beside) if keys else {}
+    return {
+        kind: {seq: key for seq, key, first in some if highest.get(key, 0) > first}
+        for kind, some in rows.items()
+    }
 
 
 def _highest(
@@ -81,6 +86,7 @@ def left_over_later(
             mine = {seq for seq, key, _ in journal.first_brought(kind) if key in keys}
             if mine and WITHDRAWN not in journal.facts():
                 mine -= journal.overtaken(kind)
-                if mine - {*read_again(other, beside).rows} - {*outranked(other, kind, beside)}:
+                mine -= {*read_again(other, beside).rows}
+                if mine and mine - {*outranked(other, [kind], beside)[kind]}:
                     return other
     return None

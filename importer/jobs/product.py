@@ -158,10 +158,13 @@ class Product(Succession):
         is_undo = undone_job(file.path for file in inputs) is not None
         if self._settings.job.restart or is_undo or not any(file.rows for file in inputs):
             return None
-        same = (job for job in reversed(self.jobs) if base_name(job.name) == self._name)
-        job = next((one for one in same if has_same_content(_inputs(one), inputs)), None)
-        told = told_of_undos(self.jobs) if job is not None else {}
-        if job is None or job.number not in taken_back(told):
+        same = [job for job in reversed(self.jobs) if base_name(job.name) == self._name]
+        withdrawn = [job for job in same if job.number in self.withdrawn]
+        if not any(has_same_content(_inputs(one), inputs) for one in withdrawn):
+            return None  # without a look at what all the others have read
+        job = next(one for one in same if has_same_content(_inputs(one), inputs))
+        told = told_of_undos(self.jobs)
+        if job.number not in taken_back(told):
             return None
         undos = [undo for undo, one in told.items() if one.undoes == job.number]
         by = self.jobs[max(undos) - 1].name if undos else ""

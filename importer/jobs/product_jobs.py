@@ -75,6 +75,8 @@ class ProductJobs:
         self.has_forgotten = self._ledger.has_forgotten or any(head.has_forgotten for head in heads)
         if self.has_forgotten and not self._ledger.has_forgotten:
             self._ledger.note_forgotten()  # it was made anew
+        #: The numbers of the jobs that were taken back when this was read.
+        self.withdrawn = {head.number for head in heads if head.withdrawn}
         #: The numbers of the jobs of which nothing is tried again that is left over.
         self.given_up = self._ledger.given_up()
         new = {head.number for head in heads if head.left_overs_given_up} - self.given_up

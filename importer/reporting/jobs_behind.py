@@ -21,7 +21,7 @@ from importer.model import OutcomeKind
 from importer.reporting.done_by_others import is_left_over_of
 from importer.reporting.left_overs import FILE_OF_KIND, SUMMARY_NAME
 from importer.reporting.steps import StepKind, TakenUp, Topic, file_of_job
-from importer.reporting.summary import kept_since, kept_steps
+from importer.reporting.summary import kept_since, kept_topics
 from importer.reporting.taken_back import brought_back_by
 from importer.reporting.taken_up import HAS_CARRIED_OVER, taken_up
 
@@ -81,7 +81,7 @@ def jobs_begun_anew(
         is_unsent = not job.sent_anything or job.state is JobState.GIVEN_UP
         if not (is_unsent or job.name.startswith(_UNDO)):
             continue
-        told = _told(job.folder)
+        told = kept_topics(job.folder)
         # One that was killed before its run has no summary: that of the job which closed it tells.
         rejected = file_of_job(job.folder / FILE_OF_KIND[OutcomeKind.REJECTED])
         is_told = (
@@ -108,7 +108,7 @@ def telling_of_not_restored(jobs: Sequence[JobRecord], folder: Path) -> Iterator
         if job.folder is None or job.folder == folder:
             continue
         tells = {True: job.name.startswith(_UNDO)}
-        tells[False] = (StepKind.CLEAR, job.name) in _told(job.folder)
+        tells[False] = (StepKind.CLEAR, job.name) in kept_topics(job.folder)
         with suppress(JournalError):
             if any(
                 is_set_by(job.folder, folder, _MOST_ROWS, of_undo=of_undo)
@@ -118,13 +118,18 @@ def telling_of_not_restored(jobs: Sequence[JobRecord], folder: Path) -> Iterator
                 yield job
 
 
-def telling_of_unread(jobs: Sequence[JobRecord], folder: Path) -> Iterator[JobRecord]:
-    """Yield those of the jobs with a step about the one in `folder`, which was not begun then."""
+def telling_of_unread(
+    jobs: Sequence[JobRecord], begun: Collection[str]
+) -> Iterator[tuple[JobRecord, str]]:
+    """Yield those of the jobs with a step about one of those `begun`, and the name of that one.
+
+    It was not begun then.
+    """
     for job in jobs:
-        if job.folder is None or job.folder == folder:
-            continue
-        if (StepKind.BEGIN, folder.name) in _told(job.folder):
-            yield job
+        told = kept_topics(job.folder) if job.folder is not None else ()
+        for name in begun:
+            if name != job.name and (StepKind.BEGIN, name) in told:
+                yield job, name
 
 
 def closers_of(
@@ -159,15 +164,10 @@ def read_anew(jobs: Sequence[JobRecord], by: str) -> tuple[JobRecord, list[Taken
     if (
         job is None
         or job.folder is None
-        or (topic := (StepKind.READ_ANEW, job.name)) not in _told(job.folder)
+        or (topic := (StepKind.READ_ANEW, job.name)) not in kept_topics(job.folder)
     ):
         return None
     return job, [*taken_up(job.folder), TakenUp(f"{by} has read its inputs anew.", {topic})]
-
-
-def _told(folder: Path) -> set[Topic]:
-    """Return what the steps are about that the summary of a job names."""
-    return {step.topic for step in kept_steps(folder).steps}
 
 
 def _names(told: Collection[Topic]) -> list[str]:

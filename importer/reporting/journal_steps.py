@@ -55,19 +55,22 @@ def steps_by_journal(
     *,
     is_taken_over: bool = False,
     beside: Sequence[Beside] | None = None,
+    later: Mapping[OutcomeKind, Mapping[int, bytes]] | None = None,
 ) -> list[Step]:
     """Return what is to be done about the rows that a job has left over.
 
     For a job that has ended, of which only the journal tells how it stands. Rows of which all but
     the count is forgotten are left out, and those (seq) that others have `done`; also all that can
-    be tried again, if that `is_taken_over`. Those that give way to later jobs are only counted.
-    Nothing is to be done once the comments were dropped. `beside` are the jobs beside it, if they
-    are known. Raises `JournalError`.
+    be tried again, if that `is_taken_over`. Those that give way to later jobs are only counted:
+    `later`, as `outranked_since` returns them, if that was asked. Nothing is to be done once the
+    comments were dropped. `beside` are the jobs beside it, if they are known. Raises
+    `JournalError`.
     """
     if not journal.has_comments():
         return []
     folder, settings = journal.folder, journal.latest_settings()
-    later = outranked_since(journal, done, beside=beside)
+    if later is None:
+        later = outranked_since(journal, done, beside=beside)
     gone = {*done, *chain.from_iterable(later.values())}
     rest = to_do(journal, gone)
     if gone and journal.newest_by() is None:

@@ -88,20 +88,11 @@ def outranked_since(
     `awaited` are the rows without an outcome that are to be sent.
     """
     found = {}
-    for kind in FILE_OF_KIND:
-        rows = outranked(journal.folder, kind, beside)
+    for kind, rows in outranked(journal.folder, FILE_OF_KIND, beside).items():
         gone = {*done, *journal.overtaken(kind, awaited)} if rows else ()
         if left := {seq: key for seq, key in rows.items() if seq not in gone}:
             found[kind] = left
     return found
-
-
-def gives_way_since(journal: JournalFile) -> bool:
-    """Return whether rows that a job has left over give way to later jobs by now.
-
-    Raises `JournalError`.
-    """
-    return bool(outranked_since(journal))
 
 
 def without_id(folder: Path, kind: OutcomeKind, done: Collection[int]) -> int:

@@ -33,7 +33,7 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.key_source import note_on_key
 from importer.jobs.lock import hold, lock_names
 from importer.jobs.product_jobs import ProductJobs, clear_removed, hold_jobs, read_heads
-from importer.jobs.read_again import Beside, read_beside
+from importer.jobs.read_again import read_beside
 from importer.jobs.records import JobRecord
 from importer.jobs.sqlite_file import SIDE_FILES
 from importer.model import OutcomeKind
@@ -107,16 +107,20 @@ def forget(jobs_dir: Path, conversation_ids: Sequence[str]) -> Certificate:
             with suppress(FileNotFoundError):
                 shutil.rmtree(copies_folder(folder))
         jobs: list[dict[str, Any]] = []
+        to_rewrite: list[JobRecord] = []
         beside = read_beside(jobs_dir)
         for product in products:
             product.catch_up()
-            jobs += [
-                _forget_job(job, product.key, forgotten, beside)
-                for job in product.jobs
-                if job.folder is not None
-            ]
+            for job in product.jobs:
+                if job.folder is not None:
+                    entry, is_other = _forget_job(job, product.key, forgotten)
+                    jobs.append(entry)
+                    to_rewrite += [job] if is_other else []
             if found := product.forget(forgotten):
                 jobs.append({"ledger": product.key.ledger(jobs_dir).name, "found": dict(found)})
+        # Last: what a summary tells rests on other journals, which have to know it by the same key.
+        for job in to_rewrite:
+            rewrite_summary(job, forgotten, beside=beside)
         held = surveys.union(
             job.folder for product in products for job in product.jobs if job.folder is not None
         )
@@ -146,9 +150,12 @@ def _check_finished(product: ProductJobs) -> None:
 
 
 def _forget_job(
-    job: JobRecord, product: ProductKey, forgotten: Forgotten, beside: Sequence[Beside]
-) -> dict[str, Any]:
-    """Take the conversations out of one job, with others `beside` it; return what was in it."""
+    job: JobRecord, product: ProductKey, forgotten: Forgotten
+) -> tuple[dict[str, Any], bool]:
+    """Take the conversations out of one job, but for its summary and report.
+
+    Return what was in it, and whether these are to be written once more.
+    """
     assert job.folder is not None  # noqa: S101 -- its journal is there
     folder = job.folder
     clear_unfinished(folder)  # of a compressed one nobody sees what it holds
@@ -172,14 +179,13 @@ def _forget_job(
     found.update({f"journal: {_TABLES[table]}": number for table, number in erased.items()})
     told = [folder / name for name in (SUMMARY_NAME, REPORT_NAME)]
     found["summary and report"] = sum(path.exists() and holds(path, forgotten) for path in told)
-    if +found or was_killed_then:
-        rewrite_summary(job, forgotten, beside=beside)
     with JournalReader(folder) as journal:
         after = Digests.of(journal).outcomes
-    return {
+    entry = {
         "job": folder.name, "found": dict(+found),
         "outcomes_sha256": {"before": before, "after": after},
     }  # fmt: skip
+    return entry, bool(+found) or was_killed_then
 
 
 def _certified(

@@ -139,13 +139,11 @@ def tell_taken_up(jobs: Sequence[JobRecord], by: Summary) -> None:
             TakenUp("", one.obsolete) for folder in folders for one in taken_up(folder, beside)
         ]  # what became of them their own summaries tell
         rewrite_summary(job, taken=[*taken_up(job.folder, beside), *needless], beside=beside)
-    for name in begun:
-        folder = by.folder.with_name(name)
-        for job in telling_of_unread(jobs, folder):
-            assert job.folder is not None  # noqa: S101 -- it tells
-            as_other = "" if name == by.folder.name else f", as {by.folder.name}"
-            told = TakenUp(f"{name} was begun since{as_other}.", {(StepKind.BEGIN, name)})
-            rewrite_summary(job, taken=[*taken_up(job.folder), told])
+    for job, name in telling_of_unread(jobs, begun):
+        assert job.folder is not None  # noqa: S101 -- it tells
+        as_other = "" if name == by.folder.name else f", as {by.folder.name}"
+        told = TakenUp(f"{name} was begun since{as_other}.", {(StepKind.BEGIN, name)})
+        rewrite_summary(job, taken=[*taken_up(job.folder), told])
     if found := read_anew(jobs, by.folder.name):
         rewrite_summary(found[0], taken=found[1])
 

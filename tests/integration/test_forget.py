@@ -28,6 +28,7 @@ from importer.settings import ImportSettings
 from importer.workflows.forget import forget
 from importer.workflows.undo_job import UndoTable, plan_undo
 from tests.integration.test_afterwards import command
+from tests.integration.test_undo import typed
 from tests.support.data import conversation, write_csv
 from tests.support.traces import traces
 from tests.support.watched import WatchedSandbox
@@ -300,6 +301,42 @@ async def test_killed_before_it_wrote_the_summary_the_same_command_does_the_rest
     assert to_fix() == ["31 rows"]
     command(*words, "--jobs-dir", tmp_path / "jobs")
     assert to_fix() == still
+
+
+async def test_what_an_undo_has_cleared_of_it_is_told_as_before(
+    sandbox: Sandbox,
+    settings_for: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CLARITYQ_API_KEY", "any")
+    jobs = tmp_path / "jobs"
+    make = partial(settings_for, base_url=sandbox.url)
+    nights = {
+        name: write_csv(tmp_path / f"{name}.csv", [(who, rating, name) for who in whose])
+        for name, rating, whose in (
+            ("monday", "POSITIVE", (WHO, OTHER, conversation(9))),
+            ("tuesday", "NEGATIVE", (WHO, OTHER, conversation(9))),
+            ("wednesday", "CLEAR", (WHO,)),
+        )
+    }
+    await run_import(make(nights["monday"]), api_key="any")
+    wrong = (await run_import(make(nights["tuesday"]), api_key="any")).folder
+    done = await typed("undo", wrong, "--clear-unknown", "--limit", 2, "--yes")
+    assert done.returncode == ExitCode.TIME_BOX, done.stderr
+    (undone,) = jobs.glob("undo-*")
+    command("jobs", "abandon", undone)
+    await run_import(make(nights["wednesday"]), api_key="any")
+
+    def told() -> list[str]:
+        kept = json.loads((undone / "summary.json").read_text("utf-8"))
+        return [step["text"] for step in kept["next_steps"]]
+
+    before = told()
+    assert "1 conversation" in before[0]
+    assert "wednesday" in before[1]
+    command("forget", WHO, "--jobs-dir", jobs)
+    assert told() == before
 
 
 async def test_it_brings_back_no_step_for_what_another_job_has_read_since(

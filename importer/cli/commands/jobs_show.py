@@ -35,7 +35,7 @@ from importer.reporting.journal_steps import (
     steps_by_journal,
     steps_of_closed,
 )
-from importer.reporting.rows_to_do import gives_way_since
+from importer.reporting.rows_to_do import outranked_since
 from importer.reporting.steps import StepKind, TakenUp, are_untold, still_to_do
 from importer.reporting.summary import KeptSteps, kept_steps
 from importer.reporting.taken_up import all_about, closed_in_words, taken_up
@@ -252,8 +252,9 @@ def _given_way(found: ListedJob, kept: KeptSteps) -> Iterator[TakenUp]:
     """Yield what is to be done instead of what was `kept`, where rows give way to later jobs."""
     if kept.steps and not found.record.state.is_closed:
         with JournalReader(found.folder) as history:
-            if gives_way_since(history):
-                yield TakenUp("", all_about(found.folder), steps_by_journal(history))
+            if later := outranked_since(history):
+                steps = steps_by_journal(history, later=later)
+                yield TakenUp("", all_about(found.folder), steps)
 
 
 def _find(

@@ -1001,3 +1001,26 @@ def files_with(text: bytes, folder: Path) -> list[Path]:
 
 def key_byte(number: int) -> int:
     return key_of(conversation(number))[0]
+
+
+def test_what_jobs_have_read_is_looked_up_only_if_one_of_them_was_taken_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, third, _ = [desk.night([SUCCEEDED], name) for name in ("b", "b", "b", "a")]
+    monkeypatch.setattr(InputFile, "digest", "the same")
+    opened = Mock(side_effect=sqlite_file.connect)
+
+    def before() -> str | None:
+        with desk.hold("b") as product, monkeypatch.context() as counted:
+            counted.setattr(sqlite_file, "connect", opened)
+            found = product.taken_back_before(desk.new("b").inputs)
+        return found.name if found else None
+
+    desk.take_back(4, {1: SUCCEEDED})
+    assert (before(), opened.call_count) == (None, 0)
+    desk.take_back(2, {1: SUCCEEDED})
+    assert before() is None, "it is not the latest"
+    desk.take_back(3, {1: SUCCEEDED})
+    assert before() == third
+    shutil.rmtree(desk.jobs_dir / desk.night([SUCCEEDED], "b"))
+    assert before() == third, "of one that is gone nobody knows what it had read"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from unittest.mock import Mock, call
 
 import pytest
@@ -32,9 +31,9 @@ def behind(desk: Desk, inputs: Sequence[Path], *origins: int) -> list[int]:
 
 def steps(monkeypatch: pytest.MonkeyPatch, told: dict[str, StepKind]) -> Mock:
     """Let summaries of jobs, by name, have steps of such a kind; return what is asked for them."""
-    kept = {name: [OTHER, Step("it", "", kind, name)] for name, kind in told.items()}
-    asked = Mock(side_effect=lambda folder: SimpleNamespace(steps=kept.get(folder.name, [])))
-    monkeypatch.setattr(module, "kept_steps", asked)
+    kept = {name: {OTHER.topic, (kind, name)} for name, kind in told.items()}
+    asked = Mock(side_effect=lambda folder: kept.get(folder.name, set()))
+    monkeypatch.setattr(module, "kept_topics", asked)
     return asked
 
 
@@ -99,3 +98,16 @@ def test_the_job_before_it_of_the_same_inputs_is_told_that_they_were_read_anew(
     desk.prune(2)
     with desk.jobs() as product:
         assert module.read_anew(product.jobs, fourth) is None
+
+
+def test_summaries_are_looked_through_once_for_all_that_were_begun(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = (desk.night([SUCCEEDED]) for _ in range(3))
+    desk.prune(1)
+    asked = Mock(return_value={(StepKind.BEGIN, name) for name in (second, third)})
+    monkeypatch.setattr(module, "kept_topics", asked)
+    with desk.jobs() as product:
+        found = [*module.telling_of_unread(product.jobs, [first, third])]
+    assert [(job.name, name) for job, name in found] == [(second, third)]
+    assert asked.call_count == 2
