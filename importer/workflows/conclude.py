@@ -32,6 +32,7 @@ from importer.reporting.taken_up import steps_of_earlier, taken_up
 from importer.settings import ImportSettings
 from importer.settings.places import FrameAddress, SourceAddress
 from importer.sources.base import RowSource
+from importer.survey.findings import Findings
 
 
 def conclude(
@@ -89,6 +90,7 @@ def conclude(
         has_sent=bool(begun or stands.puts),
         refused_with=refused_with(job.journal, totals.reasons),
         newest_by=settings.mapping.newest_by,
+        has_left_overs=Findings.of_json(job.journal.survey()).has_left_overs,
         edited=edited_in(job.folder) if files else (),
     )  # fmt: skip
     # A job that runs for the first time has left nothing over before.
