@@ -160,9 +160,12 @@ def _print_remarks(found: Findings, settings: ImportSettings, console: Console) 
     if older := found.older_than_rejected:
         is_all = found.rejected <= MOST_REJECTED and not found.rejected_uncompared
         least = "" if is_all else "at least "
+        after = ", or imported after it"
+        if settings.mapping.newest_by is not None:  # which is newer is not looked at then
+            after = ": what is fixed afterwards gives way to the other rows of its conversation"
         console.print(
             f"In {least}{counted(older, 'conversation')} an older row wins, as a newer one would "
-            "be rejected: it is to be fixed before the import, or imported after it."
+            f"be rejected: it is to be fixed before the import{after}."
         )
     if any(
         (

@@ -196,11 +196,15 @@ class JournalReader(JournalFile):
             for example in [outcome_of(row)]
         ]
 
-    def without_trouble(self, first: int, last: int) -> int:
-        """Return how many of these rows have an outcome about which nobody has to do anything."""
+    def without_trouble(self, first: int, last: int, *, gave_way: bool = True) -> int:
+        """Return how many of these rows have an outcome about which nobody has to do anything.
+
+        With those that `gave_way` to others, or without them.
+        """
+        kinds = [*NOT_IMPORTED, *([] if gave_way else [OutcomeKind.SUPERSEDED])]
         (found,) = self._all(
             "SELECT count(*) FROM outcome WHERE seq BETWEEN ? AND ? "
-            f"AND kind NOT IN ({ids_of(NOT_IMPORTED)})",
+            f"AND kind NOT IN ({ids_of(kinds)})",
             first, last,
         )  # fmt: skip
         return int(found[0])

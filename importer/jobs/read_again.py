@@ -18,10 +18,12 @@ from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
 from importer.jobs.journal_file import JournalFile, attached
 from importer.jobs.journal_head import Head, read_head
-from importer.jobs.journal_lines import ids_of
+from importer.jobs.journal_lines import KIND_IDS, ids_of
 from importer.jobs.records import WITHDRAWN, InputFile, JobState, job_number
-from importer.model import NOT_IMPORTED
+from importer.model import NOT_IMPORTED, OutcomeKind
 
+_LEFT_OVER = {KIND_IDS[kind] for kind in NOT_IMPORTED}
+_SUPERSEDED = KIND_IDS[OutcomeKind.SUPERSEDED]
 _IS_LEFT_OVER = f"kind IN ({ids_of(NOT_IMPORTED)})"
 _MINE = f"""
     INSERT INTO mine
@@ -33,11 +35,11 @@ _MINE = f"""
     SELECT seq, conversation, rank >> 32, NULL FROM outcome JOIN ranked USING (seq)
     WHERE {_IS_LEFT_OVER} AND rank >> 32 > 0 AND seq NOT IN (SELECT seq FROM placed)
 """
-_READ = f"""
-    SELECT mine.seq, placed.seq, {_IS_LEFT_OVER}
+_READ = """
+    SELECT mine.seq, placed.seq, kind
     FROM placed CROSS JOIN mine USING (job, place) LEFT JOIN outcome ON outcome.seq = placed.seq
     UNION
-    SELECT mine.seq, ranked.seq, {_IS_LEFT_OVER}
+    SELECT mine.seq, ranked.seq, kind
     FROM ranked CROSS JOIN outcome USING (seq) CROSS JOIN mine USING (conversation)
     WHERE place IS NULL AND job = rank >> 32
     AND ranked.seq NOT IN (SELECT seq FROM placed UNION SELECT seq FROM carried)
@@ -66,8 +68,9 @@ class Again(NamedTuple):
 
     #: The numbers of those that it has read, there.
     rows: Collection[int]
-    #: Of how many of the left-over rows it has a row about which nobody has to do anything.
-    done: int
+    #: Of how many of the left-over rows it has a row about which nobody has to do anything, as it
+    #: was imported, or is not to be; without those that gave way to others.
+    imported: int
     #: It was taken back since.
     is_withdrawn: bool = False
 
@@ -81,7 +84,7 @@ class ReadAgain(NamedTuple):
     done: Collection[int] = frozenset()
     #: By the folders of the others.
     by: Mapping[Path, Again] = MappingProxyType({})
-    #: Of `done`, those that they have not read: each gives way to another of its conversation.
+    #: Of `done`, those that none has imported: each gives way to another of its conversation.
     give_way: Collection[int] = frozenset()
 
 
@@ -102,10 +105,10 @@ def read_beside(jobs_dir: Path) -> list[Beside]:
 def read_again(folder: Path, beside: Sequence[Beside] | None = None) -> ReadAgain:
     """Return what later jobs, those `beside` it, have read of what a job has left over.
 
-    What such a job has left over again is its own affair once it has begun to send. Rows that come
-    before one of their conversation which it has imported would give way to that. What a job has
-    read that was taken back stays to be done. Raises `JournalError` if the job's own journal cannot
-    be read.
+    One that has sent nothing, and has not ended, has done nothing about them. What another has left
+    over again is its own affair. Rows that come before one of their conversation which it has
+    imported would give way to that. What a job has read that was taken back stays to be done.
+    Raises `JournalError` if the job's own journal cannot be read.
     """
     with closing(sqlite_file.in_memory()) as db:
         others, replaced = _that_read_left_overs(folder, beside)
@@ -118,18 +121,18 @@ def read_again(folder: Path, beside: Sequence[Beside] | None = None) -> ReadAgai
         db.execute("CREATE INDEX temp.by_conversation ON mine (conversation)")
         with attached(db, folder):
             db.execute(_MINE, {"own": job_number(_facts(db)["number"])})
-        rows, done, read = set[int](), set[int](), set[int]()
+        rows, done, imported = set[int](), set[int](), set[int]()
         by: dict[Path, Again] = {}
         for other in others:
             with suppress(JournalError), attached(db, other.folder):
-                _look_at(db, other, rows, done, read, by, is_replaced=other.id in replaced)
-        return ReadAgain(rows, done, by, done - read)
+                _look_at(db, other, rows, done, imported, by, is_replaced=other.id in replaced)
+        return ReadAgain(rows, done, by, done - imported)
 
 
 def _that_read_left_overs(
     folder: Path, beside: Sequence[Beside] | None
 ) -> tuple[list[Head], set[str]]:
-    """Return the later jobs that have read rows of jobs which this one has rows of.
+    """Return the later jobs that have read rows of jobs which this one has rows of, and have begun.
 
     Also the ids of the jobs that were replaced.
     """
@@ -143,7 +146,7 @@ def _that_read_left_overs(
         head = other.head
         if head.product == ProductKey.of(facts) and head.number > number:
             replaced |= {job for job, end in head.ends.items() if end is JobState.REPLACED}
-            found += [head] if origins & {*other.origins} else []
+            found += [head] if head.sent_anything and origins & {*other.origins} else []
     return found, replaced
 
 
@@ -152,7 +155,7 @@ def _look_at(
     other: Head,
     rows: set[int],
     done: set[int],
-    done_read: set[int],
+    imported: set[int],
     by: dict[Path, Again],
     *,
     is_replaced: bool,
@@ -161,18 +164,19 @@ def _look_at(
 
     What is pending of one that was replaced has joined the one that did.
     """
-    read, settled, its_done = set[int](), set[int](), set[int]()
-    for seq, there, is_left_over in db.execute(_READ):
+    read, settled, its_done, its_imported = set[int](), set[int](), set[int](), set[int]()
+    for seq, there, kind in db.execute(_READ):
         read.add(there)
-        if is_left_over == 0:
-            its_done.add(seq)
-        elif other.sent_anything and (is_left_over or is_replaced):
+        if kind in _LEFT_OVER or (kind is None and is_replaced):
             settled.add(seq)
+        elif kind is not None:
+            its_done.add(seq)
+            its_imported |= {seq} if kind != _SUPERSEDED else set()
     is_withdrawn = WITHDRAWN in _facts(db)
     if settled or its_done:
-        by[other.folder] = Again(read, len(its_done), is_withdrawn)
+        by[other.folder] = Again(read, len(its_imported), is_withdrawn)
     if not is_withdrawn:
-        done_read |= its_done
+        imported |= its_imported
         its_done.update(seq for (seq,) in db.execute(_BEFORE))
         done |= its_done
         rows |= settled | its_done

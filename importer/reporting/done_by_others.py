@@ -69,10 +69,12 @@ class DoneByOthers:
         """Take what another job has read: files in the job's folder, or rows of such ones."""
         folder, there, number = head.folder, other.head.folder, other.head.number
         for file in its_own:
-            done = journal.without_trouble(file.first_seq, file.first_seq + file.rows - 1)
+            rows = file.first_seq, file.first_seq + file.rows - 1
             if Path(file.path).name == UNDO_NAME:
-                self.undos.append(DoneUndo(number, there, done))
-            elif done or there in self.again.by:
+                self.undos.append(DoneUndo(number, there, journal.without_trouble(*rows)))
+            elif there in self.again.by or (
+                other.head.sent_anything and journal.without_trouble(*rows, gave_way=False)
+            ):
                 self._take_file(number, file, folder, there)
         is_undo = undone_job(file.path for file in other.inputs) is not None
         if not its_own and not is_undo:

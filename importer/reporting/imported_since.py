@@ -23,10 +23,10 @@ def inputs_with(journal: JournalReader, rows: Collection[int]) -> list[str]:
 
 
 def imported_in_words(folder: Path, names: Sequence[str], by: str, again: Again | None) -> str:
-    """Return that files of these names were imported by a job, and of how many rows that disposes.
+    """Return that files of these names were imported by a job, and how many rows it has imported.
 
-    They are rows that the job in `folder` has left over; None if those of the files do not say any
-    more where they stood, or were to be new ones.
+    They are rows that the job in `folder` has left over, without those that gave way; None if those
+    of the files do not say any more where they stood, or were to be new ones.
     """
     text = f"{listed(names)} {was_or_were(len(names))} imported by {by} since"
     if again is None:
@@ -35,7 +35,7 @@ def imported_in_words(folder: Path, names: Sequence[str], by: str, again: Again 
         outcomes = own.totals().outcomes
     rows = counted(sum(outcomes[kind] for kind in NOT_IMPORTED), "left-over row")
     back = ", and was taken back" if again.is_withdrawn else ""
-    return f"{text}: {again.done:,} of {rows}{back}."
+    return f"{text}: {again.imported:,} of {rows}{back}."
 
 
 def still_in_words(folder: Path, again: ReadAgain) -> str:

@@ -47,6 +47,7 @@ from importer.reporting.steps import Step, StepKind, file_of_job
 from importer.reporting.taken_back import cleared_of, steps_for_gone_over, steps_to_bring_back
 from importer.reporting.unsent_steps import steps_of_unsent
 from importer.reporting.wording import status_in_words, stays_in_words, unread_in_words, words
+from importer.survey.findings import Findings
 
 
 def steps_by_journal(
@@ -83,6 +84,7 @@ def steps_by_journal(
         carries_over=is_taken_over or settings["carry_over"],
         refused_with=refused_with(journal, reasons),
         newest_by=journal.newest_by(),
+        has_left_overs=Findings.of_json(journal.survey()).has_left_overs,
         edited=edited_in(folder),
     )  # fmt: skip
     if is_taken_over:

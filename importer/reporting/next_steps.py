@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from importer.common.text import counted, listed, shown
-from importer.jobs.commands import Again
+from importer.jobs.commands import FILE_KEPT, Again
 from importer.jobs.ends import before_the_next
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.steps import Step, StepKind, file_of_job
@@ -32,6 +32,7 @@ def next_steps(
     has_sent: bool = False,
     refused_with: str = "",
     newest_by: str | None = None,
+    has_left_overs: bool = False,
     edited: Sequence[Path] = (),
 ) -> list[Step]:
     """Return what a person does after a run, in this order; empty if there is nothing to do.
@@ -40,7 +41,8 @@ def next_steps(
     that give way to others. If the next import `carries_over` what is left, it need not be done by
     hand; of what is pending if the job `has_sent` something. `refused_with` are the statuses with
     which the service refused rows, in words. `newest_by` is the column that tells which row is the
-    newest, if one does. `edited` are files of the job that a person had edited before they were
+    newest, if one does; of rows of inputs that others have left over, if it `has_left_overs`, that
+    was not looked at. `edited` are files of the job that a person had edited before they were
     written anew.
     """
     begins = partial(to_begin, about=folder.name, carries_over=carries_over, has_sent=has_sent)
@@ -79,6 +81,18 @@ def next_steps(
     for kind, path in kinds.items():
         mine = [each for each in edited if each.name.startswith(f"{path.stem}-edited")]
         steps += _of_kind(kind, reasons, path, again, overtaken, newest_by, mine)
+    gave_way = reasons.get((OutcomeKind.SUPERSEDED, Reason.LATER_JOB), 0)
+    if gave_way and has_left_overs and newest_by is not None:
+        steps.append(
+            Step(
+                f"{counted(gave_way, 'row')} gave way, as another row of the same conversation was "
+                f"sent, or may have been: {_not_looked_at(newest_by)} copy the header and no "
+                f"other row into {FILE_KEPT}, then",
+                f"{again.of_file(Path(FILE_KEPT))} --as-new",
+                StepKind.GAVE_WAY,
+                folder.name,
+            )
+        )
     return steps
 
 
@@ -93,6 +107,14 @@ def to_read_again(findings: Findings, again: Again) -> Iterator[Step]:
                 "encoding, then",
                 again.same(),
             )
+
+
+def _not_looked_at(newest_by: str) -> str:
+    """Return what is to be known of rows that give way where that column tells the newest."""
+    return (
+        f"which of them is the newest by {shown(newest_by)} was not looked at. To import one that "
+        "is the newest all the same, also of later jobs:"
+    )
 
 
 def to_begin(
@@ -208,9 +230,8 @@ def _of_kind(
         gives = "gives way when it is" if give_way == 1 else "give way when they are"
         yield Step(
             f"{counted(give_way, 'row')} of {path} {gives} fixed, as another row of the same "
-            f"conversation was sent or is to be: which of them is the newest by {shown(newest_by)} "
-            "was not looked at. To import one that is the newest all the same, also of later jobs: "
-            "fix no other row, then",
+            f"conversation was sent or is to be: {_not_looked_at(newest_by)} fix no other "
+            "row, then",
             f"{again.of_file(path)} --as-new",
             *is_about,
         )

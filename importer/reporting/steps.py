@@ -24,6 +24,8 @@ class StepKind(StrEnum):
     LEFT_OVERS = "left_overs"
     #: The same of files that a person had edited before they were written anew.
     EDITED = "edited"
+    #: Rows of earlier jobs in its inputs that gave way, and may have been the newest.
+    GAVE_WAY = "gave_way"
     #: To begin it anew, as it has not sent its rows.
     BEGIN = "begin"
     #: To import what is there now of its inputs, as an older copy was read.

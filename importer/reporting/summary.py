@@ -300,7 +300,7 @@ def summarise(
         label=journal.label(),
         not_carried_over=int(facts.get(TOO_OLD, 0)),
         digests=digests or Digests.of(journal),
-        remarks=_remarks(findings, totals),
+        remarks=_remarks(findings, totals, journal),
         next_steps=next_steps,
         leaves=_leaves(folder, facts, [file.path for file in journal.inputs()], totals),
         since=since,
@@ -308,10 +308,10 @@ def summarise(
     )
 
 
-def _remarks(findings: Findings, totals: Totals) -> list[str]:
+def _remarks(findings: Findings, totals: Totals, journal: JournalFile) -> list[str]:
     remarks = [f"{one.file}: {remark}" for one in findings.inputs for remark in one.remarks]
     gave_way = totals.reasons.get((OutcomeKind.SUPERSEDED, Reason.LATER_JOB), 0)
-    if gave_way and findings.has_left_overs:
+    if gave_way and findings.has_left_overs and journal.newest_by() is None:  # else a step says it
         remarks.append(gave_way_in_words(gave_way))
     return remarks
 

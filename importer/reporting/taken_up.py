@@ -229,7 +229,7 @@ def all_about(folder: Path) -> set[Topic]:
 
     Those of one that has ended its journal tells again, as far as something is left to do.
     """
-    kinds = *_TRIES_AGAIN, StepKind.EDITED, StepKind.CLEAR, StepKind.BEGIN
+    kinds = *_TRIES_AGAIN, StepKind.EDITED, StepKind.GAVE_WAY, StepKind.CLEAR, StepKind.BEGIN
     files = {(StepKind.LEFT_OVERS, file_of_job(folder / name)) for name in LEFT_OVER_NAMES}
     return _of_kinds(kinds, folder) | files
 

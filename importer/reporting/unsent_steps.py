@@ -22,6 +22,7 @@ from importer.model import OutcomeKind, Rank, RunEnd
 from importer.reporting.left_overs import FILE_OF_KIND
 from importer.reporting.steps import Step, StepKind, TakenUp, file_of_job
 from importer.reporting.taken_back import going_on
+from importer.survey.findings import Findings
 
 
 class Passed(NamedTuple):
@@ -124,12 +125,15 @@ def steps_of_unsent(
     words = [*own_command(journal, others), *(journal.key_source() or key_source)]
     again = Again(words, [], taken_back=journal.taken_back())
     last = journal.last_run()
+    # Rows of left-over files name their jobs, and give way to newer ones.
+    is_newest = journal.is_as_new() or not Findings.of_json(journal.survey()).has_left_overs
+    as_newest = ", as the newest of their conversations" if is_newest else ""
     is_over_limit = last is not None and last.end is RunEnd.DATA_LIMIT
     corrected = ", once the data is corrected" if is_over_limit else ""
     steps = [
         Step(f"To see what {rows} would change by now{but if others else ''}:", again.plan(),
              *is_about),
-        Step(f"To import {rows}{corrected}, as the newest of their conversations{but}:",
+        Step(f"To import {rows}{corrected}{as_newest}{but}:",
              again.same(), *is_about),
     ]  # fmt: skip
     if not is_over_limit:

@@ -105,19 +105,20 @@ class JobCells:
         found = []
         strange = self._strange.total()
         # By a column it is not known which of them are newer.
-        others = "newer rows of other jobs"
+        others, unseen = "newer rows of other jobs", ""
         if self._settings.mapping.newest_by is not None:
             others = "other rows of those jobs, and to rows of later ones"
+            unseen = "which is newer is not looked at; "
         if not (self._nameless or strange):
             found.append(
                 f"rows left over from earlier jobs: they give way to {others} "
-                "(--as-new sends them all the same)"
+                f"({unseen}--as-new sends them all the same)"
             )
         elif self._known:
             gives, it = ("gives", "it") if self._known == 1 else ("give", "them")
             found.append(
                 f"{counted(self._known, 'row')} left over from earlier jobs {gives} way to "
-                f"{others} (--as-new sends {it} all the same)"
+                f"{others} ({unseen}--as-new sends {it} all the same)"
             )
         if self._nameless:
             found.append(_count_as_new(self._nameless, column))

@@ -90,6 +90,7 @@ def conclude(
         has_sent=bool(begun or stands.puts),
         refused_with=refused_with(job.journal, totals.reasons),
         newest_by=settings.mapping.newest_by,
+        has_left_overs=Findings.of_json(job.journal.survey()).has_left_overs,
         edited=edited_in(job.folder) if files else (),
     )  # fmt: skip
     if end is RunEnd.FINISHED:

@@ -6,6 +6,7 @@ docs/reference.md, A18 and F3.
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -164,10 +165,24 @@ async def test_where_a_column_tells_the_newest_row_it_is_said_that_it_gives_way_
     assert step.command.endswith(" --as-new")
     assert "which of them is newer was not looked at" in path.read_text()
     path.write_text(path.read_text().replace("meh", "NEGATIVE"))
-    assert NOT_SENT in await told_by("plan", make(path), "--newest-by", "made")
+    told = await told_by("plan", make(path), "--newest-by", "made")
+    assert "not sent: another row of this conversation was sent, or may have been 1" in told
+    unseen = "which is newer is not looked at"
+    assert f"rows of later ones ({unseen}; --as-new sends them all the same)" in told
     second = await run_import(make(path), api_key="any")
-    assert not any("newer" in remark for remark in second.remarks)
     assert stored(sandbox) == "POSITIVE"
+    assert second.verdict == "Done: every row is accounted for."
+    assert not any("gave way" in remark for remark in second.remarks)
+    steps = json.loads((first.folder / "summary.json").read_text())["next_steps"]
+    assert step.as_json() in steps, "nothing of it was imported"
+    (step,) = second.next_steps
+    assert step.purpose == (
+        "1 row gave way, as another row of the same conversation was sent, or may have been: which "
+        "of them is the newest by 'made' was not looked at. To import one that is the newest all "
+        "the same, also of later jobs: copy the header and no other row into FILE, then"
+    )
+    assert step.command.startswith("clarityq-import run FILE ")
+    assert step.command.endswith(" --as-new")
     await run_import(make(path, as_new=True), api_key="any")
     assert stored(sandbox) == "NEGATIVE"
 

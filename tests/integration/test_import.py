@@ -27,7 +27,7 @@ from importer.model import OutcomeKind, Reason, RunEnd, Warn
 from importer.pacing.shared_rate import Lease
 from importer.sandbox.faults import FaultPicker, Faults
 from importer.sandbox.server import Sandbox
-from importer.settings import FailureLimit, ImportSettings, LongComments
+from importer.settings import DataLimit, FailureLimit, ImportSettings, LongComments
 from tests.support.data import conversation, write_csv
 
 pytestmark = pytest.mark.anyio
@@ -374,6 +374,32 @@ async def test_a_job_says_what_was_imported_since_and_what_is_still_to_do_of_its
         "still to be dealt with."
     )
     assert any("rejected.csv" in step["command"] for step in told["next_steps"])
+
+
+async def test_an_import_of_left_over_rows_that_was_stopped_before_it_sent_any_has_imported_none(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url, carry_over=True)
+    rows = [(conversation(number), "meh", "") for number in (1, 2, 3)]
+    rows += [(conversation(3), "meh", "last")]
+    first = await run_import(make(write_csv(tmp_path / "in.csv", rows)), api_key="any")
+    (rejected,) = first.files
+    as_it_was = (first.folder / "summary.json").read_text()
+    header, one, *others = rejected.read_text().splitlines()
+    fixed = [line.replace("meh", "CLEAR") for line in others]
+    rejected.write_text("\n".join([header, one, *fixed, ""]))
+    settings = make(rejected, max_rejected=DataLimit.parse("0"))
+    stopped = await run_import(settings, api_key="any")
+    assert (stopped.end, stopped.outcomes[OutcomeKind.SUPERSEDED]) == (RunEnd.DATA_LIMIT, 1)
+    assert (first.folder / "summary.json").read_text() == as_it_was
+    night = [(conversation(3), "NEGATIVE", "")]
+    next_night = await run_import(make(write_csv(tmp_path / "night.csv", night)), api_key="any")
+    assert (first.folder / "summary.json").read_text() == as_it_was
+    (step,) = [one for one in next_night.next_steps if one.purpose.startswith("To import")]
+    assert step.purpose == (
+        f"To import the 2 rows of {stopped.folder.name} that no job has sent, once the data is "
+        "corrected:"
+    ), "they name their job, and give way to rows of this night"
 
 
 async def test_what_was_imported_since_is_told_in_the_order_of_the_jobs_and_adds_up(

@@ -111,7 +111,7 @@ def _print(found: Preview, settings: ImportSettings, console: Console) -> None:
     findings_view.print_findings(found.findings, settings, console)
     for end in found.ends:
         console.print(f"With the run, {end}.", soft_wrap=True)
-    console.print(_table(found))
+    console.print(_table(found, settings))
     for change, conversations in found.plan.examples.items():
         console.print(f"{CHANGES[change]}, for example: {', '.join(conversations)}")
     console.print()
@@ -123,7 +123,7 @@ def _print(found: Preview, settings: ImportSettings, console: Console) -> None:
         )
 
 
-def _table(found: Preview) -> Table:
+def _table(found: Preview, settings: ImportSettings) -> Table:
     """Return the plan: what is sent and what that changes, then what is not sent and why."""
     plan = found.plan
     table = Table("plan", "rows", box=None, pad_edge=False)
@@ -153,7 +153,9 @@ def _table(found: Preview) -> Table:
     for reason, rows in plan.not_sent.items():
         if rows.count:
             why = WHY[Reason(reason)]
-            if reason is Reason.LATER_JOB and found.findings.has_left_overs:
+            # By a column it may be an older one: the remarks on the input say it then.
+            is_sure = settings.mapping.newest_by is None
+            if reason is Reason.LATER_JOB and found.findings.has_left_overs and is_sure:
                 why += " (--as-new sends it all the same)"
             table.add_row(f"not sent: {why}", f"{rows.count:,}")
     return table

@@ -32,6 +32,11 @@ def test_conversations_whose_newest_row_is_rejected_are_counted() -> None:
     rows = [(conversation(who), word, "") for who, word in ((1, "CLEAR"), (1, "odd"), (2, "odd"))]
     write_csv(Path("a.csv"), [*rows, (conversation(2), "CLEAR", "")])
     assert "In 1 conversation an older row wins, as a newer one would be rejected" in check("a.csv")
+    fix, after = "it is to be fixed before the import", "or imported after it"
+    assert f"{fix}, {after}." in " ".join(check("a.csv").split())
+    by_column = " ".join(check("a.csv", "--newest-by", "comment").split())
+    assert after not in by_column
+    assert f"{fix}: what is fixed afterwards gives way to the other rows" in by_column
     write_csv(Path("a.csv"), rows[::-1])
     assert "an older row wins" not in check("a.csv")
 

@@ -41,19 +41,29 @@ def told(desk: Desk, number: int = 1) -> list[Again]:
 def test_what_another_job_has_read_is_its_own_affair_whatever_became_of_it_there(
     first: Desk,
 ) -> None:
-    first.night([GAVE_WAY, REJECTED, REFUSED, SUCCEEDED], begun={"placed": OF_FIRST})
+    first.night([SUCCEEDED, REJECTED, REFUSED, SUCCEEDED], begun={"placed": OF_FIRST})
     assert read(first).rows == {1, 2, 3}
     assert read(first).done == {1}
-    assert told(first) == [Again(rows={1, 2, 3}, done=1)]
+    assert told(first) == [Again(rows={1, 2, 3}, imported=1)]
     assert read(first, 2).rows == set()
+
+
+def test_what_gave_way_there_is_done_and_is_not_called_imported(first: Desk) -> None:
+    first.night([GAVE_WAY, SUCCEEDED, GAVE_WAY], begun={"placed": OF_FIRST})
+    assert read(first).done == {1, 2, 3}
+    assert told(first) == [Again(rows={1, 2, 3}, imported=1)]
+    assert read(first).give_way == {1, 3}
+    first.night([SUCCEEDED], "b", begun={"placed": OF_FIRST[:1]})
+    assert read(first).give_way == {3}, "another has imported it"
 
 
 def test_what_a_job_has_not_come_to_stays_to_be_done_and_all_where_it_has_sent_nothing(
     first: Desk,
 ) -> None:
     rejected = Outcome(1, *REJECTED[:1], conversation(1), REJECTED[1])
+    gave_way = Outcome(2, *GAVE_WAY[:1], conversation(2), GAVE_WAY[1])
     with first.run("b", begun={"placed": OF_FIRST}) as job:
-        job.journal.write(Entry([rejected]))
+        job.journal.write(Entry([rejected, gave_way]))
         finish(job, RunEnd.DATA_LIMIT)
     assert read(first) == ReadAgain(set(), set(), {})
     with first.run("c", begun={"placed": OF_FIRST}) as job:
@@ -62,7 +72,7 @@ def test_what_a_job_has_not_come_to_stays_to_be_done_and_all_where_it_has_sent_n
         answer(job, {2: SUCCEEDED})
         finish(job, RunEnd.TIME_BOX)
     assert read(first).rows == {1, 2}
-    assert told(first) == [Again(rows={1, 2, 3}, done=1)]
+    assert told(first) == [Again(rows={1, 2, 3}, imported=1)]
 
 
 def test_what_a_job_has_rejected_again_is_its_own_affair_also_where_it_had_nothing_to_send(
@@ -73,7 +83,7 @@ def test_what_a_job_has_rejected_again_is_its_own_affair_also_where_it_had_nothi
         job.journal.write(Entry(rejected))
         finish(job)
     assert read(first).rows == {1, 2, 3}
-    assert told(first) == [Again(rows={1, 2, 3}, done=0)]
+    assert told(first) == [Again(rows={1, 2, 3}, imported=0)]
 
 
 def test_a_job_of_another_product_has_read_nothing_of_it(first: Desk) -> None:
@@ -106,7 +116,7 @@ def test_what_was_taken_back_is_to_be_done_again(first: Desk) -> None:
     first.night([SUCCEEDED] * 3, begun={"placed": OF_FIRST})
     first.take_back(2, {})
     assert read(first).rows == set()
-    assert told(first) == [Again({1, 2, 3}, done=3, is_withdrawn=True)]
+    assert told(first) == [Again({1, 2, 3}, imported=3, is_withdrawn=True)]
 
 
 def test_rows_are_known_again_in_files_of_files(first: Desk) -> None:
@@ -114,7 +124,7 @@ def test_rows_are_known_again_in_files_of_files(first: Desk) -> None:
     last = [Placed(2, 1, 2), Placed(4, 2, 4)]
     first.night([SUCCEEDED] * 4, "b", begun={"placed": last})
     assert read(first, 2).rows == {2, 4}
-    assert told(first, 2) == [Again(rows={2, 4}, done=2)]
+    assert told(first, 2) == [Again(rows={2, 4}, imported=2)]
     assert read(first).rows == {2, 3}
 
 
