@@ -112,9 +112,10 @@ class Again(NamedTuple):
 
     def rest(self) -> str:
         """Return the command that resumes the job without its `--limit`, whatever has set that."""
+        unset = unsetting(["limit"])
         if "--limit" in self.resume or not self.takes_limit_back:
-            return command_line(_adding(_without(self.resume, "--limit"), self._shown))
-        return command_line(_adding(self.resume, [*unsetting(["limit"]), *self._shown]))
+            unset = _taking_back(["limit"], self.taken_back)
+        return command_line(_adding(_without(self.resume, "--limit"), [*unset, *self._shown]))
 
     def plan(self) -> str:
         """Return the command that shows what the inputs would change; empty if none does."""
