@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -65,6 +65,7 @@ def _load_defaults(ctx: click.Context, _: click.Parameter, path: Path | None) ->
         _use(ctx, ctx.meta[_DEFAULTS])
         return
     known = {n: option for n, option in options_below(ctx.find_root()) if n != "config"}
+    unset = ctx.meta.get(_UNSET, ())
     own = {parameter.name or "" for parameter in ctx.command.params}
     values: dict[str, Any] = {}
     table: dict[str, Any] = {}
@@ -77,13 +78,13 @@ def _load_defaults(ctx: click.Context, _: click.Parameter, path: Path | None) ->
                 _check_named_by_variable(path)
             ctx.meta[_FILES] = [file]
             table = read_toml(file, "--config " if path is not None else "")
-            values |= _from_table(file, table, known, own, found=path is None)
+            values |= _from_table(file, table, known, own, unset, found=path is None)
             origins |= dict.fromkeys(values, str(file))
-        of_environment = _from_environment(known, own)
+        of_environment = _from_environment(known, own, unset)
         values |= of_environment
         origins |= {name: PREFIX + name.upper() for name in of_environment}
     except SettingsError:
-        ctx.default_map = _readable(table, known, found=path is None)
+        _use(ctx, _readable(table, known, found=path is None))
         raise
     ctx.meta[_DEFAULTS] = values
     _use(ctx, values)
@@ -97,32 +98,39 @@ def _use(ctx: click.Context, values: Mapping[str, Any]) -> None:
         ctx.meta.get(_ORIGINS, {}).pop(name, None)
 
 
-def _take_back(ctx: click.Context, _: click.Parameter, names: Sequence[str]) -> None:
-    """Take options as if neither a file nor a variable had set them, whichever comes first.
-
-    Raises `SettingsError` for a name that is not known.
-    """
-    known = {name for name, _ in options_below(ctx.find_root())}
-    for name in (one.removeprefix("--").replace("-", "_") for one in names):
-        if name not in known:
-            raise SettingsError(f"--unset: {name!r} is not known{did_you_mean(name, known)}")
-        ctx.meta.setdefault(_UNSET, []).append(name)
-    _use(ctx, ctx.default_map or {})
-
-
 def _check_named_by_variable(file: Path) -> None:
     if not file.exists():
         raise SettingsError(f"CLARITYQ_CONFIG {NOT_SHOWN} names no file")
 
 
+class _ConfigOption(command_help.CommandOption):
+    """Knows which options are taken back before it reads their values, in whichever order."""
+
+    def handle_parse_result(
+        self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
+    ) -> tuple[Any, list[str]]:
+        """Raise `SettingsError` if an option to be taken back is not known."""
+        known = {name for name, _ in options_below(ctx.find_root())}
+        for name in (one.removeprefix("--").replace("-", "_") for one in opts.get("unset", ())):
+            if name == "config":
+                raise SettingsError(
+                    "--unset config: it takes back what the configuration sets, and not which it "
+                    "is: name another file with --config, or unset CLARITYQ_CONFIG"
+                )
+            if name not in known:
+                raise SettingsError(f"--unset: {name!r} is not known{did_you_mean(name, known)}")
+            ctx.meta.setdefault(_UNSET, []).append(name)
+        return super().handle_parse_result(ctx, opts, args)
+
+
 _CONFIG = command_help.option(
-    "--config", type=click.Path(path_type=Path), envvar="CLARITYQ_CONFIG", is_eager=True,
-    expose_value=False, callback=_load_defaults, section=command_help.OTHER, metavar="FILE",
-    help="TOML file with values for these options.",
+    "--config", cls=_ConfigOption, type=click.Path(path_type=Path), envvar="CLARITYQ_CONFIG",
+    is_eager=True, expose_value=False, callback=_load_defaults, section=command_help.OTHER,
+    metavar="FILE", help="TOML file with values for these options.",
     default_text=f"{DEFAULT_FILE}, if it exists",
 )  # fmt: skip
 _TAKING_BACK = command_help.option(
-    UNSET, "unset", multiple=True, is_eager=True, expose_value=False, callback=_take_back,
+    UNSET, "unset", multiple=True, expose_value=False,
     allow_from_autoenv=False, section=command_help.OTHER, metavar="NAME",
     help="Take an option, such as limit, as if neither that file nor a variable set it. "
     "Repeatable.",
@@ -224,9 +232,12 @@ def log_format_said(words: Sequence[str]) -> str:
 
 def _from_table(
     path: Path, table: Mapping[str, Any], known: Mapping[str, click.Option], own: set[str],
-    *, found: bool,
+    unset: Collection[str], *, found: bool,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the values of a file as click takes them; `found` if nobody has named the file."""
+    """Return the values of a file as click takes them, but for those of options that are `unset`.
+
+    `found` if nobody has named the file.
+    """
     if "api_key" in table or "api-key" in table:
         raise SettingsError(
             f"{path}: the API key does not belong in this file: set CLARITYQ_API_KEY or "
@@ -239,6 +250,8 @@ def _from_table(
     for name, value in values.items():
         if name not in known:
             raise SettingsError(f"{path}: {name!r} is not known{did_you_mean(name, known)}")
+        if name in unset:
+            continue
         if found and name in _DECLARED and _DECLARED[name].guarded:
             raise SettingsError(
                 f"{path} was merely found in the working directory, so {name!r} is not taken from "
@@ -249,10 +262,16 @@ def _from_table(
             raise SettingsError(f"{path}: {name!r} takes a value, not a table")
         if name in own:
             _check(f"{path}: {name}", name, value)
-    return {name: _as_click_takes_it(known[name], value) for name, value in values.items()}
+    return {
+        name: _as_click_takes_it(known[name], value)
+        for name, value in values.items()
+        if name not in unset
+    }
 
 
-def _from_environment(known: Mapping[str, click.Option], own: set[str]) -> dict[str, Any]:
+def _from_environment(
+    known: Mapping[str, click.Option], own: set[str], unset: Collection[str]
+) -> dict[str, Any]:
     variables = {PREFIX + name.upper(): name for name in known}
     values: dict[str, Any] = {}
     for variable, text in os.environ.items():
@@ -266,7 +285,7 @@ def _from_environment(known: Mapping[str, click.Option], own: set[str]) -> dict[
                 f"the environment variable {variable} is not known{meant} (unset it or correct it)"
             )
         name = variables[variable]
-        if text:
+        if text and name not in unset:
             values[name] = text.split(",") if known[name].multiple else text
             if name in own:
                 _check_variable(variable, name, values[name])

@@ -116,9 +116,11 @@ def command_group(**details: Any) -> Callable[[_Function], CommandGroup]:
     return click.group(cls=CommandGroup, context_settings=_CONTEXT, **details)
 
 
-def option(*names: str, **details: Any) -> Callable[[_Function], _Function]:
+def option(
+    *names: str, cls: type[CommandOption] = CommandOption, **details: Any
+) -> Callable[[_Function], _Function]:
     """Return the decorator `click.option` for a `CommandOption`."""
-    return click.option(*names, cls=CommandOption, **details)
+    return click.option(*names, cls=cls, **details)
 
 
 def json_flag(text: str) -> Callable[[_Function], _Function]:

@@ -16,7 +16,7 @@ from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import FILE_NAME, JournalFile
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.key_source import note_on_key
-from importer.jobs.records import CLEARS_UNKNOWN, JobRecord
+from importer.jobs.records import CLEARS_UNKNOWN, UNDO_SENDS, WITHDRAWN, JobRecord
 from importer.model import RunEnd
 from importer.settings import SETTINGS_GROUPS, ImportSettings
 from importer.settings.derive import arguments, options_of
@@ -112,9 +112,10 @@ class Again(NamedTuple):
 
     def rest(self) -> str:
         """Return the command that resumes the job without its `--limit`, whatever has set that."""
+        unset = unsetting(["limit"])
         if "--limit" in self.resume or not self.takes_limit_back:
-            return command_line(_adding(_without(self.resume, "--limit"), self._shown))
-        return command_line(_adding(self.resume, [*unsetting(["limit"]), *self._shown]))
+            unset = _taking_back(["limit"], self.taken_back)
+        return command_line(_adding(_without(self.resume, "--limit"), [*unset, *self._shown]))
 
     def plan(self) -> str:
         """Return the command that shows what the inputs would change; empty if none does."""
@@ -311,6 +312,20 @@ def _undo_command(
 def clearing(facts: Mapping[str, str]) -> list[str]:
     """Return the option of an undo that clears what is unknown, if these facts say that it does."""
     return [CLEARS] if facts.get(CLEARS_UNKNOWN) == "1" else []
+
+
+def has_undo_to_begin(facts: Mapping[str, str]) -> bool:
+    """Return whether these facts are of a job that is taken back, by an undo that sends something.
+
+    If none has begun that was cut off before, and its command is to be given again.
+    """
+    return WITHDRAWN in facts and int(facts.get(UNDO_SENDS, 0)) > 0
+
+
+def how_to_undo(journal: JournalFile) -> str:
+    """Return the command of the undo of a job, as it was given before it was cut off."""
+    words = ["undo", str(journal.folder.absolute()), *clearing(journal.facts()), "--yes"]
+    return command_line([*words, *journal.key_source()])
 
 
 def not_for_left_overs(configured: Collection[str]) -> list[str]:

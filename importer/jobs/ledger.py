@@ -258,8 +258,8 @@ def known_jobs(path: Path) -> tuple[list[LedgerJob], int]:
 def known_ranks(path: Path, keys: Iterable[bytes]) -> dict[bytes, Rank]:
     """Return the highest rank that is settled of each of the conversations that the ledger knows.
 
-    Of the one at `path`, without holding anything: as far as it has taken the journals in. None if
-    there is no ledger, or none that can be used.
+    Of the one at `path`, without holding anything: as far as it has taken the journals in. There
+    are none if there is no ledger, or none that can be used.
     """
     try:
         with closing(sqlite_file.connect(path, read_only=True)) as db:

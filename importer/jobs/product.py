@@ -13,7 +13,14 @@ from typing import NamedTuple
 from importer.common.file_system import journal_mode
 from importer.common.text import listed
 from importer.errors import InputChangedError, JournalError, SettingsError
-from importer.jobs.commands import Again, how_to_resume, starting_over, to_see_which
+from importer.jobs.commands import (
+    Again,
+    has_undo_to_begin,
+    how_to_resume,
+    how_to_undo,
+    starting_over,
+    to_see_which,
+)
 from importer.jobs.ends import has_same_content, successors_of
 from importer.jobs.folders import base_name
 from importer.jobs.identity import product_key
@@ -46,6 +53,8 @@ class GivenBefore(NamedTuple):
     is_taken_back: bool
     #: The command that imports its inputs once more all the same.
     again: Again
+    #: The command that goes on with the undo; empty if that has ended.
+    goes_on: str = ""
 
 
 class Product(Succession):
@@ -167,9 +176,22 @@ class Product(Succession):
         if job.number not in taken_back(told):
             return None
         undos = [undo for undo, one in told.items() if one.undoes == job.number]
-        by = self.jobs[max(undos) - 1].name if undos else ""
+        undo = self.jobs[max(undos) - 1] if undos else None
         again = starting_over(self._settings, self._key_source)
-        return GivenBefore(job.number, job.name, by, is_taken_back=True, again=again)
+        return GivenBefore(
+            job.number, job.name, undo.name if undo else "", is_taken_back=True, again=again,
+            goes_on=self._going_on(job, undo),
+        )  # fmt: skip
+
+    def _going_on(self, job: JobRecord, undo: JobRecord | None) -> str:
+        """Return the command that goes on with the undo of a job; empty if that has ended."""
+        assert job.folder is not None  # noqa: S101 -- its inputs are known
+        if undo is None:
+            with JournalReader(job.folder) as journal:
+                return how_to_undo(journal) if has_undo_to_begin(journal.facts()) else ""
+        if undo.state is not JobState.UNFINISHED or undo.folder is None:
+            return ""
+        return how_to_resume(undo.folder, self._key_source)
 
     def _is_as_begun(self, job: JobRecord, now: CurrentInputs) -> bool:
         """Return whether the inputs are those of the unfinished job; False: it is replaced."""

@@ -128,7 +128,12 @@ def _so_far(outcomes: Mapping[OutcomeKind, int]) -> str:
 def _done_so_far(outcomes: Mapping[OutcomeKind, int]) -> str:
     rows = sum(outcomes.values())
     done = rows - outcomes[OutcomeKind.PENDING]
-    return f"{done:,} of {counted(rows, 'row')} {is_or_are(done)} done"
+    told = f"{done:,} of {counted(rows, 'row')} {is_or_are(done)} done"
+    missing = sum(outcomes[kind] for kind in NOT_IMPORTED)
+    if done < rows or not missing:
+        return told
+    # It was stopped while it tried some of them again.
+    return f"{told}, but {missing:,} {was_or_were(missing)} not imported"
 
 
 def _finished(outcomes: Mapping[OutcomeKind, int], reasons: _RowsByReason, and_all: str) -> str:

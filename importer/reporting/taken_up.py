@@ -10,7 +10,7 @@ from pathlib import Path
 from importer.common.text import counted, is_or_are
 from importer.errors import JournalError
 from importer.jobs.carry_over import joined, left_over_again, left_over_of, still_sends
-from importer.jobs.commands import CLEARS, clearing, command_line
+from importer.jobs.commands import CLEARS, command_line, has_undo_to_begin, how_to_undo
 from importer.jobs.ends import own_pending
 from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
@@ -24,7 +24,6 @@ from importer.jobs.records import (
     BEGUN_AT,
     CLEARS_UNKNOWN,
     LEFT_OVERS_GIVEN_UP,
-    UNDO_SENDS,
     WITHDRAWN,
     JobRecord,
     JobState,
@@ -172,15 +171,14 @@ def _taken_back_unsent(journal: JournalReader) -> TakenUp:
     """
     folder, facts, about = journal.folder, journal.facts(), all_about(journal.folder)
     waits = WITHDRAWN not in facts
-    if waits or int(facts.get(UNDO_SENDS, 0)):
-        words = ["undo", str(folder.absolute()), *clearing(facts), "--yes", *journal.key_source()]
+    if waits or has_undo_to_begin(facts):
         told = "It is being taken back: its undo has begun, and has sent nothing so far."
         if waits:
             told = (
                 "It is not taken back yet: its undo has given up what others were to send of it, "
                 "and another job that was not finished was in its way."
             )
-        return TakenUp(told, about, [going_on(folder.name, command_line(words))])
+        return TakenUp(told, about, [going_on(folder.name, how_to_undo(journal))])
     rest = not_restored(folder, of_undo=False)
     since = set_since_in_words(folder.name, rest)
     if not rest.left:

@@ -20,6 +20,8 @@ _NEXT = {chr(byte) for byte in range(0x80, 0xC0)}
 _NEXT |= {*bytes(range(0x80, 0xC0)).decode("cp1252", "ignore")}
 #: Of these, what comes after a letter in texts that are right: other letters, and signs.
 _AFTER_LETTER = {*"ŠšŽžŒœŸƒªº\u00a0»›’”‘“…–—•·´\u00ad°²³¹™©®"}
+#: And what comes there before the next word, where somebody leaves out the space.
+_BEFORE_WORD = {*"¿¡«‹„‚€£¥§"}
 
 
 def _one_of(signs: set[str]) -> str:
@@ -27,22 +29,23 @@ def _one_of(signs: set[str]) -> str:
 
 
 _ANY, _ODD = _one_of(_NEXT), _one_of(_NEXT - _AFTER_LETTER)
-#: But for a space that does not break lines: it often stands after a letter.
-_TIGHT = rf"(?!\u00a0){_ANY}"
+_ODDEST = _one_of(_NEXT - _AFTER_LETTER - _BEFORE_WORD)
+#: But for a space that does not break lines, which often stands after a letter, and fractions.
+_TIGHT = rf"(?![\u00a0¼½¾]){_ANY}"
 #: What garbled text looks like: its first sign, and what follows. That is the sign of a character
-#: that was lost, or UTF-8 that a program has read as cp1252 and written. Where a capital and the
-#: sign after it might be the end of a word, or one in quotes, what is around them tells.
+#: that was lost, or UTF-8 that a program has read as cp1252 and written. Signs that stand around
+#: words count only where no right text has them: in the middle of a word, or after a sign that
+#: ends none.
 _SIGNS = [
     ("\ufffd", ""),
     ("Â", "[\u00a0-\u00bf]"),
-    ("Ã", "[\u0080-\u00bfŒœŠšŸŽž€™]"),
-    ("Ã", f"(?<![A-ZÀ-Þ“”„‘’«»]Ã){_ANY}"),
-    ("Ã", rf"{_ANY}(?=\w)"),
+    ("Ã", "[\u0080-\u00bfŒœŠšŸŽž€™‚ƒ„†‡ˆ‰‹˜]"),
+    ("Ã", rf"(?<![A-ZÀ-Þ“”„‘’«»]Ã)(?:–|{_ANY}(?=\w))"),
+    ("Ã", r"–(?=\w)"),
     ("[ÄÅ]", _ODD),
-    ("[Ä-ß]", f"{_TIGHT}[Ä-ß]{_ANY}"),  # such as Greek or Cyrillic
-    ("â", f"(?:€|{_TIGHT}{_ANY})"),
-    ("[à-ï]", f"(?:{_ODD}{_ANY}|{_TIGHT}{_ODD})"),
-    ("[à-ï]", f"{_TIGHT}{_ANY}[à-ï]{_ANY}{_ANY}"),
+    ("[ÎÏÐÑØÙ×]", f"{_TIGHT}[ÎÏÐÑØÙ×]{_ANY}"),  # such as Greek or Cyrillic
+    ("â", f"(?:€|œ{_ANY})"),
+    ("[à-ï]", f"(?:{_ODDEST}{_ANY}|{_TIGHT}{_ODDEST})"),
     ("ð", "[Ÿ\u009f]"),  # of emoji
 ]
 #: Text without any first sign is passed over at once.

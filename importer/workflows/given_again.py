@@ -55,9 +55,13 @@ def check_not_given_again(
     again = before.again
     if before.is_taken_back:
         by = f" by {before.by}" if before.by else ""
+        was, goes_on, then = f"was taken back{by}", "", "was"
+        if before.goes_on:
+            was, then = f"is being taken back{by}, which is not finished", "is"
+            goes_on = f"To go on with that:\n  {before.goes_on}\n"
         told = (
-            f"the job {before.name} was taken back{by}, and its inputs hold the same as then: "
-            "nothing was sent. A new job of the same rows would set again what was taken back"
+            f"the job {before.name} {was}, and its inputs hold the same as then: nothing was "
+            f"sent. {goes_on}A new job of the same rows would set again what {then} taken back"
         )
     else:
         later = _overtaken(before.number, survey, planned(), carried, product)
@@ -75,7 +79,7 @@ def check_not_given_again(
     raise SettingsError(
         f"{told}. To see what that would change:\n"
         f"  {again.plan()}\nTo import them all the same, as the newest of their conversations:\n"
-        f"  {again.same()}{note_on_key(again.same())}"
+        f"  {again.same()}{note_on_key(again.same(), before.goes_on)}"
     )
 
 

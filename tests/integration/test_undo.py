@@ -18,12 +18,14 @@ from anyio import to_thread
 from importer.api import run_import
 from importer.common.text import counted
 from importer.errors import ExitCode, SettingsError, UnfinishedJobError
+from importer.jobs.inputs import UNDO_NAME
 from importer.jobs.journal_head import read_head
 from importer.jobs.key_source import KEY_AS_BEFORE
 from importer.jobs.product_jobs import hold_jobs
 from importer.reporting.summary import Summary, kept_steps
 from importer.sandbox.faults import FaultPicker, Faults
 from importer.settings import ImportSettings
+from importer.workflows.undo_job import plan_undo
 from tests.integration.test_afterwards import Page, command
 from tests.support.data import PRODUCT, conversation, write_csv
 from tests.support.watched import WatchedSandbox
@@ -285,6 +287,29 @@ async def test_the_command_of_a_job_that_was_taken_back_does_not_set_it_again_by
     await night("tuesday", wrong, restart=True)
     await night("tuesday", wrong)
     assert service.stored() == dict.fromkeys(ALL[:4], ("NEGATIVE", None))
+
+
+@pytest.mark.parametrize("begins", [False, True])
+async def test_the_command_of_a_job_that_is_being_taken_back_names_how_that_goes_on(
+    night: Night, service: WatchedSandbox, settings_for: Make, begins: bool
+) -> None:
+    wrong = [(each, "NEGATIVE", "") for each in ALL[:4]]
+    tuesday = (await night("tuesday", wrong)).folder
+    told = f"the job {tuesday.name} is being taken back"
+    if begins:
+        service._key = "another"
+        assert (await typed("undo", tuesday, "--clear-unknown", "--yes", *QUICK)).returncode == 3
+        service._key = None
+        (undo,) = tuesday.parent.glob("undo-*")
+        told += f" by {undo.name}"
+    else:  # it is killed before its job begins
+        its = settings_for(tuesday / UNDO_NAME, base_url=service.url)
+        plan_undo(its, tuesday, clear_unknown=True, write=True)
+    with pytest.raises(SettingsError, match=f"{told}, which is not finished") as refused:
+        await night("tuesday", wrong, replace=True)
+    (resume,) = re.findall(r"To go on with that:\n  clarityq-import (.*)", str(refused.value))
+    assert (await typed(*shlex.split(resume), *QUICK[-2:])).returncode == 0
+    assert service.stored() == dict.fromkeys(ALL[:4], (None, None))
 
 
 @pytest.mark.parametrize("is_killed", [False, True])

@@ -63,10 +63,27 @@ def test_what_a_file_or_a_variable_sets_can_be_taken_back(tmp_path: Path) -> Non
     assert "At 3 requests/s" in check("--unset", "rate", "--rate", "3")
     with pytest.raises(SettingsError, match="'rates' is not known; did you mean 'rate'"):
         check("--unset", "rates")
+    with pytest.raises(
+        SettingsError, match="name another file with --config, or unset CLARITYQ_CONFIG"
+    ):
+        check("--unset", "config")
     listed = CliRunner().invoke(cli, ["jobs", "--unset", "jobs-dir"], env={
         "CLARITYQ_JOBS_DIR": str(tmp_path / "elsewhere")
     })  # fmt: skip
     assert "clarityq-jobs" in listed.output
+
+
+@pytest.mark.parametrize("line", ['rate = "abc"', "[pacing]\nrate = {a = 1}", "[pacing]\nrate = 0"])
+def test_a_value_that_cannot_be_used_is_taken_back_as_any_other(line: str) -> None:
+    broken = {"CLARITYQ_RATE": "abc"}
+    for first, last in (([], ["--unset", "rate"]), (["--unset", "rate"], [])):
+        assert "1 row read" in check(*first, *last, environment=broken)
+    configure(line, name="other.toml")
+    named = ["--config", "other.toml"]
+    for words in ([*named, "--unset", "rate"], ["--unset", "rate", *named]):
+        assert "1 row read" in check(*words)
+    with pytest.raises(SettingsError, match="rate"):
+        check(*named)
 
 
 def test_a_file_can_be_named_and_serves_all_commands() -> None:

@@ -23,6 +23,7 @@ from importer.jobs.commands import (
     replacing_command,
     resuming,
     to_see_which,
+    unsetting,
 )
 from importer.jobs.identity import product_key
 from importer.jobs.key_source import KEY_AS_BEFORE, key_words, lacks_key
@@ -124,6 +125,10 @@ def test_what_is_typed_after_a_run_that_no_command_began_means_the_same_settings
 def test_what_follows_a_run_is_said_as_its_command_can_be_typed() -> None:
     run = Again(["run", "in.csv", "--base-url", "http://old", "--rate", "5"], [])
     assert run.rest() == f"{run.same()} --unset limit", "a configuration has set it"
+    typed = Again(["run", "in.csv", "--limit", "5"], [])
+    assert typed.rest() == "clarityq-import run in.csv"
+    both = typed._replace(taken_back=unsetting(["limit"]))
+    assert both.rest() == "clarityq-import run in.csv --unset limit", "or that would hold"
     assert run.elsewhere() == "clarityq-import run in.csv --rate 5 --base-url ADDRESS"
     assert run.plan() == "clarityq-import plan in.csv --base-url http://old --rate 5"
     assert run.accepting() == f"{run.same()} --accept-change"

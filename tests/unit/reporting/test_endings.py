@@ -104,6 +104,8 @@ def test_a_verdict_on_a_run_that_was_stopped_says_how_far_it_has_come() -> None:
     killed = verdict(RunEnd.KILLED, outcomes(succeeded=3, pending=7), {}, "")
     assert killed == "Cut off: 3 of 10 rows are done."
     assert "1 of 1 row is done" in verdict(RunEnd.SIGTERM, outcomes(succeeded=1), {}, "")
+    retried = outcomes(succeeded=3, failed=1, not_completed=1)
+    assert "5 of 5 rows are done, but 2 were not imported" in verdict(RunEnd.LIMIT, retried, {}, "")
 
 
 @pytest.mark.parametrize(

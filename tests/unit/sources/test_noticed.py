@@ -5,7 +5,8 @@ import pytest
 from importer.sources.noticed import Noticed, may_be_garbled
 
 ONCE_UTF8 = (
-    "Öffnungszeiten|GRÖSSE|Ärger|Übung|École|Ça va|DÉJÀ VU|À la carte|für 10 €|it’s|“so”|Là|naïf"
+    "Öffnungszeiten|GRÖSSE|Ä|Ö|Ü|É|€|Ärger|Übung|École|Ça va|DÉJÀ VU|À la carte"
+    "|für 10 €|it’s|“so”|Là|naïf"
     "|10 °|né – oui|łódź|żółć|škoda|ĄĘ|ÑANDÚ|kız|привет|Ελλάδα|שלום|مرحبا|日本語|你好|안녕"
     "|Việt Nam|→|✅|😀|™|≥ 5"
 )
@@ -13,6 +14,8 @@ RIGHT = (
     "Ã|â|“Ã”|Ça été|château|l’âne|« voilà\u00a0»|« activité\u00a0»|CAFÉ\u00a0!|À\u00a0la carte"
     "|“IRMÃ”|AMANHÃ…|É… não sei|“É” quer|ESPAÑA|NESCAFÉ® ok|Nescafé™ ”|Spaß“|Spaß”|Fuß…|„JÄ“|«Ä»"
     "|2×½|Ø\u00a05 mm|VÝŠKA LÍŠKA|uslyšíš…|kníž”|«olá»…|café´s|naïf…»|m²|à\u00a0€5|ÄÖÜ|привет|日本"
+    "|No sé…¿por qué?|así…¡gracias!|sí”¿y tú?|sí¡¿qué?|café’«x»|voilà…«merci»|Ä…Ö…|«À»«É»|ALEMÃ’S"
+    "|AMANHÃ…mas|IRMÃ”e|2×½×¼"
 )
 
 
