@@ -90,12 +90,18 @@ class Answers:
         """Return whether the row stands for the question whether the key still holds."""
         return row is self._kept.question
 
+    @property
+    def asked_alone(self) -> QueuedRow | None:
+        """What stands for that question, while no row is to be sent before it is answered."""
+        return self._kept.asked_alone
+
     def answered(self, row: QueuedRow, verdict: Verdict) -> None:
         """Settle the row that was sent, or let it wait, as the verdict says."""
         now = self._clock.monotonic()
         pacer = self._pacer
         if verdict.new_key:
             self._kept.send_again()
+            self._control.changed.notify()
         call = Call.STATUS if row.ask_status else Call.PUT
         if call is Call.PUT:
             self._queue.answered(
@@ -208,16 +214,17 @@ class Answers:
         self._all_read = True
         self._settle_if_there_are_no_others()
 
-    def _settle_if_there_are_no_others(self) -> None:
+    def _settle_if_there_are_no_others(self, *, asked_in_vain: bool = False) -> None:
         """Settle the rows that are kept back if no other could still show something.
 
-        Where something can be asked about, it is asked first whether the key still holds.
+        Where something can be asked about, and was not `asked_in_vain`, it is asked first whether
+        the key still holds.
         A process that is handed its rows gets more when they are done, so after the canary it waits
         for no others. A run that was stopped reads no further, but there may be others.
         """
         is_last = self._all_read or (self._is_handed_rows and not self._canary.is_open)
         if self._kept.are_all and is_last and self._control.end is None:
-            if self._kept.can_ask():
+            if self._kept.can_ask() and not asked_in_vain:
                 self._ask()
             else:
                 self._let_others_follow()
@@ -227,19 +234,21 @@ class Answers:
         self._control.changed.notify()
 
     def _is_told(self, question: QueuedRow, verdict: Verdict, step: Step, now: float) -> None:
-        """Whether the key still holds was answered; `_learn` has let others follow if it does."""
+        """Whether the key still holds was answered; `_learn` has let others follow if it does.
+
+        If nobody tells, that is no reason to let rows fail as long as others may show it.
+        """
         is_transient = verdict.kind is VerdictKind.TRANSIENT
         if is_transient and isinstance(step, Wait):
             self._queue.wait(question, step, now)
             return
         self._failing.forget(question)
         many = self._kept.end_question()
-        if is_transient:  # it cannot be known
-            self._let_others_follow()
-        abort = step if isinstance(step, Abort) else many and forbids_many(many)
+        untold = verdict.detail if is_transient else ""
+        abort = step if isinstance(step, Abort) else many and forbids_many(many, untold)
         if abort:
             self._control.stop(abort.end, abort.message)
-        self._settle_if_there_are_no_others()
+        self._settle_if_there_are_no_others(asked_in_vain=is_transient)
 
     def _remember(
         self, row: QueuedRow, verdict: Verdict, step: Step, call: Call, now: float

@@ -43,6 +43,11 @@ class KeptBack:
         return len(self._rows)
 
     @property
+    def asked_alone(self) -> QueuedRow | None:
+        """The question, where no row is sent before it is answered: many in a row were refused."""
+        return self.question if self._many and self._turned_away.are_many else None
+
+    @property
     def are_all(self) -> bool:
         """Whether some rows are kept back, and no others are left, nor the question."""
         return 0 < len(self._rows) == len(self._queue)

@@ -109,13 +109,21 @@ def _key_refused(verdict: Verdict) -> str:
     return f"{why}: check the key, and that it belongs to this product"
 
 
-def forbids_many(verdict: Verdict) -> Abort:
-    """Return how the run ends that has turned many rows away in a row, although the key holds.
+def forbids_many(verdict: Verdict, untold: str) -> Abort:
+    """Return how the run ends in which many rows in a row were turned away; the `verdict` is last.
 
-    The rows have failed for themselves; `verdict` is the latest.
+    The key holds, so the rows have failed for themselves. Or that could not be told, and `untold`
+    says why.
     """
     if verdict.http_status != HTTPStatus.FORBIDDEN:
         return _turned_away(verdict)
+    if untold:
+        return Abort(
+            RunEnd.KEY_REFUSED,
+            f"the service forbids row after row ({verdict.detail}), and it is not known whether it "
+            f"still accepts the API key: that was asked in vain ({untold}). See whether the key "
+            "holds",
+        )
     return Abort(
         RunEnd.KEY_REFUSED,
         f"the service forbids row after row ({verdict.detail}), although it accepts the API key "

@@ -147,9 +147,13 @@ class RowQueue:
         self._note_deferral(row)
         heapq.heappush(self._deferred, (row.due, row))
 
-    def has_ready(self, now: float) -> bool:
-        """Return whether there is a row that is to be sent now."""
-        return bool(self._ready) or ((due := self.next_due()) is not None and due <= now)
+    def has_ready(self, now: float, only: QueuedRow | None = None) -> bool:
+        """Return whether there is a row that is to be sent now; with `only`, whether that one is.
+
+        One that `goes_first` is then the next one.
+        """
+        ready = bool(self._ready) if only is None else only.state is RowState.READY
+        return ready or ((due := self.next_due(only)) is not None and due <= now)
 
     def next_ready(self, now: float) -> QueuedRow | None:
         """Return a row that is to be sent now, or None. The row is then in flight.
@@ -250,8 +254,13 @@ class RowQueue:
         for row in rows:
             row.failures = max(0, row.failures - 1)
 
-    def next_due(self) -> float | None:
-        """Return when the next waiting row is due, or None if none waits."""
+    def next_due(self, only: QueuedRow | None = None) -> float | None:
+        """Return when the next waiting row is due, or None if none waits.
+
+        With `only`, when that one is due to be sent again.
+        """
+        if only is not None:
+            return only.due if only.state is RowState.RETRYING else None
         dues = (self.next_send(), self.next_check())
         return min((due for due in dues if due is not None), default=None)
 

@@ -176,7 +176,7 @@ class Run(JobRun):
         now = self._clock.monotonic()
         if self.control.end is not None or not self._has_slot():
             return None
-        if not self._queue.has_ready(now):
+        if not self._queue.has_ready(now, self._answers.asked_alone):
             self._intake.room_may_be()
             return None
         # The pacer last: a place in the rate of a group that it gives and nobody takes is lost.
@@ -196,9 +196,10 @@ class Run(JobRun):
         if not self._has_slot():
             return math.inf  # whoever frees one takes it, or says that there are more
         now = self._clock.monotonic()
-        if self._queue.has_ready(now):
+        only = self._answers.asked_alone
+        if self._queue.has_ready(now, only):
             return self._pacer.wait(now)
-        due = self._queue.next_due()
+        due = self._queue.next_due(only)
         return math.inf if due is None else due - now
 
     def _written(self) -> None:

@@ -307,6 +307,25 @@ def test_many_rows_that_are_forbidden_keep_no_job_from_its_end(
 
 
 @promise("T9", "J17", "E1")
+@pytest.mark.parametrize("sending", [{"concurrency": "1"}, {"concurrency": "8"}, {"workers": "2"}])
+def test_no_row_fails_nor_are_others_sent_while_nobody_knows_whether_the_key_holds(
+    desk: Desk, service: Service, sending: dict[str, str]
+) -> None:
+    desk.write(NAME, rows(range(1, 301)))
+    service.rules.append(lambda _: status(403) if len(service.puts) > 40 else None)
+    service.rules_of_all.append(lambda r: status(503) if r.method == "GET" else None)
+    ended = desk.run(NAME, max_attempts="3", **sending)
+    assert ended.code == 3, ended.text
+    assert "although it accepts" not in ended.text
+    assert desk.job(NAME).outcomes == {"succeeded": 40, "pending": 260}
+    assert len(service.puts) < 120, "20 rows in a row, and what was in flight"
+    service.rules.clear()
+    service.rules_of_all.clear()
+    assert goes_on(desk, ended).code == 0
+    assert desk.job(NAME).outcomes == {"succeeded": 300}
+
+
+@promise("T9", "J17", "E1")
 def test_a_job_whose_last_row_and_whose_status_checks_are_forbidden_can_be_given_up(
     desk: Desk, service: Service
 ) -> None:

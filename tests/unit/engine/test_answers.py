@@ -104,8 +104,12 @@ class Table(Observer):
     def add(self, seq: int) -> None:
         self.queue.add([Feedback(seq, conversation(seq), Meaning.POSITIVE, None)])
 
+    def has_ready(self) -> bool:
+        return self.queue.has_ready(self.now, self.answers.asked_alone)
+
     def take(self) -> QueuedRow:
         assert not self.canary.is_full
+        assert self.has_ready()
         self.canary.start()
         row = self.queue.next_ready(self.now)
         assert row is not None
@@ -254,9 +258,12 @@ async def test_after_many_rows_in_a_row_that_were_forbidden_the_key_is_asked_abo
     having: Make, status: int, *, earlier: bool
 ) -> None:
     table = Table(having(), 100, succeeded=1, stored=EARLIER) if earlier else Table(having(), 100)
-    table.answer_all(*[] if earlier else [STORED], *[FORBIDDEN] * 20)
+    table.answer_all(*[] if earlier else [STORED], *[FORBIDDEN] * 19)
+    other = table.take()
+    table.answer(FORBIDDEN)
     assert table.end() is None
-    question, other = table.take(), table.take()
+    question = table.take()
+    assert not table.has_ready(), "nothing but the question"
     assert table.asks(question, EARLIER if earlier else conversation(1))
     table.answer(FORBIDDEN, row=other)
     kind = VerdictKind.KEY_REFUSED if status == 401 else VerdictKind.TURNED_AWAY
@@ -273,8 +280,10 @@ async def test_many_rows_in_a_row_that_are_forbidden_although_the_key_holds_fail
     having: Make, *, earlier: bool
 ) -> None:
     table = Table(having(), 100, succeeded=1, stored=EARLIER) if earlier else Table(having(), 100)
-    table.answer_all(*[] if earlier else [STORED], *[FORBIDDEN] * 20)
-    question, other = table.take(), table.take()
+    table.answer_all(*[] if earlier else [STORED], *[FORBIDDEN] * 19)
+    other = table.take()
+    table.answer(FORBIDDEN)
+    question = table.take()
     table.answer(FORBIDDEN, row=other)
     table.answer(COMPLETED, row=question)
     table.answers.run_ended()
@@ -288,12 +297,50 @@ async def test_a_row_that_is_stored_while_the_key_is_asked_about_lets_the_run_go
     having: Make,
 ) -> None:
     table = Table(having(), 100)
-    table.answer_all(STORED, *[FORBIDDEN] * 20)
+    table.answer_all(STORED, *[FORBIDDEN] * 19)
+    other = table.take()
+    table.answer(FORBIDDEN)
     question = table.take()
-    table.answer(STORED)
-    assert table.writer.counts[OutcomeKind.FAILED] == 20
+    table.answer(STORED, row=other)
+    assert table.writer.counts[OutcomeKind.FAILED] == 19, "those answered before it was sent"
+    assert table.has_ready()
     table.answer(COMPLETED, row=question)
     assert table.end() is None
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+async def test_rows_in_a_row_that_are_forbidden_stay_pending_where_nobody_tells_if_the_key_holds(
+    having: Make, *, earlier: bool
+) -> None:
+    settings = having(max_attempts=2)
+    table = Table(settings, 50, succeeded=1, stored=EARLIER) if earlier else Table(settings, 50)
+    table.answer_all(*[] if earlier else [STORED], *[FORBIDDEN] * 20)
+    question = table.answer(FAILURE)
+    assert not table.has_ready(), "not even others, before it is asked again"
+    table.now = question.due
+    table.answer(FAILURE, row=table.take())
+    table.answers.run_ended()
+    assert table.end() is RunEnd.KEY_REFUSED
+    assert "not known" in table.control.message
+    assert "HTTP 500" in table.control.message
+    assert not table.writer.counts[OutcomeKind.FAILED]
+
+
+async def test_rows_that_were_forbidden_wait_for_others_where_the_question_fails_and_some_are_left(
+    having: Make,
+) -> None:
+    table = Table(having(max_attempts=1), 100)
+    table.answer_all(STORED, *[FORBIDDEN] * 19)
+    other = table.take()
+    table.answer(FORBIDDEN)
+    question = table.take()
+    table.answer(NOT_FOUND, row=other)  # sent before the others were forbidden
+    table.answer(FORBIDDEN)
+    table.answer(FAILURE, row=question)
+    assert table.writer.counts[OutcomeKind.FAILED] == 1 + 19, "not the latest two"
+    assert table.end() is None
+    table.answer(STORED)
+    assert table.writer.counts[OutcomeKind.FAILED] == 1 + 21
 
 
 async def test_the_question_about_the_key_goes_before_other_rows_also_when_it_is_repeated(
