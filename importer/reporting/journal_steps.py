@@ -81,6 +81,7 @@ def steps_by_journal(
         refused_with=refused_with(journal, reasons),
         newest_by=journal.newest_by(),
         edited=edited_in(folder),
+        may_be_encoded=journal.may_be_encoded(),
     )  # fmt: skip
     if is_taken_over:
         steps = [step for step in steps if step.kind is not StepKind.CARRY_OVER]

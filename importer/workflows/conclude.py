@@ -90,6 +90,7 @@ def conclude(
         refused_with=refused_with(job.journal, totals.reasons),
         newest_by=settings.mapping.newest_by,
         edited=edited_in(job.folder) if files else (),
+        may_be_encoded=job.journal.may_be_encoded(),
     )  # fmt: skip
     # A job that runs for the first time has left nothing over before.
     taken = list(taken_up(job.folder)) if files and job.journal.run_count() > 1 else []
