@@ -182,6 +182,11 @@ class JournalFile:
         """Return the findings of the survey, as JSON."""
         return self.facts()["survey"]
 
+    def may_be_encoded(self) -> bool:
+        """Return whether an input may be in another encoding than the one it was read in."""
+        inputs = json.loads(self.survey()).get("inputs", ())
+        return any(one.get("other_encoding") is not None for one in inputs)
+
     @explaining
     def not_sent(self) -> dict[Reason, RowSet]:
         """Return the rows that are not sent, by why, as it was decided when the job began."""

@@ -86,6 +86,7 @@ def steps_by_journal(
         newest_by=journal.newest_by(),
         has_left_overs=Findings.of_json(journal.survey()).has_left_overs,
         edited=edited_in(folder),
+        may_be_encoded=journal.may_be_encoded(),
     )  # fmt: skip
     if is_taken_over:
         steps = [step for step in steps if step.kind is not StepKind.CARRY_OVER]

@@ -34,6 +34,7 @@ def next_steps(
     newest_by: str | None = None,
     has_left_overs: bool = False,
     edited: Sequence[Path] = (),
+    may_be_encoded: bool = False,
 ) -> list[Step]:
     """Return what a person does after a run, in this order; empty if there is nothing to do.
 
@@ -43,7 +44,8 @@ def next_steps(
     which the service refused rows, in words. `newest_by` is the column that tells which row is the
     newest, if one does; of rows of inputs that others have left over, if it `has_left_overs`, that
     was not looked at. `edited` are files of the job that a person had edited before they were
-    written anew.
+    written anew. `may_be_encoded` tells whether another encoding may be right for an
+    input.
     """
     begins = partial(to_begin, about=folder.name, carries_over=carries_over, has_sent=has_sent)
     if end is RunEnd.DATA_LIMIT:
@@ -80,7 +82,7 @@ def next_steps(
     steps = [*_to_retry(reasons, waiting, folder, again, refused_with, carries_over=carries_over)]
     for kind, path in kinds.items():
         mine = [each for each in edited if each.name.startswith(f"{path.stem}-edited")]
-        steps += _of_kind(kind, reasons, path, again, overtaken, newest_by, mine)
+        steps += _of_kind(kind, reasons, path, again, overtaken, newest_by, mine, may_be_encoded)
     gave_way = reasons.get((OutcomeKind.SUPERSEDED, Reason.LATER_JOB), 0)
     if gave_way and has_left_overs and newest_by is not None:
         steps.append(
@@ -192,6 +194,7 @@ def _of_kind(
     overtaken: _RowsByReason,
     newest_by: str | None,
     edited: Sequence[Path],
+    may_be_encoded: bool,
 ) -> Iterator[Step]:
     """Yield what is to be done about the rows of one left-over file."""
     is_about = StepKind.LEFT_OVERS, file_of_job(path)
@@ -219,13 +222,15 @@ def _of_kind(
         )
     to_fix = rows_to_fix(kind, reasons, overtaken)
     give_way = sum(number for (one, _), number in overtaken.items() if one is kind)
-    if unknown := to_fix[Reason.UNKNOWN_RATING]:
+    unknown = to_fix[Reason.UNKNOWN_RATING]
+    bad = to_fix[Reason.BAD_BYTES] if may_be_encoded else 0
+    if unknown or bad:
+        seen = f"in which encoding the text of {counted(bad, 'row')} may be right"
+        what = f"To give the ratings of {counted(unknown, 'row')} a meaning, this says how"
+        if bad:
+            what = f"{what}, and {seen}" if unknown else f"To see {seen}"
         # Of that file: the inputs would be imported anew, over what has come since.
-        yield Step(
-            f"To give the ratings of {counted(unknown, 'row')} a meaning, this says how:",
-            again.of_file(path, "plan"),
-            *is_about,
-        )
+        yield Step(f"{what}:", again.of_file(path, "plan"), *is_about)
     if give_way and newest_by is not None:
         gives = "gives way when it is" if give_way == 1 else "give way when they are"
         yield Step(

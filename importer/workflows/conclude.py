@@ -92,6 +92,7 @@ def conclude(
         newest_by=settings.mapping.newest_by,
         has_left_overs=Findings.of_json(job.journal.survey()).has_left_overs,
         edited=edited_in(job.folder) if files else (),
+        may_be_encoded=job.journal.may_be_encoded(),
     )  # fmt: skip
     if end is RunEnd.FINISHED:
         steps += to_read_again(Findings.of_json(job.journal.survey()), again)

@@ -479,6 +479,28 @@ async def test_rows_that_were_imported_under_other_names_and_in_parts_are_nothin
     assert await steps_after("four.csv", "rejected", 0, 2) == []
 
 
+@pytest.mark.parametrize("is_another", [True, False])
+async def test_where_another_encoding_may_be_right_the_next_steps_say_what_names_it(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, is_another: bool
+) -> None:
+    make = partial(settings_for, base_url=sandbox.url)
+    rows = [(conversation(number), "POSITIVE", "schön") for number in (1, 2, 3)]
+    path = write_csv(tmp_path / "in.csv", rows)
+    header, *lines = path.read_text("utf-8").splitlines(keepends=True)
+    right = [] if is_another else lines[2:]
+    path.write_bytes("".join([header, *right]).encode() + "".join(lines[:2]).encode("cp1252"))
+    summary = await run_import(make(path, encoding="utf-8"), api_key="any")
+    told = "To see in which encoding the text of {} may be right: clarityq-import plan "
+    assert (told.format("2 rows") in "\n".join(map(str, summary.next_steps))) is is_another
+    left = (summary.folder / "rejected.csv").read_text("cp1252").splitlines(keepends=True)
+    part = tmp_path / "part.csv"
+    part.write_text("".join(left[:2]), "utf-8")
+    await run_import(make(part), api_key="any")
+    shown = CliRunner().invoke(cli, ["jobs", "show", str(summary.folder)]).output
+    assert "To import the 1 row rejected" in shown
+    assert (told.format("1 row") in shown) is is_another
+
+
 async def test_rows_of_a_copy_that_gave_way_or_were_left_over_again_are_the_later_jobs_business(
     sandbox: Sandbox, settings_for: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
