@@ -17,12 +17,13 @@ from importer.reporting.wording import words
 from importer.settings import SANDBOX
 
 _SURVEY = "survey not finished"
-#: How a job stands whose latest run ended so; after all other ends it is aborted.
+#: How a job stands whose latest run ended so; after those not here it is aborted.
 _STANDS = {
     RunEnd.FINISHED: "finished",
     RunEnd.TIME_BOX: "stopped: time box",
     RunEnd.LIMIT: "stopped: --limit",
     RunEnd.DATA_LIMIT: "not sent: data limit",
+    RunEnd.KEY_REFUSED: "aborted: key or rows refused",
     **dict.fromkeys((RunEnd.SIGHUP, RunEnd.SIGINT, RunEnd.SIGTERM), "stopped"),
 }
 

@@ -127,6 +127,7 @@ class Answers:
         step = self._next_step.decide(
             row, verdict, now, outage=pacer.is_probing,
             concerns_all=concerns_all and not asks_first,
+            has_stored=self._turned_away.has_stored,
         )  # fmt: skip
         if is_question:
             self._is_told(row, verdict, step, now)

@@ -40,11 +40,13 @@ class NextStep:
         *,
         outage: bool = False,
         concerns_all: bool = False,
+        has_stored: bool = False,
     ) -> Step:
         """Return what becomes of the row that got this verdict.
 
         With `outage` the service as a whole fails, and a failure does not count against the row.
         With `concerns_all` a row that is turned away shows that all others would be, too.
+        With `has_stored` the service has stored something in this run.
         """
         match verdict.kind:
             case VerdictKind.APPLIED:
@@ -70,9 +72,11 @@ class NextStep:
                 why = f"{verdict.detail} (--ca-file adds a certificate authority)"
                 return Abort(RunEnd.UNTRUSTED, why)
             case VerdictKind.KEY_REFUSED:
-                return Abort(RunEnd.KEY_REFUSED, _key_refused(verdict))
+                return _key_refused(verdict, has_stored=has_stored)
             case VerdictKind.TURNED_AWAY if concerns_all:
-                return _turned_away(verdict)
+                if verdict.http_status == HTTPStatus.FORBIDDEN:
+                    return _key_refused(verdict, has_stored=has_stored)
+                return _past_the_service(verdict)
             case _:
                 return _end(row, verdict, OutcomeKind.FAILED, Reason.REFUSED)
 
@@ -104,9 +108,12 @@ def _end(row: QueuedRow, verdict: Verdict, kind: OutcomeKind, reason: Reason) ->
     )
 
 
-def _key_refused(verdict: Verdict) -> str:
+def _key_refused(verdict: Verdict, *, has_stored: bool) -> Abort:
     why = f"the service refused the API key ({verdict.detail})"
-    return f"{why}: check the key, and that it belongs to this product"
+    advice = ": check the key, and that it belongs to this product"
+    if has_stored:  # so it is the right product
+        advice = ", although it took rows before in this run: see whether the key still holds"
+    return Abort(RunEnd.KEY_REFUSED, why + advice)
 
 
 def forbids_many(verdict: Verdict, untold: str) -> Abort:
@@ -116,7 +123,7 @@ def forbids_many(verdict: Verdict, untold: str) -> Abort:
     says why.
     """
     if verdict.http_status != HTTPStatus.FORBIDDEN:
-        return _turned_away(verdict)
+        return _past_the_service(verdict)
     if untold:
         return Abort(
             RunEnd.KEY_REFUSED,
@@ -131,13 +138,9 @@ def forbids_many(verdict: Verdict, untold: str) -> Abort:
     )
 
 
-def _turned_away(verdict: Verdict) -> Abort:
-    match verdict.http_status:
-        case 403:
-            return Abort(RunEnd.KEY_REFUSED, _key_refused(verdict))
-        case 407:
-            why = f"the proxy asks for credentials ({verdict.detail})"
-            return Abort(RunEnd.PROXY_REFUSED, f"{why}: put them into the proxy's address")
-        case _:
-            why = f"the service redirects every request ({verdict.detail})"
-            return Abort(RunEnd.REDIRECTED, f"{why}: set --base-url to its new address")
+def _past_the_service(verdict: Verdict) -> Abort:
+    if verdict.http_status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        why = f"the proxy asks for credentials ({verdict.detail})"
+        return Abort(RunEnd.PROXY_REFUSED, f"{why}: put them into the proxy's address")
+    why = f"the service redirects every request ({verdict.detail})"
+    return Abort(RunEnd.REDIRECTED, f"{why}: set --base-url to its new address")

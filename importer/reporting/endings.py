@@ -87,14 +87,14 @@ def or_give_up(
         if is_known and not not_begun:
             why = (
                 f"All others are done, and {counted(pending, 'row')} got nothing but failures "
-                "since: if the service works otherwise, that is what fails. To give up the job:"
+                "since. If the service works otherwise, it fails for "
+                f"{_just_these(pending)}, and resuming does not help. To give up the job:"
             )
     elif end is RunEnd.KEY_REFUSED and is_known:
         if not not_begun:
             why = (
-                f"All others are done, and {counted(pending, 'row')} got nothing but refusals "
-                "since: only if the service takes this key for all else, that is what it forbids. "
-                "To give up the job:"
+                "All others are done. If the key is right, the service refuses "
+                f"{_just_these(pending)}, and resuming does not help. To give up the job:"
             )
     elif not is_known and (end is RunEnd.KEY_REFUSED or _is_refused(end, reasons)):
         why = (
@@ -108,6 +108,10 @@ def or_give_up(
         )
     command = command_line(["jobs", "abandon", path_argument(folder)])
     return [Step(why, command)] if why and pending else []
+
+
+def _just_these(rows: int) -> str:
+    return f"just {'this' if rows == 1 else 'these'} {counted(rows, 'row')}"
 
 
 def _is_refused(end: RunEnd, reasons: _RowsByReason) -> bool:

@@ -158,7 +158,7 @@ _CUT_OFF = "cut off: killed, or the disk was full"
 #: How a run ended, in words, for who knows no signals.
 ENDS = {
     RunEnd.FINISHED: "finished",
-    RunEnd.KEY_REFUSED: "the service refused the API key",
+    RunEnd.KEY_REFUSED: "the service refused the API key, or row after row with it",
     RunEnd.UNTRUSTED: "the service's certificate is not trusted",
     RunEnd.REDIRECTED: "the service redirects every request",
     RunEnd.PROXY_REFUSED: "the proxy asks for credentials",

@@ -296,6 +296,7 @@ def test_many_rows_that_are_forbidden_keep_no_job_from_its_end(
     ended = desk.run(NAME, concurrency=concurrency)
     assert ended.code == 3, ended.text
     assert "although it accepts the API key otherwise" in ended.text
+    assert "aborted: key or rows" in desk.do("jobs").text
     for _ in range(3):
         if ended.code == 3:
             ended = desk.follow(ended.steps[0])

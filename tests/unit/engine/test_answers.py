@@ -271,6 +271,7 @@ async def test_after_many_rows_in_a_row_that_were_forbidden_the_key_is_asked_abo
     table.answers.run_ended()
     assert table.end() is RunEnd.KEY_REFUSED
     assert "no such key" in table.control.message
+    assert ("belongs to this product" in table.control.message) == earlier, "it took rows here"
     assert not table.writer.counts[OutcomeKind.FAILED]
     assert len(table.queue) == 100 - (not earlier)
 

@@ -218,7 +218,7 @@ def test_where_the_service_knows_no_conversation_the_target_is_to_be_looked_at_f
     [
         (RunEnd.KEY_REFUSED, {"pending": 3}, 2, "If the product is not the one that"),
         (RunEnd.KEY_REFUSED, {"pending": 3, "succeeded": 1}, 2, ""),
-        (RunEnd.KEY_REFUSED, {"pending": 3, "succeeded": 1}, 0, "only if the service takes this"),
+        (RunEnd.KEY_REFUSED, {"pending": 3, "succeeded": 1}, 0, "just these 3 rows"),
         (RunEnd.CANARY, {"pending": 3}, 0, "If the product is not the one that"),
         (RunEnd.CANARY, {"pending": 3, "unchanged": 1}, 0, "If the cause does not go away"),
         (RunEnd.MAX_FAILURES, {"pending": 3, "failed": 2}, 0, "If the product is not the one that"),
