@@ -429,6 +429,8 @@ class Takings:
             # What a job with --carry-over kept may outlast it, where it never came to its end.
             lasts = job.carries and (other.known.fate is not Fate.ENDED or job.forerunner)
             left_over = (other.outcome, other.reason) in LEFT_OVER
+            # It had it left over before another one has set it.
+            lasts = lasts or (job.carries and other.reason == "set_by_job")
             if -1 < job.dropped_at <= taken.at:
                 since = job.dropped_by(taken.at)
                 found = max(found, Sure.NO if since else Sure.MAYBE, key=lambda s: s.value)

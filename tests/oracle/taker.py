@@ -78,7 +78,7 @@ class Taker(Caretaker):
         outcomes = self._outcomes(undo) if undo.fate is Fate.ENDED else {}
         if outcomes.get("failed"):
             self._retry(step, undo)
-        elif undo.fate is Fate.UNFINISHED or self._waits(undo):
+        elif undo.fate is Fate.UNFINISHED or (self._waits(undo) and undo.rest_given_up_at < 0):
             self._go_on(step, undo)
         elif outcomes.get("not_completed") and undo.undoes is not None and undo.undoes.here:
             self._take_back(step, undo.undoes)
