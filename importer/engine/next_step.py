@@ -119,8 +119,8 @@ def _key_refused(verdict: Verdict, *, has_stored: bool) -> Abort:
 def forbids_many(verdict: Verdict, untold: str) -> Abort:
     """Return how the run ends in which many rows in a row were turned away; the `verdict` is last.
 
-    The key holds, so the rows have failed for themselves. Or that could not be told, and `untold`
-    says why.
+    The key holds, so the rows have failed for themselves. Or that is not known, and `untold` says
+    why.
     """
     if verdict.http_status != HTTPStatus.FORBIDDEN:
         return _past_the_service(verdict)

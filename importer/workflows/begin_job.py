@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from importer.common.row_set import RowSet
-from importer.engine.reader import Input, read_rows
+from importer.engine.reader import NOT_SENT, Input, read_rows
 from importer.feedback.body import BodyCoder
 from importer.feedback.normalise import Normaliser
 from importer.feedback.ratings import RatingTable
@@ -42,7 +42,7 @@ from importer.jobs.records import (
     NewJob,
     Unsure,
 )
-from importer.model import Feedback, Rank, Reason
+from importer.model import Feedback, OutcomeKind, Rank, Reason
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
 from importer.survey.data_limits import exceeded_limit
@@ -168,20 +168,26 @@ def begin_job(
     product.check_sequence()  # a job that may not begin leaves nothing behind
     product.claim_folder(_only_here(settings, sources))
     with prospect(product, settings, sources, settings.job.jobs_dir, watch) as found:
-        survey, plan = found.survey, found.plan
+        survey, plan, not_sent = found.survey, found.plan, found.plan.not_sent
+        if found.limit is not None:  # no row of another job may give way to one that may be wrong
+            not_sent = {
+                why: rows
+                for why, rows in not_sent.items()
+                if NOT_SENT[why] is OutcomeKind.SUPERSEDED
+            }
         kept = None
         if settings.ledger.carry_over:
             inputs = surveyed(sources, settings, survey.inputs, survey.findings)
-            kept = _to_be_sent(inputs, plan, watch)
+            kept = _to_be_sent(inputs, not_sent, watch)
         if settings.ledger.keep_bodies:
             inputs = surveyed(sources, settings, survey.inputs, survey.findings)
-            write_bodies(product.claim_folder(), _to_be_sent(inputs, plan, watch))
+            write_bodies(product.claim_folder(), _to_be_sent(inputs, not_sent, watch))
         new = NewJob(
             inputs=survey.inputs,
             rows=survey.last_seq,
             facts=_facts(product, survey, plan),
             survey=json.dumps(survey.findings.as_json()),
-            not_sent=plan.not_sent,
+            not_sent=not_sent,
             ranked=survey.ranked(product.next_number),
             placed=survey.placed,
             carried=found.carried,
@@ -246,9 +252,11 @@ def _too_old(product: Product) -> dict[str, str]:
     return {TOO_OLD: str(product.too_old)} if product.too_old else {}
 
 
-def _to_be_sent(inputs: Sequence[Input], plan: Plan, watch: Watch) -> Iterator[Feedback]:
+def _to_be_sent(
+    inputs: Sequence[Input], not_sent: Mapping[Reason, RowSet], watch: Watch
+) -> Iterator[Feedback]:
     """Yield the rows of the inputs that are to be sent. Raises `SurveyStoppedError`."""
-    for batch in until_stopped(read_rows(inputs, RowSet(), plan.not_sent), watch.stopped):
+    for batch in until_stopped(read_rows(inputs, RowSet(), not_sent), watch.stopped):
         yield from (item for item in batch if isinstance(item, Feedback))
 
 

@@ -21,7 +21,7 @@ from importer.common.row_set import RowSet
 from importer.engine.clock import Clock
 from importer.engine.control import Control
 from importer.engine.progress import Observer
-from importer.engine.reader import NOT_SENT, Input, read_rows
+from importer.engine.reader import Input, read_rows
 from importer.engine.resume import ResumeState
 from importer.errors import (
     InputError,
@@ -251,16 +251,7 @@ class _Importing:
         resumed = begun.resumed
         for observer in self._observers:
             observer.started(job.folder, settings, resumed.totals.settled)
-        not_sent = begun.not_sent
-        if (
-            excess is not None
-        ):  # no row of other jobs may give way to those of one that may be wrong
-            not_sent = {
-                reason: rows
-                for reason, rows in not_sent.items()
-                if NOT_SENT[reason] is OutcomeKind.SUPERSEDED
-            }
-        batches = read_rows(begun.inputs, resumed.settled, not_sent)
+        batches = read_rows(begun.inputs, resumed.settled, begun.not_sent)
         opened = run_opened(
             self._crew, settings, self._key, job, resumed, batches, self._control, self._observers,
             clock,
