@@ -112,6 +112,7 @@ def _facts(summary: Summary, history: JournalReader, *, is_closed: bool) -> dict
         "statuses": _statuses(statuses, summary.outcomes[OutcomeKind.SUCCEEDED]),
         "charts": _charts(moments, statuses, history),
         "runs": runs,
+        "killed": RunEnd.KILLED,
         "ends": ENDS,
         "inputs": history.inputs(),
         "verify": command_line(

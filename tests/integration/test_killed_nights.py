@@ -181,6 +181,7 @@ async def test_a_night_killed_half_way_leaves_behind_what_the_next_one_does_not_
     assert "The job was replaced" in kept["verdict"]
     assert sum(kept["outcomes"].values()) == kept["rows"] == 33
     assert "cut off: killed" in Page(monday / REPORT_NAME).text
+    assert "in the seconds before that is in none of its" in Page(monday / REPORT_NAME).text
     (tuesday,) = (tmp_path / "clarityq-jobs").glob("tuesday-*")
     assert "nothing is left to do" not in told
     shown = command("jobs", "show", monday)[1]
