@@ -185,8 +185,10 @@ def test_an_unfinished_job_is_given_up_by_its_undo(desk: Desk, service: Service)
     assert ended.code == 0, ended.text
     assert len(service.puts) == 2 * sent
     assert set(service.quiescent().values()) == {(None, None)}
-    resumed = desk.run("night.csv")
-    assert desk.job("night.csv", 2).summary["rows"] == 60, resumed.text
+    refused = desk.run("night.csv")  # J4
+    assert (refused.code, "was taken back by" in refused.text) == (2, True)
+    anew = desk.run("night.csv", "--restart")
+    assert desk.job("night.csv", 2).summary["rows"] == 60, anew.text
 
 
 @promise("U7", "A15")
