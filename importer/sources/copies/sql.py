@@ -61,9 +61,11 @@ def copy(address: SourceAddress, part: PartialCopy, settings: ImportSettings) ->
     worker = threading.Thread(target=query.run, name="query", daemon=True)
     worker.start()
     try:
-        while worker.is_alive():
+        is_over = False
+        while not is_over:
             worker.join(_PATIENCE)
-            part.watch.check()
+            is_over = not worker.is_alive()
+            part.watch.check()  # also of a query that was over at once
             part.grew(part.path.stat().st_size)
     except BaseException:
         until = time.monotonic() + _LAST_WORD
