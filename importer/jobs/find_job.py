@@ -8,7 +8,7 @@ from pathlib import Path
 
 from importer.common.text import did_you_mean
 from importer.errors import JournalError, SettingsError
-from importer.jobs.folders import base_name, folders_of, job_folders
+from importer.jobs.folders import base_name, job_folders, latest_like
 from importer.jobs.identity import ProductKey, told_apart
 from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.journal_head import read_head
@@ -58,7 +58,7 @@ def unread_after(folder: Path, text: str) -> Survey | None:
     """
     if text == folder.name or not folder.name.startswith(text):
         return None
-    latest = max(folders_of(folder.parent, base_name(folder.name)).items())[1]
+    latest = latest_like(folder)
     return next((one for one in surveys_in(folder.parent) if one.folder == latest), None)
 
 

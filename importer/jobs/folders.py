@@ -90,6 +90,11 @@ def folders_of(jobs_dir: Path, name: str) -> dict[int, Path]:
     }
 
 
+def latest_like(folder: Path) -> Path:
+    """Return the latest folder of the command that the job in `folder` is of, which is there."""
+    return max(folders_of(folder.parent, base_name(folder.name)).items())[1]
+
+
 def claim_folder(jobs_dir: Path, name: str, *, restart: bool, taken: Collection[str] = ()) -> Path:
     """Return the folder of a job of that name that is about to begin; it has no journal yet.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from importer.errors import JournalError
 from importer.jobs.census import Census, take_census
+from importer.jobs.commands import has_undo_to_begin
 from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
 from importer.jobs.inputs import undone_job
@@ -20,8 +21,6 @@ from importer.jobs.lock import is_held
 from importer.jobs.product_jobs import read_heads
 from importer.jobs.records import (
     BEGUN_AT,
-    UNDO_SENDS,
-    WITHDRAWN,
     GivenUp,
     JobRecord,
     JobState,
@@ -126,10 +125,9 @@ class _Undos:
         self, job: JobRecord, undone: str | None, facts: Mapping[str, str], totals: Totals
     ) -> None:
         """Take what the journal of a job says, which is the undo of the one named `undone`."""
-        withdrawn = int(facts[WITHDRAWN]) if WITHDRAWN in facts else None
-        undoes = self.numbers.get(undone or "")
-        self.told[job.number] = TakenBack(undoes, withdrawn)
-        if withdrawn is not None and int(facts.get(UNDO_SENDS, 0)):
+        self.told[job.number] = told = TakenBack.of(undone, facts, self.numbers)
+        undoes = told.undoes
+        if has_undo_to_begin(facts):
             self.to_begin.add(job.number)
         if undoes is None:
             return

@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from math import inf
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,6 @@ from importer.jobs.records import (
     CLEARS_OF,
     LEAVES_STORED,
     NOT_TAKEN_BACK,
-    WITHDRAWN,
     job_number,
 )
 from importer.jobs.undo_void import TakenBack, taken_back
@@ -168,19 +168,18 @@ class _Job(NamedTuple):
 
 def _told(jobs_dir: Path, names: Collection[str]) -> tuple[list[_Job], set[int]]:
     """Return the jobs of the product of these by number, and which of them count for nothing."""
-    product, found = None, list[tuple[_Job, ProductKey, int | None]]()
+    product, found = None, list[tuple[_Job, ProductKey, dict[str, str]]]()
     for path in job_folders(jobs_dir):
         with suppress(JournalError), JournalReader(path) as journal:
             facts, inputs = journal.facts(), journal.inputs()
-            at = int(facts[WITHDRAWN]) if WITHDRAWN in facts else None
             undone = undone_job(file.path for file in inputs)
             digests = tuple(file.digest for file in inputs)
             job = _Job(job_number(facts["number"]), path, undone, digests)
-            found.append((job, ProductKey.of(facts), at))
+            found.append((job, ProductKey.of(facts), facts))
             product = ProductKey.of(facts) if path.name in names else product
-    found = sorted(one for one in found if one[1] == product)
+    found = sorted((one for one in found if one[1] == product), key=itemgetter(0))
     numbers = {job.folder.name: job.number for job, _, _ in found}
-    told = {job.number: TakenBack(numbers.get(job.undone or ""), at) for job, _, at in found}
+    told = {job.number: TakenBack.of(job.undone, facts, numbers) for job, _, facts in found}
     return [job for job, _, _ in found], taken_back(told)
 
 
@@ -242,7 +241,7 @@ def _set_since(folder: Path, keys: Collection[bytes]) -> tuple[set[bytes], bool]
         return set(), False
     with JournalReader(folder) as journal:
         product, own = ProductKey.of(facts := journal.facts()), job_number(facts["number"])
-    numbers, undoes = dict[str, int](), dict[int, tuple[str | None, int | None]]()
+    numbers, undoes = dict[str, int](), dict[int, tuple[str | None, dict[str, str]]]()
     found: dict[int, set[bytes]] = {}
     for path in job_folders(folder.parent):
         with suppress(JournalError), JournalReader(path) as journal:
@@ -250,10 +249,9 @@ def _set_since(folder: Path, keys: Collection[bytes]) -> tuple[set[bytes], bool]
             number = job_number(facts["number"])
             if number > own and ProductKey.of(facts) == product:
                 undone = undone_job(file.path for file in journal.inputs())
-                at = int(facts[WITHDRAWN]) if WITHDRAWN in facts else None
-                numbers[path.name], undoes[number] = number, (undone, at)
+                numbers[path.name], undoes[number] = number, (undone, facts)
                 found[number] = journal.set_among(keys)
-    told = {job: TakenBack(numbers.get(name or ""), at) for job, (name, at) in undoes.items()}
+    told = {job: TakenBack.of(name, its, numbers) for job, (name, its) in undoes.items()}
     void = taken_back(told)
     void |= {job for job, one in told.items() if one.undoes in void}
     counted = (some for job, some in found.items() if job not in void)

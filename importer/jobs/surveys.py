@@ -18,7 +18,7 @@ from importer.common.text import is_or_are, listed
 from importer.errors import JournalError
 from importer.jobs.commands import FILE_KEPT, Again, jobs_dir_of, resuming
 from importer.jobs.ends import before_the_next
-from importer.jobs.folders import base_name, folders_of, job_folders, unfinished_surveys
+from importer.jobs.folders import job_folders, latest_like, unfinished_surveys
 from importer.jobs.identity import ProductKey, product_key
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
@@ -143,7 +143,7 @@ def _survey(folder: Path) -> Survey:
 
 
 def _is_passed(folder: Path) -> bool:
-    return max(folders_of(folder.parent, base_name(folder.name)).items())[1] != folder
+    return latest_like(folder) != folder
 
 
 def _how_changed(held: Mapping[str, str]) -> str:

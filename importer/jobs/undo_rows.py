@@ -16,7 +16,7 @@ from importer.jobs.journal_file import JournalFile, attached
 from importer.jobs.journal_lines import VERSION
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import own_rank, rank_number, rank_of
-from importer.jobs.records import WITHDRAWN, GivenUp, JobRecord
+from importer.jobs.records import GivenUp, JobRecord
 from importer.jobs.undo_void import TakenBack
 
 OUTCOMES = "journal.outcome LEFT JOIN journal.ranked USING (seq)"
@@ -43,9 +43,7 @@ def told_of_undos(jobs: Sequence[JobRecord]) -> dict[int, TakenBack]:
         if job.is_here:
             with closing(JournalFile(folder_of(job), read_only=True)) as journal:
                 undone = undone_job(file.path for file in journal.inputs())
-                at = journal.facts().get(WITHDRAWN)
-            undoes = None if undone is None else numbers.get(undone)
-            told[job.number] = TakenBack(undoes, None if at is None else int(at))
+                told[job.number] = TakenBack.of(undone, journal.facts(), numbers)
     return told
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from importer.jobs.records import JobRecord
+from importer.jobs.records import WITHDRAWN, JobRecord
 
 
 class TakenBack(NamedTuple):
@@ -15,6 +15,15 @@ class TakenBack(NamedTuple):
     undoes: int | None
     #: The number of the latest job when it was taken back itself; None if it was not.
     withdrawn: int | None
+
+    @classmethod
+    def of(cls, undone: str | None, facts: Mapping[str, str], numbers: Mapping[str, int]) -> Self:
+        """Return what a journal with these facts says, of an undo of the job named `undone`.
+
+        `numbers` are the known jobs by their names.
+        """
+        withdrawn = int(facts[WITHDRAWN]) if WITHDRAWN in facts else None
+        return cls(numbers.get(undone or ""), withdrawn)
 
 
 class Void(NamedTuple):
