@@ -628,6 +628,17 @@ async def test_each_command_that_is_printed_about_another_night_can_be_pasted(
     assert (await typed(*command_in(told, "To import the 2 rows"))).returncode == 7, "as before"
 
 
+async def import_fixed(job: Path, service: Picky) -> None:
+    """Fix the rejected rows of a job, and import them."""
+    path = job / "rejected.csv"
+    path.write_text(path.read_text().replace("meh", "POSITIVE"))
+    done = await typed(
+        "run", path, "--product-id", PRODUCT, "--base-url", service.url, "--late-effect", "0s",
+        "--jobs-dir", job.parent, "--api-key-file", key(job),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
 async def test_a_file_of_a_replaced_job_that_was_imported_is_a_step_of_none_any_more(
     night: Night, killed: Night, service: Picky
 ) -> None:
@@ -635,13 +646,7 @@ async def test_a_file_of_a_replaced_job_that_was_imported_is_a_step_of_none_any_
     summary, _ = await night("tuesday", FINE[:1])
     both = (monday, summary.folder)
     assert all("joined no other job" in command("jobs", "show", job)[1] for job in both)
-    path = monday / "rejected.csv"
-    path.write_text(path.read_text().replace("meh", "POSITIVE"))
-    done = await typed(
-        "run", path, "--product-id", PRODUCT, "--base-url", service.url, "--late-effect", "0s",
-        "--jobs-dir", monday.parent, "--api-key-file", key(monday),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    await import_fixed(monday, service)
     assert not any("joined no other job" in command("jobs", "show", job)[1] for job in both)
     assert "joined no other job" not in steps_of(monday)
 
@@ -653,13 +658,7 @@ async def test_what_became_of_a_replaced_job_leaves_the_own_steps_of_its_success
     summary, _ = await night("tuesday", FINE[:1])
     step = "The next import with --carry-over tries the 1 row again that failed."
     assert step in steps_of(summary.folder)
-    path = monday / "rejected.csv"
-    path.write_text(path.read_text().replace("meh", "POSITIVE"))
-    done = await typed(
-        "run", path, "--product-id", PRODUCT, "--base-url", service.url, "--late-effect", "0s",
-        "--jobs-dir", monday.parent, "--api-key-file", key(monday),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    await import_fixed(monday, service)
     told = steps_of(summary.folder)
     assert "joined no other job" not in told
     for text in (told, command("jobs", "show", summary.folder)[1]):

@@ -15,6 +15,7 @@ from importer.clarityq.rotating_client import RotatingClient
 from importer.engine.progress import Observer
 from importer.errors import ExitCode
 from importer.model import Feedback, Meaning, OutcomeKind, RunEnd
+from importer.reporting.summary import Summary
 from importer.settings import ImportSettings
 from tests.support.data import conversation, write_csv
 from tests.support.server import serve
@@ -59,6 +60,19 @@ class Heard(Observer):
         self.notices.append(message)
 
 
+async def imported_with_another_key(
+    settings: ImportSettings, service: Service
+) -> tuple[Summary, str]:
+    """Import 200 rows, and return what is told of the key that is another one meanwhile."""
+    heard = Heard()
+    key = key_from_file(service.file)
+    summary = await run_import(settings, api_key=key, observers=[heard])
+    assert (summary.exit_code, summary.outcomes[OutcomeKind.SUCCEEDED]) == (ExitCode.OK, 200)
+    (told,) = heard.notices
+    assert "--api-key-file holds another one now" in told
+    return summary, told
+
+
 async def test_a_run_goes_on_with_the_key_that_its_file_holds_now(
     settings_for: Make, tmp_path: Path
 ) -> None:
@@ -66,12 +80,7 @@ async def test_a_run_goes_on_with_the_key_that_its_file_holds_now(
     service = Service(tmp_path / "key", new="second", after=60)
     async with serve(service.answer) as url:
         settings = settings_for(write_csv(tmp_path / "rows.csv", rows), base_url=url)
-        heard = Heard()
-        key = key_from_file(service.file)
-        summary = await run_import(settings, api_key=key, observers=[heard])
-    assert (summary.exit_code, summary.outcomes[OutcomeKind.SUCCEEDED]) == (ExitCode.OK, 200)
-    (told,) = heard.notices
-    assert "--api-key-file holds another one now" in told
+        summary, told = await imported_with_another_key(settings, service)
     assert "second" not in told
     assert 1 <= service.refused <= settings.pacing.concurrency
     assert summary.puts == 200 + service.refused
@@ -88,12 +97,7 @@ async def test_so_does_a_run_whose_old_key_is_forbidden(
         settings = settings_for(
             write_csv(tmp_path / "rows.csv", rows), base_url=url, concurrency=concurrency
         )
-        heard = Heard()
-        key = key_from_file(service.file)
-        summary = await run_import(settings, api_key=key, observers=[heard])
-    assert (summary.exit_code, summary.outcomes[OutcomeKind.SUCCEEDED]) == (ExitCode.OK, 200)
-    (told,) = heard.notices
-    assert "--api-key-file holds another one now" in told
+        await imported_with_another_key(settings, service)
 
 
 @pytest.mark.parametrize("refusal", [401, 403])
