@@ -21,7 +21,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -133,22 +133,29 @@ def _serve(orders: socket.socket) -> None:
     _load()
     # As `run` does itself: the collector passes over all that is loaded, also at the end.
     gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     # What a signal interrupted while it is being forked would lack what is to be done then.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    at_work: dict[int, tuple[int, int]] = {}
     while True:
-        order, descriptors, _, _ = socket.recv_fds(orders, 1 << 20, 3)
-        if not order:
-            return
-        *streams, told = descriptors
-        if not os.fork():
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            orders.close()
-            _watch_a_fork(told)
-            _be_command(streams, **json.loads(order))
-            return
-        for descriptor in descriptors:
-            os.close(descriptor)
+        ready: list[int] = select.select([orders.fileno(), *at_work], [], [])[0]
+        for descriptor in ready:
+            if descriptor in at_work:
+                _tell_the_end(descriptor, *at_work.pop(descriptor))
+                continue
+            order, descriptors, _, _ = socket.recv_fds(orders, 1 << 20, 3)
+            if not order:
+                return
+            *streams, told = descriptors
+            child = os.fork()
+            if not child:
+                orders.close()
+                _close_all([told, *at_work, *(to for _, to in at_work.values())])
+                _be_command(streams, **json.loads(order))
+                return
+            _close_all(streams)
+            with suppress(BrokenPipeError):  # nobody asks any more
+                os.write(told, _WORD.pack(child))
+            at_work[os.pidfd_open(child)] = (child, told)
 
 
 def _load() -> None:
@@ -165,15 +172,16 @@ def _load() -> None:
     assert threads == 1, f"a fork would lack {threads - 1} threads"
 
 
-def _watch_a_fork(told: int) -> None:
-    """Fork, and return in the child; the parent tells its id, and how it ended, and ends."""
-    child = os.fork()
-    if child:
-        with suppress(BrokenPipeError):  # nobody asks any more
-            os.write(told, _WORD.pack(child))
-            os.write(told, _WORD.pack(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
-        os._exit(0)
-    os.close(told)
+def _tell_the_end(watched: int, child: int, told: int) -> None:
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    with suppress(BrokenPipeError):  # nobody asks any more
+        os.write(told, _WORD.pack(code))
+    _close_all([watched, told])
+
+
+def _close_all(descriptors: Iterable[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _be_command(
