@@ -8,6 +8,7 @@ import os
 import platform
 import signal
 import sys
+from functools import partial
 from importlib import import_module
 from itertools import pairwise
 from types import FrameType
@@ -97,6 +98,7 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # uvloop would start four threads, with a stack each, to look up a single name.
     os.environ.setdefault("UV_THREADPOOL_SIZE", "1")
+    sys.unraisablehook = partial(_end_all_the_same, streams)
     code = _run_command()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is left but to leave
     streams.finish()
@@ -105,6 +107,21 @@ def main() -> None:
 
 def _stop(number: int, _: FrameType | None) -> None:
     raise StoppedError(ExitCode(128 + number))
+
+
+def _end_all_the_same(streams: Streams, ignored: sys.UnraisableHookArgs) -> None:
+    """End here and now if what a signal raised came up where Python ignores it: in a finalizer."""
+    match ignored.exc_value:
+        case KeyboardInterrupt():
+            code = ExitCode.SIGINT
+        case StoppedError(exit_code=code):
+            pass
+        case _:
+            sys.__unraisablehook__(ignored)
+            return
+    click.echo("\nStopped.", err=True)
+    streams.finish()
+    os._exit(code)
 
 
 def _run_command() -> int:

@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from click.testing import CliRunner
 
 from importer.cli.app import cli
 from importer.cli.commands import run as run_module
-from importer.errors import ExitCode
+from importer.errors import ExitCode, StoppedError
 from tests.support.data import PRODUCT, conversation, write_csv
 from tests.support.shell import REHEARSAL, shell
 
@@ -135,6 +136,18 @@ def test_outcomes_that_fail_at_the_end_change_nothing(
     assert "nothing is left to do" in done.output
     if form == "json":
         assert all(json.loads(line)["event"] for line in done.output.splitlines())
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), StoppedError(ExitCode.SIGTERM)])
+def test_a_signal_while_outcomes_are_written_leaves_it_at_that_and_the_job_is_told(
+    monkeypatch: pytest.MonkeyPatch, end: BaseException
+) -> None:
+    monkeypatch.setattr(run_module, "write_outcomes", Mock(side_effect=end))
+    arguments = ["run", "отзывы.csv", *REHEARSAL.split(), "--outcomes", "o.csv"]
+    done = CliRunner().invoke(cli, arguments, standalone_mode=False)
+    assert done.return_value is ExitCode.OK
+    assert "--outcomes: stopped while it was being written\n" in done.output
+    assert "nothing is left to do" in done.output
 
 
 def test_a_report_that_cannot_be_written_is_told_and_changes_nothing() -> None:

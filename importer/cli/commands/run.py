@@ -183,13 +183,15 @@ def perform(
     if display.outcomes is not None:
         try:
             write_outcomes(summary.folder, display.outcomes)
-        except ImporterError as error:
+        except (ImporterError, KeyboardInterrupt) as error:
             # The job has ended as it has; what could be tried was tried before.
+            stopped = isinstance(error, (StoppedError, KeyboardInterrupt))
+            told = f"--outcomes: {'stopped while it was being written' if stopped else error}"
             if as_json:
                 with logging_to_stderr(as_json=True, quiet=True):
-                    log_notice(f"--outcomes: {error}")
+                    log_notice(told)
             else:
-                messages().print(f"--outcomes: {error}", soft_wrap=True)
+                messages().print(told, soft_wrap=True)
     if as_json:
         line = json.dumps({"event": "summary", **summary.as_json()})
         output().print(line, soft_wrap=True)

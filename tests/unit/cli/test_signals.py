@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 
 import anyio
 import pytest
@@ -53,3 +55,29 @@ def test_a_hangup_that_is_ignored_stays_so() -> None:
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_that_comes_where_python_can_only_ignore_it_ends_the_command_all_the_same(
+    number: signal.Signals, code: int
+) -> None:
+    ends_in_a_finalizer = (
+        "import signal, weakref\n"
+        "from importer.cli import app\n"
+        "class Thing: pass\n"
+        "def command():\n"
+        "    thing = Thing()\n"
+        f"    watched = weakref.ref(thing, lambda _: signal.raise_signal({number:d}))\n"
+        "    print('begun')\n"
+        "    del thing\n"
+        "    print('gone on')\n"
+        "    return 0\n"
+        "app._run_command = command\n"
+        "app.main()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", ends_in_a_finalizer], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (code, "begun\n")
+    assert "Traceback" not in ended.stderr
+    assert "topped" in ended.stderr
