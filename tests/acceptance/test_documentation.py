@@ -7,6 +7,8 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -18,6 +20,7 @@ from importer.cli.app import cli
 from importer.cli.reference import options_page, schema_page
 from importer.errors import ExitCode
 from importer.model import Meaning, OutcomeKind, Reason, RunEnd, Warn
+from importer.pacing import Limit
 from importer.sandbox.faults import FAULT_NAMES
 from importer.settings import InputFormat, LongComments
 from tests.support.data import PRODUCT
@@ -29,6 +32,14 @@ SHOWN = re.compile(r"^\$ (clarityq-import .*)\n((?:(?!```|\$ ).*\n)*)", re.MULTI
 
 
 WRITTEN = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+#: Pages for who uses the importer, and those for who works on it.
+USED = ["README.md", *(f"docs/{page.name}" for page in DOCS.glob("*.md") if page.stem != "proof")]
+BUILT = [
+    "CONTRIBUTING.md", "SECURITY.md", "benchmarks/README.md", "docs/architecture.md",
+    "docs/performance.md", "docs/proof.md",
+    *(f"docs/design/{page.name}" for page in DOCS.glob("design/*.md")),
+]  # fmt: skip
 
 
 def settled_down(text: str) -> list[str]:
@@ -64,6 +75,15 @@ def test_the_commands_of_a_page_do_one_after_the_other_what_it_shows(
         assert [line for line in expected if line not in printed] == [], command
 
 
+def read(page: str) -> str:
+    return (ROOT / page).read_text("utf-8")
+
+
+def spans(page: str) -> list[str]:
+    """Return what stands in code within the sentences of a page."""
+    return re.findall(r"`([^`\n]+)`", BLOCK.sub("", read(page)))
+
+
 def commands_in(text: str) -> list[list[str]]:
     """Return what follows the program's name in the lines that a reader is to put into a shell."""
     blocks = "".join(WRITTEN.findall(text)).replace("\\\n", " ")
@@ -84,6 +104,79 @@ def test_the_other_commands_have_options_that_there_are(page: str) -> None:
         assert command is not None, words
         assert command is not cli, words
         command.make_parser(click.Context(command)).parse_args(words)
+
+
+def every_command(command: click.Command = cli) -> Iterator[click.Command]:
+    yield command
+    for inner in inner_commands(command).values():
+        yield from every_command(inner)
+
+
+def inner_commands(command: click.Command) -> dict[str, click.Command]:
+    if not isinstance(command, click.Group):
+        return {}
+    context = click.Context(command)
+    names = command.list_commands(context)
+    found = ((name, command.get_command(context, name)) for name in names)
+    return {name: inner for name, inner in found if inner is not None}
+
+
+@pytest.mark.parametrize("page", [*USED, *(p for p in BUILT if "design" in p)])
+def test_the_options_in_the_sentences_of_a_page_are_there(page: str) -> None:
+    everywhere = {name for each in every_command() for param in each.params for name in param.opts}
+    missing = []
+    for span in spans(page):
+        words = span.removeprefix("clarityq-import ").split()
+        command: click.Command = cli
+        while words and words[0] in (inner := inner_commands(command)):
+            command = inner[words.pop(0)]
+        own = {name for param in command.params for name in param.opts}
+        there = {"--help"} | (everywhere if command is cli else own)
+        if command is not cli or span.startswith("-"):
+            named = [word.partition("=")[0] for word in words if word.startswith("--")]
+            missing += [span for name in named if name not in there]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", BUILT)
+def test_the_files_that_a_page_names_are_there(page: str) -> None:
+    folders = ("importer", "tests", "benchmarks", "docs", "packaging", "samples")
+    files = [f"/{path.relative_to(ROOT)}" for name in folders for path in ROOT.glob(f"{name}/**/*")]
+    known = {path.removesuffix(".py") for path in [*files, *(f"/{p.name}" for p in ROOT.iterdir())]}
+    named = [
+        span.rstrip("/").removesuffix(".py") for span in spans(page)
+        if re.fullmatch(r"[a-z_][\w/.-]*(/[\w.-]*|\.(py|sql|j2|json|ya?ml|toml|md))", span)
+    ]  # fmt: skip
+    made = {"bodies.jsonl.gz", "summary.json", "undo.jsonl", "copies"}
+    lost = {name for name in named if not any(path.endswith(f"/{name}") for path in known)}
+    assert lost - made == set()
+
+
+def test_the_packages_of_the_architecture_are_those_that_there_are() -> None:
+    (tree,) = re.findall(
+        r"^cli  .*?(?=^```)", read("docs/architecture.md"), re.DOTALL | re.MULTILINE
+    )
+    told = {name for line in tree.splitlines() for name in line[:29].replace("|", " ").split()}
+    there = {path.stem for path in (ROOT / "importer").iterdir() if path.suffix in ("", ".py")}
+    assert told == {name for name in there if not name.startswith("_")}
+
+
+def test_the_sessions_and_scenarios_that_pages_name_are_there() -> None:
+    sessions = set(re.findall(r"^def ([a-z]\w*)\(", read("noxfile.py"), re.MULTILINE))
+    contributing = read("CONTRIBUTING.md")
+    assert set(re.findall(r"nox -s (\w+)", contributing)) <= sessions
+    listed = re.search(r"for function in \((.*?)\)", read("benchmarks/scenarios.py"), re.DOTALL)
+    assert listed is not None
+    there = {name.replace("_", "-") for name in re.findall(r"\w+", listed[1])}
+    lines = re.findall(r"^\| (`.*?`) \|", read("benchmarks/README.md"), re.MULTILINE)
+    assert {name for line in lines for name in re.findall(r"`([\w-]+)`", line)} == there
+
+
+@pytest.mark.parametrize("page", USED)
+def test_the_files_of_options_that_a_page_shows_can_be_used(page: str) -> None:
+    schema = json.loads(schema_page())
+    for shown in re.findall(r"^```toml\n(.*?)^```", read(page), re.DOTALL | re.MULTILINE):
+        jsonschema.validate(tomllib.loads(shown), schema)
 
 
 def anchors(page: Path) -> set[str]:
@@ -147,8 +240,16 @@ def test_the_schema_of_the_summary_has_every_end() -> None:
     assert set(schema["properties"]["end"]["enum"]) == set(RunEnd)
 
 
+def test_the_reference_has_every_key_of_the_summary() -> None:
+    schema = json.loads((ROOT / "docs/summary.schema.json").read_text("utf-8"))
+    _, _, table = REFERENCE.partition("**[F4]**")
+    lines = re.findall(r"^\| (`.*?`) \|", table.partition("**[F5]**")[0], re.MULTILINE)
+    told = {key for line in lines for key in re.findall(r"`(\w+)`", line)}
+    assert told == set(schema["properties"])
+
+
 def test_the_reference_names_everything_that_has_a_name() -> None:
-    names = [*OutcomeKind, *RunEnd, *Warn, *FAULT_NAMES]
+    names = [*OutcomeKind, *Reason, *RunEnd, *Warn, *Limit, *FAULT_NAMES]
     assert [name for name in names if not re.search(f"`{name}[`=]", REFERENCE)] == []
     assert [code for code in ExitCode if str(int(code)) not in REFERENCE] == []
     (public,) = re.findall(r"\[P1\].*", REFERENCE)

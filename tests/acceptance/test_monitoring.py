@@ -83,7 +83,13 @@ def test_all_that_is_asked_for_is_written(tmp_path: Path) -> None:
     start = Start(PRODUCT, "", [], 1.0)
     path = tmp_path / "import.prom"
     write_metrics(path, Ending(start, ExitCode.OK, "", 2.0, True, summary))
-    written = set(re.findall(r"^(clarityq_import\w+)", path.read_text("utf-8"), re.MULTILINE))
+    text = path.read_text("utf-8")
+    written = set(re.findall(r"^(clarityq_import\w+)", text, re.MULTILINE))
+    # All begin alike, so the reference names most of them by what follows.
+    promised = (Path(__file__).parents[2] / "docs/reference.md").read_text("utf-8")
+    both = text + run_metrics(STANDING).decode()
+    names = re.findall(r"^# TYPE clarityq_import(\w+)", both, re.MULTILINE)
+    assert [name for name in names if f"{name}`" not in promised] == []
     queries = [*shown(), *(rule["expr"] for rule in alerts())]
     asked = {name for query in queries for name in re.findall(r"clarityq_import\w+", query)}
     assert asked - written == set()
