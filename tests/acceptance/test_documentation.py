@@ -161,6 +161,15 @@ def test_the_packages_of_the_architecture_are_those_that_there_are() -> None:
     assert told == {name for name in there if not name.startswith("_")}
 
 
+@pytest.mark.parametrize("name", ["journal", "ledger"])
+def test_the_tables_of_a_journal_and_a_ledger_are_told(name: str) -> None:
+    tables = re.findall(r"CREATE TABLE (\w+)", read(f"importer/jobs/{name}.sql"))
+    _, _, told = read("docs/design/across-jobs.md").partition(f"| {name} (`{name}.sql`) | holds |")
+    lines = re.findall(r"^\| (`.*?`) \|", told.partition("\n\n")[0], re.MULTILINE)
+    named = {table for line in lines for table in re.findall(r"`(\w+)`", line)}
+    assert named == set(tables)
+
+
 def test_the_sessions_and_scenarios_that_pages_name_are_there() -> None:
     sessions = set(re.findall(r"^def ([a-z]\w*)\(", read("noxfile.py"), re.MULTILINE))
     contributing = read("CONTRIBUTING.md")
