@@ -64,16 +64,16 @@ def worth_fixing(journal: JournalFile, rest: Rest) -> dict[OutcomeKind, int]:
     return {kind: number for kind, number in found.items() if number}
 
 
-def to_be_fixed(journal: JournalReader) -> dict[OutcomeKind, int]:
+def to_be_fixed(journal: JournalReader, beside: Sequence[Beside]) -> dict[OutcomeKind, int]:
     """Return how many rows a job has left over that only its files hold, and no other has imported.
 
     Rejected and failed ones: without those to which nothing helps, that give way to others of the
     job, or that the ledger knows (whose attempts ran out). None of a job that was taken back.
-    Raises `JournalError`.
+    `beside` are the jobs beside it. Raises `JournalError`.
     """
     if WITHDRAWN in journal.facts():
         return {}
-    return worth_fixing(journal, to_do(journal, read_again(journal.folder).rows))
+    return worth_fixing(journal, to_do(journal, read_again(journal.folder, beside).rows))
 
 
 def outranked_since(

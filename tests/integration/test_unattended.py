@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from click.testing import CliRunner
@@ -17,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from importer.api import run_import
 from importer.cli.app import cli
 from importer.errors import ExitCode, ImporterError, SettingsError
+from importer.jobs import sqlite_file
 from importer.model import OutcomeKind
 from importer.reporting.exporters.opentelemetry import record
 from importer.reporting.notices import Ending, Start
@@ -158,6 +160,28 @@ async def test_before_a_job_is_removed_it_is_said_how_many_rows_were_not_importe
     assert f"would remove {first.folder}: {lost}, and their files would go with it\n" in told
     assert f"removed {first.folder}: {lost}, and their files went with it\n" in command(*prune)[1]
     assert not first.folder.exists()
+
+
+async def test_to_prune_opens_each_journal_a_fixed_number_of_times_however_many_jobs_there_are(
+    settings_for: Make, messy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Mock(side_effect=sqlite_file.connect)
+
+    async def opens(keep: int) -> int:
+        jobs_dir = tmp_path / f"jobs-{keep}"
+        async with Sandbox(Faults()) as sandbox:
+            settings = settings_for(messy, base_url=sandbox.url, jobs_dir=jobs_dir)
+            for _ in range(2 * keep):
+                await run_import(settings, api_key="any")
+        opened.reset_mock()
+        words = ("--keep-last", keep, "--comments-after", 0)
+        told = command("jobs", "--jobs-dir", jobs_dir, "prune", *words)[1]
+        assert (told.count("removed"), told.count("dropped")) == (keep, keep)
+        return opened.call_count
+
+    monkeypatch.setattr(sqlite_file, "connect", opened)
+    few, more, most = [await opens(keep) for keep in (1, 2, 3)]
+    assert most - more == more - few
 
 
 @pytest.mark.usefixtures("clean")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -19,7 +19,9 @@ from importer.errors import JobHeldError, JournalError, SettingsError
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.listing import ListedJob, list_jobs, surveys_to_prune, to_drop_comments, to_prune
 from importer.jobs.product_jobs import ProductJobs, clear_removed, hold_jobs
+from importer.jobs.read_again import Beside, read_beside
 from importer.jobs.records import JobRecord
+from importer.model import OutcomeKind
 from importer.reporting.rows_to_do import to_be_fixed
 
 _DAY = 86_400
@@ -79,17 +81,15 @@ def prune(
     surveys = (
         [] if oldest is None else surveys_to_prune([one.folder for one in listing.surveys], oldest)
     )
-    lines = chain(
-        *(_removed(folder, job, dry_run=dry_run) for job in gone),
-        _cleared(surveys, dry_run=dry_run),
+    is_told = _tell(
+        chain(_removed(folder, gone, dry_run=dry_run), _cleared(surveys, dry_run=dry_run))
     )
-    is_told = _tell(lines)
     if not dry_run:
         clear_removed(folder)
     if comments_after is not None:
         left = to_drop_comments(listing.jobs, time.time() - _DAY * comments_after)
-        stay = (job for job in left if job not in gone and job.folder.exists())
-        is_told |= _tell(chain(*(_dropped(folder, job, dry_run=dry_run) for job in stay)))
+        stay = [job for job in left if job not in gone and job.folder.exists()]
+        is_told |= _tell(_dropped(folder, stay, dry_run=dry_run))
     if not is_told:
         click.echo("There is nothing to remove.")
 
@@ -103,21 +103,23 @@ def _tell(lines: Iterable[str]) -> bool:
     return is_told
 
 
-def _removed(folder: Path, job: ListedJob, *, dry_run: bool) -> Iterator[str]:
-    """Remove a job, and say so with what is lost; or only say it."""
-    lost = ""
-    with suppress(JournalError):  # the others are removed all the same
-        lost = _lost_with(job.folder, dry_run=dry_run)
+def _removed(folder: Path, jobs: Sequence[ListedJob], *, dry_run: bool) -> Iterator[str]:
+    """Remove the jobs, and say so of each with what is lost; or only say it."""
+    beside = read_beside(folder) if jobs else []
+    lost = {job.folder: _lost_with(job.folder, beside, dry_run=dry_run) for job in jobs}
     if dry_run:
-        yield f"would remove {job.folder}{lost}"
+        yield from (f"would remove {path}{words}" for path, words in lost.items())
     else:
-        yield from _held(folder, job, _prune, f"removed {job.folder}{lost}")
+        yield from _held(
+            folder, jobs, _prune, lambda job: f"removed {job.folder}{lost[job.folder]}"
+        )
 
 
-def _lost_with(folder: Path, *, dry_run: bool) -> str:
+def _lost_with(folder: Path, beside: Sequence[Beside], *, dry_run: bool) -> str:
     """Return how many rows of a job were not imported since; empty if all that can be were."""
-    with JournalReader(folder) as journal:
-        rows = to_be_fixed(journal)
+    rows: dict[OutcomeKind, int] = {}
+    with suppress(JournalError), JournalReader(folder) as journal:  # it is removed all the same
+        rows = to_be_fixed(journal, beside)
     if not rows:
         return ""
     were = was_or_were(sum(rows.values()))
@@ -127,11 +129,13 @@ def _lost_with(folder: Path, *, dry_run: bool) -> str:
     return f": {groups} {noun} of it {were} not imported since, and their files {went} with it"
 
 
-def _dropped(folder: Path, job: ListedJob, *, dry_run: bool) -> Iterator[str]:
+def _dropped(folder: Path, jobs: Sequence[ListedJob], *, dry_run: bool) -> Iterator[str]:
     if dry_run:
-        yield f"would drop the comments of {job.folder}"
+        yield from (f"would drop the comments of {job.folder}" for job in jobs)
     else:
-        yield from _held(folder, job, _drop_comments, f"dropped the comments of {job.folder}")
+        yield from _held(
+            folder, jobs, _drop_comments, lambda job: f"dropped the comments of {job.folder}"
+        )
 
 
 def _cleared(folders: Iterable[Path], *, dry_run: bool) -> Iterator[str]:
@@ -143,18 +147,22 @@ def _cleared(folders: Iterable[Path], *, dry_run: bool) -> Iterator[str]:
 
 
 def _held(
-    folder: Path, job: ListedJob, change: Callable[[ProductJobs, JobRecord], bool], done: str
+    folder: Path,
+    jobs: Sequence[ListedJob],
+    change: Callable[[ProductJobs, JobRecord], bool],
+    done: Callable[[ListedJob], str],
 ) -> Iterator[str]:
-    """Change the job while its product is held; yield what is `done` if something was changed."""
-    try:
-        with hold_jobs(folder, job.product) as product:
-            record = next(one for one in product.jobs if one.id == job.record.id)
-            is_changed = change(product, record)
-    except JobHeldError as error:
-        yield f"kept {job.folder}: {error}"
-    else:
-        if is_changed:
-            yield done
+    """Change the jobs, each product's while that is held; yield what is `done` of each changed."""
+    for key in dict.fromkeys(job.product for job in jobs):
+        its = [job for job in jobs if job.product == key]
+        try:
+            with hold_jobs(folder, key) as product:
+                records = {record.id: record for record in product.jobs}
+                for job in its:
+                    if change(product, records[job.record.id]):
+                        yield done(job)
+        except JobHeldError as error:
+            yield from (f"kept {job.folder}: {error}" for job in its)
 
 
 def _prune(product: ProductJobs, job: JobRecord) -> bool:
