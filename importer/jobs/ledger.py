@@ -19,7 +19,7 @@ from importer.jobs.forget import Forgotten, erase_comments_of, erase_from_ledger
 from importer.jobs.keys import conversation_of, rank_of
 from importer.jobs.ledger_lines import Lines
 from importer.jobs.records import CarriedRow, JobRecord, JobState, Line, job_number
-from importer.jobs.take_in import take_in
+from importer.jobs.take_in import ENDED, take_in
 from importer.model import Meaning, Rank
 
 _FORMAT = 2
@@ -34,6 +34,10 @@ IF_DAMAGED = (
 
 #: Stands before the number of a job whose left-overs are given up.
 _GIVEN_UP = "given up: "
+_WITH_COMMENTS = f"""
+    SELECT run, count(*) FROM left_over LEFT JOIN state ON state.name = '{ENDED}' || run
+    WHERE comment IS NOT NULL AND coalesce(value, 0) < ? GROUP BY run
+"""
 _LINE = "SELECT key, rank, body, coalesce(at, 0.0), run FROM conversation"
 
 
@@ -264,6 +268,20 @@ def known_ranks(path: Path, keys: Iterable[bytes]) -> dict[bytes, Rank]:
     try:
         with closing(sqlite_file.connect(path, read_only=True)) as db:
             return {key: line.rank for key, line in _looked_up(db, list(keys)).items()}
+    except sqlite_file.EXPLAINED:
+        return {}
+
+
+def left_over_comments(path: Path, before: float) -> dict[int, int]:
+    """Return how many rows with a comment are left over of which run, by its number.
+
+    Of the ledger at `path`, and of jobs that ended before then (Unix seconds) or of which it does
+    not know when they did, without holding anything. There are none if there is no ledger, or none
+    that can be used.
+    """
+    try:
+        with closing(sqlite_file.connect(path, read_only=True)) as db:
+            return dict(db.execute(_WITH_COMMENTS, (before,)))
     except sqlite_file.EXPLAINED:
         return {}
 

@@ -2,7 +2,8 @@
 -- from them when it is lost (docs/design/across-jobs.md, R9).
 
 -- floor: nothing at or below that job is sure. quiet_run: no request of that run or an earlier one
--- takes effect any more.
+-- takes effect any more. ended: N is when the job of run N ended last, in Unix seconds; given up: N
+-- says that what job N has left over is not tried again.
 CREATE TABLE state (
     name  TEXT PRIMARY KEY,
     value INTEGER NOT NULL

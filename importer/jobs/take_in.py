@@ -47,6 +47,14 @@ _OUTRANKED = """
         )
     )
 """
+#: Stands before the number of a run in the `state` of a ledger: when its job ended last.
+ENDED = "ended: "
+# The job may be gone when that is asked.
+_ENDS = f"""
+    INSERT OR REPLACE INTO state (name, value)
+    SELECT '{ENDED}' || number, (SELECT max(coalesce(ended_at, started_at)) FROM journal.run)
+    FROM journal.run
+"""
 
 
 def take_in(
@@ -79,6 +87,7 @@ def take_in(
             for statement in (_CONVERSATIONS, _LEFT_OVERS):
                 db.execute(statement.format(rank=rank, ranked=ranked), values)
         db.execute(_OUTRANKED)
+        db.execute(_ENDS)
         db.execute("DELETE FROM doubt WHERE job = ?", (job.number,))
         db.executemany(
             "INSERT OR REPLACE INTO doubt (key, job, rank, run, in_doubt) VALUES (?, ?, ?, ?, ?)",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -31,6 +31,7 @@ from importer.jobs.journal_file import FILE_NAME as JOURNAL
 from importer.jobs.journal_file import explained
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.key_source import note_on_key
+from importer.jobs.ledger import Ledger, left_over_comments
 from importer.jobs.lock import hold, lock_names
 from importer.jobs.product_jobs import ProductJobs, clear_removed, hold_jobs, read_heads
 from importer.jobs.read_again import read_beside
@@ -136,6 +137,31 @@ def drop_comments(product: ProductJobs, job: JobRecord) -> bool:
     return product.drop_comments(
         job, partial(drop_files, job.folder), partial(rewrite_summary, job, has_steps=False)
     )
+
+
+def left_over_by_gone(ledger: Path, here: Iterable[Path], before: float) -> dict[int, int]:
+    """Return how many rows with a comment jobs have left over that are gone, by their runs.
+
+    As the ledger at that path knows, without holding anything, and of jobs that ended before then
+    (Unix seconds), or nobody knows when. `here` are the folders of the product's other jobs. Raises
+    `JournalError`.
+    """
+    rows = left_over_comments(ledger, before)
+    for folder in here if rows else ():
+        with JournalReader(folder) as journal:
+            for run in journal.run_numbers():
+                rows.pop(run, None)
+    return rows
+
+
+def drop_left_over_comments(ledger: Path, runs: Collection[int]) -> None:
+    """Let no byte stay of the comments of rows that these runs, of jobs that are gone, have left.
+
+    The rows go with them. Also without any runs, of which the comments may be in the side files
+    still. Raises `JobHeldError` if a run is at work, and `JournalError`.
+    """
+    with hold(ledger.parent, ledger.stem), closing(Ledger(ledger)) as index:
+        index.erase_comments_of(runs)
 
 
 def _check_finished(product: ProductJobs) -> None:

@@ -494,3 +494,51 @@ async def test_dropped_comments_are_gone_also_where_a_later_job_has_settled_what
     jobs = tmp_path / "jobs"
     assert command("jobs", "prune", "--comments-after", "0", "--jobs-dir", jobs)[0] == 0
     assert traces(jobs, conversation(99), SECRET) == []
+
+
+@pytest.mark.parametrize("is_pruned", [True, False], ids=["pruned", "removed by hand"])
+async def test_comments_that_jobs_have_left_over_whose_folders_are_gone_are_dropped_as_others_are(
+    settings_for: Make, tmp_path: Path, is_pruned: bool
+) -> None:
+    jobs, rows = tmp_path / "jobs", [(WHO, "CLEAR", SECRET), (OTHER, "CLEAR", "")]
+    path = write_csv(tmp_path / "late.csv", rows)
+    more = write_csv(tmp_path / "more.csv", [(conversation(1), "CLEAR", "")])
+    prune = ("jobs", "prune", "--jobs-dir", jobs)
+    async with WatchedSandbox(Faults(not_completed=1.0, completes_after=60)) as service:
+        settings = settings_for(path, base_url=service.url, defer_for=0.0, skip_unchanged=True)
+        late = (await run_import(settings, api_key="any")).folder
+        await run_import(settings.replace(inputs=more), api_key="any")
+        if is_pruned:
+            assert command(*prune, "--keep-last", 1)[0] == 0
+        else:
+            shutil.rmtree(late)
+        assert traces(jobs, conversation(99), SECRET)
+        told = "the comment of 1 row that a job whose folder is gone has left over"
+        assert told not in command(*prune, "--comments-after", 1, "--dry-run")[1]
+        assert f"would drop {told}" in command(*prune, "--comments-after", 0, "--dry-run")[1]
+        assert command(*prune, "--comments-after", 1) == (0, "There is nothing to remove.\n")
+        assert traces(jobs, conversation(99), SECRET)
+        assert f"dropped {told}: it is not" in command(*prune, "--comments-after", 0)[1]
+        assert traces(jobs, conversation(99), SECRET) == []
+        assert command(*prune, "--comments-after", 0) == (0, "There is nothing to remove.\n")
+        last = write_csv(tmp_path / "last.csv", [(conversation(2), "CLEAR", "")])
+        night = await run_import(settings.replace(inputs=last, carry_over=True), api_key="any")
+    carried = (night.folder / "not_completed.csv").read_text("utf-8")
+    assert (WHO in carried, OTHER in carried) == (False, True)
+
+
+async def test_a_damaged_ledger_that_was_set_aside_goes_as_the_comments_in_it_do(
+    jobs: Path,
+) -> None:
+    (ledger,) = jobs.glob("ledger-*.sqlite")  # noqa: ASYNC240
+    aside = [ledger.with_name(f"{ledger.name}.damaged{suffix}") for suffix in ("", "-wal")]
+    for path in aside:
+        path.write_text(SECRET)
+    prune = ("jobs", "prune", "--jobs-dir", jobs, "--comments-after")
+    assert command(*prune, 1)[1] == "There is nothing to remove.\n"
+    assert (
+        f"would remove {aside[0]}, a ledger that was damaged" in command(*prune, 0, "--dry-run")[1]
+    )
+    assert all(path.exists() for path in aside)
+    assert f"removed {aside[1]}, a ledger that was damaged" in command(*prune, 0)[1]
+    assert traces(jobs, conversation(99), SECRET) == []

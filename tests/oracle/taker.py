@@ -263,7 +263,8 @@ class Taker(Caretaker):
             return
         unfinished = self._unfinished()
         keep = [] if unfinished is None else [unfinished, unfinished.undoes]
-        dropped = [job for job in self.jobs if job.here and job not in keep]
+        # U12: also what jobs have left over whose folders are gone.
+        dropped = [job for job in self.jobs if job not in keep]
         kept_texts = {text for job in keep if job is not None for text in comments_of(job)}
         kept_texts |= self._comments_taken_over_by([job for job in keep if job is not None])
         for job in self.jobs:

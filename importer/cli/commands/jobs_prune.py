@@ -14,7 +14,7 @@ import click
 from importer.cli.config_file import CONFIG
 from importer.cli.help import command, examples, option
 from importer.cli.options import JOBS_DIR, chosen_folder
-from importer.common.text import listed, was_or_were
+from importer.common.text import is_or_are, listed, was_or_were
 from importer.errors import JobHeldError, JournalError, SettingsError
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.listing import ListedJob, list_jobs, surveys_to_prune, to_drop_comments, to_prune
@@ -87,9 +87,18 @@ def prune(
     if not dry_run:
         clear_removed(folder)
     if comments_after is not None:
-        left = to_drop_comments(listing.jobs, time.time() - _DAY * comments_after)
-        stay = [job for job in left if job not in gone and job.folder.exists()]
-        is_told |= _tell(_dropped(folder, stay, dry_run=dry_run))
+        before = time.time() - _DAY * comments_after
+        stay = [job for job in listing.jobs if job not in gone and job.folder.exists()]
+        # Those that would be gone are none of them, if their comments went as well.
+        here = [one for one in listing.jobs if one.folder.exists()]
+        here = [one for one in here if one not in gone or not dry_run or one.last_seen >= before]
+        is_told |= _tell(
+            chain(
+                _dropped(folder, to_drop_comments(stay, before), dry_run=dry_run),
+                _dropped_of_gone(folder, here, before, dry_run=dry_run),
+                _removed_damaged(folder, before, dry_run=dry_run),
+            )
+        )
     if not is_told:
         click.echo("There is nothing to remove.")
 
@@ -136,6 +145,48 @@ def _dropped(folder: Path, jobs: Sequence[ListedJob], *, dry_run: bool) -> Itera
         yield from _held(
             folder, jobs, _drop_comments, lambda job: f"dropped the comments of {job.folder}"
         )
+
+
+def _dropped_of_gone(
+    folder: Path, here: Sequence[ListedJob], before: float, *, dry_run: bool
+) -> Iterator[str]:
+    """Drop the comments that other jobs than those `here` have left over, if they ended `before`.
+
+    The ledgers have them, so that they can be carried over.
+    """
+    from importer.workflows.forget import (  # noqa: PLC0415 -- heavy, seldom needed
+        drop_left_over_comments,
+        left_over_by_gone,
+    )
+
+    for ledger in sorted(folder.glob("ledger-*.sqlite")):
+        its = [job.folder for job in here if job.product.ledger(folder) == ledger]
+        runs = left_over_by_gone(ledger, its, before)
+        rows = sum(runs.values())
+        of = (
+            "the comment of 1 row that a job whose folder is gone has left over"
+            if rows == 1
+            else f"the comments of {rows:,} rows that jobs whose folders are gone have left over"
+        )
+        it = "it" if rows == 1 else "they"
+        told = f"would drop {of}: {it} would not be carried over any more"
+        if not dry_run:
+            try:
+                drop_left_over_comments(ledger, runs)
+                told = f"dropped {of}: {it} {is_or_are(rows)} not carried over any more"
+            except JobHeldError as error:
+                told = f"kept {of}: {error}"
+        if rows:
+            yield told
+
+
+def _removed_damaged(folder: Path, before: float, *, dry_run: bool) -> Iterator[str]:
+    """Remove the damaged ledgers that were set aside and written last `before`."""
+    for path in sorted(folder.glob("ledger-*.sqlite.damaged*")):
+        if path.stat().st_mtime < before:
+            if not dry_run:
+                path.unlink(missing_ok=True)
+            yield f"{'would remove' if dry_run else 'removed'} {path}, a ledger that was damaged"
 
 
 def _cleared(folders: Iterable[Path], *, dry_run: bool) -> Iterator[str]:

@@ -33,7 +33,7 @@ from importer.jobs.product_jobs import clear_removed, hold_jobs
 from importer.jobs.records import CarriedRow, InputFile, JobState
 from importer.model import Feedback, Meaning, Outcome, OutcomeKind, Rank, Reason, RunEnd
 from importer.settings import Retry
-from importer.workflows.forget import forget
+from importer.workflows.forget import drop_left_over_comments, forget, left_over_by_gone
 from tests.support.data import conversation
 from tests.support.jobs import (
     EXHAUSTED,
@@ -993,6 +993,33 @@ def test_comments_that_another_program_still_reads_are_dropped_by_the_next_comma
         assert product.drop_comments(product.jobs[0], Mock(), Mock())
         assert not product.drop_comments(product.jobs[0], Mock(), Mock())
         assert files_with(comment, desk.jobs_dir) == []
+
+
+@pytest.mark.usefixtures("impatient")
+def test_comments_of_jobs_that_are_gone_go_by_when_the_job_ended_also_if_the_ledger_is_held_up(
+    desk: Desk,
+) -> None:
+    desk.night([EXHAUSTED, SUCCEEDED])
+    with desk.run(restart=True) as job:
+        answer(job, {2: EXHAUSTED})
+        finish(job)
+    with hold_jobs(desk.jobs_dir, product_key(desk.settings())) as product:
+        product.catch_up()
+        product.prune(product.jobs[0])
+    ledger, here, ended_at = product.key.ledger(desk.jobs_dir), [job.folder], 2.0
+    assert left_over_by_gone(ledger, here, ended_at) == {}
+    assert left_over_by_gone(ledger, here, ended_at + 1) == {1: 1}
+    with closing(sqlite3.connect(ledger)) as reader:
+        reader.execute("DELETE FROM state WHERE name LIKE 'ended: %'")
+        reader.commit()
+        assert left_over_by_gone(ledger, here, 0.5) == {1: 1}, "nobody knows when it ended"
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM job").fetchone()
+        with pytest.raises(JournalError, match="Another program has it open"):
+            drop_left_over_comments(ledger, [1])
+    drop_left_over_comments(ledger, [])
+    assert files_with(b"POSITIVE1-1", desk.jobs_dir) == []
+    assert files_with(b"POSITIVE2-2", desk.jobs_dir), "of a job that is there"
 
 
 def files_with(text: bytes, folder: Path) -> list[Path]:
