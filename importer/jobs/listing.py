@@ -151,8 +151,8 @@ class _Undos:
             )
 
 
-def list_jobs(jobs_dir: Path) -> Listing:
-    """Return what the jobs folder holds."""
+def list_jobs(jobs_dir: Path, product: ProductKey | None = None) -> Listing:
+    """Return what the jobs folder holds; with a `product`, only the jobs of that."""
     heads, _ = read_heads(jobs_dir)
     readable = {head.folder for head in heads}
     products: dict[ProductKey, dict[int, Head]] = defaultdict(dict)
@@ -163,6 +163,8 @@ def list_jobs(jobs_dir: Path) -> Listing:
         if (other := numbered.setdefault(head.number, head)) is not head:
             unreadable[head.folder.name] = f"it is a copy of {other.folder.name}, or in its place"
     for key, numbered in products.items():
+        if product not in (None, key):
+            continue  # all rows would be counted
         group = list(numbered.values())
         known, floor = known_jobs(key.ledger(jobs_dir))
         records = take_census(group, known, floor).jobs

@@ -262,9 +262,8 @@ def _find(
         head = read_head(folder)
     except JournalError as error:
         raise SettingsError(str(error)) from None
-    listing = list_jobs(folder.parent)
+    listing = list_jobs(folder.parent, head.product)
     found = next((one for one in listing.jobs if one.record.id == head.id), None)
     if found is None:
         raise SettingsError(listing.unreadable.get(folder.name, f"{folder} cannot be read"))
-    assert found.product == head.product  # noqa: S101 -- the same job
-    return folder, found, [one.record for one in listing.jobs if one.product == head.product]
+    return folder, found, [one.record for one in listing.jobs]

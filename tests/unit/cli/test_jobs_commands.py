@@ -13,7 +13,8 @@ from importer.cli.commands.jobs import jobs
 from importer.errors import SettingsError
 from importer.jobs.entry import Entry
 from importer.jobs.inputs import UNDO_NAME
-from importer.jobs.records import CarriedRow, InputFile, NewJob, RankedRow
+from importer.jobs.journal_reader import JournalReader
+from importer.jobs.records import CarriedRow, InputFile, NewJob, RankedRow, Totals
 from importer.model import (
     Attempt,
     Call,
@@ -210,6 +211,22 @@ def test_old_jobs_are_pruned_and_the_last_one_stays(desk: Desk) -> None:
     assert (desk.jobs_dir / second).exists()
     with desk.hold() as product:
         assert product.floor == 0
+
+
+def test_to_show_a_job_the_rows_of_other_products_are_not_counted(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = desk.night([SUCCEEDED])
+    desk.night([SUCCEEDED], product_id="00000000-0000-4000-8000-00000000000b")
+    counted, totals = set[str](), JournalReader.totals
+
+    def noted(journal: JournalReader) -> Totals:
+        counted.add(journal.folder.name)
+        return totals(journal)
+
+    monkeypatch.setattr(JournalReader, "totals", noted)
+    assert mine in call(desk, jobs, "show", mine).stdout
+    assert counted == {mine}
 
 
 def test_how_many_jobs_are_kept_is_counted_for_each_product(desk: Desk) -> None:
