@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import anyio
@@ -50,6 +51,8 @@ class CrewKeeper:
         self._clock = clock
         self._unfinished: anyio.abc.TaskGroup | None = None
         self._why_lost = ""
+        #: Where workers begin, until their first words are there, by their names.
+        self._beginning: dict[str, anyio.CancelScope] = {}
         #: When the run was cancelled, in seconds of the event loop.
         self._cancelled_at = math.inf
 
@@ -95,6 +98,8 @@ class CrewKeeper:
         except (WorkerLostError, TimeoutError) as error:
             self._why_lost = str(error) or "nobody answers"
             return []
+        for name in self._beginning.keys() - set(there):
+            self._beginning[name].cancel()
         # One that was lost may be at work all the same: it is not trusted again in this run.
         taken = {seat.name for seat in self.seats if seat.state is not SeatState.ENDED}
         return sorted(set(there) - taken)
@@ -121,10 +126,10 @@ class CrewKeeper:
     async def _engage(self, seat: Seat) -> None:
         key = self._keys.first(seat)
         assignment = pack(self._dispatch.assignment())
-        with anyio.fail_after(_LONGEST_BEGINNING):
+        with self._begins(seat):
             wire = await self._crew.engage(seat.name)
         try:
-            with anyio.fail_after(_LONGEST_BEGINNING):
+            with self._begins(seat):
                 await wire.begin(assignment, key)
             seat.heard = self._clock.monotonic()
             while True:
@@ -140,6 +145,21 @@ class CrewKeeper:
                 await self._rest(seat, until=began + period)
         finally:
             wire.close()
+
+    @contextmanager
+    def _begins(self, seat: Seat) -> Iterator[None]:
+        """Raise `TimeoutError` if it takes too long to begin, `WorkerLostError` if it is gone.
+
+        Nothing else tells: who waits for a worker that has just gone may wait for ever.
+        """
+        with anyio.fail_after(_LONGEST_BEGINNING) as scope:
+            self._beginning[seat.name] = scope
+            try:
+                yield
+            finally:
+                del self._beginning[seat.name]
+        if scope.cancelled_caught:
+            raise WorkerLostError("it ended while it began")
 
     async def _exchange(self, seat: Seat, wire: Wire) -> Reply | None:
         """Tell a worker what is new and take in what it has done; None if nothing came back."""

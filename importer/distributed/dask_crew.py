@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -15,13 +17,16 @@ from typing import Any
 
 import anyio
 import dask
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, nanny
+from distributed.process import AsyncProcess
 from distributed.security import Security
 
 from importer.clarityq.key_sources import VARIABLE
 from importer.distributed.crew import WorkerLostError
 from importer.distributed.worker import Worker, has_key
-from importer.errors import SettingsError
+from importer.engine.control import Control
+from importer.errors import SettingsError, StoppedError
+from importer.model import exit_code
 from importer.settings.groups import Scale
 
 _PACKAGE = "clarityq-importer"
@@ -29,12 +34,10 @@ _PACKAGE = "clarityq-importer"
 _CONNECT = 10
 #: Seconds that the end of the processes may take.
 _CLOSE = 10
+#: Seconds between two looks at the processes of a run that was stopped while they start.
+_LOOK = 0.1
 #: A signal to the whole group of processes is for the command, which tells its workers.
-_PRELOAD = (
-    "import signal\n"
-    "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-    "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-)
+_FOR_THE_COMMAND = (signal.SIGINT, signal.SIGTERM)
 #: What Dask logs to, and what it is made of.
 _LOGGERS = ("distributed", "tornado", "asyncio")
 _OPTIONS = {
@@ -105,16 +108,16 @@ class DaskWire:
 
 
 @asynccontextmanager
-async def dask_crew(scale: Scale) -> AsyncIterator[DaskCrew]:
+async def dask_crew(scale: Scale, control: Control) -> AsyncIterator[DaskCrew]:
     """Start the workers that are wanted, or attach to those of a cluster.
 
-    Raises `SettingsError`.
+    Raises `SettingsError`, and `StoppedError` if the run is stopped while they start.
     """
     with _silence(), dask.config.set(_OPTIONS), _connections_may_be_lost():
         stack = AsyncExitStack()
         try:
             if scale.cluster is None:
-                crew = await _started(stack, scale.workers or 1)
+                crew = await _started(stack, scale.workers or 1, control)
             else:
                 crew = await _attached(stack, scale.cluster, scale.workers)
             yield crew
@@ -158,13 +161,69 @@ def _connections_may_be_lost() -> Iterator[None]:
         loop.set_exception_handler(before)
 
 
-async def _started(stack: AsyncExitStack, workers: int) -> DaskCrew:
+class _Processes:
+    """The processes that Dask starts in a block; those that are left at its end are killed.
+
+    The signals of `_FOR_THE_COMMAND` never reach them, not even while Python starts there: what a
+    thread does not hear, the processes that it starts do not hear either.
+    """
+
+    def __init__(self) -> None:
+        self._all: list[AsyncProcess] = []
+
+    def __enter__(self) -> _Processes:
+        vars(nanny)["AsyncProcess"] = self._make
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        vars(nanny)["AsyncProcess"] = AsyncProcess
+        self.kill()
+
+    def _make(self, *args: Any, **kwargs: Any) -> AsyncProcess:
+        heard = signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_THE_COMMAND)
+        try:
+            process = AsyncProcess(*args, **kwargs)  # with a thread of its own, which starts it
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+        self._all.append(process)
+        return process
+
+    def kill(self) -> None:
+        """Kill those that are there."""
+        for process in self._all:
+            if process.is_alive():
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGKILL)
+
+    async def kill_when_stopped(self, control: Control) -> None:
+        """Kill those that are there, and those that come, from when the run is to stop."""
+        while True:
+            if control.end is not None:
+                self.kill()
+            await control.changed.wait(_LOOK)
+
+    def how_one_ended(self) -> str:
+        """Return how one that was killed has ended; empty if there is none."""
+        codes = (process.exitcode for process in self._all)
+        killed = [signal.Signals(-code).name for code in codes if code is not None and code < 0]
+        return f"{killed[0]} ended the process of one" if killed else ""
+
+
+async def _started(stack: AsyncExitStack, workers: int, control: Control) -> DaskCrew:
+    processes = stack.enter_context(_Processes())
     try:
-        return await _local(stack, workers)
+        async with anyio.create_task_group() as watching:
+            watching.start_soon(processes.kill_when_stopped, control)
+            crew = await _local(stack, workers)
+            watching.cancel_scope.cancel()
     except Exception as error:  # noqa: BLE001 -- said in words, whatever it is
-        raise SettingsError(
-            f"--workers {workers}: they could not be started ({_words(error)})"
-        ) from None
+        if control.end is not None:
+            raise StoppedError(
+                exit_code(control.end, {}), "stopped while workers started: nothing was sent"
+            ) from None
+        why = processes.how_one_ended() or _words(error)
+        raise SettingsError(f"--workers {workers}: they could not be started ({why})") from None
+    return crew
 
 
 async def _local(stack: AsyncExitStack, workers: int) -> DaskCrew:
@@ -172,7 +231,7 @@ async def _local(stack: AsyncExitStack, workers: int) -> DaskCrew:
         LocalCluster(
             n_workers=workers, threads_per_worker=1, processes=True, asynchronous=True,
             host="127.0.0.1", dashboard_address="127.0.0.1:0", memory_limit=None,
-            silence_logs=logging.CRITICAL, preload=_PRELOAD, security=Security.temporary(),
+            silence_logs=logging.CRITICAL, security=Security.temporary(),
         )
     )  # fmt: skip
     # Through the scheduler, which is in this process, each message would be encrypted twice.

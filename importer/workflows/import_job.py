@@ -93,7 +93,7 @@ async def run_import_job(
             ):
                 # What is wrong with local files is said before the product is held.
                 sources = await anyio.to_thread.run_sync(_open_local, stack, settings)
-                crew = await running.enter_async_context(crew_at_hand(settings))
+                crew = await running.enter_async_context(crew_at_hand(settings, control))
                 product = await _hold(stack, settings, control, again.key_source)
                 importing = _Importing(
                     settings, key, crew, sources, control, all_observers,

@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def crew_at_hand(settings: ImportSettings) -> AsyncIterator[Crew | None]:
+async def crew_at_hand(settings: ImportSettings, control: Control) -> AsyncIterator[Crew | None]:
     """Have the processes at hand that are to send; None if it is this one.
 
-    Raises `SettingsError` if they cannot be started or reached, or not be used with these settings.
+    Raises `SettingsError` if they cannot be started or reached, or not be used with these settings,
+    and `StoppedError` if the run is stopped before they are there.
     """
     if not settings.scale.is_wanted:
         yield None
@@ -45,7 +46,7 @@ async def crew_at_hand(settings: ImportSettings) -> AsyncIterator[Crew | None]:
         )
     from importer.distributed.dask_crew import dask_crew  # noqa: PLC0415 -- an extra
 
-    async with dask_crew(settings.scale) as crew:
+    async with dask_crew(settings.scale, control) as crew:
         yield crew
 
 

@@ -19,6 +19,7 @@ import pytest
 
 from importer.api import run_import
 from importer.distributed import dask_crew
+from importer.engine.control import Control
 from importer.engine.progress import Observer, Progress
 from importer.errors import SettingsError
 from importer.model import OutcomeKind, RunEnd
@@ -111,21 +112,63 @@ async def test_a_worker_that_was_stopped_sends_nothing_when_it_wakes(
         await anyio.to_thread.run_sync(service.close)
 
 
+def start(address: str, path: Path, *options: str) -> subprocess.Popen[str]:
+    """Start the command, in a process group of its own."""
+    command = [
+        sys.executable, "-m", "importer", "run", str(path), "--product-id", PRODUCT,
+        "--base-url", address, "--rate", "100", "--late-effect", "1s", *options,
+    ]  # fmt: skip
+    return subprocess.Popen(
+        command, env={**os.environ, "CLARITYQ_API_KEY": "any"}, stderr=subprocess.PIPE,
+        text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_for_all_processes_while_workers_start_is_heard_by_the_command_alone(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    process = start("http://127.0.0.1:9", rows(tmp_path / "in.csv", 4), "--workers", "2")
+    while not (workers := [p for p in children(process.pid) if "spawn_main" in arguments(p)]):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    time.sleep(0.2)  # within the imports of the first one
+    os.killpg(process.pid, number)
+
+    _, told = process.communicate(timeout=60)
+
+    assert process.returncode == 128 + number, told
+    first, error, again = told.splitlines()
+    assert "stopping; press Ctrl-C again to quit now" in first
+    assert error == "Error: stopped while workers started: nothing was sent"
+    assert again.startswith("To begin again: clarityq-import run ")
+    assert not [pid for pid in workers if "spawn_main" in arguments(pid)]
+
+
+async def test_a_worker_that_is_killed_while_it_starts_is_named(
+    settings_for: Make, tmp_path: Path
+) -> None:
+    before = children()
+    settings = settings_for(rows(tmp_path / "in.csv", 4), base_url="http://127.0.0.1:9", workers=2)
+
+    async def kill_one() -> None:
+        while True:
+            for pid in children() - before:
+                if "spawn_main" in arguments(pid):
+                    return os.kill(pid, signal.SIGKILL)
+            await anyio.sleep(0.01)
+
+    async with anyio.create_task_group() as killing:
+        killing.start_soon(kill_one)
+        with pytest.raises(SettingsError, match=r"not be started \(SIGKILL ended the process"):
+            await run_import(settings, api_key="any")
+
+
 def test_ctrl_c_for_all_processes_and_a_kill_of_the_command_leave_nothing_behind(
     tmp_path: Path,
 ) -> None:
     sandbox = SandboxProcess()
     path = rows(tmp_path / "in.csv", 400)
-
-    def start(*options: str) -> subprocess.Popen[str]:
-        command = [
-            sys.executable, "-m", "importer", "run", str(path), "--product-id", PRODUCT,
-            "--base-url", sandbox.url, "--rate", "100", "--late-effect", "1s", *options,
-        ]  # fmt: skip
-        return subprocess.Popen(
-            command, env={**os.environ, "CLARITYQ_API_KEY": "any"}, stderr=subprocess.PIPE,
-            text=True, start_new_session=True,
-        )  # fmt: skip
 
     def when_stored(number: int, process: subprocess.Popen[str]) -> set[int]:
         """Return the processes that the command has started, once so many rows are stored."""
@@ -135,19 +178,19 @@ def test_ctrl_c_for_all_processes_and_a_kill_of_the_command_leave_nothing_behind
         return children(process.pid)
 
     try:
-        stopped = start("--workers", "2")
+        stopped = start(sandbox.url, path, "--workers", "2")
         left = when_stored(50, stopped)
         os.killpg(stopped.pid, signal.SIGINT)
         _, told = stopped.communicate(timeout=60)
         assert stopped.returncode == 128 + signal.SIGINT, told
         assert "Traceback" not in told
 
-        killed = start("--workers", "1")
+        killed = start(sandbox.url, path, "--workers", "1")
         left |= when_stored(150, killed)
         killed.kill()
         killed.communicate(timeout=60)
 
-        resumed = start()
+        resumed = start(sandbox.url, path)
         _, told = resumed.communicate(timeout=60)
         assert resumed.returncode == 0, told
         assert len(sandbox.stored()) == 400
@@ -242,7 +285,7 @@ async def test_a_connection_that_dask_loses_is_nobodys_error(
         raise OSError("Timed out trying to connect")
 
     scale = settings_for(tmp_path / "in.csv", cluster=plain_cluster.scheduler_address).scale
-    async with dask_crew.dask_crew(scale) as crew:
+    async with dask_crew.dask_crew(scale, Control()) as crew:
         assert len(await crew.addresses()) == 1
         assert logger.level > level
         lost = asyncio.create_task(lose())

@@ -32,7 +32,7 @@ from importer.sandbox.server import Sandbox
 from importer.settings import FailureLimit, ImportSettings
 from importer.workflows import import_job
 from importer.workflows.rewrite_summary import rewrite_summary
-from tests.support.crews import ThreadCrew, Trouble
+from tests.support.crews import ThreadCrew, ThreadWire, Trouble
 from tests.support.data import conversation, write_csv
 from tests.support.server import serve
 
@@ -60,7 +60,7 @@ def with_crew(monkeypatch: pytest.MonkeyPatch) -> Callable[[ThreadCrew], ThreadC
 
     def use(crew: ThreadCrew) -> ThreadCrew:
         @asynccontextmanager
-        async def at_hand(settings: object) -> Any:  # noqa: ARG001 -- as the real one
+        async def at_hand(*_: object) -> Any:
             yield crew
 
         monkeypatch.setattr(import_job, "crew_at_hand", at_hand)
@@ -156,6 +156,36 @@ async def test_rows_of_a_lost_worker_go_to_the_others(
     rewrite_summary(ended)
     again = json.loads((summary.folder / "summary.json").read_text("utf-8"))
     assert again == written, "nothing has changed since"
+
+
+async def test_a_worker_that_ends_while_it_begins_is_lost_as_soon_as_it_is_gone(
+    sandbox: Sandbox, settings_for: Make, tmp_path: Path, with_crew: Any
+) -> None:
+    class Dying(ThreadCrew):
+        """The first worker ends when it is engaged, and nothing tells of that."""
+
+        async def engage(self, address: str) -> ThreadWire:
+            wire = await super().engage(address)
+            if len(self.engaged) == 1:
+                self.lose(address)
+                await anyio.sleep_forever()
+            return wire
+
+    with_crew(Dying(1))
+    path, expected = some_rows(tmp_path / "in.csv", 50)
+    notices: list[str] = []
+
+    class Listener(Observer):
+        def noticed(self, message: str) -> None:
+            notices.append(message)
+
+    settings = settings_for(path, base_url=sandbox.url)
+    is_complete(
+        await run_import(settings, api_key="any", observers=[Listener()]), sandbox, expected
+    )
+    assert (
+        "the worker worker-0 is lost (it ended while it began): its 0 rows go to others" in notices
+    )
 
 
 async def test_a_run_waits_for_the_workers_of_one_that_was_killed(

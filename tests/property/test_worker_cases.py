@@ -48,7 +48,7 @@ class Stage:
         self.figures: Counter[str] = Counter()
 
     @asynccontextmanager
-    async def crew_at_hand(self, settings: ImportSettings) -> AsyncIterator[ThreadCrew]:
+    async def crew_at_hand(self, settings: ImportSettings, _: object) -> AsyncIterator[ThreadCrew]:
         yield self.crews[settings.job.jobs_dir]
 
 
