@@ -272,11 +272,8 @@ def _nearest(word: str, settings: ImportSettings) -> str:
 
 def print_durations(requests: int, settings: ImportSettings, console: Console) -> None:
     """Print how long so many requests take, at the rate that is given or at usual ones."""
-    if settings.pacing.rate is not None:
-        rates: tuple[float, ...] = (settings.pacing.rate,)
-    else:
-        rates = _RATES if requests else ()
-    for rate in rates:
+    rates = _RATES if settings.pacing.rate is None else (settings.pacing.rate,)
+    for rate in rates if requests else ():
         console.print(
             f"At {rate:,g} requests/s the import takes about {format_duration(requests / rate)}."
         )

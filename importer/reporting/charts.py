@@ -75,6 +75,13 @@ class Chart:
     most_labels: int = 4
 
     @property
+    def has_course(self) -> bool:
+        """Whether enough is known of one of the series to see a course."""
+        return any(
+            len(values) - values.count(None) >= FEWEST_MOMENTS for values in self.series.values()
+        )
+
+    @property
     def x_labels(self) -> list[Label]:
         """Return the labels that there is room for, evenly spread."""
         step = -(-len(self.labels) // self.most_labels)
@@ -112,7 +119,10 @@ class Chart:
 
     @property
     def paths(self) -> list[str]:
-        """Return the line of each series as SVG path data, with gaps where nothing is known."""
+        """Return the line of each series as SVG path data, with gaps where nothing is known.
+
+        A figure that has no neighbours is a line as wide as its column.
+        """
         return [self._path(values) for values in self.series.values()]
 
     @property
@@ -130,13 +140,17 @@ class Chart:
         ]  # fmt: skip
 
     def _path(self, values: Sequence[float | None]) -> str:
-        data, drawing = [], False
+        data, half = [], 50 / len(self.labels)
+        around = [None, *values, None]
         for at, value in enumerate(values):
-            if value is not None:
-                point = f"{self._center(at):.2f},{self._y(value):.2f}"
-                # The line of no length makes a dot of a point that has no neighbours.
-                data.append(f"L{point}" if drawing else f"M{point}h0")
-            drawing = value is not None
+            if value is None:
+                continue
+            x, y = self._center(at), self._y(value)
+            is_first, is_last = around[at] is None, around[at + 2] is None
+            if is_first and is_last:  # a dot could hardly be seen
+                data.append(f"M{x - half:.2f},{y:.2f}h{2 * half:.2f}")
+            else:
+                data.append(f"{'M' if is_first else 'L'}{x:.2f},{y:.2f}")
         return "".join(data)
 
     def _center(self, column: int) -> float:

@@ -177,7 +177,7 @@ def _charts(
     """Return the charts there is something to draw in."""
     found: list[Chart] = []
     if len(moments) >= FEWEST_MOMENTS:
-        found += [
+        courses = [
             over_time("Rows per second", "Rows that were completed, over time.", "rows/s", moments,
                       {"rows/s": lambda m: m.settled / m.interval}),
             over_time("Response times", "Within which time half of the responses came, and 95 of "
@@ -186,6 +186,7 @@ def _charts(
                        "95 of 100": lambda m: _milliseconds(m, m.p95)}),
             requests_over_time(moments),
         ]  # fmt: skip
+        found += [chart for chart in courses if chart.has_course]
     others = Counter({code: number for code, number in statuses.items() if code != 200})
     if others and len(moments) >= FEWEST_MOMENTS:
         names = {code: status_in_words(code) for code, _ in others.most_common(MOST_SERIES)}

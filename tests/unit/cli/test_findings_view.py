@@ -200,3 +200,10 @@ def test_a_left_over_file_has_no_feedback_in_the_columns_of_the_importer() -> No
     told = check("failed.csv")
     assert "every row erases the comment" in told
     assert "holds" not in told
+
+
+def test_how_long_an_import_takes_is_not_said_of_one_that_sends_nothing() -> None:
+    write_csv(Path("a.csv"), [(conversation(1), "odd", "")])
+    assert "the import takes about" not in check("a.csv", "--rate", "5")
+    write_csv(Path("a.csv"), [(conversation(1), "CLEAR", "")])
+    assert "At 5 requests/s the import takes about 200 ms." in check("a.csv", "--rate", "5")

@@ -36,13 +36,19 @@ def test_the_y_axis_counts_in_round_steps_to_above_the_highest_value(
     assert [label.at for label in chart.y_labels] == pytest.approx([100, 75, 50, 25, 0])
 
 
-def test_a_line_has_gaps_where_nothing_is_known_and_a_dot_for_a_lone_point() -> None:
+def test_a_line_has_gaps_where_nothing_is_known_and_a_lone_point_is_as_wide_as_its_column() -> None:
     latencies = [1.0, 2.0, None, 4.0]
     chart = lines([moment(NOON + n, p50=value) for n, value in enumerate(latencies)])
     first, second = chart.paths
-    assert first == "M12.50,75.00h0L37.50,50.00M87.50,0.00h0"
+    assert first == "M12.50,75.00L37.50,50.00M75.00,0.00h25.00"
     assert second == ""
     assert [column.text for column in chart.columns][1:3] == ["12:00:01: median 2", "12:00:02"]
+
+
+def test_of_two_known_figures_there_is_no_course_to_be_seen() -> None:
+    known = [moment(NOON + n, p50=1.0) for n in range(3)]
+    assert lines(known).has_course
+    assert not lines([*known[:2], moment(NOON + 2)]).has_course
 
 
 def test_a_connection_that_was_refused_at_once_is_no_quick_response() -> None:
