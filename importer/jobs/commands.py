@@ -199,6 +199,13 @@ def _moved(word: str, given_in: Path, jobs_dir: Path) -> Path | None:
     return None
 
 
+#: How rows that are in no left-over file are imported.
+FROM_A_COPY = (
+    "If a copy of the input is kept, put their lines, below its header, into a file of their own, "
+    "correct them, and import that, without conversations that a later import has brought."
+)
+
+
 def to_see_which(folder: Path) -> str:
     """Return the command that tells how each row of a job ended."""
     return command_line(["outcomes", path_argument(folder), "-o", "outcomes.csv"])

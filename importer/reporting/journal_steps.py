@@ -10,6 +10,7 @@ from pathlib import Path
 from importer.common.text import counted, listed
 from importer.jobs.commands import (
     CLEARS,
+    FROM_A_COPY,
     NOT_OF_LEFT_OVERS,
     Again,
     command_line,
@@ -214,8 +215,8 @@ def steps_of_closed(
         groups = listed([f"{number:,} {words(kind)}" for kind, number in lost.items()])
         steps.append(
             Step(
-                f"Rows of {folder.name} that joined no other job are in no file: {groups}. To see "
-                "which they are:",
+                f"Rows of {folder.name} that joined no other job are in no file: {groups}. "
+                f"{FROM_A_COPY} To see which they are:",
                 to_see_which(folder),
             )
         )

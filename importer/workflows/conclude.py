@@ -14,7 +14,7 @@ from importer.engine.clock import Clock
 from importer.engine.job_run import JobRun
 from importer.engine.resume import ResumeState
 from importer.errors import AccountingError, ImporterError, InputError
-from importer.jobs.commands import Again, to_see_which
+from importer.jobs.commands import FROM_A_COPY, Again, to_see_which
 from importer.jobs.inputs import undone_job
 from importer.jobs.job import Job
 from importer.jobs.records import JobRecord, Totals
@@ -74,8 +74,8 @@ def conclude(
     except InputError as error:
         more = [
             Step(
-                f"The rows that were not imported are in no file: {sentence(str(error))} To see "
-                "which they are:",
+                f"The rows that were not imported are in no file: {sentence(str(error))} "
+                f"{FROM_A_COPY} To see which they are:",
                 to_see_which(job.folder),
             )
         ]

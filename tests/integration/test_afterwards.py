@@ -392,6 +392,9 @@ async def test_rows_of_another_file_of_the_same_name_are_not_taken_for_left_over
     step = summary.next_steps[-1]
     assert "The rows that were not imported are in no file" in step.purpose
     assert step.command.startswith("clarityq-import outcomes")
+    explained = CliRunner().invoke(cli, ["explain", str(summary.folder), conversation(1)]).output
+    for text in (step.purpose, " ".join(explained.split())):
+        assert "If a copy of the input is kept, put their lines, below its header, into a" in text
 
 
 async def test_a_left_over_file_that_somebody_has_edited_is_not_overwritten(

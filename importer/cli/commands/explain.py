@@ -22,6 +22,7 @@ from importer.common.durations import format_duration
 from importer.common.text import counted, few_listed, listed, sentence, shown
 from importer.common.uuids import canonical_uuid
 from importer.errors import ExitCode, JournalError, SettingsError
+from importer.jobs.commands import FROM_A_COPY
 from importer.jobs.find_job import find_job
 from importer.jobs.folders import job_folders
 from importer.jobs.identity import told_apart
@@ -201,13 +202,24 @@ def _print(story: Story, folder: Path, product: str, console: Console) -> None:
     if story.remark:
         console.print(
             f"{sentence(story.remark)} A row without rating and comment is told from the journal "
-            "alone.",
+            f"alone.{_from_a_copy(story, folder)}",
             soft_wrap=True,
         )
     for row in story.rows:
         console.print()
         for line in _lines(row, story):
             console.print(line, soft_wrap=True)
+
+
+def _from_a_copy(story: Story, folder: Path) -> str:
+    """Return how rows are imported all the same that are in no file; empty without such."""
+    from importer.reporting.left_overs import FILE_OF_KIND  # noqa: PLC0415 -- as above
+
+    kinds = {row.outcome.kind for row in story.rows if row.row is None and row.outcome is not None}
+    lost = any(
+        kind in kinds and not (folder / name).exists() for kind, name in FILE_OF_KIND.items()
+    )
+    return f" {FROM_A_COPY}" if lost else ""
 
 
 def _lines(story: RowStory, whole: Story) -> list[str]:
