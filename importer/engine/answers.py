@@ -23,7 +23,7 @@ from importer.engine.progress import ProgressReporter
 from importer.engine.resume import lasting
 from importer.engine.row_queue import QueuedRow, RowQueue, RowState, Wait
 from importer.engine.service_health import Exchange, hopeless, learn
-from importer.engine.turned_away import TurnedAway
+from importer.engine.turned_away import TurnedAway, is_forbidden
 from importer.jobs.records import Totals
 from importer.model import Attempt, Call, Outcome, OutcomeKind, RunEnd
 from importer.pacing import Pacer
@@ -123,7 +123,9 @@ class Answers:
         concerns_all = verdict.kind is VerdictKind.TURNED_AWAY and (
             is_question or self._turned_away.concerns_all(row.feedback.seq)
         )
-        asks_first = concerns_all and not is_question and self._kept.can_ask(verdict)
+        is_another = row is self._kept.another
+        is_asked = is_question or is_another
+        asks_first = concerns_all and not is_asked and self._kept.can_ask(verdict)
         step = self._next_step.decide(
             row, verdict, now, outage=pacer.is_probing,
             concerns_all=concerns_all and not asks_first,
@@ -135,7 +137,9 @@ class Answers:
         if verdict.kind is not VerdictKind.APPLIED:
             self._remember(row, verdict, step, call, now)
         self._apply(row, verdict, step, now)
-        if asks_first and self._control.end is None:
+        if is_another and (row.state is not RowState.RETRYING or not self._kept.asked_alone):
+            self._end_if_many(self._kept.end_question(), verdict.detail)
+        elif asks_first and self._control.end is None:
             self._ask(verdict)
 
     def _apply(self, row: QueuedRow, verdict: Verdict, step: Step, now: float) -> None:
@@ -244,12 +248,21 @@ class Answers:
             self._queue.wait(question, step, now)
             return
         self._failing.forget(question)
+        if is_forbidden(verdict) and self._kept.send_another():
+            self._control.changed.notify()
+            return
         many = self._kept.end_question()
-        untold = verdict.detail if is_transient else ""
-        abort = step if isinstance(step, Abort) else many and forbids_many(many, untold)
-        if abort:
-            self._control.stop(abort.end, abort.message)
+        if isinstance(step, Abort):
+            self._control.stop(step.end, step.message)
+        else:
+            self._end_if_many(many, verdict.detail if is_transient else "")
         self._settle_if_there_are_no_others(asked_in_vain=is_transient)
+
+    def _end_if_many(self, many: Verdict | None, untold: str) -> None:
+        """Stop the run if many rows in a row were turned away, unless it is stopped already."""
+        if many is not None and self._control.end is None:
+            abort = forbids_many(many, untold)
+            self._control.stop(abort.end, abort.message)
 
     def _remember(
         self, row: QueuedRow, verdict: Verdict, step: Step, call: Call, now: float

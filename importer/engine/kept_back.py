@@ -2,7 +2,8 @@
 
 It has to be seen first whether only these rows fail. What shows that is an answer that another row
 gets; or, if many rows in a row are forbidden (403) or no others are left, the status of a
-conversation that the job has stored: the service tells it to whoever has a key that holds.
+conversation that the job has stored: the service tells it to whoever has a key that holds. A key
+may set feedback only, so where that is forbidden, too, another row is sent.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ class KeptBack:
         self._rows: list[KeptRow] = []
         #: Asks whether the key still holds; None if nothing does.
         self.question: QueuedRow | None = None
+        #: A row that is to show the same where the question was forbidden, too; None without one.
+        self.another: QueuedRow | None = None
         self._many: Verdict | None = None
 
     def __len__(self) -> int:
@@ -44,8 +47,9 @@ class KeptBack:
 
     @property
     def asked_alone(self) -> QueuedRow | None:
-        """The question, where no row is sent before it is answered: many in a row were refused."""
-        return self.question if self._many and self._turned_away.are_many else None
+        """What is answered before any other row is sent, where many in a row were refused."""
+        is_alone = self._many and self._turned_away.are_many
+        return (self.question or self.another) if is_alone else None
 
     @property
     def are_all(self) -> bool:
@@ -98,14 +102,29 @@ class KeptBack:
         if self.question is None and self._turned_away.stored is not None:
             self.question = self._queue.ask_next(self._turned_away.stored)
 
+    def send_another(self) -> bool:
+        """Send another row alone, as the question was forbidden, too; return whether one is left.
+
+        Not where few were refused, or a row has got another answer since. It is the last one that
+        is ready: rows that are forbidden for themselves are often next to each other.
+        """
+        if self.asked_alone is None or (row := self._queue.bring_forward()) is None:
+            return False
+        self._end(self.question)
+        self.question, self.another = None, row
+        return True
+
     def end_question(self) -> Verdict | None:
         """It was answered, or never will be; return `many` if no other row got another answer."""
-        if self.question is not None:
-            self._queue.done(self.question)
-            self.question = None
+        self._end(self.question)
+        self.question = self.another = None
         many, self._many = self._many if self._turned_away.are_many else None, None
         self._turned_away.answered()
         return many
+
+    def _end(self, question: QueuedRow | None) -> None:
+        if question is not None:
+            self._queue.done(question)
 
     def _take(self, are: Callable[[KeptRow], bool]) -> list[KeptRow]:
         taken = [kept for kept in self._rows if are(kept)]

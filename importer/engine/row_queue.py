@@ -130,6 +130,16 @@ class RowQueue:
         self._ready.appendleft(row)
         return row
 
+    def bring_forward(self) -> QueuedRow | None:
+        """Let the row that would be the last of the ready ones go first; return it, if any is."""
+        if not self._ready:
+            return None
+        last = self._ready.pop()
+        row = QueuedRow(last) if isinstance(last, Feedback) else last
+        row.goes_first = True
+        self._ready.appendleft(row)
+        return row
+
     def hold(self, feedback: Feedback, until: float) -> None:
         """Take in a row that is not to be sent before `until`, the same time for all of them."""
         row = QueuedRow(feedback)

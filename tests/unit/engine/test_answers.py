@@ -267,7 +267,10 @@ async def test_after_many_rows_in_a_row_that_were_forbidden_the_key_is_asked_abo
     assert table.asks(question, EARLIER if earlier else conversation(1))
     table.answer(FORBIDDEN, row=other)
     kind = VerdictKind.KEY_REFUSED if status == 401 else VerdictKind.TURNED_AWAY
-    table.answer(Verdict(kind, "no such key", status), row=question)
+    refused = Verdict(kind, "no such key", status)
+    table.answer(refused, row=question)
+    if status == 403:
+        table.answer(refused)  # the key may be allowed to set feedback only
     table.answers.run_ended()
     assert table.end() is RunEnd.KEY_REFUSED
     assert "no such key" in table.control.message
@@ -292,6 +295,36 @@ async def test_many_rows_in_a_row_that_are_forbidden_although_the_key_holds_fail
     assert "although" in table.control.message
     assert table.writer.counts[OutcomeKind.FAILED] == 20, "of the last one it is not known"
     assert table.queue.count(RowState.WITHHELD) == 1
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+async def test_a_key_that_may_only_set_feedback_holds_if_another_row_is_stored_after_the_question(
+    having: Make, *, earlier: bool
+) -> None:
+    table = Table(having(), 50, succeeded=1, stored=EARLIER) if earlier else Table(having(), 50)
+    table.answer_all(*[] if earlier else [STORED], *[FORBIDDEN] * 20, FORBIDDEN)
+    assert not table.writer.counts[OutcomeKind.FAILED]
+    another = table.answer(FAILURE)
+    assert another.feedback.seq == 50, "the one that is the farthest from those"
+    assert not table.has_ready(), "nothing before that is known"
+    table.now = another.due
+    assert table.take() is another
+    table.answer(STORED, row=another)
+    assert table.writer.counts[OutcomeKind.FAILED] == 20
+    table.answer_all(*[FORBIDDEN] * 5, STORED)
+    assert table.end() is None
+    assert table.writer.counts[OutcomeKind.FAILED] == 25
+
+
+async def test_rows_in_a_row_that_are_forbidden_stay_pending_where_another_shows_nothing_either(
+    having: Make,
+) -> None:
+    table = Table(having(max_attempts=1), 50)
+    table.answer_all(STORED, *[FORBIDDEN] * 20, FORBIDDEN, FAILURE)
+    table.answers.run_ended()
+    assert table.end() is RunEnd.KEY_REFUSED
+    assert "not known" in table.control.message
+    assert table.writer.counts[OutcomeKind.FAILED] == 1, "that one alone"
 
 
 async def test_a_row_that_is_stored_while_the_key_is_asked_about_lets_the_run_go_on(
@@ -427,7 +460,7 @@ async def test_what_was_asked_before_a_row_was_turned_away_does_not_show_that_it
         table.answer_all(FORBIDDEN, FORBIDDEN)
         table.answer(other, row)
     assert not table.writer.counts[OutcomeKind.FAILED] - 9 * (other is NOT_FOUND)
-    table.answer_all(*[FORBIDDEN] * 21)
+    table.answer_all(*[FORBIDDEN] * 20, FORBIDDEN, FORBIDDEN)  # the question and another row
     table.answers.run_ended()
     assert table.end() is RunEnd.KEY_REFUSED
     assert not table.writer.counts[OutcomeKind.FAILED] - 9 * (other is NOT_FOUND)
