@@ -105,10 +105,14 @@ def are_untold(steps: Iterable[Step]) -> bool:
 
 
 def still_to_do(steps: Sequence[Step], taken: Sequence[TakenUp]) -> list[Step]:
-    """Return those of the steps of a job that are still to be done, and those instead of others."""
-    found = list(steps)
+    """Return those of the steps of a job that are still to be done, after those instead of others.
+
+    These come in the order in which they are `taken`.
+    """
+    instead, others = list[Step](), list(steps)
     # What is to be done instead may be needless for another reason.
     for one in sorted(taken, key=lambda each: not each.instead):
         gone = {*one.obsolete, *(step.topic for step in one.instead)}
-        found = [*one.instead, *(step for step in found if step.topic not in gone)]
-    return found
+        instead = [*(step for step in instead if step.topic not in gone), *one.instead]
+        others = [step for step in others if step.topic not in gone]
+    return [*instead, *others]

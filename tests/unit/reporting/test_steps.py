@@ -42,6 +42,20 @@ def test_what_is_told_anew_takes_the_place_of_what_was_told() -> None:
     assert still_to_do([old], [TakenUp("", (), [new]), TakenUp("", (), [new])]) == [new]
 
 
+def test_what_several_say_is_to_be_done_instead_comes_in_their_order() -> None:
+    first, second, third, other = (
+        Step(text, "", kind, MINE)
+        for text, kind in (
+            ("first", StepKind.CLEAR),
+            ("second", StepKind.RETRY),
+            ("third", StepKind.GO_ON_WITH_UNDO),
+            ("other", StepKind.EDITED),
+        )
+    )
+    taken = [TakenUp("", (), [first, second]), TakenUp("", (), [third])]
+    assert still_to_do([other], taken) == [first, second, third, other]
+
+
 def test_a_step_is_read_as_it_was_written_also_by_an_older_version() -> None:
     step = Step("To resume:", "clarityq-import run a.csv", StepKind.RESUME, MINE)
     kept = step.as_json()
