@@ -207,3 +207,11 @@ class RowSource(Protocol):
     def close(self) -> None:
         """Give back what the source holds."""
         ...
+
+
+class InOneEncoding:
+    """For a `RowSource` whose text is in one encoding for sure: none other may be right."""
+
+    other_encoding = None
+    other_letters = ""
+    misread = 0

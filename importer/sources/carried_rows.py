@@ -8,11 +8,11 @@ from pathlib import Path
 
 from importer.model import Row
 from importer.settings import FIELDS, InputFormat
-from importer.sources.base import Original, Part, RowPart
+from importer.sources.base import InOneEncoding, Original, Part, RowPart
 from importer.sources.own_columns import OWN_COLUMNS
 
 
-class CarriedRows:
+class CarriedRows(InOneEncoding):
     """A `RowSource` of rows that are numbered from 1; `read` returns them anew each time.
 
     `path` stands for the name of a file.
@@ -22,9 +22,6 @@ class CarriedRows:
     header: Sequence[str] = (*FIELDS, *OWN_COLUMNS[1:])
     delimiter = ","
     encoding = "utf-8"
-    other_encoding = None
-    other_letters = ""
-    misread = 0
     format = InputFormat.CSV
 
     def __init__(self, path: Path, read: Callable[[], Iterable[Row]]) -> None:

@@ -10,7 +10,14 @@ from pathlib import Path
 
 from importer.model import Row
 from importer.settings import ImportSettings, InputFormat
-from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart, left_over_encoding
+from importer.sources.base import (
+    BY_COLUMN_FROM,
+    InOneEncoding,
+    Original,
+    Part,
+    RowPart,
+    left_over_encoding,
+)
 from importer.sources.columns import CELLS, find_columns
 from importer.sources.noticed import Noticed
 from importer.sources.row_maker import Record, RowMaker, originals_among
@@ -20,13 +27,10 @@ from importer.sources.row_maker import Record, RowMaker, originals_among
 _BLOCK_ROWS, _BLOCK_TEXT = 2000, 1 << 21
 
 
-class RecordSource(ABC):
+class RecordSource(InOneEncoding, ABC):
     """A `RowSource` whose subclass only yields its records, and says how far it has come."""
 
     format: InputFormat
-    other_encoding = None
-    other_letters = ""
-    misread = 0
 
     def __init__(
         self, path: Path, name: str, header: Sequence[str], settings: ImportSettings
@@ -114,7 +118,7 @@ class RecordSource(ABC):
         """Return what the latest reading noticed; see `RowSource`."""
         return self._make.noticed.remarks(self._rows, self._make.nulls)
 
-    def close(self) -> None:  # noqa: B027 -- most have nothing to close
+    def close(self) -> None:
         """Nothing stays open between two readings."""
 
 

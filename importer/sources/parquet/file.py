@@ -15,7 +15,14 @@ from importer.common.uuids import canonical_uuid
 from importer.errors import InputError
 from importer.model import Reason, Row
 from importer.settings import FIELDS, ImportSettings, InputFormat
-from importer.sources.base import BY_COLUMN_FROM, Original, Part, RowPart, left_over_encoding
+from importer.sources.base import (
+    BY_COLUMN_FROM,
+    InOneEncoding,
+    Original,
+    Part,
+    RowPart,
+    left_over_encoding,
+)
 from importer.sources.cell_text import as_text
 from importer.sources.columns import CELLS, column_options, find_columns
 from importer.sources.location import other_kind
@@ -46,13 +53,10 @@ def open_file(path: Path, name: str, settings: ImportSettings) -> ParquetSource:
     )  # fmt: skip
 
 
-class ParquetSource:
+class ParquetSource(InOneEncoding):
     """One Parquet file; a `RowSource`."""
 
     format = InputFormat.PARQUET
-    other_encoding = None
-    other_letters = ""
-    misread = 0
 
     def __init__(
         self,
