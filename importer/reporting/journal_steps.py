@@ -33,7 +33,7 @@ from importer.reporting.left_overs import (
     FILE_OF_KIND,
     LEFT_OVER_NAMES,
 )
-from importer.reporting.next_steps import needless, next_steps, rows_to_fix
+from importer.reporting.next_steps import Circumstances, needless, next_steps
 from importer.reporting.rows_to_do import (
     Rest,
     joined_no_other,
@@ -77,17 +77,10 @@ def steps_by_journal(
     rest = to_do(journal, gone)
     if gone and journal.newest_by() is None:
         leave_out_needless(rest)
-    outcomes, reasons, overtaken = rest
-    again = _again(journal)
     files = [path for name in LEFT_OVER_NAMES if (path := folder / name).exists()]
     steps = next_steps(
-        RunEnd.FINISHED, outcomes, reasons, folder, files, again, overtaken,
+        RunEnd.FINISHED, rest, folder, files, _again(journal), circumstances(journal, rest),
         carries_over=is_taken_over or settings["carry_over"],
-        refused_with=refused_with(journal, reasons),
-        newest_by=journal.newest_by(),
-        has_left_overs=Findings.of_json(journal.survey()).has_left_overs,
-        edited=edited_in(folder),
-        may_be_encoded=journal.may_be_encoded(),
     )  # fmt: skip
     if is_taken_over:
         steps = [step for step in steps if step.kind is not StepKind.CARRY_OVER]
@@ -235,11 +228,11 @@ def _needless(journal: JournalFile, rest: Rest, *, has_done: bool) -> list[Step]
     found: list[Step] = []
     if journal.newest_by() is not None:  # it is not known whether the other row is newer
         return found
+    overtaken = rest._replace(reasons=rest.overtaken, overtaken=Counter())
     for kind, name in FILE_OF_KIND.items():
-        rows = Counter({(one, why): n for (one, why), n in rest.overtaken.items() if one is kind})
-        number = rows_to_fix(kind, rows, {}).total()
+        number = overtaken.to_fix(kind).total()
         path = journal.folder / name
-        if number and path.exists() and (not has_done or rows_to_fix(kind, *rest[1:])):
+        if number and path.exists() and (not has_done or rest.to_fix(kind)):
             found.append(needless(number, path))
     return found
 
@@ -256,13 +249,22 @@ def _again(journal: JournalFile, key_source: Sequence[str] = ()) -> Again:
     )
 
 
-def refused_with(journal: JournalFile, reasons: Mapping[tuple[OutcomeKind, Reason], int]) -> str:
-    """Return with which statuses the service refused rows, in words; empty without any.
+def circumstances(journal: JournalFile, rest: Rest) -> Circumstances:
+    """Return what the steps about the `rest` of a job's rows depend on."""
+    return Circumstances(
+        _refused_with(journal) if rest.reasons[OutcomeKind.FAILED, Reason.REFUSED] else "",
+        journal.newest_by(),
+        Findings.of_json(journal.survey()).has_left_overs,
+        journal.may_be_encoded(),
+        edited_in(journal.folder),
+    )
 
-    `reasons` are the counts of the journal. Not what the service said: it may quote a comment.
+
+def _refused_with(journal: JournalFile) -> str:
+    """Return with which statuses the service refused rows, in words; empty if it gave none.
+
+    Not what the service said: it may quote a comment.
     """
-    if not reasons.get((OutcomeKind.FAILED, Reason.REFUSED)):
-        return ""
     failed = journal.outcomes(OutcomeKind.FAILED)
     statuses = {one.http_status or 0 for one in failed if one.reason is Reason.REFUSED} - {0}
     return listed([*map(status_in_words, sorted(statuses))]) if statuses else ""

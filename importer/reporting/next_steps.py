@@ -2,50 +2,53 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 
 from importer.common.text import counted, listed, shown
 from importer.jobs.commands import FILE_KEPT, Again
 from importer.jobs.ends import before_the_next
 from importer.model import OutcomeKind, Reason, RunEnd
+from importer.reporting.rows_to_do import Rest
 from importer.reporting.steps import Step, StepKind, file_of_job
 from importer.reporting.wording import TO_RESUME
 from importer.survey.findings import Findings
 
-_RowsByReason = Mapping[tuple[OutcomeKind, Reason], int]
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What the steps about the rows of a job depend on, besides how many there are of which."""
+
+    #: With which statuses the service refused rows, in words.
+    refused_with: str = ""
+    #: The column that tells which row is the newest, if one does.
+    newest_by: str | None = None
+    #: Some inputs hold rows that others have left over: of these that column was not looked at.
+    has_left_overs: bool = False
+    #: Another encoding may be right for an input.
+    may_be_encoded: bool = False
+    #: Files of the job that a person had edited before they were written anew.
+    edited: Sequence[Path] = ()
 
 
 def next_steps(
     end: RunEnd,
-    outcomes: Mapping[OutcomeKind, int],
-    reasons: _RowsByReason,
+    rest: Rest,
     folder: Path,
     files: Sequence[Path],
     again: Again,
-    overtaken: _RowsByReason = MappingProxyType({}),
+    given: Circumstances,
     *,
     carries_over: bool = False,
     has_sent: bool = False,
-    refused_with: str = "",
-    newest_by: str | None = None,
-    has_left_overs: bool = False,
-    edited: Sequence[Path] = (),
-    may_be_encoded: bool = False,
 ) -> list[Step]:
     """Return what a person does after a run, in this order; empty if there is nothing to do.
 
-    `files` are the left-over files of the job in `folder`, and `overtaken` counts the rows in them
-    that give way to others. If the next import `carries_over` what is left, it need not be done by
-    hand; of what is pending if the job `has_sent` something. `refused_with` are the statuses with
-    which the service refused rows, in words. `newest_by` is the column that tells which row is the
-    newest, if one does; of rows of inputs that others have left over, if it `has_left_overs`, that
-    was not looked at. `edited` are files of the job that a person had edited before they were
-    written anew. `may_be_encoded` tells whether another encoding may be right for an
-    input.
+    `rest` are the rows about which that is, and `files` the left-over files of the job in `folder`.
+    If the next import `carries_over` what is left, it need not be done by hand; of what is pending
+    if the job `has_sent` something.
     """
     begins = partial(to_begin, about=folder.name, carries_over=carries_over, has_sent=has_sent)
     if end is RunEnd.DATA_LIMIT:
@@ -70,25 +73,20 @@ def next_steps(
         elif end is RunEnd.REDIRECTED:
             command = again.elsewhere()
         purpose = TO_RESUME[end]
-        if end is RunEnd.KEY_REFUSED and reasons.get((OutcomeKind.FAILED, Reason.REFUSED)):
+        if end is RunEnd.KEY_REFUSED and rest.reasons[OutcomeKind.FAILED, Reason.REFUSED]:
             purpose += ", or with the rows after those refused if it is the right one"
         if end is RunEnd.LIMIT and not again.takes_limit_back:
             purpose += ", take the limit out of the file or the environment, then"
         return [begins(purpose, command)]
-    kinds = {OutcomeKind(path.stem): path for path in files}
-    waiting = outcomes[OutcomeKind.NOT_COMPLETED] - reasons.get(
-        (OutcomeKind.NOT_COMPLETED, Reason.LATER_JOB_MISSING), 0
-    )
-    steps = [*_to_retry(reasons, waiting, folder, again, refused_with, carries_over=carries_over)]
-    for kind, path in kinds.items():
-        mine = [each for each in edited if each.name.startswith(f"{path.stem}-edited")]
-        steps += _of_kind(kind, reasons, path, again, overtaken, newest_by, mine, may_be_encoded)
-    gave_way = reasons.get((OutcomeKind.SUPERSEDED, Reason.LATER_JOB), 0)
-    if gave_way and has_left_overs and newest_by is not None:
+    steps = [*_to_retry(rest, folder, again, given.refused_with, carries_over=carries_over)]
+    for path in files:
+        steps += _of_file(path, rest, again, given)
+    gave_way = rest.reasons[OutcomeKind.SUPERSEDED, Reason.LATER_JOB]
+    if gave_way and given.has_left_overs and given.newest_by is not None:
         steps.append(
             Step(
                 f"{counted(gave_way, 'row')} gave way, as another row of the same conversation was "
-                f"sent, or may have been: {_not_looked_at(newest_by)} copy the header and no "
+                f"sent, or may have been: {_not_looked_at(given.newest_by)} copy the header and no "
                 f"other row into {FILE_KEPT}, then",
                 f"{again.of_file(Path(FILE_KEPT))} --as-new",
                 StepKind.GAVE_WAY,
@@ -138,21 +136,19 @@ def by_the_next(tries: str, folder: Path) -> Step:
 
 
 def _to_retry(
-    reasons: _RowsByReason,
-    waiting: int,
-    folder: Path,
-    again: Again,
-    refused_with: str,
-    *,
-    carries_over: bool,
+    rest: Rest, folder: Path, again: Again, refused_with: str, *, carries_over: bool
 ) -> Iterator[Step]:
     """Yield what is to be done about rows that are left for no reason of their own.
 
     One command tries them all, however often it is given: that of the import would begin a new job
     once nothing is left to try.
     """
-    exhausted = reasons.get((OutcomeKind.FAILED, Reason.RETRIES_EXHAUSTED), 0)
-    refused = reasons.get((OutcomeKind.FAILED, Reason.REFUSED), 0)
+    waiting = (
+        rest.outcomes[OutcomeKind.NOT_COMPLETED]
+        - rest.reasons[OutcomeKind.NOT_COMPLETED, Reason.LATER_JOB_MISSING]
+    )
+    exhausted = rest.reasons[OutcomeKind.FAILED, Reason.RETRIES_EXHAUSTED]
+    refused = rest.reasons[OutcomeKind.FAILED, Reason.REFUSED]
     only: list[str] = []
     if carries_over and exhausted:
         rows = counted(exhausted, "row")
@@ -186,20 +182,11 @@ def _to_retry(
         )  # fmt: skip
 
 
-def _of_kind(
-    kind: OutcomeKind,
-    reasons: _RowsByReason,
-    path: Path,
-    again: Again,
-    overtaken: _RowsByReason,
-    newest_by: str | None,
-    edited: Sequence[Path],
-    may_be_encoded: bool,
-) -> Iterator[Step]:
+def _of_file(path: Path, rest: Rest, again: Again, given: Circumstances) -> Iterator[Step]:
     """Yield what is to be done about the rows of one left-over file."""
-    is_about = StepKind.LEFT_OVERS, file_of_job(path)
-    below_floor = reasons.get((kind, Reason.LATER_JOB_MISSING), 0)
-    final = reasons.get((kind, Reason.CONVERSATION_ERROR), 0)
+    kind, is_about = OutcomeKind(path.stem), (StepKind.LEFT_OVERS, file_of_job(path))
+    below_floor = rest.reasons[kind, Reason.LATER_JOB_MISSING]
+    final = rest.reasons[kind, Reason.CONVERSATION_ERROR]
     if below_floor:
         rows = counted(below_floor, "row")
         yield Step(
@@ -220,10 +207,10 @@ def _of_kind(
             "",
             *is_about,
         )
-    to_fix = rows_to_fix(kind, reasons, overtaken)
-    give_way = sum(number for (one, _), number in overtaken.items() if one is kind)
+    to_fix = rest.to_fix(kind)
+    give_way = sum(number for (one, _), number in rest.overtaken.items() if one is kind)
     unknown = to_fix[Reason.UNKNOWN_RATING]
-    bad = to_fix[Reason.BAD_BYTES] if may_be_encoded else 0
+    bad = to_fix[Reason.BAD_BYTES] if given.may_be_encoded else 0
     if unknown or bad:
         seen = f"in which encoding the text of {counted(bad, 'row')} may be right"
         what = f"To give the ratings of {counted(unknown, 'row')} a meaning, this says how"
@@ -231,17 +218,18 @@ def _of_kind(
             what = f"{what}, and {seen}" if unknown else f"To see {seen}"
         # Of that file: the inputs would be imported anew, over what has come since.
         yield Step(f"{what}:", again.of_file(path, "plan"), *is_about)
-    if give_way and newest_by is not None:
+    if give_way and given.newest_by is not None:
         gives = "gives way when it is" if give_way == 1 else "give way when they are"
         yield Step(
             f"{counted(give_way, 'row')} of {path} {gives} fixed, as another row of the same "
-            f"conversation was sent or is to be: {_not_looked_at(newest_by)} fix no other "
+            f"conversation was sent or is to be: {_not_looked_at(given.newest_by)} fix no other "
             "row, then",
             f"{again.of_file(path)} --as-new",
             *is_about,
         )
     elif give_way:
         yield needless(give_way, path)
+    edited = (each for each in given.edited if each.name.startswith(f"{path.stem}-edited"))
     for aside in edited if to_fix else ():
         yield Step(
             f"{aside} holds the lines of {path.name} as they had been edited before. To import "
@@ -252,7 +240,7 @@ def _of_kind(
         )
     if number := to_fix.total():
         what = f"To import the {counted(number, 'row')} {kind}"
-        if reasons.get((kind, Reason.REFUSED)):  # `retry` tries them again as they are
+        if rest.reasons[kind, Reason.REFUSED]:  # `retry` tries them again as they are
             what += " with other content"
         yield Step(f"{what}: fix {path}, then", again.of_file(path), *is_about)
 
@@ -266,20 +254,6 @@ def needless(rows: int, path: Path) -> Step:
         StepKind.LEFT_OVERS,
         file_of_job(path),
     )
-
-
-def rows_to_fix(
-    kind: OutcomeKind, reasons: _RowsByReason, overtaken: _RowsByReason
-) -> Counter[Reason]:
-    """Return of how many rows of a kind, by reason, it is worth the while to fix them.
-
-    Without those whose attempts ran out, that nothing helps, or that are `overtaken`.
-    """
-    found = Counter[Reason]()
-    for (one, reason), number in reasons.items():
-        if one is kind and reason not in (Reason.RETRIES_EXHAUSTED, Reason.CONVERSATION_ERROR):
-            found[reason] = number - overtaken.get((one, reason), 0)
-    return +found
 
 
 def _conversations(number: int) -> str:

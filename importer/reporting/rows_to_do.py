@@ -15,7 +15,6 @@ from importer.jobs.read_again import Beside, read_again
 from importer.jobs.records import WITHDRAWN, JobState, Totals
 from importer.model import OutcomeKind, Reason
 from importer.reporting.left_overs import FILE_OF_KIND
-from importer.reporting.next_steps import rows_to_fix
 from importer.survey.findings import Findings
 
 
@@ -26,6 +25,17 @@ class Rest(NamedTuple):
     reasons: Counter[tuple[OutcomeKind, Reason]]
     #: Of the rows that are left over, those that give way to others of the job.
     overtaken: Counter[tuple[OutcomeKind, Reason]]
+
+    def to_fix(self, kind: OutcomeKind) -> Counter[Reason]:
+        """Return of how many rows of a kind, by reason, it is worth the while to fix them.
+
+        Without those whose attempts ran out, that nothing helps, or that are overtaken.
+        """
+        found = Counter[Reason]()
+        for (one, reason), number in self.reasons.items():
+            if one is kind and reason not in (Reason.RETRIES_EXHAUSTED, Reason.CONVERSATION_ERROR):
+                found[reason] = number - self.overtaken[one, reason]
+        return +found
 
 
 def to_do(journal: JournalFile, done: Collection[int], awaited: Awaited = Awaited.ALL) -> Rest:
@@ -49,7 +59,7 @@ def to_do(journal: JournalFile, done: Collection[int], awaited: Awaited = Awaite
 def leave_out_needless(rest: Rest) -> None:
     """Leave out rows that give way where all others of their file are done: nobody has to know."""
     for kind in FILE_OF_KIND:
-        if not rows_to_fix(kind, rest.reasons, rest.overtaken):
+        if not rest.to_fix(kind):
             give_way = {key: rows for key, rows in rest.overtaken.items() if key[0] is kind}
             rest.reasons.subtract(give_way)
             rest.overtaken.subtract(give_way)
@@ -58,9 +68,9 @@ def leave_out_needless(rest: Rest) -> None:
 def worth_fixing(journal: JournalFile, rest: Rest) -> dict[OutcomeKind, int]:
     """Return of how many of the rows it is worth the while to fix them, by kind, if there are."""
     # By a column it is not known whether the other row is newer.
-    overtaken = rest.overtaken if journal.newest_by() is None else {}
+    rows = rest if journal.newest_by() is None else rest._replace(overtaken=Counter())
     kinds = (OutcomeKind.REJECTED, OutcomeKind.FAILED)
-    found = {kind: rows_to_fix(kind, rest.reasons, overtaken).total() for kind in kinds}
+    found = {kind: rows.to_fix(kind).total() for kind in kinds}
     return {kind: number for kind, number in found.items() if number}
 
 

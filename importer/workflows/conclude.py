@@ -20,12 +20,12 @@ from importer.jobs.job import Job
 from importer.jobs.records import JobRecord, Totals
 from importer.jobs.surveys import Survey
 from importer.model import OutcomeKind, Reason, RunEnd
-from importer.reporting.edited_files import edited_in
 from importer.reporting.endings import look_first, or_give_up
-from importer.reporting.journal_steps import refused_with, steps_to_clear
+from importer.reporting.journal_steps import circumstances, steps_to_clear
 from importer.reporting.left_overs import write_left_over_files
 from importer.reporting.next_steps import next_steps, to_read_again
 from importer.reporting.report import write_report
+from importer.reporting.rows_to_do import Rest
 from importer.reporting.steps import Step, StepKind, still_to_do
 from importer.reporting.summary import Measured, Summary, summarise
 from importer.reporting.taken_up import steps_of_earlier, taken_up
@@ -84,15 +84,11 @@ def conclude(
     pending = stands.outcomes[OutcomeKind.PENDING]
     # To look for what was begun means to read all attempts, and most runs leave nothing.
     begun = job.journal.begun(seq for seq, _ in doubts) if pending else 0
+    rest = Rest(Counter(totals.outcomes), Counter(totals.reasons), overtaken)
     steps = next_steps(
-        end, totals.outcomes, totals.reasons, job.folder, files, again, overtaken,
+        end, rest, job.folder, files, again, circumstances(job.journal, rest),
         carries_over=settings.ledger.carry_over,
         has_sent=bool(begun or stands.puts),
-        refused_with=refused_with(job.journal, totals.reasons),
-        newest_by=settings.mapping.newest_by,
-        has_left_overs=Findings.of_json(job.journal.survey()).has_left_overs,
-        edited=edited_in(job.folder) if files else (),
-        may_be_encoded=job.journal.may_be_encoded(),
     )  # fmt: skip
     if end is RunEnd.FINISHED:
         steps += to_read_again(Findings.of_json(job.journal.survey()), again)

@@ -1,6 +1,8 @@
 """Each ending has one verdict and one instruction for each kind of row, with a command to paste."""
 
+from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -9,7 +11,8 @@ import pytest
 from importer.jobs.commands import Again
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.endings import look_first, or_give_up, verdict
-from importer.reporting.next_steps import next_steps
+from importer.reporting.next_steps import Circumstances, next_steps
+from importer.reporting.rows_to_do import Rest
 
 FOLDER = Path("jobs/ratings-1f0c2a9b-1")
 AGAIN = Again(["run", "ratings.csv", "--limit", "9", "--rate", "5"], ["--rate", "5"])
@@ -34,10 +37,9 @@ def told(
     for (kind, _), number in reasons.items():
         rows[kind] += number
     files = [FOLDER / f"{kind}.csv" for kind in OutcomeKind if rows[kind]]
-    steps = next_steps(
-        end, rows, reasons, FOLDER, files, AGAIN, overtaken, carries_over=carries_over,
-        refused_with="404: who?",
-    )  # fmt: skip
+    rest = Rest(Counter(rows), Counter(reasons), Counter(overtaken))
+    given = Circumstances(refused_with="404: who?")
+    steps = next_steps(end, rest, FOLDER, files, AGAIN, given, carries_over=carries_over)
     assert all(str(step).endswith(step.command) for step in steps)
     return "\n".join(map(str, steps)).replace(str(FOLDER), "JOB").replace("clarityq-import ", "")
 
@@ -71,11 +73,12 @@ def test_a_verdict_says_where_all_that_is_missing_can_never_come() -> None:
 def test_what_the_next_import_takes_over_is_to_be_resumed_before_it(
     end: RunEnd, has_sent: bool
 ) -> None:
-    rows = outcomes(succeeded=1, pending=2)
-    (step,) = next_steps(end, rows, {}, FOLDER, [], AGAIN, carries_over=True, has_sent=has_sent)
+    rest = Rest(Counter(outcomes(succeeded=1, pending=2)), Counter(), Counter())
+    after = partial(next_steps, end, rest, FOLDER, [], AGAIN, Circumstances(), has_sent=has_sent)
+    (step,) = after(carries_over=True)
     assert "before the next import" in step.purpose
     assert ("takes over what is pending" in step.purpose) is has_sent
-    (step,) = next_steps(end, rows, {}, FOLDER, [], AGAIN, has_sent=has_sent)
+    (step,) = after()
     assert "next import" not in step.purpose
 
 
