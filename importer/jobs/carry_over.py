@@ -45,13 +45,13 @@ def carried_rows(folder: Path) -> list[LeftOver]:
     return sorted(rows, key=attrgetter("key"))
 
 
-def outranked_rows(folder: Path) -> Iterator[LeftOver]:
+def displaced_rows(folder: Path) -> Iterator[LeftOver]:
     """Yield the rows that the job in `folder` has taken over and sends others of its own for.
 
     They come by key. Raises `JournalError`.
     """
     with closing(JournalFile(folder, read_only=True)) as journal:
-        for row in journal.outranked():
+        for row in journal.displaced():
             yield LeftOver(key_of(row.conversation_id), row)
 
 

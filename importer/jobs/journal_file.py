@@ -233,7 +233,7 @@ class JournalFile:
                     sqlite_file.text(comment), bool(ask_status),
                 )  # fmt: skip
 
-    def outranked(self) -> Iterator[CarriedRow]:
+    def displaced(self) -> Iterator[CarriedRow]:
         """Yield those of them, by seq, in whose place the job was to send a row of its own."""
         in_its_place = self.not_sent().get(Reason.LATER_ROW, RowSet())
         gone = self.forgotten_rows()

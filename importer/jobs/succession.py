@@ -21,7 +21,7 @@ from importer.common.files import clear_unfinished
 from importer.common.text import counted, few_listed, is_or_are
 from importer.errors import SettingsError, UnfinishedJobError
 from importer.feedback.body import BodyCoder
-from importer.jobs.carry_over import carried_rows, highest_rows, outranked_rows, pending_rows
+from importer.jobs.carry_over import carried_rows, displaced_rows, highest_rows, pending_rows
 from importer.jobs.commands import in_the_way
 from importer.jobs.copies import copies_folder
 from importer.jobs.ends import end_in_words
@@ -254,7 +254,7 @@ class Succession(ProductJobs):
         if job.folder is None or job.state is not JobState.GIVEN_UP or not job.holds_carried:
             return []
         pending = pending_rows(job.folder, job.number)
-        rows = merge(pending, outranked_rows(job.folder), key=_KEY)
+        rows = merge(pending, displaced_rows(job.folder), key=_KEY)
         lost = [one for one in rows if one.row.rank.version != job.number]
         known = self.look_up(one.key for one in lost)
         return [

@@ -30,7 +30,7 @@ CREATE TABLE target (
 
 -- The rows of earlier jobs that would have been sent without the job, with who brought them: it had taken
 -- them over, and was to send its own in their place; or had not, and they are left over since that run.
-CREATE TABLE outranked (
+CREATE TABLE displaced (
     key     BLOB PRIMARY KEY,
     rank    INTEGER NOT NULL,
     run     INTEGER NOT NULL,
@@ -52,7 +52,7 @@ CREATE TABLE job (
 );
 
 -- The rows of undos that were sent in place of those of earlier jobs, which the job that was taken back had
--- outranked: they are these jobs' rows.
+-- displaced: they are these jobs' rows.
 CREATE TABLE sent_for (
     undo INTEGER NOT NULL,
     key  BLOB NOT NULL,

@@ -21,7 +21,7 @@ from importer.jobs.undo_void import TakenBack
 
 OUTCOMES = "journal.outcome LEFT JOIN journal.ranked USING (seq)"
 #: The job that has brought a row may be another than the one that has it in its journal: that has
-#: taken it over, or is an undo and has sent what the job that it takes back had outranked.
+#: taken it over, or is an undo and has sent what the job that it takes back had displaced.
 _BROUGHT_BY = """
     coalesce(
         (SELECT job FROM sent_for WHERE sent_for.key = {key} AND undo = {version}), {version}

@@ -40,7 +40,7 @@ from importer.jobs.undo_rows import (
     told_of_undos,
 )
 from importer.jobs.undo_void import Void, void_for
-from importer.jobs.undo_waiting import take_left_overs, take_outranked
+from importer.jobs.undo_waiting import take_displaced, take_left_overs
 from importer.model import OutcomeKind
 
 _TARGETS = f"""
@@ -194,7 +194,7 @@ class UndoSearch:
         for job in there[::-1]:
             if job.number >= number:
                 self._take_targets(job)
-        take_outranked(self._db, self._product, self._job)
+        take_displaced(self._db, self._product, self._job)
         gone = [job.number for job in self._product.jobs if not job.is_here]
         first = max((other for other in gone if other < number), default=0)
         for job in there:

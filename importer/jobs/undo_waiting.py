@@ -27,9 +27,9 @@ from importer.jobs.undo_rows import (
 )
 
 #: Where the job has not come to its own row, the other is left over as before.
-_OUTRANKED = f"""
+_DISPLACED = f"""
     INSERT INTO target (key, rank, in_doubt, waits, known, rating, comment)
-    SELECT key, :own, 0, job, 1, rating, comment FROM outranked
+    SELECT key, :own, 0, job, 1, rating, comment FROM displaced
     WHERE key IN (SELECT key FROM target) OR key IN (
         SELECT conversation FROM {OUTCOMES} WHERE {IS_SETTLED} AND {BROUGHT_BY} = :job
     )
@@ -39,7 +39,7 @@ _OUTRANKED = f"""
 #: The run in which an outcome was recorded. Of rows of one rank the one of the latest run counts.
 _RUN = "(SELECT max(number) FROM journal.run WHERE first_entry <= entry)"
 _LEFT_OVER_BEFORE = f"""
-    INSERT INTO outranked (key, rank, run, job, rating, comment)
+    INSERT INTO displaced (key, rank, run, job, rating, comment)
     SELECT row.conversation, row.rank, row.run, row.by, said.rating, said.comment FROM (
         SELECT seq, conversation, {RANK} AS rank, {BROUGHT_BY} AS by, {_RUN} AS run
         FROM {OUTCOMES} WHERE {IS_LEFT_OVER} AND NOT {IS_VOID} AND {NOT_FORGOTTEN}
@@ -50,17 +50,17 @@ _LEFT_OVER_BEFORE = f"""
     AND NOT target.later AND NOT target.waits
     ON CONFLICT (key) DO UPDATE SET rank = excluded.rank, run = excluded.run,
         job = excluded.job, rating = excluded.rating, comment = excluded.comment
-    WHERE (excluded.rank, excluded.run) > (outranked.rank, outranked.run)
+    WHERE (excluded.rank, excluded.run) > (displaced.rank, displaced.run)
 """
 #: Of what earlier jobs have left over, no row is sent of which a higher one is settled. Of none is
 #: a higher one in doubt: `before` is at least the rank of that.
 _DECIDED = f"""
-    DELETE FROM outranked WHERE key IN (
+    DELETE FROM displaced WHERE key IN (
         SELECT target.key FROM (
             SELECT conversation, {RANK} AS rank, {_RUN} AS run FROM {OUTCOMES}
-            WHERE {IS_SETTLED} AND NOT {IS_VOID} AND conversation IN (SELECT key FROM outranked)
+            WHERE {IS_SETTLED} AND NOT {IS_VOID} AND conversation IN (SELECT key FROM displaced)
         ) AS row
-        CROSS JOIN outranked AS other ON other.key = row.conversation
+        CROSS JOIN displaced AS other ON other.key = row.conversation
         CROSS JOIN target ON target.key = row.conversation
         WHERE (row.rank, row.run) > (other.rank, other.run) AND row.rank < target.rank
         AND NOT target.waits
@@ -69,21 +69,21 @@ _DECIDED = f"""
 _SENT_AFTER_ALL = """
     UPDATE target SET
         waits = row.job, known = 1, body = NULL, rating = row.rating, comment = row.comment
-    FROM outranked AS row
+    FROM displaced AS row
     WHERE row.key = target.key AND NOT target.later AND NOT target.waits
 """
 
 
-def take_outranked(db: sqlite_file.Connection, product: ProductJobs, job: JobRecord) -> None:
+def take_displaced(db: sqlite_file.Connection, product: ProductJobs, job: JobRecord) -> None:
     """Take the rows of earlier jobs that `job` had taken over and sent others for."""
     with closing(JournalFile(folder_of(job), read_only=True)) as journal:
-        for row in journal.outranked():
+        for row in journal.displaced():
             key, rank = key_of(row.conversation_id), rank_number(row.rank)
             line = (key, rank, 0, brought_by(db, key, rank), row.rating, row.comment)
-            db.execute("INSERT INTO outranked VALUES (?, ?, ?, ?, ?, ?)", line)
+            db.execute("INSERT INTO displaced VALUES (?, ?, ?, ?, ?, ?)", line)
     _pass_over_given_up(db, product)
     with journal_of(db, job):
-        db.execute(_OUTRANKED, {"job": job.number, "own": own_rank(job.number)})
+        db.execute(_DISPLACED, {"job": job.number, "own": own_rank(job.number)})
 
 
 def take_left_overs(
@@ -108,7 +108,7 @@ def _pass_over_given_up(db: sqlite_file.Connection, product: ProductJobs) -> Non
     given_up, floor = product.given_up_rows(), product.floor
     gone = [
         (key,)
-        for key, rank in db.execute("SELECT key, rank FROM outranked").fetchall()
+        for key, rank in db.execute("SELECT key, rank FROM displaced").fetchall()
         if given_up.has(rank_of(rank).version, key) or rank_of(rank).first < floor
     ]
-    db.executemany("DELETE FROM outranked WHERE key = ?", gone)
+    db.executemany("DELETE FROM displaced WHERE key = ?", gone)

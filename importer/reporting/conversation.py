@@ -204,7 +204,7 @@ def _names_in(jobs_dir: Path, product: ProductKey, changed: int) -> dict[int, st
 def _brought_by(folder: Path, names: Mapping[int, str], number: int, conversation_id: str) -> str:
     """Return the name of the job that has brought the row with that number in its rank.
 
-    An undo may have sent it for a job whose row the one that it takes back had outranked.
+    An undo may have sent it for a job whose row the one that it takes back had displaced.
     """
     with suppress(JournalError), JournalReader(folder.parent / names.get(number, "")) as journal:
         undone = undone_job(file.path for file in journal.inputs())

@@ -661,7 +661,7 @@ async def test_what_a_job_had_taken_over_is_left_over_still_when_it_is_given_up(
 
 @pytest.mark.parametrize("wrong", ["set", "left over", "pending"])
 @pytest.mark.parametrize("monday", ["left over", "killed"])
-async def test_what_a_wrong_job_had_taken_over_and_outranked_is_sent_after_all(
+async def test_what_a_wrong_job_had_taken_over_and_displaced_is_sent_after_all(
     night: Night, service: WatchedSandbox, monday: str, wrong: str
 ) -> None:
     ends: dict[str, dict[str, Any]] = {

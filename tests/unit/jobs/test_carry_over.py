@@ -9,11 +9,11 @@ import pytest
 
 from importer.common.row_set import RowSet
 from importer.jobs.carry_over import (
+    displaced_rows,
     highest_rows,
     joined,
     left_over_again,
     left_over_of,
-    outranked_rows,
     still_sends,
     still_to_send,
     taken_over_by,
@@ -66,7 +66,7 @@ def test_of_what_a_job_has_taken_over_that_is_told_for_which_it_sends_rows_of_it
     begun = {"carried": carried, "kept": [], "not_sent": {Reason.LATER_ROW: RowSet([2])}}
     desk.night([WAITING, WAITING])
     with desk.run("b", begun=begun, carry_over=True) as job:
-        assert list(outranked_rows(job.folder)) == [LeftOver(key(2), carried[1])]
+        assert list(displaced_rows(job.folder)) == [LeftOver(key(2), carried[1])]
 
 
 @pytest.mark.parametrize("end", ["killed", "given up", "replaced", "replaced unsent"])
