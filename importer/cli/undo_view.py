@@ -163,7 +163,7 @@ def _brought_back(folder: Path, found: UndoTable, done: bool) -> Iterator[str]:
     by = found.set_before_by if found.clears_unknown else {}
     if by and not done:
         yield f"{cleared_of_in_words(by, 'is cleared', by)}."
-        over = gone_over(folder.parent, by, folder.name).jobs
+        over = gone_over(folder, by, folder.name).jobs
         steps = steps_to_bring_back(folder.parent, by)
         for step in [*steps, *steps_for_gone_over(folder.parent, over)]:
             yield f"{step.purpose}\n  {step.command}" if step.command else step.purpose

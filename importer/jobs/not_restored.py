@@ -118,15 +118,16 @@ class GoneOver(NamedTuple):
     is_begun: bool
 
 
-def gone_over(jobs_dir: Path, names: Collection[str], undone: str, undo: float = inf) -> GoneOver:
+def gone_over(folder: Path, names: Collection[str], undone: str, undo: float = inf) -> GoneOver:
     """Return which later jobs are gone over when those of these `names` are imported again.
 
-    Without undos, the job `undone`, others that were taken back, and those that were imported again
-    themselves since that began, which is after the job of the number `undo`. Of several with the
-    same inputs it is the latest. Of large jobs nothing is found; a journal that cannot be read is
-    passed over.
+    All are of the product of the job in `folder`. Without undos, the job `undone`, others that were
+    taken back, and those that were imported again themselves since that began, which is after the
+    job of the number `undo`. Of several with the same inputs it is the latest. Of large jobs
+    nothing is found; another journal that cannot be read is passed over. Raises `JournalError`.
     """
-    jobs, void = _told(jobs_dir, names)
+    jobs = _of_product(folder)
+    void = taken_back({job.number: job.told for job in jobs})
     digests = {job.number: job.digests for job in jobs}
     again = {job.digests for job in jobs if job.folder.name in names and all(job.digests)}
     begun = min((n for n, some in digests.items() if n > undo and some in again), default=inf)
@@ -164,23 +165,27 @@ class _Job(NamedTuple):
     undone: str | None
     #: Those of its inputs.
     digests: tuple[str, ...]
+    told: TakenBack
 
 
-def _told(jobs_dir: Path, names: Collection[str]) -> tuple[list[_Job], set[int]]:
-    """Return the jobs of the product of these by number, and which of them count for nothing."""
-    product, found = None, list[tuple[_Job, ProductKey, dict[str, str]]]()
-    for path in job_folders(jobs_dir):
+def _of_product(folder: Path) -> list[_Job]:
+    """Return all jobs of the product of the one in `folder` by number, if they can be read.
+
+    Raises `JournalError` if the journal there cannot be.
+    """
+    with JournalReader(folder) as journal:
+        product = ProductKey.of(journal.facts())
+    found = []
+    for path in job_folders(folder.parent):
         with suppress(JournalError), JournalReader(path) as journal:
-            facts, inputs = journal.facts(), journal.inputs()
-            undone = undone_job(file.path for file in inputs)
-            digests = tuple(file.digest for file in inputs)
-            job = _Job(job_number(facts["number"]), path, undone, digests)
-            found.append((job, ProductKey.of(facts), facts))
-            product = ProductKey.of(facts) if path.name in names else product
-    found = sorted((one for one in found if one[1] == product), key=itemgetter(0))
-    numbers = {job.folder.name: job.number for job, _, _ in found}
-    told = {job.number: TakenBack.of(job.undone, facts, numbers) for job, _, facts in found}
-    return [job for job, _, _ in found], taken_back(told)
+            if ProductKey.of(facts := journal.facts()) == product:
+                found.append((job_number(facts["number"]), path, facts, journal.inputs()))
+    numbers, jobs = {path.name: number for number, path, *_ in found}, list[_Job]()
+    for number, path, facts, inputs in sorted(found, key=itemgetter(0)):
+        undone = undone_job(file.path for file in inputs)
+        told = TakenBack.of(undone, facts, numbers)
+        jobs.append(_Job(number, path, undone, tuple(file.digest for file in inputs), told))
+    return jobs
 
 
 class _Begun(NamedTuple):
@@ -239,20 +244,17 @@ def _set_since(folder: Path, keys: Collection[bytes]) -> tuple[set[bytes], bool]
     """
     if not keys:
         return set(), False
-    with JournalReader(folder) as journal:
-        product, own = ProductKey.of(facts := journal.facts()), job_number(facts["number"])
-    numbers, undoes = dict[str, int](), dict[int, tuple[str | None, dict[str, str]]]()
-    found: dict[int, set[bytes]] = {}
-    for path in job_folders(folder.parent):
-        with suppress(JournalError), JournalReader(path) as journal:
-            facts = journal.facts()
-            number = job_number(facts["number"])
-            if number > own and ProductKey.of(facts) == product:
-                undone = undone_job(file.path for file in journal.inputs())
-                numbers[path.name], undoes[number] = number, (undone, facts)
-                found[number] = journal.set_among(keys)
-    told = {job: TakenBack.of(name, its, numbers) for job, (name, its) in undoes.items()}
+    jobs = _of_product(folder)
+    # Nothing is later than a job that is gone by now.
+    own = next((job.number for job in jobs if job.folder.name == folder.name), inf)
+    later = [job for job in jobs if job.number > own]
+    told = {job.number: job.told for job in later}
     void = taken_back(told)
     void |= {job for job, one in told.items() if one.undoes in void}
-    counted = (some for job, some in found.items() if job not in void)
-    return set[bytes]().union(*counted), any(found.values())
+    since, is_touched = set[bytes](), False
+    for job in later:
+        with suppress(JournalError), JournalReader(job.folder) as journal:
+            found = journal.set_among(keys)
+            is_touched = is_touched or bool(found)
+            since |= found if job.number not in void else set()
+    return since, is_touched

@@ -141,7 +141,7 @@ def _steps_to_bring_back(
     jobs_dir, facts = journal.folder.parent, journal.facts()
     if not (by := cleared_of(facts)):
         return []
-    over = gone_over(jobs_dir, by, undone, job_number(facts["number"]))
+    over = gone_over(journal.folder, by, undone, job_number(facts["number"]))
     steps = steps_to_bring_back(jobs_dir, cleared, is_cleared=True)
     return [*steps, *steps_for_gone_over(jobs_dir, over.jobs)] if steps or over.is_begun else []
 
