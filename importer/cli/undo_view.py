@@ -9,9 +9,9 @@ from rich.table import Column, Table
 
 from importer.cli.console import output
 from importer.common.text import counted, few_listed, is_or_are, sentence
-from importer.jobs.commands import is_not_finished
 from importer.jobs.key_source import note_on_key
 from importer.jobs.not_restored import gone_over
+from importer.jobs.own_commands import is_not_finished
 from importer.reporting.taken_back import (
     cleared_of_in_words,
     steps_for_gone_over,

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from importer.errors import JournalError
 from importer.jobs.census import Census, take_census
-from importer.jobs.commands import has_undo_to_begin
 from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
 from importer.jobs.inputs import undone_job
@@ -18,6 +17,7 @@ from importer.jobs.journal_head import Head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.ledger import known_jobs
 from importer.jobs.lock import is_held
+from importer.jobs.own_commands import has_undo_to_begin
 from importer.jobs.product_jobs import read_heads
 from importer.jobs.records import (
     BEGUN_AT,

@@ -13,14 +13,7 @@ from typing import NamedTuple
 from importer.common.file_system import journal_mode
 from importer.common.text import listed
 from importer.errors import InputChangedError, JournalError, SettingsError
-from importer.jobs.commands import (
-    Again,
-    has_undo_to_begin,
-    how_to_resume,
-    how_to_undo,
-    starting_over,
-    to_see_which,
-)
+from importer.jobs.commands import Again, starting_over, to_see_which
 from importer.jobs.ends import has_same_content, successors_of
 from importer.jobs.folders import base_name
 from importer.jobs.identity import product_key
@@ -29,6 +22,7 @@ from importer.jobs.job import Job
 from importer.jobs.journal import Journal
 from importer.jobs.journal_head import check_latest
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.own_commands import has_undo_to_begin, how_to_resume, how_to_undo
 from importer.jobs.product_jobs import clear_removed, holding
 from importer.jobs.records import WITHDRAWN, InputFile, JobRecord, JobState
 from importer.jobs.succession import Succession

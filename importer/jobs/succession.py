@@ -22,7 +22,6 @@ from importer.common.text import counted, few_listed, is_or_are
 from importer.errors import SettingsError, UnfinishedJobError
 from importer.feedback.body import BodyCoder
 from importer.jobs.carry_over import carried_rows, displaced_rows, highest_rows, pending_rows
-from importer.jobs.commands import in_the_way
 from importer.jobs.copies import copies_folder
 from importer.jobs.ends import end_in_words
 from importer.jobs.folders import base_name, claim_folder
@@ -34,6 +33,7 @@ from importer.jobs.journal_create import create_journal
 from importer.jobs.key_source import key_facts
 from importer.jobs.ledger import LeftOver
 from importer.jobs.overtaken import awaited_of
+from importer.jobs.own_commands import in_the_way
 from importer.jobs.placing import PlacedRow, Placing
 from importer.jobs.product_jobs import ProductJobs
 from importer.jobs.records import BEGINS, BEGUN_AT, CarriedRow, JobRecord, JobState, NewJob

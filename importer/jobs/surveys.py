@@ -16,7 +16,7 @@ from typing import NamedTuple
 from importer.common.files import atomic_write
 from importer.common.text import is_or_are, listed
 from importer.errors import JournalError
-from importer.jobs.commands import FILE_KEPT, Again, jobs_dir_of, resuming
+from importer.jobs.commands import FILE_KEPT, Again
 from importer.jobs.ends import before_the_next
 from importer.jobs.folders import job_folders, latest_like, unfinished_surveys
 from importer.jobs.identity import ProductKey, product_key
@@ -24,6 +24,7 @@ from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.key_source import key_facts, key_words, note_on_key
 from importer.jobs.lock import is_held
+from importer.jobs.own_commands import jobs_dir_of, resuming
 from importer.jobs.records import BEGUN_AT, JobRecord
 from importer.settings import ImportSettings
 

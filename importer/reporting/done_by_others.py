@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from importer.jobs.commands import how_to_resume
 from importer.jobs.ends import is_begun_anew
 from importer.jobs.folders import base_name
 from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_head import Head
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.own_commands import how_to_resume
 from importer.jobs.read_again import Beside, ReadAgain
 from importer.jobs.records import InputFile, JobRecord, JobState
 from importer.reporting.imported_since import imported_in_words, inputs_with

@@ -9,13 +9,11 @@ from pathlib import Path
 
 from importer.common.text import counted, listed
 from importer.jobs.commands import (
-    CLEARS,
     FROM_A_COPY,
     NOT_OF_LEFT_OVERS,
     Again,
     command_line,
     options_told,
-    own_command,
     path_argument,
     to_see_which,
 )
@@ -25,6 +23,7 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.not_restored import gone_over, not_restored
 from importer.jobs.outranked import left_over_later
 from importer.jobs.overtaken import awaited_of
+from importer.jobs.own_commands import CLEARS, own_command
 from importer.jobs.read_again import Beside, read_again
 from importer.jobs.records import GIVEN_UP, JobRecord, JobState, job_number
 from importer.model import OutcomeKind, Reason, RunEnd

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from importer.common.text import counted, listed
 from importer.errors import JournalError
-from importer.jobs.commands import command_line, jobs_dir_of, resuming
+from importer.jobs.commands import command_line
 from importer.jobs.folders import base_name, job_folders
 from importer.jobs.inputs import how_changed, undone_job
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.keys import own_rank, rank_number
 from importer.jobs.not_restored import NotRestored, cleared_so_far
+from importer.jobs.own_commands import jobs_dir_of, resuming
 from importer.jobs.records import CLEARS_OF, InputFile
 from importer.model import OutcomeKind
 from importer.reporting.steps import Step, StepKind

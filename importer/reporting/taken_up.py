@@ -10,7 +10,7 @@ from pathlib import Path
 from importer.common.text import counted, is_or_are
 from importer.errors import JournalError
 from importer.jobs.carry_over import joined, left_over_again, left_over_of, still_sends
-from importer.jobs.commands import CLEARS, command_line, has_undo_to_begin, how_to_undo
+from importer.jobs.commands import command_line
 from importer.jobs.ends import own_pending
 from importer.jobs.folders import job_folders
 from importer.jobs.identity import ProductKey
@@ -19,6 +19,7 @@ from importer.jobs.journal_head import Head, read_head
 from importer.jobs.journal_reader import JournalReader
 from importer.jobs.listing import jobs_of
 from importer.jobs.not_restored import not_restored
+from importer.jobs.own_commands import CLEARS, has_undo_to_begin, how_to_undo
 from importer.jobs.read_again import Beside, read_again, read_beside
 from importer.jobs.records import (
     BEGUN_AT,

@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from importer.common.text import counted
 from importer.errors import JournalError
-from importer.jobs.commands import FILE_KEPT, Again, how_to_resume, own_command
+from importer.jobs.commands import FILE_KEPT, Again
 from importer.jobs.ends import has_same_content, own_pending
 from importer.jobs.inputs import how_changed, undone_job
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.journal_head import Head
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.own_commands import how_to_resume, own_command
 from importer.jobs.read_again import Beside
 from importer.jobs.records import InputFile
 from importer.jobs.surveys import Survey

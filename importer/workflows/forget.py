@@ -17,11 +17,7 @@ from typing import Any
 
 from importer.common.files import atomic_write, clear_unfinished
 from importer.errors import SettingsError
-from importer.jobs.commands import (
-    command_line,
-    how_to_resume,
-    path_argument,
-)
+from importer.jobs.commands import command_line, path_argument
 from importer.jobs.copies import copies_folder
 from importer.jobs.folders import unfinished_surveys
 from importer.jobs.forget import Forgotten, JournalEraser
@@ -33,6 +29,7 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.key_source import note_on_key
 from importer.jobs.ledger import Ledger, left_over_comments
 from importer.jobs.lock import hold, lock_names
+from importer.jobs.own_commands import how_to_resume
 from importer.jobs.product_jobs import ProductJobs, clear_removed, hold_jobs, read_heads
 from importer.jobs.read_again import read_beside
 from importer.jobs.records import JobRecord

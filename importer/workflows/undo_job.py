@@ -17,11 +17,11 @@ from typing import NamedTuple
 from importer.common.files import atomic_write, clear_unfinished
 from importer.errors import SettingsError
 from importer.jobs.carry_over import still_to_send
-from importer.jobs.commands import how_to_resume
 from importer.jobs.ends import own_pending
 from importer.jobs.inputs import UNDO_NAME, undone_job
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.own_commands import how_to_resume
 from importer.jobs.product import Product, hold_product
 from importer.jobs.records import (
     CLEARED_OF,

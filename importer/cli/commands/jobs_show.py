@@ -18,7 +18,6 @@ from importer.cli.options import JOBS_DIR, chosen_folder
 from importer.common.text import counted, sentence
 from importer.errors import JournalError, SettingsError
 from importer.jobs.carry_over import carried_given_up
-from importer.jobs.commands import how_to_resume
 from importer.jobs.doubts import Doubt
 from importer.jobs.ends import before_the_next, closed_by, successors_of
 from importer.jobs.find_job import find_job, unread_after, unread_in_words
@@ -27,6 +26,7 @@ from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.jobs.key_source import KEY_AS_BEFORE, lacks_key
 from importer.jobs.listing import ListedJob, given_up_in, list_jobs
+from importer.jobs.own_commands import how_to_resume
 from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import TOO_OLD, JobRecord, JobState
 from importer.model import OutcomeKind, RunEnd

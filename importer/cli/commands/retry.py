@@ -26,7 +26,6 @@ from importer.jobs.commands import (
     NOT_OF_LEFT_OVERS,
     ONCE,
     Again,
-    how_to_resume,
     not_for_left_overs,
     options_told,
     path_argument,
@@ -34,6 +33,7 @@ from importer.jobs.commands import (
 from importer.jobs.find_job import find_job
 from importer.jobs.journal_reader import JournalReader, PastRun
 from importer.jobs.key_source import note_on_key
+from importer.jobs.own_commands import how_to_resume
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.settings import Retry
 from importer.settings.groups import (

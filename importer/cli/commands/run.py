@@ -56,13 +56,7 @@ from importer.errors import (
     SettingsError,
     StoppedError,
 )
-from importer.jobs.commands import (
-    NOT_OF_LEFT_OVERS,
-    ONCE,
-    Again,
-    not_for_left_overs,
-    path_argument,
-)
+from importer.jobs.commands import NOT_OF_LEFT_OVERS, ONCE, Again, not_for_left_overs, path_argument
 from importer.jobs.inputs import check_is_no_input
 from importer.jobs.journal_head import read_head
 from importer.model import RunEnd

@@ -29,12 +29,9 @@ from importer.cli.options import (
 from importer.cli.undo_view import print_table, to_end_first
 from importer.errors import ExitCode, UnfinishedJobError
 from importer.jobs.commands import (
-    CLEARS,
     ONCE,
-    SAME_IN_UNDO,
     Again,
     command_line,
-    label_of_undo,
     not_for_left_overs,
     options_told,
     path_argument,
@@ -42,6 +39,7 @@ from importer.jobs.commands import (
 )
 from importer.jobs.find_job import find_job
 from importer.jobs.inputs import UNDO_NAME
+from importer.jobs.own_commands import CLEARS, SAME_IN_UNDO, label_of_undo
 from importer.settings import SANDBOX
 from importer.settings.derive import options_of
 from importer.settings.groups import (

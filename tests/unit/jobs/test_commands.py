@@ -14,19 +14,16 @@ import trustme
 from importer.clarityq.key_sources import key_from_command
 from importer.cli.commands.undo import undo
 from importer.jobs.commands import (
-    OPTIONS_OF_UNDO,
     Again,
     command_line,
-    how_to_resume,
-    in_the_way,
     path_argument,
     replacing_command,
-    resuming,
     to_see_which,
     unsetting,
 )
 from importer.jobs.identity import product_key
 from importer.jobs.key_source import KEY_AS_BEFORE, key_words, lacks_key
+from importer.jobs.own_commands import OPTIONS_OF_UNDO, how_to_resume, in_the_way, resuming
 from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import KEY_SOURCE
 from importer.model import RunEnd
