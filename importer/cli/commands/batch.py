@@ -23,9 +23,9 @@ from importer.cli.config_file import (
     ever_configured,
     files_read,
     origins_of,
-    read_toml,
     with_origins,
 )
+from importer.cli.config_values import read_toml
 from importer.cli.console import messages, outcome_counts, output, plain
 from importer.cli.defects import explained
 from importer.cli.help import command, examples
