@@ -19,9 +19,9 @@ from importer.jobs.read_again import Beside
 from importer.jobs.records import InputFile, JobRecord, JobState
 from importer.model import OutcomeKind
 from importer.reporting.done_by_others import is_left_over_of
+from importer.reporting.kept_summary import kept_since, kept_topics
 from importer.reporting.left_overs import FILE_OF_KIND, SUMMARY_NAME
 from importer.reporting.steps import StepKind, TakenUp, Topic, file_of_job
-from importer.reporting.summary import kept_since, kept_topics
 from importer.reporting.taken_back import brought_back_by
 from importer.reporting.taken_up import HAS_CARRIED_OVER, taken_up
 

@@ -15,7 +15,6 @@ from importer.common.files import working_folder as current_folder
 from importer.common.histogram import percentile
 from importer.common.text import counted, escaped
 from importer.errors import ExitCode, JournalError
-from importer.jobs.commands import of_moved_folder
 from importer.jobs.inputs import undone_job
 from importer.jobs.journal_file import JournalFile
 from importer.jobs.not_restored import not_restored
@@ -26,7 +25,7 @@ from importer.reporting.digests import Digests
 from importer.reporting.endings import REHEARSAL, verdict
 from importer.reporting.left_overs import REPORT_NAME, SUMMARY_NAME, WRITE_AGAIN
 from importer.reporting.outcomes_table import outcomes_frame
-from importer.reporting.steps import Step, Topic
+from importer.reporting.steps import Step
 from importer.reporting.taken_back import cleared_by_now
 from importer.reporting.wording import (
     MEANINGS,
@@ -337,45 +336,3 @@ def _html(text: str) -> str:
 
 def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-
-
-def kept_since(folder: Path) -> str:
-    """Return what `summary.json` says of what became of the job since; empty without one."""
-    try:
-        return str(json.loads((folder / SUMMARY_NAME).read_text("utf-8")).get("since", ""))
-    except (OSError, ValueError, AttributeError):
-        return ""
-
-
-class KeptSteps(NamedTuple):
-    """What was to be done after the latest run of a job."""
-
-    steps: Sequence[Step] = ()
-    #: The folder in which the commands are to be given; empty if that is this one.
-    given_in: str = ""
-
-
-def kept_steps(folder: Path) -> KeptSteps:
-    """Return what was to be done after the latest run; nothing without its `summary.json`."""
-    try:
-        kept = json.loads((folder / SUMMARY_NAME).read_text("utf-8"))
-        given_in, jobs_dir = str(kept.get("working_folder", "")), folder.parent.absolute()
-        steps = []
-        for step in map(Step.of_json, kept["next_steps"]):
-            told = of_moved_folder(step.purpose, step.command, Path(given_in), jobs_dir)
-            steps.append(Step(*told, *step.topic))
-    except (OSError, ValueError, LookupError, TypeError):
-        return KeptSteps()
-    return KeptSteps(steps, "" if given_in == current_folder() else given_in)
-
-
-def kept_topics(folder: Path) -> set[Topic]:
-    """Return what those steps are about: in far less time, as no command is made fit to be given.
-
-    So the summaries of all jobs can be looked through.
-    """
-    try:
-        kept = json.loads((folder / SUMMARY_NAME).read_text("utf-8"))
-        return {Step.of_json(step).topic for step in kept["next_steps"]}
-    except (OSError, ValueError, LookupError, TypeError):
-        return set()

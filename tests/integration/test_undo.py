@@ -22,7 +22,8 @@ from importer.jobs.inputs import UNDO_NAME
 from importer.jobs.journal_head import read_head
 from importer.jobs.key_source import KEY_AS_BEFORE
 from importer.jobs.product_jobs import hold_jobs
-from importer.reporting.summary import Summary, kept_steps
+from importer.reporting.kept_summary import kept_steps
+from importer.reporting.summary import Summary
 from importer.sandbox.faults import FaultPicker, Faults
 from importer.settings import ImportSettings
 from importer.workflows.undo_job import plan_undo

@@ -31,9 +31,9 @@ from importer.jobs.product_jobs import hold_jobs
 from importer.jobs.records import TOO_OLD, JobRecord, JobState
 from importer.model import OutcomeKind, RunEnd
 from importer.reporting.journal_steps import are_outdated, steps_by_journal, steps_of_closed
+from importer.reporting.kept_summary import KeptSteps, kept_steps
 from importer.reporting.rows_to_do import outranked_since
 from importer.reporting.steps import StepKind, TakenUp, are_untold, still_to_do
-from importer.reporting.summary import KeptSteps, kept_steps
 from importer.reporting.taken_up import all_about, closed_in_words, taken_up
 from importer.reporting.wording import (
     ENDS,
