@@ -7,6 +7,7 @@ have none, since a job had taken them over, are known by that job and their conv
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import closing, suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -125,7 +126,12 @@ def read_again(folder: Path, beside: Sequence[Beside] | None = None) -> ReadAgai
         by: dict[Path, Again] = {}
         for other in others:
             with suppress(JournalError), attached(db, other.folder):
-                _look_at(db, other, rows, done, imported, by, is_replaced=other.id in replaced)
+                found = _read_by(db, is_replaced=other.id in replaced)
+                rows |= found.rows
+                done |= found.done
+                imported |= found.imported
+                if found.again is not None:
+                    by[other.folder] = found.again
         return ReadAgain(rows, done, by, done - imported)
 
 
@@ -150,36 +156,34 @@ def _that_read_left_overs(
     return found, replaced
 
 
-def _look_at(
-    db: sqlite_file.Connection,
-    other: Head,
-    rows: set[int],
-    done: set[int],
-    imported: set[int],
-    by: dict[Path, Again],
-    *,
-    is_replaced: bool,
-) -> None:
-    """Add what another job, whose journal is attached, has read of the rows in `mine`.
+class _Read(NamedTuple):
+    """What one other job has read of the rows (seq), for `ReadAgain`."""
+
+    rows: AbstractSet[int] = frozenset()
+    done: AbstractSet[int] = frozenset()
+    imported: AbstractSet[int] = frozenset()
+    again: Again | None = None
+
+
+def _read_by(db: sqlite_file.Connection, *, is_replaced: bool) -> _Read:
+    """Return what the other job, whose journal is attached, has read of the rows in `mine`.
 
     What is pending of one that was replaced has joined the one that did.
     """
-    read, settled, its_done, its_imported = set[int](), set[int](), set[int](), set[int]()
+    read, settled, done, imported = set[int](), set[int](), set[int](), set[int]()
     for seq, there, kind in db.execute(_READ):
         read.add(there)
         if kind in _LEFT_OVER or (kind is None and is_replaced):
             settled.add(seq)
         elif kind is not None:
-            its_done.add(seq)
-            its_imported |= {seq} if kind != _SUPERSEDED else set()
+            done.add(seq)
+            imported |= {seq} if kind != _SUPERSEDED else set()
     is_withdrawn = WITHDRAWN in _facts(db)
-    if settled or its_done:
-        by[other.folder] = Again(read, len(its_imported), is_withdrawn)
-    if not is_withdrawn:
-        imported |= its_imported
-        its_done.update(seq for (seq,) in db.execute(_BEFORE))
-        done |= its_done
-        rows |= settled | its_done
+    again = Again(read, len(imported), is_withdrawn) if settled or done else None
+    if is_withdrawn:
+        return _Read(again=again)
+    done.update(seq for (seq,) in db.execute(_BEFORE))
+    return _Read(settled | done, done, imported, again)
 
 
 def _facts(db: sqlite_file.Connection) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,18 +93,13 @@ class DoneByOthers:
         obsolete = {(StepKind.LEFT_OVERS, file_of_job(folder / name))} if is_all else ()
         self.imported.append((number, TakenUp(told, obsolete)))
 
-    def take_states(self, jobs: Sequence[JobRecord], gone: Collection[int]) -> Iterator[TakenUp]:
-        """Take which of the undos are unfinished, or were given up; yield those that are `gone`.
+    def take_states(self, jobs: Sequence[JobRecord], gone: Collection[int]) -> list[TakenUp]:
+        """Take which of the undos are unfinished, or were given up; return those that are `gone`.
 
         They were taken back themselves, which still counts.
         """
         states = {job.number: job.state for job in jobs}
-        for undo in self.undos:
-            if undo.number in gone and undo.rows:
-                self.is_undone = True
-                text = f"It was taken back by {undo.folder.name}, which was taken back itself."
-                yield TakenUp(text, {(StepKind.GO_ON_WITH_UNDO, undo.folder.name)})
-        self.undos = [undo for undo in self.undos if undo.number not in gone]
+        void = [undo for undo in self.undos if undo.number in gone and undo.rows]
         self.undos = [
             undo
             if states[undo.number] is JobState.ENDED
@@ -112,8 +107,16 @@ class DoneByOthers:
                 resume=how_to_resume(undo.folder), is_given_up=states[undo.number].is_closed
             )
             for undo in self.undos
+            if undo.number not in gone
         ]
-        self.is_undone |= bool(self.undos)
+        self.is_undone |= bool(self.undos or void)
+        return [
+            TakenUp(
+                f"It was taken back by {undo.folder.name}, which was taken back itself.",
+                {(StepKind.GO_ON_WITH_UNDO, undo.folder.name)},
+            )
+            for undo in void
+        ]
 
 
 def is_left_over_of(folder: Path, path: str) -> bool:

@@ -13,7 +13,6 @@ from importer.jobs.carry_over import joined, left_over_again, left_over_of, stil
 from importer.jobs.commands import command_line
 from importer.jobs.ends import own_pending
 from importer.jobs.folders import job_folders
-from importer.jobs.identity import ProductKey
 from importer.jobs.inputs import undone_job
 from importer.jobs.journal_head import Head, read_head
 from importer.jobs.journal_reader import JournalReader
@@ -24,11 +23,9 @@ from importer.jobs.read_again import Beside, read_again, read_beside
 from importer.jobs.records import (
     BEGUN_AT,
     CLEARS_UNKNOWN,
-    LEFT_OVERS_GIVEN_UP,
     WITHDRAWN,
     JobRecord,
     JobState,
-    job_number,
 )
 from importer.jobs.surveys import Survey
 from importer.jobs.undo_rows import told_of_undos
@@ -122,8 +119,8 @@ def taken_up(folder: Path, beside: Sequence[Beside] | None = None) -> Iterator[T
 def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
     with JournalReader(folder) as own:
         facts, inputs = own.facts(), own.inputs()
-    product, number = ProductKey.of(facts), job_number(facts["number"])
-    is_given_up, head = LEFT_OVERS_GIVEN_UP in facts, read_head(folder)
+    head = read_head(folder)
+    product, number, is_given_up = head.product, head.number, head.left_overs_given_up
     if is_given_up and _has_left_overs(folder):
         yield TakenUp("What it left over was given up.", _of_kinds(_TRIES_AGAIN, folder))
     since = DoneByOthers(again := read_again(folder, beside), facts)
@@ -136,7 +133,7 @@ def _taken_up(folder: Path, beside: Sequence[Beside]) -> Iterator[TakenUp]:
     if since.undos or WITHDRAWN in facts:
         jobs = jobs_of(folder.parent, product, [other.head for other in beside])[0].jobs
         gone = taken_back(told_of_undos(jobs))
-        void = [*since.take_states(jobs, gone)]
+        void = since.take_states(jobs, gone)
         void = void if number in gone else _counting_again(folder, void)
     if imported and since.is_counted and not since.undos:
         imported.append(TakenUp(still_in_words(folder, again)))
