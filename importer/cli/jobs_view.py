@@ -11,7 +11,7 @@ from importer.common.text import escaped
 from importer.jobs.identity import told_apart
 from importer.jobs.listing import ListedJob, Listing
 from importer.jobs.records import JobState
-from importer.jobs.surveys import Survey
+from importer.jobs.surveys import UnreadJob
 from importer.model import RunEnd, exit_code
 from importer.reporting.wording import words
 from importer.settings import SANDBOX
@@ -40,7 +40,7 @@ def table_of(listing: Listing) -> Table:
         table.add_column("label")
     for one in _by_time(listing):
         product = [products[one.product]] if has_several and one.product is not None else []
-        if isinstance(one, Survey):
+        if isinstance(one, UnreadJob):
             table.add_row(one.folder.name, time_of(one.began_at), _SURVEY, "", "", "", *product)
             continue
         label = [] if one.label is None else [escaped(one.label)]
@@ -48,11 +48,11 @@ def table_of(listing: Listing) -> Table:
     return table
 
 
-def _by_time(listing: Listing) -> list[ListedJob | Survey]:
+def _by_time(listing: Listing) -> list[ListedJob | UnreadJob]:
     """Return the jobs, also those without a journal, the latest run last."""
-    both: list[ListedJob | Survey] = [*listing.jobs, *listing.surveys]
+    both: list[ListedJob | UnreadJob] = [*listing.jobs, *listing.surveys]
     return sorted(
-        both, key=lambda one: one.began_at if isinstance(one, Survey) else one.latest_start
+        both, key=lambda one: one.began_at if isinstance(one, UnreadJob) else one.latest_start
     )
 
 
@@ -106,7 +106,7 @@ def _how_it_stands(job: ListedJob) -> str:
 def as_json(listing: Listing) -> list[dict[str, object]]:
     """Return the jobs as the objects of `--json`."""
     objects = [
-        _survey_as_json(one) if isinstance(one, Survey) else _as_json(one)
+        _survey_as_json(one) if isinstance(one, UnreadJob) else _as_json(one)
         for one in _by_time(listing)
     ]
     objects += [
@@ -116,7 +116,7 @@ def as_json(listing: Listing) -> list[dict[str, object]]:
     return objects
 
 
-def _survey_as_json(survey: Survey) -> dict[str, object]:
+def _survey_as_json(survey: UnreadJob) -> dict[str, object]:
     product = survey.product
     return {
         "job": survey.folder.name,

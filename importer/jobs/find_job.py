@@ -12,7 +12,7 @@ from importer.jobs.folders import base_name, job_folders, latest_like
 from importer.jobs.identity import ProductKey, told_apart
 from importer.jobs.journal_file import FILE_NAME
 from importer.jobs.journal_head import read_head
-from importer.jobs.surveys import Survey, has_later, surveys_in
+from importer.jobs.surveys import UnreadJob, has_later, surveys_in
 from importer.settings import SANDBOX
 
 
@@ -42,7 +42,7 @@ def find_job(jobs_dir: Path, text: str) -> Path:
     )
 
 
-def unread_in_words(survey: Survey, name: str) -> str:
+def unread_in_words(survey: UnreadJob, name: str) -> str:
     """Return what a person should know of a job, called by that name, that has no journal yet."""
     begins = survey.begins_as_newest if has_later(survey) else survey.begins
     return (
@@ -51,7 +51,7 @@ def unread_in_words(survey: Survey, name: str) -> str:
     )
 
 
-def unread_after(folder: Path, text: str) -> Survey | None:
+def unread_after(folder: Path, text: str) -> UnreadJob | None:
     """Return the latest job of the same command as the one in `folder` if it has no journal yet.
 
     None if `text` is more than the beginning of that one's name: then no other is meant.

@@ -27,7 +27,7 @@ from importer.jobs.records import (
     LastRun,
     Totals,
 )
-from importer.jobs.surveys import Survey, surveys_in
+from importer.jobs.surveys import UnreadJob, surveys_in
 from importer.jobs.undo_rows import given_up_rows
 from importer.jobs.undo_void import TakenBack, taken_back
 from importer.model import OutcomeKind, RunEnd
@@ -102,7 +102,7 @@ class Listing:
     #: The oldest run first.
     jobs: Sequence[ListedJob] = ()
     #: The jobs whose survey was not finished.
-    surveys: Sequence[Survey] = ()
+    surveys: Sequence[UnreadJob] = ()
     #: Of each folder that cannot be used its name, and why.
     unreadable: dict[str, str] = field(default_factory=dict)
 

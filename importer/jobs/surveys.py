@@ -36,7 +36,7 @@ _TELLING_BYTES = 1 << 16
 _ARE_NEWEST = "its rows are the newest of their conversations then"
 
 
-class Survey(NamedTuple):
+class UnreadJob(NamedTuple):
     """A job that has no journal yet."""
 
     folder: Path
@@ -114,7 +114,7 @@ def drop_note(folder: Path) -> None:
         (folder / _NOTE_NAME).unlink()
 
 
-def surveys_in(jobs_dir: Path) -> list[Survey]:
+def surveys_in(jobs_dir: Path) -> list[UnreadJob]:
     """Return the jobs in a jobs folder that have no journal."""
     found = []
     for folder in unfinished_surveys(jobs_dir):
@@ -123,7 +123,7 @@ def surveys_in(jobs_dir: Path) -> list[Survey]:
     return found
 
 
-def _survey(folder: Path) -> Survey:
+def _survey(folder: Path) -> UnreadJob:
     began_at = folder.stat().st_mtime  # if nothing else says it: each new file there moves it
     try:
         facts = json.loads((folder / _NOTE_NAME).read_text("utf-8"))
@@ -135,12 +135,12 @@ def _survey(folder: Path) -> Survey:
         if is_passed:
             record["inputs"] = [FILE_KEPT]
         again = Again([*resuming(record), *key_words(facts)], [])
-        return Survey(
+        return UnreadJob(
             folder, began_at, ProductKey.of(facts), again.same(), again.plan(),
             bool(record.get("carry_over")), held, changed, is_passed,
         )  # fmt: skip
     except Exception:  # noqa: BLE001 -- of an interrupted writing, copied, or of another version
-        return Survey(folder, began_at)
+        return UnreadJob(folder, began_at)
 
 
 def _is_passed(folder: Path) -> bool:
@@ -170,7 +170,7 @@ def _content_of(path: Path) -> str:
     return f"{size}-{digest.hexdigest()[:32]}"
 
 
-def surveys_begun_by(folder: Path) -> list[Survey]:
+def surveys_begun_by(folder: Path) -> list[UnreadJob]:
     """Return the other surveys of the product whose inputs held what those of that one hold."""
     own = _survey(folder)
     alike = sorted(own.held.values())
@@ -184,7 +184,7 @@ def surveys_begun_by(folder: Path) -> list[Survey]:
     ]
 
 
-def remove_surveys(surveys: Iterable[Survey]) -> None:
+def remove_surveys(surveys: Iterable[UnreadJob]) -> None:
     """Remove what is left of these, as far as that is possible: another job has their rows."""
     for survey in surveys:
         shutil.rmtree(survey.folder, ignore_errors=True)
@@ -208,7 +208,7 @@ def stopped_surveys(jobs_dir: Path, since: float, product: ProductKey) -> Iterat
 
 def unread_before(
     jobs: Sequence[JobRecord], folder: Path, closed: Sequence[JobRecord]
-) -> list[Survey]:
+) -> list[UnreadJob]:
     """Return the jobs that were stopped before they had a journal, just before the one in `folder`.
 
     That is after the job before it among `jobs`, all of its product, without those that it has
@@ -227,7 +227,7 @@ def unread_before(
     ]
 
 
-def has_later(survey: Survey) -> bool:
+def has_later(survey: UnreadJob) -> bool:
     """Return whether a job of its product has begun since."""
     for folder in job_folders(survey.folder.parent):
         with suppress(JournalError):

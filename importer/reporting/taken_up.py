@@ -27,7 +27,7 @@ from importer.jobs.records import (
     JobRecord,
     JobState,
 )
-from importer.jobs.surveys import Survey
+from importer.jobs.surveys import UnreadJob
 from importer.jobs.undo_rows import told_of_undos
 from importer.jobs.undo_void import taken_back
 from importer.reporting.done_by_others import DoneByOthers
@@ -284,7 +284,7 @@ def _has_left_overs(folder: Path) -> bool:
 
 
 def steps_of_earlier(
-    closed: Iterable[JobRecord], unread: Iterable[Survey], key_source: Sequence[str]
+    closed: Iterable[JobRecord], unread: Iterable[UnreadJob], key_source: Sequence[str]
 ) -> list[Step]:
     """Return what is to be done about jobs that were `closed`, or had no journal yet (`unread`).
 

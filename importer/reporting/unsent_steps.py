@@ -18,7 +18,7 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.own_commands import how_to_resume, own_command
 from importer.jobs.read_again import Beside
 from importer.jobs.records import InputFile
-from importer.jobs.surveys import Survey
+from importer.jobs.surveys import UnreadJob
 from importer.model import OutcomeKind, Rank, RunEnd
 from importer.reporting.left_overs import FILE_OF_KIND
 from importer.reporting.steps import Step, StepKind, TakenUp, file_of_job
@@ -148,7 +148,7 @@ def steps_of_unsent(
     return [*steps, Step(accepting, again.accepting(), *is_about)]
 
 
-def steps_of_unread(surveys: Iterable[Survey]) -> list[Step]:
+def steps_of_unread(surveys: Iterable[UnreadJob]) -> list[Step]:
     """Return how the rows of jobs are imported that were stopped before they had a journal."""
     steps = []
     for survey in surveys:

@@ -18,7 +18,7 @@ from importer.jobs.commands import FROM_A_COPY, Again, to_see_which
 from importer.jobs.inputs import undone_job
 from importer.jobs.job import Job
 from importer.jobs.records import JobRecord, Totals
-from importer.jobs.surveys import Survey
+from importer.jobs.surveys import UnreadJob
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.endings import look_first, or_give_up
 from importer.reporting.journal_steps import circumstances, steps_to_clear
@@ -45,7 +45,7 @@ def conclude(
     clock: Clock,
     closed: Sequence[JobRecord] = (),
     not_read: Sequence[tuple[SourceAddress, str]] = (),
-    unread: Sequence[Survey] = (),
+    unread: Sequence[UnreadJob] = (),
 ) -> tuple[Summary, list[str]]:
     """Check the accounts, write what a person needs, and close the run in the journal.
 
