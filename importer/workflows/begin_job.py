@@ -17,10 +17,7 @@ from typing import Protocol
 from importer.common.row_set import RowSet
 from importer.engine.reader import NOT_SENT, Input, read_rows
 from importer.feedback.body import BodyCoder
-from importer.feedback.normalise import Normaliser
-from importer.feedback.ratings import RatingTable
 from importer.jobs.bodies import write_bodies
-from importer.jobs.carry_over import carried_given_up
 from importer.jobs.inputs import undone_job
 from importer.jobs.job import Job
 from importer.jobs.journal_reader import JournalReader
@@ -40,9 +37,8 @@ from importer.jobs.records import (
     JobRecord,
     JobState,
     NewJob,
-    Unsure,
 )
-from importer.model import Feedback, OutcomeKind, Rank, Reason
+from importer.model import Feedback, OutcomeKind, Reason
 from importer.settings import ImportSettings
 from importer.sources.base import RowSource
 from importer.survey.data_limits import exceeded_limit
@@ -51,14 +47,13 @@ from importer.survey.history import MOST_JOBS, Figures
 from importer.survey.ledger_diff import Others, needs_bodies, plan_job
 from importer.survey.plan import Plan
 from importer.survey.progress import SurveyProgress, until_stopped
-from importer.survey.standing import Rules, why_not_sent
 from importer.survey.survey import Survey
 from importer.survey.survey_pass import survey_inputs
 from importer.survey.unplaced import Origins
 from importer.workflows.given_again import Since, check_not_given_again
 from importer.workflows.left_behind import close_summary, leave_files, tell_undone
 from importer.workflows.left_over_again import tell_waiting_again, waiting_again
-from importer.workflows.open_inputs import carried_source, surveyed
+from importer.workflows.open_inputs import surveyed
 
 
 class Earlier(Others, Origins, Since, Protocol):
@@ -258,54 +253,3 @@ def _to_be_sent(
     """Yield the rows of the inputs that are to be sent. Raises `SurveyStoppedError`."""
     for batch in until_stopped(read_rows(inputs, RowSet(), not_sent), watch.stopped):
         yield from (item for item in batch if isinstance(item, Feedback))
-
-
-def inputs_of(
-    job: Job, product: Product, settings: ImportSettings, sources: Sequence[RowSource]
-) -> list[Input]:
-    """Return what a run of the job reads: the rows that it has carried over, then its inputs."""
-    files = job.journal.inputs()
-    inputs = surveyed(sources, settings, files, Findings.of_json(job.journal.survey()))
-    if not files or files[0].first_seq == 1:
-        return inputs
-    carried = carried_source(job.folder, product)
-    return [Input(carried, Normaliser(RatingTable())), *inputs]
-
-
-def rows_not_sent(
-    job: Job, product: Product, settings: ImportSettings, now: float
-) -> dict[Reason, RowSet]:
-    """Return the rows that are not sent, by why.
-
-    It was decided when the job began, but for the rows that are tried again: those other jobs may
-    have overtaken since; and for those that it had taken over and that were given up since. `now`
-    is in Unix seconds. Raises `JournalError`.
-    """
-    found = job.journal.not_sent()
-    if job.journal.carried_count():  # to know what was given up means to open all journals
-        given_up = carried_given_up(job.journal, product.given_up_rows())
-        if given_up.count:
-            found[Reason.JOB_GIVEN_UP] = given_up
-    rows = job.journal.tried_again()
-    if not rows:
-        return found
-    lines = product.look_up(key for _, key in rows)
-    unsure: dict[bytes, list[Unsure]] = {key: [] for _, key in rows}
-    for each in product.unsure():
-        if each.key in unsure:
-            unsure[each.key].append(each)
-    rules = Rules.of(settings, product.floor, now)
-    ranks, own = job.journal.ranked(), job.journal.run_numbers()
-    for seq, key in rows:
-        line = lines.get(key)
-        reason = why_not_sent(
-            ranks.get(seq, Rank(job.number, job.number)),
-            None,
-            line,
-            unsure[key],
-            rules,
-            is_own=line is not None and line.run in own,
-        )
-        if reason is not None:
-            found.setdefault(reason, RowSet()).add(seq)
-    return found

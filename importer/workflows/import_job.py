@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, ExitStack
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.from_thread
@@ -17,12 +17,10 @@ import anyio.to_thread
 
 from importer.clarityq.api_key import ApiKey
 from importer.common.durations import format_duration
-from importer.common.row_set import RowSet
 from importer.engine.clock import Clock
 from importer.engine.control import Control
 from importer.engine.progress import Observer
-from importer.engine.reader import Input, read_rows
-from importer.engine.resume import ResumeState
+from importer.engine.reader import read_rows
 from importer.errors import (
     InputError,
     JobHeldError,
@@ -34,7 +32,7 @@ from importer.jobs.ends import closed_by
 from importer.jobs.job import Job
 from importer.jobs.product import Product, hold_product
 from importer.jobs.surveys import unread_before
-from importer.model import OutcomeKind, Rank, Reason, RunEnd, exit_code
+from importer.model import OutcomeKind, RunEnd, exit_code
 from importer.reporting.summary import Summary
 from importer.settings import ImportSettings
 from importer.settings.places import SourceAddress
@@ -42,7 +40,8 @@ from importer.sources.base import RowSource
 from importer.sources.copies.partial_copy import CopyWatch
 from importer.survey.progress import SurveyProgress, SurveyStoppedError
 from importer.survey.survey_pass import current_inputs
-from importer.workflows.begin_job import Watch, begin_job, inputs_of, rows_not_sent
+from importer.workflows.begin_job import Watch, begin_job
+from importer.workflows.begin_run import begin_run
 from importer.workflows.conclude import conclude
 from importer.workflows.open_inputs import (
     copies_to_go_on_with,
@@ -134,18 +133,6 @@ async def _hold(
         await anyio.sleep(_LOCK_INTERVAL)
         if control.end is not None:
             raise StoppedError(exit_code(control.end, {}))
-
-
-class _Begun(NamedTuple):
-    """What a run goes on from."""
-
-    resumed: ResumeState
-    inputs: list[Input]
-    not_sent: dict[Reason, RowSet]
-    #: The ranks of other jobs' rows whose requests may still take effect, by conversation.
-    held: dict[str, set[Rank]]
-    #: The rows that an earlier job brought first, by seq.
-    ranks: dict[int, Rank]
 
 
 class _Importing:
@@ -247,7 +234,9 @@ class _Importing:
 
     async def _run(self, product: Product, job: Job, excess: str | None) -> Summary:
         settings, clock = self._settings, self._clock
-        begun = await anyio.to_thread.run_sync(self._begin_run, product, job)
+        begun = await anyio.to_thread.run_sync(
+            begin_run, job, product, settings, self._again, self._sources, clock.wall()
+        )
         resumed = begun.resumed
         for observer in self._observers:
             observer.started(job.folder, settings, resumed.totals.settled)
@@ -283,23 +272,6 @@ class _Importing:
         left = summary.rows - sum(summary.outcomes[kind] for kind in _NOT_LEFT_OVER)
         remove_needless_copies(job.folder, settings, is_done=left == 0)
         return summary
-
-    def _begin_run(self, product: Product, job: Job) -> _Begun:
-        """Note that the run begins, and read what it goes on from; of a large job that takes long.
-
-        Raises `JournalError`.
-        """
-        now = self._clock.wall()
-        job.begin_run(now, self._settings.as_record())
-        job.journal.note_key_source(self._again.key_source)
-        job.journal.note_taken_back(self._again.taken_back)
-        return _Begun(
-            ResumeState.load(job.journal),
-            inputs_of(job, product, self._settings, self._sources),
-            rows_not_sent(job, product, self._settings, now),
-            job.held(),
-            job.journal.ranked(),
-        )
 
 
 def _stopped(stopped: SurveyStoppedError, end: RunEnd) -> StoppedError:

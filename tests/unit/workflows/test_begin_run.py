@@ -9,7 +9,7 @@ from importer.jobs.identity import product_key
 from importer.jobs.product_jobs import ProductJobs
 from importer.model import Rank, Reason, RunEnd
 from importer.settings import Retry
-from importer.workflows.begin_job import rows_not_sent
+from importer.workflows.begin_run import rows_not_sent
 from tests.support.jobs import REFUSED, SUCCEEDED, Desk, answer, finish, mark
 
 
