@@ -35,14 +35,14 @@ def find_job(jobs_dir: Path, text: str) -> Path:
         return named[-1]
     for survey in (*surveys_in(jobs_dir), *surveys_in(Path(text).parent)):
         if survey.folder.name.startswith(text) or str(survey.folder) == text:
-            raise SettingsError(unread_in_words(survey, text))
+            raise SettingsError(not_begun_in_words(survey, text))
     hint = did_you_mean(text, (folder.name for folder in folders), cutoff=0.3)
     raise SettingsError(
         f"there is no job {text!r} in {jobs_dir}{hint} (clarityq-import jobs lists them)"
     )
 
 
-def unread_in_words(survey: UnreadJob, name: str) -> str:
+def not_begun_in_words(survey: UnreadJob, name: str) -> str:
     """Return what a person should know of a job, called by that name, that has no journal yet."""
     begins = survey.begins_as_newest if has_later(survey) else survey.begins
     return (

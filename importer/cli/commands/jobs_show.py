@@ -20,7 +20,7 @@ from importer.errors import JournalError, SettingsError
 from importer.jobs.carry_over import carried_given_up
 from importer.jobs.doubts import Doubt
 from importer.jobs.ends import before_the_next, closed_by, successors_of
-from importer.jobs.find_job import find_job, unread_after, unread_in_words
+from importer.jobs.find_job import find_job, not_begun_in_words, unread_after
 from importer.jobs.inputs import how_changed
 from importer.jobs.journal_head import read_head
 from importer.jobs.journal_reader import JournalReader, PastRun
@@ -64,7 +64,7 @@ def show(ctx: click.Context, /, job: str, jobs_dir: Path | None) -> None:
         console.print(f"{name:10} {text}", soft_wrap=True)
 
     if (unread := unread_after(folder, job)) is not None:
-        tell("later", unread_in_words(unread, unread.folder.name))
+        tell("later", not_begun_in_words(unread, unread.folder.name))
     tell("job", f"{found.folder} (number {found.record.number} of its product)")
     if found.label is not None:
         tell("label", found.label)
