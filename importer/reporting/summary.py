@@ -252,7 +252,6 @@ class Measured(NamedTuple):
 
 
 def summarise(
-    folder: Path,
     journal: JournalFile,
     totals: Totals,
     end: RunEnd,
@@ -261,6 +260,7 @@ def summarise(
     now: float,
     next_steps: Sequence[Step],
     measured: Measured,
+    *,
     not_begun: int = 0,
     since: str = "",
     working_folder: str = "",
@@ -272,8 +272,7 @@ def summarise(
     what has become of the job after that run. Commands are given from `working_folder`, by default
     this process's. `digests`, if they are known, save the reading of all outcomes.
     """
-    facts = journal.facts()
-    run = journal.last_run()
+    folder, facts, run = journal.folder, journal.facts(), journal.last_run()
     findings = Findings.of_json(journal.survey())
     return Summary(
         folder=folder,

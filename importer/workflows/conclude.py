@@ -15,10 +15,11 @@ from importer.engine.job_run import JobRun
 from importer.engine.resume import ResumeState
 from importer.errors import AccountingError, ImporterError, InputError
 from importer.jobs.commands import FROM_A_COPY, Again, to_see_which
+from importer.jobs.ends import closed_by
 from importer.jobs.inputs import undone_job
 from importer.jobs.job import Job
 from importer.jobs.records import JobRecord, Totals
-from importer.jobs.surveys import UnreadJob
+from importer.jobs.surveys import unread_before
 from importer.model import OutcomeKind, Reason, RunEnd
 from importer.reporting.endings import look_first, or_give_up
 from importer.reporting.journal_steps import circumstances, steps_to_clear
@@ -43,26 +44,20 @@ def conclude(
     resumed: ResumeState,
     run: JobRun,
     clock: Clock,
-    closed: Sequence[JobRecord] = (),
+    jobs: Sequence[JobRecord],
     not_read: Sequence[tuple[SourceAddress, str]] = (),
-    unread: Sequence[UnreadJob] = (),
 ) -> tuple[Summary, list[str]]:
     """Check the accounts, write what a person needs, and close the run in the journal.
 
-    `closed` are the jobs of which rows joined no other when this one came in their place, and
-    `not_read` the inputs in whose place it went on with a copy, with the time of that in words;
-    `unread` are jobs before it that were stopped before they had a journal.
+    `jobs` are all of the product, and `not_read` the inputs in whose place this one went on with a
+    copy, with the time of that in words.
     Returns the summary, and which files could not be made: that does not change how a run ends.
     """
     stands = job.journal.totals()
     # To count means to read the whole journal, and few runs try rows again.
     totals = job.journal.totals(to_do=True) if job.journal.again().count else stands
     _check_accounts(totals, resumed.totals.settled, run)
-    end, message = run.control.end or RunEnd.FINISHED, run.control.message
-    if end is RunEnd.FINISHED and totals.outcomes[OutcomeKind.PENDING]:
-        end, message = RunEnd.LIMIT, "the conversations of --limit are done"
-    if end is RunEnd.TIME_BOX and not totals.outcomes[OutcomeKind.PENDING]:
-        end, message = RunEnd.FINISHED, ""
+    end, message = _how_it_ended(run, totals)
     files: list[Path] = []
     problems: list[str] = []
     overtaken = Counter[tuple[OutcomeKind, Reason]]()
@@ -95,6 +90,8 @@ def conclude(
     # A job that runs for the first time has left nothing over before.
     taken = list(taken_up(job.folder)) if files and job.journal.run_count() > 1 else []
     steps = still_to_do(steps, taken)
+    closed = closed_by(jobs, job.folder)
+    unread = unread_before(jobs, job.folder, closed)
     earlier = steps_of_earlier(closed, unread, again.key_source)
     # The job itself comes first while it is not finished: what is imported for others would end it.
     steps = [*earlier, *steps] if end is RunEnd.FINISHED else [*steps, *earlier]
@@ -103,20 +100,16 @@ def conclude(
         steps = [*look_first(end, totals.outcomes, totals.reasons), *steps]
     if end is RunEnd.FINISHED:
         more += steps_to_clear(job.journal, again.resume)
-    # `retry` is not meant for what is there now.
-    more += (
-        _to_read_anew(job.folder, not_read, again)
-        if end is RunEnd.FINISHED and not settings.retry
-        else []
-    )
+        if not settings.retry:  # which is not meant for what is there now
+            more += _to_read_anew(job.folder, not_read, again)
     target = settings.target
     is_direct = not (target.trust_env or target.sandbox)
     if end is RunEnd.SERVICE_DOWN and is_direct and names_proxy(URL(target.base_url)):
         more.append(Step("The environment names a proxy, which is not used without --trust-env."))
     summary = summarise(
-        job.folder, job.journal, stands, end, message, files, now, [*steps, *more],
-        Measured(run.limit, run.service_rate, run.latencies, run.workers), pending - begun,
-        " ".join(map(str, taken)),
+        job.journal, stands, end, message, files, now, [*steps, *more],
+        Measured(run.limit, run.service_rate, run.latencies, run.workers),
+        not_begun=pending - begun, since=" ".join(map(str, taken)),
     )  # fmt: skip
     summary.write()
     try:
@@ -130,6 +123,16 @@ def conclude(
         )
     job.journal.end_run(now, end, message, doubts)
     return summary, problems
+
+
+def _how_it_ended(run: JobRun, totals: Totals) -> tuple[RunEnd, str]:
+    """Return how a run has ended that leaves a job so, and why, in words."""
+    end, pending = run.control.end or RunEnd.FINISHED, totals.outcomes[OutcomeKind.PENDING]
+    if end is RunEnd.FINISHED and pending:
+        return RunEnd.LIMIT, "the conversations of --limit are done"
+    if end is RunEnd.TIME_BOX and not pending:
+        return RunEnd.FINISHED, ""
+    return end, run.control.message
 
 
 def _to_read_anew(

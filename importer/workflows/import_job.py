@@ -28,10 +28,8 @@ from importer.errors import (
     one_error,
 )
 from importer.jobs.commands import Again
-from importer.jobs.ends import closed_by
 from importer.jobs.job import Job
 from importer.jobs.product import Product, hold_product
-from importer.jobs.surveys import unread_before
 from importer.model import OutcomeKind, RunEnd, exit_code
 from importer.reporting.summary import Summary
 from importer.settings import ImportSettings
@@ -257,11 +255,9 @@ class _Importing:
             finally:
                 batches.close()
         read = [each.source for each in begun.inputs]
-        closed = await anyio.to_thread.run_sync(closed_by, product.jobs, job.folder)
-        unread = await anyio.to_thread.run_sync(unread_before, product.jobs, job.folder, closed)
         summary, problems = await anyio.to_thread.run_sync(
-            conclude, settings, self._again, job, read, resumed, run, clock, closed,
-            self._not_read, unread,
+            conclude, settings, self._again, job, read, resumed, run, clock, product.jobs,
+            self._not_read,
         )  # fmt: skip
         for problem in problems:
             for observer in self._observers:

@@ -94,13 +94,15 @@ def rewrite_summary(
                 words = [closed, *map(forgotten.scrubbed, map(str, by_now))]
                 since = " ".join(words).strip() or since
             summary = summarise(
-                folder, journal, totals, RunEnd(old["end"]), old["message"],
+                journal, totals, RunEnd(old["end"]), old["message"],
                 [folder / name for name in old["files"] if (folder / name).exists()],
                 datetime.fromisoformat(old["ended_at"]).timestamp(),
                 _steps(job, journal, old, by_now, beside) if has_steps else [],
-                _measured(old), old["not_begun"], since,
-                old.get("working_folder", ""),
-                _known_digests(journal, totals, old) if forgotten is _NOTHING else None,
+                _measured(old),
+                not_begun=old["not_begun"],
+                since=since,
+                working_folder=old.get("working_folder", ""),
+                digests=_known_digests(journal, totals, old) if forgotten is _NOTHING else None,
             )  # fmt: skip
         summary.write()
         write_report(summary, is_closed=job.state.is_closed)
