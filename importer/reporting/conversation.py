@@ -35,8 +35,7 @@ from importer.model import Attempt, Deferral, Outcome, OutcomeKind, Rank, Reason
 from importer.reporting.wording import WHY
 from importer.settings import ImportSettings
 from importer.sources.base import BATCH_ROWS, DIGEST_BYTES, Part, RowPart
-from importer.sources.copies.carriers import open_copy
-from importer.sources.registry import open_source
+from importer.sources.copies.carriers import open_recorded
 
 #: Tells the conversations of many rows at once; what their ratings mean is of no interest here.
 _NORMALISE = Normaliser(RatingTable())
@@ -307,9 +306,8 @@ def _unchanged_parts(path: Path, file: InputFile, settings: ImportSettings) -> I
         raise InputError(f"{file.path}: {why}") from None
     except OSError as error:
         raise InputError(f"{file.path}: {error.strerror}") from None
-    opened = open_source(path, settings) if is_local else open_copy(path, file.path, settings)
     places = range(0, len(file.blocks), DIGEST_BYTES)
-    with closing(opened) as source:
+    with closing(open_recorded(path, file.path, settings)) as source:
         # After a part that differs, a row that looks as before may have another number.
         for part, at in zip_longest(source.parts(file.first_seq, BATCH_ROWS), places):
             known = None if at is None else file.blocks[at : at + DIGEST_BYTES]

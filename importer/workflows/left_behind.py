@@ -35,8 +35,7 @@ from importer.reporting.steps import TakenUp
 from importer.reporting.taken_up import taken_up
 from importer.reporting.wording import unread_in_words, words
 from importer.sources.base import RowSource
-from importer.sources.copies.carriers import open_copy
-from importer.sources.registry import open_source
+from importer.sources.copies.carriers import open_recorded
 from importer.survey.findings import Findings
 from importer.survey.progress import SurveyStoppedError, until_stopped
 from importer.workflows.open_inputs import carried_source, settings_to_read, surveyed
@@ -200,9 +199,7 @@ def _opened(stack: ExitStack, product: ProductJobs, journal: Journal) -> list[Ro
         sources.append(carried_source(folder, product))
     for position, file in enumerate(journal.inputs()):
         path = file_of(folder, position, file)
-        settings = settings_to_read(path, record)
-        is_local = Path(file.path).is_absolute()
-        source = open_source(path, settings) if is_local else open_copy(path, file.path, settings)
+        source = open_recorded(path, file.path, settings_to_read(path, record))
         stack.callback(source.close)
         sources.append(source)
     return sources

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -16,8 +17,7 @@ from importer.jobs.journal_reader import JournalReader
 from importer.jobs.records import InputFile
 from importer.reporting.digests import Digests, digest_of_blocks
 from importer.sources.base import BATCH_ROWS
-from importer.sources.copies.carriers import open_copy
-from importer.sources.registry import open_source
+from importer.sources.copies.carriers import open_recorded
 from importer.workflows.open_inputs import settings_to_read
 
 
@@ -92,10 +92,5 @@ def _input(
 
 def _digest(path: Path, file: InputFile, record: dict[str, object]) -> str:
     """Read an input as the job has read it, and return its digest."""
-    settings = settings_to_read(path, record)
-    is_copy = str(path) != file.path
-    source = open_copy(path, file.path, settings) if is_copy else open_source(path, settings)
-    try:
+    with closing(open_recorded(path, file.path, settings_to_read(path, record))) as source:
         return digest_of_blocks(b"".join(part.digest() for part in source.parts(1, BATCH_ROWS)))
-    finally:
-        source.close()

@@ -102,6 +102,12 @@ def open_copy(path: Path, name: str, settings: ImportSettings) -> RowSource:
     return open_source(path, settings, name)
 
 
+def open_recorded(path: Path, name: str, settings: ImportSettings) -> RowSource:
+    """Open the file of an input that a job calls `name`: a local one, or its copy."""
+    is_local = Path(name).is_absolute()
+    return open_source(path, settings) if is_local else open_copy(path, name, settings)
+
+
 def remove_copy(number: int, folder: Path) -> None:
     """Remove the copy of the input of that number, and what there is of one that is not whole."""
     for path in (*folder.glob(f"{number}-*"), *folder.glob(f".{number}.*")):
