@@ -114,7 +114,7 @@ _ABOVE = f"""
 _BEFORE = f"""
     UPDATE target SET
         stored = iif(row.is_unchanged, target.stored, row.body),
-        is_void = iif(row.is_unchanged, target.is_void, NOT row.counts),
+        is_void = NOT row.counts AND (target.is_void OR NOT row.is_unchanged),
         before = iif(row.counts, row.rank, target.before),
         set_by = iif(row.counts, row.by, target.set_by),
         body = iif(row.counts, iif(row.is_unchanged, target.stored, row.body), target.body)
@@ -130,9 +130,9 @@ _BEFORE = f"""
     WHERE row.conversation = target.key AND row.rank < target.rank AND row.rank >= target.before
     AND NOT target.later AND NOT target.waits
 """
-#: A row in doubt leaves unknown what the service held.
+#: A row in doubt leaves unknown what the service held; somebody has meant something newer as well.
 _UNSURE = """
-    UPDATE target SET before = :rank, body = NULL, set_by = :brought_by
+    UPDATE target SET before = :rank, body = NULL, set_by = :brought_by, is_void = 0
     WHERE key = :key AND rank > :rank AND before < :rank
 """
 #: What a job that is gone has set is known only if nothing has been set since.

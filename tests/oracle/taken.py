@@ -270,18 +270,28 @@ class Takings:
     def _holds_void(taken: Taken, mine: _Stood, stood: list[_Stood]) -> Sure:
         """U1: what the target has settled and not set may hold what a job taken back has set.
 
-        What one that is gone has set since need not be known.
+        That has to have been left because of the target and of no other: none in between has
+        settled a row, or has one in doubt. What one that is gone has set since need not be known.
         """
         below = [
             s for s in stood
             if s.number < taken.target.number and s.row.rank < mine.row.rank
-            and s.outcome in SET - {"unchanged"}
         ]  # fmt: skip
-        here = [s for s in below if s.known.here]
-        best = max(here, default=None, key=lambda s: s.row.rank)
-        if mine.outcome not in SETTLED or best is None or best.by not in taken.no_more():
+        stored = [s for s in below if s.known.here and s.outcome in SET - {"unchanged"}]
+        best = max(stored, default=None, key=lambda s: s.row.rank)
+        back = taken.no_more()
+        if mine.outcome not in SETTLED or best is None or best.by not in back:
             return Sure.NO
-        return Sure.MAYBE if any(s.row.rank > best.row.rank for s in below) else Sure.YES
+        between = [s for s in below if s.row.rank > best.row.rank and s.by not in back]
+        gone = any(not s.known.here and s.outcome in SET - {"unchanged"} for s in between)
+        in_the_way = max(
+            (Sure.YES if s.outcome in SETTLED else s.doubt for s in between if s.known.here),
+            default=Sure.NO,
+            key=lambda sure: sure.value,
+        )
+        if in_the_way is Sure.YES:
+            return Sure.NO
+        return Sure.MAYBE if gone or in_the_way is Sure.MAYBE else Sure.YES
 
     def _after_all(self, taken: Taken, stood: list[_Stood]) -> tuple[_Stood | None, Sure]:
         """U2: the row of an earlier job that would have been sent without the target."""

@@ -130,3 +130,22 @@ def test_what_was_forgotten_is_neither_sent_nor_restored(silent: Service) -> Non
     assert agreed(silent, jobs, clears=True) == {NOTHING}
     jobs[1].forgotten[ONE] = (5, 3)
     assert agreed(silent, jobs, clears=True) == {None}
+
+
+@pytest.mark.parametrize(
+    ("between", "answered", "allowed"),
+    [
+        ("", "", {NOTHING}),
+        ("failed", "422", {None}),
+        ("failed", "503", {None}),
+        ("unchanged", "", {None}),
+    ],
+)
+def test_what_a_job_taken_back_has_left_goes_with_the_only_job_that_was_in_its_way(
+    silent: Service, between: str, answered: str, allowed: set[Feedback | None]
+) -> None:
+    wrong = job(1, BARE, "succeeded")
+    wrong.withdrawn_by = 3
+    others = [job(2, BARE, between, answered)] if between else []
+    jobs = [wrong, *others, job(3, NEW, "failed", "422")]
+    assert agreed(silent, jobs, clears=True) == allowed
