@@ -170,10 +170,28 @@ class Player(Clerk):
         before = self._folders()
         ended, command = self._in_order(step, [*job.line], job)
         if self._folders() - before:
-            self.complaints.append(f"J4: not the same job, but a new one: {command.words}")
+            if not self._may_be_given_up(job):
+                self.complaints.append(f"J4: not the same job, but a new one: {command.words}")
             self._register(step, job.line, self._anew(job), before, [command])
             job = self.jobs[-1]
         self._noted(job, ended, command)
+
+    def _may_be_given_up(self, job: Begun) -> bool:
+        """J4, A17: whether all that is not completed of a job that has ended may be given up.
+
+        Of a row that it had taken over it is not told which of the earlier jobs has brought it.
+        """
+        self._export(job)
+        gave_up = [one for one in self.jobs[: job.number] if one.rest_given_up_at >= 0]
+        return job.fate is Fate.ENDED and all(
+            any(
+                line["conversation_id"] in one.winners()
+                for one in gave_up
+                if (one is job) is (line["file"] != "carried over")
+            )
+            for line in job.exported
+            if line["outcome"] == "not_completed"
+        )
 
     def _retry(self, step: Step, job: Begun) -> None:
         line = ["retry", str(self.desk.jobs_folder / job.folder), *flags(self._line("x", step))]

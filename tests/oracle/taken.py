@@ -11,7 +11,7 @@ from enum import Enum
 from tests.oracle.answers import Feedback
 from tests.oracle.known import Known, Taken
 from tests.oracle.model import NOTHING, SET, SETTLED, Brought
-from tests.oracle.record import UNFINISHED, Begun, Fate
+from tests.oracle.record import Begun, Fate
 from tests.oracle.service import Service
 
 LEFT_OVER = {("not_completed", "deferral_deadline"), ("failed", "retries_exhausted")}
@@ -159,7 +159,6 @@ class Takings:
             # What a job that was killed had taken over, its outcomes do not tell.
             takers = [k.job for k in taken.known if k.job.number > job.number and k.job.carries]
             taker_lost = any(_is_lost(taker, taken.at) for taker in takers)
-            stopped = [c for c in job.commands if c.code in UNFINISHED]
             carried = {id(row) for row in job.carried}
             for row in job.brought():
                 if id(row) in carried:
@@ -173,9 +172,7 @@ class Takings:
                 elif what[0] not in SET | {"superseded"}:
                     if any(put.answered == "200" or not put.definite for put in sent):
                         doubt = Sure.YES
-                    elif lost or any(c.first <= p.number < c.last for c in stopped for p in sent):
-                        # Of a row that had a 409 when its run was stopped, say, a journal need not
-                        # know that it was never stored (Terms: in doubt).
+                    elif lost:
                         doubt = Sure.MAYBE
                     if doubt is Sure.NO and taker_lost and what[0] not in {"rejected", "skipped"}:
                         doubt = Sure.MAYBE
