@@ -93,7 +93,9 @@ class Player(Clerk):
         if not found:
             return
         job = found[-1]
-        if job.fate is Fate.REPLACED and not self._history.kind.takes:
+        # A15: where the job that has replaced it is missing, it counts as given up.
+        is_replaced = job.fate is Fate.REPLACED and self.jobs[job.number].lost_at < 0
+        if is_replaced and not self._history.kind.takes:
             self._given_again(step, job)
         if job.fate in {Fate.GIVEN_UP, Fate.REPLACED}:
             return
