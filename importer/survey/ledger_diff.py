@@ -153,6 +153,7 @@ class _Comparison:
             ranks = [each.rank for each in unsure] + ([] if known is None else [known.rank])
             if (last := max(ranks, default=rank)) != rank:  # it is its own where it is tried again
                 plan.came_last[last.version] += 1
+                plan.came_last_to_own[last.version] += row.seq > self._carried
         if stored is None or body is None:
             return
         if found := changes(stored, body):

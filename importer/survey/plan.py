@@ -41,6 +41,8 @@ class Plan:
     #: Of the rows that are sent, those that send other feedback than is stored, or may do so: by
     #: the number of the job that has brought the conversation's highest-ranked row, if another has.
     came_last: Counter[int] = field(default_factory=Counter)
+    #: The same without the rows that are taken over: they are sent whichever job comes next.
+    came_last_to_own: Counter[int] = field(default_factory=Counter)
     #: Some of the conversations of which something is taken away.
     examples: dict[Change, list[str]] = field(default_factory=dict)
 

@@ -87,13 +87,16 @@ def _overtaken(
     replaced: int, survey: Survey, plan: Plan, carried: Sequence[CarriedRow], product: Since
 ) -> Counter[int]:
     """Return how many rows of jobs after `replaced` would be overtaken, by the job's number."""
-    found = Counter({number: n for number, n in plan.came_last.items() if number > replaced})
+    last = plan.came_last_to_own.items()
+    found = Counter({number: n for number, n in last if number > replaced})
     # The plan knows what was sent, and not what was still to be sent.
+    sent_later = {row.conversation_id for row in carried if row.seq not in survey.superseded}
     waiting = {
         key_of(row.conversation_id): row.rank
         for row in carried
         if row.rank.version > replaced and row.seq in survey.superseded
-    }
+        and row.conversation_id not in sent_later
+    }  # fmt: skip
     lines = product.look_up(waiting)
     tried = {(row.key, row.rank) for row in product.unsure()} if waiting else set()
     for key, rank in waiting.items():

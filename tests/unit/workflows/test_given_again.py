@@ -31,11 +31,14 @@ def check(
     came_last: dict[int, int], rows: dict[int, Rank], *, lines: dict[int, Rank],
     tried: dict[int, Rank], superseded: Iterable[int], key_words: tuple[str, ...] = (),
 ) -> None:  # fmt: skip
-    """Give the command of job 2 again, which takes over these rows (number: rank)."""
+    """Give the command of job 2 again, which takes over these rows (number: rank).
+
+    Rows 1 and 9 are of one conversation, and so on.
+    """
     again = Again(["run", "a.csv", "--restart", *key_words], [])
     before = GivenBefore(2, "job-2", "job-3", is_taken_back=False, again=again)
     carried = [
-        CarriedRow(seq, conversation(seq), rank, None, "x", ask_status=False)
+        CarriedRow(seq, conversation(seq % 8 or 8), rank, None, "x", ask_status=False)
         for seq, rank in rows.items()
     ]
     keys = {key_of(conversation(seq)): seq for seq in range(1, 9)}
@@ -52,7 +55,8 @@ def check(
 
     product: Any = SimpleNamespace(jobs=JOBS, look_up=look_up, unsure=unsure)
     survey: Any = SimpleNamespace(superseded=RowSet(superseded))
-    plan = Plan({}, came_last=Counter(came_last))
+    every = Counter(came_last) + Counter({6: 1})  # what any next job sends over that one
+    plan = Plan({}, came_last=every, came_last_to_own=Counter(came_last))
     check_not_given_again(before, survey, lambda: plan, carried, product)
 
 
@@ -110,3 +114,15 @@ def test_a_row_that_a_later_job_was_still_to_send_counts_unless_the_plan_knows_i
             ask()
     else:
         ask()
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_row_gives_way_to_a_new_one_only_where_it_does_not_to_another_that_is_taken_over(
+    is_new: bool,
+) -> None:
+    rows, superseded = {1: Rank(4, 4), 9: Rank(5, 5)}, [1, 9] if is_new else [1]
+    if is_new:
+        with pytest.raises(SettingsError, match="overwrite newer ones: 1 of job-5"):
+            check({}, rows, lines={}, tried={}, superseded=superseded)
+    else:
+        check({}, rows, lines={}, tried={}, superseded=superseded)
