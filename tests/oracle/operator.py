@@ -105,6 +105,7 @@ class Operator:
         words = f"{step} -> {ended.code}, requests {first} to {last}"
         self.diary.append(words)
         assert "Traceback" not in ended.text, ended.text
+        assert "Usage: " not in ended.text, ended.text
         if step.interruption == "limit":
             sent = {r.conversation for r in self._service.log[first:last] if r.method == "PUT"}
             if len(sent) > step.after:

@@ -196,7 +196,9 @@ class Player(Clerk):
         )
 
     def _retry(self, step: Step, job: Begun) -> None:
-        line = ["retry", str(self.desk.jobs_folder / job.folder), *flags(self._line("x", step))]
+        given = flags(self._line("x", step))
+        at = given.index("--canary")  # which only a new job has
+        line = ["retry", str(self.desk.jobs_folder / job.folder), *given[:at], *given[at + 2 :]]
         ended, command = self._in_order(step, line, job)
         # Nothing that may be tried again is left, or other jobs forbid it: that is an end as well.
         if ended.code == 2 and not ended.steps and command.first == command.last:
