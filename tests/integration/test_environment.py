@@ -150,6 +150,19 @@ def test_a_signal_while_outcomes_are_written_leaves_it_at_that_and_the_job_is_to
     assert "nothing is left to do" in done.output
 
 
+def test_a_signal_after_the_end_of_an_import_does_not_say_that_nothing_was_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        run_module, "print_summary", Mock(side_effect=StoppedError(ExitCode.SIGTERM))
+    )
+    with pytest.raises(StoppedError, match="stopped after the import had ended"):
+        CliRunner().invoke(
+            cli, ["run", "отзывы.csv", *REHEARSAL.split()], standalone_mode=False,
+            catch_exceptions=False,
+        )  # fmt: skip
+
+
 def test_a_report_that_cannot_be_written_is_told_and_changes_nothing() -> None:
     shell(f"importer run отзывы.csv {REHEARSAL} --limit 1")
     (folder,) = Path("clarityq-jobs").glob("отзывы-*")

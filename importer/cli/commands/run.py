@@ -37,6 +37,7 @@ from importer.cli.log_view import log_configuration, logging_to_stderr, run_not_
 from importer.cli.options import (
     INPUTS,
     RUN_GROUPS,
+    Display,
     KeySource,
     LogFormat,
     Request,
@@ -174,6 +175,17 @@ def perform(
                 error, folder_at_work(settings), resume=str(_to_resume(settings, again)),
                 keys=[] if key is None else key.all_known(),
             ) from None  # fmt: skip
+    try:
+        _show(summary, display)
+    except StoppedError as error:
+        told = f"stopped after the import had ended: {summary.folder} tells how"
+        raise StoppedError(error.exit_code, told) from None
+    return summary.exit_code, summary
+
+
+def _show(summary: Summary, display: Display) -> None:
+    """Show how an import has ended, and write its outcomes if they are asked for."""
+    as_json = display.log_format is LogFormat.JSON
     if display.outcomes is not None:
         try:
             write_outcomes(summary.folder, display.outcomes)
@@ -191,7 +203,6 @@ def perform(
         output().print(line, soft_wrap=True)
     elif not display.quiet or summary.exit_code is not ExitCode.OK or summary.next_steps:
         print_summary(summary)
-    return summary.exit_code, summary
 
 
 def _to_resume(settings: ImportSettings, again: Again) -> Step:
