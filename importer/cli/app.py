@@ -182,7 +182,7 @@ def _fail_unexpectedly(error: Exception) -> int:
         from importer.cli.defects import explained  # noqa: PLC0415 -- seldom needed
 
         return _fail(explained(error, None, keys=[os.environ.get("CLARITYQ_API_KEY", "")]))
-    except (MemoryError, ImportError):
-        # What explains it does not fit either.
+    except (MemoryError, ImportError, SyntaxError):
+        # What explains it does not fit either; a module that is compiled for it has wrong syntax.
         click.echo("Error: there is not enough memory for this", err=True)
         return ExitCode.ABORTED
