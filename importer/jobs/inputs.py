@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from importer.common.text import listed
+from importer.common.text import listed, shell_word
 from importer.errors import InputError, SettingsError
 from importer.jobs.copies import file_of
 from importer.jobs.records import InputFile
@@ -49,10 +49,18 @@ class CurrentInputs:
         try:
             found = path.stat()
         except OSError as error:
-            raise InputError(f"{file.path}: {error.strerror}") from None
+            hint = _how_to_undo_again(path) if undone_job([file.path]) else ""
+            raise InputError(f"{file.path}: {error.strerror}{hint}") from None
         if found.st_size != file.size:
             return False
         return found.st_mtime_ns == file.modified or self.has_content(file)
+
+
+def _how_to_undo_again(path: Path) -> str:
+    return (
+        "; the input of an undo is gone once its comments were dropped. To see what can still be "
+        f"taken back:\n  clarityq-import undo {shell_word(str(path.parent))}"
+    )
 
 
 def how_changed(folder: Path, files: Sequence[InputFile], *, may_be: bool = False) -> str:

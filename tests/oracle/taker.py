@@ -76,7 +76,7 @@ class Taker(Caretaker):
             return
         undo = found[-1]
         outcomes = self._outcomes(undo) if undo.fate is Fate.ENDED else {}
-        if outcomes.get("failed"):
+        if outcomes.get("failed") and self._has_input(undo):
             self._retry(step, undo)
         elif undo.fate is Fate.UNFINISHED or (self._waits(undo) and undo.rest_given_up_at < 0):
             self._go_on(step, undo)
@@ -84,18 +84,21 @@ class Taker(Caretaker):
             self._take_back(step, undo.undoes)
 
     def _waits(self, job: Begun) -> bool:
-        """Return whether a job has ended with rows that the same command tries again.
+        """Return whether a job has ended with rows that the same command tries again."""
+        waits = bool(self._outcomes(job).get("not_completed"))
+        return self._has_input(job) and job.fate is Fate.ENDED and waits
 
-        J14, U8, U12: the input of an undo is where it was, and as it was, only while the jobs
-        folder is not moved, none of it is forgotten, and its comments are not dropped.
+    def _has_input(self, job: Begun) -> bool:
+        """Return whether a job's input is where it was, and as it was, if the job is an undo.
+
+        J14, U8, U12: so it is only while the jobs folder is not moved, none of it is forgotten, and
+        its comments are not dropped.
         """
-        is_there = job.undoes is None or (
+        return job.undoes is None or (
             job.number > self.moved_after
             and job.undoes.dropped_at <= job.began_at
             and not any(row.conversation in job.forgotten for row in job.rows)
         )
-        waits = bool(self._outcomes(job).get("not_completed"))
-        return is_there and job.fate is Fate.ENDED and waits
 
     def _take_back(self, step: Step, target: Begun) -> None:
         unfinished = self._unfinished()

@@ -37,6 +37,15 @@ def test_size_decides_then_the_time_then_the_content(
         same_content.changed_from(tmp_path, files)
 
 
+def test_of_the_input_of_an_undo_that_is_gone_it_is_said_how_to_take_back_the_rest(
+    tmp_path: Path,
+) -> None:
+    gone = InputFile(str(tmp_path / "night-1" / "undo.jsonl"), 4, 0, "", 1, 1)
+    told = rf"No such file.* comments were dropped.*:\n  clarityq-import undo {tmp_path}/night-1$"
+    with pytest.raises(InputError, match=told):
+        CurrentInputs().changed_from(tmp_path / "undo-1", [gone])
+
+
 def test_inputs_that_have_come_or_gone_or_stand_in_another_order_are_named(
     tmp_path: Path, files: list[InputFile]
 ) -> None:
