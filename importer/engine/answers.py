@@ -139,6 +139,7 @@ class Answers:
         self._apply(row, verdict, step, now)
         if is_another and (row.state is not RowState.RETRYING or not self._kept.asked_alone):
             self._end_if_many(self._kept.end_question(), verdict.detail)
+            self._settle_if_there_are_no_others()
         elif asks_first and self._control.end is None:
             self._ask(verdict)
 
@@ -241,7 +242,8 @@ class Answers:
     def _is_told(self, question: QueuedRow, verdict: Verdict, step: Step, now: float) -> None:
         """Whether the key still holds was answered; `_learn` has let others follow if it does.
 
-        If nobody tells, that is no reason to let rows fail as long as others may show it.
+        If nobody tells, that is no reason to let rows fail as long as others may show it. Nor does
+        403 end the run where another row has got another answer since: the next rows show it.
         """
         is_transient = verdict.kind is VerdictKind.TRANSIENT
         if is_transient and isinstance(step, Wait):
@@ -251,8 +253,9 @@ class Answers:
         if is_forbidden(verdict) and self._kept.send_another():
             self._control.changed.notify()
             return
+        shows_nothing = is_forbidden(verdict) and self._kept.is_outdated
         many = self._kept.end_question()
-        if isinstance(step, Abort):
+        if isinstance(step, Abort) and not shows_nothing:
             self._control.stop(step.end, step.message)
         else:
             self._end_if_many(many, verdict.detail if is_transient else "")

@@ -52,6 +52,11 @@ class KeptBack:
         return (self.question or self.another) if is_alone else None
 
     @property
+    def is_outdated(self) -> bool:
+        """Whether many rows in a row were why it is asked, and one has got another answer since."""
+        return self._many is not None and not self._turned_away.are_many
+
+    @property
     def are_all(self) -> bool:
         """Whether some rows are kept back, and no others are left, nor the question."""
         return 0 < len(self._rows) == len(self._queue)
@@ -99,7 +104,8 @@ class KeptBack:
         `many` is the latest answer of many that turned rows away, if that is why.
         """
         self._many = many or self._many
-        if self.question is None and self._turned_away.stored is not None:
+        is_asked = self.question is not None or self.another is not None
+        if not is_asked and self._turned_away.stored is not None:
             self.question = self._queue.ask_next(self._turned_away.stored)
 
     def send_another(self) -> bool:

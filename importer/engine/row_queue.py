@@ -131,10 +131,12 @@ class RowQueue:
         return row
 
     def bring_forward(self) -> QueuedRow | None:
-        """Let the row that would be the last of the ready ones go first; return it, if any is."""
-        if not self._ready:
+        """Let the last of the ready rows of which a PUT is next go first; return it, if any is."""
+        places = range(len(self._ready) - 1, -1, -1)
+        if (place := next(filter(self._is_put_next, places), None)) is None:
             return None
-        last = self._ready.pop()
+        last = self._ready[place]
+        del self._ready[place]
         row = QueuedRow(last) if isinstance(last, Feedback) else last
         row.goes_first = True
         self._ready.appendleft(row)
@@ -346,6 +348,10 @@ class RowQueue:
             self._ready.appendleft(row)
         else:
             self._ready.append(row)
+
+    def _is_put_next(self, place: int) -> bool:
+        row = self._ready[place]
+        return isinstance(row, Feedback) or not row.ask_status
 
     def _move(self, row: QueuedRow, state: RowState) -> None:
         self._in_state[row.state] -= 1

@@ -327,6 +327,64 @@ async def test_rows_in_a_row_that_are_forbidden_stay_pending_where_another_shows
     assert table.writer.counts[OutcomeKind.FAILED] == 1, "that one alone"
 
 
+async def test_rows_that_are_left_once_the_row_after_the_question_is_forbidden_are_asked_about(
+    having: Make,
+) -> None:
+    table = Table(having(), 23)
+    table.answers.all_read()
+    table.answer(STORED)
+    slow = table.take()
+    table.answer_all(*[FORBIDDEN] * 20, FORBIDDEN)
+    another = table.take()
+    table.answer(STORED, row=slow)
+    table.answer(FORBIDDEN, row=another)
+    question = table.take()
+    assert table.asks(question, slow.feedback.conversation_id)
+    table.answer(INVALID, row=question)
+    assert table.writer.counts[OutcomeKind.FAILED] == 21
+    assert not len(table.queue)
+
+
+async def test_one_other_row_alone_is_sent_however_many_others_are_forbidden_meanwhile(
+    having: Make,
+) -> None:
+    table = Table(having(), 50)
+    table.answer(STORED)
+    slow = table.take()
+    table.answer_all(*[FORBIDDEN] * 20, FORBIDDEN)
+    another = table.take()
+    table.answer(FORBIDDEN, row=slow)
+    assert not table.has_ready()
+    table.answer(STORED, row=another)
+    assert table.writer.counts[OutcomeKind.FAILED] == 20, "and not what was answered after it began"
+
+
+async def test_the_row_after_the_question_is_one_that_is_sent_and_not_asked_about(
+    having: Make,
+) -> None:
+    table = Table(having(), 50)
+    asking = table.queue.add_to_ask(Feedback(51, conversation(51), Meaning.POSITIVE, None))
+    table.answer_all(STORED, *[FORBIDDEN] * 20, FORBIDDEN)
+    another = table.take()
+    assert another.feedback.seq == 50
+    assert asking.state is RowState.READY
+
+
+async def test_a_key_that_may_only_set_feedback_holds_if_a_row_is_stored_while_it_is_asked_about(
+    having: Make,
+) -> None:
+    table = Table(having(), 50)
+    table.answer(STORED)
+    slow = table.take()
+    table.answer_all(*[FORBIDDEN] * 20)
+    question = table.take()
+    table.answer(STORED, row=slow)
+    table.answer(FORBIDDEN, row=question)
+    assert table.end() is None
+    table.answer(STORED)
+    assert table.writer.counts[OutcomeKind.FAILED] == 20
+
+
 async def test_a_row_that_is_stored_while_the_key_is_asked_about_lets_the_run_go_on(
     having: Make,
 ) -> None:
