@@ -527,6 +527,26 @@ async def test_comments_that_jobs_have_left_over_whose_folders_are_gone_are_drop
     assert (WHO in carried, OTHER in carried) == (False, True)
 
 
+async def test_comments_of_a_job_whose_journal_cannot_be_read_at_the_moment_are_not_dropped(
+    settings_for: Make, tmp_path: Path
+) -> None:
+    jobs, rows = tmp_path / "jobs", [(WHO, "CLEAR", SECRET), (OTHER, "CLEAR", "")]
+    path = write_csv(tmp_path / "late.csv", rows)
+    more = write_csv(tmp_path / "more.csv", [(conversation(1), "CLEAR", "")])
+    async with WatchedSandbox(Faults(not_completed=1.0, completes_after=60)) as service:
+        settings = settings_for(path, base_url=service.url, defer_for=0.0, skip_unchanged=True)
+        late = (await run_import(settings, api_key="any")).folder
+        await run_import(settings.replace(inputs=more), api_key="any")
+        journal = (late / "journal.sqlite").read_bytes()
+        (late / "journal.sqlite").write_bytes(b"no journal" * 1000)
+        told = command("jobs", "prune", "--jobs-dir", jobs, "--comments-after", 0)[1]
+        (late / "journal.sqlite").write_bytes(journal)
+        last = write_csv(tmp_path / "last.csv", [(conversation(2), "CLEAR", "")])
+        night = await run_import(settings.replace(inputs=last, carry_over=True), api_key="any")
+    assert f"left over: {late.name} cannot be read, and it may be of that\n" in told
+    assert WHO in (night.folder / "not_completed.csv").read_text("utf-8")
+
+
 async def test_a_damaged_ledger_that_was_set_aside_goes_as_the_comments_in_it_do(
     jobs: Path,
 ) -> None:

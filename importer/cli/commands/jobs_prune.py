@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -17,6 +17,7 @@ from importer.cli.options import JOBS_DIR, chosen_folder
 from importer.common.text import is_or_are, listed, was_or_were
 from importer.errors import JobHeldError, JournalError, SettingsError
 from importer.jobs.journal_reader import JournalReader
+from importer.jobs.ledger import known_jobs
 from importer.jobs.listing import ListedJob, list_jobs, surveys_to_prune, to_drop_comments, to_prune
 from importer.jobs.product_jobs import ProductJobs, clear_removed, hold_jobs
 from importer.jobs.read_again import Beside, read_beside
@@ -95,7 +96,7 @@ def prune(
         is_told |= _tell(
             chain(
                 _dropped(folder, to_drop_comments(stay, before), dry_run=dry_run),
-                _dropped_of_gone(folder, here, before, dry_run=dry_run),
+                _dropped_of_gone(folder, here, listing.unreadable, before, dry_run=dry_run),
                 _removed_damaged(folder, before, dry_run=dry_run),
             )
         )
@@ -148,11 +149,17 @@ def _dropped(folder: Path, jobs: Sequence[ListedJob], *, dry_run: bool) -> Itera
 
 
 def _dropped_of_gone(
-    folder: Path, here: Sequence[ListedJob], before: float, *, dry_run: bool
+    folder: Path,
+    here: Sequence[ListedJob],
+    unreadable: Collection[str],
+    before: float,
+    *,
+    dry_run: bool,
 ) -> Iterator[str]:
     """Drop the comments that other jobs than those `here` have left over, if they ended `before`.
 
-    The ledgers have them, so that they can be carried over.
+    The ledgers have them, so that they can be carried over. Where a folder of this name is
+    `unreadable` nobody knows which of them are of that job, which is not gone: they stay.
     """
     from importer.workflows.forget import (  # noqa: PLC0415 -- heavy, seldom needed
         drop_left_over_comments,
@@ -170,7 +177,10 @@ def _dropped_of_gone(
         )
         it = "it" if rows == 1 else "they"
         told = f"would drop {of}: {it} would not be carried over any more"
-        if not dry_run:
+        known = {job.folder for job in known_jobs(ledger)[0]}
+        if unread := sorted(name for name in unreadable if name in known):
+            told = f"kept {of}: {listed(unread)} cannot be read, and {it} may be of that"
+        elif not dry_run:
             try:
                 drop_left_over_comments(ledger, runs)
                 told = f"dropped {of}: {it} {is_or_are(rows)} not carried over any more"
