@@ -138,29 +138,36 @@ def test_outcomes_that_fail_at_the_end_change_nothing(
         assert all(json.loads(line)["event"] for line in done.output.splitlines())
 
 
-@pytest.mark.parametrize("end", [KeyboardInterrupt(), StoppedError(ExitCode.SIGTERM)])
-def test_a_signal_while_outcomes_are_written_leaves_it_at_that_and_the_job_is_told(
-    monkeypatch: pytest.MonkeyPatch, end: BaseException
+AFTER_THE_END = [
+    (KeyboardInterrupt(), ExitCode.SIGINT),
+    (StoppedError(ExitCode.SIGTERM), ExitCode.SIGTERM),
+]
+
+
+@pytest.mark.parametrize(("end", "code"), AFTER_THE_END)
+def test_a_signal_while_outcomes_are_written_ends_the_command_once_the_job_is_told(
+    monkeypatch: pytest.MonkeyPatch, end: BaseException, code: ExitCode
 ) -> None:
     monkeypatch.setattr(run_module, "write_outcomes", Mock(side_effect=end))
     arguments = ["run", "отзывы.csv", *REHEARSAL.split(), "--outcomes", "o.csv"]
     done = CliRunner().invoke(cli, arguments, standalone_mode=False)
-    assert done.return_value is ExitCode.OK
+    assert isinstance(done.exception, StoppedError)
+    assert done.exception.exit_code is code
     assert "--outcomes: stopped while it was being written\n" in done.output
     assert "nothing is left to do" in done.output
 
 
+@pytest.mark.parametrize(("end", "code"), AFTER_THE_END)
 def test_a_signal_after_the_end_of_an_import_does_not_say_that_nothing_was_sent(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, end: BaseException, code: ExitCode
 ) -> None:
-    monkeypatch.setattr(
-        run_module, "print_summary", Mock(side_effect=StoppedError(ExitCode.SIGTERM))
-    )
-    with pytest.raises(StoppedError, match="stopped after the import had ended"):
+    monkeypatch.setattr(run_module, "print_summary", Mock(side_effect=end))
+    with pytest.raises(StoppedError, match="stopped after the import had ended") as caught:
         CliRunner().invoke(
             cli, ["run", "отзывы.csv", *REHEARSAL.split()], standalone_mode=False,
             catch_exceptions=False,
         )  # fmt: skip
+    assert caught.value.exit_code is code
 
 
 def test_a_report_that_cannot_be_written_is_told_and_changes_nothing() -> None:

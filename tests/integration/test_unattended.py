@@ -17,7 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from importer.api import run_import
 from importer.cli.app import cli
-from importer.errors import ExitCode, ImporterError, SettingsError
+from importer.cli.commands import run as run_module
+from importer.errors import ExitCode, ImporterError, SettingsError, StoppedError
 from importer.jobs import sqlite_file
 from importer.model import OutcomeKind
 from importer.reporting.exporters.opentelemetry import record
@@ -217,6 +218,23 @@ def test_a_batch_runs_all_imports_and_ends_with_the_worst_exit_code(
     file.write_text('[[import]]\ninput = "x.csv"\nspeed = 3\n', "utf-8")
     with pytest.raises(ImporterError, match="'speed' is not known"):
         command("batch", file)
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), StoppedError(ExitCode.SIGINT)])
+@pytest.mark.parametrize("place", ["write_outcomes", "print_summary"])
+def test_a_signal_after_the_end_of_an_import_ends_the_batch(
+    clean: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, end: BaseException
+) -> None:
+    monkeypatch.setattr(run_module, place, Mock(side_effect=end))
+    file = tmp_path / "batch.toml"
+    file.write_text(
+        f'product_id = "{PRODUCT}"\nsandbox = true\n'
+        f'[[import]]\ninput = "{clean}"\noutcomes = "{tmp_path}/o.csv"\n'
+        f'[[import]]\nname = "second"\ninput = "{clean}"\n'
+    )
+    code, text = command("batch", file)
+    assert code == ExitCode.SIGINT
+    assert "second" not in text
 
 
 def test_a_limit_on_the_data_stops_only_its_own_import_of_a_batch(

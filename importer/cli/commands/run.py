@@ -177,21 +177,26 @@ def perform(
             ) from None  # fmt: skip
     try:
         _show(summary, display)
-    except StoppedError as error:
+    except (StoppedError, KeyboardInterrupt) as error:
+        code = error.exit_code if isinstance(error, StoppedError) else ExitCode.SIGINT
         told = f"stopped after the import had ended: {summary.folder} tells how"
-        raise StoppedError(error.exit_code, told) from None
+        raise StoppedError(code, told) from None
     return summary.exit_code, summary
 
 
 def _show(summary: Summary, display: Display) -> None:
-    """Show how an import has ended, and write its outcomes if they are asked for."""
+    """Show how an import has ended, and write its outcomes if they are asked for.
+
+    A signal while they are written is raised when all is shown.
+    """
     as_json = display.log_format is LogFormat.JSON
+    stopped: StoppedError | KeyboardInterrupt | None = None
     if display.outcomes is not None:
         try:
             write_outcomes(summary.folder, display.outcomes)
         except (ImporterError, KeyboardInterrupt) as error:
             # The job has ended as it has; what could be tried was tried before.
-            stopped = isinstance(error, (StoppedError, KeyboardInterrupt))
+            stopped = error if isinstance(error, (StoppedError, KeyboardInterrupt)) else None
             told = f"--outcomes: {'stopped while it was being written' if stopped else error}"
             if as_json:
                 with logging_to_stderr(as_json=True, quiet=True):
@@ -203,6 +208,8 @@ def _show(summary: Summary, display: Display) -> None:
         output().print(line, soft_wrap=True)
     elif not display.quiet or summary.exit_code is not ExitCode.OK or summary.next_steps:
         print_summary(summary)
+    if stopped is not None:
+        raise stopped
 
 
 def _to_resume(settings: ImportSettings, again: Again) -> Step:
