@@ -100,13 +100,20 @@ def main() -> None:
     os.environ.setdefault("UV_THREADPOOL_SIZE", "1")
     sys.unraisablehook = partial(_end_all_the_same, streams)
     code = _run_command()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is left but to leave
+    _let_signals_end_it()
     streams.finish()
     sys.exit(code)
 
 
 def _stop(number: int, _: FrameType | None) -> None:
     raise StoppedError(ExitCode(128 + number))
+
+
+def _let_signals_end_it() -> None:
+    """Let another signal end the process at once: nothing is left but to say why, and to leave."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _end_all_the_same(streams: Streams, ignored: sys.UnraisableHookArgs) -> None:
@@ -119,6 +126,7 @@ def _end_all_the_same(streams: Streams, ignored: sys.UnraisableHookArgs) -> None
         case _:
             sys.__unraisablehook__(ignored)
             return
+    _let_signals_end_it()
     click.echo("\nStopped.", err=True)
     streams.finish()
     os._exit(code)
@@ -136,7 +144,7 @@ def _run_command() -> int:
         error.show()
         return ExitCode.USAGE
     except (KeyboardInterrupt, click.Abort):
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # another one needs no traceback
+        _let_signals_end_it()
         click.echo("\nStopped.", err=True)
         return ExitCode.SIGINT
     except ImporterError as error:
@@ -152,6 +160,7 @@ def _run_command() -> int:
 
 
 def _fail(error: ImporterError) -> int:
+    _let_signals_end_it()
     from importer.cli.hiding import without_keys  # noqa: PLC0415 -- heavy, and --help does without
 
     told = without_keys(str(error))
@@ -178,6 +187,7 @@ def _logs_json() -> bool:
 
 
 def _fail_unexpectedly(error: Exception) -> int:
+    _let_signals_end_it()
     try:
         from importer.cli.defects import explained  # noqa: PLC0415 -- seldom needed
 

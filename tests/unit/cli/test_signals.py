@@ -81,3 +81,25 @@ def test_a_signal_that_comes_where_python_can_only_ignore_it_ends_the_command_al
     assert (ended.returncode, ended.stdout) == (code, "begun\n")
     assert "Traceback" not in ended.stderr
     assert "topped" in ended.stderr
+
+
+@pytest.mark.parametrize("first", ["StoppedError(ExitCode.SIGTERM)", "KeyboardInterrupt()"])
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("place", ["app.click.echo", "app.Streams.finish"])
+def test_a_second_signal_while_a_command_says_that_it_was_stopped_leaves_no_traceback(
+    first: str, second: signal.Signals, place: str
+) -> None:
+    is_stopped_twice = (
+        "import signal\n"
+        "from unittest.mock import Mock\n"
+        "from importer.cli import app\n"
+        "from importer.errors import ExitCode, StoppedError\n"
+        f"app.cli.main = Mock(side_effect={first})\n"
+        f"{place} = lambda *_, **__: signal.raise_signal({second:d})\n"
+        "app.main()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", is_stopped_twice], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == -second
+    assert "Traceback" not in ended.stderr
