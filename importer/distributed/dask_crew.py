@@ -205,8 +205,12 @@ class _Processes:
     def how_one_ended(self) -> str:
         """Return how one that was killed has ended; empty if there is none."""
         codes = (process.exitcode for process in self._all)
-        killed = [signal.Signals(-code).name for code in codes if code is not None and code < 0]
-        return f"{killed[0]} ended the process of one" if killed else ""
+        killed_by = next((-code for code in codes if code is not None and code < 0), None)
+        if killed_by is None:
+            return ""
+        named = killed_by in {*signal.Signals}  # those for real time have no names
+        name = signal.Signals(killed_by).name if named else f"signal {killed_by}"
+        return f"{name} ended the process of one"
 
 
 async def _started(stack: AsyncExitStack, workers: int, control: Control) -> DaskCrew:
