@@ -112,13 +112,12 @@ def _pending_elsewhere(way: InTheWay, *, done: bool) -> str:
     """Return what becomes of rows that another job has taken over, as a sentence; or nothing."""
     if not way.taken_over:
         return ""
-    it, them = ("it is", "it") if way.taken_over == 1 else ("they are", "them")
-    are = sentence(
-        f"{'' if done or way.is_given_up else 'with the undo '}{it} given up: {way.name}"
-    )
+    are, them = ("It is", "it") if way.taken_over == 1 else ("They are", "them")
+    if not (done or way.is_given_up):
+        are = f"With the undo {are.lower()}"
     return (
         f"Pending in {way.name}, which has taken {them} over: {counted(way.taken_over, 'row')}. "
-        f"{are.removesuffix('.')} does not send {them}."
+        f"{are} given up: {way.name} does not send {them}."
     )
 
 

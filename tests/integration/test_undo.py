@@ -462,10 +462,14 @@ async def test_what_an_unfinished_job_has_taken_over_of_a_wrong_one_is_not_sent_
         rf"Pending in {wednesday.name}, which has taken them over: (\d) rows\.", shown.stdout
     )
     assert pending, shown.stdout
+    assert f"With the undo they are given up: {wednesday.name} does not send them." in shown.stdout
     assert int(pending[1]) == 4 - stored or ways == "killed"
     for words in to_type(shown.stdout):
         done = await typed(*words)
         assert "Traceback" not in done.stderr
+        if done.returncode == 2:
+            gives_up = f"rows. They are given up: {wednesday.name} does not send them."
+            assert gives_up in done.stderr
         waits = "not taken back yet: its undo has given up" in command("jobs", "show", tuesday)[1]
         assert waits is (words[0] == "run" or done.returncode == 2)
     assert done.returncode == 0, done.stderr
