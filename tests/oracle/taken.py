@@ -191,7 +191,7 @@ class Takings:
         stored = [mine for mine in own if mine.outcome == "succeeded"]
         for mine in stored or own:
             takes = mine.doubt if mine.outcome != "succeeded" else Sure.YES
-            if mine.row.sent_for is not None and mine.outcome in SETTLED:
+            if mine.row.sent_for == taken.target.number and mine.outcome in SETTLED:
                 takes = Sure.YES  # the next job would send it
             is_left = "left later"
             if takes is Sure.NO:

@@ -149,3 +149,16 @@ def test_what_a_job_taken_back_has_left_goes_with_the_only_job_that_was_in_its_w
     others = [job(2, BARE, between, answered)] if between else []
     jobs = [wrong, *others, job(3, NEW, "failed", "422")]
     assert agreed(silent, jobs, clears=True) == allowed
+
+
+@pytest.mark.parametrize(
+    ("outcome", "answered", "allowed"),
+    [("succeeded", "200", NOTHING), ("failed", "503", NOTHING), ("not_completed", "409", None)],
+)
+def test_the_undo_of_an_undo_leaves_what_that_has_only_left_over_of_an_earlier_job(
+    silent: Service, outcome: str, answered: str, allowed: Feedback | None
+) -> None:
+    wrong, undo = job(2, NEW, "succeeded"), job(3, BARE, outcome, answered)
+    wrong.withdrawn_by, undo.undoes, undo.rows[0].sent_for = 2, wrong, 1
+    jobs = [job(1, BARE, "pending", ""), wrong, undo]
+    assert agreed(silent, jobs, clears=True) == {allowed}
