@@ -67,6 +67,12 @@ _LEFT_OVER = f"""
     AND conversation NOT IN (SELECT key FROM target)
     AND NOT EXISTS (SELECT 1 FROM journal.job WHERE name = '{LEFT_OVERS_GIVEN_UP}')
 """
+#: What an undo has left over for another job is given up with it where its own job had set that.
+_LEFT_OVER_FOR_OTHERS = f"""
+    SELECT conversation FROM {OUTCOMES}
+    WHERE {IS_LEFT_OVER} AND {BROUGHT_BY} <> :job AND {VERSION} = :job AND {NOT_FORGOTTEN}
+    AND conversation NOT IN (SELECT key FROM target)
+"""
 _NOT_SENT = f"""
     SELECT count(*) FROM {OUTCOMES}
     WHERE {IS_SETTLED} AND NOT {IS_LEFT_OVER} AND {BROUGHT_BY} = :job AND {NOT_FORGOTTEN}
@@ -178,6 +184,7 @@ class UndoSearch:
         self._job = job
         #: Rows of the job that wait to be tried again: they were never stored.
         self.left_over = 0
+        self._left_over_for_others: list[bytes] = []
         self._void = Void(set(), set())
         #: Rows of it that were not sent, or refused.
         self.not_sent = 0
@@ -234,6 +241,8 @@ class UndoSearch:
             self._db.executemany(_IN_DOUBT, in_doubt)
             if job.number == self._job.number:
                 (self.left_over,) = self._db.execute(_LEFT_OVER, names).fetchone()
+                others = self._db.execute(_LEFT_OVER_FOR_OTHERS, names)
+                self._left_over_for_others = [key for (key,) in others]
                 (self.not_sent,) = self._db.execute(_NOT_SENT, names).fetchone()
                 (self.carried,) = self._db.execute(_CARRIED, names).fetchone()
                 self._db.execute(_NOT_SET, names)
@@ -267,8 +276,14 @@ class UndoSearch:
         if undone is not None:
             rows = self._db.execute("SELECT key FROM sent_for WHERE undo = ?", (number,)).fetchall()
             keys = [key for (key,) in rows]
-            left = set(keys) - set_by(undone, self._product.jobs, keys)
+            there_again = set_by(undone, self._product.jobs, keys)
+            left = set(keys) - there_again
             self._db.executemany("DELETE FROM target WHERE key = ?", [(key,) for key in left])
+            given_up = self._product.given_up_rows()
+            self.left_over += sum(
+                key in there_again and not given_up.has(number, key)
+                for key in self._left_over_for_others
+            )
 
     def _take_later(self, job: JobRecord) -> None:
         names = {"job": self._job.number, "number": job.number, "own": own_rank(job.number)}

@@ -125,16 +125,27 @@ class Takings:
                 yield f"U4: {name}: {conversation} has rank {row.rank}, not one of {firsts}"
         if taken.table:
             yield from self._table(taken, name, sure, possible)
+            # What an undo has left over for an earlier job is given up where it does not stay (U2).
             left_over = [
-                s for s in stood
-                if s.known.job is taken.target and s.is_of(taken.target)
-                and (s.outcome, s.reason) in LEFT_OVER and not s.forgotten
+                self._goes_unsent(taken, s, stood) for s in stood
+                if s.known.job is taken.target and not s.forgotten
+                and (s.outcome, s.reason) in LEFT_OVER
             ]  # fmt: skip
             shown = taken.table.get("left over", 0)
-            least = sum(s.doubt is Sure.NO for s in left_over)
+            most = sum(goes is not Sure.NO for goes in left_over)
+            least = sum(goes is Sure.YES for goes in left_over)
             least = 0 if taken.target.rest_given_up_at >= 0 else least
-            if not least <= shown <= len(left_over):
-                yield f"U1: {name}: {shown} left over are shown, {least} to {len(left_over)} are"
+            if not least <= shown <= most:
+                yield f"U1: {name}: {shown} left over are shown, {least} to {most} are"
+
+    def _goes_unsent(self, taken: Taken, row: _Stood, stood: list[_Stood]) -> Sure:
+        """Tell whether a row that the target has left over is given up, and nothing else."""
+        mine = [s for s in stood if s.row.conversation == row.row.conversation]
+        goes = self._is_to_go(taken, row, mine)
+        others = {k.job.number for k in taken.known if k.job.has_given_up_by(taken.at)}
+        if row.doubt is Sure.NO and row.by not in others:
+            return goes
+        return min(goes, Sure.MAYBE, key=lambda sure: sure.value)
 
     def _table(
         self, taken: Taken, name: str, sure: Counter[str], possible: Counter[str]
