@@ -73,16 +73,17 @@ _LEFT_OVER_FOR_OTHERS = f"""
     WHERE {IS_LEFT_OVER} AND {BROUGHT_BY} <> :job AND {VERSION} = :job AND {NOT_FORGOTTEN}
     AND conversation NOT IN (SELECT key FROM target)
 """
+#: What was sent and set is among the targets by then: it need not be looked up, nor below.
 _NOT_SENT = f"""
     SELECT count(*) FROM {OUTCOMES}
     WHERE {IS_SETTLED} AND NOT {IS_LEFT_OVER} AND {BROUGHT_BY} = :job AND {NOT_FORGOTTEN}
-    AND conversation NOT IN (SELECT key FROM target)
+    AND NOT {IS_SENT_AND_SET} AND conversation NOT IN (SELECT key FROM target)
 """
 #: Of these an earlier job may have set what is there, which had to leave it because of this one.
 _NOT_SET = f"""
     INSERT INTO target (key, rank, in_doubt, not_set)
     SELECT conversation, {RANK}, 0, iif({IS_LEFT_OVER}, 2, 1) FROM {OUTCOMES}
-    WHERE {IS_SETTLED} AND {BROUGHT_BY} = :job AND {NOT_FORGOTTEN}
+    WHERE {IS_SETTLED} AND NOT {IS_SENT_AND_SET} AND {BROUGHT_BY} = :job AND {NOT_FORGOTTEN}
     ON CONFLICT (key) DO NOTHING
 """
 _NOT_OF_VOID = "DELETE FROM target WHERE not_set AND NOT is_void AND NOT waits"

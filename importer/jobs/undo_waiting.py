@@ -82,6 +82,8 @@ def take_displaced(db: sqlite_file.Connection, product: ProductJobs, job: JobRec
             line = (key, rank, 0, brought_by(db, key, rank), row.rating, row.comment)
             db.execute("INSERT INTO displaced VALUES (?, ?, ?, ?, ?, ?)", line)
     _pass_over_given_up(db, product)
+    if db.execute("SELECT 1 FROM displaced").fetchone() is None:
+        return  # else the whole journal is read
     with journal_of(db, job):
         db.execute(_DISPLACED, {"job": job.number, "own": own_rank(job.number)})
 
