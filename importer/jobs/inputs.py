@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from importer.common.text import listed, shell_word
+from importer.common.text import listed
 from importer.errors import InputError, SettingsError
+from importer.jobs.commands import command_line, path_argument
 from importer.jobs.copies import file_of
 from importer.jobs.records import InputFile
 
@@ -57,9 +58,10 @@ class CurrentInputs:
 
 
 def _how_to_undo_again(path: Path) -> str:
+    undo = command_line(["undo", path_argument(path.parent)])
     return (
         "; the input of an undo is gone once its comments were dropped. To see what can still be "
-        f"taken back:\n  clarityq-import undo {shell_word(str(path.parent))}"
+        f"taken back:\n  {undo}"
     )
 
 
